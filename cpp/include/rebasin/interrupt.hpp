@@ -1,0 +1,36 @@
+// How long native loops hear Ctrl-C without knowing Python.
+#pragma once
+
+#include <chrono>
+
+namespace rebasin {
+
+// A caller's question "shall I stop?", asked at most every `period` however often `requested` is called.
+// Not thread-safe: one object a thread. A default-constructed interrupt never stops anything.
+class Interrupt {
+ public:
+  using Poll = bool (*)(void* context);
+
+  Interrupt() = default;
+  Interrupt(Poll poll, void* context) : poll_(poll), context_(context), last_(Clock::now()) {}
+
+  bool requested() {
+    if (poll_ == nullptr || stopped_) return stopped_;
+    const auto now = Clock::now();
+    if (now - last_ < period) return false;
+    last_ = now;
+    stopped_ = poll_(context_);
+    return stopped_;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds period{50};
+
+  Poll poll_ = nullptr;
+  void* context_ = nullptr;
+  Clock::time_point last_{};
+  bool stopped_ = false;
+};
+
+}  // namespace rebasin

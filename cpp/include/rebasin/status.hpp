@@ -1,0 +1,16 @@
+// What every entry point of the core returns. The core throws nothing across its border.
+#pragma once
+
+#include <cstdint>
+
+namespace rebasin {
+
+enum class Status : std::int32_t {
+  ok = 0,
+  invalid_entry,    // NaN, or the infinity that no assignment may use (-inf when minimising)
+  infeasible,       // no assignment avoids the forbidden entries
+  interrupted,      // the caller's interrupt asked to stop; outputs are unspecified
+  out_of_memory,    // a workspace could not be allocated; outputs are unspecified
+};
+
+}  // namespace rebasin

@@ -1,0 +1,28 @@
+"""The exceptions of the package, all below one root.
+
+Each message says what was wrong, what was found, what was expected, and what to do.
+"""
+
+
+class RebasinError(Exception):
+    """Root of the exceptions that this package raises for users' mistakes."""
+
+
+class SpecError(RebasinError, ValueError):
+    """A permutation spec contradicts itself, the parameters, or the function of the model."""
+
+
+class ParamsError(RebasinError, ValueError):
+    """Parameters that cannot be matched: other names, shapes or dtypes than expected, or NaN among them."""
+
+
+class PermutationError(RebasinError, ValueError):
+    """Index arrays that are no permutation, or that do not fit the spec."""
+
+
+class FileFormatError(RebasinError, ValueError):
+    """A file that is not what its name says, is truncated, or holds something that will not be executed."""
+
+
+class MissingDependencyError(RebasinError, ImportError):
+    """An optional dependency is needed and not installed; the message holds the command that installs it."""
