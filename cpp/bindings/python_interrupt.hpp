@@ -13,4 +13,6 @@ inline bool python_signal_raised(void*) {
   return raised;
 }
 
-inline rebasin::Interrupt python_interrupt() { return rebasin::Interrupt(python_signal_raised, nullptr); }
+inline rebasin::Interrupt python_interrupt() {
+  return rebasin::Interrupt(python_signal_raised, nullptr);
+}
