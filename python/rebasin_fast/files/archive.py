@@ -15,7 +15,7 @@ MAX_FREE_INFLATION = 1 << 28
 
 @dataclass(frozen=True)
 class Member:
-    """One member: its name, size after unpacking, and the position of its bytes if they are stored plainly."""
+    """One member: its name, unpacked size, and the position of its bytes if they are stored plainly."""
 
     name: str
     size: int
@@ -24,7 +24,7 @@ class Member:
 
 
 def read_members(file: MappedFile) -> dict[str, Member]:
-    """The members of the archive by name.
+    """List the members of the archive by name.
 
     Raises
     ------
@@ -36,8 +36,9 @@ def read_members(file: MappedFile) -> dict[str, Member]:
         with zipfile.ZipFile(file.path) as archive:
             infos = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{file.path} cannot be read as a zip archive ({error}): it is truncated or damaged. "
-                              "Fetch it again.") from error  # fmt: skip
+        raise FileFormatError(
+            f"{file.path} cannot be read as a zip archive ({error}): it is truncated or damaged. Fetch it again."
+        ) from error
     members: dict[str, Member] = {}
     for info in infos:
         if info.filename in members:
@@ -72,6 +73,7 @@ def _refuse_bomb(file: MappedFile, infos: list[zipfile.ZipInfo]) -> None:
     unpacked = sum(info.file_size for info in infos)
     if unpacked > max(MAX_FREE_INFLATION, MAX_RATIO * file.size):
         raise FileFormatError(
-            f"{file.path}: {file.size:,} bytes claim to unpack to {unpacked:,}. That is a zip bomb, not weights, and "
+            f"{file.path}: {file.size:,} bytes claim to unpack to {unpacked:,}. That is a zip bomb, not "
+            "weights, and "
             "is not unpacked. If you made it yourself, save it uncompressed (numpy.savez)."
         )

@@ -18,7 +18,7 @@ def is_torch(array: object) -> bool:
 
 
 def element_code(array: Any, name: str) -> str:
-    """The element type of an array as a key of `ELEMENT_TYPES`.
+    """Tell the element type of an array as a key of `ELEMENT_TYPES`.
 
     Raises
     ------
@@ -47,12 +47,12 @@ def element_code(array: Any, name: str) -> str:
 
 
 def shape_of(array: Any) -> tuple[int, ...]:
-    """The shape as plain integers."""
+    """Give the shape as plain integers."""
     return tuple(int(n) for n in np.shape(array)) if not is_torch(array) else tuple(array.shape)
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """The array as NumPy's, without a copy where it lies in this machine's memory."""
+    """Give the array as NumPy's, without a copy where it lies in this machine's memory."""
     if is_torch(array):
         tensor = array.detach().cpu().resolve_conj().resolve_neg()
         code = CODE_OF_TORCH[str(tensor.dtype).removeprefix("torch.")]
@@ -66,16 +66,17 @@ def to_numpy(array: Any) -> NDArray[Any]:
 
 
 def to_torch(array: NDArray[Any], code: str) -> Any:
-    """A NumPy array as a torch tensor of element type `code`, of which it may hold the bytes as integers.
+    """Turn a NumPy array, maybe of integers that carry the bytes, into a tensor of type `code`.
 
-    Shares memory where the array may be written to; a read-only one is copied, because torch knows no such thing
-    and a write to a mapped file would end the process.
+    Shares memory where the array may be written to; a read-only one is copied, because torch knows no such
+    thing and a write to a mapped file would end the process.
     """
     try:
         import torch
     except ImportError as error:
         raise MissingDependencyError(
-            "torch tensors were asked for, and torch is not installed. Install it: pip install 'rebasin-fast[torch]'"
+            "torch tensors were asked for, and torch is not installed. Install it: pip install "
+            "'rebasin-fast[torch]'"
         ) from error
     carrier = np.dtype(ELEMENT_TYPES[opaque_code(code)].numpy)
     plain = array.astype(array.dtype.newbyteorder("="), copy=False).view(carrier)
@@ -86,7 +87,7 @@ def to_torch(array: NDArray[Any], code: str) -> Any:
 
 
 def raw_bytes(array: Any) -> NDArray[np.uint8]:
-    """The elements in C order, little endian, as bytes; a copy only where the layout differs."""
+    """Give the elements in C order, little endian, as bytes; a copy only where the layout differs."""
     if is_torch(array):
         import torch
 
@@ -99,7 +100,7 @@ def raw_bytes(array: Any) -> NDArray[np.uint8]:
 
 
 def cast(array: Any, code: str, name: str) -> Any:
-    """The array with its floating elements in another floating type, refusing to turn numbers into infinity."""
+    """Convert floating elements to another floating type, but no number to infinity."""
     found = element_code(array, name)
     target = ELEMENT_TYPES[code]
     if found == code or not (target.floating and ELEMENT_TYPES[found].floating):

@@ -22,10 +22,11 @@ _WITHOUT_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False) -> Iterator[IO[Any]]:
     """Open a file for writing that takes its name only once it is complete and on the disk.
 
-    The bytes go to a temporary file in the same folder, are synchronised, and then take the name in one step of
-    the file system. An exception inside the block, Ctrl-C included, removes the temporary file and leaves what was
-    there before; a killed process leaves at worst a `.NAME.….tmp` beside it. Of two writers at once that may not
-    overwrite, one gets the name and the other an error. A symbolic link is replaced, not written through.
+    The bytes go to a temporary file in the same folder, are synchronised, and then take the name in one step
+    of the file system. An exception inside the block, Ctrl-C included, removes the temporary file and leaves
+    what was there before; a killed process leaves at worst a `.NAME.….tmp` beside it. Of two writers at once
+    that may not overwrite, one gets the name and the other an error. A symbolic link is replaced, not
+    written through.
 
     Parameters
     ----------
@@ -81,8 +82,8 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
 def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int = 0) -> None:
     """Find out before long work whether `path` could be written at its end.
 
-    Tries it: creates and removes a temporary file in the folder, because permission bits do not tell the truth
-    for the superuser, on read-only mounts and on network drives.
+    Tries it: creates and removes a temporary file in the folder, because permission bits do not tell the
+    truth for the superuser, on read-only mounts and on network drives.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def exists_error(path: Path) -> OutputExistsError:
-    """The refusal to replace what is there."""
+    """Make the refusal to replace what is there."""
     return OutputExistsError(
         f"{path} exists already and is left as it is. Choose another name, or allow it to be replaced "
         "(overwrite=True; on the command line --force)."

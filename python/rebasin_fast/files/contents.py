@@ -25,8 +25,8 @@ class FileFormat:
     """A file format: its name, its extensions (the first is the usual one), and three functions.
 
     `recognises` looks at the first bytes of a file; `read` takes a path and options;
-    `write` writes `Contents` to a binary file. `library` is whose arrays its files give when nothing else is asked.
-    `needs` names a package without which it cannot be written.
+    `write` writes `Contents` to a binary file. `library` is whose arrays its files give when nothing else is
+    asked. `needs` names a package without which it cannot be written.
     """
 
     name: str

@@ -65,11 +65,12 @@ def numpy_dtype(code: str) -> np.dtype[Any]:
             f"{name} parameters as NumPy arrays need the package ml_dtypes, which is not installed. "
             "Install it: pip install ml_dtypes"
         ) from error
-    return np.dtype(getattr(ml_dtypes, name))
+    result: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+    return result
 
 
 def opaque_code(code: str) -> str:
-    """A type of the same size that plain NumPy has, to carry the bytes of one that it has not."""
+    """Name a type of the same size that plain NumPy has, to carry the bytes of one that it has not."""
     return _IN_ML_DTYPES.get(code, code)
 
 

@@ -27,7 +27,7 @@ class NewFolder:
 
     @contextlib.contextmanager
     def create(self, name: str) -> Iterator[IO[bytes]]:
-        """A new file, on the disk when the block ends. The last one created is put in place last."""
+        """Open a new file, on the disk when the block ends. The last one created is put in place last."""
         with open(self.path / name, "xb", buffering=1 << 20) as file:
             yield file
             file.flush()
@@ -41,7 +41,8 @@ def check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: 
     Raises
     ------
     OutputExistsError
-        One of them exists and `overwrite` is false, or other weights are there, which a reader might take instead.
+        One of them exists and `overwrite` is false, or other weights are there, which a reader might take
+        instead.
     UnwritableOutputError
         The folder cannot be made or written.
     """
@@ -54,7 +55,8 @@ def check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: 
     foreign = sorted(set(present) - set(names))
     if foreign:
         raise OutputExistsError(
-            f"{folder} holds other weights ({', '.join(foreign[:4])}), which would be taken for a part of the new "
+            f"{folder} holds other weights ({', '.join(foreign[:4])}), which would be taken for a part of "
+            "the new "
             "ones. Choose another folder or clear this one."
         )
     if present and not overwrite:
@@ -67,8 +69,8 @@ def write_folder(folder: Path, model: Path, overwrite: bool) -> Iterator[NewFold
     """Collect files beside `folder`; put them in place when the block ends without an exception.
 
     A new folder appears at once with everything in it, the small files of the folder `model` (config.json, …)
-    included. Into an existing one the files are moved one by one, the last one created last: for a set of files that
-    is the index, without which no reader sees the others.
+    included. Into an existing one the files are moved one by one, the last one created last: for a set of
+    files that is the index, without which no reader sees the others.
     """
     aside = folder.parent / f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
@@ -93,9 +95,9 @@ def write_folder(folder: Path, model: Path, overwrite: bool) -> Iterator[NewFold
 def _copy_companions(model: Path, aside: Path, folder: Path) -> None:
     for companion in sorted(model.iterdir()):
         small = companion.is_file() and companion.stat().st_size <= _MAX_COPIED
-        if small and not is_weights(companion) and not companion.name.startswith("."):
-            if not (folder / companion.name).exists():
-                shutil.copyfile(companion, aside / companion.name)
+        wanted = small and not is_weights(companion) and not companion.name.startswith(".")
+        if wanted and not (folder / companion.name).exists():
+            shutil.copyfile(companion, aside / companion.name)
 
 
 def _publish(aside: Path, names: list[str], folder: Path, overwrite: bool) -> None:

@@ -21,7 +21,7 @@ USUAL_FILES = tuple(
 
 
 def locate(path: Path) -> Path:
-    """The file or index to read for a path.
+    """Find the file or index to read for a path.
 
     Raises
     ------
@@ -67,7 +67,8 @@ def _in_folder(folder: Path) -> Path:
         )
     if all("-of-" in p.name for p in candidates):
         raise FileFormatError(
-            f"{folder} holds parts of a set ({candidates[0].name}, …) without its {INDEX_SUFFIX}. Fetch the index too."
+            f"{folder} holds parts of a set ({candidates[0].name}, …) without its {INDEX_SUFFIX}. Fetch the "
+            "index too."
         )
     names = ", ".join(p.name for p in candidates[:6])
     raise FileFormatError(f"{folder} holds several files of weights ({names}). Give the one that is meant.")

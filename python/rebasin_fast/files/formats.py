@@ -23,13 +23,13 @@ def all_suffixes() -> tuple[str, ...]:
 
 
 def format_of_name(path: Path) -> FileFormat | None:
-    """The format that a file name announces; None for an unknown extension."""
+    """Tell the format that a file name announces; None for an unknown extension."""
     suffix = path.suffix.lower()
     return next((known for known in FORMATS if suffix in known.suffixes), None)
 
 
 def format_of_file(path: Path) -> FileFormat:
-    """The format of an existing file: what its first bytes say, which must be what its name says.
+    """Tell the format of an existing file: what its first bytes say, which must be what its name says.
 
     Raises
     ------

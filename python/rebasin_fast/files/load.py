@@ -21,43 +21,45 @@ def load_params(
 ) -> LoadedParams:
     """Read the parameters of a checkpoint.
 
-    Nothing is executed, and little is read: the arrays are views of the mapped file, so that even a checkpoint
-    larger than the memory opens at once.
+    Nothing is executed, and little is read: the arrays are views of the mapped file, so that even a
+    checkpoint larger than the memory opens at once.
 
     Parameters
     ----------
     path : path
-        A file: .safetensors, .npz, or of torch (.pt, .pth, .th, .bin, .ckpt, .pth.tar); an index of a set of files
-        (``….index.json``); or a folder of transformers or diffusers.
+        A file: .safetensors, .npz, or of torch (.pt, .pth, .th, .bin, .ckpt, .pth.tar); an index of a set of
+        files (``….index.json``); or a folder of transformers or diffusers.
     entry : str, optional
-        For torch files: which entry is the state dict (``"state_dict_ema"``, ``"nets/generator"``). Without it the
-        usual names are tried.
+        For torch files: which entry is the state dict (``"state_dict_ema"``, ``"nets/generator"``). Without
+        it the usual names are tried.
     library : {"numpy", "torch"}, optional
-        Whose arrays to give. Default: torch tensors on the CPU from torch files (where torch is installed), NumPy
-        arrays from all others. bfloat16 as NumPy arrays needs `ml_dtypes`; nothing else needs anything.
+        Whose arrays to give. Default: torch tensors on the CPU from torch files (where torch is installed),
+        NumPy arrays from all others. bfloat16 as NumPy arrays needs `ml_dtypes`; nothing else needs
+        anything.
 
     Returns
     -------
     LoadedParams
-        A read-only mapping from names, as they are in the file (prefixes like ``module.`` included), to arrays of
-        the file's shapes and dtypes. NumPy arrays are read-only views; torch tensors share the file's pages and are
-        copied when written to. None requires a gradient. ``.source.left_out`` lists what else the file held and
-        why it is not among them, ``.ties`` which names are one array.
+        A read-only mapping from names, as they are in the file (prefixes like ``module.`` included), to
+        arrays of the file's shapes and dtypes. NumPy arrays are read-only views; torch tensors share the
+        file's pages and are copied when written to. None requires a gradient. ``.source.left_out`` lists
+        what else the file held and why it is not among them, ``.ties`` which names are one array.
 
     Raises
     ------
     MissingFileError
         No such file; a `FileNotFoundError` that names what is nearest.
     FileFormatError
-        Truncated, damaged, hostile, or not what its name says. Raised before memory of any declared size is taken.
+        Truncated, damaged, hostile, or not what its name says. Raised before memory of any declared size is
+        taken.
     MissingDependencyError
         `library="torch"` without torch; on reading an array, bfloat16 without `ml_dtypes`.
 
     Notes
     -----
-    Opening takes time in the number of arrays, not in their size. A file must not be truncated or rewritten in
-    place while its arrays are in use (replacing it, as `save_params` does, is harmless). The pickle of a torch file
-    is read as data by `rebasin_fast.files.pickle_reader`, never unpickled.
+    Opening takes time in the number of arrays, not in their size. A file must not be truncated or rewritten
+    in place while its arrays are in use (replacing it, as `save_params` does, is harmless). The pickle of a
+    torch file is read as data by `rebasin_fast.files.pickle_reader`, never unpickled.
 
     Examples
     --------

@@ -21,8 +21,8 @@ MAX_BYTES = 2**63 - 1
 class MappedFile:
     """A whole file mapped, shared with every process that reads it.
 
-    Read-only for NumPy, which knows read-only arrays. torch does not: there, what is written goes to a private copy
-    of the page, where it would otherwise end the process.
+    Read-only for NumPy, which knows read-only arrays. torch does not: there, what is written goes to a
+    private copy of the page, where it would otherwise end the process.
     """
 
     def __init__(self, path: Path, library: str = "numpy") -> None:
@@ -35,7 +35,7 @@ class MappedFile:
     def array(
         self, code: str, shape: tuple[int, ...], offset: int, strides: tuple[int, ...] | None = None
     ) -> NDArray[Any]:
-        """A view; `strides` in elements. A copy only where the file does not align its elements."""
+        """Give a view; `strides` in elements. A copy only where the file does not align its elements."""
         dtype = numpy_dtype(code)
         if math.prod(shape) == 0:
             return np.zeros(shape, dtype)

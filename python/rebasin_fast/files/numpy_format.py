@@ -24,11 +24,11 @@ from .params import Entry, LoadedParams, ReadOptions, Source
 _HEADER_ROOM = 1 << 16
 
 
-def read(path: Path, options: ReadOptions = ReadOptions()) -> LoadedParams:
+def read(path: Path, options: ReadOptions) -> LoadedParams:
     """Read the directory of an .npz file; its arrays follow when asked for.
 
-    Plainly stored arrays are views of the mapped file where they are aligned in it. NumPy writes ``ml_dtypes``'
-    bfloat16 as the nameless type ``|V2``, which is read as bfloat16 again.
+    Plainly stored arrays are views of the mapped file where they are aligned in it. NumPy writes
+    ``ml_dtypes``' bfloat16 as the nameless type ``|V2``, which is read as bfloat16 again.
     """
     if options.entry is not None:
         raise FileFormatError(
@@ -54,8 +54,10 @@ def write(file: IO[bytes], contents: Contents) -> None:
         for name, array in contents.arrays.items():
             plain = to_numpy(array)
             if plain.dtype.name.startswith("float8"):
-                raise ParamsError(f"parameter {name!r} is {plain.dtype}, which .npz cannot tell from other types. "
-                                  "Save as .safetensors.")  # fmt: skip
+                raise ParamsError(
+                    f"parameter {name!r} is {plain.dtype}, which .npz cannot tell from other types. "
+                    "Save as .safetensors."
+                )
             # A fixed date: equal parameters give equal files.
             info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             with archive.open(info, "w", force_zip64=True) as member:
@@ -116,8 +118,8 @@ def _unpack(
     if len(data) != member.size:
         raise FileFormatError(f"{where} unpacks to another size than announced. {DAMAGED}")
     size = math.prod(shape) * dtype.itemsize
-    order = ">" if dtype.byteorder == ">" else "<"
-    flat = np.frombuffer(data, numpy_dtype(code).newbyteorder(order), offset=len(data) - size)
+    stored = numpy_dtype(code).newbyteorder(">" if dtype.byteorder == ">" else "<")
+    flat = np.frombuffer(data, stored, offset=len(data) - size)
     return flat.astype(numpy_dtype(code), copy=False).reshape(shape, order="F" if fortran else "C")
 
 
@@ -129,7 +131,8 @@ def _code(dtype: np.dtype[Any], where: str) -> str:
         return code
     if dtype.hasobject:
         raise FileFormatError(
-            f"{where} is a pickled object, which would have to be executed and is not. If you trust the file, save "
+            f"{where} is a pickled object, which would have to be executed and is not. If you trust the "
+            "file, save "
             "it again as plain arrays: numpy.savez(new, **numpy.load(old, allow_pickle=True)[name].item())"
         )
     raise FileFormatError(
@@ -147,7 +150,8 @@ def _fortran_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _single_array(path: Path) -> str:
     return (
-        f"{path} is a single array or a pickled dictionary, and a set of named arrays is needed. Nothing pickled is "
+        f"{path} is a single array or a pickled dictionary, and a set of named arrays is needed. Nothing "
+        "pickled is "
         "executed; if you trust the file, save it again: "
         "numpy.savez(new, **numpy.load(old, allow_pickle=True).item())"
     )

@@ -18,9 +18,9 @@ from .dtypes import ELEMENT_TYPES, opaque_code
 class Entry:
     """One parameter in a file: what is known without reading it, and how to read it.
 
-    `load` gets the element type under which to see the bytes: its own, or an integer of that size where the caller
-    has its own way to see them. `keep` says whether the array may be kept after its first reading: yes for views,
-    which take no memory, and for what is slow to unpack.
+    `load` gets the element type under which to see the bytes: its own, or an integer of that size where the
+    caller has its own way to see them. `keep` says whether the array may be kept after its first reading:
+    yes for views, which take no memory, and for what is slow to unpack.
     """
 
     code: str
@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a file is to be read: which inner entry (torch), and whose arrays it shall give, "numpy" or "torch"."""
+    """How to read a file: which inner entry (torch), and whose arrays to give, "numpy" or "torch"."""
 
     entry: str | None = None
     library: str = "numpy"
@@ -57,7 +57,8 @@ class Source:
     left_out : dict of str
         What the file holds beside the parameters and a new file will not: ``{entry: why}``.
     layout : object
-        What the format needs besides (torch: the dictionary around the state dict; a set: which file holds what).
+        What the format needs besides (torch: the dictionary around the state dict; a set: which file holds
+        what).
     """
 
     path: Path
@@ -70,9 +71,10 @@ class Source:
 class LoadedParams(Mapping[str, Any]):
     """Parameters of a checkpoint by name, read when asked for.
 
-    Behaves as a read-only dict of arrays. Where the file allows it (safetensors, torch, uncompressed npz) an array
-    is a view of the mapped file: it takes no memory of its own, and is read-only. ``dict(params)`` gives
-    an ordinary dict of the same arrays. As torch tensors they may be written to: the change stays in this process.
+    Behaves as a read-only dict of arrays. Where the file allows it (safetensors, torch, uncompressed npz) an
+    array is a view of the mapped file: it takes no memory of its own, and is read-only. ``dict(params)``
+    gives an ordinary dict of the same arrays. As torch tensors they may be written to: the change stays in
+    this process.
 
     Attributes
     ----------
@@ -124,15 +126,15 @@ class LoadedParams(Mapping[str, Any]):
         return f"<{type(self).__name__} {str(self.source.path)!r}: {self.source.format}, {size}>"
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a parameter, without reading it."""
+        """Tell the shape of a parameter, without reading it."""
         return self._entries[name].shape
 
     def dtype(self, name: str) -> str:
-        """NumPy's name of a parameter's element type, without reading it."""
+        """Tell NumPy's name of a parameter's element type, without reading it."""
         return ELEMENT_TYPES[self._entries[name].code].numpy
 
     def entry(self, name: str) -> Entry:
-        """What is known of a parameter without reading it."""
+        """Tell what is known of a parameter without reading it."""
         return self._entries[name]
 
     @property

@@ -1,8 +1,9 @@
 """What a pickle says, without doing it.
 
-A pickle is a program for a stack machine. This reads it as data: calling a function, building an object or naming
-a class only makes a `Call` or a `Global` that records the wish. Nothing is imported and nothing is called, so no file
-can make it act; sizes are bounded by the bytes that are there. `pickletools.genops` does the decoding.
+A pickle is a program for a stack machine. This reads it as data: calling a function, building an object or
+naming a class only makes a `Call` or a `Global` that records the wish. Nothing is imported and nothing is
+called, so no file can make it act; sizes are bounded by the bytes that are there. `pickletools.genops` does
+the decoding.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any, cast
 
 from ..errors import FileFormatError
 from .mapped import DAMAGED
@@ -48,20 +49,20 @@ class Pickled:
 
 
 class ByteReader:
-    """The two methods that `pickletools` needs, over bytes or a mapped file, never copying more than asked."""
+    """What `pickletools` needs of a file, over bytes or a mapped one, never copying more than asked."""
 
     def __init__(self, data: Any, position: int, end: int) -> None:
         self.data, self.position, self.end = data, position, end
 
     def read(self, count: int) -> bytes:
-        """The next `count` bytes, or an error."""
+        """Read the next `count` bytes, or an error."""
         if not 0 <= count <= self.end - self.position:
             raise ValueError("it ends in the middle")
         self.position += count
         return bytes(self.data[self.position - count : self.position])
 
     def readline(self) -> bytes:
-        """The next line, which must be short."""
+        """Read the next line, which must be short."""
         line = bytes(self.data[self.position : min(self.end, self.position + _MAX_LINE)])
         length = line.find(b"\n") + 1
         if length == 0:
@@ -70,7 +71,7 @@ class ByteReader:
         return line[:length]
 
     def tell(self) -> int:
-        """The position, for messages."""
+        """Tell the position, for messages."""
         return self.position
 
 
@@ -97,7 +98,7 @@ _LITERALS = {
 
 
 def read_pickle(reader: ByteReader, where: str, persistent: Callable[[Any], Any] | None = None) -> Pickled:
-    """The object that a pickle describes, made of plain containers, `Call` and `Global`.
+    """Build the object that a pickle describes, made of plain containers, `Call` and `Global`.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def read_pickle(reader: ByteReader, where: str, persistent: Callable[[Any], Any]
     """
     machine = _Machine(persistent or _nothing_outside)
     try:
-        for opcode, argument, _ in pickletools.genops(reader):
+        for opcode, argument, _ in pickletools.genops(cast(IO[bytes], reader)):
             machine.step(opcode.name, argument)
         return Pickled(machine.stack.pop(), tuple(machine.globals))
     except FileFormatError:

@@ -1,7 +1,8 @@
-"""safetensors: a JSON header, then the bytes. Read and written here directly, mapped and without a dependency.
+"""safetensors: a JSON header, then the bytes. Read and written directly, mapped, without a dependency.
 
-The `safetensors` package copies every tensor into private memory when it gives NumPy arrays and has no bfloat16
-there, so it serves only as the tests' reference. Format: https://github.com/huggingface/safetensors#format
+The `safetensors` package copies every tensor into private memory when it gives NumPy arrays and has no
+bfloat16 there, so it serves only as the tests' reference. Format:
+https://github.com/huggingface/safetensors#format
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .params import Entry, LoadedParams, ReadOptions, Source
 MAX_HEADER = 100_000_000  # the limit of the format's own library
 
 
-def read(path: Path, options: ReadOptions = ReadOptions()) -> LoadedParams:
+def read(path: Path, options: ReadOptions) -> LoadedParams:
     """Map a .safetensors file. It has no inner entries."""
     if options.entry is not None:
         raise FileFormatError(
@@ -44,8 +45,8 @@ def read(path: Path, options: ReadOptions = ReadOptions()) -> LoadedParams:
 def write(file: IO[bytes], contents: Contents) -> None:
     """Write the header, then one array after the other; no more than one is in memory at a time.
 
-    Tied arrays are written once; the header's metadata names the others as ``{other: first}``, the convention of
-    ``safetensors.torch.save_model``.
+    Tied arrays are written once; the header's metadata names the others as ``{other: first}``, the
+    convention of ``safetensors.torch.save_model``.
     """
     names = [name for name in contents.arrays if name not in contents.ties]
     described = {n: (element_code(contents.arrays[n], n), shape_of(contents.arrays[n])) for n in names}
@@ -79,7 +80,8 @@ def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(file.map[:8], "little")
     if length > min(MAX_HEADER, file.size - 8):
         raise FileFormatError(
-            f"{file.path}: its header claims {length:,} bytes; the file has {file.size - 8:,} after the length, and "
+            f"{file.path}: its header claims {length:,} bytes; the file has {file.size - 8:,} after the "
+            "length, and "
             f"{MAX_HEADER:,} are allowed. It is no safetensors file, or it is truncated: fetch it again."
         )
     try:
@@ -119,7 +121,8 @@ def _entries(header: dict[str, Any], file: MappedFile, start: int) -> dict[str, 
         expected = math.prod(shape) * ELEMENT_TYPES[code].itemsize
         if end - begin != expected:
             raise FileFormatError(
-                f"{where}: shape {list(shape)} of {code} takes {expected:,} bytes, and {end - begin:,} are given. "
+                f"{where}: shape {list(shape)} of {code} takes {expected:,} bytes, and {end - begin:,} are "
+                "given. "
                 f"{DAMAGED}"
             )
         spans.append((begin, end, name))
@@ -136,14 +139,15 @@ def _span(found: object, available: int, where: str) -> tuple[int, int]:
             return begin, end
         if 0 <= begin <= end:
             raise FileFormatError(
-                f"{where} ends at byte {end:,} of the data, of which the file has {available:,}: it is truncated. "
+                f"{where} ends at byte {end:,} of the data, of which the file has {available:,}: it is "
+                "truncated. "
                 "Fetch it again."
             )
     raise FileFormatError(f"{where}: data_offsets {found!r:.80} are not two positions in order. {DAMAGED}")
 
 
 def _check_cover(spans: list[tuple[int, int, str]], file: MappedFile, start: int) -> None:
-    """The arrays must follow one another without gap or overlap, as the format demands."""
+    """Check that the arrays follow one another without gap or overlap, as the format demands."""
     position = 0
     for begin, end, name in sorted(spans):
         if begin != position:

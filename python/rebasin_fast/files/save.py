@@ -16,7 +16,7 @@ from .contents import Contents, FileFormat
 from .folder_output import check_folder, write_folder
 from .formats import FORMATS, INDEX_SUFFIX, all_suffixes, format_of_name
 from .load import load_params
-from .params import LoadedParams, Source
+from .params import LoadedParams
 from .sharded import ShardedLayout, divide, index_text, shard_source
 
 Like = str | os.PathLike[str] | LoadedParams
@@ -35,15 +35,15 @@ def save_params(
     Parameters
     ----------
     path : path
-        The extension says the format: .safetensors, .npz, or torch's (.pt, .pth, .th, .bin, .ckpt). A path without
-        extension is a folder, and needs `like`: it gets files of the same names as the folder of `like`, the same
-        division into shards, and copies of what else lies there (config.json, tokenizer).
+        The extension says the format: .safetensors, .npz, or torch's (.pt, .pth, .th, .bin, .ckpt). A path
+        without extension is a folder, and needs `like`: it gets files of the same names as the folder of
+        `like`, the same division into shards, and copies of what else lies there (config.json, tokenizer).
     params : mapping of arrays
         NumPy, ml_dtypes, torch (any device), CuPy or JAX arrays, mixed as you like. Not changed.
     like : LoadedParams or path, optional
-        The input whose form to keep: dtypes of floating parameters, safetensors' metadata, the dictionary around a
-        torch state dict, the division into shards, tied parameters. Default: `params` itself where it comes from
-        `load_params`, else nothing.
+        The input whose form to keep: dtypes of floating parameters, safetensors' metadata, the dictionary
+        around a torch state dict, the division into shards, tied parameters. Default: `params` itself where
+        it comes from `load_params`, else nothing.
     metadata : mapping of str, optional
         Further text entries for .safetensors, over those of `like`.
     overwrite : bool
@@ -58,17 +58,17 @@ def save_params(
     FileFormatError
         An extension that says no format that can be written.
     ParamsError
-        Elements that the format cannot hold, numbers too large for the dtype of `like`, or parameters that were
-        tied in `like` and are different now.
+        Elements that the format cannot hold, numbers too large for the dtype of `like`, or parameters that
+        were tied in `like` and are different now.
     MissingDependencyError
         torch's formats without torch.
 
     Notes
     -----
-    One array at a time is brought to the CPU and made contiguous (torch's formats: all of them). Tied parameters
-    (the same memory under several names) are written once: torch keeps the shared storage, safetensors notes the
-    other names in its metadata, npz has no such thing and gets each. torch's own new zip format is written, also
-    where the input was of the older one.
+    One array at a time is brought to the CPU and made contiguous (torch's formats: all of them). Tied
+    parameters (the same memory under several names) are written once: torch keeps the shared storage,
+    safetensors notes the other names in its metadata, npz has no such thing and gets each. torch's own new
+    zip format is written, also where the input was of the older one.
 
     Examples
     --------
@@ -95,8 +95,8 @@ def save_params(
 def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:
     """Find out before long work whether `save_params` could write `path` with these arguments.
 
-    Raises the errors that `save_params` would: unknown extension, missing torch, an existing output, a folder that
-    cannot be written, too little space for what `like` holds.
+    Raises the errors that `save_params` would: unknown extension, missing torch, an existing output, a
+    folder that cannot be written, too little space for what `like` holds.
     """
     _target(Path(path), {}, like).check(overwrite)
 
@@ -122,7 +122,8 @@ class _Target:
         needed = self.model.nbytes if self.model is not None else 0
         if self.known is not None and self.known.needs and not importlib.util.find_spec(self.known.needs):
             raise MissingDependencyError(
-                f"{self.path}: writing a file of {self.known.name} needs {self.known.needs}, which is not installed. "
+                f"{self.path}: writing a file of {self.known.name} needs {self.known.needs}, which is not "
+                "installed. "
                 f"Install it: pip install 'rebasin-fast[{self.known.needs}]' (or write a .safetensors file)"
             )
         if self.folder is not None:
@@ -214,7 +215,8 @@ def _ties(arrays: Mapping[str, Any], model: LoadedParams | None) -> dict[str, st
             continue
         if not equal(arrays[other], arrays[first]):
             raise ParamsError(
-                f"{other!r} and {first!r} were one tied parameter in {model.source.path} and are different now. "
+                f"{other!r} and {first!r} were one tied parameter in {model.source.path} and are different "
+                "now. "
                 "Give both the same entries in the spec, or save without like= to write them apart."
             )
         ties[other] = first

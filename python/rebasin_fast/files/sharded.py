@@ -1,4 +1,4 @@
-"""Sets of files that hold one model, described by an index (``….index.json``), as Hugging Face writes them."""
+"""Sets of files that hold one model, with an index (``….index.json``), as Hugging Face writes them."""
 
 from __future__ import annotations
 
@@ -45,18 +45,19 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
     Raises
     ------
     FileFormatError
-        The index is no index, names a file outside of its folder, or a parameter that its shard does not hold.
+        The index is no index, names a file outside of its folder, or a parameter that its shard does not
+        hold.
     """
     shard_of, metadata = _parse(path)
     shards: dict[str, LoadedParams] = {}
     for name in dict.fromkeys(shard_of.values()):
-        shard = path.parent / name
-        if not shard.is_file():
+        file = path.parent / name
+        if not file.is_file():
             raise FileFormatError(
                 f"{path} names the file {name}, which is not beside it. Fetch the whole set."
             )
-        known = format_of_file(shard)
-        shards[name] = known.read(shard, ReadOptions(entry, library or known.library))
+        known = format_of_file(file)
+        shards[name] = known.read(file, ReadOptions(entry, library or known.library))
     if len({shard.source.format for shard in shards.values()}) != 1:
         raise FileFormatError(f"{path} names files of several formats. Keep to one.")
     entries: dict[str, Entry] = {}
@@ -78,7 +79,7 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
 
 
 def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The names of the parameters for each file of the new set; what the old set had not goes into its last file."""
+    """Name the parameters of each file of the new set; what the old set had not goes into its last."""
     last = list(layout.sources)[-1]
     shards: dict[str, list[str]] = {name: [] for name in layout.sources}
     for name in arrays:
@@ -87,7 +88,7 @@ def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[s
 
 
 def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Mapping[str, Any]) -> str:
-    """The index of a set."""
+    """Write the index of a set."""
     from .dtypes import ELEMENT_TYPES
 
     total = 0
@@ -104,7 +105,7 @@ def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Mapp
 
 
 def shard_source(layout: ShardedLayout, shard: str, path: Path) -> Source:
-    """The frame of one file of the set, to be written at a new path."""
+    """Take the frame of one file of the set, to be written at a new path."""
     return replace(layout.sources[shard], path=path)
 
 

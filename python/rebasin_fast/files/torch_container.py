@@ -1,8 +1,8 @@
 """The two containers of torch.save: the zip archive (since 1.6) and the older stream of pickles.
 
-Both are a pickle that describes the objects, and storages beside it. Read here without torch, because its restricted
-unpickler has been broken twice (CVE-2025-32434 below 2.6, CVE-2026-24747 below 2.10) and refuses a whole checkpoint
-for one foreign class in a corner of it.
+Both are a pickle that describes the objects, and storages beside it. Read here without torch, because its
+restricted unpickler has been broken twice (CVE-2025-32434 below 2.6, CVE-2026-24747 below 2.10) and refuses
+a whole checkpoint for one foreign class in a corner of it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from .pickle_reader import ByteReader, Global, Pickled, read_pickle
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _TYPE_OF_STORAGE = {
-    **{"DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16"},
-    **{
-        "LongStorage": "I64",
-        "IntStorage": "I32",
-        "ShortStorage": "I16",
-        "CharStorage": "I8",
-        "ByteStorage": "U8",
-    },
-    **{"BoolStorage": "BOOL", "ComplexFloatStorage": "C64", "ComplexDoubleStorage": "C128"},
+    "DoubleStorage": "F64",
+    "FloatStorage": "F32",
+    "HalfStorage": "F16",
+    "BFloat16Storage": "BF16",
+    "LongStorage": "I64",
+    "IntStorage": "I32",
+    "ShortStorage": "I16",
+    "CharStorage": "I8",
+    "ByteStorage": "U8",
+    "BoolStorage": "BOOL",
+    "ComplexFloatStorage": "C64",
+    "ComplexDoubleStorage": "C128",
 }
 _NEVER_IN_WEIGHTS = {
     *(
@@ -110,7 +113,7 @@ class View:
 
 
 def read_container(file: MappedFile) -> Pickled:
-    """What a torch file describes; in it, storages appear as `View`.
+    """Read what a torch file describes; in it, storages appear as `View`.
 
     Raises
     ------
@@ -128,7 +131,8 @@ def _refuse_hostile(name: Global, file: MappedFile) -> None:
     builtin = root in ("builtins", "__builtin__") and name.name not in _HARMLESS_BUILTINS
     if builtin or root in _NEVER_IN_WEIGHTS:
         raise FileFormatError(
-            f"{file.path} asks to run {name}, which no file of weights needs: it is hostile or no checkpoint. "
+            f"{file.path} asks to run {name}, which no file of weights needs: it is hostile or no "
+            "checkpoint. "
             "Nothing of it was executed. Do not open it with anything else; get the weights as .safetensors."
         )
 
@@ -164,7 +168,8 @@ def _read_zip(file: MappedFile) -> Pickled:
     root = names[0].removesuffix("data.pkl")
     if root + "constants.pkl" in members:
         raise FileFormatError(
-            f"{file.path} is a TorchScript program, which would have to be executed. Save its weights instead: "
+            f"{file.path} is a TorchScript program, which would have to be executed. Save its weights "
+            "instead: "
             "torch.save(torch.jit.load(old).state_dict(), new)"
         )
     _check_byte_order(file, members.get(root + "byteorder"))
@@ -178,8 +183,9 @@ def _read_zip(file: MappedFile) -> Pickled:
             member = members.get(f"{root}data/{key}")
             offset = _stored(file, member, f"{root}data/{key}")
             if member is None or member.size < nbytes:
-                raise FileFormatError(f"{file.path}: storage {key} is announced with {nbytes:,} bytes and has fewer. "
-                                      f"{DAMAGED}")  # fmt: skip
+                raise FileFormatError(
+                    f"{file.path}: storage {key} is announced with {nbytes:,} bytes and has fewer. {DAMAGED}"
+                )
             storages[key] = Storage(code, nbytes, offset)
         known = storages[key]
         if (known.code, known.nbytes) != (code, nbytes):
@@ -226,7 +232,8 @@ def _read_stream(file: MappedFile) -> Pickled:
         for name in first.globals:
             _refuse_hostile(name, file)
         raise FileFormatError(
-            f"{file.path} is a plain pickle, not a file of torch.save. It is not executed; if you trust it, load it "
+            f"{file.path} is a plain pickle, not a file of torch.save. It is not executed; if you trust it, "
+            "load it "
             "yourself and save its arrays with rebasin_fast.save_params or numpy.savez."
         )
     protocol, system = read_pickle(reader, where).value, read_pickle(reader, where).value
@@ -278,7 +285,7 @@ def _place_storages(file: MappedFile, reader: ByteReader, storages: dict[str, St
 
 
 def code_of_dtype(dtype: object, where: str) -> str:
-    """The element type for a ``torch.float8_…`` that a newer file names apart from its untyped storage."""
+    """Translate a ``torch.float8_…`` that a newer file names apart from its untyped storage."""
     if isinstance(dtype, Global) and dtype.module == "torch" and dtype.name in CODE_OF_TORCH:
         return CODE_OF_TORCH[dtype.name]
     raise FileFormatError(

@@ -59,8 +59,8 @@ class TorchLayout:
     versions: Any = None
 
 
-def read(path: Path, options: ReadOptions = ReadOptions()) -> LoadedParams:
-    """Find the state dict in a file of torch.save and map its tensors. Nothing is unpickled, torch is not needed."""
+def read(path: Path, options: ReadOptions) -> LoadedParams:
+    """Find the state dict in a file of torch.save and map its tensors. Nothing is unpickled."""
     file = MappedFile(path, options.library)
     root = read_container(file).value
     keys, node = _find(root, options.entry, path)
@@ -79,7 +79,8 @@ def write(file: IO[bytes], contents: Contents) -> None:
     except ImportError as error:
         raise MissingDependencyError(
             "writing a torch checkpoint needs torch, which is not installed. "
-            "Install it: pip install 'rebasin-fast[torch]' (or write a .safetensors file, which needs nothing)"
+            "Install it: pip install 'rebasin-fast[torch]' (or write a .safetensors file, which needs "
+            "nothing)"
         ) from error
     layout = contents.layout if isinstance(contents.layout, TorchLayout) else TorchLayout()
     state: dict[str, Any] = OrderedDict() if layout.ordered else {}
@@ -107,13 +108,13 @@ def _tensor(array: Any, name: str) -> Any:
 
 
 def _compact(array: Any) -> Any:
-    """A small part of a large storage by itself: torch would write all of it."""
+    """Cut a small part out of a large storage: torch would write all of it."""
     whole = array.untyped_storage().nbytes()
     return array.clone() if whole > 2 * array.numel() * array.element_size() else array
 
 
 def _find(root: Any, entry: str | None, path: Path) -> tuple[list[Any], Any]:
-    """The way to the state dict: keys from the outside in, and the dictionary itself."""
+    """Find the way to the state dict: keys from the outside in, and the dictionary itself."""
     if entry is not None:
         return _named(root, entry, path)
     keys: list[Any] = []
@@ -174,12 +175,15 @@ def _nothing_found(root: Any, path: Path) -> str:
     )
     if whole is not None and as_mapping(whole) is None:
         return (
-            f"{path} holds a whole model (an object of {whole.function}), which would have to be executed and is not. "
-            "If you trust it, save its weights where its code is installed: "
+            f"{path} holds a whole model (an object of {whole.function}), which would have to be executed "
+            "and is not. If you trust it, save its weights where its code is installed: "
             "torch.save(torch.load(old, weights_only=False).state_dict(), new)"
         )
     found = ", ".join(repr(key) for key in (as_mapping(root) or {})) or type(root).__name__
-    return f"{path} holds no named tensors (found: {found:.200}). Expected a state_dict, alone or inside a dictionary."
+    return (
+        f"{path} holds no named tensors (found: {found:.200}). "
+        "Expected a state_dict, alone or inside a dictionary."
+    )
 
 
 def _levels(root: Any, keys: list[Any]) -> Iterator[dict[Any, Any]]:

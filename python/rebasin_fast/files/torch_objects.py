@@ -33,7 +33,7 @@ class NotPlain(Exception):  # noqa: N818 - a signal between two functions, not a
 
 
 def as_mapping(node: Any) -> dict[Any, Any] | None:
-    """The items of a dict or OrderedDict; None for anything else."""
+    """Give the items of a dict or OrderedDict; None for anything else."""
     if isinstance(node, dict):
         return node
     if isinstance(node, Call) and str(node.function) == "collections.OrderedDict":
@@ -53,7 +53,7 @@ def is_tensor(node: Any) -> bool:
 
 
 def tensor(node: Call, file: MappedFile, where: str) -> Tensor:
-    """The checked description of a tensor.
+    """Check the description of a tensor.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _checked(
 
 
 def plain(node: Any, budget: list[int] | None = None, depth: int = 0) -> Any:
-    """The object itself, if it is made of numbers, text and containers of them.
+    """Give the object itself, if it is made of numbers, text and containers of them.
 
     Raises
     ------
