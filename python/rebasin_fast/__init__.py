@@ -20,6 +20,7 @@ from rebasin_fast.errors import (
     RebasinError,
     SpecError,
 )
+from rebasin_fast.files import load_params, save_params
 from rebasin_fast.interpolation import interpolate
 from rebasin_fast.matching import Matching, MatchingStats, Progress, weight_matching
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
@@ -48,8 +49,10 @@ __all__ = [
     "interpolate",
     "invert_permutation",
     "linear_sum_assignment",
+    "load_params",
     "loss_curve",
     "reset_batch_norm",
+    "save_params",
     "solve_assignment",
     "specs",
     "weight_matching",
