@@ -35,7 +35,7 @@ def interpolate(
     -------
     dict[str, array]
         New arrays in the dtypes and on the devices of A, computed in float32 or wider. Integer and boolean
-        parameters are A's own objects.
+        parameters are A's own objects, whether B has them or not.
 
     Raises
     ------
@@ -50,12 +50,19 @@ def interpolate(
     """
     check_same_names(params_a, params_b)
     weight_a, weight_b = _weights(params_a, params_b, t, method)
-    return {name: _blend(a, params_b[name], weight_a, weight_b) for name, a in params_a.items()}
+    return {
+        name: _blend(a, params_b[name], weight_a, weight_b) if is_interpolated(a) else a
+        for name, a in params_a.items()
+    }
+
+
+def is_interpolated(array: Array) -> bool:
+    """Whether ``array`` takes part in interpolation: floating-point numbers do, counters and masks do not."""
+    return is_floating(library_of(array).dtype_name(array))
 
 
 def _blend(a: Array, b: Array, weight_a: float, weight_b: float) -> Array:
-    library = library_of(a)
-    return library.blend([a, b], [weight_a, weight_b]) if is_floating(library.dtype_name(a)) else a
+    return library_of(a).blend([a, b], [weight_a, weight_b])
 
 
 def _weights(params_a: Params, params_b: Params, t: float, method: str) -> tuple[float, float]:
@@ -77,25 +84,25 @@ def _weights(params_a: Params, params_b: Params, t: float, method: str) -> tuple
 def _dot(params_a: Params, params_b: Params) -> float:
     total = 0.0
     for name, a in params_a.items():
-        library = library_of(a)
-        if is_floating(library.dtype_name(a)):
-            total += library.dot(a, params_b[name])
+        if is_interpolated(a):
+            total += library_of(a).dot(a, params_b[name])
     return total
 
 
 def check_same_names(params_a: Params, params_b: Params) -> None:
-    """ParamsError unless both models have the same parameters in the same shapes."""
+    """ParamsError unless both models have the same floating-point parameters in the same shapes."""
     for model, params in (("A", params_a), ("B", params_b)):
         if not isinstance(params, Mapping):
             raise TypeError(f"the parameters of {model} are a mapping of names to arrays, got {type(params)}")
-    one_sided = sorted(set(params_a) ^ set(params_b))
+    both = {**params_b, **params_a}
+    one_sided = sorted(name for name in set(params_a) ^ set(params_b) if is_interpolated(both[name]))
     if one_sided:
         owner = "A" if one_sided[0] in params_a else "B"
         raise ParamsError(
             f"parameter {one_sided[0]!r} is in model {owner} only ({len(one_sided)} such parameters in all)"
         )
     for name, a in params_a.items():
-        if tuple(a.shape) != tuple(params_b[name].shape):
+        if is_interpolated(a) and tuple(a.shape) != tuple(params_b[name].shape):
             raise ParamsError(
                 f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(params_b[name].shape)} in B"
             )

@@ -35,8 +35,9 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     """
     _check_types(spec, params_a, params_b)
     left = _left_in_place(spec, params_a, params_b)
-    if left and strict:
-        _refuse_incomplete(spec, params_a, params_b, left)
+    movable = {name: reason for name, reason in left.items() if not _is_scalar(name, spec, params_a, params_b)}
+    if movable and strict:
+        _refuse_incomplete(spec, params_a, params_b, movable)
     for name in params_a:
         if name in params_b and tuple(params_a[name].shape) != tuple(params_b[name].shape):
             raise ParamsError(
@@ -50,7 +51,7 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
             f"A has {_few(params_a)}, B has {_few(params_b)}"
         )
     sizes = spec.sizes({**params_b, **params_a})
-    return CheckedPair(_restricted(spec, shared), sizes, left)
+    return CheckedPair(_restricted(spec, shared), sizes, movable)
 
 
 def _restricted(spec: PermutationSpec, shared: Mapping[str, tuple[object, ...]]) -> PermutationSpec:
@@ -86,6 +87,14 @@ def _left_in_place(spec: PermutationSpec, params_a: Params, params_b: Params) ->
         elif name not in spec.axes_to_perm:
             left[name] = "not in the spec"
     return left
+
+
+def _is_scalar(name: str, spec: PermutationSpec, params_a: Params, params_b: Params) -> bool:
+    """Counters such as num_batches_tracked: no axis could move, so it does not matter who has them."""
+    for params in (params_a, params_b):
+        if name in params:
+            return len(params[name].shape) == 0
+    return not spec.axes_to_perm[name]
 
 
 def _refuse_incomplete(spec: PermutationSpec, params_a: Params, params_b: Params, left: dict[str, str]) -> None:
