@@ -1,8 +1,8 @@
 """The published weight matching in plain NumPy and SciPy.
 
-Ainsworth et al. 2022, "Git Re-Basin", algorithm 1, written from the paper and kept as close to its loop as words
-allow. It is what the native descent must agree with, step by step, when both visit the permutations in the same
-order, and what benchmarks measure against.
+Ainsworth et al. 2022, "Git Re-Basin", algorithm 1, written from the paper and kept close to its loop. It is
+what the native descent must agree with, step by step, when both visit the permutations in the same order, and
+what benchmarks measure against.
 
 The loop: each sweep visits all permutations in some order. For permutation p, with every other permutation as
 it stands, the similarity of A's unit i and B's unit j is the sum, over all arrays that p moves, of the
@@ -61,7 +61,7 @@ def weight_matching(
     """Permute B's units so that its weights lie along A's, one permutation at a time.
 
     ``axes_to_perm`` names the arrays that count, with one `Axis` per axis. ``order`` holds the permutation
-    names of each sweep and ends the loop with its last one; without it each sweep draws its order from ``rng``.
+    names of each sweep and ends the loop with its last one; without it ``rng`` draws the order of each sweep.
     """
     axes = {
         name: [parts_of(entry, size) for entry, size in zip(entries, params_a[name].shape, strict=True)]
