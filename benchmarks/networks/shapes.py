@@ -3,6 +3,7 @@
 Matching is as slow on random weights as on trained ones, or slower, and needs no download.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 
@@ -26,7 +27,7 @@ def resnet18(width: int = 64) -> Shapes:
 
 
 def resnet20(multiplier: int = 1) -> Shapes:
-    """Return CIFAR-10's ResNet-20 with zero-padded ("option A") shortcuts and 16 x ``multiplier`` channels."""
+    """Return CIFAR-10's ResNet-20 with zero-padded shortcuts and 16 x ``multiplier`` channels."""
     width = 16 * multiplier
     items = [*_convolution("conv1", width, 3, 3), *_batchnorm("bn1", width)]
     inputs = width
@@ -57,11 +58,11 @@ def vgg16() -> Shapes:
 
 
 def mlp(*widths: int) -> Shapes:
-    """Return a torch ``Sequential`` of Linear layers with an activation between: ``0.weight``, ``2.weight``, ..."""
-    pairs = enumerate(zip(widths[:-1], widths[1:], strict=True))
-    return dict(
-        item for index, (inputs, outputs) in pairs for item in _linear(str(2 * index), outputs, inputs)
-    )
+    """Return a torch ``Sequential`` of Linear layers at even positions: ``0.weight``, ``2.weight``, ..."""
+    items: list[tuple[str, tuple[int, ...]]] = []
+    for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+        items += _linear(str(2 * index), outputs, inputs)
+    return dict(items)
 
 
 def random_params(shapes: Shapes, rng: np.random.Generator) -> Arrays:
