@@ -1,4 +1,4 @@
-// The linear assignment problem: dense, square or rectangular, float32 or float64, exact.
+// The linear assignment problem: dense, square or rectangular, any real dtype and strides, exact.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,34 @@ struct CostView {
   bool maximize = false;
 };
 
+// What one entry of a cost matrix is in memory.
+enum class Element : std::int32_t {
+  float16,
+  bfloat16,
+  float32,
+  float64,
+  int8,
+  int16,
+  int32,
+  int64,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+};
+
+// The same for an element type known only at run time; strides count bytes, entries need no alignment.
+struct AnyCostView {
+  const void* data = nullptr;
+  Element element = Element::float64;
+  bool swapped_bytes = false;  // the other endianness
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t row_stride = 0;
+  std::int64_t column_stride = 0;
+  bool maximize = false;
+};
+
 // The optimum and its proof, in the caller's orientation and sign.
 struct AssignmentSolution {
   std::vector<std::int64_t> columns;  // per row: its column, -1 when rows > columns leave it unassigned
@@ -32,8 +60,10 @@ struct AssignmentSolution {
 // Solves `cost` into `solution`, whose vectors are resized.
 //
 // +inf (minimising; -inf when maximising) marks a forbidden entry; NaN and the opposite infinity give
-// invalid_entry. The matrix is read, never copied: beyond `solution` the solver takes O(rows + columns) memory.
+// invalid_entry. The matrix is read, never copied: a few converted rows at a time, whatever its element type.
 // Time O(n^2 m) at worst for n <= m. Thread-safe on distinct solutions; no global state.
+Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt);
+
 template <class T>
 Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, Interrupt& interrupt);
 

@@ -1,0 +1,8 @@
+// One register_ function per concept; module.cpp calls them all.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+void register_assignment(pybind11::module_& m);
+void register_build(pybind11::module_& m);
+void register_descent(pybind11::module_& m);

@@ -1,0 +1,7 @@
+#include "bindings.hpp"
+
+PYBIND11_MODULE(_core, m) {
+  register_assignment(m);
+  register_build(m);
+  register_descent(m);
+}

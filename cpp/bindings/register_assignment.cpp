@@ -1,0 +1,121 @@
+#include <pybind11/numpy.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "bindings.hpp"
+#include "python_interrupt.hpp"
+#include "rebasin/assignment.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+using rebasin::AnyCostView;
+using rebasin::AssignmentSolution;
+using rebasin::Element;
+using rebasin::Status;
+
+std::optional<Element> find_element(const py::dtype& dtype) {
+  const auto size = dtype.itemsize();
+  const auto pick = [size](Element one, Element two, Element four, Element eight) {
+    return size == 1 ? one : size == 2 ? two : size == 4 ? four : eight;
+  };
+  switch (dtype.kind()) {
+    case 'b':
+      return Element::uint8;
+    case 'i':
+      return pick(Element::int8, Element::int16, Element::int32, Element::int64);
+    case 'u':
+      return pick(Element::uint8, Element::uint16, Element::uint32, Element::uint64);
+    case 'f':
+      if (size == 2 || size == 4 || size == 8) {
+        return pick(Element::float16, Element::float16, Element::float32, Element::float64);
+      }
+      return std::nullopt;
+    default:
+      return std::nullopt;
+  }
+}
+
+AnyCostView view_of(const py::array& cost, bool maximize, bool bfloat16) {
+  const py::dtype dtype = cost.dtype();
+  const std::optional<Element> element = bfloat16 ? Element::bfloat16 : find_element(dtype);
+  if (!element || cost.ndim() != 2) throw py::type_error("expected a 2-D array of real numbers");
+  const char order = dtype.byteorder();
+  const bool native_little = PY_LITTLE_ENDIAN != 0;
+  return {.data = cost.data(),
+          .element = *element,
+          .swapped_bytes = native_little ? order == '>' : order == '<',
+          .rows = cost.shape(0),
+          .columns = cost.shape(1),
+          .row_stride = cost.strides(0),
+          .column_stride = cost.strides(1),
+          .maximize = maximize};
+}
+
+// The one place where the core's statuses become exceptions; the messages are SciPy's.
+void raise_unless_ok(Status status) {
+  switch (status) {
+    case Status::ok:
+      return;
+    case Status::invalid_entry:
+      throw py::value_error("matrix contains invalid numeric entries");
+    case Status::infeasible:
+      throw py::value_error("cost matrix is infeasible");
+    case Status::interrupted:
+      throw py::error_already_set();
+    case Status::out_of_memory:
+      throw std::bad_alloc();
+  }
+}
+
+AssignmentSolution solve(const py::array& cost, bool maximize, bool bfloat16) {
+  const AnyCostView view = view_of(cost, maximize, bfloat16);
+  AssignmentSolution solution;
+  Status status = Status::ok;
+  {
+    rebasin::Interrupt interrupt = python_interrupt();
+    const py::gil_scoped_release without_gil;
+    status = rebasin::solve_assignment(view, solution, interrupt);
+  }
+  raise_unless_ok(status);
+  return solution;
+}
+
+template <class T>
+py::array_t<T> to_array(const std::vector<T>& values) {
+  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+py::tuple solve_with_duals(const py::array& cost, bool maximize, bool bfloat16) {
+  const AssignmentSolution solution = solve(cost, maximize, bfloat16);
+  return py::make_tuple(to_array(solution.columns), to_array(solution.row_duals),
+                        to_array(solution.column_duals), solution.objective, solution.gap);
+}
+
+py::tuple solve_for_indices(const py::array& cost, bool maximize, bool bfloat16) {
+  const AssignmentSolution solution = solve(cost, maximize, bfloat16);
+  const auto count = std::min(cost.shape(0), cost.shape(1));
+  py::array_t<std::int64_t> rows(count);
+  py::array_t<std::int64_t> columns(count);
+  std::int64_t* row = rows.mutable_data();
+  std::int64_t* column = columns.mutable_data();
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(solution.columns.size()); ++i) {
+    if (solution.columns[i] < 0) continue;
+    *row++ = i;
+    *column++ = solution.columns[i];
+  }
+  return py::make_tuple(rows, columns);
+}
+
+}  // namespace
+
+void register_assignment(py::module_& m) {
+  m.def("assignment", &solve_with_duals, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16") = false,
+        "(columns, row_duals, column_duals, objective, gap) of a 2-D array of any real dtype and strides.");
+  m.def("assignment_indices", &solve_for_indices, py::arg("cost"), py::arg("maximize"),
+        py::arg("bfloat16") = false,
+        "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted.");
+}

@@ -1,0 +1,94 @@
+#include "assignment/certificate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "assignment/exact_sums.hpp"
+
+namespace rebasin::assignment {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+template <class T>
+double least_reduced_cost(const T* run, double scale, const std::vector<double>& v) {
+  double least = infinity;
+  for (std::size_t j = 0; j < v.size(); ++j) {
+    least = std::min(least, scale * static_cast<double>(run[j]) - v[j]);
+  }
+  return least;
+}
+
+// The greatest double at or below every reduced cost of the row in real arithmetic. Rounding is monotone, so
+// only the entries that round to the least can lie below it.
+template <class T>
+double row_dual(const T* run, double scale, const std::vector<double>& v) {
+  const double least = least_reduced_cost(run, scale, v);
+  for (std::size_t j = 0; j < v.size(); ++j) {
+    const double cost = scale * static_cast<double>(run[j]);
+    if (cost - v[j] == least && difference_error(cost, v[j], least) < 0.0) return next_down(least);
+  }
+  return least;
+}
+
+// At least cost - v - u in real arithmetic.
+double slack_bound(double cost, double v, double u) {
+  const double reduced = cost - v;
+  return std::max(0.0, add_up(add_up(reduced, -u), difference_error(cost, v, reduced)));
+}
+
+// The value of the lowest set bit of x: x is a multiple of it.
+double lowest_bit(double x) {
+  int exponent = 0;
+  const auto mantissa = static_cast<std::int64_t>(std::ldexp(std::frexp(x, &exponent), 53));
+  return std::ldexp(static_cast<double>(mantissa & -mantissa), exponent - 53);
+}
+
+// True when every total of the matrix is a multiple of something above `bound`.
+template <class T>
+bool totals_lie_apart(const CostRows<T>& costs, double bound, Interrupt& interrupt) {
+  std::vector<T> buffer(costs.columns());
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    if (interrupt.requested()) return false;
+    const T* run = costs.row(i, buffer.data());
+    for (std::int64_t j = 0; j < costs.columns(); ++j) {
+      const double cost = costs.scale() * static_cast<double>(run[j]);
+      if (cost != 0.0 && cost < infinity && lowest_bit(cost) <= bound) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+template <class T>
+Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proof, Interrupt& interrupt) {
+  const bool square = costs.rows() == costs.columns();
+  std::vector<double>& v = state.v;
+  if (!square) {
+    for (double& dual : v) dual = std::min(dual, 0.0);
+  }
+  std::vector<T> buffer(costs.columns());
+  proof.u.resize(costs.rows());
+  double bound = 0.0;
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    if (interrupt.requested()) return Status::interrupted;
+    const T* run = costs.row(i, buffer.data());
+    const std::int64_t j = state.column_of[i];
+    proof.u[i] = row_dual(run, costs.scale(), v);
+    bound = add_up(bound, slack_bound(costs.scale() * static_cast<double>(run[j]), v[j], proof.u[i]));
+  }
+  if (!square) {
+    for (std::int64_t j = 0; j < costs.columns(); ++j) {
+      if (state.row_of[j] == unassigned) bound = add_up(bound, -v[j]);
+    }
+  }
+  proof.gap = bound > 0.0 && totals_lie_apart(costs, bound, interrupt) ? 0.0 : bound;
+  return Status::ok;
+}
+
+template Status certify<float>(const CostRows<float>&, MatchingState&, Certificate&, Interrupt&);
+template Status certify<double>(const CostRows<double>&, MatchingState&, Certificate&, Interrupt&);
+
+}  // namespace rebasin::assignment

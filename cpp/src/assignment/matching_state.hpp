@@ -1,0 +1,31 @@
+// What the stages of the dense solver hand to one another.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace rebasin::assignment {
+
+inline constexpr std::int64_t unassigned = -1;
+
+// A partial matching and column duals v; the row dual is implied, u_i = min_j (c_ij - v_j).
+struct MatchingState {
+  std::vector<double> v;
+  std::vector<std::int64_t> column_of;  // per row
+  std::vector<std::int64_t> row_of;     // per column
+  std::vector<std::int64_t> free_rows;
+
+  void reset(std::int64_t rows, std::int64_t columns) {
+    v.assign(static_cast<std::size_t>(columns), 0.0);
+    column_of.assign(static_cast<std::size_t>(rows), unassigned);
+    row_of.assign(static_cast<std::size_t>(columns), unassigned);
+    free_rows.clear();
+  }
+
+  void assign(std::int64_t row, std::int64_t column) {
+    column_of[row] = column;
+    row_of[column] = row;
+  }
+};
+
+}  // namespace rebasin::assignment

@@ -1,0 +1,179 @@
+#include "cost/similarity.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+
+#include "cost/odometer.hpp"
+
+namespace rebasin {
+namespace {
+
+constexpr std::int64_t panel_entries = std::int64_t{1} << 20;
+constexpr std::int64_t least_panel_columns = 256;
+constexpr std::int64_t narrow_limit = 32;  // below, a product of its own would be all traffic on the similarity
+
+template <class T, class Source>
+void pack(const Source* source, const std::vector<std::int64_t>& units, const std::vector<std::int64_t>& columns,
+          std::int64_t n, std::int64_t copies, std::int64_t count, bool unit_major, T* panel) {
+  if (unit_major) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      T* row = panel + i * count * copies;
+      for (std::int64_t r = 0; r < copies; ++r) {
+        const Source* unit = source + units[static_cast<std::size_t>(i * copies + r)];
+        for (std::int64_t x = 0; x < count; ++x) {
+          row[r * count + x] = static_cast<T>(widen(unit[columns[static_cast<std::size_t>(x)]]));
+        }
+      }
+    }
+    return;
+  }
+  for (std::int64_t r = 0; r < copies; ++r) {
+    for (std::int64_t x = 0; x < count; ++x) {
+      const Source* column = source + columns[static_cast<std::size_t>(x)];
+      T* row = panel + (r * count + x) * n;
+      for (std::int64_t i = 0; i < n; ++i) {
+        row[i] = static_cast<T>(widen(column[units[static_cast<std::size_t>(i * copies + r)]]));
+      }
+    }
+  }
+}
+
+// The common difference of a sequence, or -1 if it has none (or is negative).
+std::int64_t step_of(const std::vector<std::int64_t>& offsets, std::int64_t count) {
+  if (count < 2) return 1;
+  const std::int64_t step = offsets[1] - offsets[0];
+  for (std::int64_t i = 2; i < count; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    if (offsets[k] - offsets[k - 1] != step) return -1;
+  }
+  return step;
+}
+
+template <class T>
+constexpr DType storage_of = std::is_same_v<T, float> ? DType::float32 : DType::float64;
+
+}  // namespace
+
+template <class T>
+Status Similarity<T>::compute(std::int32_t permutation, const Gather& gather, T* similarity,
+                              Interrupt& interrupt) {
+  units_ = problem_.sizes[static_cast<std::size_t>(permutation)];
+  similarity_ = similarity;
+  empty_ = true;
+  narrow_columns_ = 0;
+  a_narrow_.clear();
+  b_narrow_.clear();
+  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
+    for (const Move& move : problem_.tensors[t].moves) {
+      if (move.permutation != permutation) continue;
+      const Status status = add_move(t, move, gather, interrupt);
+      if (status != Status::ok) return status;
+    }
+  }
+  flush_narrow_columns();
+  if (empty_) std::fill_n(similarity_, units_ * units_, T{0});
+  return Status::ok;
+}
+
+template <class T>
+Status Similarity<T>::add_move(std::size_t t, const Move& move, const Gather& gather, Interrupt& interrupt) {
+  const Tensor& tensor = problem_.tensors[t];
+  std::vector<const std::vector<std::int64_t>*> a_tables, b_tables;
+  for (std::size_t axis = 0; axis < tensor.shape.size(); ++axis) {
+    if (static_cast<std::int32_t>(axis) == move.axis) continue;
+    a_tables.push_back(&gather.a_offsets(t, axis));
+    b_tables.push_back(&gather.b_offsets(t, axis));
+  }
+  Odometer a_columns(a_tables), b_columns(b_tables);
+
+  const auto axis = static_cast<std::size_t>(move.axis);
+  a_.data = tensor.a;
+  b_.data = tensor.b;
+  a_.units.resize(move.positions.size());
+  b_.units.resize(move.positions.size());
+  for (std::size_t i = 0; i < move.positions.size(); ++i) {
+    a_.units[i] = move.positions[i] * tensor.a_strides[axis];
+    b_.units[i] = move.positions[i] * tensor.b_strides[axis];
+  }
+
+  const std::int64_t total = a_columns.combinations();
+  const std::int64_t most = std::max(least_panel_columns, panel_entries / units_) / move.copies;
+  const std::int64_t chunk = std::clamp(most, std::int64_t{1}, std::max(total, std::int64_t{1}));
+  a_.columns.resize(static_cast<std::size_t>(chunk));
+  b_.columns.resize(static_cast<std::size_t>(chunk));
+  for (std::int64_t done = 0; done < total; done += chunk) {
+    if (interrupt.requested()) return Status::interrupted;
+    const std::int64_t count = std::min(chunk, total - done);
+    a_columns.next(count, a_.columns.data());
+    b_columns.next(count, b_.columns.data());
+    if (total * move.copies < narrow_limit) {
+      collect(a_, tensor.dtype, move.copies, count, a_narrow_);
+      collect(b_, tensor.dtype, move.copies, count, b_narrow_);
+      narrow_columns_ += count * move.copies;
+    } else {
+      multiply(operand(a_, tensor.dtype, move.copies, count), operand(b_, tensor.dtype, move.copies, count),
+               count * move.copies);
+    }
+  }
+  return Status::ok;
+}
+
+template <class T>
+typename Similarity<T>::Operand Similarity<T>::operand(Side& side, DType dtype, std::int64_t copies,
+                                                       std::int64_t columns) {
+  const std::int64_t unit_step = copies == 1 ? step_of(side.units, units_) : -1;
+  const std::int64_t column_step = step_of(side.columns, columns);
+  const bool unit_major = column_step == 1 || unit_step != 1;
+  if (dtype == storage_of<T>) {
+    const T* start = static_cast<const T*>(side.data) + side.units[0] + side.columns[0];
+    const std::int64_t leading = unit_major ? unit_step : column_step;
+    const std::int64_t least = unit_major ? columns : units_;
+    const bool adjacent = unit_major ? column_step == 1 : unit_step == 1;
+    if (adjacent && leading >= least && leading <= std::numeric_limits<int>::max()) {
+      return {start, leading, unit_major};
+    }
+  }
+  side.panel.resize(static_cast<std::size_t>(units_ * columns * copies));
+  with_storage_type(dtype, [&](auto* type) {
+    pack(static_cast<decltype(type)>(side.data), side.units, side.columns, units_, copies, columns, unit_major,
+         side.panel.data());
+  });
+  return {side.panel.data(), unit_major ? columns * copies : units_, unit_major};
+}
+
+template <class T>
+void Similarity<T>::collect(Side& side, DType dtype, std::int64_t copies, std::int64_t columns,
+                            std::vector<T>& panel) {
+  const std::size_t before = panel.size();
+  panel.resize(before + static_cast<std::size_t>(units_ * columns * copies));
+  with_storage_type(dtype, [&](auto* type) {
+    pack(static_cast<decltype(type)>(side.data), side.units, side.columns, units_, copies, columns, false,
+         panel.data() + before);
+  });
+}
+
+template <class T>
+void Similarity<T>::flush_narrow_columns() {
+  if (narrow_columns_ == 0) return;
+  multiply({a_narrow_.data(), units_, false}, {b_narrow_.data(), units_, false}, narrow_columns_);
+}
+
+template <class T>
+void Similarity<T>::multiply(const Operand& a, const Operand& b, std::int64_t columns) {
+  // BLAS is column-major: it forms the transpose, pi(B) . A^T, in the same memory.
+  char b_flag = b.unit_major ? 'T' : 'N';
+  char a_flag = a.unit_major ? 'N' : 'T';
+  int n = static_cast<int>(units_), k = static_cast<int>(columns);
+  int a_leading = static_cast<int>(a.leading), b_leading = static_cast<int>(b.leading);
+  T one{1}, beta{empty_ ? T{0} : T{1}};
+  gemm_(&b_flag, &a_flag, &n, &n, &k, &one, const_cast<T*>(b.data), &b_leading, const_cast<T*>(a.data),
+        &a_leading, &beta, similarity_, &n);
+  empty_ = false;
+  flop_ += 2.0 * static_cast<double>(units_) * static_cast<double>(units_) * static_cast<double>(columns);
+}
+
+template class Similarity<float>;
+template class Similarity<double>;
+
+}  // namespace rebasin

@@ -1,0 +1,62 @@
+// The similarity of A's and B's units under one permutation, all others held where they are.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cost/gather.hpp"
+#include "rebasin/blas.hpp"
+#include "rebasin/interrupt.hpp"
+#include "rebasin/problem.hpp"
+#include "rebasin/status.hpp"
+
+namespace rebasin {
+
+// Sum over the (tensor, axis) pairs that a permutation moves of unfold(A, axis) . unfold(pi(B), axis)^T.
+//
+// Unfolded columns pass through panels of bounded size; where an operand already lies in memory as a matrix,
+// BLAS reads it in place. One object serves many permutations and keeps its panels. Not thread-safe.
+template <class T>
+class Similarity {
+ public:
+  Similarity(const Problem& problem, Gemm<T> gemm) : problem_(problem), gemm_(gemm) {}
+
+  // Overwrites `similarity`, (n, n) row-major, rows = A's units, columns = B's.
+  Status compute(std::int32_t permutation, const Gather& gather, T* similarity, Interrupt& interrupt);
+
+  double flop() const { return flop_; }
+
+ private:
+  struct Operand {
+    const T* data;
+    std::int64_t leading;
+    bool unit_major;  // unit after unit, columns contiguous; else column after column, units contiguous
+  };
+  struct Side {
+    const void* data;
+    std::vector<std::int64_t> units;    // offset of each (unit, copy)
+    std::vector<std::int64_t> columns;  // offset of each column of the present chunk
+    std::vector<T> panel;
+  };
+
+  Status add_move(std::size_t tensor, const Move& move, const Gather& gather, Interrupt& interrupt);
+  Operand operand(Side& side, DType dtype, std::int64_t copies, std::int64_t columns);
+  void collect(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, std::vector<T>& panel);
+  void multiply(const Operand& a, const Operand& b, std::int64_t columns);
+  void flush_narrow_columns();
+
+  const Problem& problem_;
+  Gemm<T> gemm_;
+  std::int64_t units_ = 0;
+  T* similarity_ = nullptr;
+  bool empty_ = true;
+  Side a_{}, b_{};
+  std::vector<T> a_narrow_, b_narrow_;  // columns of small tensors, waiting for one product
+  std::int64_t narrow_columns_ = 0;
+  double flop_ = 0.0;
+};
+
+extern template class Similarity<float>;
+extern template class Similarity<double>;
+
+}  // namespace rebasin

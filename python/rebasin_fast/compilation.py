@@ -1,0 +1,152 @@
+"""A permutation spec and two sets of parameters, compiled to the core's matching problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast import _core
+from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays.interface import is_floating
+from rebasin_fast.axis import Entry
+from rebasin_fast.errors import ParamsError, SpecError
+from rebasin_fast.layout import Block, blocks_of
+
+if TYPE_CHECKING:
+    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Params
+
+Moves = list[tuple[int, int, NDArray[np.int64]]]
+
+
+@dataclass(frozen=True)
+class CompiledProblem:
+    """What the core works on, and what the caller needs to speak of it by name."""
+
+    native: Any
+    permutations: tuple[str, ...]
+    sizes: dict[str, int]
+    double_products: bool
+
+
+def compile_problem(spec: PermutationSpec, params_a: Params, params_b: Params, sizes: Mapping[str, int]) -> CompiledProblem:
+    """Compile every parameter of the spec's objective; arrays in host memory are referenced, not copied.
+
+    Raises
+    ------
+    ParamsError
+        Shapes or dtypes differ, or an entry is NaN or infinite; the parameter is named.
+    SpecError
+        The spec holds a permutation inside another one, which coordinate descent does not handle.
+    """
+    names = spec.permutations
+    _refuse_nested(spec, names)
+    numbers = {name: number for number, name in enumerate(names)}
+    native = _core.Problem([sizes[name] for name in names])
+    kinds: set[str] = set()
+    for parameter, entries in spec.axes_to_perm.items():
+        if parameter in spec.unmatched or parameter not in params_a:
+            continue
+        a, b, kind = _paired_host_arrays(parameter, params_a[parameter], params_b[parameter])
+        kinds.add(kind)
+        a, b, kept = _merge_still_axes(a, b, entries)
+        native.add_tensor(a, b, getattr(_core.DType, kind), _moves(parameter, kept, sizes, numbers))
+    return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
+
+
+def _refuse_nested(spec: PermutationSpec, names: tuple[str, ...]) -> None:
+    for name in names:
+        if spec.parents[name]:
+            raise SpecError(
+                f"permutation {name!r} stands within {', '.join(map(repr, spec.parents[name]))}: weight matching "
+                f"does not handle nested permutations; use Fixed for the inner one to match the outer alone"
+            )
+
+
+def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], NDArray[Any], str]:
+    """Both arrays in host memory and in one dtype that the core reads, checked to be finite."""
+    if tuple(a.shape) != tuple(b.shape):
+        raise ParamsError(
+            f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(b.shape)} in B; "
+            "the two models must have the same architecture and width"
+        )
+    host_a, kind_a = _readable(a)
+    host_b, kind_b = _readable(b)
+    if kind_a != kind_b:
+        kind_a = "float64" if "float64" in (kind_a, kind_b) else "float32"
+        host_a, host_b = _cast(a, kind_a), _cast(b, kind_a)
+    for model, host in (("A", host_a), ("B", host_b)):
+        _refuse_nonfinite(name, model, host, kind_a)
+    return host_a, host_b, kind_a
+
+
+def _readable(array: Array) -> tuple[NDArray[Any], str]:
+    library = library_of(array)
+    kind = library.dtype_name(array)
+    host = library.to_host(array)
+    if kind == "bfloat16":
+        host = host.view(np.uint16)
+    elif kind not in ("float16", "float32", "float64"):
+        kind, host = "float32", host.astype(np.float32)
+    aligned = all(stride % host.itemsize == 0 for stride in host.strides) and host.dtype.isnative
+    return (host if aligned else np.ascontiguousarray(host, dtype=host.dtype.newbyteorder("="))), kind
+
+
+def _cast(array: Array, kind: str) -> NDArray[Any]:
+    host, stored = _readable(array)
+    if stored == "bfloat16":
+        return (host.astype(np.uint32) << 16).view(np.float32).astype(kind)
+    return host.astype(kind)
+
+
+def _refuse_nonfinite(name: str, model: str, host: NDArray[Any], kind: str) -> None:
+    finite = (host & 0x7F80) != 0x7F80 if kind == "bfloat16" else np.isfinite(host)
+    if finite.all():
+        return
+    place = tuple(int(i) for i in np.argwhere(~finite)[0])
+    count = int(finite.size - np.count_nonzero(finite))
+    raise ParamsError(
+        f"parameter {name!r} of model {model} holds {count} entries that are NaN or infinite, the first at "
+        f"{place}; a model that diverged cannot be matched"
+    )
+
+
+def _merge_still_axes(
+    a: NDArray[Any], b: NDArray[Any], entries: tuple[Entry, ...]
+) -> tuple[NDArray[Any], NDArray[Any], list[Entry]]:
+    """Neighbouring axes that nothing moves (kernel taps) become one, where that is a view."""
+    if not (a.flags.c_contiguous and b.flags.c_contiguous) or 0 in a.shape:
+        return a, b, list(entries)
+    shape: list[int] = []
+    kept: list[Entry] = []
+    for length, entry in zip(a.shape, entries, strict=True):
+        if kept and entry is None and kept[-1] is None:
+            shape[-1] *= length
+        else:
+            shape.append(length)
+            kept.append(entry)
+    return a.reshape(shape), b.reshape(shape), kept
+
+
+def _moves(parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]) -> Moves:
+    moves: Moves = []
+    for axis, entry in enumerate(entries):
+        for block in blocks_of(entry, sizes):
+            (permutation,) = _single(parameter, block)
+            unit_axis = block.dims.index(permutation)
+            positions = np.moveaxis(block.positions, unit_axis, 0).reshape(sizes[permutation], -1)
+            moves.append((numbers[permutation], axis, np.ascontiguousarray(positions)))
+    return moves
+
+
+def _single(parameter: str, block: Block) -> tuple[str, ...]:
+    if len(block.permutations) > 1:
+        raise SpecError(
+            f"parameter {parameter!r}: {block.permutations} move one axis together; weight matching does not "
+            "handle nested permutations"
+        )
+    return block.permutations

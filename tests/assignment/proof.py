@@ -1,0 +1,71 @@
+"""Proofs of optimality recomputed in rational arithmetic; shared by the tests of the solver."""
+
+from fractions import Fraction
+from itertools import permutations
+
+import numpy as np
+
+
+def exact_objective(cost, columns):
+    return sum((Fraction(float(cost[i, j])) for i, j in enumerate(columns) if j >= 0), Fraction(0))
+
+
+def check_assignment(cost, result, *, maximize=False):
+    """Assert a complete assignment whose duals prove ``result.gap`` in exact arithmetic."""
+    cost = np.asarray(cost)
+    n, m = cost.shape
+    columns = np.asarray(result.columns)
+    assert columns.shape == (n,)
+    assert columns.dtype == np.int64
+    used = columns[columns >= 0]
+    assert len(used) == min(n, m) == len(set(used.tolist()))
+    assert np.all(used < m)
+    assert result.gap >= 0
+    sign = -1 if maximize else 1
+    u = [sign * Fraction(float(x)) for x in result.row_duals]
+    v = [sign * Fraction(float(x)) for x in result.column_duals]
+    for i in range(n):
+        for j in range(m):
+            entry = sign * float(cost[i, j])
+            assert entry == np.inf or u[i] + v[j] <= Fraction(entry)
+    if n < m:
+        assert all(dual <= 0 for dual in v)
+    if n > m:
+        assert all(dual <= 0 for dual in u)
+    primal = sign * exact_objective(cost, columns)
+    distance = primal - sum(u) - sum(v)
+    assert distance >= 0
+    if result.gap > 0:
+        assert distance <= Fraction(result.gap)
+    else:
+        assert distance == 0 or distance < spacing_of_totals(cost)
+    expected = sum(float(cost[i, j]) for i, j in enumerate(columns) if j >= 0)
+    assert abs(result.objective - expected) <= 1e-12 * (
+        1e-300 + np.abs(cost[np.isfinite(cost)].astype(np.float64)).sum()
+    )
+
+
+def spacing_of_totals(cost):
+    """Greatest power of two that divides every finite cost."""
+    entries = [Fraction(float(x)) for x in np.ravel(cost) if np.isfinite(x) and x != 0]
+    denominator = max((x.denominator for x in entries), default=1)
+    integers = [int(x * denominator) for x in entries]
+    return Fraction(min((x & -x for x in integers), default=1), denominator)
+
+
+def brute_force(cost, *, maximize=False):
+    """Best exact objective by enumeration; None when every assignment uses a forbidden entry."""
+    cost = np.asarray(cost, dtype=np.float64)
+    if cost.shape[0] > cost.shape[1]:
+        cost = cost.T
+    n, m = cost.shape
+    sign = -1 if maximize else 1
+    exact = [[sign * Fraction(x) if np.isfinite(x) else None for x in row] for row in cost.tolist()]
+    best = None
+    for choice in permutations(range(m), n):
+        entries = [exact[i][j] for i, j in enumerate(choice)]
+        if None in entries:
+            continue
+        total = sum(entries, Fraction(0))
+        best = total if best is None else min(best, total)
+    return None if best is None else sign * best
