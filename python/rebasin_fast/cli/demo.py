@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from rebasin_fast.cli.options import output_path
-from rebasin_fast.files import check_writable
+from rebasin_fast.cli.progress import StageProgress
 
 
 @click.command()
@@ -22,7 +22,8 @@ from rebasin_fast.files import check_writable
 )
 @click.option("--seed", default=0, show_default=True, help="Seeds both networks.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def demo(output: Path, seed: int, as_json: bool) -> None:
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+def demo(output: Path, seed: int, as_json: bool, quiet: bool) -> None:
     """Train two networks from different seeds, match them, and draw what it changes.
 
     Uses scikit-learn's handwritten digits; under a minute on one core. Replaces an earlier picture.
@@ -33,9 +34,8 @@ def demo(output: Path, seed: int, as_json: bool) -> None:
     """
     from rebasin_fast.demo import run_demo
 
-    check_writable(output, overwrite=True)
-    result = run_demo(output, seed=seed, progress=lambda message: click.echo(message, err=True))
+    result = run_demo(output, seed=seed, progress=StageProgress(quiet=quiet))
     if as_json:
-        click.echo(json.dumps({**result.to_dict(), "output": str(output)}))
+        click.echo(json.dumps(result.to_dict()))
     else:
-        click.echo(f"{result.summary()}\nsaved {output}")
+        click.echo(result.summary())

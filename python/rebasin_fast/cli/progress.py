@@ -1,4 +1,4 @@
-"""Progress of a matching: a bar on a terminal, a line a sweep in a log."""
+"""Progress on standard error: a bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -9,6 +9,33 @@ from typing import Any
 import click
 
 from rebasin_fast.matching import Progress
+
+
+class StageProgress:
+    """A callback (stage, steps done, steps in all): a bar on a terminal, a line a stage in a log."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._bar: Any = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show the step that begins now; ``done == total`` ends the bar."""
+        if self._quiet:
+            return
+        if not self._terminal:
+            if done < total:
+                click.echo(f"[{done + 1}/{total}] {stage}", err=True)
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(
+                length=total, file=sys.stderr, show_eta=False, item_show_func=lambda item: item or ""
+            )
+            self._bar.__enter__()
+        self._bar.update(done - self._bar.pos, stage)
+        if done == total:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
 
 
 class MatchingProgress:
