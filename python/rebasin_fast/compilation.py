@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from rebasin_fast import _core
 from rebasin_fast.arrays import library_of
-from rebasin_fast.arrays.interface import is_floating
 from rebasin_fast.axis import Entry
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.layout import Block, blocks_of
@@ -33,7 +32,9 @@ class CompiledProblem:
     double_products: bool
 
 
-def compile_problem(spec: PermutationSpec, params_a: Params, params_b: Params, sizes: Mapping[str, int]) -> CompiledProblem:
+def compile_problem(
+    spec: PermutationSpec, params_a: Params, params_b: Params, sizes: Mapping[str, int]
+) -> CompiledProblem:
     """Compile every parameter of the spec's objective; arrays in host memory are referenced, not copied.
 
     Raises
@@ -132,7 +133,9 @@ def _merge_still_axes(
     return a.reshape(shape), b.reshape(shape), kept
 
 
-def _moves(parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]) -> Moves:
+def _moves(
+    parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]
+) -> Moves:
     moves: Moves = []
     for axis, entry in enumerate(entries):
         for block in blocks_of(entry, sizes):

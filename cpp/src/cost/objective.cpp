@@ -34,8 +34,8 @@ void add_contiguous(const Source* a, const Source* b, std::int64_t count, Lanes&
 }
 
 template <class Source>
-void add_gathered(const Source* a, const std::int64_t* a_offsets, const Source* b, const std::int64_t* b_offsets,
-                  std::int64_t count, Lanes& sums) {
+void add_gathered(const Source* a, const std::int64_t* a_offsets, const Source* b,
+                  const std::int64_t* b_offsets, std::int64_t count, Lanes& sums) {
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     for (std::int64_t lane = 0; lane < lanes; ++lane) {
@@ -50,7 +50,8 @@ void add_gathered(const Source* a, const std::int64_t* a_offsets, const Source* 
 }
 
 template <class Source>
-double dot(const Source* a, const Source* b, const Problem& problem, const Gather& gather, std::size_t tensor) {
+double dot(const Source* a, const Source* b, const Problem& problem, const Gather& gather,
+           std::size_t tensor) {
   const std::size_t rank = problem.tensors[tensor].shape.size();
   if (rank == 0) return static_cast<double>(widen(*a)) * static_cast<double>(widen(*b));
 
