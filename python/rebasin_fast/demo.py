@@ -228,7 +228,7 @@ def _heading(result: DemoResult) -> list[str]:
 
 def _table(result: DemoResult) -> list[str]:
     ends, middle = (0, -1), len(result.naive.ts) // 2
-    rows = [("on test images", "A", "B", "average as they are", "average, matched")]
+    rows: list[tuple[str, ...]] = [("on test images", "A", "B", "average as they are", "average, matched")]
     for metric, form in (("loss", "{:.4f}"), ("accuracy", "{:.2%}")):
         values = [result.naive.values[metric][at] for at in ends]
         values += [curve.values[metric][middle] for curve in (result.naive, result.matched)]

@@ -233,8 +233,9 @@ def _dress(panel: Axes, ends: tuple[str, str], *, percent: bool) -> None:
     low, high = panel.dataLim.intervalx
     panel.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
     panel.set_xticks([0.0, 0.5, 1.0], [ends[0], "their average", ends[1]])
-    for tick, side in zip(panel.get_xticklabels(), ("left", "center", "right"), strict=True):
-        tick.set_horizontalalignment(side)
+    first, _, last = panel.get_xticklabels()
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
     panel.tick_params(axis="both", labelsize=10.5, colors=_INK, length=0)
     if percent:
         panel.yaxis.set_major_formatter(lambda value, _position: f"{value:g} %")
