@@ -18,13 +18,14 @@ class DType:
     bfloat16: DType
 
 class Problem:
-    def __init__(self, sizes: list[int]) -> None: ...
+    def __init__(self) -> None: ...
+    def add_permutation(self, size: int, parents: list[int]) -> None: ...
     def add_tensor(
         self,
         a: NDArray[Any],
         b: NDArray[Any],
         dtype: DType,
-        moves: list[tuple[int, int, NDArray[np.int64]]],
+        moves: list[tuple[list[int], int, int, NDArray[np.int64]]],
     ) -> None: ...
 
 def coordinate_descent(
