@@ -119,14 +119,15 @@ def _refuse_nonfinite(name: str, model: str, host: NDArray[Any], kind: str) -> N
 def _merge_still_axes(
     a: NDArray[Any], b: NDArray[Any], entries: tuple[Entry, ...]
 ) -> tuple[NDArray[Any], NDArray[Any], list[Entry]]:
-    """Neighbouring axes that nothing moves (kernel taps) become one, where that is a view."""
+    """Neighbouring axes that nothing moves (kernel taps) become one or none, where that is a view."""
     if not (a.flags.c_contiguous and b.flags.c_contiguous) or 0 in a.shape:
         return a, b, list(entries)
     shape: list[int] = []
     kept: list[Entry] = []
     for length, entry in zip(a.shape, entries, strict=True):
-        if kept and entry is None and kept[-1] is None:
-            shape[-1] *= length
+        if entry is None and (length == 1 or (kept and kept[-1] is None)):
+            if length > 1:
+                shape[-1] *= length
         else:
             shape.append(length)
             kept.append(entry)
