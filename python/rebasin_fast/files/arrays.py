@@ -109,7 +109,8 @@ def cast(array: Any, code: str, name: str) -> Any:
         import torch
 
         result = array.detach().to(getattr(torch, target.torch))
-        lost = bool((~torch.isfinite(result.float()) & torch.isfinite(array.detach().float())).any())
+        wide = array.detach() if found == "F64" else array.detach().float()
+        lost = bool((~torch.isfinite(result.float()) & torch.isfinite(wide)).any())
     else:
         plain = to_numpy(array)
         with np.errstate(over="ignore", invalid="ignore"):
