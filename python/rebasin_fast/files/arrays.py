@@ -91,8 +91,10 @@ def raw_bytes(array: Any) -> NDArray[np.uint8]:
     if is_torch(array):
         import torch
 
-        tensor = array.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-        result: NDArray[np.uint8] = tensor.view(torch.uint8).numpy()
+        tensor = array.detach().cpu().resolve_conj().resolve_neg().contiguous()
+        # Not reshape(-1): axes of length 0 and 1 may have any stride, which view() would then refuse.
+        flat = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset())
+        result: NDArray[np.uint8] = flat.view(torch.uint8).numpy()
         return result
     plain = to_numpy(array)
     little = plain.dtype.newbyteorder("<")

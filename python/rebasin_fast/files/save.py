@@ -177,14 +177,16 @@ def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing
             raise ParamsError(f"{name!r} is no name of a parameter: a non-empty text is expected.")
     # A dict keeps the arrays alive while their memory is compared for ties.
     arrays = Outgoing(params if isinstance(params, LoadedParams) else dict(params))
+    given = {name: arrays.code(name) for name in arrays}  # also finds what cannot be written, before a file exists
     if model is None or params is model:
         return arrays
-    codes: dict[str, str] = {}
-    for name in arrays:
-        wanted = model.entry(name).code if name in model else arrays.code(name)
-        if ELEMENT_TYPES[wanted].floating and ELEMENT_TYPES[arrays.code(name)].floating:
-            codes[name] = wanted
+    wanted = {name: model.entry(name).code for name in arrays if name in model}
+    codes = {n: code for n, code in wanted.items() if _floating(code) and _floating(given[n])}
     return Outgoing(arrays.arrays, codes)
+
+
+def _floating(code: str) -> bool:
+    return ELEMENT_TYPES[code].floating
 
 
 def _contents(

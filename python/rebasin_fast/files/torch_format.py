@@ -103,7 +103,7 @@ def recognises(head: bytes) -> bool:
 
 def _tensor(array: Any, name: str) -> Any:
     if is_torch(array):
-        return array.detach()
+        return array.detach().cpu().resolve_conj().resolve_neg()
     return to_torch(to_numpy(array), element_code(array, name))
 
 
