@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-from rebasin_fast.files import OutputExistsError, UnwritableOutputError, atomic_write, check_output, check_writable
+from rebasin_fast.files import (
+    OutputExistsError,
+    UnwritableOutputError,
+    atomic_write,
+    check_output,
+    check_writable,
+)
 
 
 def run(code: str, *arguments: object) -> "subprocess.Popen[bytes]":
@@ -37,7 +43,9 @@ def test_the_new_file_has_the_mode_of_any_file(tmp_path):
     (tmp_path / "usual").write_bytes(b"")
     with atomic_write(tmp_path / "ours") as file:
         file.write(b"x")
-    assert stat.S_IMODE((tmp_path / "ours").stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "ours").stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "usual").stat().st_mode
+    )
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("x"), SystemExit(3), MemoryError()])

@@ -19,7 +19,9 @@ from rebasin_fast.files.dtypes import ELEMENT_TYPES, numpy_dtype
 
 SUFFIXES = (".safetensors", ".npz", ".pt")
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
-USUAL_NAMES = st.sampled_from(["module.conv1.weight", "Dense_0/kernel", "a", "b.c", "λ", "blocks.0.attn.qkv.bias"])
+USUAL_NAMES = st.sampled_from(
+    ["module.conv1.weight", "Dense_0/kernel", "a", "b.c", "λ", "blocks.0.attn.qkv.bias"]
+)
 
 
 @st.composite

@@ -177,7 +177,9 @@ def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing
             raise ParamsError(f"{name!r} is no name of a parameter: a non-empty text is expected.")
     # A dict keeps the arrays alive while their memory is compared for ties.
     arrays = Outgoing(params if isinstance(params, LoadedParams) else dict(params))
-    given = {name: arrays.code(name) for name in arrays}  # also finds what cannot be written, before a file exists
+    given = {
+        name: arrays.code(name) for name in arrays
+    }  # also finds what cannot be written, before a file exists
     if model is None or params is model:
         return arrays
     wanted = {name: model.entry(name).code for name in arrays if name in model}
