@@ -52,9 +52,14 @@ def test_the_new_file_has_the_mode_of_any_file(tmp_path):
 def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "out.bin"
     path.write_bytes(b"old")
-    with pytest.raises(type(error)), atomic_write(path, overwrite=True) as file:
-        file.write(b"new" * 1_000_000)
-        raise error
+
+    def write_and_fail() -> None:
+        with atomic_write(path, overwrite=True) as file:
+            file.write(b"new" * 1_000_000)
+            raise error
+
+    with pytest.raises(type(error)):
+        write_and_fail()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["out.bin"]
 
@@ -197,7 +202,7 @@ def test_unwritable_outputs_are_found_early(tmp_path, monkeypatch):
         check_writable(tmp_path)
     with pytest.raises(UnwritableOutputError, match="neither a file nor free"):
         check_writable("/dev/null", overwrite=True)
-    with pytest.raises(UnwritableOutputError, match="has .* left"):
+    with pytest.raises(UnwritableOutputError, match=r"has .* left"):
         check_writable(tmp_path / "out.npz", needed_bytes=1 << 60)
     with pytest.raises(rf.errors.FileFormatError, match=r"\.safetensors"):
         check_output(tmp_path / "out.xyz")

@@ -1,7 +1,6 @@
 """Random bytes and damaged files: always our own error, never a crash, never much memory."""
 
 import io
-import math
 import struct
 import tracemalloc
 import zipfile
@@ -49,21 +48,26 @@ FILES = valid_files()
 
 
 def survive(path) -> None:
-    """Load everything in every way: only errors of ours, little memory, arrays no larger than the file allows."""
+    """Load everything in every way: only our errors, little memory, no array far larger than the file."""
     tracemalloc.start()
     try:
-        for library in ("numpy", "torch"):
-            try:
-                params = rf.load_params(path, library=library)
-                for array in params.values():
-                    assert math.prod(array.shape) * 8 < MAX_MEMORY
-                repr(params)
-            except RebasinError as error:
-                assert path.name in str(error)
+        outcomes = [outcome(path, library) for library in ("numpy", "torch")]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < MAX_MEMORY
+    for found in outcomes:
+        assert path.name in found
+
+
+def outcome(path, library) -> str:
+    try:
+        params = rf.load_params(path, library=library)
+        if all(array.nbytes < MAX_MEMORY for array in params.values()):
+            return repr(params)
+        return "an array far larger than the file"
+    except RebasinError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".pt", ""])
@@ -110,7 +114,7 @@ def test_mutated_files(tmp_path, kind, data):
 @SETTINGS
 @given(data=st.data())
 def test_mutated_descriptions_in_whole_torch_archives(tmp_path, data):
-    """Damage inside the pickle only: the archive around it stays whole, so that the reader gets as far as it can."""
+    """Damage inside the pickle only: the archive stays whole, so the reader gets as far as it can."""
     with zipfile.ZipFile(io.BytesIO(FILES["zip.pt"])) as archive:
         members = {info.filename: archive.read(info) for info in archive.infolist()}
     name = next(name for name in members if name.endswith("data.pkl"))
@@ -132,7 +136,7 @@ HEADER_VALUES = st.recursive(
         st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False),
         st.sampled_from(["F32", "F16", "dtype", "x"]),
     ),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["dtype", "shape", "a"]), inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["dtype", "shape"]), inner),
     max_leaves=6,
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Files that are not what they claim: refused by name, with a cure, before memory of their claims is taken."""
+"""Files that are not what they claim: refused with a cure, before memory of their claims is taken."""
 
 import io
 import json
@@ -104,9 +104,10 @@ def npy_header(text: str, data: bytes = b"") -> bytes:
 
 def doubled() -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+    with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("w.npy", npy(np.ones(2)))
-        archive.writestr("w.npy", npy(np.zeros(2)))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("w.npy", npy(np.zeros(2)))
     return out.getvalue()
 
 

@@ -30,7 +30,7 @@ def arrays(draw, codes=tuple(ELEMENT_TYPES)):
     shape = tuple(draw(st.lists(st.integers(0, 4), max_size=4)))
     size = math.prod(shape) * dtype.itemsize
     data = draw(st.binary(min_size=size, max_size=size))
-    array = np.frombuffer(bytes(b & 1 for b in data) if dtype == bool else data, dtype).reshape(shape)
+    array = np.frombuffer(bytes(b & 1 for b in data) if dtype.kind == "b" else data, dtype).reshape(shape)
     return np.asfortranarray(array) if draw(st.booleans()) else array
 
 

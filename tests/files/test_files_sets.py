@@ -155,7 +155,7 @@ def test_folders(tmp_path):
     (tmp_path / "parts").mkdir()
     for i in (1, 2):
         rf.save_params(tmp_path / "parts" / f"model-0000{i}-of-00002.safetensors", {"x": np.ones(2)})
-    with pytest.raises(FileFormatError, match="without its .index.json"):
+    with pytest.raises(FileFormatError, match=r"without its \.index\.json"):
         rf.load_params(tmp_path / "parts")
 
 

@@ -264,7 +264,7 @@ def test_a_storage_outside_of_the_file_and_giant_shapes(tmp_path):
 def test_neither_torch_nor_ml_dtypes_is_imported_without_need(tmp_path):
     torch.save({"w": torch.ones(3), "b": torch.ones(2, dtype=torch.bfloat16)}, tmp_path / "in.pt")
     code = (
-        "import sys; import rebasin_fast as rf; p = rf.load_params(sys.argv[1], library='numpy'); p['w']; len(p);"
+        "import sys; import rebasin_fast as rf; rf.load_params(sys.argv[1], library='numpy')['w'];"
         "assert not {'torch', 'safetensors', 'ml_dtypes'} & set(sys.modules)"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}

@@ -51,12 +51,12 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
 
     Examples
     --------
-    >>> import tempfile, os
+    >>> import pathlib, tempfile
     >>> from rebasin_fast.files import atomic_write
-    >>> name = os.path.join(tempfile.mkdtemp(), "report.txt")
-    >>> with atomic_write(name, text=True) as file:
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "report.txt")
+    >>> with atomic_write(path, text=True) as file:
     ...     _ = file.write("complete")
-    >>> open(name).read()
+    >>> path.read_text()
     'complete'
     """
     path = Path(path)

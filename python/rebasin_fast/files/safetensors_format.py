@@ -1,8 +1,8 @@
 """safetensors: a JSON header, then the bytes. Read and written directly, mapped, without a dependency.
 
-The `safetensors` package copies every tensor into private memory when it gives NumPy arrays and has no
-bfloat16 there, so it serves only as the tests' reference. Format:
-https://github.com/huggingface/safetensors#format
+The `safetensors` package is not used: its older versions copy every tensor into private memory and know no
+bfloat16 in NumPy, its newer ones give writable arrays. It is the tests' reference for what is a valid file.
+Format: https://github.com/huggingface/safetensors#format
 """
 
 from __future__ import annotations

@@ -32,15 +32,21 @@ _TYPE_OF_STORAGE = {
     "ComplexFloatStorage": "C64",
     "ComplexDoubleStorage": "C128",
 }
-_NEVER_IN_WEIGHTS = frozenset(
-    "os posix nt subprocess sys importlib runpy shutil socket pty ctypes codeop pickle _pickle webbrowser asyncio "
-    "multiprocessing pdb bdb timeit pydoc urllib requests commands pip cProfile marshal".split()
-)
+# fmt: off
+_NEVER_IN_WEIGHTS = {
+    "os", "posix", "nt", "subprocess", "sys", "importlib", "runpy", "shutil", "socket", "pty", "ctypes",
+    "codeop", "pickle", "_pickle", "webbrowser", "asyncio", "multiprocessing", "pdb", "bdb", "timeit",
+    "pydoc", "urllib", "requests", "commands", "pip", "cProfile", "marshal",
+}
+# fmt: on
 _NEVER_ANYWHERE = frozenset({"open", "eval", "exec", "system", "popen", "__import__"})
-_HARMLESS_BUILTINS = frozenset(
-    "set frozenset dict list tuple int float complex bool str bytes bytearray slice range object type print len sum "
-    "min max abs round getattr".split()
-)
+# fmt: off
+_HARMLESS_BUILTINS = {
+    "set", "frozenset", "dict", "list", "tuple", "int", "float", "complex", "bool", "str", "bytes",
+    "bytearray", "slice", "range", "object", "type", "print", "len", "sum", "min", "max", "abs", "round",
+    "getattr",
+}
+# fmt: on
 
 
 @dataclass

@@ -18,10 +18,12 @@ from .pickle_reader import Call
 from .torch_container import read_container
 from .torch_objects import NotPlain, Tensor, as_mapping, is_tensor, plain, tensor
 
-_USUAL_NAMES = tuple(
-    "state_dict model_state_dict model params net network weights module generator "
-    "params_ema state_dict_ema model_ema ema".split()
+# fmt: off
+_USUAL_NAMES = (
+    "state_dict", "model_state_dict", "model", "params", "net", "network", "weights", "module", "generator",
+    "params_ema", "state_dict_ema", "model_ema", "ema",
 )
+# fmt: on
 _NEVER_THE_MODEL = ("optim", "sched", "scaler", "lr_", "amp", "rng", "loss", "callback")
 _MAX_DEPTH = 4
 _HOLE = object()
