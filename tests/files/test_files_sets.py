@@ -1,5 +1,6 @@
 """Sets of files, and folders as Hugging Face and diffusers lay them out."""
 
+import errno
 import json
 import os
 
@@ -10,7 +11,7 @@ import torch
 
 import rebasin_fast as rf
 from rebasin_fast.errors import FileFormatError
-from rebasin_fast.files import OutputExistsError, check_output
+from rebasin_fast.files import OutputExistsError, UnwritableOutputError, check_output
 
 
 @pytest.fixture(params=["safetensors", "bin"])
@@ -173,6 +174,57 @@ def test_a_folder_that_fails_leaves_nothing(tmp_path, monkeypatch, sharded):
     with pytest.raises(KeyboardInterrupt):
         rf.save_params(tmp_path / "out", params)
     assert os.listdir(tmp_path) == ["hub"]
+
+
+def test_a_full_disk_leaves_no_part_of_a_folder(tmp_path, monkeypatch, sharded):
+    folder, _ = sharded
+    params = rf.load_params(folder)
+
+    def fail(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(UnwritableOutputError, match="no space is left"):
+        rf.save_params(tmp_path / "out", params)
+    assert os.listdir(tmp_path) == ["hub"]
+
+
+def test_a_folder_that_another_run_made_meanwhile_is_kept(tmp_path, monkeypatch, sharded):
+    folder, _ = sharded
+    params = rf.load_params(folder)
+    index = next(folder.glob("*.index.json")).name
+    true_fsync = os.fsync
+
+    def meanwhile(descriptor):
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out" / index).write_text("the other's")
+        true_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    with pytest.raises(OutputExistsError):
+        rf.save_params(tmp_path / "out", params)
+    assert (tmp_path / "out" / index).read_text() == "the other's"
+    assert sorted(os.listdir(tmp_path)) == ["hub", "out"]
+
+
+def test_an_overwritten_set_that_is_cut_short_is_no_mixture(tmp_path, monkeypatch, sharded):
+    folder, params = sharded
+    out = tmp_path / "out"
+    rf.save_params(out, params, like=folder)
+    moved = {name: array + 1 for name, array in params.items()}
+    true_replace, calls = os.replace, []
+
+    def cut(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        true_replace(source, target)
+
+    monkeypatch.setattr(os, "replace", cut)
+    with pytest.raises(KeyboardInterrupt):
+        rf.save_params(out, moved, like=folder, overwrite=True)
+    with pytest.raises(FileFormatError, match=r"without its \.index\.json"):
+        rf.load_params(out)
 
 
 def test_single_file_stable_diffusion(tmp_path):

@@ -136,6 +136,24 @@ def test_views_parameters_and_odd_layouts(tmp_path, zipped):
         assert np.array_equal(numpy[name].astype(np.complex64), value.detach().to(torch.complex64).numpy())
 
 
+def test_a_model_takes_what_is_loaded(tmp_path):
+    net, other = model(), model()
+    other[0].weight.data += 1
+    torch.save({"state_dict": net.state_dict()}, tmp_path / "in.pt")
+    other.load_state_dict(rf.load_params(tmp_path / "in.pt"))
+    assert agree(other.state_dict(), net.state_dict())
+
+
+def test_a_description_that_repeats_itself_takes_no_time(tmp_path):
+    inner: dict = {"epoch": 1}
+    for _ in range(4):
+        inner = dict.fromkeys((f"k{i}" for i in range(3000)), inner)
+    torch.save({"a": inner, "b": inner, "state_dict": {"w": torch.ones(1)}}, tmp_path / "in.pt")
+    params = rf.load_params(tmp_path / "in.pt")
+    assert list(params) == ["w"]
+    assert "too large" in params.source.left_out["a"]
+
+
 def test_tensors_may_be_written_to_without_touching_the_file(tmp_path):
     torch.save({"w": torch.zeros(5000)}, tmp_path / "in.pt")
     before = (tmp_path / "in.pt").read_bytes()

@@ -151,13 +151,17 @@ def _may_be_model(key: Any) -> bool:
     return isinstance(key, str) and not key.lower().startswith(_NEVER_THE_MODEL)
 
 
-def _holds_tensors(node: Any, depth: int = 0) -> bool:
-    mapping = as_mapping(node)
-    if mapping is None or depth > _MAX_DEPTH:
+def _holds_tensors(node: Any, depth: int = 0, seen: set[int] | None = None) -> bool:
+    seen = set() if seen is None else seen
+    mapping = None if id(node) in seen or depth > _MAX_DEPTH else as_mapping(node)
+    if mapping is None:
         return False
+    seen.add(id(node))  # a dictionary that is referred to a thousand times is looked at once
     if any(isinstance(key, str) and is_tensor(value) for key, value in mapping.items()):
         return True
-    return any(_may_be_model(key) and _holds_tensors(value, depth + 1) for key, value in mapping.items())
+    return any(
+        _may_be_model(key) and _holds_tensors(value, depth + 1, seen) for key, value in mapping.items()
+    )
 
 
 def _nothing_found(root: Any, path: Path) -> str:
