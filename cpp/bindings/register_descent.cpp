@@ -66,12 +66,12 @@ struct Listener {
 };
 
 template <class T>
-rebasin::Status descend_with(const OwnedProblem& owned, std::uintptr_t gemm, const rebasin::DescentOptions& options,
-                             rebasin::DescentResult& result) {
+rebasin::Status descend_with(const OwnedProblem& owned, std::uintptr_t gemm,
+                             const rebasin::DescentOptions& options, rebasin::DescentResult& result) {
   rebasin::Interrupt interrupt = python_interrupt();
   const py::gil_scoped_release without_gil;
-  return rebasin::coordinate_descent<T>(owned.problem, reinterpret_cast<rebasin::Gemm<T>>(gemm), options, result,
-                                        interrupt);
+  return rebasin::coordinate_descent<T>(owned.problem, reinterpret_cast<rebasin::Gemm<T>>(gemm), options,
+                                        result, interrupt);
 }
 
 py::dict stats_of(const rebasin::DescentStats& stats) {
@@ -103,8 +103,8 @@ py::dict result_of(const rebasin::DescentResult& result) {
 }
 
 py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t gemm,
-                 const std::vector<Index>& start, std::vector<std::vector<std::int32_t>> orders, double tolerance,
-                 py::object on_visit) {
+                 const std::vector<Index>& start, std::vector<std::vector<std::int32_t>> orders,
+                 double tolerance, py::object on_visit) {
   rebasin::DescentResult result;
   for (const Index& units : start) result.permutations.push_back(to_vector(units));
   Listener listener{std::move(on_visit), nullptr};
@@ -140,9 +140,7 @@ void register_descent(py::module_& m) {
       .value("bfloat16", rebasin::DType::bfloat16);
 
   py::class_<OwnedProblem>(m, "Problem", "A permutation spec compiled against two sets of parameters.")
-      .def(py::init([](std::vector<std::int64_t> sizes) {
-             return OwnedProblem{{std::move(sizes), {}}, {}};
-           }),
+      .def(py::init([](std::vector<std::int64_t> sizes) { return OwnedProblem{{std::move(sizes), {}}, {}}; }),
            py::arg("sizes"))
       .def("add_tensor", &add_tensor, py::arg("a"), py::arg("b"), py::arg("dtype"), py::arg("moves"),
            "moves: (permutation, axis, positions (n, copies)) for each permutation on each axis.");

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,3 +10,30 @@ def assignment(
 def assignment_indices(
     cost: NDArray[np.generic], maximize: bool, bfloat16: bool = ...
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+
+class DType:
+    float32: DType
+    float64: DType
+    float16: DType
+    bfloat16: DType
+
+class Problem:
+    def __init__(self, sizes: list[int]) -> None: ...
+    def add_tensor(
+        self,
+        a: NDArray[Any],
+        b: NDArray[Any],
+        dtype: DType,
+        moves: list[tuple[int, int, NDArray[np.int64]]],
+    ) -> None: ...
+
+def coordinate_descent(
+    problem: Problem,
+    double_products: bool,
+    gemm: int,
+    start: list[NDArray[np.int64]],
+    orders: list[list[int]],
+    tolerance: float,
+    on_visit: Callable[[int, int, int, int, float], None] | None,
+) -> dict[str, Any]: ...
+def build_config() -> dict[str, str]: ...

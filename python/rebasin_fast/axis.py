@@ -55,7 +55,9 @@ class Slice:
     def __post_init__(self) -> None:
         _check_name(self.permutation)
         if not 0 <= self.start < self.stop:
-            raise SpecError(f"Slice of {self.permutation!r} takes 0 <= start < stop, got {self.start}:{self.stop}")
+            raise SpecError(
+                f"Slice of {self.permutation!r} takes 0 <= start < stop, got {self.start}:{self.stop}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,9 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     try:
         import torch
     except ImportError:
-        raise MissingDependencyError("reset_batch_norm needs PyTorch: pip install 'rebasin-fast[torch]'") from None
+        raise MissingDependencyError(
+            "reset_batch_norm needs PyTorch: pip install 'rebasin-fast[torch]'"
+        ) from None
 
     layers = [
         module
@@ -47,7 +49,9 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.track_running_stats
     ]
     if not layers:
-        raise ValueError("the model has no BatchNorm layer with running statistics: there is nothing to reset")
+        raise ValueError(
+            "the model has no BatchNorm layer with running statistics: there is nothing to reset"
+        )
     device = next(iter(model.parameters())).device
     with _measuring(model, layers), torch.no_grad():
         count = 0
@@ -56,7 +60,9 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
             model(*args, **kwargs)
             count += 1
         if count == 0:
-            raise ValueError("batches is empty: BatchNorm statistics need at least one batch of training inputs")
+            raise ValueError(
+                "batches is empty: BatchNorm statistics need at least one batch of training inputs"
+            )
 
 
 @contextmanager

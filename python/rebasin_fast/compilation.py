@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from rebasin_fast import _core
 from rebasin_fast.arrays import library_of
-from rebasin_fast.arrays.interface import is_floating
 from rebasin_fast.axis import Entry
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.layout import Block, blocks_of
@@ -33,7 +32,9 @@ class CompiledProblem:
     double_products: bool
 
 
-def compile_problem(spec: PermutationSpec, params_a: Params, params_b: Params, sizes: Mapping[str, int]) -> CompiledProblem:
+def compile_problem(
+    spec: PermutationSpec, params_a: Params, params_b: Params, sizes: Mapping[str, int]
+) -> CompiledProblem:
     """Compile every parameter of the spec's objective; arrays in host memory are referenced, not copied.
 
     Raises
@@ -118,21 +119,24 @@ def _refuse_nonfinite(name: str, model: str, host: NDArray[Any], kind: str) -> N
 def _merge_still_axes(
     a: NDArray[Any], b: NDArray[Any], entries: tuple[Entry, ...]
 ) -> tuple[NDArray[Any], NDArray[Any], list[Entry]]:
-    """Neighbouring axes that nothing moves (kernel taps) become one, where that is a view."""
+    """Neighbouring axes that nothing moves (kernel taps) become one or none, where that is a view."""
     if not (a.flags.c_contiguous and b.flags.c_contiguous) or 0 in a.shape:
         return a, b, list(entries)
     shape: list[int] = []
     kept: list[Entry] = []
     for length, entry in zip(a.shape, entries, strict=True):
-        if kept and entry is None and kept[-1] is None:
-            shape[-1] *= length
+        if entry is None and (length == 1 or (kept and kept[-1] is None)):
+            if length > 1:
+                shape[-1] *= length
         else:
             shape.append(length)
             kept.append(entry)
     return a.reshape(shape), b.reshape(shape), kept
 
 
-def _moves(parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]) -> Moves:
+def _moves(
+    parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]
+) -> Moves:
     moves: Moves = []
     for axis, entry in enumerate(entries):
         for block in blocks_of(entry, sizes):

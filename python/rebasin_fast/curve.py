@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 Barrier = Literal["mean", "linear", "midpoint"]
 
 # Metrics whose barrier is that of their negative.
-_HIGHER_IS_BETTER = ("accuracy", "acc", "top1", "top5", "f1", "auc", "precision", "recall", "iou", "bleu", "r2")
+_HIGHER_IS_BETTER = (
+    "accuracy",
+    "acc",
+    "top1",
+    "top5",
+    "f1",
+    "auc",
+    "precision",
+    "recall",
+    "iou",
+    "bleu",
+    "r2",
+)
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,9 @@ def _concat_blocks(entry: Concat, sizes: Mapping[str, int]) -> list[Block]:
     offset = 0
     for piece in entry.pieces:
         if isinstance(piece, Slice):
-            whole = sliced.setdefault(piece.permutation, np.full(sizes[piece.permutation], -1, dtype=np.int64))
+            whole = sliced.setdefault(
+                piece.permutation, np.full(sizes[piece.permutation], -1, dtype=np.int64)
+            )
             _place_slice(whole, piece, offset)
         else:
             result += [Block(block.dims, block.positions + offset) for block in _blocks(piece, sizes)]
@@ -143,7 +145,7 @@ def _place_slice(positions: Index, piece: Slice, offset: int) -> None:
 
 def identity_index(size: int, parent_sizes: tuple[int, ...]) -> Index:
     """The identity of a permutation of ``size`` units within parents of ``parent_sizes`` units."""
-    return np.broadcast_to(np.arange(size, dtype=np.int64), (*parent_sizes, size)).copy()
+    return np.tile(np.arange(size, dtype=np.int64), (*parent_sizes, 1)).reshape(*parent_sizes, size)
 
 
 def common_parents(occurrences: list[tuple[str, ...]]) -> tuple[str, ...]:

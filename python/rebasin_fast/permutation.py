@@ -123,7 +123,9 @@ def compose_permutations(
     {'P': array([0, 2, 1])}
     """
     if set(first) != set(second):
-        raise PermutationError(f"the permutations name {sorted(first)} and {sorted(second)}; names must agree")
+        raise PermutationError(
+            f"the permutations name {sorted(first)} and {sorted(second)}; names must agree"
+        )
     before = {name: _as_index(name, index) for name, index in first.items()}
     after = {name: _as_index(name, index) for name, index in second.items()}
     composed = {}
@@ -160,7 +162,9 @@ def check_permutation(
     """``permutation`` as contiguous int64 arrays in the spec's order; PermutationError when it does not fit."""
     unknown = [name for name in permutation if name not in spec.parents]
     if unknown:
-        raise PermutationError(f"permutation {unknown[0]!r} is unknown to the spec, which has {spec.permutations}")
+        raise PermutationError(
+            f"permutation {unknown[0]!r} is unknown to the spec, which has {spec.permutations}"
+        )
     checked = {}
     for name in spec.permutations:
         if name not in sizes:
@@ -178,7 +182,9 @@ def check_permutation(
 def _as_index(name: str, values: object) -> Index:
     array = np.asarray(values)
     if array.ndim == 0 or not np.issubdtype(array.dtype, np.integer):
-        raise PermutationError(f"permutation {name!r} must be an array of integers, got {array.dtype} {array!r:.80}")
+        raise PermutationError(
+            f"permutation {name!r} must be an array of integers, got {array.dtype} {array!r:.80}"
+        )
     index = np.ascontiguousarray(array, dtype=np.int64)
     if not np.array_equal(np.sort(index, axis=-1), np.broadcast_to(np.arange(index.shape[-1]), index.shape)):
         raise PermutationError(

@@ -20,7 +20,9 @@ def check_coverage(axes: Axes, params: Params) -> None:
     """SpecError unless ``axes`` and ``params`` name the same parameters; scalars, which cannot move, may differ."""
     for name in axes:
         if name not in params and axes[name]:
-            raise SpecError(f"the spec names parameter {name!r}, which the parameters lack{_nearest(name, params)}")
+            raise SpecError(
+                f"the spec names parameter {name!r}, which the parameters lack{_nearest(name, params)}"
+            )
     for name in params:
         if name not in axes and params[name].shape:
             raise SpecError(

@@ -176,7 +176,9 @@ class PermutationSpec:
         except (json.JSONDecodeError, RecursionError) as error:
             raise SpecError(f"this is not the JSON of a permutation spec: {error}") from None
         if not isinstance(fields, dict) or fields.get("format") != _JSON_FORMAT:
-            raise SpecError(f'this is not the JSON of a permutation spec: expected "format": "{_JSON_FORMAT}"')
+            raise SpecError(
+                f'this is not the JSON of a permutation spec: expected "format": "{_JSON_FORMAT}"'
+            )
         try:
             axes = {name: [entry_from_json(e) for e in entries] for name, entries in fields["axes"].items()}
             return cls(axes, fields.get("unmatched", ()), sizes=fields.get("sizes"))

@@ -91,7 +91,9 @@ class _Trial:
         self._reference = self._outputs()
         again = self._outputs()
         if self._relative_change(again) > 0.0:
-            raise SpecError("the model gives different outputs for the same inputs in eval mode; nothing can be verified")
+            raise SpecError(
+                "the model gives different outputs for the same inputs in eval mode; nothing can be verified"
+            )
 
     def change_under(self, spec: PermutationSpec, permutation: Permutation) -> float:
         """Largest change of an output relative to its magnitude, when ``permutation`` acts on the parameters."""

@@ -12,16 +12,17 @@
 namespace rebasin {
 
 struct DescentEvent {
-  std::int64_t sweep = 0;     // counted from 0
-  std::int64_t visit = 0;     // within the sweep
-  std::int64_t visits = 0;    // of the sweep
+  std::int64_t sweep = 0;   // counted from 0
+  std::int64_t visit = 0;   // within the sweep
+  std::int64_t visits = 0;  // of the sweep
   std::int32_t permutation = 0;
   double objective = 0.0;
 };
 
 struct DescentOptions {
   std::vector<std::vector<std::int32_t>> orders;  // per sweep, the permutations to visit
-  double tolerance = 1e-9;  // a step must raise the float64 objective by more than this share of its magnitude
+  double tolerance =
+      1e-9;  // a step must raise the float64 objective by more than this share of its magnitude
   bool (*on_visit)(void* context, const DescentEvent& event) = nullptr;  // false: stop, as interrupted
   void* context = nullptr;
 };
@@ -49,9 +50,9 @@ struct DescentResult {
 // Descends from result.permutations, which must hold one valid permutation of the right size a name.
 //
 // T is the type of similarities and products; objectives and the acceptance test are float64 always. Entries
-// are widened as they are read, a panel at a time: beyond the result the memory is one similarity of the largest
-// permutation, two panels, and the assignment's workspace. Deterministic if `gemm` is. Thread-safe for distinct
-// results. invalid_entry: products overflowed.
+// are widened as they are read, a panel at a time: beyond the result the memory is one similarity of the
+// largest permutation, two panels, and the assignment's workspace. Deterministic if `gemm` is. Thread-safe
+// for distinct results. invalid_entry: products overflowed.
 template <class T>
 Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOptions& options,
                           DescentResult& result, Interrupt& interrupt);

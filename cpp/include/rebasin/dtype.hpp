@@ -16,9 +16,15 @@ struct BFloat16 {
   std::uint16_t bits;
 };
 
-inline float widen(float value) { return value; }
-inline double widen(double value) { return value; }
-inline float widen(BFloat16 value) { return std::bit_cast<float>(std::uint32_t{value.bits} << 16); }
+inline float widen(float value) {
+  return value;
+}
+inline double widen(double value) {
+  return value;
+}
+inline float widen(BFloat16 value) {
+  return std::bit_cast<float>(std::uint32_t{value.bits} << 16);
+}
 
 inline float widen(Float16 value) {
   const std::uint32_t sign = std::uint32_t{value.bits & 0x8000u} << 16;

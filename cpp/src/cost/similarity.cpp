@@ -11,11 +11,13 @@ namespace {
 
 constexpr std::int64_t panel_entries = std::int64_t{1} << 20;
 constexpr std::int64_t least_panel_columns = 256;
-constexpr std::int64_t narrow_limit = 32;  // below, a product of its own would be all traffic on the similarity
+constexpr std::int64_t narrow_limit =
+    32;  // below, a product of its own would be all traffic on the similarity
 
 template <class T, class Source>
-void pack(const Source* source, const std::vector<std::int64_t>& units, const std::vector<std::int64_t>& columns,
-          std::int64_t n, std::int64_t copies, std::int64_t count, bool unit_major, T* panel) {
+void pack(const Source* source, const std::vector<std::int64_t>& units,
+          const std::vector<std::int64_t>& columns, std::int64_t n, std::int64_t copies, std::int64_t count,
+          bool unit_major, T* panel) {
   if (unit_major) {
     for (std::int64_t i = 0; i < n; ++i) {
       T* row = panel + i * count * copies;
@@ -136,8 +138,8 @@ typename Similarity<T>::Operand Similarity<T>::operand(Side& side, DType dtype, 
   }
   side.panel.resize(static_cast<std::size_t>(units_ * columns * copies));
   with_storage_type(dtype, [&](auto* type) {
-    pack(static_cast<decltype(type)>(side.data), side.units, side.columns, units_, copies, columns, unit_major,
-         side.panel.data());
+    pack(static_cast<decltype(type)>(side.data), side.units, side.columns, units_, copies, columns,
+         unit_major, side.panel.data());
   });
   return {side.panel.data(), unit_major ? columns * copies : units_, unit_major};
 }

@@ -60,8 +60,8 @@ class Descent {
       const Status status = visit(order[i]);
       if (status != Status::ok) return status;
       if (options_.on_visit == nullptr) continue;
-      const DescentEvent event{sweep, static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(order.size()),
-                               order[i], result_.objective};
+      const DescentEvent event{sweep, static_cast<std::int64_t>(i) + 1,
+                               static_cast<std::int64_t>(order.size()), order[i], result_.objective};
       if (!options_.on_visit(options_.context, event)) return Status::interrupted;
     }
     return Status::ok;
@@ -140,7 +140,8 @@ class Descent {
   AssignmentSolution proposal_;
   std::vector<T> matrix_;
   std::vector<double> tensor_objectives_;
-  std::vector<bool> pending_;  // something that the permutation's similarity depends on has moved since its visit
+  std::vector<bool>
+      pending_;  // something that the permutation's similarity depends on has moved since its visit
 };
 
 }  // namespace
@@ -157,7 +158,7 @@ Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOpt
 
 template Status coordinate_descent<float>(const Problem&, Gemm<float>, const DescentOptions&, DescentResult&,
                                           Interrupt&);
-template Status coordinate_descent<double>(const Problem&, Gemm<double>, const DescentOptions&, DescentResult&,
-                                           Interrupt&);
+template Status coordinate_descent<double>(const Problem&, Gemm<double>, const DescentOptions&,
+                                           DescentResult&, Interrupt&);
 
 }  // namespace rebasin

@@ -33,6 +33,10 @@ class GenericArrays:
         """See :class:`ArrayLibrary`."""
         return str(np.dtype(array.dtype).name)
 
+    def widen(self, array: Array) -> Array:
+        """See :class:`ArrayLibrary`."""
+        return array.astype(np.float64)
+
     def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
         """See :class:`ArrayLibrary`."""
         dtype = arrays[0].dtype

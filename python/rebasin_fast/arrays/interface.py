@@ -27,6 +27,9 @@ class ArrayLibrary(Protocol):
     def dtype_name(self, array: Array) -> str:
         """``float32``, ``bfloat16``, ``int64``, … in NumPy's words."""
 
+    def widen(self, array: Array) -> Array:
+        """``array`` in float64."""
+
     def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
         """Weighted sum, computed in float32 or wider, in the dtype and on the device of the first array."""
 

@@ -40,6 +40,10 @@ class TorchArrays:
         """See :class:`ArrayLibrary`."""
         return str(array.dtype).removeprefix("torch.")
 
+    def widen(self, array: Array) -> Array:
+        """See :class:`ArrayLibrary`."""
+        return array.detach().double()
+
     def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
         """See :class:`ArrayLibrary`."""
         torch = sys.modules["torch"]

@@ -35,7 +35,9 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     """
     _check_types(spec, params_a, params_b)
     left = _left_in_place(spec, params_a, params_b)
-    movable = {name: reason for name, reason in left.items() if not _is_scalar(name, spec, params_a, params_b)}
+    movable = {
+        name: reason for name, reason in left.items() if not _is_scalar(name, spec, params_a, params_b)
+    }
     if movable and strict:
         _refuse_incomplete(spec, params_a, params_b, movable)
     for name in params_a:
@@ -44,7 +46,9 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
                 f"parameter {name!r} has shape {tuple(params_a[name].shape)} in A and "
                 f"{tuple(params_b[name].shape)} in B; the two models must have the same architecture and width"
             )
-    shared = {name: entries for name, entries in spec.axes_to_perm.items() if name in params_a and name in params_b}
+    shared = {
+        name: entries for name, entries in spec.axes_to_perm.items() if name in params_a and name in params_b
+    }
     if not shared:
         raise SpecError(
             f"the spec and the two models share no parameter: the spec has {_few(spec.axes_to_perm)}, "
@@ -74,7 +78,9 @@ def _check_types(spec: object, params_a: object, params_b: object) -> None:
     for model, params in (("A", params_a), ("B", params_b)):
         if not isinstance(params, Mapping):
             hint = "; pass model.state_dict()" if hasattr(params, "state_dict") else ""
-            raise TypeError(f"the parameters of {model} are a mapping of names to arrays, got {type(params)}{hint}")
+            raise TypeError(
+                f"the parameters of {model} are a mapping of names to arrays, got {type(params)}{hint}"
+            )
 
 
 def _left_in_place(spec: PermutationSpec, params_a: Params, params_b: Params) -> dict[str, str]:
@@ -97,7 +103,9 @@ def _is_scalar(name: str, spec: PermutationSpec, params_a: Params, params_b: Par
     return not spec.axes_to_perm[name]
 
 
-def _refuse_incomplete(spec: PermutationSpec, params_a: Params, params_b: Params, left: dict[str, str]) -> None:
+def _refuse_incomplete(
+    spec: PermutationSpec, params_a: Params, params_b: Params, left: dict[str, str]
+) -> None:
     name, reason = next(iter(left.items()))
     cure = "strict=False leaves such parameters in place and reports them"
     try:

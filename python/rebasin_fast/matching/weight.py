@@ -28,12 +28,14 @@ _TOLERANCE = 1e-9
 
 
 @overload
-def weight_matching(spec: PermutationSpec, params_a: Params, params_b: Params, **options: Any) -> Matching: ...
+def weight_matching(
+    spec: PermutationSpec, params_a: Params, params_b: Params, **options: Any
+) -> Matching: ...
 @overload
 def weight_matching(
     spec: PermutationSpec, params_a: Params, params_b: Sequence[Params], **options: Any
 ) -> list[Matching]: ...
-def weight_matching(
+def weight_matching(  # type: ignore[misc]  # the overloads speak of the positional arguments alone
     spec: PermutationSpec,
     params_a: Params,
     params_b: Params | Sequence[Params],
@@ -147,7 +149,11 @@ def weight_matching(
 
 
 def _descend(
-    problem: CompiledProblem, start: dict[str, Index], orders: list[list[int]], pair: CheckedPair, on_visit: Any
+    problem: CompiledProblem,
+    start: dict[str, Index],
+    orders: list[list[int]],
+    pair: CheckedPair,
+    on_visit: Any,
 ) -> Matching:
     found = _core.coordinate_descent(
         problem.native,
@@ -219,11 +225,17 @@ def _orders(
     try:
         return [[numbers[name] for name in sweep] for sweep in sweeps[:max_iter]]
     except KeyError as error:
-        raise SpecError(f"order names permutation {error}, which the spec lacks; it has {permutations}") from None
+        raise SpecError(
+            f"order names permutation {error}, which the spec lacks; it has {permutations}"
+        ) from None
 
 
 def _listener(
-    progress: ProgressCallback | None, problem: CompiledProblem, orders: list[list[int]], run: int, restarts: int
+    progress: ProgressCallback | None,
+    problem: CompiledProblem,
+    orders: list[list[int]],
+    run: int,
+    restarts: int,
 ) -> Any:
     if progress is None:
         return None

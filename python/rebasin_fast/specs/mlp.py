@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from rebasin_fast.spec import PermutationSpec
@@ -47,7 +48,7 @@ def mlp(
         raise ValueError(f"layers is a list of names or a number of hidden layers; got {layers!r}")
     builder = SpecBuilder()
     ends = [None, *(f"P{i}" for i in range(len(layers) - 1)), None]
-    for name, inputs, outputs in zip(layers, ends, ends[1:], strict=False):
+    for name, (inputs, outputs) in zip(layers, pairwise(ends), strict=True):
         if layout == "torch":
             builder.dense(name, inputs, outputs, bias=bias)
         else:
@@ -66,7 +67,7 @@ def recognise(params: Params) -> PermutationSpec | None:
         if not layers or any(len(weight.shape) != 2 for weight in weights):
             continue
         inputs, outputs = (1, 0) if layout == "torch" else (0, 1)
-        chained = all(a.shape[outputs] == b.shape[inputs] for a, b in zip(weights, weights[1:], strict=False))
+        chained = all(a.shape[outputs] == b.shape[inputs] for a, b in pairwise(weights))
         biases = {name + kernel[0] + "bias" for name in layers} & set(params)
         if chained and len(biases) in (0, len(layers)) and len(params) == len(layers) + len(biases):
             return mlp(layers, bias=bool(biases), layout="torch" if layout == "torch" else "flax")

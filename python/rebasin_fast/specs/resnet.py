@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from rebasin_fast.axis import Concat, Entry, Slice
@@ -97,7 +98,9 @@ def cifar_resnet(
     if shortcut not in ("A", "B"):
         raise ValueError(f"shortcut is 'A' (zero-padded) or 'B' (projection); got {shortcut!r}")
     padded: list[str | int | None] = [None, width // 2, width]
-    return resnet([count] * 3, shortcuts=padded if shortcut == "A" else [None, "shortcut", "shortcut"], head=head)
+    return resnet(
+        [count] * 3, shortcuts=padded if shortcut == "A" else [None, "shortcut", "shortcut"], head=head
+    )
 
 
 def _stream(before: Entry, name: str, shortcut: str | int | None) -> Entry:
@@ -111,7 +114,7 @@ def _stream(before: Entry, name: str, shortcut: str | int | None) -> Entry:
 def _block(builder: SpecBuilder, name: str, inputs: Entry, outputs: Entry, kind: str) -> None:
     inner = [f"{name}.{i}" for i in range(1, 2 if kind == "basic" else 3)]
     ends = [inputs, *inner, outputs]
-    for number, (source, target) in enumerate(zip(ends, ends[1:], strict=False), 1):
+    for number, (source, target) in enumerate(pairwise(ends), 1):
         builder.convolution(f"{name}.conv{number}", source, target)
         builder.batch_norm(f"{name}.bn{number}", target)
 

@@ -39,7 +39,9 @@ def vgg(
         ``conv0``, ``conv1``, … and ``fc0``, ``fc1``, …, input first.
     """
     if norms and len(norms) != len(convolutions):
-        raise ValueError(f"norms has {len(norms)} names and convolutions {len(convolutions)}; give one for each, or none")
+        raise ValueError(
+            f"norms has {len(norms)} names and convolutions {len(convolutions)}; give one for each, or none"
+        )
     builder = SpecBuilder()
     inputs: Entry = None
     for number, name in enumerate(convolutions):

@@ -1,0 +1,41 @@
+"""``rebasin-fast match``: one model moved onto another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rebasin_fast.cli.alignment import MatchingChoices, align
+from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
+from rebasin_fast.files import check_output, load_params, save_params
+
+
+@click.command()
+@click.argument("model_a", type=input_path)
+@click.argument("model_b", type=input_path)
+@click.option("-o", "--output", type=output_path, required=True, help="Where the aligned B goes.")
+@matching_options
+@output_options
+def match(
+    model_a: Path, model_b: Path, output: Path, force: bool, as_json: bool, quiet: bool, **choices: Any
+) -> None:
+    """Move the units of MODEL_B onto those of MODEL_A and save the aligned B.
+
+    The aligned model computes the same function as B; its weights are as close to A's as weight matching
+    brings them. It is written in B's format and dtypes.
+
+    \b
+    Example:
+      rebasin-fast match a.safetensors b.safetensors -o b_aligned.safetensors
+    """
+    params_a, params_b = load_params(model_a), load_params(model_b)
+    check_output(output, like=params_b, overwrite=force)
+    alignment = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet)
+    save_params(output, alignment.aligned, like=params_b, overwrite=force)
+    if as_json:
+        click.echo(json.dumps({**alignment.to_dict(), "output": str(output)}))
+    else:
+        click.echo(f"{alignment.summary()}\nsaved {output}")
