@@ -5,7 +5,7 @@ Both visit the permutations in the same order, which is drawn once a run, one af
     python benchmarks/bench_weight_matching.py --jobs resnet20 resnet50 vgg16 --repeats 3
 
 The reference is ``tests/reference/weight_matching.py``; its float64 objectives, which the published program
-does not compute, are left out of its time. Results: ``bench_weight_matching.{json,md}`` in the results folder.
+does not compute, are left out of its time. Results: ``bench_weight_matching.{json,md}`` under ``results``.
 """
 
 import argparse
