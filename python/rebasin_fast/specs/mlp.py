@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.specs.fragments import SpecBuilder
+from rebasin_fast.specs.hints import NO_HINTS, Hints
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
@@ -58,7 +59,7 @@ def mlp(
     return builder.build()
 
 
-def recognise(params: Params) -> PermutationSpec | None:
+def recognise(params: Params, _hints: Hints = NO_HINTS) -> PermutationSpec | None:
     """The spec of a chain of linear layers with or without biases, in torch's or Flax's names."""
     for kernel, layout in ((".weight", "torch"), ("/kernel", "flax")):
         layers = [name.removesuffix(kernel) for name in params if name.endswith(kernel)]

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from rebasin_fast.axis import Concat, Entry, Slice
+from rebasin_fast.axis import Entry
 from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.specs.fragments import SpecBuilder
+from rebasin_fast.specs.fragments import NormKind, SpecBuilder
+from rebasin_fast.specs.hints import NO_HINTS, Hints, needed_groups
+from rebasin_fast.specs.residual import ResidualNames, Shortcut, add_residual_network, read_residual_layout
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
+
+Block: TypeAlias = Literal["basic", "bottleneck"]
 
 
 def resnet(
     blocks: Sequence[int],
     *,
-    block: Literal["basic", "bottleneck"] = "basic",
-    shortcuts: Sequence[str | int | None],
+    block: Block = "basic",
+    shortcuts: Sequence[Shortcut],
     head: str = "fc",
+    norm: NormKind = "batch",
+    norm_groups: int = 1,
+    norm_name: str = "bn",
 ) -> PermutationSpec:
     """Spec of a residual network in torchvision's names (``conv1``, ``layer1.0.conv1``, …).
 
@@ -29,13 +36,17 @@ def resnet(
     blocks : sequence of int
         Number of blocks of each stage.
     block : {"basic", "bottleneck"}
-        Two or three convolutions a block, each followed by BatchNorm.
+        Two or three convolutions a block, each followed by a norm.
     shortcuts : sequence, one a stage
         What carries the stream into the stage: None, the identity; a name such as ``"downsample"``, a
         projection ``layerS.0.NAME.0`` with its norm ``layerS.0.NAME.1``; a number, that many channels of zeros
-        padded on each side ("option A" of He et al. 2016, section 4.2).
+        padded on each side, or two numbers, before and after ("option A" of He et al. 2016, section 4.2).
     head : str
         Name of the final linear layer.
+    norm, norm_groups
+        "batch" for BatchNorm; "layer" for LayerNorm over the channels, or GroupNorm of ``norm_groups`` groups.
+    norm_name : str
+        What the norms are called before their number: ``bn1``, ``norm1``.
 
     Returns
     -------
@@ -43,21 +54,28 @@ def resnet(
         ``stem`` and ``stageS`` move the residual stream, ``layerS.B.1`` (and ``.2``) the channels within
         a block. A padded stage's ``stageS`` moves the padded channels only, among themselves: the others still
         carry the stream before.
+
+    Examples
+    --------
+    >>> import rebasin_fast as rf
+    >>> tiny = rf.specs.resnet([1, 1], shortcuts=[None, "downsample"])
+    >>> tiny.permutations
+    ('stem', 'layer1.0.1', 'layer2.0.1', 'stage2')
     """
-    builder = SpecBuilder()
-    stream: Entry = "stem"
-    builder.convolution("conv1", None, stream)
-    builder.batch_norm("bn1", stream)
-    for stage, (count, shortcut) in enumerate(zip(blocks, shortcuts, strict=True), 1):
-        before, stream = stream, _stream(stream, f"stage{stage}", shortcut)
-        for index in range(count):
-            name = f"layer{stage}.{index}"
-            _block(builder, name, before if index == 0 else stream, stream, block)
-            if index == 0 and isinstance(shortcut, str):
-                builder.convolution(f"{name}.{shortcut}.0", before, stream)
-                builder.batch_norm(f"{name}.{shortcut}.1", stream)
-    builder.dense(head, stream, None)
+    builder = SpecBuilder(norm=norm, norm_groups=norm_groups)
+    convolutions = {"basic": 2, "bottleneck": 3}[block]
+    add_block = partial(_add_block, convolutions=convolutions, norm_name=norm_name)
+    add_residual_network(builder, blocks, shortcuts, add_block, ResidualNames(norm_name, head))
     return builder.build()
+
+
+def _add_block(
+    builder: SpecBuilder, name: str, inputs: Entry, outputs: Entry, *, convolutions: int, norm_name: str
+) -> None:
+    inner = [builder.channels(f"{name}.{i}") for i in range(1, convolutions)]
+    for number, (source, target) in enumerate(pairwise([inputs, *inner, outputs]), 1):
+        builder.convolution(f"{name}.conv{number}", source, target)
+        builder.norm(f"{name}.{norm_name}{number}", target)
 
 
 def resnet18() -> PermutationSpec:
@@ -65,13 +83,33 @@ def resnet18() -> PermutationSpec:
     return resnet([2, 2, 2, 2], shortcuts=[None, "downsample", "downsample", "downsample"])
 
 
+def resnet34() -> PermutationSpec:
+    """Spec of torchvision's ResNet-34: 20 permutations."""
+    return resnet([3, 4, 6, 3], shortcuts=[None, "downsample", "downsample", "downsample"])
+
+
 def resnet50() -> PermutationSpec:
-    """Spec of torchvision's ResNet-50: 37 permutations."""
+    """Spec of torchvision's ResNet-50 and Wide ResNet-50-2: 37 permutations."""
     return resnet([3, 4, 6, 3], block="bottleneck", shortcuts=["downsample"] * 4)
 
 
+def resnet101() -> PermutationSpec:
+    """Spec of torchvision's ResNet-101 and Wide ResNet-101-2: 71 permutations."""
+    return resnet([3, 4, 23, 3], block="bottleneck", shortcuts=["downsample"] * 4)
+
+
+def resnet152() -> PermutationSpec:
+    """Spec of torchvision's ResNet-152: 105 permutations."""
+    return resnet([3, 8, 36, 3], block="bottleneck", shortcuts=["downsample"] * 4)
+
+
 def cifar_resnet(
-    depth: int = 20, *, shortcut: Literal["A", "B"] = "A", width: int = 16, head: str = "linear"
+    depth: int = 20,
+    *,
+    shortcut: Literal["A", "B"] = "A",
+    width: int = 16,
+    head: str = "linear",
+    projection: str = "shortcut",
 ) -> PermutationSpec:
     """Spec of the CIFAR ResNets of He et al. 2016, section 4.2: three stages of (depth - 2) / 6 basic blocks.
 
@@ -80,11 +118,13 @@ def cifar_resnet(
     depth : int
         20, 32, 44, 56, 110, 1202: six n and two layers.
     shortcut : {"A", "B"}
-        Zero-padded, a quarter of the new width on each side; or a projection named ``shortcut``.
+        Zero-padded, a quarter of the new width on each side; or a projection.
     width : int
         Channels of the first stage; a multiple of 2.
     head : str
         Name of the final linear layer.
+    projection : str
+        Name of a projected shortcut.
 
     Examples
     --------
@@ -97,55 +137,23 @@ def cifar_resnet(
         raise ValueError(f"the depth of a CIFAR ResNet is 6 n + 2 (20, 32, 44, 56, 110, …); got {depth}")
     if shortcut not in ("A", "B"):
         raise ValueError(f"shortcut is 'A' (zero-padded) or 'B' (projection); got {shortcut!r}")
-    padded: list[str | int | None] = [None, width // 2, width]
-    return resnet(
-        [count] * 3, shortcuts=padded if shortcut == "A" else [None, "shortcut", "shortcut"], head=head
-    )
+    padded: list[Shortcut] = [None, width // 2, width]
+    projected: list[Shortcut] = [None, projection, projection]
+    return resnet([count] * 3, shortcuts=padded if shortcut == "A" else projected, head=head)
 
 
-def _stream(before: Entry, name: str, shortcut: str | int | None) -> Entry:
-    if shortcut is None:
-        return before
-    if isinstance(shortcut, str):
-        return name
-    return Concat(Slice(name, 0, shortcut), before, Slice(name, shortcut, 2 * shortcut))
-
-
-def _block(builder: SpecBuilder, name: str, inputs: Entry, outputs: Entry, kind: str) -> None:
-    inner = [f"{name}.{i}" for i in range(1, 2 if kind == "basic" else 3)]
-    ends = [inputs, *inner, outputs]
-    for number, (source, target) in enumerate(pairwise(ends), 1):
-        builder.convolution(f"{name}.conv{number}", source, target)
-        builder.batch_norm(f"{name}.bn{number}", target)
-
-
-def recognise(params: Params) -> PermutationSpec | None:
+def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None:
     """The spec of a residual network in torchvision's names, stages and shortcuts read from the parameters."""
-    if "conv1.weight" not in params or "layer1.0.conv1.weight" not in params:
+    layout = read_residual_layout(params)
+    if layout is None:
         return None
-    head = next((name for name in ("fc", "linear") if f"{name}.weight" in params), None)
-    if head is None:
-        return None
-    places = [match for name in params if (match := re.match(r"layer(\d+)\.(\d+)\.", name))]
-    blocks = [
-        1 + max(int(place[2]) for place in places if int(place[1]) == stage)
-        for stage in sorted({int(place[1]) for place in places})
-    ]
-    bottleneck = "layer1.0.conv3.weight" in params
-    shortcuts = _read_shortcuts(params, len(blocks), last=3 if bottleneck else 2)
-    return resnet(blocks, block="bottleneck" if bottleneck else "basic", shortcuts=shortcuts, head=head)
-
-
-def _read_shortcuts(params: Params, stages: int, last: int) -> list[str | int | None]:
-    shortcuts: list[str | int | None] = []
-    channels = int(params["conv1.weight"].shape[0])
-    for stage in range(1, stages + 1):
-        named = [n for n in ("downsample", "shortcut") if f"layer{stage}.0.{n}.0.weight" in params]
-        last_weight = params.get(f"layer{stage}.0.conv{last}.weight")
-        outputs = channels if last_weight is None else int(last_weight.shape[0])
-        if named:
-            shortcuts.append(named[0])
-        else:
-            shortcuts.append((outputs - channels) // 2 if outputs > channels else None)
-        channels = outputs
-    return shortcuts
+    groups = 1 if layout.statistics else needed_groups(hints, layout.describe(), f"{layout.names.norm}1")
+    return resnet(
+        layout.blocks,
+        block="bottleneck" if layout.convolutions == 3 else "basic",
+        shortcuts=layout.shortcuts,
+        head=layout.names.head,
+        norm="batch" if layout.statistics else "layer",
+        norm_groups=groups,
+        norm_name=layout.names.norm,
+    )

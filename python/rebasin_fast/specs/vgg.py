@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rebasin_fast.axis import Entry, blocks
 from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.specs.fragments import SpecBuilder
+from rebasin_fast.specs.fragments import NormKind, SpecBuilder
+from rebasin_fast.specs.hints import NO_HINTS, Hints, needed_groups
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
 
-# Convolutions before each pooling layer of VGG-16 (Simonyan & Zisserman 2015, configuration D).
-_VGG16_STAGES = (2, 2, 3, 3, 3)
+Form: TypeAlias = Literal["cifar", "imagenet"]
+
+# Convolutions before each pooling layer (Simonyan & Zisserman 2015, table 1, configurations A, B, D, E).
+_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 
 def vgg(
-    convolutions: Sequence[str], norms: Sequence[str], classifier: Sequence[str], *, positions: int = 1
+    convolutions: Sequence[str],
+    norms: Sequence[str],
+    classifier: Sequence[str],
+    *,
+    positions: int = 1,
+    norm: NormKind = "batch",
+    norm_groups: int = 1,
 ) -> PermutationSpec:
     """Spec of a chain of convolutions followed by linear layers.
 
@@ -27,11 +36,13 @@ def vgg(
     convolutions : sequence of str
         Names of the convolutions, input first. All have biases.
     norms : sequence of str
-        Names of the BatchNorm layers, one a convolution; empty for none.
+        Names of the norms, one a convolution; empty for none.
     classifier : sequence of str
         Names of the linear layers.
     positions : int
         Pixels of the last feature map: each channel owns that many inputs of the first linear layer.
+    norm, norm_groups
+        "batch" for BatchNorm; "layer" for LayerNorm over the channels, or GroupNorm of ``norm_groups`` groups.
 
     Returns
     -------
@@ -39,26 +50,35 @@ def vgg(
         ``conv0``, ``conv1``, … and ``fc0``, ``fc1``, …, input first.
     """
     if norms and len(norms) != len(convolutions):
-        raise ValueError(
-            f"norms has {len(norms)} names and convolutions {len(convolutions)}; give one for each, or none"
-        )
-    builder = SpecBuilder()
+        raise ValueError(f"norms has {len(norms)} names and convolutions {len(convolutions)}; give one for each, or none")
+    builder = SpecBuilder(norm=norm, norm_groups=norm_groups)
     inputs: Entry = None
     for number, name in enumerate(convolutions):
-        builder.convolution(name, inputs, f"conv{number}", bias=True)
+        outputs = builder.channels(f"conv{number}")
+        builder.convolution(name, inputs, outputs, bias=True)
         if norms:
-            builder.batch_norm(norms[number], f"conv{number}")
-        inputs = f"conv{number}"
+            builder.norm(norms[number], outputs)
+        inputs = outputs
     if positions > 1:
         inputs = blocks(inputs, positions)
     for number, name in enumerate(classifier):
-        outputs = f"fc{number}" if number + 1 < len(classifier) else None
-        builder.dense(name, inputs, outputs)
-        inputs = outputs
+        hidden = f"fc{number}" if number + 1 < len(classifier) else None
+        builder.dense(name, inputs, hidden)
+        inputs = hidden
     return builder.build()
 
 
-def vgg16(form: Literal["cifar", "imagenet"] = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
+def vgg11(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
+    """Spec of VGG-11: 8 convolutions and 3 linear layers, 10 permutations; see :func:`vgg16`."""
+    return _published(11, form, batch_norm)
+
+
+def vgg13(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
+    """Spec of VGG-13: 10 convolutions and 3 linear layers, 12 permutations; see :func:`vgg16`."""
+    return _published(13, form, batch_norm)
+
+
+def vgg16(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
     """Spec of VGG-16: 13 convolutions and 3 linear layers, 15 permutations.
 
     Parameters
@@ -75,11 +95,20 @@ def vgg16(form: Literal["cifar", "imagenet"] = "imagenet", *, batch_norm: bool =
     >>> rf.specs.vgg16().axes_to_perm["classifier.0.weight"]
     ('fc0', Product(outer='conv12', inner=Fixed(length=49)))
     """
+    return _published(16, form, batch_norm)
+
+
+def vgg19(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
+    """Spec of VGG-19: 16 convolutions and 3 linear layers, 18 permutations; see :func:`vgg16`."""
+    return _published(19, form, batch_norm)
+
+
+def _published(depth: int, form: Form, batch_norm: bool) -> PermutationSpec:
     if form not in ("cifar", "imagenet"):
         raise ValueError(f"form is 'cifar' or 'imagenet'; got {form!r}")
     step = 3 if batch_norm else 2  # convolution, (norm,) activation
     convolutions, index = [], 0
-    for count in _VGG16_STAGES:
+    for count in _STAGES[depth]:
         convolutions += [index + step * i for i in range(count)]
         index += step * count + 1
     return vgg(
@@ -90,7 +119,7 @@ def vgg16(form: Literal["cifar", "imagenet"] = "imagenet", *, batch_norm: bool =
     )
 
 
-def recognise(params: Params) -> PermutationSpec | None:
+def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None:
     """The spec of a VGG in torchvision's names (``features.N``, ``classifier`` or ``classifier.N``)."""
     names = [name.removesuffix(".weight") for name in params if name.endswith(".weight")]
     features = sorted((n for n in names if re.fullmatch(r"features\.\d+", n)), key=_number)
@@ -99,9 +128,15 @@ def recognise(params: Params) -> PermutationSpec | None:
     norms = [n for n in features if len(params[f"{n}.weight"].shape) == 1]
     if not convolutions or not classifier or len(norms) not in (0, len(convolutions)):
         return None
+    first_linear = params[f"{classifier[0]}.weight"]
     channels = int(params[f"{convolutions[-1]}.weight"].shape[0])
-    positions, rest = divmod(int(params[f"{classifier[0]}.weight"].shape[1]), channels)
-    return None if rest else vgg(convolutions, norms, classifier, positions=positions)
+    if len(first_linear.shape) != 2 or first_linear.shape[1] % channels:
+        return None
+    positions = int(first_linear.shape[1]) // channels
+    if not norms or f"{norms[0]}.running_mean" in params:
+        return vgg(convolutions, norms, classifier, positions=positions)
+    groups = needed_groups(hints, f"a VGG of {len(convolutions)} convolutions", norms[0])
+    return vgg(convolutions, norms, classifier, positions=positions, norm="layer", norm_groups=groups)
 
 
 def _number(name: str) -> int:

@@ -1,0 +1,26 @@
+"""The families of ready specs, in the order in which :func:`rebasin_fast.specs.for_params` asks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from rebasin_fast.specs.hints import Hints
+from rebasin_fast.specs.mlp import recognise as recognise_mlp
+from rebasin_fast.specs.resnet import recognise as recognise_resnet
+from rebasin_fast.specs.vgg import recognise as recognise_vgg
+
+if TYPE_CHECKING:
+    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.typing import Params
+
+# A spec for the parameters, or None for parameters that are not the family's own.
+Recognise: TypeAlias = "Callable[[Params, Hints], PermutationSpec | None]"
+
+# A new family is one file and one line here, and tests/families/examples_NAME.py with the module's name.
+# The chains of layers without marks of their own come last: what has a structure of its own was asked before.
+FAMILIES: dict[str, Recognise] = {
+    "resnet": recognise_resnet,
+    "vgg": recognise_vgg,
+    "mlp": recognise_mlp,
+}
