@@ -50,7 +50,9 @@ def vgg(
         ``conv0``, ``conv1``, … and ``fc0``, ``fc1``, …, input first.
     """
     if norms and len(norms) != len(convolutions):
-        raise ValueError(f"norms has {len(norms)} names and convolutions {len(convolutions)}; give one for each, or none")
+        raise ValueError(
+            f"norms has {len(norms)} names and convolutions {len(convolutions)}; give one for each, or none"
+        )
     builder = SpecBuilder(norm=norm, norm_groups=norm_groups)
     inputs: Entry = None
     for number, name in enumerate(convolutions):
