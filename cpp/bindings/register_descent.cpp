@@ -31,7 +31,7 @@ std::vector<std::int64_t> strides_in_elements(const py::array& array) {
 }
 
 void add_tensor(OwnedProblem& owned, const py::array& a, const py::array& b, rebasin::DType dtype,
-                const std::vector<std::tuple<int, int, Index>>& moves) {
+                const std::vector<std::tuple<std::vector<std::int32_t>, int, std::int64_t, Index>>& moves) {
   rebasin::Tensor tensor;
   tensor.a = a.data();
   tensor.b = b.data();
@@ -39,8 +39,8 @@ void add_tensor(OwnedProblem& owned, const py::array& a, const py::array& b, reb
   tensor.shape.assign(a.shape(), a.shape() + a.ndim());
   tensor.a_strides = strides_in_elements(a);
   tensor.b_strides = strides_in_elements(b);
-  for (const auto& [permutation, axis, positions] : moves) {
-    tensor.moves.push_back({permutation, axis, positions.shape(1), to_vector(positions)});
+  for (const auto& [permutations, axis, copies, positions] : moves) {
+    tensor.moves.push_back({permutations, axis, copies, to_vector(positions)});
   }
   owned.problem.tensors.push_back(std::move(tensor));
   owned.arrays.push_back(a);
@@ -140,10 +140,15 @@ void register_descent(py::module_& m) {
       .value("bfloat16", rebasin::DType::bfloat16);
 
   py::class_<OwnedProblem>(m, "Problem", "A permutation spec compiled against two sets of parameters.")
-      .def(py::init([](std::vector<std::int64_t> sizes) { return OwnedProblem{{std::move(sizes), {}}, {}}; }),
-           py::arg("sizes"))
+      .def(py::init<>())
+      .def(
+          "add_permutation",
+          [](OwnedProblem& owned, std::int64_t size, std::vector<std::int32_t> parents) {
+            owned.problem.permutations.push_back({size, std::move(parents)});
+          },
+          py::arg("size"), py::arg("parents"), "parents: numbers of the permutations around it, outermost first.")
       .def("add_tensor", &add_tensor, py::arg("a"), py::arg("b"), py::arg("dtype"), py::arg("moves"),
-           "moves: (permutation, axis, positions (n, copies)) for each permutation on each axis.");
+           "moves: (permutations outermost first, axis, copies, positions of shape (*sizes, copies)), flattened.");
 
   m.def("coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
         py::arg("start"), py::arg("orders"), py::arg("tolerance"), py::arg("on_visit"),

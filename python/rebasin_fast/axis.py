@@ -40,7 +40,7 @@ class Fixed:
     length: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.length, int) or self.length < 1:
+        if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 1:
             raise SpecError(f"Fixed takes a positive number of positions, got {self.length!r}")
 
 
@@ -54,9 +54,10 @@ class Slice:
 
     def __post_init__(self) -> None:
         _check_name(self.permutation)
-        if not 0 <= self.start < self.stop:
+        whole = isinstance(self.start, int) and isinstance(self.stop, int)
+        if not whole or not 0 <= self.start < self.stop:
             raise SpecError(
-                f"Slice of {self.permutation!r} takes 0 <= start < stop, got {self.start}:{self.stop}"
+                f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {self.start!r}:{self.stop!r}"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +14,13 @@ from rebasin_fast import _core
 from rebasin_fast.arrays import library_of
 from rebasin_fast.axis import Entry
 from rebasin_fast.errors import ParamsError, SpecError
-from rebasin_fast.layout import Block, blocks_of
+from rebasin_fast.layout import blocks_of
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
     from rebasin_fast.typing import Array, Params
 
-Moves = list[tuple[int, int, NDArray[np.int64]]]
+Moves = list[tuple[list[int], int, int, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,13 @@ def compile_problem(
     ParamsError
         Shapes or dtypes differ, or an entry is NaN or infinite; the parameter is named.
     SpecError
-        The spec holds a permutation inside another one, which coordinate descent does not handle.
+        A permutation stands within itself on one axis.
     """
     names = spec.permutations
-    _refuse_nested(spec, names)
     numbers = {name: number for number, name in enumerate(names)}
-    native = _core.Problem([sizes[name] for name in names])
+    native = _core.Problem()
+    for name in names:
+        native.add_permutation(sizes[name], [numbers[parent] for parent in spec.parents[name]])
     kinds: set[str] = set()
     for parameter, entries in spec.axes_to_perm.items():
         if parameter in spec.unmatched or parameter not in params_a:
@@ -57,15 +59,6 @@ def compile_problem(
         a, b, kept = _merge_still_axes(a, b, entries)
         native.add_tensor(a, b, getattr(_core.DType, kind), _moves(parameter, kept, sizes, numbers))
     return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
-
-
-def _refuse_nested(spec: PermutationSpec, names: tuple[str, ...]) -> None:
-    for name in names:
-        if spec.parents[name]:
-            raise SpecError(
-                f"permutation {name!r} stands within {', '.join(map(repr, spec.parents[name]))}: weight matching "
-                f"does not handle nested permutations; use Fixed for the inner one to match the outer alone"
-            )
 
 
 def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], NDArray[Any], str]:
@@ -119,37 +112,30 @@ def _refuse_nonfinite(name: str, model: str, host: NDArray[Any], kind: str) -> N
 def _merge_still_axes(
     a: NDArray[Any], b: NDArray[Any], entries: tuple[Entry, ...]
 ) -> tuple[NDArray[Any], NDArray[Any], list[Entry]]:
-    """Neighbouring axes that nothing moves (kernel taps) become one, where that is a view."""
+    """Neighbouring axes that nothing moves (kernel taps) become one or none, where that is a view."""
     if not (a.flags.c_contiguous and b.flags.c_contiguous) or 0 in a.shape:
         return a, b, list(entries)
     shape: list[int] = []
     kept: list[Entry] = []
     for length, entry in zip(a.shape, entries, strict=True):
-        if kept and entry is None and kept[-1] is None:
-            shape[-1] *= length
+        if entry is None and (length == 1 or (kept and kept[-1] is None)):
+            if length > 1:
+                shape[-1] *= length
         else:
             shape.append(length)
             kept.append(entry)
     return a.reshape(shape), b.reshape(shape), kept
 
 
-def _moves(
-    parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]
-) -> Moves:
+def _moves(parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]) -> Moves:
     moves: Moves = []
     for axis, entry in enumerate(entries):
         for block in blocks_of(entry, sizes):
-            (permutation,) = _single(parameter, block)
-            unit_axis = block.dims.index(permutation)
-            positions = np.moveaxis(block.positions, unit_axis, 0).reshape(sizes[permutation], -1)
-            moves.append((numbers[permutation], axis, np.ascontiguousarray(positions)))
+            moving = [number for number, dim in enumerate(block.dims) if dim is not None]
+            names = [name for name in block.dims if name is not None]
+            if len(set(names)) < len(names):
+                raise SpecError(f"parameter {parameter!r} axis {axis}: a permutation stands within itself in {entry!r}")
+            positions = np.moveaxis(block.positions, moving, range(len(moving)))
+            copies = positions.size // prod(sizes[name] for name in names)
+            moves.append(([numbers[name] for name in names], axis, copies, np.ascontiguousarray(positions).ravel()))
     return moves
-
-
-def _single(parameter: str, block: Block) -> tuple[str, ...]:
-    if len(block.permutations) > 1:
-        raise SpecError(
-            f"parameter {parameter!r}: {block.permutations} move one axis together; weight matching does not "
-            "handle nested permutations"
-        )
-    return block.permutations

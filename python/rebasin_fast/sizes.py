@@ -43,8 +43,8 @@ def check_ranks(axes: Axes, params: Params) -> None:
 
 def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> dict[str, int]:
     """The size of each permutation; every axis is checked against them. See ``PermutationSpec.sizes``."""
-    sizes = dict(declared)
-    origin = dict.fromkeys(sizes, "the sizes given to the spec")
+    sizes = _sizes_by_slices(axes) | dict(declared)
+    origin = {p: "the sizes given to the spec" if p in declared else "its slices" for p in sizes}
     waiting = [
         (name, axis, entry, int(params[name].shape[axis]))
         for name, entries in axes.items()
@@ -66,7 +66,6 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
         if len(postponed) == len(waiting):
             _refuse_ambiguous(postponed[0], sizes)
         waiting = postponed
-    _size_by_slices(axes, sizes)
     for name, entries in axes.items():
         if name in params:
             _check_slices(name, entries, sizes)
@@ -101,10 +100,8 @@ def _measured(entry: Entry) -> Iterator[str]:
 
 def _solve(name: str, axis: int, entry: Entry, length: int, unknown: str, sizes: Mapping[str, int]) -> int:
     """The size of ``unknown`` that gives ``entry`` its ``length``, which is linear in it."""
-    at_zero, at_one, at_two = (length_of(entry, {**sizes, unknown: n}) for n in (0, 1, 2))
+    at_zero, at_one = (length_of(entry, {**sizes, unknown: n}) for n in (0, 1))
     per_unit = at_one - at_zero
-    if at_two - at_one != per_unit:
-        raise SpecError(f"{name!r} axis {axis}: {unknown!r} stands within itself in {entry!r}")
     size, rest = divmod(length - at_zero, per_unit)
     if rest or size < 1:
         fixed = f" after {at_zero} positions of other pieces" if at_zero else ""
@@ -139,15 +136,14 @@ def _refuse_ambiguous(place: tuple[str, int, Entry, int], sizes: Mapping[str, in
     )
 
 
-def _size_by_slices(axes: Axes, sizes: dict[str, int]) -> None:
-    """Permutations that stand in slices alone reach as far as their last slice."""
+def _sizes_by_slices(axes: Axes) -> dict[str, int]:
+    """Slices of a permutation cover it, so it ends where the last of them does."""
     reach: dict[str, int] = {}
     for entries in axes.values():
         for entry in entries:
             for piece in _slices(entry):
-                if piece.permutation not in sizes:
-                    reach[piece.permutation] = max(reach.get(piece.permutation, 0), piece.stop)
-    sizes.update(reach)
+                reach[piece.permutation] = max(reach.get(piece.permutation, 0), piece.stop)
+    return reach
 
 
 def _slices(entry: Entry) -> Iterator[Slice]:

@@ -60,6 +60,10 @@ class PermutationSpec:
         *,
         sizes: Mapping[str, int] | None = None,
     ) -> None:
+        if not isinstance(axes, Mapping):
+            raise SpecError(
+                f"a spec is made from a mapping of parameter names to axis entries, got {type(axes).__qualname__}"
+            )
         self._axes = {name: _checked_entries(name, entries) for name, entries in axes.items()}
         self._unmatched = tuple(sorted(set(unmatched)))
         unknown = [name for name in self._unmatched if name not in self._axes]
@@ -203,12 +207,17 @@ class PermutationSpec:
 
 
 def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    if entries is None or isinstance(entries, str):
+    if isinstance(entries, str) or not isinstance(entries, Iterable):
         raise SpecError(f"{name!r} needs a tuple with one entry per axis, got {entries!r}")
     try:
-        return tuple(check_entry(entry) for entry in entries)
+        checked = tuple(check_entry(entry) for entry in entries)
     except SpecError as error:
         raise SpecError(f"{name!r}: {error}") from None
+    for entry in checked:
+        for chain in chains_of(entry):
+            if len(set(chain)) < len(chain):
+                raise SpecError(f"{name!r}: a permutation stands within itself in {entry!r}")
+    return checked
 
 
 def _positions_of_permutations(axes: Mapping[str, tuple[Entry, ...]]) -> dict[str, list[tuple[str, int]]]:

@@ -8,10 +8,18 @@
 
 namespace rebasin {
 
-// A permutation's hold on one axis of a tensor: unit i owns positions[i * copies + r] for r < copies.
+// How many units a permutation has, and the permutations that it stands within, outermost first: it has a copy of
+// its own for each of their units together.
+struct PermutationShape {
+  std::int64_t size = 0;
+  std::vector<std::int32_t> parents;
+};
+
+// What moves a family of positions on one axis of a tensor: positions[(i, j, ...) * copies + r], row-major, for unit
+// i of permutations[0], j of permutations[1], and so on, r < copies. All parents of a permutation stand before it.
 // Positions of the axis that no move names stay where they are.
 struct Move {
-  std::int32_t permutation = 0;
+  std::vector<std::int32_t> permutations;
   std::int32_t axis = 0;
   std::int64_t copies = 1;
   std::vector<std::int64_t> positions;
@@ -30,10 +38,11 @@ struct Tensor {
 
 // The pointers of the tensors must outlive every call that is given the problem.
 struct Problem {
-  std::vector<std::int64_t> sizes;  // units of each permutation
+  std::vector<PermutationShape> permutations;
   std::vector<Tensor> tensors;
 };
 
-using Permutation = std::vector<std::int64_t>;  // slot i of A is filled by unit [i] of B
+// Slot i of A is filled by unit [i] of B; within parents of k, l, ... units, [(slot_k * l + slot_l) * size + i].
+using Permutation = std::vector<std::int64_t>;
 
 }  // namespace rebasin

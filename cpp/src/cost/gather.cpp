@@ -1,5 +1,7 @@
 #include "cost/gather.hpp"
 
+#include "cost/slots.hpp"
+
 namespace rebasin {
 namespace {
 
@@ -22,27 +24,36 @@ Gather::Gather(const Problem& problem, const std::vector<Permutation>& permutati
     a_offsets_.push_back(unpermuted_offsets(tensor.shape, tensor.a_strides));
     b_offsets_.push_back(unpermuted_offsets(tensor.shape, tensor.b_strides));
   }
-  for (std::size_t p = 0; p < permutations.size(); ++p) {
-    set(static_cast<std::int32_t>(p), permutations[p]);
+  for (std::size_t t = 0; t < problem.tensors.size(); ++t) {
+    for (const Move& move : problem.tensors[t].moves) place(t, move, permutations);
   }
 }
 
-void Gather::set(std::int32_t permutation, const Permutation& units) {
-  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
-    const Tensor& tensor = problem_.tensors[t];
-    for (const Move& move : tensor.moves) {
-      if (move.permutation != permutation) continue;
-      const auto axis = static_cast<std::size_t>(move.axis);
-      const std::int64_t stride = tensor.b_strides[axis];
-      for (std::size_t i = 0; i < units.size(); ++i) {
-        const std::int64_t* slots = move.positions.data() + static_cast<std::int64_t>(i) * move.copies;
-        const std::int64_t* sources = move.positions.data() + units[i] * move.copies;
-        for (std::int64_t r = 0; r < move.copies; ++r) {
-          b_offsets_[t][axis][static_cast<std::size_t>(slots[r])] = sources[r] * stride;
-        }
-      }
-    }
+void Gather::update(const std::vector<std::size_t>& tensors, const std::vector<Permutation>& permutations) {
+  for (const std::size_t t : tensors) {
+    for (const Move& move : problem_.tensors[t].moves) place(t, move, permutations);
   }
+}
+
+void Gather::place(std::size_t t, const Move& move, const std::vector<Permutation>& permutations) {
+  const auto axis = static_cast<std::size_t>(move.axis);
+  const std::int64_t stride = problem_.tensors[t].b_strides[axis];
+  std::vector<std::int64_t>& offsets = b_offsets_[t][axis];
+  std::vector<std::int64_t> slots(problem_.permutations.size(), 0);
+  const std::int64_t* slot_positions = move.positions.data();
+  for_each_combination(problem_, move.permutations, slots, [&] {
+    std::int64_t source = 0;
+    for (const std::int32_t permutation : move.permutations) {
+      const auto p = static_cast<std::size_t>(permutation);
+      const auto entry = static_cast<std::size_t>(copy_offset(problem_, permutation, slots) + slots[p]);
+      source = source * problem_.permutations[p].size + permutations[p][entry];
+    }
+    const std::int64_t* source_positions = move.positions.data() + source * move.copies;
+    for (std::int64_t r = 0; r < move.copies; ++r) {
+      offsets[static_cast<std::size_t>(slot_positions[r])] = source_positions[r] * stride;
+    }
+    slot_positions += move.copies;
+  });
 }
 
 }  // namespace rebasin

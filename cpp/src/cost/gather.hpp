@@ -20,10 +20,12 @@ class Gather {
     return b_offsets_[tensor][axis];
   }
 
-  // Points every axis that `permutation` moves at `units`. O(length of those axes).
-  void set(std::int32_t permutation, const Permutation& units);
+  // Points every axis of `tensors` at `permutations`. O(length of those axes).
+  void update(const std::vector<std::size_t>& tensors, const std::vector<Permutation>& permutations);
 
  private:
+  void place(std::size_t tensor, const Move& move, const std::vector<Permutation>& permutations);
+
   const Problem& problem_;
   std::vector<std::vector<std::vector<std::int64_t>>> a_offsets_;
   std::vector<std::vector<std::vector<std::int64_t>>> b_offsets_;

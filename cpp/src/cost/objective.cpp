@@ -1,5 +1,6 @@
 #include "cost/objective.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "cost/odometer.hpp"
@@ -8,6 +9,8 @@ namespace rebasin {
 namespace {
 
 constexpr std::int64_t lanes = 8;  // independent sums: as many as a vector register and its latency want
+
+constexpr std::int64_t rows_at_once = 256;
 
 using Lanes = std::array<double, lanes>;
 
@@ -67,15 +70,18 @@ double dot(const Source* a, const Source* b, const Problem& problem, const Gathe
   const bool contiguous = is_contiguous(a_inner) && is_contiguous(b_inner);
 
   Lanes sums{};
+  std::array<std::int64_t, rows_at_once> a_starts{}, b_starts{};
   const std::int64_t rows = length == 0 ? 0 : a_rows.combinations();
-  for (std::int64_t row = 0; row < rows; ++row) {
-    std::int64_t a_start = 0, b_start = 0;
-    a_rows.next(1, &a_start);
-    b_rows.next(1, &b_start);
-    if (contiguous) {
-      add_contiguous(a + a_start, b + b_start, length, sums);
-    } else {
-      add_gathered(a + a_start, a_inner.data(), b + b_start, b_inner.data(), length, sums);
+  for (std::int64_t done = 0; done < rows; done += rows_at_once) {
+    const std::int64_t count = std::min(rows_at_once, rows - done);
+    a_rows.next(count, a_starts.data());
+    b_rows.next(count, b_starts.data());
+    for (std::size_t row = 0; row < static_cast<std::size_t>(count); ++row) {
+      if (contiguous) {
+        add_contiguous(a + a_starts[row], b + b_starts[row], length, sums);
+      } else {
+        add_gathered(a + a_starts[row], a_inner.data(), b + b_starts[row], b_inner.data(), length, sums);
+      }
     }
   }
   double total = 0.0;

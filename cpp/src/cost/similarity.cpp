@@ -58,20 +58,17 @@ constexpr DType storage_of = std::is_same_v<T, float> ? DType::float32 : DType::
 }  // namespace
 
 template <class T>
-Status Similarity<T>::compute(std::int32_t permutation, const Gather& gather, T* similarity,
-                              Interrupt& interrupt) {
-  units_ = problem_.sizes[static_cast<std::size_t>(permutation)];
+Status Similarity<T>::compute(std::int64_t units, const std::vector<Occurrence>& occurrences,
+                              const Gather& gather, T* similarity, Interrupt& interrupt) {
+  units_ = units;
   similarity_ = similarity;
   empty_ = true;
   narrow_columns_ = 0;
   a_narrow_.clear();
   b_narrow_.clear();
-  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
-    for (const Move& move : problem_.tensors[t].moves) {
-      if (move.permutation != permutation) continue;
-      const Status status = add_move(t, move, gather, interrupt);
-      if (status != Status::ok) return status;
-    }
+  for (const Occurrence& occurrence : occurrences) {
+    const Status status = add(occurrence, gather, interrupt);
+    if (status != Status::ok) return status;
   }
   flush_narrow_columns();
   if (empty_) std::fill_n(similarity_, units_ * units_, T{0});
@@ -79,28 +76,29 @@ Status Similarity<T>::compute(std::int32_t permutation, const Gather& gather, T*
 }
 
 template <class T>
-Status Similarity<T>::add_move(std::size_t t, const Move& move, const Gather& gather, Interrupt& interrupt) {
+Status Similarity<T>::add(const Occurrence& occurrence, const Gather& gather, Interrupt& interrupt) {
+  const std::size_t t = occurrence.tensor;
   const Tensor& tensor = problem_.tensors[t];
   std::vector<const std::vector<std::int64_t>*> a_tables, b_tables;
   for (std::size_t axis = 0; axis < tensor.shape.size(); ++axis) {
-    if (static_cast<std::int32_t>(axis) == move.axis) continue;
+    if (static_cast<std::int32_t>(axis) == occurrence.axis) continue;
     a_tables.push_back(&gather.a_offsets(t, axis));
     b_tables.push_back(&gather.b_offsets(t, axis));
   }
   Odometer a_columns(a_tables), b_columns(b_tables);
 
-  const auto axis = static_cast<std::size_t>(move.axis);
+  const auto axis = static_cast<std::size_t>(occurrence.axis);
   a_.data = tensor.a;
   b_.data = tensor.b;
-  a_.units.resize(move.positions.size());
-  b_.units.resize(move.positions.size());
-  for (std::size_t i = 0; i < move.positions.size(); ++i) {
-    a_.units[i] = move.positions[i] * tensor.a_strides[axis];
-    b_.units[i] = move.positions[i] * tensor.b_strides[axis];
+  a_.units.resize(occurrence.a_positions.size());
+  b_.units.resize(occurrence.b_positions.size());
+  for (std::size_t i = 0; i < occurrence.a_positions.size(); ++i) {
+    a_.units[i] = occurrence.a_positions[i] * tensor.a_strides[axis];
+    b_.units[i] = occurrence.b_positions[i] * tensor.b_strides[axis];
   }
 
   const std::int64_t total = a_columns.combinations();
-  const std::int64_t most = std::max(least_panel_columns, panel_entries / units_) / move.copies;
+  const std::int64_t most = std::max(least_panel_columns, panel_entries / units_) / occurrence.copies;
   const std::int64_t chunk = std::clamp(most, std::int64_t{1}, std::max(total, std::int64_t{1}));
   a_.columns.resize(static_cast<std::size_t>(chunk));
   b_.columns.resize(static_cast<std::size_t>(chunk));
@@ -109,13 +107,13 @@ Status Similarity<T>::add_move(std::size_t t, const Move& move, const Gather& ga
     const std::int64_t count = std::min(chunk, total - done);
     a_columns.next(count, a_.columns.data());
     b_columns.next(count, b_.columns.data());
-    if (total * move.copies < narrow_limit) {
-      collect(a_, tensor.dtype, move.copies, count, a_narrow_);
-      collect(b_, tensor.dtype, move.copies, count, b_narrow_);
-      narrow_columns_ += count * move.copies;
+    if (total * occurrence.copies < narrow_limit) {
+      collect(a_, tensor.dtype, occurrence.copies, count, a_narrow_);
+      collect(b_, tensor.dtype, occurrence.copies, count, b_narrow_);
+      narrow_columns_ += count * occurrence.copies;
     } else {
-      multiply(operand(a_, tensor.dtype, move.copies, count), operand(b_, tensor.dtype, move.copies, count),
-               count * move.copies);
+      multiply(operand(a_, tensor.dtype, occurrence.copies, count), operand(b_, tensor.dtype, occurrence.copies, count),
+               count * occurrence.copies);
     }
   }
   return Status::ok;

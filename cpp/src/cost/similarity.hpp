@@ -1,10 +1,11 @@
-// The similarity of A's and B's units under one permutation, all others held where they are.
+// The similarity of A's and B's units, everything else held where it is.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "cost/gather.hpp"
+#include "cost/occurrence.hpp"
 #include "rebasin/blas.hpp"
 #include "rebasin/interrupt.hpp"
 #include "rebasin/problem.hpp"
@@ -12,7 +13,7 @@
 
 namespace rebasin {
 
-// Sum over the (tensor, axis) pairs that a permutation moves of unfold(A, axis) . unfold(pi(B), axis)^T.
+// Sum over occurrences of unfold(A, axis) . unfold(pi(B), axis)^T, each restricted to the units' positions.
 //
 // Unfolded columns pass through panels of bounded size; where an operand already lies in memory as a matrix,
 // BLAS reads it in place. One object serves many permutations and keeps its panels. Not thread-safe.
@@ -21,8 +22,9 @@ class Similarity {
  public:
   Similarity(const Problem& problem, Gemm<T> gemm) : problem_(problem), gemm_(gemm) {}
 
-  // Overwrites `similarity`, (n, n) row-major, rows = A's units, columns = B's.
-  Status compute(std::int32_t permutation, const Gather& gather, T* similarity, Interrupt& interrupt);
+  // Overwrites `similarity`, (units, units) row-major, rows = A's units, columns = B's.
+  Status compute(std::int64_t units, const std::vector<Occurrence>& occurrences, const Gather& gather,
+                 T* similarity, Interrupt& interrupt);
 
   double flop() const { return flop_; }
 
@@ -39,7 +41,7 @@ class Similarity {
     std::vector<T> panel;
   };
 
-  Status add_move(std::size_t tensor, const Move& move, const Gather& gather, Interrupt& interrupt);
+  Status add(const Occurrence& occurrence, const Gather& gather, Interrupt& interrupt);
   Operand operand(Side& side, DType dtype, std::int64_t copies, std::int64_t columns);
   void collect(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, std::vector<T>& panel);
   void multiply(const Operand& a, const Operand& b, std::int64_t columns);

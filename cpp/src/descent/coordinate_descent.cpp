@@ -1,4 +1,3 @@
-#include <chrono>
 #include <cmath>
 #include <new>
 
@@ -6,25 +5,13 @@
 #include "cost/objective.hpp"
 #include "cost/similarity.hpp"
 #include "descent/neighbours.hpp"
-#include "rebasin/assignment.hpp"
+#include "descent/nested_assignment.hpp"
+#include "descent/nesting.hpp"
 #include "rebasin/descent.hpp"
+#include "stopwatch.hpp"
 
 namespace rebasin {
 namespace {
-
-// Adds the time of a scope to a sum of seconds.
-class Stopwatch {
- public:
-  explicit Stopwatch(double& seconds) : seconds_(seconds), start_(Clock::now()) {}
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-  ~Stopwatch() { seconds_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  double& seconds_;
-  Clock::time_point start_;
-};
 
 template <class T>
 class Descent {
@@ -36,9 +23,12 @@ class Descent {
         result_(result),
         interrupt_(interrupt),
         gather_(problem, result.permutations),
-        neighbours_(problem),
+        nesting_(problem),
+        neighbours_(problem, nesting_),
         similarity_(problem, gemm),
-        pending_(problem.sizes.size(), true) {}
+        nested_(problem, nesting_, similarity_),
+        proposal_(result.permutations),
+        pending_(problem.permutations.size(), true) {}
 
   Status run() {
     measure_all_tensors();
@@ -46,7 +36,7 @@ class Descent {
     for (std::size_t sweep = 0; sweep < options_.orders.size() && !result_.converged; ++sweep) {
       const std::int64_t accepted_before = result_.stats.accepted_steps;
       const Status status = sweep_once(static_cast<std::int64_t>(sweep), options_.orders[sweep]);
-      result_.stats.product_flop = similarity_.flop();
+      take_statistics();
       if (status != Status::ok) return status;
       result_.history.push_back(result_.objective);
       result_.converged = result_.stats.accepted_steps == accepted_before;
@@ -74,32 +64,18 @@ class Descent {
       ++result_.stats.skipped_visits;
       return Status::ok;
     }
-    const Status status = propose(permutation);
+    const Status status = nested_.propose(permutation, gather_, result_.permutations, proposal_, interrupt_);
     if (status != Status::ok) return status;
     // Cleared before the step: a permutation that is its own neighbour is pending again once it has moved.
     pending_[p] = false;
-    if (proposal_.columns != result_.permutations[p]) accept_if_better(permutation);
+    if (proposal_ != result_.permutations) accept_if_better(permutation);
     return Status::ok;
-  }
-
-  Status propose(std::int32_t permutation) {
-    const std::int64_t n = problem_.sizes[static_cast<std::size_t>(permutation)];
-    matrix_.resize(static_cast<std::size_t>(n * n));
-    {
-      const Stopwatch watch(result_.stats.product_seconds);
-      const Status status = similarity_.compute(permutation, gather_, matrix_.data(), interrupt_);
-      if (status != Status::ok) return status;
-    }
-    const Stopwatch watch(result_.stats.assignment_seconds);
-    ++result_.stats.assignments;
-    return solve_assignment(CostView<T>{matrix_.data(), n, n, n, 1, true}, proposal_, interrupt_);
   }
 
   void accept_if_better(std::int32_t permutation) {
     const Stopwatch watch(result_.stats.objective_seconds);
-    const auto p = static_cast<std::size_t>(permutation);
-    gather_.set(permutation, proposal_.columns);
     const std::vector<std::size_t>& touched = neighbours_.tensors_of(permutation);
+    gather_.update(touched, proposal_);
     std::vector<double> measured;
     double gain = 0.0;
     for (const std::size_t t : touched) {
@@ -107,14 +83,20 @@ class Descent {
       gain += measured.back() - tensor_objectives_[t];
     }
     if (!(gain > options_.tolerance * std::abs(result_.objective))) {
-      gather_.set(permutation, result_.permutations[p]);
+      gather_.update(touched, result_.permutations);
+      for_family(permutation, [&](std::size_t p) { proposal_[p] = result_.permutations[p]; });
       return;
     }
-    result_.permutations[p] = proposal_.columns;
+    for_family(permutation, [&](std::size_t p) { result_.permutations[p] = proposal_[p]; });
     for (std::size_t i = 0; i < touched.size(); ++i) tensor_objectives_[touched[i]] = measured[i];
     sum_objective();
     ++result_.stats.accepted_steps;
     for (const std::int32_t q : neighbours_.of(permutation)) pending_[static_cast<std::size_t>(q)] = true;
+  }
+
+  template <class Body>
+  void for_family(std::int32_t permutation, Body&& body) {
+    for (const std::int32_t member : nesting_.family(permutation)) body(static_cast<std::size_t>(member));
   }
 
   void measure_all_tensors() {
@@ -130,15 +112,23 @@ class Descent {
     for (const double part : tensor_objectives_) result_.objective += part;
   }
 
+  void take_statistics() {
+    result_.stats.product_flop = similarity_.flop();
+    result_.stats.assignments = nested_.assignments();
+    result_.stats.product_seconds = nested_.product_seconds();
+    result_.stats.assignment_seconds = nested_.assignment_seconds();
+  }
+
   const Problem& problem_;
   const DescentOptions& options_;
   DescentResult& result_;
   Interrupt& interrupt_;
   Gather gather_;
+  Nesting nesting_;
   Neighbours neighbours_;
   Similarity<T> similarity_;
-  AssignmentSolution proposal_;
-  std::vector<T> matrix_;
+  NestedAssignment<T> nested_;
+  std::vector<Permutation> proposal_;  // equals the accepted permutations between visits
   std::vector<double> tensor_objectives_;
   std::vector<bool>
       pending_;  // something that the permutation's similarity depends on has moved since its visit

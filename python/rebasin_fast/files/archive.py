@@ -37,7 +37,8 @@ def read_members(file: MappedFile) -> dict[str, Member]:
             infos = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, UnicodeDecodeError) as error:
         raise FileFormatError(
-            f"{file.path} cannot be read as a zip archive ({error}): it is truncated or damaged. Fetch it again."
+            f"{file.path} cannot be read as a zip archive ({error}): it is truncated or damaged. "
+            "Fetch it again."
         ) from error
     members: dict[str, Member] = {}
     for info in infos:

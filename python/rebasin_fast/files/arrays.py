@@ -91,8 +91,10 @@ def raw_bytes(array: Any) -> NDArray[np.uint8]:
     if is_torch(array):
         import torch
 
-        tensor = array.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-        result: NDArray[np.uint8] = tensor.view(torch.uint8).numpy()
+        tensor = array.detach().cpu().resolve_conj().resolve_neg().contiguous()
+        # Not reshape(-1): axes of length 0 and 1 may have any stride, which view() would then refuse.
+        flat = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset())
+        result: NDArray[np.uint8] = flat.view(torch.uint8).numpy()
         return result
     plain = to_numpy(array)
     little = plain.dtype.newbyteorder("<")
@@ -109,7 +111,8 @@ def cast(array: Any, code: str, name: str) -> Any:
         import torch
 
         result = array.detach().to(getattr(torch, target.torch))
-        lost = bool((~torch.isfinite(result.float()) & torch.isfinite(array.detach().float())).any())
+        wide = array.detach() if found == "F64" else array.detach().float()
+        lost = bool((~torch.isfinite(result.float()) & torch.isfinite(wide)).any())
     else:
         plain = to_numpy(array)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -51,12 +51,12 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
 
     Examples
     --------
-    >>> import tempfile, os
+    >>> import pathlib, tempfile
     >>> from rebasin_fast.files import atomic_write
-    >>> name = os.path.join(tempfile.mkdtemp(), "report.txt")
-    >>> with atomic_write(name, text=True) as file:
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "report.txt")
+    >>> with atomic_write(path, text=True) as file:
     ...     _ = file.write("complete")
-    >>> open(name).read()
+    >>> path.read_text()
     'complete'
     """
     path = Path(path)
@@ -68,7 +68,7 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            _publish(temporary, path, overwrite)
+            publish(temporary, path, overwrite)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise _unwritable(path, error) from error
@@ -112,6 +112,24 @@ def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int
             f"{path}: needs {needed_bytes:,} bytes, and the file system of {path.parent} has {free:,} left. "
             "Free some space or write elsewhere."
         )
+
+
+def publish(temporary: Path, path: Path, overwrite: bool) -> None:
+    """Give a complete file its name, in one step of the file system."""
+    if overwrite:
+        os.replace(temporary, path)
+        return
+    try:
+        # A hard link fails when the name has been taken meanwhile; a rename would destroy the other's file.
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise exists_error(path) from error
+    except (OSError, NotImplementedError, AttributeError) as error:
+        if isinstance(error, OSError) and error.errno not in _WITHOUT_HARD_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise exists_error(path) from error
+        os.replace(temporary, path)
 
 
 def sync_folder(folder: Path) -> None:
@@ -161,23 +179,6 @@ def _open(descriptor: int, text: bool) -> IO[Any]:
     if text:
         return open(descriptor, "w+", encoding="utf-8", newline="\n")
     return open(descriptor, "w+b", buffering=1 << 20)
-
-
-def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
-    if overwrite:
-        os.replace(temporary, path)
-        return
-    try:
-        # A hard link fails when the name has been taken meanwhile; a rename would destroy the other's file.
-        os.link(temporary, path)
-    except FileExistsError as error:
-        raise exists_error(path) from error
-    except (OSError, NotImplementedError, AttributeError) as error:
-        if isinstance(error, OSError) and error.errno not in _WITHOUT_HARD_LINKS:
-            raise
-        if os.path.lexists(path):
-            raise exists_error(path) from error
-        os.replace(temporary, path)
 
 
 def _unwritable(path: Path, error: OSError) -> UnwritableOutputError:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .atomic import check_writable, exists_error, sync_folder
+from .atomic import check_writable, exists_error, publish, sync_folder
 from .errors import OutputExistsError, UnwritableOutputError
 from .folders import is_weights
 
@@ -108,10 +108,13 @@ def _publish(aside: Path, names: list[str], folder: Path, overwrite: bool) -> No
     taken = [name for name in names if (folder / name).exists()]
     if taken and not overwrite:
         raise exists_error(folder / taken[0])
+    # Without its index no reader takes a mixture of old and new files for a set, should this be cut short.
+    if len(names) > 1 and taken:
+        (folder / names[-1]).unlink(missing_ok=True)
     for companion in sorted(p.name for p in aside.iterdir() if p.name not in names):
         os.replace(aside / companion, folder / companion)
     for name in names:
-        os.replace(aside / name, folder / name)
+        publish(aside / name, folder / name, overwrite)
     sync_folder(folder)
 
 

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from ..errors import FileFormatError
 from .folders import locate
 from .formats import INDEX_SUFFIX, format_of_file
 from .params import LoadedParams, ReadOptions
@@ -77,8 +76,6 @@ def load_params(
     if found.name.endswith(INDEX_SUFFIX):
         return read_index(found, entry, library or _library_of_set(found))
     known = format_of_file(found)
-    if found.suffix == ".json":
-        raise FileFormatError(f"{found} is JSON, not weights.")
     return known.read(found, ReadOptions(entry, library or default_library(known.library)))
 
 

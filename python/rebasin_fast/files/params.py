@@ -108,7 +108,8 @@ class LoadedParams(Mapping[str, Any]):
             array = to_torch(entry.load(opaque_code(entry.code)), entry.code)
         else:
             array = entry.load(entry.code)
-        if entry.keep:
+        # A tensor may be written to, and what was written must be there the next time.
+        if entry.keep or self.library == "torch":
             self._kept[first] = array
         return array
 

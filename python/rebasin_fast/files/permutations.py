@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, PermutationError
 from .arrays import to_numpy
 from .atomic import atomic_write
-from .contents import Contents
+from .contents import Contents, Outgoing
 from .formats import format_of_name
 from .load import load_params
 
@@ -88,7 +88,7 @@ def save_permutation(
     permutation : mapping of (n,) integer arrays
         Each holds every number from 0 to n - 1 once.
     spec_json : str, optional
-        The spec as JSON (``spec.to_json()``). With it the file is all that is needed to apply the permutation.
+        The spec as JSON (``spec.to_json()``). With it the file is all that is needed to apply it.
     metadata : mapping of str, optional
         Further notes.
     overwrite : bool
@@ -123,7 +123,7 @@ def save_permutation(
     if known.name == "numpy":
         arrays[_NOTES] = np.frombuffer(json.dumps(notes).encode(), np.uint8)
     with atomic_write(path, overwrite=overwrite) as file:
-        known.write(file, Contents(arrays, {}, notes))
+        known.write(file, Contents(Outgoing(arrays), {}, notes))
 
 
 def load_permutation(path: str | os.PathLike[str]) -> PermutationFile:

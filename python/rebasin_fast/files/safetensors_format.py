@@ -1,8 +1,8 @@
 """safetensors: a JSON header, then the bytes. Read and written directly, mapped, without a dependency.
 
-The `safetensors` package copies every tensor into private memory when it gives NumPy arrays and has no
-bfloat16 there, so it serves only as the tests' reference. Format:
-https://github.com/huggingface/safetensors#format
+The `safetensors` package is not used: its older versions copy every tensor into private memory and know no
+bfloat16 in NumPy, its newer ones give writable arrays. It is the tests' reference for what is a valid file.
+Format: https://github.com/huggingface/safetensors#format
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import FileFormatError
-from .arrays import element_code, raw_bytes, shape_of
+from .arrays import raw_bytes
 from .contents import Contents, FileFormat
 from .dtypes import ELEMENT_TYPES, known_code
 from .mapped import DAMAGED, MappedFile, checked_shape
@@ -49,7 +49,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
     convention of ``safetensors.torch.save_model``.
     """
     names = [name for name in contents.arrays if name not in contents.ties]
-    described = {n: (element_code(contents.arrays[n], n), shape_of(contents.arrays[n])) for n in names}
+    described = {n: (contents.arrays.code(n), contents.arrays.shape(n)) for n in names}
     # Largest elements first: then every array begins at a multiple of its element's size.
     names.sort(key=lambda n: -ELEMENT_TYPES[described[n][0]].itemsize)
     metadata = {k: v for k, v in contents.metadata.items() if k not in contents.arrays or k == "format"}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import FileFormatError, MissingDependencyError, ParamsError
-from .arrays import cast, equal, find_ties
+from .arrays import equal, find_ties
 from .atomic import atomic_write, check_writable
-from .contents import Contents, FileFormat
+from .contents import Contents, FileFormat, Outgoing
+from .dtypes import ELEMENT_TYPES
 from .folder_output import check_folder, write_folder
+from .folders import USUAL_FILES
 from .formats import FORMATS, INDEX_SUFFIX, all_suffixes, format_of_name
 from .load import load_params
 from .params import LoadedParams
@@ -80,7 +82,7 @@ def save_params(
     """
     target = _target(Path(path), params, like)
     target.check(overwrite)
-    arrays = _prepared(params, target.model)
+    arrays = _outgoing(params, target.model)
     extra = dict(metadata or {})
     if target.layout is None:
         assert target.known is not None
@@ -149,7 +151,8 @@ def _target(path: Path, params: Mapping[str, Any], like: Like | None) -> _Target
     known = format_of_name(path)
     if known is not None and path.suffix != ".npy":
         return _Target(path, None, known, model, None)
-    if path.suffix and not path.is_dir():
+    of_folder = model is not None and (layout is not None or model.source.path.name in USUAL_FILES)
+    if path.suffix and not path.is_dir() and not of_folder:
         raise FileFormatError(f"{path}: files of this kind cannot be written ({', '.join(_writable())} can).")
     if model is None:
         raise FileFormatError(
@@ -166,64 +169,64 @@ def _writable() -> list[str]:
     return [suffix for suffix in all_suffixes() if suffix != ".npy"]
 
 
-class _Restored(Mapping[str, Any]):
-    """The arrays in the dtypes of the model, cast one at a time when asked for."""
-
-    def __init__(self, arrays: Mapping[str, Any], model: LoadedParams) -> None:
-        self.arrays, self.model = arrays, model
-
-    def __getitem__(self, name: str) -> Any:
-        array = self.arrays[name]
-        return cast(array, self.model.entry(name).code, name) if name in self.model else array
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.arrays)
-
-    def __len__(self) -> int:
-        return len(self.arrays)
-
-
-def _prepared(params: Mapping[str, Any], model: LoadedParams | None) -> Mapping[str, Any]:
+def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing:
     if not params:
         raise ParamsError("there are no parameters to save (an empty mapping).")
     for name in params:
         if not isinstance(name, str) or not name or "\0" in name:
             raise ParamsError(f"{name!r} is no name of a parameter: a non-empty text is expected.")
-    if isinstance(params, LoadedParams):
-        return params
-    arrays = dict(params)
-    return _Restored(arrays, model) if model is not None else arrays
+    # A dict keeps the arrays alive while their memory is compared for ties.
+    arrays = Outgoing(params if isinstance(params, LoadedParams) else dict(params))
+    given = {
+        name: arrays.code(name) for name in arrays
+    }  # also finds what cannot be written, before a file exists
+    if model is None or params is model:
+        return arrays
+    wanted = {name: model.entry(name).code for name in arrays if name in model}
+    codes = {n: code for n, code in wanted.items() if _floating(code) and _floating(given[n])}
+    return Outgoing(arrays.arrays, codes)
+
+
+def _floating(code: str) -> bool:
+    return ELEMENT_TYPES[code].floating
 
 
 def _contents(
-    arrays: Mapping[str, Any], model: LoadedParams | None, known: FileFormat, metadata: dict[str, str]
+    arrays: Outgoing, model: LoadedParams | None, known: FileFormat, metadata: dict[str, str]
 ) -> Contents:
-    ties = _ties(arrays, model)
-    kept = dict(model.source.metadata) if model is not None and model.source.format == known.name else {}
-    layout = model.source.layout if model is not None and model.source.format == known.name else None
-    return Contents(arrays, ties, {**kept, **metadata}, layout)
+    source = model.source if model is not None and model.source.format == known.name else None
+    kept = source.metadata if source is not None else {}
+    layout = source.layout if source is not None else None
+    return Contents(arrays, _ties(arrays, model), {**kept, **metadata}, layout)
 
 
-def _ties(arrays: Mapping[str, Any], model: LoadedParams | None) -> dict[str, str]:
-    if isinstance(arrays, LoadedParams):
-        return arrays.ties
-    ties = find_ties(arrays.arrays if isinstance(arrays, _Restored) else arrays)
-    if model is None:
+def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
+    given = arrays.arrays
+    ties = dict(given.ties) if isinstance(given, LoadedParams) else find_ties(given)
+    if model is None or given is model:
         return ties
     for other, first in model.ties.items():
         if other not in arrays or first not in arrays or other in ties:
             continue
-        if not equal(arrays[other], arrays[first]):
+        if not equal(given[other], given[first]):
             raise ParamsError(
-                f"{other!r} and {first!r} were one tied parameter in {model.source.path} and are different "
-                "now. "
+                f"{other!r} and {first!r} were one tied parameter in {model.source.path} and differ now. "
                 "Give both the same entries in the spec, or save without like= to write them apart."
             )
         ties[other] = first
-    return ties
+    # Every name must point to one that is itself written, whichever of the two said so.
+    return {other: _end_of(first, ties) for other, first in ties.items() if _end_of(first, ties) != other}
 
 
-def _write_set(target: _Target, arrays: Mapping[str, Any], metadata: dict[str, str], overwrite: bool) -> None:
+def _end_of(name: str, ties: Mapping[str, str]) -> str:
+    for _ in range(len(ties)):
+        if name not in ties:
+            break
+        name = ties[name]
+    return name
+
+
+def _write_set(target: _Target, arrays: Outgoing, metadata: dict[str, str], overwrite: bool) -> None:
     assert target.folder is not None
     assert target.model is not None
     assert target.known is not None
@@ -238,7 +241,7 @@ def _write_set(target: _Target, arrays: Mapping[str, Any], metadata: dict[str, s
         for shard, names in shards.items():
             source = shard_source(target.layout, shard, folder.path / shard)
             part = Contents(
-                {name: arrays[name] for name in names},
+                arrays.part(names),
                 {name: contents.ties[name] for name in names if contents.ties.get(name) in names},
                 {**source.metadata, **metadata},
                 source.layout,

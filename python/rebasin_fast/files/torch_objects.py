@@ -13,7 +13,7 @@ from .mapped import DAMAGED, MappedFile, checked_shape
 from .pickle_reader import Call, Global
 from .torch_container import View, code_of_dtype
 
-_MAX_EXPANDED = 1 << 26
+_MAX_EXPANDED = 1 << 22
 _MAX_NODES = 100_000
 _MAX_DEPTH = 30
 

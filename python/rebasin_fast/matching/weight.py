@@ -165,7 +165,11 @@ def _descend(
         on_visit=on_visit,
     )
     return Matching(
-        permutation=start | dict(zip(problem.permutations, found["permutations"], strict=True)),
+        permutation=start
+        | {
+            name: units.reshape(start[name].shape)
+            for name, units in zip(problem.permutations, found["permutations"], strict=True)
+        },
         objective=found["objective"],
         first_objective=found["first_objective"],
         history=found["history"],
