@@ -27,7 +27,7 @@ _CYTHON_NUMBERS = {
 
 @cache
 def gemm_address(name: str) -> int:
-    """Address of ``sgemm`` or ``dgemm``: SciPy's, or one over ``numpy.matmul`` where SciPy's integers are not 32-bit."""
+    """Address of ``sgemm`` or ``dgemm``: SciPy's, or ``numpy.matmul`` where SciPy's integers are not 32-bit."""
     address = _scipy_address(name)
     if address is not None:
         return address

@@ -190,8 +190,9 @@ class PermutationSpec:
             raise SpecError(f"the JSON of the permutation spec is malformed: {error!r}") from None
 
     def digest(self) -> str:
-        """SHA-256 of the spec, to tell whether a saved permutation belongs to it."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """SHA-256 of the spec's JSON in canonical form, to tell whether a saved permutation belongs to it."""
+        canonical = json.dumps(json.loads(self.to_json()), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
     def _key(self) -> tuple[Any, ...]:
         return (tuple(self._axes.items()), self._unmatched, tuple(sorted(self._declared_sizes.items())))
