@@ -127,15 +127,21 @@ def _merge_still_axes(
     return a.reshape(shape), b.reshape(shape), kept
 
 
-def _moves(parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]) -> Moves:
+def _moves(
+    parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]
+) -> Moves:
     moves: Moves = []
     for axis, entry in enumerate(entries):
         for block in blocks_of(entry, sizes):
             moving = [number for number, dim in enumerate(block.dims) if dim is not None]
             names = [name for name in block.dims if name is not None]
             if len(set(names)) < len(names):
-                raise SpecError(f"parameter {parameter!r} axis {axis}: a permutation stands within itself in {entry!r}")
+                raise SpecError(
+                    f"parameter {parameter!r} axis {axis}: a permutation stands within itself in {entry!r}"
+                )
             positions = np.moveaxis(block.positions, moving, range(len(moving)))
             copies = positions.size // prod(sizes[name] for name in names)
-            moves.append(([numbers[name] for name in names], axis, copies, np.ascontiguousarray(positions).ravel()))
+            moves.append(
+                ([numbers[name] for name in names], axis, copies, np.ascontiguousarray(positions).ravel())
+            )
     return moves

@@ -71,7 +71,9 @@ def test_missing_hint_is_asked_for(example: Example) -> None:
 @pytest.mark.parametrize("example", [e for e in EXAMPLES if e.mutated], ids=str)
 def test_every_entry_matters(example: Example) -> None:
     bench = MutationBench(example)
-    overlooked = [about for mutant, name, about in mutants(bench, example.silent) if not bench.catches(mutant, name)]
+    overlooked = [
+        about for mutant, name, about in mutants(bench, example.silent) if not bench.catches(mutant, name)
+    ]
     assert not overlooked
 
 
@@ -130,7 +132,11 @@ def mutants(
                 continue
             for altered in alterations(entry, length, bench.sizes):
                 changed = (*entries[:axis], altered, *entries[axis + 1 :])
-                yield remade(bench.spec, {**axes, name: changed}), name, f"{name} axis {axis}: {entry!r} -> {altered!r}"
+                yield (
+                    remade(bench.spec, {**axes, name: changed}),
+                    name,
+                    f"{name} axis {axis}: {entry!r} -> {altered!r}",
+                )
 
 
 def alterations(entry: Entry, length: int, sizes: dict[str, int]) -> Iterator[Entry]:
