@@ -5,7 +5,7 @@ Both visit the permutations in the same order, which is drawn once a run, one af
     python benchmarks/bench_weight_matching.py --jobs resnet20 resnet50 vgg16 --repeats 3
 
 The reference is ``tests/reference/weight_matching.py``; its float64 objectives, which the published program
-does not compute, are left out of its time. Results: ``bench_weight_matching.{json,md}`` in the results folder.
+does not compute, are left out of its time. Results: ``bench_weight_matching.{json,md}`` under ``results``.
 """
 
 import argparse
@@ -93,6 +93,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="pairs a job, each from its own seed")
     parser.add_argument("--threads", type=int, help="BLAS threads for both programs (default: as they are)")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where trained networks are kept")
+    parser.add_argument("--name", default="bench_weight_matching", help="of the result files")
     parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 

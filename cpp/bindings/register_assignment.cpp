@@ -1,12 +1,15 @@
 #include <pybind11/numpy.h>
+#include <pybind11/stl.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cstdlib>
 #include <optional>
+#include <string>
 
 #include "bindings.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/assignment.hpp"
+#include "rebasin/simd.hpp"
 
 namespace py = pybind11;
 
@@ -110,12 +113,42 @@ py::tuple solve_for_indices(const py::array& cost, bool maximize, bool bfloat16)
   return py::make_tuple(rows, columns);
 }
 
+py::dict solve_for_counters(const py::array& cost, bool maximize, bool bfloat16) {
+  const rebasin::AssignmentCounters counters = solve(cost, maximize, bfloat16).counters;
+  py::dict result;
+  result["entries_read"] = counters.entries_read;
+  result["bids"] = counters.bids;
+  result["refills"] = counters.refills;
+  result["augmentations"] = counters.augmentations;
+  result["scanned_rows"] = counters.scanned_rows;
+  result["dense_searches"] = counters.dense_searches;
+  result["list_bytes"] = counters.list_bytes;
+  result["dense_solver"] = counters.dense_solver;
+  return result;
+}
+
+// A misspelt level must not silently measure another.
+void check_wanted_level() {
+  const char* wanted = std::getenv("REBASIN_FAST_SIMD");
+  if (wanted == nullptr || *wanted == '\0' || rebasin::simd_level() == wanted) return;
+  std::string message =
+      "REBASIN_FAST_SIMD=" + std::string(wanted) + " names no level of this machine; it runs:";
+  for (const std::string& level : rebasin::simd_levels()) message += " " + level;
+  throw py::import_error(message);
+}
+
 }  // namespace
 
 void register_assignment(py::module_& m) {
+  check_wanted_level();
+  m.def("simd_level", [] { return rebasin::simd_level(); }, "The instruction-set level in use.");
+  m.def(
+      "simd_levels", [] { return rebasin::simd_levels(); }, "The levels that this machine runs, best first.");
   m.def("assignment", &solve_with_duals, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16") = false,
         "(columns, row_duals, column_duals, objective, gap) of a 2-D array of any real dtype and strides.");
   m.def("assignment_indices", &solve_for_indices, py::arg("cost"), py::arg("maximize"),
         py::arg("bfloat16") = false,
         "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted.");
+  m.def("assignment_counters", &solve_for_counters, py::arg("cost"), py::arg("maximize"),
+        py::arg("bfloat16") = false, "Solves, and returns what the solver did as a dict; for benchmarks.");
 }

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.arrays import library_of
+from rebasin_fast.axis import merge_joined
 from rebasin_fast.errors import PermutationError
-from rebasin_fast.layout import Placed, blocks_of, identity_index, source_index
+from rebasin_fast.layout import Placed, blocks_of, identity_index, merged_shape, source_index
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -63,11 +64,14 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
             continue
         array = params[name]
         library = library_of(array)
-        for axis, entry in enumerate(entries):
+        merged = merge_joined(entries)
+        if len(merged) < len(entries):
+            array = array.reshape(merged_shape(array.shape, merged))
+        for axis, (entry, _) in enumerate(merged):
             blocks = blocks_of(entry, sizes)
             if blocks:
                 array = library.take(array, source_index(blocks, array.shape[axis], lookup), axis)
-        moved[name] = array
+        moved[name] = array if len(merged) == len(entries) else array.reshape(params[name].shape)
     return moved
 
 

@@ -9,7 +9,7 @@ from math import lgamma, log
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from rebasin_fast.axis import Entry, check_entry
+from rebasin_fast.axis import Entry, check_entry, merge_joined
 from rebasin_fast.axis_json import entry_from_json, entry_to_json
 from rebasin_fast.errors import SpecError
 from rebasin_fast.layout import common_parents, count_copies
@@ -211,9 +211,10 @@ def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         raise SpecError(f"{name!r} needs a tuple with one entry per axis, got {entries!r}")
     try:
         checked = tuple(check_entry(entry) for entry in entries)
+        merged = merge_joined(checked)
     except SpecError as error:
         raise SpecError(f"{name!r}: {error}") from None
-    for entry in checked:
+    for entry, _ in merged:
         for chain in chains_of(entry):
             if len(set(chain)) < len(chain):
                 raise SpecError(f"{name!r}: a permutation stands within itself in {entry!r}")
@@ -232,7 +233,7 @@ def _positions_of_permutations(axes: Mapping[str, tuple[Entry, ...]]) -> dict[st
 def _parents_of_permutations(axes: Mapping[str, tuple[Entry, ...]]) -> dict[str, tuple[str, ...]]:
     seen: dict[str, list[tuple[str, ...]]] = {}
     for entries in axes.values():
-        for entry in entries:
+        for entry, _ in merge_joined(entries):
             for chain in chains_of(entry):
                 for depth, permutation in enumerate(chain):
                     seen.setdefault(permutation, []).append(chain[:depth])

@@ -48,6 +48,18 @@ struct AnyCostView {
   bool maximize = false;
 };
 
+// What a solve did; for benchmarks.
+struct AssignmentCounters {
+  std::int64_t entries_read = 0;    // of the matrix, each time it was read; 0 for the dense solver
+  std::int64_t bids = 0;            // rows that took a column in an auction
+  std::int64_t refills = 0;         // candidate lists built anew
+  std::int64_t augmentations = 0;   // rows left to the path search
+  std::int64_t scanned_rows = 0;    // rows in its trees
+  std::int64_t dense_searches = 0;  // searches that went on over whole rows
+  std::int64_t list_bytes = 0;      // memory of the candidate lists
+  bool dense_solver = false;        // the dense solver gave the answer
+};
+
 // The optimum and its proof, in the caller's orientation and sign.
 struct AssignmentSolution {
   std::vector<std::int64_t> columns;  // per row: its column, -1 when rows > columns leave it unassigned
@@ -55,6 +67,7 @@ struct AssignmentSolution {
   std::vector<double> column_duals;
   double objective = 0.0;  // float64 sum of the assigned costs, in row order
   double gap = 0.0;        // checked bound on the distance from the optimum; 0.0 = proven optimal
+  AssignmentCounters counters;
 };
 
 // Solves `cost` into `solution`, whose vectors are resized.

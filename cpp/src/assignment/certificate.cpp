@@ -32,12 +32,6 @@ double row_dual(const T* run, double scale, const std::vector<double>& v) {
   return least;
 }
 
-// At least cost - v - u in real arithmetic.
-double slack_bound(double cost, double v, double u) {
-  const double reduced = cost - v;
-  return std::max(0.0, add_up(add_up(reduced, -u), difference_error(cost, v, reduced)));
-}
-
 // The value of the lowest set bit of x: x is a multiple of it.
 double lowest_bit(double x) {
   int exponent = 0;
@@ -45,7 +39,13 @@ double lowest_bit(double x) {
   return std::ldexp(static_cast<double>(mantissa & -mantissa), exponent - 53);
 }
 
-// True when every total of the matrix is a multiple of something above `bound`.
+}  // namespace
+
+double slack_bound(double cost, double v, double u) {
+  const double reduced = cost - v;
+  return std::max(0.0, add_up(add_up(reduced, -u), difference_error(cost, v, reduced)));
+}
+
 template <class T>
 bool totals_lie_apart(const CostRows<T>& costs, double bound, Interrupt& interrupt) {
   std::vector<T> buffer(costs.columns());
@@ -59,8 +59,6 @@ bool totals_lie_apart(const CostRows<T>& costs, double bound, Interrupt& interru
   }
   return true;
 }
-
-}  // namespace
 
 template <class T>
 Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proof, Interrupt& interrupt) {
@@ -88,6 +86,8 @@ Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proo
   return Status::ok;
 }
 
+template bool totals_lie_apart<float>(const CostRows<float>&, double, Interrupt&);
+template bool totals_lie_apart<double>(const CostRows<double>&, double, Interrupt&);
 template Status certify<float>(const CostRows<float>&, MatchingState&, Certificate&, Interrupt&);
 template Status certify<double>(const CostRows<double>&, MatchingState&, Certificate&, Interrupt&);
 

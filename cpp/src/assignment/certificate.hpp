@@ -11,6 +11,14 @@ struct Certificate {
   double gap = 0.0;       // upper bound on (cost of the matching) - (cost of the optimum), in real arithmetic
 };
 
+// At least cost - v - u in real arithmetic.
+double slack_bound(double cost, double v, double u);
+
+// True when the matrix's totals, being multiples of the lowest set bit of any cost, differ by more than
+// `bound` or not at all. Up to one read, less where a small bit comes early.
+template <class T>
+bool totals_lie_apart(const CostRows<T>& costs, double bound, Interrupt& interrupt);
+
 // Proves a complete matching with the column duals `state.v`, in one read; positive duals of a rectangle are
 // cut to zero first, as no matching need use their column. The gap is the sum of the matched entries' slack c
 // - u - v and, for rows < columns, of -v over the unmatched columns. A bound below the spacing of attainable

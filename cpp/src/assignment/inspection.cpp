@@ -14,7 +14,6 @@ Inspection inspect(const CostRows<T>& costs, Interrupt& interrupt) {
   std::vector<T> buffer(costs.columns());
   T least = infinity;
   T greatest = -infinity;
-  bool forbidden = false;
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (interrupt.requested()) return {Status::interrupted};
     const T* run = costs.row(i, buffer.data());
@@ -22,7 +21,6 @@ Inspection inspect(const CostRows<T>& costs, Interrupt& interrupt) {
     for (std::int64_t j = 0; j < costs.columns(); ++j) {
       const T entry = sign * run[j];
       valid &= entry > -infinity;  // false for NaN too
-      forbidden |= entry == infinity;
       least = std::min(least, entry);
       greatest = std::max(greatest, entry == infinity ? -infinity : entry);
     }
@@ -30,7 +28,6 @@ Inspection inspect(const CostRows<T>& costs, Interrupt& interrupt) {
   }
   if (greatest == -infinity) return {costs.rows() > 0 ? Status::infeasible : Status::ok};
   Inspection found;
-  found.constant = !forbidden && least == greatest;
   found.largest = std::max(std::abs(static_cast<double>(least)), std::abs(static_cast<double>(greatest)));
   return found;
 }

@@ -7,8 +7,7 @@ namespace rebasin::assignment {
 
 struct Inspection {
   Status status = Status::ok;
-  bool constant = false;  // one finite value everywhere
-  double largest = 0.0;   // magnitude of the largest finite entry, before any scale
+  double largest = 0.0;  // magnitude of the largest finite entry, before any scale
 };
 
 // Finds invalid entries and the range of the finite ones. One read of the matrix.

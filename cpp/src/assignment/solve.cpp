@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 #include <new>
 #include <numeric>
 
@@ -6,6 +7,8 @@
 #include "assignment/cost_rows.hpp"
 #include "assignment/inspection.hpp"
 #include "assignment/jonker_volgenant.hpp"
+#include "assignment/list_certificate.hpp"
+#include "assignment/list_solver.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin {
@@ -22,10 +25,11 @@ void assign_in_order(double value, MatchingState& state, Certificate& proof, std
   proof.gap = 0.0;
 }
 
-// Brings the result of the turned, signed, scaled problem back to the caller's.
+// Brings the result of the turned, signed, scaled problem back to the caller's. pair_cost holds the matched
+// entries by row of the turned problem; if it is empty they are read.
 template <class T>
 void write_solution(const CostRows<T>& costs, MatchingState& state, Certificate& proof,
-                    AssignmentSolution& solution) {
+                    const std::vector<double>& pair_cost, AssignmentSolution& solution) {
   const double scale = costs.scale();
   solution.columns = costs.turned() ? std::move(state.row_of) : std::move(state.column_of);
   solution.row_duals = costs.turned() ? std::move(state.v) : std::move(proof.u);
@@ -37,29 +41,78 @@ void write_solution(const CostRows<T>& costs, MatchingState& state, Certificate&
   solution.objective = 0.0;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(solution.columns.size()); ++i) {
     const std::int64_t j = solution.columns[i];
-    if (j != unassigned) solution.objective += (costs.turned() ? costs.at(j, i) : costs.at(i, j)) / scale;
+    if (j == unassigned) continue;
+    const std::int64_t row = costs.turned() ? j : i;
+    solution.objective +=
+        (pair_cost.empty() ? costs.at(row, costs.turned() ? i : j) : pair_cost[row]) / scale;
   }
+}
+
+// One finite value everywhere; most matrices are told apart by their first entries.
+template <class T>
+bool is_constant(const CostRows<T>& costs) {
+  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  const T value = *costs.row(0, buffer.data());
+  if (!std::isfinite(value)) return false;
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    const T* run = costs.row(i, buffer.data());
+    for (std::int64_t j = 0; j < costs.columns(); ++j) {
+      if (run[j] != value) return false;
+    }
+  }
+  return true;
+}
+
+// True when the lists gave an answer whose proof is as good as the dense solver's would be.
+template <class T>
+bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& proof,
+               std::vector<double>& pair_cost, AssignmentCounters& counters, Interrupt& interrupt) {
+  constexpr double acceptable = 1e-12;
+  ListState<T> state(costs);
+  Outcome outcome = solve_by_lists(state, interrupt);
+  if (outcome == Outcome::done) outcome = certify_lists(state, proof, pair_cost, interrupt);
+  counters = state.counters;
+  if (outcome != Outcome::done) return false;
+  double magnitude = 0.0;
+  for (const double cost : pair_cost) magnitude += std::abs(cost);
+  if (proof.gap > acceptable * magnitude) return false;
+  matching.column_of.assign(state.column_of.begin(), state.column_of.end());
+  matching.row_of.assign(state.row_of.begin(), state.row_of.end());
+  state.v.resize(state.columns);
+  matching.v = std::move(state.v);
+  return true;
+}
+
+template <class T>
+Status solve_densely(CostRows<T>& costs, MatchingState& state, Certificate& proof, Interrupt& interrupt) {
+  // Sums of costs must stay finite; float32 costs always do.
+  constexpr double huge = 0x1p1000;
+  constexpr double shrink = 0x1p-64;
+  const Inspection found = inspect(costs, interrupt);
+  if (found.status != Status::ok) return found.status;
+  if (found.largest >= huge) costs.set_scale(costs.scale() * shrink);
+  const Status status = solve_jonker_volgenant(costs, state, interrupt);
+  return status == Status::ok ? certify(costs, state, proof, interrupt) : status;
 }
 
 template <class T>
 Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& interrupt) {
-  // Sums of costs must stay finite; float32 costs always do.
-  constexpr double huge = 0x1p1000;
-  constexpr double shrink = 0x1p-64;
+  constexpr std::int64_t fewest_rows = 48;
   CostRows<T> costs(view);
-  const Inspection found = inspect(costs, interrupt);
-  if (found.status != Status::ok) return found.status;
-  if (found.largest >= huge) costs.set_scale(costs.scale() * shrink);
+  solution.counters = {};
   MatchingState state;
   Certificate proof;
-  if (found.constant) {
+  std::vector<double> pair_cost;
+  if (costs.rows() > 0 && is_constant(costs)) {
     assign_in_order(costs.at(0, 0), state, proof, costs.rows(), costs.columns());
-  } else {
-    Status status = solve_jonker_volgenant(costs, state, interrupt);
-    if (status == Status::ok) status = certify(costs, state, proof, interrupt);
+  } else if (costs.rows() < fewest_rows || costs.columns() > std::numeric_limits<std::int32_t>::max() ||
+             !try_lists(costs, state, proof, pair_cost, solution.counters, interrupt)) {
+    pair_cost.clear();
+    solution.counters.dense_solver = true;
+    const Status status = solve_densely(costs, state, proof, interrupt);
     if (status != Status::ok) return status;
   }
-  write_solution(costs, state, proof, solution);
+  write_solution(costs, state, proof, pair_cost, solution);
   return Status::ok;
 }
 

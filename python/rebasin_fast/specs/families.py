@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from rebasin_fast.specs.cnn import recognise as recognise_cnn
 from rebasin_fast.specs.hints import Hints
 from rebasin_fast.specs.mlp import recognise as recognise_mlp
 from rebasin_fast.specs.resnet import recognise as recognise_resnet
@@ -22,5 +23,6 @@ Recognise: TypeAlias = "Callable[[Params, Hints], PermutationSpec | None]"
 FAMILIES: dict[str, Recognise] = {
     "resnet": recognise_resnet,
     "vgg": recognise_vgg,
+    "cnn": recognise_cnn,
     "mlp": recognise_mlp,
 }

@@ -1,0 +1,150 @@
+"""Problem families for the assignment benchmarks: what networks produce, and what troubles solvers.
+
+Each family is a function ``(n, rng) -> (n, m) float32`` cost matrix to be minimised.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+Family = Callable[[int, np.random.Generator], Matrix]
+
+
+def gram(n: int, rng: np.random.Generator) -> Matrix:
+    """Similarity of two independent layers."""
+    depth = max(n, 64)
+    a = rng.standard_normal((n, depth), dtype=np.float32)
+    b = rng.standard_normal((n, depth), dtype=np.float32)
+    return -(a @ b.T)
+
+
+def low_rank(n: int, rng: np.random.Generator) -> Matrix:
+    """Correlation of activations with a quickly decaying spectrum."""
+    rank = max(8, n // 16)
+    strength = (0.9 ** np.arange(rank)).astype(np.float32)
+    a = rng.standard_normal((n, rank), dtype=np.float32) * strength
+    b = rng.standard_normal((n, rank), dtype=np.float32) * strength
+    noise = 0.05 * rng.standard_normal((n, n), dtype=np.float32)
+    return -(a @ b.T + noise)
+
+
+def uniform(n: int, rng: np.random.Generator) -> Matrix:
+    return rng.random((n, n), dtype=np.float32)
+
+
+def aligned(n: int, rng: np.random.Generator) -> Matrix:
+    """One network against a shuffled, slightly noisy copy of itself."""
+    depth = max(n, 64)
+    a = rng.standard_normal((n, depth), dtype=np.float32)
+    b = a[rng.permutation(n)] + 0.3 * rng.standard_normal((n, depth), dtype=np.float32)
+    return -(a @ b.T)
+
+
+def rank_four(n: int, rng: np.random.Generator) -> Matrix:
+    a = rng.standard_normal((n, 4), dtype=np.float32)
+    return -(a @ rng.standard_normal((4, n), dtype=np.float32))
+
+
+def plane(n: int, rng: np.random.Generator) -> Matrix:
+    """Distances between points in the unit square."""
+    a, b = rng.random((2, n, 2))
+    return np.sqrt(((a[:, None] - b[None]) ** 2).sum(-1)).astype(np.float32)
+
+
+def machol_wien(n: int, rng: np.random.Generator) -> Matrix:
+    return np.outer(np.arange(1, n + 1), np.arange(1, n + 1)).astype(np.float32)
+
+
+def duplicated(n: int, rng: np.random.Generator) -> Matrix:
+    """Every unit occurs four times."""
+    cost = gram(max(n // 4, 1), rng)
+    return np.ascontiguousarray(np.tile(cost, (4, 4))[:n, :n])
+
+
+def heavy_tailed(n: int, rng: np.random.Generator) -> Matrix:
+    rows = np.exp(1.5 * rng.standard_normal((n, 1)))
+    columns = np.exp(1.5 * rng.standard_normal(n))
+    return (gram(n, rng) * rows * columns).astype(np.float32)
+
+
+def integers(n: int, rng: np.random.Generator) -> Matrix:
+    return rng.integers(0, 10, (n, n)).astype(np.float32)
+
+
+def binary(n: int, rng: np.random.Generator) -> Matrix:
+    """Sparse zeros and ones: about five zeros a row."""
+    return (rng.random((n, n)) > 5.0 / n).astype(np.float32)
+
+
+def dead_units(n: int, rng: np.random.Generator) -> Matrix:
+    """30 % of the rows and of the columns are zero."""
+    cost = gram(n, rng)
+    cost[rng.random(n) < 0.3] = 0.0
+    cost[:, rng.random(n) < 0.3] = 0.0
+    return cost
+
+
+def constant(n: int, rng: np.random.Generator) -> Matrix:
+    return np.full((n, n), 2.5, np.float32)
+
+
+def log_uniform(n: int, rng: np.random.Generator) -> Matrix:
+    return (10.0 ** rng.uniform(-20, 20, (n, n))).astype(np.float32)
+
+
+def forbidden(n: int, rng: np.random.Generator) -> Matrix:
+    """Half of the pairs are forbidden."""
+    return np.where(rng.random((n, n)) < 0.5, np.float32(np.inf), rng.random((n, n), dtype=np.float32))
+
+
+def wide_2(n: int, rng: np.random.Generator) -> Matrix:
+    return rng.standard_normal((n, 2 * n), dtype=np.float32)
+
+
+def wide_10(n: int, rng: np.random.Generator) -> Matrix:
+    return rng.standard_normal((n, 10 * n), dtype=np.float32)
+
+
+FAMILIES: dict[str, Family] = {
+    "gram": gram,
+    "low rank": low_rank,
+    "uniform": uniform,
+    "aligned": aligned,
+    "rank 4": rank_four,
+    "plane": plane,
+    "Machol-Wien": machol_wien,
+    "duplicated": duplicated,
+    "heavy tails": heavy_tailed,
+    "integers": integers,
+    "sparse 0/1": binary,
+    "dead units": dead_units,
+    "constant": constant,
+    "10^U(-20,20)": log_uniform,
+    "forbidden": forbidden,
+    "wide 1:2": wide_2,
+    "wide 1:10": wide_10,
+}
+
+
+def trained() -> dict[tuple[str, int], Matrix]:
+    """Matrices recorded from matchings of trained networks; empty without REBASIN_FAST_DATA."""
+    folder = os.environ.get("REBASIN_FAST_DATA")
+    if folder is None:
+        return {}
+    similarity = Path(folder) / "similarity"
+    found: dict[tuple[str, int], Matrix] = {}
+    large = similarity / "mnist_mlp_2048.npy"
+    if large.exists():
+        found["trained", 2048] = -np.load(large)
+    small = similarity / "mnist_mlp_512.npz"
+    if small.exists():
+        with np.load(small) as archive:
+            for name in archive.files:
+                found[f"trained {name}", 512] = -archive[name]
+    return found

@@ -1,0 +1,145 @@
+#include "assignment/candidates.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace rebasin::assignment {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// A lower bound on the grid reduced cost of an entry whose reduced cost rounds to `reduced` in T.
+template <class T>
+double loosened(double reduced, double step) {
+  constexpr double relative = sizeof(T) == 4 ? 0x1p-23 : 0x1p-51;
+  return reduced - std::abs(reduced) * relative - step;
+}
+
+template <class T>
+bool write_record(const simd::Scan<T>& found, const Grid& grid, const std::vector<double>& v,
+                  simd::Record<T>& record) {
+  const auto threshold = static_cast<double>(found.threshold);
+  if (threshold < -grid.limit || (found.count > 0 && found.reduced[0] < -grid.limit)) return false;
+  double bound = grid.round_down(threshold);
+  int listed = 0;
+  double group_bound[simd::record_groups];
+  std::fill_n(group_bound, simd::record_groups, infinity);
+  for (int k = 0; k < found.count; ++k) {
+    const auto cost = static_cast<double>(found.cost[k]);
+    if (listed == simd::record_capacity || std::abs(cost) > grid.limit) {
+      // Valid for the cost and for its grid image alike.
+      const double image = cost > grid.limit ? grid.limit : grid.round(cost);
+      bound = std::min(bound, (image > cost ? image - grid.step : image) - v[found.column[k]]);
+      continue;
+    }
+    if (listed % 8 == 0) {
+      group_bound[listed / 8] = loosened<T>(static_cast<double>(found.reduced[k]), grid.step);
+    }
+    record.cost[listed] = found.cost[k];
+    record.column[listed] = found.column[k];
+    ++listed;
+  }
+  for (int k = listed; k < simd::record_capacity; ++k) {
+    record.cost[k] = std::numeric_limits<T>::infinity();
+    record.column[k] = 0;
+  }
+  std::copy_n(group_bound, simd::record_groups, record.group_bound);
+  record.bound = bound;
+  return listed > 0;
+}
+
+// Scans in T may place the bound a last bit below the best entry when v has more bits than T. Then the row's
+// exact least reduced cost is the bound, and its column belongs on the list.
+template <class T>
+void sharpen_bound(ListState<T>& state, std::int64_t i) {
+  const T* run = state.costs.row(i, state.buffer.data());
+  const bool negate = state.costs.scale() < 0;
+  double least = infinity;
+  std::int32_t where = 0;
+  bool on_grid = true;
+  for (std::int64_t j = 0; j < state.columns; ++j) {
+    const double cost = static_cast<double>(negate ? -run[j] : run[j]);
+    const double image = state.grid.round(cost);
+    const double reduced = image - state.v[j];
+    on_grid &= image == cost || std::abs(cost) > state.grid.limit;
+    if (reduced < least && std::abs(cost) <= state.grid.limit) {
+      least = reduced;
+      where = static_cast<std::int32_t>(j);
+    }
+  }
+  state.counters.entries_read += state.columns;
+  simd::Record<T>& record = state.records[i];
+  bool listed = false;
+  for (int k = 0; k < simd::record_capacity; ++k) {
+    listed |= record.column[k] == where && record.cost[k] < std::numeric_limits<T>::infinity();
+  }
+  if (!listed) {
+    constexpr int last = simd::record_capacity - 1;
+    record.cost[last] = negate ? -run[where] : run[where];
+    record.column[last] = where;
+    for (double& group : record.group_bound) group = std::min(group, least);
+  }
+  record.bound = least;
+  state.bound_is_rounded[i] = on_grid ? 0 : 1;
+}
+
+}  // namespace
+
+template <class T>
+void scan_row(ListState<T>& state, std::int64_t i) {
+  const T* run = state.costs.row(i, state.buffer.data());
+  // Rows alike begin their ties in different places; the multiplier spreads consecutive rows over the
+  // columns.
+  const std::int64_t start = i * 40503 % state.columns;
+  state.kernels.scan(run, state.v_up.data(), state.flip, state.columns, start, state.masks.data(),
+                     state.found);
+  state.counters.entries_read += state.columns;
+}
+
+template <class T>
+Outcome build_lists(ListState<T>& state, Interrupt& interrupt) {
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    if (interrupt.requested()) return Outcome::interrupted;
+    scan_row(state, i);
+    if (state.found.invalid || !write_record(state.found, state.grid, state.v, state.records[i])) {
+      return Outcome::beyond_lists;
+    }
+  }
+  return Outcome::done;
+}
+
+template <class T>
+bool rebuild_list(ListState<T>& state, std::int64_t i) {
+  ++state.counters.refills;
+  state.bound_is_rounded[i] = 0;
+  scan_row(state, i);
+  return !state.found.invalid && write_record(state.found, state.grid, state.v, state.records[i]);
+}
+
+template <class T>
+simd::TwoBest find_best(ListState<T>& state, std::int64_t i) {
+  const simd::Record<T>& record = state.records[i];
+  simd::TwoBest two = state.kernels.two_best(record, state.v.data(), state.grid.magic);
+  if (two.best > record.bound) {
+    if (!rebuild_list(state, i)) return {infinity, infinity, 0};
+    two = state.kernels.two_best(record, state.v.data(), state.grid.magic);
+    if (two.best > record.bound) {
+      sharpen_bound(state, i);
+      two = state.kernels.two_best(record, state.v.data(), state.grid.magic);
+    }
+  }
+  two.second = std::min(two.second, record.bound);
+  return two;
+}
+
+template void scan_row<float>(ListState<float>&, std::int64_t);
+template void scan_row<double>(ListState<double>&, std::int64_t);
+template Outcome build_lists<float>(ListState<float>&, Interrupt&);
+template Outcome build_lists<double>(ListState<double>&, Interrupt&);
+template bool rebuild_list<float>(ListState<float>&, std::int64_t);
+template bool rebuild_list<double>(ListState<double>&, std::int64_t);
+template simd::TwoBest find_best<float>(ListState<float>&, std::int64_t);
+template simd::TwoBest find_best<double>(ListState<double>&, std::int64_t);
+
+}  // namespace rebasin::assignment

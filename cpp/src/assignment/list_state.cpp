@@ -1,0 +1,44 @@
+#include "assignment/list_state.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace rebasin::assignment {
+
+template <class T>
+ListState<T>::ListState(const CostRows<T>& problem)
+    : costs(problem),
+      kernels(simd::select<T>(simd::active())),
+      rows(problem.rows()),
+      columns(problem.columns()),
+      flip(problem.scale() < 0 ? -T{0} : T{0}),
+      records(rows),
+      v((columns + simd::block - 1) / simd::block * simd::block, 0.0),
+      v_up(v.size(), T{0}),
+      bound_is_rounded(rows, 0),
+      column_of(rows, static_cast<std::int32_t>(unassigned)),
+      row_of(columns, static_cast<std::int32_t>(unassigned)),
+      buffer(problem.direct() ? 0 : columns),
+      masks(v.size() / simd::block + 1) {
+  free_rows.reserve(rows);
+  counters.list_bytes = rows * static_cast<std::int64_t>(sizeof(simd::Record<T>));
+}
+
+template <class T>
+T ListState<T>::round_up(double value) {
+  const T rounded = static_cast<T>(value);
+  return static_cast<double>(rounded) < value ? std::nextafter(rounded, std::numeric_limits<T>::infinity())
+                                              : rounded;
+}
+
+template <class T>
+void ListState<T>::drop_matching() {
+  std::fill(column_of.begin(), column_of.end(), static_cast<std::int32_t>(unassigned));
+  std::fill(row_of.begin(), row_of.end(), static_cast<std::int32_t>(unassigned));
+}
+
+template struct ListState<float>;
+template struct ListState<double>;
+
+}  // namespace rebasin::assignment

@@ -1,0 +1,78 @@
+// What the stages of the list solver hand to one another.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "assignment/cost_rows.hpp"
+#include "assignment/matching_state.hpp"
+#include "rebasin/interrupt.hpp"
+#include "simd/kernels.hpp"
+
+namespace rebasin::assignment {
+
+enum class Outcome {
+  done,
+  out_of_budget,
+  beyond_lists,  // costs of too many magnitudes for the grid, or a row without an entry: the dense solver's
+                 // case
+  interrupted,
+};
+
+// Costs and duals are multiples of `step` within +-limit, so that every addition and comparison of the stages
+// is exact: matched arcs are exactly tight and nothing drifts.
+struct Grid {
+  double step = 0.0;
+  double magic = 0.0;  // (x + magic) - magic rounds to a multiple of step
+  double limit = 0.0;
+
+  double round(double x) const { return (x + magic) - magic; }
+  double round_down(double x) const {
+    if (x >= limit) return limit;
+    if (x <= -limit) return -limit;
+    const double rounded = round(x);
+    return rounded > x ? rounded - step : rounded;
+  }
+};
+
+// Every step only lowers v, so reduced costs only grow, and a lower bound in a record stays valid for ever.
+template <class T>
+struct ListState {
+  const CostRows<T>& costs;
+  const simd::KernelsFor<T>& kernels;
+  std::int64_t rows;
+  std::int64_t columns;
+  T flip;
+  Grid grid;
+  std::vector<simd::Record<T>> records;
+  std::vector<double> v;  // padded to whole blocks
+  std::vector<T> v_up;    // v rounded up to T: a scan with it misses nothing
+  std::vector<std::uint8_t>
+      bound_is_rounded;  // per row: its bound holds for grid costs; real ones may lie a step lower
+  std::vector<std::int32_t> column_of;
+  std::vector<std::int32_t> row_of;
+  std::vector<std::int32_t> free_rows;
+  std::vector<T> buffer;
+  std::vector<std::uint64_t> masks;
+  simd::Scan<T> found;
+  AssignmentCounters counters;
+
+  explicit ListState(const CostRows<T>& problem);
+
+  void set_dual(std::int64_t column, double value) {
+    v[column] = value;
+    v_up[column] = round_up(value);
+  }
+
+  static T round_up(double value);
+
+  // Frees every row, keeping v.
+  void drop_matching();
+
+  void assign(std::int32_t row, std::int32_t column) {
+    column_of[row] = column;
+    row_of[column] = row;
+  }
+};
+
+}  // namespace rebasin::assignment

@@ -1,0 +1,232 @@
+#include "assignment/path_search.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "assignment/candidates.hpp"
+
+namespace rebasin::assignment {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr std::int32_t none = -1;
+
+// What may be nearest next. At equal distance free columns come first, matched ones next, sentinels last.
+struct Event {
+  double distance;
+  std::int64_t id;  // column if free, columns + column if matched, 2 columns + row for a sentinel
+
+  bool operator>(const Event& other) const {
+    return distance != other.distance ? distance > other.distance : id > other.id;
+  }
+};
+
+template <class T>
+class PathSearch {
+ public:
+  explicit PathSearch(ListState<T>& state)
+      : state_(state),
+        open_(state.v.size(), infinity),
+        from_(state.v.size(), none),
+        offset_(state.rows, 0.0) {}
+
+  Outcome run(std::int32_t free_row, Interrupt& interrupt) {
+    begin(free_row);
+    while (!events_.empty()) {
+      const Event event = pop();
+      if (event.id >= 2 * state_.columns) {
+        const auto row = static_cast<std::int32_t>(event.id - 2 * state_.columns);
+        if (interrupt.requested()) return Outcome::interrupted;
+        if (++refills_ > refill_limit || !extend(row)) return run_dense(interrupt);
+        continue;
+      }
+      const bool is_free = event.id < state_.columns;
+      const auto column = static_cast<std::int32_t>(is_free ? event.id : event.id - state_.columns);
+      if (event.distance > open_[column]) continue;
+      if (is_free) return finish(column, event.distance);
+      if (!scan(column, event.distance)) return Outcome::beyond_lists;
+    }
+    return Outcome::beyond_lists;
+  }
+
+ private:
+  // A rebuilt list costs about as much as a dense step; some are worth it, as the row keeps the list.
+  static constexpr int refill_limit = 24;
+
+  void begin(std::int32_t free_row) {
+    for (const std::int32_t column : touched_) open_[column] = infinity;
+    touched_.clear();
+    events_.clear();
+    scanned_.clear();
+    tree_rows_.clear();
+    refills_ = 0;
+    nearest_free_ = infinity;
+    root_ = free_row;
+    enter(free_row, 0.0);
+  }
+
+  // Adds a row to the tree; a path through it to column j is offset + c - v long.
+  void enter(std::int32_t row, double offset) {
+    ++state_.counters.scanned_rows;
+    offset_[row] = offset;
+    tree_rows_.push_back(row);
+    offer_list(row);
+  }
+
+  void offer_list(std::int32_t row) {
+    const simd::Record<T>& record = state_.records[row];
+    const double offset = offset_[row];
+    for (int group = 0; group < simd::record_groups; ++group) {
+      if (offset + record.group_bound[group] >= nearest_free_) break;
+      for (int k = group * 8; k < group * 8 + 8; ++k) {
+        const std::int32_t column = record.column[k];
+        const double cost = state_.grid.round(static_cast<double>(record.cost[k]));
+        const double distance = offset + (cost - state_.v[column]);
+        if (distance < open_[column] && distance < nearest_free_) reach(column, distance, row);
+      }
+    }
+    if (offset + record.bound < nearest_free_) push({offset + record.bound, 2 * state_.columns + row});
+  }
+
+  void reach(std::int32_t column, double distance, std::int32_t row) {
+    if (!(open_[column] < infinity)) touched_.push_back(column);
+    open_[column] = distance;
+    from_[column] = row;
+    const bool is_free = state_.row_of[column] == unassigned;
+    if (is_free) nearest_free_ = distance;
+    push({distance, is_free ? column : state_.columns + column});
+  }
+
+  // Rebuilds a row's list, which must then reach further.
+  bool extend(std::int32_t row) {
+    const double before = state_.records[row].bound;
+    if (!rebuild_list(state_, row) || !(state_.records[row].bound > before)) return false;
+    offer_list(row);
+    return true;
+  }
+
+  // The matched column is the nearest: its row joins the tree.
+  bool scan(std::int32_t column, double distance) {
+    // The column stays closed, as no later path is shorter.
+    scanned_.push_back({column, distance});
+    const std::int32_t row = state_.row_of[column];
+    const double reduced = state_.grid.round(state_.costs.at(row, column)) - state_.v[column];
+    enter(row, distance - reduced);
+    return true;
+  }
+
+  Outcome finish(std::int32_t column, double distance) {
+    const double lowest = -state_.grid.limit / 2;
+    for (const Scanned& tree : scanned_) {
+      const double dual = state_.v[tree.column] + (tree.distance - distance);
+      if (dual < lowest) return Outcome::beyond_lists;
+      state_.set_dual(tree.column, dual);
+    }
+    for (;;) {
+      const std::int32_t row = from_[column];
+      const std::int32_t next = state_.column_of[row];
+      state_.assign(row, column);
+      if (row == root_) return Outcome::done;
+      column = next;
+    }
+  }
+
+  // Goes on from the same tree over whole rows.
+  Outcome run_dense(Interrupt& interrupt) {
+    ++state_.counters.dense_searches;
+    std::vector<double> w = state_.v;
+    for (const Scanned& tree : scanned_) {
+      w[tree.column] = -infinity;
+      open_[tree.column] = infinity;
+    }
+    double nearest = infinity;
+    for (const std::int32_t row : tree_rows_) nearest = relax(row, w);
+    const Outcome outcome = grow_dense(w, nearest, interrupt);
+    std::fill(open_.begin(), open_.end(), infinity);
+    touched_.clear();
+    return outcome;
+  }
+
+  Outcome grow_dense(std::vector<double>& w, double nearest, Interrupt& interrupt) {
+    for (;;) {
+      if (interrupt.requested()) return Outcome::interrupted;
+      if (!(nearest < infinity)) return Outcome::beyond_lists;
+      const std::int32_t column = find_nearest(nearest);
+      const std::int32_t row = state_.row_of[column];
+      if (row == unassigned) return finish(column, nearest);
+      scanned_.push_back({column, nearest});
+      open_[column] = infinity;
+      w[column] = -infinity;
+      const double reduced = state_.grid.round(state_.costs.at(row, column)) - state_.v[column];
+      offset_[row] = nearest - reduced;
+      ++state_.counters.scanned_rows;
+      nearest = relax(row, w);
+    }
+  }
+
+  double relax(std::int32_t row, const std::vector<double>& w) {
+    state_.counters.entries_read += state_.columns;
+    return state_.kernels.relax(state_.costs.row(row, state_.buffer.data()), state_.flip, state_.grid.magic,
+                                offset_[row], state_.columns, w.data(), row, open_.data(), from_.data());
+  }
+
+  // A column at distance `nearest`, free if one is.
+  std::int32_t find_nearest(double nearest) const {
+    std::int32_t found = none;
+    for (std::int64_t j = 0; j < state_.columns; ++j) {
+      if (open_[j] != nearest) continue;
+      found = static_cast<std::int32_t>(j);
+      if (state_.row_of[j] == unassigned) break;
+    }
+    return found;
+  }
+
+  void push(Event event) {
+    events_.push_back(event);
+    std::push_heap(events_.begin(), events_.end(), std::greater<>());
+  }
+
+  Event pop() {
+    std::pop_heap(events_.begin(), events_.end(), std::greater<>());
+    const Event event = events_.back();
+    events_.pop_back();
+    return event;
+  }
+
+  struct Scanned {
+    std::int32_t column;
+    double distance;
+  };
+
+  ListState<T>& state_;
+  std::vector<double> open_;  // distance of each column reached; +inf if not, or if scanned in a dense search
+  std::vector<std::int32_t> from_;
+  std::vector<double> offset_;
+  std::vector<Event> events_;
+  std::vector<std::int32_t> touched_;
+  std::vector<Scanned> scanned_;
+  std::vector<std::int32_t> tree_rows_;
+  std::int32_t root_ = none;
+  double nearest_free_ = infinity;
+  int refills_ = 0;
+};
+
+}  // namespace
+
+template <class T>
+Outcome search_paths(ListState<T>& state, Interrupt& interrupt) {
+  if (state.free_rows.empty()) return Outcome::done;
+  PathSearch<T> search(state);
+  for (const std::int32_t row : state.free_rows) {
+    ++state.counters.augmentations;
+    const Outcome outcome = search.run(row, interrupt);
+    if (outcome != Outcome::done) return outcome;
+  }
+  state.free_rows.clear();
+  return Outcome::done;
+}
+
+template Outcome search_paths<float>(ListState<float>&, Interrupt&);
+template Outcome search_paths<double>(ListState<double>&, Interrupt&);
+
+}  // namespace rebasin::assignment

@@ -1,0 +1,56 @@
+// Whole-row kernels of the dense search and the certificate.
+#pragma once
+
+#include "simd/record_search.hpp"
+
+namespace {
+
+template <class T>
+double relax(const T* run, T flip, double magic, double offset, std::int64_t columns, const double* w,
+             std::int32_t row, double* open, std::int32_t* from) {
+  using L = Lanes<double>;
+  const auto sign = L::all(flip);
+  const auto shift = L::all(magic);
+  const auto start = L::all(offset);
+  auto least = L::all(std::numeric_limits<double>::infinity());
+  const auto step = [&](const T* entries, std::int64_t j) {
+    const auto cost = to_grid(L::flip(L::load(entries), sign), shift);
+    const auto reached = L::add(start, L::sub(cost, L::load(w + j)));
+    const auto before = L::load(open + j);
+    const std::uint32_t nearer = L::below(reached, before);
+    const auto now = L::min(reached, before);
+    L::store(open + j, now);
+    if (nearer != 0) L::store_bits(from + j, row, nearer);
+    least = L::min(now, least);
+  };
+  std::int64_t j = 0;
+  for (; j + L::width <= columns; j += L::width) step(run + j, j);
+  if (j < columns) {
+    constexpr T infinity = std::numeric_limits<T>::infinity();
+    T tail[L::width];
+    for (int k = 0; k < L::width; ++k) {
+      tail[k] = j + k < columns ? run[j + k] : (negates(flip) ? -infinity : infinity);
+    }
+    step(tail, j);
+  }
+  return L::least(least);
+}
+
+template <class T>
+double least_reduced(const T* run, T flip, std::int64_t columns, const double* v) {
+  using L = Lanes<double>;
+  const auto sign = L::all(flip);
+  auto least = L::all(std::numeric_limits<double>::infinity());
+  std::int64_t j = 0;
+  for (; j + L::width <= columns; j += L::width) {
+    least = L::min(L::sub(L::flip(L::load(run + j), sign), L::load(v + j)), least);
+  }
+  double result = L::least(least);
+  for (; j < columns; ++j) {
+    const double cost = negates(flip) ? -static_cast<double>(run[j]) : static_cast<double>(run[j]);
+    result = cost - v[j] < result ? cost - v[j] : result;
+  }
+  return result;
+}
+
+}  // namespace

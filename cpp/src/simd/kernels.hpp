@@ -1,0 +1,84 @@
+// The vector kernels of the assignment solver, one table per instruction-set level.
+//
+// All levels give bit-identical results. Kernels are pure functions of their arguments, thread-safe, and
+// throw nothing. An entry of cost counts as `flip ^ entry`, where flip is -0.0 to maximise and 0.0 to
+// minimise.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace rebasin::simd {
+
+inline constexpr int block = 64;            // columns in one mask word
+inline constexpr int record_capacity = 24;  // entries of a candidate list
+inline constexpr int record_groups = record_capacity / 8;
+inline constexpr int scan_capacity = 64;  // entries that one scan of a row may return
+
+// The candidates of one row: its smallest reduced costs when it was scanned, and what bounds all the others.
+template <class T>
+struct alignas(64) Record {
+  T cost[record_capacity];               // as counted (flipped), ascending by reduced cost; +inf pads
+  std::int32_t column[record_capacity];  // 0 pads
+  double group_bound[record_groups];     // at or below the reduced cost of every entry from this group on
+  double bound;                          // at or below the reduced cost of every unlisted entry
+};
+
+struct TwoBest {
+  double best;      // +inf when the record is empty
+  double second;    // the second entry's own reduced cost, equal to best on a tie; +inf if there is none
+  std::int32_t at;  // position of the best entry
+};
+
+// What a scan of a row hands back, ascending by reduced cost.
+template <class T>
+struct Scan {
+  std::int32_t count;  // entries found, at most scan_capacity
+  bool invalid;        // NaN or -inf among them
+  T threshold;         // every entry not returned is at or above it
+  std::int32_t column[scan_capacity];
+  T cost[scan_capacity];     // as counted (flipped)
+  T reduced[scan_capacity];  // cost - v, rounded to T
+};
+
+template <class T>
+struct KernelsFor {
+  // minima[j] = min(minima[j], flip ^ runs[k][j]) over `count` <= 8 runs; NaN is passed over.
+  void (*lower_minima)(const T* const* runs, int count, T flip, std::int64_t columns, T* minima);
+  // Finds some 16 to 24 columns of smallest (flip ^ run[j]) - v[j], more or fewer where ties, forbidden
+  // entries or short rows make it so. `v` is padded to a multiple of `block`; `masks` holds columns / block +
+  // 1 words. Among too many ties the columns from `start` on, cyclically, are preferred.
+  void (*scan)(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start,
+               std::uint64_t* masks, Scan<T>& found);
+  // The two smallest round(cost) - v[column]; stops at a group that cannot matter.
+  TwoBest (*two_best)(const Record<T>& record, const double* v, double magic);
+  // open[j] = min(open[j], offset + round(cost) - w[j]), remembering `row` in `from` where it fell; returns
+  // the least of open. Arrays are padded to a multiple of 8 with open = +inf, w = 0.
+  double (*relax)(const T* run, T flip, double magic, double offset, std::int64_t columns, const double* w,
+                  std::int32_t row, double* open, std::int32_t* from);
+  // min_j (flip ^ run[j]) - v[j] in double.
+  double (*least_reduced)(const T* run, T flip, std::int64_t columns, const double* v);
+};
+
+struct Kernels {
+  const char* level;
+  KernelsFor<float> float32;
+  KernelsFor<double> float64;
+};
+
+template <class T>
+const KernelsFor<T>& select(const Kernels& kernels) {
+  if constexpr (sizeof(T) == 4) {
+    return kernels.float32;
+  } else {
+    return kernels.float64;
+  }
+}
+
+// The best level that this machine runs, or the one that the environment variable REBASIN_FAST_SIMD names.
+const Kernels& active();
+
+// Levels compiled in that this machine runs, best first.
+std::vector<const Kernels*> available();
+
+}  // namespace rebasin::simd

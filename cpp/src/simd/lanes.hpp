@@ -1,0 +1,219 @@
+// The few vector operations that the kernels need, at the width of the level being compiled.
+//
+// Included by level.cpp only. Everything here has internal linkage and calls no function of the standard
+// library: a weak symbol compiled for a new machine could otherwise be linked into code meant for an old one.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+template <class T>
+struct Lanes;
+
+// Whether the sign mask turns costs round.
+template <class T>
+bool negates(T flip) {
+  return __builtin_signbit(flip) != 0;
+}
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+
+template <>
+struct Lanes<float> {
+  using Vector = __m512;
+  static constexpr int width = 16;
+  static Vector load(const float* p) { return _mm512_loadu_ps(p); }
+  static void store(float* p, Vector a) { _mm512_storeu_ps(p, a); }
+  static Vector all(float a) { return _mm512_set1_ps(a); }
+  static Vector sub(Vector a, Vector b) { return _mm512_sub_ps(a, b); }
+  static Vector flip(Vector a, Vector sign) { return _mm512_xor_ps(a, sign); }
+  // b where a is NaN.
+  static Vector min(Vector a, Vector b) { return _mm512_min_ps(a, b); }
+  // Bits of the lanes where a <= b or either is NaN.
+  static std::uint32_t not_above(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_NGT_UQ); }
+  static std::uint32_t below(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+  // +inf where a is not above b.
+  static Vector keep_above(Vector a, Vector b) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ),
+                                all(std::numeric_limits<float>::infinity()), a);
+  }
+};
+
+template <>
+struct Lanes<double> {
+  using Vector = __m512d;
+  static constexpr int width = 8;
+  static Vector load(const double* p) { return _mm512_loadu_pd(p); }
+  static Vector load(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+  static void store(double* p, Vector a) { _mm512_storeu_pd(p, a); }
+  static Vector all(double a) { return _mm512_set1_pd(a); }
+  static Vector add(Vector a, Vector b) { return _mm512_add_pd(a, b); }
+  static Vector sub(Vector a, Vector b) { return _mm512_sub_pd(a, b); }
+  static Vector flip(Vector a, Vector sign) { return _mm512_xor_pd(a, sign); }
+  static Vector min(Vector a, Vector b) { return _mm512_min_pd(a, b); }
+  static Vector gather(const double* base, const std::int32_t* index) {
+    return _mm512_i32gather_pd(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), base, 8);
+  }
+  static std::uint32_t not_above(Vector a, Vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_NGT_UQ); }
+  static Vector keep_above(Vector a, Vector b) {
+    return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_GT_OQ),
+                                all(std::numeric_limits<double>::infinity()), a);
+  }
+  static std::uint32_t below(Vector a, Vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
+  static std::uint32_t equal(Vector a, Vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ); }
+  static double least(Vector a) { return _mm512_reduce_min_pd(a); }
+  // a, with b in the lanes whose bit is set.
+  static Vector blend(Vector a, Vector b, std::uint32_t bits) {
+    return _mm512_mask_blend_pd(static_cast<__mmask8>(bits), a, b);
+  }
+  static void store_bits(std::int32_t* p, std::int32_t value, std::uint32_t bits) {
+    _mm256_mask_storeu_epi32(p, static_cast<__mmask8>(bits), _mm256_set1_epi32(value));
+  }
+};
+
+#elif defined(__AVX2__)
+
+template <>
+struct Lanes<float> {
+  using Vector = __m256;
+  static constexpr int width = 8;
+  static Vector load(const float* p) { return _mm256_loadu_ps(p); }
+  static void store(float* p, Vector a) { _mm256_storeu_ps(p, a); }
+  static Vector all(float a) { return _mm256_set1_ps(a); }
+  static Vector sub(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
+  static Vector flip(Vector a, Vector sign) { return _mm256_xor_ps(a, sign); }
+  static Vector min(Vector a, Vector b) { return _mm256_min_ps(a, b); }
+  static std::uint32_t not_above(Vector a, Vector b) {
+    return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NGT_UQ)));
+  }
+  static std::uint32_t below(Vector a, Vector b) {
+    return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)));
+  }
+  static Vector keep_above(Vector a, Vector b) {
+    return _mm256_blendv_ps(all(std::numeric_limits<float>::infinity()), a, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
+  }
+};
+
+template <>
+struct Lanes<double> {
+  using Vector = __m256d;
+  static constexpr int width = 4;
+  static Vector load(const double* p) { return _mm256_loadu_pd(p); }
+  static Vector load(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+  static void store(double* p, Vector a) { _mm256_storeu_pd(p, a); }
+  static Vector all(double a) { return _mm256_set1_pd(a); }
+  static Vector add(Vector a, Vector b) { return _mm256_add_pd(a, b); }
+  static Vector sub(Vector a, Vector b) { return _mm256_sub_pd(a, b); }
+  static Vector flip(Vector a, Vector sign) { return _mm256_xor_pd(a, sign); }
+  static Vector min(Vector a, Vector b) { return _mm256_min_pd(a, b); }
+  static Vector gather(const double* base, const std::int32_t* index) {
+    return _mm256_set_pd(base[index[3]], base[index[2]], base[index[1]], base[index[0]]);
+  }
+  static Vector keep_above(Vector a, Vector b) {
+    return _mm256_blendv_pd(all(std::numeric_limits<double>::infinity()), a, _mm256_cmp_pd(a, b, _CMP_GT_OQ));
+  }
+  static std::uint32_t bits_of(Vector mask) { return static_cast<std::uint32_t>(_mm256_movemask_pd(mask)); }
+  static std::uint32_t not_above(Vector a, Vector b) { return bits_of(_mm256_cmp_pd(a, b, _CMP_NGT_UQ)); }
+  static std::uint32_t below(Vector a, Vector b) { return bits_of(_mm256_cmp_pd(a, b, _CMP_LT_OQ)); }
+  static std::uint32_t equal(Vector a, Vector b) { return bits_of(_mm256_cmp_pd(a, b, _CMP_EQ_OQ)); }
+  static double least(Vector a) {
+    const __m128d half = _mm_min_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_min_sd(half, _mm_unpackhi_pd(half, half)));
+  }
+  static Vector blend(Vector a, Vector b, std::uint32_t bits) {
+    const __m256i lane_bit = _mm256_set_epi64x(8, 4, 2, 1);
+    const __m256i chosen = _mm256_and_si256(_mm256_set1_epi64x(static_cast<long long>(bits)), lane_bit);
+    return _mm256_blendv_pd(a, b, _mm256_castsi256_pd(_mm256_cmpeq_epi64(chosen, lane_bit)));
+  }
+  static void store_bits(std::int32_t* p, std::int32_t value, std::uint32_t bits) {
+    for (int k = 0; k < width; ++k) {
+      if ((bits >> k & 1u) != 0) p[k] = value;
+    }
+  }
+};
+
+#else
+
+// Plain arrays; compilers turn them into whatever the machine's baseline has (SSE2, NEON).
+template <class T>
+struct Lanes {
+  static constexpr int width = 4;
+  struct Vector {
+    T at[width];
+  };
+  template <class F>
+  static Vector map(F f) {
+    Vector r;
+    for (int k = 0; k < width; ++k) r.at[k] = f(k);
+    return r;
+  }
+  template <class F>
+  static std::uint32_t test(F f) {
+    std::uint32_t bits = 0;
+    for (int k = 0; k < width; ++k) bits |= static_cast<std::uint32_t>(f(k)) << k;
+    return bits;
+  }
+  template <class S>
+  static Vector load(const S* p) {
+    return map([&](int k) { return static_cast<T>(p[k]); });
+  }
+  static void store(T* p, Vector a) {
+    for (int k = 0; k < width; ++k) p[k] = a.at[k];
+  }
+  static Vector all(T a) {
+    return map([&](int) { return a; });
+  }
+  static Vector add(Vector a, Vector b) {
+    return map([&](int k) { return a.at[k] + b.at[k]; });
+  }
+  static Vector sub(Vector a, Vector b) {
+    return map([&](int k) { return a.at[k] - b.at[k]; });
+  }
+  // `sign` is 0.0 or -0.0 in every lane.
+  static Vector flip(Vector a, Vector sign) {
+    const bool negate = negates(sign.at[0]);
+    return map([&](int k) { return negate ? -a.at[k] : a.at[k]; });
+  }
+  static Vector min(Vector a, Vector b) {
+    return map([&](int k) { return a.at[k] < b.at[k] ? a.at[k] : b.at[k]; });
+  }
+  static Vector gather(const T* base, const std::int32_t* index) {
+    return map([&](int k) { return base[index[k]]; });
+  }
+  static std::uint32_t not_above(Vector a, Vector b) {
+    return test([&](int k) { return !(a.at[k] > b.at[k]); });
+  }
+  static Vector keep_above(Vector a, Vector b) {
+    return map([&](int k) { return a.at[k] > b.at[k] ? a.at[k] : std::numeric_limits<T>::infinity(); });
+  }
+  static std::uint32_t below(Vector a, Vector b) {
+    return test([&](int k) { return a.at[k] < b.at[k]; });
+  }
+  static std::uint32_t equal(Vector a, Vector b) {
+    return test([&](int k) { return a.at[k] == b.at[k]; });
+  }
+  static T least(Vector a) {
+    T r = a.at[0];
+    for (int k = 1; k < width; ++k) r = a.at[k] < r ? a.at[k] : r;
+    return r;
+  }
+  static Vector blend(Vector a, Vector b, std::uint32_t bits) {
+    return map([&](int k) { return (bits >> k & 1u) != 0 ? b.at[k] : a.at[k]; });
+  }
+  static void store_bits(std::int32_t* p, std::int32_t value, std::uint32_t bits) {
+    for (int k = 0; k < width; ++k) {
+      if ((bits >> k & 1u) != 0) p[k] = value;
+    }
+  }
+};
+
+#endif
+
+}  // namespace

@@ -1,0 +1,22 @@
+// Compiled once per instruction-set level; REBASIN_SIMD_LEVEL names the level and its table.
+#include "simd/candidate_scan.hpp"
+#include "simd/column_minima.hpp"
+#include "simd/dense_search.hpp"
+#include "simd/kernels.hpp"
+#include "simd/record_search.hpp"
+
+#define REBASIN_JOIN_(a, b) a##b
+#define REBASIN_JOIN(a, b) REBASIN_JOIN_(a, b)
+#define REBASIN_TEXT_(a) #a
+#define REBASIN_TEXT(a) REBASIN_TEXT_(a)
+
+namespace rebasin::simd {
+
+extern const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL);
+const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL) = {
+    REBASIN_TEXT(REBASIN_SIMD_LEVEL),
+    {lower_minima<float>, scan<float>, two_best<float>, relax<float>, least_reduced<float>},
+    {lower_minima<double>, scan<double>, two_best<double>, relax<double>, least_reduced<double>},
+};
+
+}  // namespace rebasin::simd

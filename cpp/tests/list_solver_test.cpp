@@ -1,0 +1,180 @@
+// The list solver on sizes below those that the entry point gives it, against the dense solver; and every
+// SIMD level.
+#include "assignment/list_solver.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "assignment/certificate.hpp"
+#include "assignment/jonker_volgenant.hpp"
+#include "assignment/list_certificate.hpp"
+#include "check.hpp"
+#include "simd/kernels.hpp"
+
+namespace {
+
+using namespace rebasin;
+using namespace rebasin::assignment;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+template <class T>
+std::vector<T> draw(std::int64_t rows, std::int64_t columns, int kind, std::mt19937& random) {
+  std::normal_distribution<double> normal;
+  std::vector<T> entries(rows * columns);
+  std::vector<double> column_factor(columns);
+  for (double& factor : column_factor) factor = kind == 3 ? std::exp(normal(random)) : normal(random);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const double row_factor = kind == 3 ? std::exp(normal(random)) : normal(random);
+    for (std::int64_t j = 0; j < columns; ++j) {
+      double cost = normal(random);
+      if (kind == 1) cost = static_cast<double>(random() % 4);
+      if (kind == 2) cost = row_factor * column_factor[j];
+      if (kind == 3) cost *= row_factor * column_factor[j];
+      if (kind == 4) cost = static_cast<double>(i * j);
+      if (kind == 5 && random() % 4 == 0) cost = infinity;
+      if (kind == 6) cost = column_factor[j];
+      entries[i * columns + j] = static_cast<T>(cost);
+    }
+  }
+  return entries;
+}
+
+template <class T>
+AnyCostView view_of(const std::vector<T>& entries, std::int64_t rows, std::int64_t columns, bool maximize) {
+  constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+  return {.data = entries.data(),
+          .element = size == 4 ? Element::float32 : Element::float64,
+          .swapped_bytes = false,
+          .rows = rows,
+          .columns = columns,
+          .row_stride = columns * size,
+          .column_stride = size,
+          .maximize = maximize};
+}
+
+template <class T>
+double total(const CostRows<T>& costs, const std::vector<std::int32_t>& column_of) {
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < costs.rows(); ++i) sum += costs.at(i, column_of[i]);
+  return sum;
+}
+
+template <class T>
+void compare_with_dense_solver() {
+  std::mt19937 random(11);
+  int solved = 0;
+  for (int repeat = 0; repeat < 1500; ++repeat) {
+    const std::int64_t rows = 1 + static_cast<std::int64_t>(random() % (repeat % 10 == 0 ? 200 : 40));
+    const std::int64_t columns = repeat % 3 == 0 ? rows + static_cast<std::int64_t>(random() % 60) : rows;
+    std::vector<T> entries = draw<T>(rows, columns, repeat % 7, random);
+    const bool maximize = repeat % 2 == 1;
+    if (maximize) {
+      for (T& entry : entries) entry = -entry;
+    }
+    const CostRows<T> costs(view_of(entries, rows, columns, maximize));
+    Interrupt never;
+    ListState<T> state(costs);
+    if (solve_by_lists(state, never) != Outcome::done) continue;
+    ++solved;
+    Certificate proof;
+    std::vector<double> pair_cost;
+    CHECK(certify_lists(state, proof, pair_cost, never) == Outcome::done);
+    MatchingState dense;
+    CHECK(solve_jonker_volgenant(costs, dense, never) == Status::ok);
+    const std::vector<std::int32_t> expected(dense.column_of.begin(), dense.column_of.end());
+    CHECK(total(costs, state.column_of) - total(costs, expected) <= proof.gap + 1e-9);
+    MatchingState again;
+    again.column_of.assign(state.column_of.begin(), state.column_of.end());
+    again.row_of.assign(state.row_of.begin(), state.row_of.end());
+    again.v.assign(state.v.begin(), state.v.begin() + columns);
+    Certificate dense_proof;
+    CHECK(certify(costs, again, dense_proof, never) == Status::ok);
+    // The cheap proof claims no more than the full one.
+    CHECK(proof.gap >= dense_proof.gap || proof.gap == 0.0);
+    for (std::int64_t i = 0; i < rows; ++i) CHECK(proof.u[i] <= dense_proof.u[i]);
+  }
+  CHECK(solved > 1000);
+}
+
+TEST(lists_agree_with_the_dense_solver_float32) {
+  compare_with_dense_solver<float>();
+}
+TEST(lists_agree_with_the_dense_solver_float64) {
+  compare_with_dense_solver<double>();
+}
+
+template <class T>
+bool same_scan(const simd::Scan<T>& a, const simd::Scan<T>& b) {
+  const auto count = static_cast<std::size_t>(a.count);
+  return a.count == b.count && a.invalid == b.invalid && a.threshold == b.threshold &&
+         std::memcmp(a.column, b.column, count * sizeof *a.column) == 0 &&
+         std::memcmp(a.cost, b.cost, count * sizeof *a.cost) == 0;
+}
+
+// A scan must miss nothing at or below its threshold, and list only what the row holds.
+template <class T>
+void check_scan(const simd::Scan<T>& found, const std::vector<T>& run, const std::vector<T>& v) {
+  std::vector<bool> listed(run.size(), false);
+  for (int k = 0; k < found.count; ++k) {
+    CHECK(found.cost[k] == run[found.column[k]]);
+    CHECK(!listed[found.column[k]]);
+    CHECK(k == 0 || found.reduced[k - 1] <= found.reduced[k]);
+    listed[found.column[k]] = true;
+  }
+  for (std::size_t j = 0; j < run.size(); ++j) CHECK(listed[j] || run[j] - v[j] >= found.threshold);
+}
+
+template <class T>
+void compare_levels() {
+  std::mt19937 random(12);
+  const auto levels = simd::available();
+  simd::Scan<T> reference;
+  simd::Scan<T> found;
+  for (int repeat = 0; repeat < 600; ++repeat) {
+    const auto columns = static_cast<std::int64_t>(1 + random() % 400);
+    const auto run = draw<T>(1, columns, repeat % 7, random);
+    std::vector<T> v((columns + 63) / 64 * 64, T{0});
+    for (std::int64_t j = 0; repeat % 2 == 0 && j < columns; ++j) v[j] = static_cast<T>(random() % 5) / T{4};
+    std::vector<std::uint64_t> masks(columns / 64 + 1);
+    const std::int64_t start = static_cast<std::int64_t>(random()) % columns;
+    for (std::size_t k = 0; k < levels.size(); ++k) {
+      const auto& kernels = simd::select<T>(*levels[k]);
+      kernels.scan(run.data(), v.data(), T{0}, columns, start, masks.data(), k == 0 ? reference : found);
+      if (k == 0) {
+        check_scan(reference, run, v);
+      } else {
+        CHECK(same_scan(reference, found));
+      }
+    }
+  }
+}
+
+TEST(simd_levels_scan_alike_float32) {
+  compare_levels<float>();
+}
+TEST(simd_levels_scan_alike_float64) {
+  compare_levels<double>();
+}
+
+TEST(simd_scan_reports_invalid_entries) {
+  for (const simd::Kernels* level : simd::available()) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+      for (const std::int64_t place : {0, 63, 64, 150}) {
+        std::vector<float> run(151, 1.0f);
+        for (std::size_t j = 0; j < run.size(); ++j) run[j] = static_cast<float>(j);
+        run[place] = bad;
+        const std::vector<float> v(192, 0.0f);
+        std::vector<std::uint64_t> masks(4);
+        simd::Scan<float> found;
+        level->float32.scan(run.data(), v.data(), 0.0f, 151, 0, masks.data(), found);
+        CHECK(found.invalid);
+      }
+    }
+  }
+}
+
+}  // namespace

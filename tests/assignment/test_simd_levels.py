@@ -1,0 +1,52 @@
+"""Every instruction-set level that this machine runs gives the same answer, to the bit."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import rebasin_fast._core as core
+
+SOLVE = """
+import hashlib, sys
+import numpy as np
+import rebasin_fast as rf
+import rebasin_fast._core as core
+assert core.simd_level() == sys.argv[1], core.simd_level()
+rng = np.random.default_rng(0)
+digest = hashlib.sha256()
+for n, m in [(60, 60), (129, 129), (200, 333), (333, 200), (300, 300)]:
+    for dtype in (np.float32, np.float64):
+        product = np.outer(np.arange(n), np.arange(m))
+        for cost in (rng.standard_normal((n, m)), rng.integers(0, 9, (n, m)), product):
+            result = rf.solve_assignment(cost.astype(dtype), maximize=True)
+            for part in (result.columns, result.row_duals, result.column_duals):
+                digest.update(part.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def solve(level):
+    environment = dict(os.environ, REBASIN_FAST_SIMD=level)
+    done = subprocess.run(
+        [sys.executable, "-c", SOLVE, level], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_an_unknown_level_is_refused():
+    environment = dict(os.environ, REBASIN_FAST_SIMD="v99")
+    code = "import rebasin_fast as rf; rf.linear_sum_assignment([[1.0]])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert "REBASIN_FAST_SIMD" in done.stderr
+
+
+@pytest.mark.skipif(len(core.simd_levels()) < 2, reason="this machine runs one level only")
+def test_all_levels_agree():
+    answers = {level: solve(level) for level in core.simd_levels()}
+    assert len(set(answers.values())) == 1, answers
