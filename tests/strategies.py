@@ -1,5 +1,6 @@
 """Hypothesis strategies: permutation specs with every kind of axis entry, nested at random."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ def _product(draw, sizes, allowed, nested, depth):
 
 def _slices(draw, name, sizes):
     cuts = sorted(draw(st.sets(st.integers(1, sizes[name]), max_size=3)) | {0, sizes[name]})
-    return [Slice(name, start, stop) for start, stop in zip(cuts, cuts[1:], strict=False)]
+    return [Slice(name, start, stop) for start, stop in itertools.pairwise(cuts)]
 
 
 def _make_solvable(draw, name, sizes, anchors, declared):

@@ -216,8 +216,11 @@ def _sources_of_copies(
                 f"permutation {name!r} has shape {index.shape}: it stands within others; pass spec="
             )
         return ()
-    sources: list[Index] = []
+    if name not in spec.parents:
+        raise PermutationError(f"permutation {name!r} is unknown to the spec, which has {spec.permutations}")
     parents = spec.parents[name]
+    _check_parents(name, parents, permutation)
+    sources: list[Index] = []
     for axis, parent in enumerate(parents):
         own_axes = [*(parents.index(outer) for outer in spec.parents[parent]), axis]
         shape = [1] * len(parents)
@@ -225,3 +228,15 @@ def _sources_of_copies(
             shape[own_axis] = extent
         sources.append(permutation[parent].reshape(shape))
     return tuple(sources)
+
+
+def _check_parents(name: str, parents: tuple[str, ...], permutation: Mapping[str, Index]) -> None:
+    missing = [parent for parent in parents if parent not in permutation]
+    if missing:
+        raise PermutationError(f"permutation {name!r} stands within {missing[0]!r}, which is missing")
+    expected = tuple(permutation[parent].shape[-1] for parent in parents)
+    if permutation[name].shape[:-1] != expected:
+        raise PermutationError(
+            f"permutation {name!r} has shape {permutation[name].shape}; expected {expected} before its last axis, "
+            f"one copy for each unit of {parents}"
+        )
