@@ -5,7 +5,7 @@ One command makes both tables of the README::
     REBASIN_FAST_DATA=/path/to/data python benchmarks/real_networks.py
 
 It trains the two MNIST networks first (a minute each on two cores; kept in ``--cache``), and writes
-``real_networks.{json,md}`` and one picture a pair into ``benchmarks/results``.
+``real_PAIR.{json,md,png}`` for each pair into ``benchmarks/results``.
 """
 
 import argparse
@@ -29,13 +29,11 @@ LOSSY = "lossy JPEG copies of the images"
 
 def main() -> None:
     options = parse_options()
-    sections, results = [], {}
     for pair in options.pairs:
-        results[pair], text = PAIRS[pair](options)
-        sections.append(text)
-        print(text, end="\n\n", flush=True)
-    markdown = "\n\n".join([*sections, f"Measured on {environment_line()}."])
-    write_results("real_networks", results, markdown, options.results)
+        results, text = PAIRS[pair](options)
+        markdown = f"{text}\n\nMeasured on {environment_line()}."
+        print(markdown, end="\n\n", flush=True)
+        write_results(f"real_{pair}", results, markdown, options.results)
 
 
 def parse_options() -> argparse.Namespace:
@@ -73,7 +71,7 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     }
     plot_loss_curves(
         curves,
-        options.results / "mnist_mlp.png",
+        options.results / "real_mnist.png",
         metrics=["test_loss", "test_accuracy"],
         title=headline(curves, "test_loss"),
         subtitle="MNIST, 10,000 test images, along the line between two perceptrons 784-512-512-512-10",
@@ -118,7 +116,7 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     }
     plot_loss_curves(
         curves,
-        options.results / "cifar10_resnet20.png",
+        options.results / "real_cifar.png",
         metrics=["test_loss", "test_accuracy"],
         title="Two ResNet-20s trained apart: accuracy of their average "
         f"{middle(curves[NAIVE_RESET], 'test_accuracy'):.0%} as they are, "
