@@ -9,7 +9,9 @@ It trains the two MNIST networks first (a minute each on two cores; kept in ``--
 """
 
 import argparse
+import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,8 +68,8 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         return {f"{split}_{name}": value for split, pair in metrics.items() for name, value in pair.items()}
 
     curves = {
-        NAIVE: rf.loss_curve(evaluate, params_a, params_b, options.points),
-        MATCHED: rf.loss_curve(evaluate, params_a, aligned_b, options.points),
+        label: rf.loss_curve(evaluate, params_a, end, options.points, progress=announcer(label))
+        for label, end in ((NAIVE, params_b), (MATCHED, aligned_b))
     }
     plot_loss_curves(
         curves,
@@ -111,7 +113,9 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         MATCHED_RESET: (aligned_b, True),
     }
     curves = {
-        label: rf.loss_curve(partial(evaluate, reset=reset), params_a, end, options.cifar_points)
+        label: rf.loss_curve(
+            partial(evaluate, reset=reset), params_a, end, options.cifar_points, progress=announcer(label)
+        )
         for label, (end, reset) in lines.items()
     }
     plot_loss_curves(
@@ -147,6 +151,13 @@ def match(params_a: Any, params_b: Any, restarts: int) -> tuple[rf.Matching, flo
     matching = rf.weight_matching(spec, params_a, params_b, restarts=restarts)
     seconds = time.perf_counter() - started
     return matching, seconds, rf.apply_permutation(spec, matching.permutation, params_b)
+
+
+def announcer(label: str) -> Callable[[int, int], None]:
+    def announce(done: int, points: int) -> None:
+        print(f"{label}: {done} of {points} points", file=sys.stderr)
+
+    return announce
 
 
 def effort(matching: rf.Matching, seconds: float) -> str:
