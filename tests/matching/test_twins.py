@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-
-import rebasin_fast as rf
 from networks import KNOWN
-from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice
-from rebasin_fast.layout import length_of
-from rebasin_fast.permutation import identity_permutation
 from reference import general
 from reference.from_spec import twin_axes
 from reference.weight_matching import weight_matching as published
 from strategies import spec_cases
+
+import rebasin_fast as rf
+from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice
+from rebasin_fast.layout import length_of
+from rebasin_fast.permutation import identity_permutation
 
 
 def orders(spec, sweeps, seed=0):

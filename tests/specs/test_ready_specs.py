@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from networks import KNOWN, BasicBlock, ResNet, mlp
 
 import rebasin_fast as rf
-from networks import KNOWN, BasicBlock, ResNet, mlp
 from rebasin_fast.axis import Concat, Slice, blocks
 
 
@@ -152,7 +152,7 @@ def test_strangers_are_refused_with_what_was_seen(params, message):
 def test_a_relative_is_refused_with_the_reason():
     params = ResNet(BasicBlock, [1, 1], 4, shortcut="downsample", head="fc").state_dict()
     params["layer1.0.se.weight"] = torch.ones(4, 4)
-    with pytest.raises(rf.SpecError, match=r"resembles a ResNet, but parameter 'layer1\.0\.se\.weight'"):
+    with pytest.raises(rf.SpecError, match=r"resembles a resnet, but parameter 'layer1\.0\.se\.weight'"):
         rf.specs.for_params(params)
 
 
