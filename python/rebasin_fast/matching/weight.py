@@ -137,7 +137,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         ]  # fmt: skip
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = _start(spec, pair, init)
-    problem = compile_problem(pair.spec, params_a, params_b, pair.sizes)
+    problem = compile_problem(spec, params_a, params_b, pair.sizes)
     _check_memory(problem, memory_limit)
     orders = [_orders(order, problem.permutations, max_iter, generator) for _ in range(restarts)]
     with blas_threads(threads):
