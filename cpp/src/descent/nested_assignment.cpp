@@ -1,6 +1,7 @@
 #include "descent/nested_assignment.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cost/slots.hpp"
 #include "stopwatch.hpp"
@@ -8,7 +9,8 @@
 namespace rebasin {
 
 template <class T>
-NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting, Similarity<T>& similarity)
+NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting,
+                                      Similarity<T>& similarity)
     : problem_(problem),
       nesting_(nesting),
       similarity_(similarity),
@@ -51,6 +53,10 @@ Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bo
     const Status status = add_values_within(step, permutation, holders, matrix);
     if (status != Status::ok) return status;
   }
+  // An overflow to -inf would pass for a forbidden pair.
+  if (!std::all_of(matrix.begin(), matrix.end(), [](T entry) { return std::isfinite(entry); })) {
+    return Status::invalid_entry;
+  }
   AssignmentSolution solution;
   {
     const Stopwatch watch(assignment_seconds_);
@@ -65,7 +71,8 @@ Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bo
 
 template <class T>
 Status NestedAssignment<T>::add_values_within(const Step& step, std::int32_t permutation,
-                                              const std::vector<std::int64_t>& holders, std::vector<T>& matrix) {
+                                              const std::vector<std::int64_t>& holders,
+                                              std::vector<T>& matrix) {
   const auto p = static_cast<std::size_t>(permutation);
   const std::int64_t n = problem_.permutations[p].size;
   for (std::int64_t i = 0; i < n; ++i) {
