@@ -71,6 +71,8 @@ def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], ND
             f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(b.shape)} in B; "
             "the two models must have the same architecture and width"
         )
+    for model, array in (("A", a), ("B", b)):
+        _refuse_unreadable(name, model, array)
     host_a, kind_a = _readable(a)
     host_b, kind_b = _readable(b)
     if kind_a != kind_b:
@@ -81,6 +83,15 @@ def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], ND
     return host_a, host_b, kind_a
 
 
+def _refuse_unreadable(name: str, model: str, array: Array) -> None:
+    kind = library_of(array).dtype_name(array)
+    if not kind.startswith(("float", "bfloat", "int", "uint", "bool", "longdouble")):
+        raise ParamsError(
+            f"parameter {name!r} of model {model} is of dtype {kind}; weights to match are real numbers. "
+            "Give its parts as parameters of their own, or leave it out of both models and the spec"
+        )
+
+
 def _readable(array: Array) -> tuple[NDArray[Any], str]:
     library = library_of(array)
     kind = library.dtype_name(array)
@@ -88,9 +99,10 @@ def _readable(array: Array) -> tuple[NDArray[Any], str]:
     if kind == "bfloat16":
         host = host.view(np.uint16)
     elif kind not in ("float16", "float32", "float64"):
-        kind, host = "float32", host.astype(np.float32)
-    aligned = all(stride % host.itemsize == 0 for stride in host.strides) and host.dtype.isnative
-    return (host if aligned else np.ascontiguousarray(host, dtype=host.dtype.newbyteorder("="))), kind
+        kind = "float64" if host.dtype.kind == "f" and host.itemsize > 8 else "float32"
+        host = host.astype(kind)
+    aligned = host.flags.aligned and all(stride % host.itemsize == 0 for stride in host.strides)
+    return (host if aligned and host.dtype.isnative else host.astype(host.dtype.newbyteorder("="))), kind
 
 
 def _cast(array: Array, kind: str) -> NDArray[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rebasin_fast.arrays import check_arrays
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.spec import PermutationSpec
 
@@ -66,6 +67,7 @@ def _check_types(spec: object, params_a: object, params_b: object) -> None:
             raise TypeError(
                 f"the parameters of {model} are a mapping of names to arrays, got {type(params)}{hint}"
             )
+        check_arrays(params, f"the parameters of {model}")
 
 
 def _left_in_place(spec: PermutationSpec, params_a: Params, params_b: Params) -> dict[str, str]:
