@@ -74,16 +74,25 @@ void raise_unless_ok(Status status) {
   }
 }
 
-AssignmentSolution solve(const py::array& cost, bool maximize, bool bfloat16) {
+void solve(const py::array& cost, bool maximize, bool bfloat16, AssignmentSolution& solution) {
+  // Handing the interpreter over costs more than a problem of this size.
+  constexpr py::ssize_t soon_done = 1 << 12;
   const AnyCostView view = view_of(cost, maximize, bfloat16);
-  AssignmentSolution solution;
   Status status = Status::ok;
-  {
+  if (view.rows * view.columns < soon_done) {
+    rebasin::Interrupt never;
+    status = rebasin::solve_assignment(view, solution, never);
+  } else {
     rebasin::Interrupt interrupt = python_interrupt();
     const py::gil_scoped_release without_gil;
     status = rebasin::solve_assignment(view, solution, interrupt);
   }
   raise_unless_ok(status);
+}
+
+AssignmentSolution solve(const py::array& cost, bool maximize, bool bfloat16) {
+  AssignmentSolution solution;
+  solve(cost, maximize, bfloat16, solution);
   return solution;
 }
 
@@ -98,9 +107,7 @@ py::tuple solve_with_duals(const py::array& cost, bool maximize, bool bfloat16) 
                         to_array(solution.column_duals), solution.objective, solution.gap);
 }
 
-py::tuple solve_for_indices(const py::array& cost, bool maximize, bool bfloat16) {
-  const AssignmentSolution solution = solve(cost, maximize, bfloat16);
-  const auto count = std::min(cost.shape(0), cost.shape(1));
+py::tuple to_indices(const AssignmentSolution& solution, py::ssize_t count) {
   py::array_t<std::int64_t> rows(count);
   py::array_t<std::int64_t> columns(count);
   std::int64_t* row = rows.mutable_data();
@@ -110,8 +117,40 @@ py::tuple solve_for_indices(const py::array& cost, bool maximize, bool bfloat16)
     *row++ = i;
     *column++ = solution.columns[i];
   }
-  return py::make_tuple(rows, columns);
+  return py::make_tuple(std::move(rows), std::move(columns));
 }
+
+// assignment_indices(cost, maximize, bfloat16=False), without pybind11's dispatch, which would be half of a small
+// problem's time.
+PyObject* solve_for_indices(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+  if (count < 2 || count > 3 || !py::isinstance<py::array>(arguments[0])) {
+    PyErr_SetString(PyExc_TypeError, "assignment_indices expects (array, bool[, bool])");
+    return nullptr;
+  }
+  const int maximize = PyObject_IsTrue(arguments[1]);
+  const int bfloat16 = count == 3 ? PyObject_IsTrue(arguments[2]) : 0;
+  if (maximize < 0 || bfloat16 < 0) return nullptr;
+  try {
+    const auto cost = py::reinterpret_borrow<py::array>(arguments[0]);
+    AssignmentSolution solution;
+    solve(cost, maximize != 0, bfloat16 != 0, solution);
+    return to_indices(solution, std::min(cost.shape(0), cost.shape(1))).release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const py::builtin_exception& error) {
+    error.set_error();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  }
+  return nullptr;
+}
+
+PyMethodDef fast_methods[] = {
+    {"assignment_indices", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(solve_for_indices)),
+     METH_FASTCALL,
+     "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted."},
+    {nullptr, nullptr, 0, nullptr},
+};
 
 py::dict solve_for_counters(const py::array& cost, bool maximize, bool bfloat16) {
   const rebasin::AssignmentCounters counters = solve(cost, maximize, bfloat16).counters;
@@ -146,9 +185,7 @@ void register_assignment(py::module_& m) {
       "simd_levels", [] { return rebasin::simd_levels(); }, "The levels that this machine runs, best first.");
   m.def("assignment", &solve_with_duals, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16") = false,
         "(columns, row_duals, column_duals, objective, gap) of a 2-D array of any real dtype and strides.");
-  m.def("assignment_indices", &solve_for_indices, py::arg("cost"), py::arg("maximize"),
-        py::arg("bfloat16") = false,
-        "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted.");
+  if (PyModule_AddFunctions(m.ptr(), fast_methods) != 0) throw py::error_already_set();
   m.def("assignment_counters", &solve_for_counters, py::arg("cost"), py::arg("maximize"),
         py::arg("bfloat16") = false, "Solves, and returns what the solver did as a dict; for benchmarks.");
 }

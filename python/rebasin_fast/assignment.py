@@ -83,12 +83,13 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     >>> columns.tolist()
     [1, 0, 2]
     """
-    library = library_of(cost_matrix)
-    if library is not None:
-        array, bfloat16, restore = to_numpy(cost_matrix, library)
-        rows, columns = _core.assignment_indices(_checked(array), bool(maximize), bfloat16)
-        return restore(rows), restore(columns)
-    return _core.assignment_indices(_checked(cost_matrix), bool(maximize))
+    if type(cost_matrix) is not np.ndarray:
+        library = library_of(cost_matrix)
+        if library is not None:
+            array, bfloat16, restore = to_numpy(cost_matrix, library)
+            rows, columns = _core.assignment_indices(_checked(array), maximize, bfloat16)
+            return restore(rows), restore(columns)
+    return _core.assignment_indices(_checked(cost_matrix), maximize)
 
 
 def solve_assignment(
@@ -183,7 +184,7 @@ def _checked(cost: Any) -> NDArray[Any]:
     """Return the cost as a 2-D array that the core can read, or raise what SciPy raises."""
     if not isinstance(cost, np.ndarray):
         cost = np.asarray(cost) if hasattr(cost, "__array__") else np.asarray(cost, dtype=np.float64)
-    if cost.dtype.itemsize not in _NATIVE_SIZES.get(cost.dtype.kind, ()):
+    if cost.dtype.char not in "fd" and cost.dtype.itemsize not in _NATIVE_SIZES.get(cost.dtype.kind, ()):
         cost = cost.astype(np.float64, casting="safe")
     if cost.ndim != 2:
         raise ValueError(f"expected a matrix (2-D array), got a {cost.ndim} array")

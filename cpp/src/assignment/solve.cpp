@@ -9,6 +9,7 @@
 #include "assignment/jonker_volgenant.hpp"
 #include "assignment/list_certificate.hpp"
 #include "assignment/list_solver.hpp"
+#include "assignment/small_solver.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin {
@@ -96,8 +97,28 @@ Status solve_densely(CostRows<T>& costs, MatchingState& state, Certificate& proo
 }
 
 template <class T>
-Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& interrupt) {
-  constexpr std::int64_t fewest_rows = 48;
+Status solve_by_size(CostRows<T>& costs, MatchingState& state, Certificate& proof, std::vector<double>& pair_cost,
+                     AssignmentCounters& counters, Interrupt& interrupt) {
+  constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
+  if (costs.rows() <= small_rows && costs.columns() <= small_columns) {
+    bool beyond = false;
+    const Status status = solve_small(costs, state, proof, beyond);
+    if (!beyond) return status;
+  } else if (costs.rows() > small_rows && costs.columns() <= most_columns &&
+             try_lists(costs, state, proof, pair_cost, counters, interrupt)) {
+    return Status::ok;
+  }
+  pair_cost.clear();
+  counters.dense_solver = true;
+  return solve_densely(costs, state, proof, interrupt);
+}
+
+template <class T>
+Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& caller) {
+  // Reading the clock would cost small problems more than they do.
+  constexpr std::int64_t soon_done = 1 << 14;
+  Interrupt never;
+  Interrupt& interrupt = view.rows * view.columns < soon_done ? never : caller;
   CostRows<T> costs(view);
   solution.counters = {};
   MatchingState state;
@@ -105,11 +126,8 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& i
   std::vector<double> pair_cost;
   if (costs.rows() > 0 && is_constant(costs)) {
     assign_in_order(costs.at(0, 0), state, proof, costs.rows(), costs.columns());
-  } else if (costs.rows() < fewest_rows || costs.columns() > std::numeric_limits<std::int32_t>::max() ||
-             !try_lists(costs, state, proof, pair_cost, solution.counters, interrupt)) {
-    pair_cost.clear();
-    solution.counters.dense_solver = true;
-    const Status status = solve_densely(costs, state, proof, interrupt);
+  } else {
+    const Status status = solve_by_size(costs, state, proof, pair_cost, solution.counters, interrupt);
     if (status != Status::ok) return status;
   }
   write_solution(costs, state, proof, pair_cost, solution);
