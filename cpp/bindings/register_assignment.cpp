@@ -90,21 +90,54 @@ void solve(const py::array& cost, bool maximize, bool bfloat16, AssignmentSoluti
   raise_unless_ok(status);
 }
 
-AssignmentSolution solve(const py::array& cost, bool maximize, bool bfloat16) {
-  AssignmentSolution solution;
-  solve(cost, maximize, bfloat16, solution);
-  return solution;
-}
-
 template <class T>
 py::array_t<T> to_array(const std::vector<T>& values) {
   return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
-py::tuple solve_with_duals(const py::array& cost, bool maximize, bool bfloat16) {
-  const AssignmentSolution solution = solve(cost, maximize, bfloat16);
-  return py::make_tuple(to_array(solution.columns), to_array(solution.row_duals),
+// (status, columns, row_duals, column_duals, objective, gap)
+py::tuple to_tuple(Status status, const AssignmentSolution& solution) {
+  return py::make_tuple(static_cast<int>(status), to_array(solution.columns), to_array(solution.row_duals),
                         to_array(solution.column_duals), solution.objective, solution.gap);
+}
+
+using Duals = py::array_t<double, py::array::c_style>;
+
+rebasin::WarmStart warm_start_of(const py::handle& start, const AnyCostView& view) {
+  const auto pair = start.cast<std::pair<Duals, Duals>>();
+  if (pair.first.size() != view.rows || pair.second.size() != view.columns) {
+    throw py::value_error("a warm start's duals must have the problem's shape");
+  }
+  return {.row_duals = pair.first.data(), .column_duals = pair.second.data()};
+}
+
+// Problems of a batch, one tuple each. `starts` is None or holds a (row_duals, column_duals) per problem.
+py::list solve_batch(const std::vector<py::array>& costs, bool maximize, bool bfloat16,
+                     const py::object& starts, int threads) {
+  const auto count = static_cast<std::int64_t>(costs.size());
+  std::vector<AnyCostView> views;
+  for (const py::array& cost : costs) views.push_back(view_of(cost, maximize, bfloat16));
+  std::vector<rebasin::WarmStart> warm_starts;
+  if (!starts.is_none()) {
+    std::int64_t k = 0;
+    for (const py::handle start : starts) warm_starts.push_back(warm_start_of(start, views.at(k++)));
+    if (k != count) throw py::value_error("a batch needs one warm start per problem");
+  }
+  std::vector<AssignmentSolution> solutions(costs.size());
+  std::vector<Status> statuses(costs.size());
+  {
+    rebasin::Interrupt interrupt = python_interrupt();
+    const py::gil_scoped_release without_gil;
+    rebasin::solve_assignments(views.data(), warm_starts.empty() ? nullptr : warm_starts.data(), count,
+                               solutions.data(), statuses.data(), threads, interrupt);
+  }
+  py::list results;
+  for (std::int64_t k = 0; k < count; ++k) {
+    if (statuses[k] == Status::interrupted || statuses[k] == Status::out_of_memory)
+      raise_unless_ok(statuses[k]);
+    results.append(to_tuple(statuses[k], solutions[k]));
+  }
+  return results;
 }
 
 py::tuple to_indices(const AssignmentSolution& solution, py::ssize_t count) {
@@ -120,8 +153,8 @@ py::tuple to_indices(const AssignmentSolution& solution, py::ssize_t count) {
   return py::make_tuple(std::move(rows), std::move(columns));
 }
 
-// assignment_indices(cost, maximize, bfloat16=False), without pybind11's dispatch, which would be half of a small
-// problem's time.
+// assignment_indices(cost, maximize, bfloat16=False), without pybind11's dispatch, which would be half of a
+// small problem's time.
 PyObject* solve_for_indices(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   if (count < 2 || count > 3 || !py::isinstance<py::array>(arguments[0])) {
     PyErr_SetString(PyExc_TypeError, "assignment_indices expects (array, bool[, bool])");
@@ -147,13 +180,18 @@ PyObject* solve_for_indices(PyObject*, PyObject* const* arguments, Py_ssize_t co
 
 PyMethodDef fast_methods[] = {
     {"assignment_indices", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(solve_for_indices)),
-     METH_FASTCALL,
-     "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted."},
+     METH_FASTCALL, "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted."},
     {nullptr, nullptr, 0, nullptr},
 };
 
-py::dict solve_for_counters(const py::array& cost, bool maximize, bool bfloat16) {
-  const rebasin::AssignmentCounters counters = solve(cost, maximize, bfloat16).counters;
+py::dict solve_for_counters(const py::array& cost, bool maximize, const py::object& start) {
+  const AnyCostView view = view_of(cost, maximize, false);
+  AssignmentSolution solution;
+  rebasin::Interrupt never;
+  rebasin::WarmStart warm_start;
+  if (!start.is_none()) warm_start = warm_start_of(start, view);
+  raise_unless_ok(rebasin::solve_assignment(view, solution, never, start.is_none() ? nullptr : &warm_start));
+  const rebasin::AssignmentCounters& counters = solution.counters;
   py::dict result;
   result["entries_read"] = counters.entries_read;
   result["bids"] = counters.bids;
@@ -183,9 +221,12 @@ void register_assignment(py::module_& m) {
   m.def("simd_level", [] { return rebasin::simd_level(); }, "The instruction-set level in use.");
   m.def(
       "simd_levels", [] { return rebasin::simd_levels(); }, "The levels that this machine runs, best first.");
-  m.def("assignment", &solve_with_duals, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16") = false,
-        "(columns, row_duals, column_duals, objective, gap) of a 2-D array of any real dtype and strides.");
+  m.def("assignments", &solve_batch, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
+        py::arg("starts"), py::arg("threads"),
+        "[(status, columns, row_duals, column_duals, objective, gap)] of a list of 2-D arrays; status 0 is "
+        "optimal, 1 "
+        "invalid, 2 infeasible. starts is None or a list of (row_duals, column_duals).");
   if (PyModule_AddFunctions(m.ptr(), fast_methods) != 0) throw py::error_already_set();
   m.def("assignment_counters", &solve_for_counters, py::arg("cost"), py::arg("maximize"),
-        py::arg("bfloat16") = false, "Solves, and returns what the solver did as a dict; for benchmarks.");
+        py::arg("start") = py::none(), "Solves, and returns what the solver did as a dict; for benchmarks.");
 }

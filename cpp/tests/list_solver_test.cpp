@@ -142,7 +142,8 @@ void compare_levels() {
     const std::int64_t start = static_cast<std::int64_t>(random()) % columns;
     for (std::size_t k = 0; k < levels.size(); ++k) {
       const auto& kernels = simd::select<T>(*levels[k]);
-      kernels.scan(run.data(), v.data(), T{0}, columns, start, nullptr, masks.data(), k == 0 ? reference : found);
+      kernels.scan(run.data(), v.data(), T{0}, columns, start, nullptr, masks.data(),
+                   k == 0 ? reference : found);
       if (k == 0) {
         check_scan(reference, run, v);
       } else {

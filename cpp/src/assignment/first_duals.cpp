@@ -80,8 +80,8 @@ template <class T>
 Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   constexpr double heterogeneous = 4.0;
   const std::int64_t m = state.columns;
-  const int fine_per_coarse = static_cast<int>(std::clamp<std::int64_t>(
-      state.rows / (coarse_blocks * fewest_rows_in_block), 1, most_fine_per_coarse));
+  const int fine_per_coarse = static_cast<int>(
+      std::clamp<std::int64_t>(state.rows / (coarse_blocks * fewest_rows_in_block), 1, most_fine_per_coarse));
   const int fine_blocks = coarse_blocks * fine_per_coarse;
   std::vector<T> buffers(state.costs.direct() ? 0 : rows_at_once * m);
   std::vector<T> minima(m);
@@ -159,6 +159,22 @@ Outcome start_duals(ListState<T>& state, Interrupt& interrupt) {
   return Outcome::done;
 }
 
+template <class T>
+Outcome adopt_duals(ListState<T>& state, const double* duals) {
+  const double sign = state.costs.scale() < 0 ? -1.0 : 1.0;
+  const bool square = state.rows == state.columns;
+  for (std::int64_t j = 0; j < state.columns; ++j) {
+    const double dual = sign * duals[j];
+    if (!std::isfinite(dual)) return Outcome::stale_start;
+    state.set_dual(j, square ? dual : std::min(dual, 0.0));
+  }
+  if (!choose_grid(state)) return Outcome::stale_start;
+  for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
+  return Outcome::done;
+}
+
+template Outcome adopt_duals<float>(ListState<float>&, const double*);
+template Outcome adopt_duals<double>(ListState<double>&, const double*);
 template Outcome start_duals<float>(ListState<float>&, Interrupt&);
 template Outcome start_duals<double>(ListState<double>&, Interrupt&);
 
