@@ -83,7 +83,10 @@ PUBLISHED = {
 
 EXAMPLES = [
     Example(
-        "densenet of two blocks", partial(DenseNet, (3, 2)), partial(rf.specs.densenet, (3, 2)), images(8)
+        "densenet of two blocks",
+        partial(DenseNet, (3, 2), 3),
+        partial(rf.specs.densenet, (3, 2)),
+        images(8, batch=6),
     ),
     Example(
         "densenet with the names of the files",

@@ -102,7 +102,9 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
     separate = f"{prefix}q_proj_weight" in params
     if not separate and f"{prefix}in_proj_weight" not in params:
         return None
-    if any(not name.startswith(prefix) or "." in name.removeprefix(prefix + "out_proj.") for name in params):
+    if any(not name.startswith(prefix) for name in params):
+        return None
+    if any("." in name.removeprefix(prefix).removeprefix("out_proj.") for name in params):
         return None
     heads = needed_heads(hints, f"an attention layer of {params[output[0]].shape[0]} channels")
     return multihead_attention(
