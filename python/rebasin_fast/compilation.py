@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from rebasin_fast import _core
 from rebasin_fast.arrays import library_of
-from rebasin_fast.axis import Entry
+from rebasin_fast.axis import Entry, merge_joined
 from rebasin_fast.errors import ParamsError, SpecError
-from rebasin_fast.layout import blocks_of
+from rebasin_fast.layout import blocks_of, merged_shape
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -56,7 +56,9 @@ def compile_problem(
             continue
         a, b, kind = _paired_host_arrays(parameter, params_a[parameter], params_b[parameter])
         kinds.add(kind)
-        a, b, kept = _merge_still_axes(a, b, entries)
+        merged = merge_joined(entries)
+        a, b = (array.reshape(merged_shape(array.shape, merged)) for array in (a, b))
+        a, b, kept = _merge_still_axes(a, b, [entry for entry, _ in merged])
         native.add_tensor(a, b, getattr(_core.DType, kind), _moves(parameter, kept, sizes, numbers))
     return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
 
@@ -110,11 +112,11 @@ def _refuse_nonfinite(name: str, model: str, host: NDArray[Any], kind: str) -> N
 
 
 def _merge_still_axes(
-    a: NDArray[Any], b: NDArray[Any], entries: tuple[Entry, ...]
+    a: NDArray[Any], b: NDArray[Any], entries: list[Entry]
 ) -> tuple[NDArray[Any], NDArray[Any], list[Entry]]:
     """Neighbouring axes that nothing moves (kernel taps) become one or none, where that is a view."""
     if not (a.flags.c_contiguous and b.flags.c_contiguous) or 0 in a.shape:
-        return a, b, list(entries)
+        return a, b, entries
     shape: list[int] = []
     kept: list[Entry] = []
     for length, entry in zip(a.shape, entries, strict=True):
@@ -127,15 +129,21 @@ def _merge_still_axes(
     return a.reshape(shape), b.reshape(shape), kept
 
 
-def _moves(parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]) -> Moves:
+def _moves(
+    parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]
+) -> Moves:
     moves: Moves = []
     for axis, entry in enumerate(entries):
         for block in blocks_of(entry, sizes):
             moving = [number for number, dim in enumerate(block.dims) if dim is not None]
             names = [name for name in block.dims if name is not None]
             if len(set(names)) < len(names):
-                raise SpecError(f"parameter {parameter!r} axis {axis}: a permutation stands within itself in {entry!r}")
+                raise SpecError(
+                    f"parameter {parameter!r} axis {axis}: a permutation stands within itself in {entry!r}"
+                )
             positions = np.moveaxis(block.positions, moving, range(len(moving)))
             copies = positions.size // prod(sizes[name] for name in names)
-            moves.append(([numbers[name] for name in names], axis, copies, np.ascontiguousarray(positions).ravel()))
+            moves.append(
+                ([numbers[name] for name in names], axis, copies, np.ascontiguousarray(positions).ravel())
+            )
     return moves

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from rebasin_fast.axis import Concat, Entry, Fixed, Product, Slice
+from rebasin_fast.axis import Concat, Entry, Fixed, Joined, Product, Slice
 from rebasin_fast.errors import SpecError
 from rebasin_fast.layout import blocks_of, length_of
 
@@ -83,6 +83,8 @@ def chains_of(entry: Entry) -> list[tuple[str, ...]]:
         return [outer + inner for outer in chains_of(entry.outer) for inner in chains_of(entry.inner)]
     if isinstance(entry, Concat):
         return list(dict.fromkeys(chain for piece in entry.pieces for chain in chains_of(piece)))
+    if isinstance(entry, Joined):
+        return chains_of(entry.inner)
     return [()]
 
 
@@ -96,6 +98,8 @@ def _measured(entry: Entry) -> Iterator[str]:
     elif isinstance(entry, Concat):
         for piece in entry.pieces:
             yield from _measured(piece)
+    elif isinstance(entry, Joined):
+        yield from _measured(entry.inner)
 
 
 def _solve(name: str, axis: int, entry: Entry, length: int, unknown: str, sizes: Mapping[str, int]) -> int:
@@ -155,6 +159,8 @@ def _slices(entry: Entry) -> Iterator[Slice]:
     elif isinstance(entry, Concat):
         for piece in entry.pieces:
             yield from _slices(piece)
+    elif isinstance(entry, Joined):
+        yield from _slices(entry.inner)
 
 
 def _check_slices(name: str, entries: tuple[Entry, ...], sizes: Mapping[str, int]) -> None:

@@ -107,12 +107,12 @@ def _refuse_incomplete(
     spec: PermutationSpec, params_a: Params, params_b: Params, left: dict[str, str]
 ) -> None:
     name, reason = next(iter(left.items()))
-    cure = "strict=False leaves such parameters in place and reports them"
-    try:
-        for params in (params_a, params_b):
+    cure = "strict=False (--no-strict) leaves such parameters in place and reports them"
+    for model, params in (("A", params_a), ("B", params_b)):
+        try:
             spec.validate(params)
-    except SpecError as error:
-        raise type(error)(f"{error} ({len(left)} such parameters in all; {cure})") from None
+        except SpecError as error:
+            raise SpecError(f"model {model}: {error} ({len(left)} such parameters in all; {cure})") from None
     raise ParamsError(f"parameter {name!r} is {reason} ({len(left)} such parameters in all); {cure}")
 
 
