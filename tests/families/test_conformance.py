@@ -68,6 +68,24 @@ def test_missing_hint_is_asked_for(example: Example) -> None:
         rf.specs.for_params(example.build().state_dict())
 
 
+@every_example
+def test_statistics_stay_out_of_the_objective(example: Example) -> None:
+    model, spec = example.build(), example.spec()
+    own = {name for name, _ in model.named_parameters()}
+    others = {name for name, tensor in model.state_dict().items() if name not in own}
+    assert set(spec.unmatched) == others
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.mutated], ids=str)
+def test_planted_permutation_is_recovered(example: Example) -> None:
+    params = Trial(example.build(), example.inputs(), np.random.default_rng(3)).params
+    spec = example.spec()
+    shuffled = rf.apply_permutation(spec, moving_permutation(spec, spec.sizes(params)), params)
+    matching = rf.weight_matching(spec, params, shuffled, restarts=4)
+    recovered = rf.apply_permutation(spec, matching.permutation, shuffled)
+    assert [name for name in params if not torch.equal(recovered[name], params[name])] == []
+
+
 @pytest.mark.parametrize("example", [e for e in EXAMPLES if e.mutated], ids=str)
 def test_every_entry_matters(example: Example) -> None:
     bench = MutationBench(example)
