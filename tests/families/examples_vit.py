@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -31,13 +32,17 @@ def with_token(token: torch.Tensor, positions: torch.Tensor, patches: torch.Tens
 
 
 class TorchvisionBlock(nn.Module):
-    def __init__(self) -> None:
+    """In the published files the linear layers have names, which torchvision rewrites to numbers as it loads."""
+
+    def __init__(self, named: bool) -> None:
         super().__init__()
         self.ln_1, self.ln_2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
         self.self_attention = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
-        self.mlp = nn.Sequential(
-            nn.Linear(WIDTH, HIDDEN), nn.GELU(), nn.Dropout(), nn.Linear(HIDDEN, WIDTH), nn.Dropout()
-        )
+        self.mlp = nn.Sequential()
+        names = ("linear_1", "act", "dropout_1", "linear_2", "dropout_2") if named else map(str, range(5))
+        layers = (nn.Linear(WIDTH, HIDDEN), nn.GELU(), nn.Dropout(), nn.Linear(HIDDEN, WIDTH), nn.Dropout())
+        for name, layer in zip(names, layers, strict=True):
+            self.mlp.add_module(name, layer)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.ln_1(x)
@@ -46,21 +51,21 @@ class TorchvisionBlock(nn.Module):
 
 
 class TorchvisionEncoder(nn.Module):
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, named: bool) -> None:
         super().__init__()
         self.pos_embedding = nn.Parameter(torch.zeros(1, 5, WIDTH))
         self.layers = nn.Sequential()
         for i in range(layers):
-            self.layers.add_module(f"encoder_layer_{i}", TorchvisionBlock())
+            self.layers.add_module(f"encoder_layer_{i}", TorchvisionBlock(named))
         self.ln = nn.LayerNorm(WIDTH)
 
 
 class TorchvisionVit(nn.Module):
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, named: bool = False) -> None:
         super().__init__()
         self.conv_proj = nn.Conv2d(3, WIDTH, PATCH, PATCH)
         self.class_token = nn.Parameter(torch.zeros(1, 1, WIDTH))
-        self.encoder = TorchvisionEncoder(layers)
+        self.encoder = TorchvisionEncoder(layers, named)
         self.heads = nn.Sequential()
         self.heads.add_module("head", nn.Linear(WIDTH, 4))
 
@@ -157,7 +162,9 @@ class HuggingfaceVit(nn.Module):
         return self.classifier(self.vit.layernorm(x)[:, 0])
 
 
-def example(layout: str, module: type[nn.Module], layers: int, stacked: str = "", key: str = "") -> Example:
+def example(
+    layout: str, module: Callable[[int], nn.Module], layers: int, stacked: str = "", key: str = ""
+) -> Example:
     def names(pattern: str) -> frozenset[str]:
         return frozenset(pattern.format(i) for i in range(layers)) if pattern else frozenset()
 
@@ -177,6 +184,12 @@ def example(layout: str, module: type[nn.Module], layers: int, stacked: str = ""
 EXAMPLES = [
     example("torchvision", TorchvisionVit, 2, "encoder.layers.encoder_layer_{}.self_attention.in_proj_bias"),
     example("torchvision", TorchvisionVit, 12),
+    example(
+        "torchvision-file",
+        partial(TorchvisionVit, named=True),
+        2,
+        "encoder.layers.encoder_layer_{}.self_attention.in_proj_bias",
+    ),
     example("timm", TimmVit, 2, "blocks.{}.attn.qkv.bias"),
     example("huggingface", HuggingfaceVit, 2, key="vit.encoder.layer.{}.attention.attention.key.bias"),
 ]

@@ -15,6 +15,8 @@ from rebasin_fast.specs.resnet import (
     resnet50,
     resnet101,
     resnet152,
+    wide_resnet50_2,
+    wide_resnet101_2,
 )
 from rebasin_fast.specs.resnext import resnext, resnext50_32x4d, resnext101_32x8d, resnext101_64x4d
 from rebasin_fast.specs.vgg import vgg, vgg11, vgg13, vgg16, vgg19
@@ -49,4 +51,6 @@ __all__ = [
     "vgg16",
     "vgg19",
     "vit",
+    "wide_resnet50_2",
+    "wide_resnet101_2",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rebasin_fast.axis import Entry
@@ -16,7 +16,7 @@ from rebasin_fast.specs.hints import NO_HINTS, Hints, needed_heads
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
 
-Layout: TypeAlias = Literal["torchvision", "timm", "huggingface"]
+Layout: TypeAlias = Literal["torchvision", "torchvision-file", "timm", "huggingface"]
 
 # Adds the projections of one attention layer: (builder, block's name, entries of the heads, stream).
 AddAttention: TypeAlias = Callable[[SpecBuilder, str, HeadEntries, Entry], None]
@@ -37,6 +37,9 @@ class _Names:
     attention: AddAttention
 
     def blocks_in(self, params: Params) -> int:
+        """How many blocks of this layout there are."""
+        if f"{self.block.format(0)}.{self.hidden[0]}.weight" not in params:
+            return 0
         pattern = re.compile(re.escape(self.block).replace(r"\{\}", r"(\d+)") + r"\.")
         numbers = [int(place[1]) for name in params if (place := pattern.match(name))]
         return max(numbers, default=-1) + 1
@@ -58,18 +61,21 @@ def _huggingface_attention(builder: SpecBuilder, block: str, entries: HeadEntrie
     builder.dense(f"{block}.attention.output.dense", entries.value, stream)
 
 
+_TORCHVISION = _Names(
+    class_token="class_token",
+    positions="encoder.pos_embedding",
+    patches="conv_proj",
+    block="encoder.layers.encoder_layer_{}",
+    norms=("ln_1", "ln_2"),
+    hidden=("mlp.0", "mlp.3"),
+    last_norm="encoder.ln",
+    head="heads.head",
+    attention=_torchvision_attention,
+)
+
 _LAYOUTS: dict[Layout, _Names] = {
-    "torchvision": _Names(
-        class_token="class_token",
-        positions="encoder.pos_embedding",
-        patches="conv_proj",
-        block="encoder.layers.encoder_layer_{}",
-        norms=("ln_1", "ln_2"),
-        hidden=("mlp.0", "mlp.3"),
-        last_norm="encoder.ln",
-        head="heads.head",
-        attention=_torchvision_attention,
-    ),
+    "torchvision": _TORCHVISION,
+    "torchvision-file": replace(_TORCHVISION, hidden=("mlp.linear_1", "mlp.linear_2")),
     "timm": _Names(
         class_token="cls_token",
         positions="pos_embed",
@@ -104,8 +110,9 @@ def vit(layers: int = 12, heads: int = 12, *, layout: Layout = "torchvision") ->
         Number of blocks: 12 for B/16 and B/32, 24 for L/16 and L/32, 32 for H/14.
     heads : int
         Number of attention heads: 12, 16, 16.
-    layout : {"torchvision", "timm", "huggingface"}
-        Whose names: ``encoder.layers.encoder_layer_0.self_attention.in_proj_weight`` (``vit_b_16`` of torchvision),
+    layout : {"torchvision", "torchvision-file", "timm", "huggingface"}
+        Whose names: ``encoder.layers.encoder_layer_0.self_attention.in_proj_weight`` (``vit_b_16`` of torchvision,
+        or its published file, which calls the linear layers ``mlp.linear_1`` and ``mlp.linear_2``),
         ``blocks.0.attn.qkv.weight``, or ``vit.encoder.layer.0.attention.attention.query.weight``
         (``ViTForImageClassification``).
 
@@ -145,7 +152,7 @@ def vit(layers: int = 12, heads: int = 12, *, layout: Layout = "torchvision") ->
 
 
 def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None:
-    """The spec of a vision transformer in one of the three layouts; ``heads`` is needed."""
+    """The spec of a vision transformer in one of the layouts; ``heads`` is needed."""
     for layout, names in _LAYOUTS.items():
         layers = names.blocks_in(params)
         if names.class_token in params and layers:
