@@ -1,5 +1,4 @@
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,9 +38,6 @@ def coordinate_descent(
     on_visit: Callable[[int, int, int, int, float], None] | None,
 ) -> dict[str, Any]: ...
 def build_config() -> dict[str, str]: ...
-def assignment_counters(
-    cost: NDArray[np.generic], maximize: bool, bfloat16: bool = ...
-) -> dict[str, int]: ...
 def assignments(
     costs: Sequence[NDArray[Any]],
     maximize: bool,
