@@ -68,10 +68,14 @@ def test_a_spec_for_another_network(models):
     a, b = models
     with pytest.raises(rf.SpecError, match=r"names parameter 'fc1\.weight', which the parameters lack"):
         rf.weight_matching(rf.specs.mlp(["fc1", "fc2"]), a, b)
-    with pytest.raises(rf.SpecError, match=r"share no parameter: the spec has 'fc1\.weight', .*A has '0\.weight'"):
+    with pytest.raises(
+        rf.SpecError, match=r"share no parameter: the spec has 'fc1\.weight', .*A has '0\.weight'"
+    ):
         rf.weight_matching(rf.specs.mlp(["fc1", "fc2"]), a, b, strict=False)
     wrong = rf.PermutationSpec(SPEC.axes_to_perm | {"2.weight": ("P0", "P2")})
-    with pytest.raises(rf.SpecError, match=r"'4\.weight' axis 0 has length 7; expected 8 .*'2\.weight' axis 1"):
+    with pytest.raises(
+        rf.SpecError, match=r"'4\.weight' axis 0 has length 7; expected 8 .*'2\.weight' axis 1"
+    ):
         rf.weight_matching(wrong, a, b)
 
 
@@ -94,7 +98,9 @@ def test_a_parameter_that_the_spec_lacks(models):
 
 def test_arguments_in_another_order(models):
     a, b = models
-    with pytest.raises(TypeError, match="first argument is the PermutationSpec, then A's and B's parameters; got dict"):
+    with pytest.raises(
+        TypeError, match="first argument is the PermutationSpec, then A's and B's parameters; got dict"
+    ):
         rf.weight_matching(a, b, SPEC)
     with pytest.raises(TypeError, match="parameters of A are a mapping of names to arrays"):
         rf.weight_matching(SPEC, [a], b)
@@ -106,7 +112,9 @@ def test_arguments_in_another_order(models):
 
 def test_values_that_are_no_arrays(models):
     a, b = models
-    with pytest.raises(TypeError, match=r"parameters of A: 'model' is no array but a dict.*pass params\['model'\]"):
+    with pytest.raises(
+        TypeError, match=r"parameters of A: 'model' is no array but a dict.*pass params\['model'\]"
+    ):
         rf.weight_matching(SPEC, {"model": a}, b)
     with pytest.raises(TypeError, match=r"parameters of B: 'epoch' is no array but a int"):
         rf.weight_matching(SPEC, a, b | {"epoch": 3}, strict=False)
