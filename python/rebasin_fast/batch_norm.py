@@ -43,7 +43,7 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
             "reset_batch_norm needs PyTorch: pip install 'rebasin-fast[torch]'"
         ) from None
 
-    layers = [
+    layers: list[Any] = [
         module
         for module in model.modules()
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None

@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
-
-import rebasin_fast as rf
 from networks import KNOWN
 from reference import general
+
+import rebasin_fast as rf
 
 SPEC = KNOWN["mlp"].spec()
 

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-
-import rebasin_fast as rf
 from networks import KNOWN
 from reference import general
+
+import rebasin_fast as rf
 
 MLP = KNOWN["mlp"]
 SPEC = MLP.spec()
