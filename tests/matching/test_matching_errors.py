@@ -19,12 +19,11 @@ def models():
 @pytest.mark.parametrize("side", ["A", "B"])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, "bfloat16"])
 def test_weights_that_are_not_finite_are_named(models, value, side, dtype):
-    model = {name: torch.tensor(w) for name, w in models["AB".index(side)].items()}
-    kinds = {np.float16: torch.float16, np.float32: torch.float32, np.float64: torch.float64}
-    model = {name: w.to(kinds.get(dtype, torch.bfloat16)) for name, w in model.items()}
-    model["2.weight"][3, 5] = value
-    pair = [*models]
-    pair["AB".index(side)] = model
+    kind = {np.float16: torch.float16, np.float32: torch.float32, np.float64: torch.float64}.get(
+        dtype, torch.bfloat16
+    )
+    pair = [{name: torch.tensor(w).to(kind) for name, w in model.items()} for model in models]
+    pair["AB".index(side)]["2.weight"][3, 5] = value
     message = rf"'2\.weight' of model {side} holds 1 entries .* the first at \(3, 5\)"
     with pytest.raises(rf.ParamsError, match=message):
         rf.weight_matching(SPEC, *pair)
