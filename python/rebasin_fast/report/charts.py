@@ -12,7 +12,6 @@ from rebasin_fast.report.measures import LayerDistance
 from rebasin_fast.report.pairs import Values
 from rebasin_fast.report.text import count, label, number, safe
 
-# Every cosine lies on this range, in so many classes; 0 is an edge.
 COSINE_CLASSES = 40
 _HISTOGRAM_HEIGHT = 150
 _HISTORY_HEIGHT = 210
@@ -81,51 +80,61 @@ def history_chart(runs: Sequence[Sequence[float]], chosen: int) -> str:
     return _svg(_HISTORY_HEIGHT, parts, about)
 
 
-def cosine_histogram(before: Values, after: Values) -> str:
-    """How many units have which cosine with the unit they face, before and after."""
-    low = -1.0 if min(before.min(initial=0.0), after.min(initial=0.0)) < -0.3 else -0.5
-    classes = round(COSINE_CLASSES * (1.0 - low) / 2.0)
-    counts = [
-        np.histogram(np.clip(values, low, 1.0), bins=classes, range=(low, 1.0))[0]
-        for values in (before, after)
-    ]
-    top = max(int(c.max(initial=0)) for c in counts) or 1
-    floor_ = _HISTOGRAM_HEIGHT - 22
+def cosine_histogram(before: Values, after: Values, ends: tuple[float, float]) -> str:
+    """How many units have which cosine with the unit they face, before and after, between ``ends``."""
+    low, high = ends
+    counts = [_classes(values, ends, COSINE_CLASSES) for values in (before, after)]
+    top = max(max(heights) for heights in counts) or 1
+    ground, width = _HISTOGRAM_HEIGHT - 22, 100.0 / COSINE_CLASSES
     parts = []
     for kind, heights in zip(("before", "after"), counts, strict=True):
-        for number_, units in enumerate(heights.tolist()):
-            height = (floor_ - 8) * units / top
+        for place, units in enumerate(heights):
+            height = (ground - 8) * units / top
+            left, right = (low + (place + side) * (high - low) / COSINE_CLASSES for side in (0, 1))
             if units:
-                left = low + number_ * (1.0 - low) / classes
                 parts.append(
-                    f'<rect class="{kind}" x="{100.0 * number_ / classes + 0.15:.2f}%" y="{floor_ - height:.1f}" '
-                    f'width="{100.0 / classes - 0.3:.2f}%" height="{height:.1f}"><title>{kind}: '
-                    f"{count(units, 'unit')} from {left:.2f} to {left + (1.0 - low) / classes:.2f}</title></rect>"
+                    f'<rect class="{kind}" x="{width * place + 0.1:.2f}%" y="{ground - height:.1f}" '
+                    f'width="{width - 0.2:.2f}%" height="{height:.1f}">'
+                    f"<title>{kind}: {count(units, 'unit')} from {left:.2f} to {right:.2f}</title></rect>"
                 )
-    parts.append(f'<line class="axis" x1="0" x2="100%" y1="{floor_}" y2="{floor_}"/>')
-    for tick in np.arange(low, 1.01, 0.5):
-        anchor = "start" if tick == low else "end" if tick > 0.99 else "middle"
-        x = 100.0 * (tick - low) / (1.0 - low)
+    parts.append(f'<line class="axis" x1="0" x2="100%" y1="{ground}" y2="{ground}"/>')
+    for tick in (low, 0.0, high) if low < 0.0 < high else (low, high):
+        anchor = "start" if tick == low else "end" if tick == high else "middle"
+        x = 100.0 * (tick - low) / (high - low)
         parts.append(
-            f'<text class="tick" x="{x:.2f}%" y="{_HISTOGRAM_HEIGHT - 5}" text-anchor="{anchor}">{tick:g}</text>'
+            f'<text class="tick" x="{x:.2f}%" y="{_HISTOGRAM_HEIGHT - 5}" text-anchor="{anchor}">{tick:.1f}</text>'
         )
     return _svg(_HISTOGRAM_HEIGHT, parts, "histogram of cosines before and after")
 
 
-def sparkline(cosines: Values) -> str:
-    """A histogram of cosines from -0.5 to 1, small enough for a table cell."""
-    counts = np.histogram(np.clip(cosines, -0.5, 1.0), bins=30, range=(-0.5, 1.0))[0]
-    top = int(counts.max(initial=0)) or 1
+def sparkline(cosines: Values, ends: tuple[float, float]) -> str:
+    """A histogram of cosines between ``ends``, small enough for a table cell."""
+    counts = _classes(cosines, ends, 30)
+    top = max(counts) or 1
     bars = "".join(
-        f"M{4 * number_} 22v{-20.0 * units / top:.1f}h3v{20.0 * units / top:.1f}z"
-        for number_, units in enumerate(counts.tolist())
+        f"M{4 * place} 22v{-20.0 * units / top:.1f}h3v{20.0 * units / top:.1f}z"
+        for place, units in enumerate(counts)
         if units
     )
+    zero = 120.0 * -ends[0] / (ends[1] - ends[0])
     return (
         '<svg class="spark" width="120" height="24" viewBox="0 0 120 24" role="img" '
-        f'aria-label="histogram of cosines"><line class="axis" x1="0" x2="120" y1="22" y2="22"/>'
-        f'<line class="axis" x1="40" x2="40" y1="0" y2="24"/><path class="after" d="{bars}"/></svg>'
+        'aria-label="histogram of cosines"><line class="axis" x1="0" x2="120" y1="22" y2="22"/>'
+        f'<line class="axis" x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="24"/><path class="after" d="{bars}"/></svg>'
     )
+
+
+def cosine_range(*values: Values) -> tuple[float, float]:
+    """The tenths that hold all values, and 0."""
+    low = min(float(v.min(initial=0.0)) for v in values)
+    high = max(float(v.max(initial=0.1)) for v in values)
+    return max(-1.0, floor(10.0 * low) / 10.0), min(1.0, ceil(10.0 * high) / 10.0)
+
+
+def _classes(values: Values, ends: tuple[float, float], classes: int) -> list[int]:
+    # Rounding may put the cosine of equal units a little above 1.
+    heights: list[int] = np.histogram(np.clip(values, *ends), bins=classes, range=ends)[0].tolist()
+    return heights
 
 
 def share_bar(part: float) -> str:

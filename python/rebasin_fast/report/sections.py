@@ -23,7 +23,7 @@ def headline(found: Findings) -> str:
     units = sum(index.size for index in matching.permutation.values())
     moved = sum(matching.moved_units().values())
     before, after = found.measures.distances()
-    closer = f"{_percent_change(before, after)} of the distance" if before else "they were equal already"
+    closer = _percent_change(before, after) if before else "they were equal already"
     if matching.converged:
         state = f'<span class="good">Converged</span> after {count(matching.sweeps, "sweep")}'
         why = "the last sweep found nothing to improve"
@@ -64,10 +64,16 @@ def distances(found: Findings) -> str:
         if len(layers) < len(found.measures.layers)
         else ""
     )
+    further = sum(layer.after > layer.before * (1.0 + 1e-9) for layer in found.measures.layers)
+    paid = (
+        f" {count(further, 'layer')} moved apart: the order of units is shared, and what one layer pays another gains."
+        if further
+        else ""
+    )
     return _section(
         "Distance by layer",
         "Each layer’s distance |A − B| over √(|A|² + |B|²), from the input at the top to the output: 0 where the "
-        f"two are equal, 1 where they have nothing in common.{runs}",
+        f"two are equal, 1 where they have nothing in common.{runs}{paid}",
         _KEY + charts.distance_rows(layers, prefix)
         + "<details><summary>As numbers</summary><div class=\"wide\"><table><tr><th>layer</th>"
         '<th class="n">distance before</th><th class="n">after</th><th class="n">relative before</th>'
@@ -105,16 +111,18 @@ def agreement(found: Findings) -> str:
             strict=True,
         )
     )
-    rows = [_agreement_row(found, name) for name in found.matching.permutation]
-    table = _table(_AGREEMENT_HEAD, rows[:_OPEN_PERMUTATIONS])
+    ends = charts.cosine_range(before, after)
+    rows = [_agreement_row(found, name, ends) for name in found.matching.permutation]
+    head = _AGREEMENT_HEAD + f"<th>cosines after, {ends[0]:.1f} to {ends[1]:.1f}</th>"
+    table = _table(head, rows[:_OPEN_PERMUTATIONS])
     if len(rows) > _OPEN_PERMUTATIONS:
         rest = rows[_OPEN_PERMUTATIONS:]
-        table += f"<details><summary>{len(rest):,} more</summary>{_table(_AGREEMENT_HEAD, rest)}</details>"
+        table += f"<details><summary>{len(rest):,} more</summary>{_table(head, rest)}</details>"
     return _section(
         "Agreement of matched units",
         f"Cosine of the weights of each unit of A and the unit of B that stands in its place: "
         f"{before.mean():.3f} on average before, {after.mean():.3f} after.",
-        _KEY + charts.cosine_histogram(before, after) + table,
+        _KEY + charts.cosine_histogram(before, after, ends) + table,
     )
 
 
@@ -259,11 +267,11 @@ def _mean_of_others(drawn: Drawn) -> float:
 
 _AGREEMENT_HEAD = (
     '<th>permutation</th><th class="n">units</th><th colspan="2">moved</th>'
-    '<th class="n">mean cosine before</th><th class="n">after</th><th>cosines after, −0.5 to 1</th>'
+    '<th class="n">mean cosine before</th><th class="n">after</th>'
 )
 
 
-def _agreement_row(found: Findings, name: str) -> str:
+def _agreement_row(found: Findings, name: str, ends: tuple[float, float]) -> str:
     index = found.matching.permutation[name]
     moved = found.matching.moved_units()[name]
     agreement_ = found.measures.agreements[name]
@@ -272,7 +280,7 @@ def _agreement_row(found: Findings, name: str) -> str:
         f'<tr><td>{label(name)}</td><td class="n">{index.size:,}</td><td class="n">{share(moved, index.size)}</td>'
         f'<td class="bars">{charts.share_bar(moved / index.size if index.size else 0.0)}</td>'
         f'<td class="n">{before.mean():.3f}</td><td class="n"><b>{after.mean():.3f}</b></td>'
-        f"<td>{charts.sparkline(after)}</td></tr>"
+        f"<td>{charts.sparkline(after, ends)}</td></tr>"
     )
 
 
@@ -291,7 +299,7 @@ def _disagreement(found: Findings) -> str:
 
 def _percent_change(before: float, after: float) -> str:
     change = 100.0 * (after - before) / before
-    return f"{abs(change):.1f} % {'less' if change <= 0.0 else 'more'}"
+    return f"{abs(change):.1f} % {'closer' if change <= 0.0 else 'further'}"
 
 
 def _tile(title: str, big: str, small: str) -> str:

@@ -19,10 +19,10 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .note { font-size: .9rem; }
 .lead { font-size: 1.08rem; overflow-wrap: anywhere; }
 .name { overflow-wrap: anywhere; unicode-bidi: isolate; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 12px; margin: 18px 0 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(225px, 1fr)); gap: 12px; margin: 18px 0 0; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 14px 16px; }
 .tile h3 { margin: 0; font-size: .85rem; font-weight: 500; color: var(--faint); }
-.tile .big { font-size: 1.5rem; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums; }
+.tile .big { font-size: 1.25rem; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tile .small { font-size: .85rem; color: var(--faint); }
 .good { color: var(--good); } .warn { color: var(--warn); }
 svg { overflow: visible; }
@@ -70,7 +70,7 @@ code { font-family: ui-monospace, "SFMono-Regular", Menlo, "DejaVu Sans Mono", m
 @media (max-width: 640px) {
   main { padding: 18px 12px 40px; } section { padding: 16px 14px; } h1 { font-size: 1.35rem; }
   .two { grid-template-columns: 1fr; } .tiles { grid-template-columns: 1fr 1fr; }
-  .tile { padding: 10px 12px; } .tile .big { font-size: 1.2rem; }
+  .tile { padding: 10px 12px; } .tile .big { font-size: 1.05rem; }
   .row { grid-template-columns: 27% 1fr 84px; gap: 8px; } .row .what, .row .value { font-size: .74rem; }
 }
 @media print { section, .tile { break-inside: avoid; } }
