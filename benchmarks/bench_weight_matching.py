@@ -29,7 +29,6 @@ from reference.from_spec import twin_axes
 from reference.weight_matching import TwinMatching
 from reference.weight_matching import weight_matching as published_loop
 
-MAX_SWEEPS = 100
 NOISE = 0.5  # of related networks, in standard deviations of each array
 
 Pair = tuple[shapes.Arrays, shapes.Arrays]
@@ -92,6 +91,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=["resnet20", "resnet50", "vgg16"])
     parser.add_argument("--repeats", type=int, default=3, help="pairs a job, each from its own seed")
     parser.add_argument("--threads", type=int, help="BLAS threads for both programs (default: as they are)")
+    parser.add_argument("--max-sweeps", type=int, default=100, help="where both programs are cut off")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where trained networks are kept")
     parser.add_argument("--name", default="bench_weight_matching", help="of the result files")
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -106,14 +106,12 @@ def measure(
 
     params_a, params_b = make_pair(seed, options)
     spec = rf.specs.for_params(params_a)
-    order = draw_order(spec, seed)
+    order = draw_order(spec, seed, options.max_sweeps)
     with threadpool_limits(limits=options.threads, user_api="blas"):
         started = time.perf_counter()
-        native = rf.weight_matching(spec, params_a, params_b, order=order, max_iter=MAX_SWEEPS)
+        native = rf.weight_matching(spec, params_a, params_b, order=order)
         native_seconds = time.perf_counter() - started
-        reference = published_loop(
-            twin_axes(spec, params_a), params_a, params_b, order=order, max_iter=MAX_SWEEPS
-        )
+        reference = published_loop(twin_axes(spec, params_a), params_a, params_b, order=order)
     return Run(
         seed=seed,
         reference_seconds=reference.seconds,
@@ -131,12 +129,10 @@ def measure(
     )
 
 
-def draw_order(spec: rf.PermutationSpec, seed: int) -> list[list[str]]:
+def draw_order(spec: rf.PermutationSpec, seed: int, sweeps: int) -> list[list[str]]:
     """Draw a fresh order for every sweep that either program may make."""
     rng = np.random.default_rng(seed)
-    return [
-        [spec.permutations[i] for i in rng.permutation(len(spec.permutations))] for _ in range(MAX_SWEEPS)
-    ]
+    return [[spec.permutations[i] for i in rng.permutation(len(spec.permutations))] for _ in range(sweeps)]
 
 
 def equal_permutations(native: rf.Matching, reference: TwinMatching) -> bool:

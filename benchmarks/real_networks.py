@@ -5,11 +5,13 @@ One command makes both tables of the README::
     REBASIN_FAST_DATA=/path/to/data python benchmarks/real_networks.py
 
 It trains the two MNIST networks first (a minute each on two cores; kept in ``--cache``), and writes
-``real_networks.{json,md}`` and one picture a pair into ``benchmarks/results``.
+``real_PAIR.{json,md,png}`` for each pair into ``benchmarks/results``.
 """
 
 import argparse
+import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,13 +31,11 @@ LOSSY = "lossy JPEG copies of the images"
 
 def main() -> None:
     options = parse_options()
-    sections, results = [], {}
     for pair in options.pairs:
-        results[pair], text = PAIRS[pair](options)
-        sections.append(text)
-        print(text, end="\n\n", flush=True)
-    markdown = "\n\n".join([*sections, f"Measured on {environment_line()}."])
-    write_results("real_networks", results, markdown, options.results)
+        results, text = PAIRS[pair](options)
+        markdown = f"{text}\n\nMeasured on {environment_line()}."
+        print(markdown, end="\n\n", flush=True)
+        write_results(f"real_{pair}", results, markdown, options.results)
 
 
 def parse_options() -> argparse.Namespace:
@@ -68,12 +68,12 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         return {f"{split}_{name}": value for split, pair in metrics.items() for name, value in pair.items()}
 
     curves = {
-        NAIVE: rf.loss_curve(evaluate, params_a, params_b, options.points),
-        MATCHED: rf.loss_curve(evaluate, params_a, aligned_b, options.points),
+        label: rf.loss_curve(evaluate, params_a, end, options.points, progress=announcer(label))
+        for label, end in ((NAIVE, params_b), (MATCHED, aligned_b))
     }
     plot_loss_curves(
         curves,
-        options.results / "mnist_mlp.png",
+        options.results / "real_mnist.png",
         metrics=["test_loss", "test_accuracy"],
         title=headline(curves, "test_loss"),
         subtitle="MNIST, 10,000 test images, along the line between two perceptrons 784-512-512-512-10",
@@ -113,12 +113,14 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         MATCHED_RESET: (aligned_b, True),
     }
     curves = {
-        label: rf.loss_curve(partial(evaluate, reset=reset), params_a, end, options.cifar_points)
+        label: rf.loss_curve(
+            partial(evaluate, reset=reset), params_a, end, options.cifar_points, progress=announcer(label)
+        )
         for label, (end, reset) in lines.items()
     }
     plot_loss_curves(
         curves,
-        options.results / "cifar10_resnet20.png",
+        options.results / "real_cifar.png",
         metrics=["test_loss", "test_accuracy"],
         title="Two ResNet-20s trained apart: accuracy of their average "
         f"{middle(curves[NAIVE_RESET], 'test_accuracy'):.0%} as they are, "
@@ -149,6 +151,13 @@ def match(params_a: Any, params_b: Any, restarts: int) -> tuple[rf.Matching, flo
     matching = rf.weight_matching(spec, params_a, params_b, restarts=restarts)
     seconds = time.perf_counter() - started
     return matching, seconds, rf.apply_permutation(spec, matching.permutation, params_b)
+
+
+def announcer(label: str) -> Callable[[int, int], None]:
+    def announce(done: int, points: int) -> None:
+        print(f"{label}: {done} of {points} points", file=sys.stderr)
+
+    return announce
 
 
 def effort(matching: rf.Matching, seconds: float) -> str:

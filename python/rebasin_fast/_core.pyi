@@ -35,6 +35,7 @@ def coordinate_descent(
     start: list[NDArray[np.int64]],
     orders: list[list[int]],
     tolerance: float,
+    overwrite: bool,
     on_visit: Callable[[int, int, int, int, float], None] | None,
 ) -> dict[str, Any]: ...
 def build_config() -> dict[str, str]: ...

@@ -95,7 +95,7 @@ def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = 
     >>> rf.invert_permutation({"P": [1, 2, 0]})
     {'P': array([2, 0, 1])}
     """
-    arrays = {name: _as_index(name, index) for name, index in permutation.items()}
+    arrays = {name: as_index(name, index) for name, index in permutation.items()}
     inverses = {}
     for name, index in arrays.items():
         inverses[name] = np.empty_like(index)
@@ -130,8 +130,8 @@ def compose_permutations(
         raise PermutationError(
             f"the permutations name {sorted(first)} and {sorted(second)}; names must agree"
         )
-    before = {name: _as_index(name, index) for name, index in first.items()}
-    after = {name: _as_index(name, index) for name, index in second.items()}
+    before = {name: as_index(name, index) for name, index in first.items()}
+    after = {name: as_index(name, index) for name, index in second.items()}
     composed = {}
     for name, index in before.items():
         if index.shape != after[name].shape:
@@ -175,7 +175,7 @@ def check_permutation(
             continue
         if name not in permutation:
             raise PermutationError(f"permutation {name!r} is missing; the spec has {spec.permutations}")
-        index = _as_index(name, permutation[name])
+        index = as_index(name, permutation[name])
         expected = (*_parent_sizes(spec, name, sizes), sizes[name])
         if index.shape != expected:
             raise PermutationError(f"permutation {name!r} has shape {index.shape}; expected {expected}")
@@ -183,7 +183,8 @@ def check_permutation(
     return checked
 
 
-def _as_index(name: str, values: object) -> Index:
+def as_index(name: str, values: object) -> Index:
+    """``values`` as contiguous int64; PermutationError unless every row holds each of its units once."""
     array = np.asarray(values)
     if array.ndim == 0 or not np.issubdtype(array.dtype, np.integer):
         raise PermutationError(

@@ -218,10 +218,8 @@ def _shade_barrier(panel: Axes, line: _Line) -> None:
 
 def _write_middle(panel: Axes, line: _Line, *, percent: bool, below: bool) -> None:
     value = line.middle_value()
-    if percent:
-        text = f"{value:.1f} %"
-    else:
-        text = f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+    digits = ".2f" if value >= 0.1 else ".2g"
+    text = f"{value:.1f} %" if percent else f"{value:{digits}}"
     panel.annotate(
         text, (line.ts[line.middle()], value), xytext=(0, -9 if below else 9), textcoords="offset points",
         ha="center", va="top" if below else "bottom", fontsize=12, fontweight="bold", zorder=4,

@@ -89,7 +89,7 @@ def _send(order: Index, target: Index) -> Index:
 
 
 def _first_two_swapped(order: Index) -> Index:
-    swapped = order.copy()
+    swapped: Index = order.copy()
     swapped[..., :2] = order[..., 1::-1] if order.shape[-1] > 1 else order
     return swapped
 

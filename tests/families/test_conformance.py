@@ -15,7 +15,7 @@ import rebasin_fast as rf
 from rebasin_fast.axis import Concat, Entry, Fixed, Product, Slice
 from rebasin_fast.layout import length_of
 from rebasin_fast.specs.families import FAMILIES
-from rebasin_fast.verify import _RELATIVE_TOLERANCE, _Trial
+from rebasin_fast.verify import TOLERANCE, Trial
 
 EXAMPLES: list[Example] = [
     example for family in FAMILIES for example in importlib.import_module(f"examples_{family}").EXAMPLES
@@ -81,12 +81,12 @@ class MutationBench:
     """A model whose units are permuted by its spec, into which single parameters are put back as a mutant would."""
 
     def __init__(self, example: Example) -> None:
-        self._trial = _Trial(example.build(), example.inputs(), np.random.default_rng(1))
+        self._trial = Trial(example.build(), example.inputs(), np.random.default_rng(1))
         self.spec = example.spec()
         self.params = self._trial.params
         self.sizes = self.spec.sizes(self.params)
         self._drawn = moving_permutation(self.spec, self.sizes)
-        assert self._trial.change_under(self.spec, self._drawn) <= _RELATIVE_TOLERANCE  # and loads them
+        assert self._trial.change_under(self.spec, self._drawn) <= TOLERANCE  # and loads them
         self._moved = rf.apply_permutation(self.spec, self._drawn, self.params)
         self._tensors = self._trial._model.state_dict()  # shares memory with the model
 
@@ -101,13 +101,13 @@ class MutationBench:
         if any(not np.array_equal(index, drawn.get(p)) for p, index in self._drawn.items()):
             change = self._trial.change_under(mutant, drawn)
             self._trial._model.load_state_dict(self._moved)
-            return change > _RELATIVE_TOLERANCE
+            return change > TOLERANCE
         sized = rf.PermutationSpec(mutant.axes_to_perm, sizes=mutant.sizes(self.params))
         alone = rf.apply_permutation(sized, drawn, {name: self.params[name]})
         self._tensors[name].copy_(alone[name])
         change = self._trial._relative_change(self._trial._outputs())
         self._tensors[name].copy_(self._moved[name])
-        return change > _RELATIVE_TOLERANCE
+        return change > TOLERANCE
 
 
 def moving_permutation(spec: rf.PermutationSpec, sizes: dict[str, int]) -> dict[str, np.ndarray]:

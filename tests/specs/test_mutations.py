@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-
-import rebasin_fast as rf
 from mutations import mutations, some_mutations
 from networks import KNOWN
+
+import rebasin_fast as rf
 from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.verify import TOLERANCE, Trial, _generators, _halves
 

@@ -135,7 +135,7 @@ def test_unmatched_and_sizes_name_what_the_spec_has():
     ids=lambda text: text[-40:] or "empty",
 )
 def test_json_of_something_else_is_a_spec_error(text):
-    with pytest.raises(rf.SpecError, match="JSON|sizes"):
+    with pytest.raises(rf.SpecError, match=r"JSON|sizes"):
         rf.PermutationSpec.from_json(text)
 
 

@@ -13,9 +13,10 @@ template <class T>
 std::int64_t count_distinct_best(const ListState<T>& state) {
   std::vector<std::uint8_t> taken(state.columns, 0);
   std::int64_t distinct = 0;
-  for (const simd::Record<T>& record : state.records) {
-    distinct += taken[record.column[0]] == 0 ? 1 : 0;
-    taken[record.column[0]] = 1;
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    const std::int32_t best = state.records[i].column[0];
+    distinct += taken[best] == 0 ? 1 : 0;
+    taken[best] = 1;
   }
   return distinct;
 }

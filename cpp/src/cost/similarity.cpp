@@ -112,8 +112,8 @@ Status Similarity<T>::add(const Occurrence& occurrence, const Gather& gather, In
       collect(b_, tensor.dtype, occurrence.copies, count, b_narrow_);
       narrow_columns_ += count * occurrence.copies;
     } else {
-      multiply(operand(a_, tensor.dtype, occurrence.copies, count), operand(b_, tensor.dtype, occurrence.copies, count),
-               count * occurrence.copies);
+      multiply(operand(a_, tensor.dtype, occurrence.copies, count),
+               operand(b_, tensor.dtype, occurrence.copies, count), count * occurrence.copies);
     }
   }
   return Status::ok;

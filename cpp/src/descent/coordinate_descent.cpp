@@ -68,11 +68,11 @@ class Descent {
     if (status != Status::ok) return status;
     // Cleared before the step: a permutation that is its own neighbour is pending again once it has moved.
     pending_[p] = false;
-    if (proposal_ != result_.permutations) accept_if_better(permutation);
+    if (proposal_ != result_.permutations) take_if_better(permutation);
     return Status::ok;
   }
 
-  void accept_if_better(std::int32_t permutation) {
+  void take_if_better(std::int32_t permutation) {
     const Stopwatch watch(result_.stats.objective_seconds);
     const std::vector<std::size_t>& touched = neighbours_.tensors_of(permutation);
     gather_.update(touched, proposal_);
@@ -82,7 +82,8 @@ class Descent {
       measured.push_back(tensor_objective(problem_, gather_, t));
       gain += measured.back() - tensor_objectives_[t];
     }
-    if (!(gain > options_.tolerance * std::abs(result_.objective))) {
+    const bool better = gain > options_.tolerance * std::abs(result_.objective);
+    if (!better && !options_.overwrite) {
       gather_.update(touched, result_.permutations);
       for_family(permutation, [&](std::size_t p) { proposal_[p] = result_.permutations[p]; });
       return;
@@ -90,7 +91,7 @@ class Descent {
     for_family(permutation, [&](std::size_t p) { result_.permutations[p] = proposal_[p]; });
     for (std::size_t i = 0; i < touched.size(); ++i) tensor_objectives_[touched[i]] = measured[i];
     sum_objective();
-    ++result_.stats.accepted_steps;
+    if (better) ++result_.stats.accepted_steps;
     for (const std::int32_t q : neighbours_.of(permutation)) pending_[static_cast<std::size_t>(q)] = true;
   }
 

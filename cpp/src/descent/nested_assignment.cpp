@@ -8,7 +8,8 @@
 namespace rebasin {
 
 template <class T>
-NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting, Similarity<T>& similarity)
+NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting,
+                                      Similarity<T>& similarity)
     : problem_(problem),
       nesting_(nesting),
       similarity_(similarity),
@@ -65,7 +66,8 @@ Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bo
 
 template <class T>
 Status NestedAssignment<T>::add_values_within(const Step& step, std::int32_t permutation,
-                                              const std::vector<std::int64_t>& holders, std::vector<T>& matrix) {
+                                              const std::vector<std::int64_t>& holders,
+                                              std::vector<T>& matrix) {
   const auto p = static_cast<std::size_t>(permutation);
   const std::int64_t n = problem_.permutations[p].size;
   for (std::int64_t i = 0; i < n; ++i) {

@@ -16,11 +16,12 @@
 namespace rebasin {
 
 // The value of filling a slot with a unit is their similarity plus, for each permutation that stands directly
-// within, the optimum of its own assignment between that slot and that unit. For a permutation that stands alone
-// this is one linear assignment. A permutation within others steps in each of its copies, the outer ones held.
+// within, the optimum of its own assignment between that slot and that unit. For a permutation that stands
+// alone this is one linear assignment. A permutation within others steps in each of its copies, the outer
+// ones held.
 //
-// Exact where every tensor axis nests permutations in one chain; where two within one parent share an axis, the
-// entries are counted for the last of them, the other held. Not thread-safe.
+// Exact where every tensor axis nests permutations in one chain; where two within one parent share an axis,
+// the entries are counted for the last of them, the other held. Not thread-safe.
 template <class T>
 class NestedAssignment {
  public:
@@ -44,8 +45,8 @@ class NestedAssignment {
   };
 
   Status solve(const Step& step, std::int32_t permutation, bool keep, double& value);
-  Status add_values_within(const Step& step, std::int32_t permutation, const std::vector<std::int64_t>& holders,
-                           std::vector<T>& matrix);
+  Status add_values_within(const Step& step, std::int32_t permutation,
+                           const std::vector<std::int64_t>& holders, std::vector<T>& matrix);
   Status keep_step(const Step& step, std::int32_t permutation, const std::vector<std::int64_t>& holders,
                    const std::vector<std::int64_t>& units);
   std::vector<std::int64_t> holders_of_units(const Step& step, std::int32_t permutation) const;
@@ -55,7 +56,8 @@ class NestedAssignment {
   const Problem& problem_;
   const Nesting& nesting_;
   Similarity<T>& similarity_;
-  // By permutation, along the path of outer permutations: A's slot, B's unit, and the slot that holds B's unit now.
+  // By permutation, along the path of outer permutations: A's slot, B's unit, and the slot that holds B's
+  // unit now.
   std::vector<std::int64_t> slot_, unit_, holder_;
   std::int64_t assignments_ = 0;
   double product_seconds_ = 0.0;

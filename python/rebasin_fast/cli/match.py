@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rebasin_fast.cli.alignment import MatchingChoices, align
+from rebasin_fast.cli.alignment import MatchingChoices, align, warn_of_left_out
 from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
 from rebasin_fast.files import check_output, check_writable, load_params, save_params
 from rebasin_fast.files import save_permutation as write_permutation
@@ -50,6 +50,7 @@ def match(
             save_permutation, alignment.matching.permutation, alignment.spec.to_json(), overwrite=force
         )
     save_params(output, alignment.aligned, like=params_b, overwrite=force)
+    warn_of_left_out(params_b)
     if as_json:
         click.echo(json.dumps({**alignment.to_dict(), "output": str(output)}))
     else:

@@ -162,6 +162,7 @@ def _descend(
         start=[start[name] for name in problem.permutations],
         orders=orders,
         tolerance=_TOLERANCE,
+        overwrite=False,
         on_visit=on_visit,
     )
     return Matching(
