@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from rebasin_fast.files import atomic_write, check_writable
-from rebasin_fast.report import sections
+from rebasin_fast.report import sections, unit_sections
 from rebasin_fast.report.findings import Findings, gather
 from rebasin_fast.report.style import STYLE
 from rebasin_fast.report.text import safe
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _SECTIONS = (
     sections.distances,
-    sections.similarities,
-    sections.agreement,
+    unit_sections.similarities,
+    unit_sections.agreement,
     sections.search,
     sections.left_in_place,
     sections.symmetries,

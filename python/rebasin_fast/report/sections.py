@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from rebasin_fast.report import charts
-from rebasin_fast.report.findings import Drawn, Findings
+from rebasin_fast.report.findings import Findings
+from rebasin_fast.report.markup import KEY, folded_list, long_table, section, tile
 from rebasin_fast.report.measures import shortened
-from rebasin_fast.report.png import heat_map
 from rebasin_fast.report.text import count, label, number, safe, share, shared_prefix
 
 _MOST_ROWS = 80
-_OPEN_PERMUTATIONS = 40
-_LISTED = 200
-_KEY = '<p class="key"><span><i class="before"></i>before</span><span><i class="after"></i>after</span></p>'
 
 
 def headline(found: Findings) -> str:
@@ -36,13 +31,13 @@ def headline(found: Findings) -> str:
         f"{count(len(matching.permutation), 'permutation')} took a new place. {b} computes the same function as "
         f"before; only the order of its hidden units changed, so that its weights lie closer to those of {a}.</p>"
         '<div class="tiles">'
-        + _tile("Distance of the weights", f"{number(before)} → {number(after)}", closer)
-        + _tile(
+        + tile("Distance of the weights", f"{number(before)} → {number(after)}", closer)
+        + tile(
             "Objective",
             f"{number(matching.first_objective)} → {number(matching.objective)}",
             f"product of {a}’s weights and {b}’s, entry by entry",
         )
-        + _tile("Units moved", share(moved, units), f"{moved:,} of {units:,}")
+        + tile("Units moved", share(moved, units), f"{moved:,} of {units:,}")
         + f'<div class="tile"><h3>Search</h3><div class="big">{state}</div><div class="small">{why}</div></div>'
         "</div>" + _disagreement(found)
     )
@@ -70,60 +65,15 @@ def distances(found: Findings) -> str:
         if further
         else ""
     )
-    return _section(
+    return section(
         "Distance by layer",
         "Each layer’s distance |A − B| over √(|A|² + |B|²), from the input at the top to the output: 0 where the "
         f"two are equal, 1 where they have nothing in common.{runs}{paid}",
-        _KEY + charts.distance_rows(layers, prefix)
+        KEY + charts.distance_rows(layers, prefix)
         + "<details><summary>As numbers</summary><div class=\"wide\"><table><tr><th>layer</th>"
         '<th class="n">distance before</th><th class="n">after</th><th class="n">relative before</th>'
         f'<th class="n">after</th></tr>{rows}</table></div></details>',
     )  # fmt: skip
-
-
-def similarities(found: Findings) -> str:
-    """Heat maps of the chosen permutations."""
-    notes = ""
-    if found.too_large:
-        notes = f'<p class="note">Too many units for a picture: {", ".join(map(label, found.too_large))}.</p>'
-    if not found.drawn:
-        return _section("Similarity of units", "There is no permutation of two units or more to draw.", notes)
-    return _section(
-        "Similarity of units",
-        "Each row is a unit of A, each column a unit of B, each cell the cosine of their weights: blue where they "
-        "point the same way, orange where they point apart. Matching reorders the columns so that partners meet "
-        "on the diagonal. A crisp diagonal means that the two networks learned the same units; a faint one on a "
-        "busy ground means that the partners are hardly better than chance.",
-        f'<div class="maps">{"".join(_heat_maps(found, drawn) for drawn in found.drawn)}</div>{notes}',
-    )
-
-
-def agreement(found: Findings) -> str:
-    """How well matched units agree: all together, and by permutation."""
-    agreements = found.measures.agreements
-    leaves = found.leaves()
-    if not leaves:
-        return _section("Agreement of matched units", "The spec has no permutation.", "")
-    before, after = (
-        np.concatenate([values.ravel() for values in columns])
-        for columns in zip(
-            *((agreements[name].cosines_before(), agreements[name].cosines_after()) for name in leaves),
-            strict=True,
-        )
-    )
-    ends = charts.cosine_range(before, after)
-    rows = [_agreement_row(found, name, ends) for name in found.matching.permutation]
-    head = _AGREEMENT_HEAD + f"<th>cosines after, {ends[0]:.1f} to {ends[1]:.1f}</th>"
-    table = _table(head, rows[:_OPEN_PERMUTATIONS])
-    if len(rows) > _OPEN_PERMUTATIONS:
-        rest = rows[_OPEN_PERMUTATIONS:]
-        table += f"<details><summary>{len(rest):,} more</summary>{_table(head, rest)}</details>"
-    return _section(
-        "Agreement of matched units",
-        f"Cosine of the weights of each unit of A and the unit of B that stands in its place: "
-        f"{before.mean():.3f} on average before, {after.mean():.3f} after.",
-        _KEY + charts.cosine_histogram(before, after, ends) + table,
-    )
 
 
 def search(found: Findings) -> str:
@@ -139,7 +89,7 @@ def search(found: Findings) -> str:
         else ""
     )
     stats = matching.stats
-    return _section(
+    return section(
         "Objective by sweep",
         "A sweep visits every permutation once; the search ends when a whole sweep finds nothing better.",
         key + charts.history_chart(curves, chosen)
@@ -159,7 +109,7 @@ def left_in_place(found: Findings) -> str:
         ]
         parts.append(
             f'<p class="warn">{count(len(rows), "parameter was", "parameters were")} left in place:</p>'
-            + _long_table("<th>parameter</th><th>why</th>", rows)
+            + long_table("<th>parameter</th><th>why</th>", rows)
         )
     else:
         parts.append(
@@ -167,7 +117,7 @@ def left_in_place(found: Findings) -> str:
         )
     if found.unmatched:
         parts.append(
-            _list(
+            folded_list(
                 f"{count(len(found.unmatched), 'parameter')} moved with the units but took no part in the comparison",
                 "BatchNorm’s running statistics and the like: they describe the data, not the function to be matched.",
                 found.unmatched,
@@ -175,13 +125,13 @@ def left_in_place(found: Findings) -> str:
         )
     if found.unmoved:
         parts.append(
-            _list(
+            folded_list(
                 f"{count(len(found.unmoved), 'parameter')} that no permutation moves",
                 "The spec says so: their axes are inputs, outputs or positions that mean the same in both models.",
                 found.unmoved,
             )
         )
-    return _section("Left in place", "", "".join(parts))
+    return section("Left in place", "", "".join(parts))
 
 
 def symmetries(found: Findings) -> str:
@@ -196,11 +146,11 @@ def symmetries(found: Findings) -> str:
             f"<td>{f'{copies:,} times{within}' if copies > 1 else 'once'}</td>"
             f'<td class="n">{len(found.spec.perm_to_axes[name]):,}</td><td class="n">{log10_orders:.2f}</td></tr>'
         )
-    return _section(
+    return section(
         "Sizes and symmetries",
         f"Each of the two networks is one of 10<sup>{total:,.2f}</sup> that compute the same function and differ in "
         "the order of their hidden units only.",
-        _long_table(
+        long_table(
             '<th>permutation</th><th class="n">units</th><th>how often</th><th class="n">axes it moves</th>'
             '<th class="n">log<sub>10</sub> of its orders</th>',
             rows,
@@ -220,67 +170,12 @@ def provenance(found: Findings) -> str:
     rows = "".join(
         f"<tr><th>{safe(name)}</th><td><code>{safe(value)}</code></td></tr>" for name, value in facts.items()
     )
-    return _section(
+    return section(
         "Made with",
         "Weights that lie close are no proof that their average works: measure the loss along the line between "
         "them (<code>rebasin-fast curve</code>, <code>rebasin_fast.loss_curve</code>). Networks with BatchNorm "
         "need their statistics measured anew after averaging (<code>rebasin_fast.reset_batch_norm</code>).",
         f'<div class="wide"><table>{rows}</table></div>',
-    )
-
-
-def _heat_maps(found: Findings, drawn: Drawn) -> str:
-    cosines = drawn.map
-    limit = float(max(np.abs(cosines.before).max(), np.abs(cosines.after).max()))
-    name = " × ".join(drawn.names)
-    agreement_ = found.measures.agreements[drawn.names[-1]]
-    pictures = "".join(
-        f'<div>{when}<img alt="cosines of {safe(name)}, {when}" src="{heat_map(values, limit)}"></div>'
-        for when, values in (("B in its own order", cosines.before), ("B reordered", cosines.after))
-    )
-    ramp = heat_map(np.linspace(-limit, limit, 97)[None, :], limit)
-    per_cell = cosines.units_per_cell
-    cells = (
-        f"Each cell is the mean over about {per_cell:.3g} × {per_cell:.3g} pairs of units, which pales the diagonal "
-        f"{per_cell:.3g}-fold; {len(cosines.after)} × {len(cosines.after)} cells."
-        if per_cell > 1.0
-        else "Each cell is one pair of units."
-    )
-    chance = f" ± {cosines.deviation:.3f}" if cosines.deviation is not None else ""
-    return (
-        f"<figure><h3>{label(name)}</h3>"
-        f'<div class="pair">{pictures}</div>'
-        f'<div class="scale"><span>{-limit:.2g}</span><img alt="" src="{ramp}"><span>{limit:.2g}</span></div>'
-        f"<figcaption>{count(cosines.units, 'unit')}; drawn because {drawn.why}. {cells} Mean cosine of matched "
-        f"units {agreement_.cosines_after().mean():.3f} (before {agreement_.cosines_before().mean():.3f}); of all "
-        f"{'other ' if cosines.deviation is not None else ''}pairs {_mean_of_others(drawn):.3f}{chance}."
-        "</figcaption></figure>"
-    )
-
-
-def _mean_of_others(drawn: Drawn) -> float:
-    cosines = drawn.map
-    if cosines.deviation is None:
-        return cosines.mean
-    return float((cosines.after.sum() - np.trace(cosines.after)) / (cosines.units * (cosines.units - 1)))
-
-
-_AGREEMENT_HEAD = (
-    '<th>permutation</th><th class="n">units</th><th colspan="2">moved</th>'
-    '<th class="n">mean cosine before</th><th class="n">after</th>'
-)
-
-
-def _agreement_row(found: Findings, name: str, ends: tuple[float, float]) -> str:
-    index = found.matching.permutation[name]
-    moved = found.matching.moved_units()[name]
-    agreement_ = found.measures.agreements[name]
-    before, after = agreement_.cosines_before(), agreement_.cosines_after()
-    return (
-        f'<tr><td>{label(name)}</td><td class="n">{index.size:,}</td><td class="n">{share(moved, index.size)}</td>'
-        f'<td class="bars">{charts.share_bar(moved / index.size if index.size else 0.0)}</td>'
-        f'<td class="n">{before.mean():.3f}</td><td class="n"><b>{after.mean():.3f}</b></td>'
-        f"<td>{charts.sparkline(after, ends)}</td></tr>"
     )
 
 
@@ -300,33 +195,3 @@ def _disagreement(found: Findings) -> str:
 def _percent_change(before: float, after: float) -> str:
     change = 100.0 * (after - before) / before
     return f"{abs(change):.1f} % {'closer' if change <= 0.0 else 'further'}"
-
-
-def _tile(title: str, big: str, small: str) -> str:
-    return f'<div class="tile"><h3>{title}</h3><div class="big">{big}</div><div class="small">{small}</div></div>'
-
-
-def _section(title: str, words: str, body: str) -> str:
-    return f"<section><h2>{title}</h2>{f'<p>{words}</p>' if words else ''}{body}</section>"
-
-
-def _table(head: str, rows: list[str]) -> str:
-    return f'<div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
-
-
-def _long_table(head: str, rows: list[str]) -> str:
-    if len(rows) <= _OPEN_PERMUTATIONS:
-        return _table(head, rows)
-    rest = f"<details><summary>{len(rows) - _OPEN_PERMUTATIONS:,} more</summary>"
-    return (
-        _table(head, rows[:_OPEN_PERMUTATIONS])
-        + rest
-        + _table(head, rows[_OPEN_PERMUTATIONS:])
-        + "</details>"
-    )
-
-
-def _list(summary: str, why: str, names: list[str]) -> str:
-    more = f", and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
-    listed = ", ".join(map(label, names[:_LISTED]))
-    return f"<details><summary>{summary}</summary><p>{why}</p><p><code>{listed}{more}</code></p></details>"
