@@ -68,8 +68,8 @@ def write_report(
 
     Notes
     -----
-    Two passes over the parameters, O(their number) time, in slabs of two million entries: beside one parameter
-    in host memory, about 0.2 GB whatever the size of the model. Similarities are drawn for at most six
+    Two passes over the parameters, O(their number) time, in slabs of a million entries: beside one parameter
+    in host memory, about 0.1 GB whatever the size of the model. Similarities are drawn for at most six
     permutations of up to 65536 units, as means over blocks beyond 192; nothing is drawn by chance, so the same
     matching gives the same page.
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Index = NDArray[np.int64]
 Values = NDArray[np.float64]
 
-# Entries of one slab: three arrays of it in float64 are 48 MiB.
-_SLAB_ENTRIES = 1 << 21
+# Entries of one slab: three arrays of it in float64 are 24 MiB.
+_SLAB_ENTRIES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class PairedParameter:
 
     def _moved(self, cut: int, here: tuple[slice, ...]) -> NDArray[Any]:
         source = self.sources[cut]
-        piece = self.b[here] if source is None else self.b.take(source[here[cut]], axis=cut)
+        # Not take: it copies the whole of an array that is not contiguous.
+        piece = self.b[here] if source is None else self.b[(*here[:cut], source[here[cut]])]
         for axis, index in enumerate(self.sources):
             if index is not None and axis != cut:
                 piece = piece.take(index, axis=axis)
@@ -108,4 +109,4 @@ _BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 def _float64(array: NDArray[Any]) -> Values:
     if array.dtype == _BFLOAT16:
         array = (array["bfloat16"].astype(np.uint32) << 16).view(np.float32)
-    return array.astype(np.float64)
+    return array.astype(np.float64, order="C")
