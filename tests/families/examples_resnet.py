@@ -155,6 +155,8 @@ PUBLISHED = {
     152: (rf.specs.resnet152, 105),
 }
 
+WIDE = {50: rf.specs.wide_resnet50_2, 101: rf.specs.wide_resnet101_2}
+
 EXAMPLES = [
     *(
         Example(
@@ -171,7 +173,7 @@ EXAMPLES = [
         Example(
             f"{'wide ' if inner > 1 else ''}resnet{depth}",
             partial(ResNet, blocks, bottleneck=True, inner=inner),
-            PUBLISHED[depth][0],
+            WIDE[depth] if inner > 1 else PUBLISHED[depth][0],
             images(8, batch=1),
             permutations=PUBLISHED[depth][1],
             mutated=depth == 50 and inner == 1,

@@ -17,6 +17,7 @@ enum class Outcome {
   out_of_budget,
   beyond_lists,  // costs of too many magnitudes for the grid, or a row without an entry: the dense solver's
                  // case
+  stale_start,   // a warm start that a cold one beats
   interrupted,
 };
 

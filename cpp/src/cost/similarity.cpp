@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int64_t panel_entries = std::int64_t{1} << 20;
 constexpr std::int64_t least_panel_columns = 256;
+constexpr double most_flop_at_once =
+    2e10;  // BLAS cannot be interrupted: a fraction of a second of it at a time
 constexpr std::int64_t narrow_limit =
     32;  // below, a product of its own would be all traffic on the similarity
 
@@ -70,7 +72,8 @@ Status Similarity<T>::compute(std::int64_t units, const std::vector<Occurrence>&
     const Status status = add(occurrence, gather, interrupt);
     if (status != Status::ok) return status;
   }
-  flush_narrow_columns();
+  const Status status = flush_narrow_columns(interrupt);
+  if (status != Status::ok) return status;
   if (empty_) std::fill_n(similarity_, units_ * units_, T{0});
   return Status::ok;
 }
@@ -112,8 +115,10 @@ Status Similarity<T>::add(const Occurrence& occurrence, const Gather& gather, In
       collect(b_, tensor.dtype, occurrence.copies, count, b_narrow_);
       narrow_columns_ += count * occurrence.copies;
     } else {
-      multiply(operand(a_, tensor.dtype, occurrence.copies, count),
-               operand(b_, tensor.dtype, occurrence.copies, count), count * occurrence.copies);
+      const Status status =
+          multiply(operand(a_, tensor.dtype, occurrence.copies, count),
+                   operand(b_, tensor.dtype, occurrence.copies, count), count * occurrence.copies, interrupt);
+      if (status != Status::ok) return status;
     }
   }
   return Status::ok;
@@ -154,23 +159,33 @@ void Similarity<T>::collect(Side& side, DType dtype, std::int64_t copies, std::i
 }
 
 template <class T>
-void Similarity<T>::flush_narrow_columns() {
-  if (narrow_columns_ == 0) return;
-  multiply({a_narrow_.data(), units_, false}, {b_narrow_.data(), units_, false}, narrow_columns_);
+Status Similarity<T>::flush_narrow_columns(Interrupt& interrupt) {
+  if (narrow_columns_ == 0) return Status::ok;
+  return multiply({a_narrow_.data(), units_, false}, {b_narrow_.data(), units_, false}, narrow_columns_,
+                  interrupt);
 }
 
 template <class T>
-void Similarity<T>::multiply(const Operand& a, const Operand& b, std::int64_t columns) {
+Status Similarity<T>::multiply(const Operand& a, const Operand& b, std::int64_t columns,
+                               Interrupt& interrupt) {
   // BLAS is column-major: it forms the transpose, pi(B) . A^T, in the same memory.
   char b_flag = b.unit_major ? 'T' : 'N';
   char a_flag = a.unit_major ? 'N' : 'T';
   int n = static_cast<int>(units_), k = static_cast<int>(columns);
   int a_leading = static_cast<int>(a.leading), b_leading = static_cast<int>(b.leading);
   T one{1}, beta{empty_ ? T{0} : T{1}};
-  gemm_(&b_flag, &a_flag, &n, &n, &k, &one, const_cast<T*>(b.data), &b_leading, const_cast<T*>(a.data),
-        &a_leading, &beta, similarity_, &n);
+  const double flop_per_unit = 2.0 * static_cast<double>(units_) * static_cast<double>(columns);
+  const auto piece = static_cast<std::int64_t>(std::max(1.0, most_flop_at_once / flop_per_unit));
+  for (std::int64_t first = 0; first < units_; first += piece) {
+    if (first > 0 && interrupt.requested()) return Status::interrupted;
+    int m = static_cast<int>(std::min(piece, units_ - first));
+    const T* rows = a.data + first * (a.unit_major ? a.leading : 1);
+    gemm_(&b_flag, &a_flag, &n, &m, &k, &one, const_cast<T*>(b.data), &b_leading, const_cast<T*>(rows),
+          &a_leading, &beta, similarity_ + first * units_, &n);
+  }
   empty_ = false;
-  flop_ += 2.0 * static_cast<double>(units_) * static_cast<double>(units_) * static_cast<double>(columns);
+  flop_ += flop_per_unit * static_cast<double>(units_);
+  return Status::ok;
 }
 
 template class Similarity<float>;

@@ -44,8 +44,8 @@ class Similarity {
   Status add(const Occurrence& occurrence, const Gather& gather, Interrupt& interrupt);
   Operand operand(Side& side, DType dtype, std::int64_t copies, std::int64_t columns);
   void collect(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, std::vector<T>& panel);
-  void multiply(const Operand& a, const Operand& b, std::int64_t columns);
-  void flush_narrow_columns();
+  Status multiply(const Operand& a, const Operand& b, std::int64_t columns, Interrupt& interrupt);
+  Status flush_narrow_columns(Interrupt& interrupt);
 
   const Problem& problem_;
   Gemm<T> gemm_;

@@ -1,6 +1,7 @@
 #include "descent/nested_assignment.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cost/slots.hpp"
 #include "stopwatch.hpp"
@@ -51,6 +52,10 @@ Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bo
   if (!nesting_.children(permutation).empty()) {
     const Status status = add_values_within(step, permutation, holders, matrix);
     if (status != Status::ok) return status;
+  }
+  // An overflow to -inf would pass for a forbidden pair.
+  if (!std::all_of(matrix.begin(), matrix.end(), [](T entry) { return std::isfinite(entry); })) {
+    return Status::invalid_entry;
   }
   AssignmentSolution solution;
   {

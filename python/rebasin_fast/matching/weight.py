@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rebasin_fast import _core
 from rebasin_fast.blas import blas_threads, gemm_address
 from rebasin_fast.compilation import CompiledProblem, compile_problem
-from rebasin_fast.errors import SpecError
+from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
 from rebasin_fast.permutation import check_permutation, identity_permutation
@@ -96,7 +96,8 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     Raises
     ------
     SpecError, ParamsError, PermutationError
-        The spec, the models or ``init`` do not fit together, or a weight is NaN or infinite; named.
+        The spec, the models or ``init`` do not fit together, a weight is NaN or infinite (named), or products of
+        weights overflow.
     KeyboardInterrupt
         Ctrl-C is heard within a second.
 
@@ -125,7 +126,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     >>> all(np.array_equal(a[name], aligned[name]) for name in a)
     True
     """
-    _check_options(max_iter, visiting, restarts, device)
+    _check_options(max_iter, visiting, restarts, threads, device)
     generator = np.random.default_rng(rng)
     if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
         return [
@@ -137,7 +138,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         ]  # fmt: skip
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = _start(spec, pair, init)
-    problem = compile_problem(pair.spec, params_a, params_b, pair.sizes)
+    problem = compile_problem(spec, params_a, params_b, pair.sizes)
     _check_memory(problem, memory_limit)
     orders = [_orders(order, problem.permutations, max_iter, generator) for _ in range(restarts)]
     with blas_threads(threads):
@@ -155,16 +156,19 @@ def _descend(
     pair: CheckedPair,
     on_visit: Any,
 ) -> Matching:
-    found = _core.coordinate_descent(
-        problem.native,
-        double_products=problem.double_products,
-        gemm=gemm_address("dgemm" if problem.double_products else "sgemm"),
-        start=[start[name] for name in problem.permutations],
-        orders=orders,
-        tolerance=_TOLERANCE,
-        overwrite=False,
-        on_visit=on_visit,
-    )
+    try:
+        found = _core.coordinate_descent(
+            problem.native,
+            double_products=problem.double_products,
+            gemm=gemm_address("dgemm" if problem.double_products else "sgemm"),
+            start=[start[name] for name in problem.permutations],
+            orders=orders,
+            tolerance=_TOLERANCE,
+            overwrite=False,
+            on_visit=on_visit,
+        )
+    except OverflowError as error:
+        raise ParamsError(str(error)) from None
     return Matching(
         permutation=start
         | {
@@ -189,13 +193,17 @@ def _best(runs: list[Matching]) -> Matching:
     return Matching(**{**fields, "restarts": tuple(runs)})
 
 
-def _check_options(max_iter: int, visiting: str, restarts: int, device: str | None) -> None:
+def _check_options(
+    max_iter: int, visiting: str, restarts: int, threads: int | None, device: str | None
+) -> None:
     if max_iter < 0:
         raise ValueError(f"max_iter is a number of sweeps, 0 or more; got {max_iter}")
     if visiting not in ("auto", "random"):
         raise ValueError(f"visiting is 'auto' or 'random'; got {visiting!r}")
     if restarts < 1:
         raise ValueError(f"restarts is a number of runs, 1 or more; got {restarts}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is a number of threads, 1 or more, or None; got {threads}")
     if device not in (None, "cpu"):
         raise ValueError(f"device is None or 'cpu' in this version; got {device!r}")
 
@@ -225,7 +233,7 @@ def _orders(
         return [rng.permutation(len(permutations)).tolist() for _ in range(max_iter)]
     numbers = {name: number for number, name in enumerate(permutations)}
     sweeps = list(order)
-    if all(isinstance(name, str) for name in sweeps):
+    if sweeps and all(isinstance(name, str) for name in sweeps):
         sweeps = [sweeps] * max_iter  # type: ignore[list-item]
     try:
         return [[numbers[name] for name in sweep] for sweep in sweeps[:max_iter]]
