@@ -361,6 +361,22 @@ TEST(overflow_of_either_sign_is_reported) {
   }
 }
 
+TEST(kept_similarities_take_the_same_steps_for_less_work) {
+  const Planted one(DType::float32, 3), other(DType::float32, 4);
+  Problem unrelated = one.problem;
+  for (std::size_t t = 0; t < unrelated.tensors.size(); ++t)
+    unrelated.tensors[t].b = other.problem.tensors[t].b;
+  DescentResult plain = identity_of(unrelated), kept = identity_of(unrelated);
+  DescentOptions options = sweeps(100);
+  Interrupt never;
+  CHECK(coordinate_descent<float>(unrelated, naive_gemm<float>, options, plain, never) == Status::ok);
+  options.bytes_to_keep = 1e9;
+  CHECK(coordinate_descent<float>(unrelated, naive_gemm<float>, options, kept, never) == Status::ok);
+  CHECK(kept.permutations == plain.permutations);
+  CHECK(kept.history.size() > 2);
+  CHECK(kept.stats.product_flop < plain.stats.product_flop);
+}
+
 TEST(a_listener_stops_the_descent) {
   const Planted planted(DType::float32);
   std::vector<DescentEvent> events;

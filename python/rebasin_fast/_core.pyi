@@ -35,6 +35,7 @@ def coordinate_descent(
     orders: list[list[int]],
     tolerance: float,
     overwrite: bool,
+    bytes_to_keep: float,
     on_visit: Callable[[int, int, int, int, float], None] | None,
 ) -> dict[str, Any]: ...
 def build_config() -> dict[str, str]: ...

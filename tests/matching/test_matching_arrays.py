@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
-
-import rebasin_fast as rf
 from networks import KNOWN
 from reference import general
+
+import rebasin_fast as rf
 
 SPEC = KNOWN["mlp"].spec()
 
@@ -17,7 +17,9 @@ def pair(seed=0, noise=0.3):
     rng = np.random.default_rng(seed)
     a = KNOWN["mlp"].arrays(seed)
     planted = {p: rng.permutation(n) for p, n in SPEC.sizes(a).items()}
-    noisy = {name: w + np.float32(noise) * rng.standard_normal(w.shape).astype(np.float32) for name, w in a.items()}
+    noisy = {
+        name: w + np.float32(noise) * rng.standard_normal(w.shape).astype(np.float32) for name, w in a.items()
+    }
     return a, rf.apply_permutation(SPEC, planted, noisy)
 
 
@@ -37,7 +39,8 @@ def widened(params):
 
 
 @pytest.mark.parametrize(
-    "dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.longdouble, ">f4", ">f8", ">f2", np.int8]
+    "dtype",
+    [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.longdouble, ">f4", ">f8", ">f2", np.int8],
 )
 def test_numpy_dtypes(dtype):
     a, b = ({name: (w * 8).astype(dtype) for name, w in side.items()} for side in pair())
@@ -106,7 +109,9 @@ def transposed(w):
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
 @pytest.mark.parametrize(
-    "view", [fortran, negative, every_other, misaligned, odd_strides, read_only, transposed], ids=lambda f: f.__name__
+    "view",
+    [fortran, negative, every_other, misaligned, odd_strides, read_only, transposed],
+    ids=lambda f: f.__name__,
 )
 def test_strides(view, dtype):
     a, b = ({name: w.astype(dtype) for name, w in side.items()} for side in pair())
@@ -125,7 +130,11 @@ def test_strided_convolutions():
     plain = rf.weight_matching(spec, a, b)
     last = {name: torch.tensor(w).contiguous(memory_format=torch.channels_last) if w.ndim == 4 else torch.tensor(w)
             for name, w in b.items()}  # fmt: skip
-    for other in ({name: negative(w) for name, w in b.items()}, {name: fortran(w) for name, w in b.items()}, last):
+    for other in (
+        {name: negative(w) for name, w in b.items()},
+        {name: fortran(w) for name, w in b.items()},
+        last,
+    ):
         found = rf.weight_matching(spec, a, other)
         assert found.objective == pytest.approx(plain.objective, rel=1e-12)
         for name, index in plain.permutation.items():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from networks import KNOWN, mlp
 
 import rebasin_fast as rf
-from networks import KNOWN, mlp
 
 SPEC = KNOWN["mlp"].spec()
 
@@ -19,12 +19,11 @@ def models():
 @pytest.mark.parametrize("side", ["A", "B"])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, "bfloat16"])
 def test_weights_that_are_not_finite_are_named(models, value, side, dtype):
-    model = {name: torch.tensor(w) for name, w in models["AB".index(side)].items()}
-    kinds = {np.float16: torch.float16, np.float32: torch.float32, np.float64: torch.float64}
-    model = {name: w.to(kinds.get(dtype, torch.bfloat16)) for name, w in model.items()}
-    model["2.weight"][3, 5] = value
-    pair = [*models]
-    pair["AB".index(side)] = model
+    kind = {np.float16: torch.float16, np.float32: torch.float32, np.float64: torch.float64}.get(
+        dtype, torch.bfloat16
+    )
+    pair = [{name: torch.tensor(w).to(kind) for name, w in model.items()} for model in models]
+    pair["AB".index(side)]["2.weight"][3, 5] = value
     message = rf"'2\.weight' of model {side} holds 1 entries .* the first at \(3, 5\)"
     with pytest.raises(rf.ParamsError, match=message):
         rf.weight_matching(SPEC, *pair)
@@ -68,10 +67,14 @@ def test_a_spec_for_another_network(models):
     a, b = models
     with pytest.raises(rf.SpecError, match=r"names parameter 'fc1\.weight', which the parameters lack"):
         rf.weight_matching(rf.specs.mlp(["fc1", "fc2"]), a, b)
-    with pytest.raises(rf.SpecError, match=r"share no parameter: the spec has 'fc1\.weight', .*A has '0\.weight'"):
+    with pytest.raises(
+        rf.SpecError, match=r"share no parameter: the spec has 'fc1\.weight', .*A has '0\.weight'"
+    ):
         rf.weight_matching(rf.specs.mlp(["fc1", "fc2"]), a, b, strict=False)
     wrong = rf.PermutationSpec(SPEC.axes_to_perm | {"2.weight": ("P0", "P2")})
-    with pytest.raises(rf.SpecError, match=r"'4\.weight' axis 0 has length 7; expected 8 .*'2\.weight' axis 1"):
+    with pytest.raises(
+        rf.SpecError, match=r"'4\.weight' axis 0 has length 7; expected 8 .*'2\.weight' axis 1"
+    ):
         rf.weight_matching(wrong, a, b)
 
 
@@ -94,7 +97,9 @@ def test_a_parameter_that_the_spec_lacks(models):
 
 def test_arguments_in_another_order(models):
     a, b = models
-    with pytest.raises(TypeError, match="first argument is the PermutationSpec, then A's and B's parameters; got dict"):
+    with pytest.raises(
+        TypeError, match="first argument is the PermutationSpec, then A's and B's parameters; got dict"
+    ):
         rf.weight_matching(a, b, SPEC)
     with pytest.raises(TypeError, match="parameters of A are a mapping of names to arrays"):
         rf.weight_matching(SPEC, [a], b)
@@ -106,7 +111,9 @@ def test_arguments_in_another_order(models):
 
 def test_values_that_are_no_arrays(models):
     a, b = models
-    with pytest.raises(TypeError, match=r"parameters of A: 'model' is no array but a dict.*pass params\['model'\]"):
+    with pytest.raises(
+        TypeError, match=r"parameters of A: 'model' is no array but a dict.*pass params\['model'\]"
+    ):
         rf.weight_matching(SPEC, {"model": a}, b)
     with pytest.raises(TypeError, match=r"parameters of B: 'epoch' is no array but a int"):
         rf.weight_matching(SPEC, a, b | {"epoch": 3}, strict=False)

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-
-import rebasin_fast as rf
 from networks import KNOWN
 from reference import general
+
+import rebasin_fast as rf
 
 MLP = KNOWN["mlp"]
 SPEC = MLP.spec()
@@ -36,7 +36,8 @@ def test_a_planted_permutation_is_recovered(name, seed):
     for key, w in a.items():
         np.testing.assert_array_equal(aligned[key], w, err_msg=key)
     assert found.objective == pytest.approx(
-        sum(float((w.astype(np.float64) ** 2).sum()) for key, w in a.items() if key not in spec.unmatched), rel=1e-12
+        sum(float((w.astype(np.float64) ** 2).sum()) for key, w in a.items() if key not in spec.unmatched),
+        rel=1e-12,
     )
 
 
@@ -215,7 +216,9 @@ def test_parameters_left_in_place_are_reported():
     assert extra.report == {"ema": "in model A only"}
     assert same(extra, whole)
     short = {name: w for name, w in b.items() if name != "6.bias"}
-    found = rf.weight_matching(SPEC, {name: w for name, w in a.items() if name != "6.bias"}, short, strict=False)
+    found = rf.weight_matching(
+        SPEC, {name: w for name, w in a.items() if name != "6.bias"}, short, strict=False
+    )
     assert found.report == {"6.bias": "in the spec, and in neither model"}
     assert rf.weight_matching(SPEC, a, short, strict=False).report == {"6.bias": "in model A only"}
     assert whole.report == {}

@@ -26,7 +26,7 @@ class Descent {
         nesting_(problem),
         neighbours_(problem, nesting_),
         similarity_(problem, gemm),
-        nested_(problem, nesting_, similarity_),
+        nested_(problem, nesting_, similarity_, options.bytes_to_keep),
         proposal_(result.permutations),
         pending_(problem.permutations.size(), true) {}
 

@@ -143,14 +143,8 @@ def weight_matching(
         names = list(init_perm)
     problem = compile_problem(spec, params_a, params_b, sizes)
     numbers = {name: number for number, name in enumerate(problem.permutations)}
-    key, partitionable = threefry.key_of(rng), threefry.counts_are_partitionable()
-    orders = [
-        [
-            numbers[names[i]]
-            for i in threefry.permutation(threefry.fold_in(key, sweep), len(names), partitionable)
-        ]
-        for sweep in range(max_iter)
-    ]
+    numbered = np.array([numbers[name] for name in names], dtype=np.int64)
+    orders = numbered[threefry.visiting_orders(rng, max_iter, len(names))].tolist()
     found = _core.coordinate_descent(
         problem.native,
         double_products=problem.double_products,
@@ -159,6 +153,7 @@ def weight_matching(
         orders=orders,
         tolerance=_PROGRESS,
         overwrite=True,
+        bytes_to_keep=0.0,
         on_visit=None
         if silent
         else _printer(problem.permutations, _objective(spec, start, params_a, params_b)),

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Key: TypeAlias = NDArray[np.uint32]  # (2,)
+Key: TypeAlias = NDArray[np.uint32]  # (..., 2): everything here works on many keys at once
 Words: TypeAlias = NDArray[np.uint32]
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -24,54 +24,60 @@ _PARITY = 0x1BD11BDA  # of the key schedule, from Skein
 
 
 def threefry2x32(key: Key, first: Words, second: Words) -> tuple[Words, Words]:
-    """The images of the pairs (first[i], second[i]) under ``key``; all arithmetic is modulo 2**32."""
-    schedule = [key[0], key[1], key[0] ^ key[1] ^ np.uint32(_PARITY)]
-    with np.errstate(over="ignore"):
-        x, y = first + schedule[0], second + schedule[1]
-        for group in range(5):
-            for rotation in _ROTATIONS[group % 2]:
-                x = x + y
-                y = ((y << np.uint32(rotation)) | (y >> np.uint32(32 - rotation))) ^ x
-            x = x + schedule[(group + 1) % 3]
-            y = y + schedule[(group + 2) % 3] + np.uint32(group + 1)
+    """The images of the pairs (first[i], second[i]) under ``key``: (..., n) each. Arithmetic is modulo 2**32."""
+    low, high = key[..., :1], key[..., 1:]
+    schedule = [low, high, low ^ high ^ np.uint32(_PARITY)]
+    x, y = first + schedule[0], second + schedule[1]
+    for group in range(5):
+        for rotation in _ROTATIONS[group % 2]:
+            x = x + y
+            y = ((y << np.uint32(rotation)) | (y >> np.uint32(32 - rotation))) ^ x
+        x = x + schedule[(group + 1) % 3]
+        y = y + schedule[(group + 2) % 3] + np.uint32(group + 1)
     return x, y
 
 
-def fold_in(key: Key, data: int) -> Key:
-    """``jax.random.fold_in``: a key for the number ``data``, of 32 bits."""
-    words = np.array([0, data & 0xFFFFFFFF], dtype=np.uint32)
-    return np.concatenate(threefry2x32(key, words[:1], words[1:]))
+def fold_in(key: Key, data: int | NDArray[np.integer]) -> Key:
+    """``jax.random.fold_in``: a key for the number ``data``, of 32 bits; (n, 2) for n numbers."""
+    second = np.atleast_1d(np.asarray(data) & 0xFFFFFFFF).astype(np.uint32)
+    folded = np.stack(threefry2x32(key, np.zeros_like(second), second), axis=-1)
+    return folded if np.ndim(data) else folded[0]
 
 
 def split(key: Key, partitionable: bool) -> tuple[Key, Key]:
     """``jax.random.split`` into two keys."""
     if partitionable:
         x, y = threefry2x32(key, np.zeros(2, np.uint32), np.arange(2, dtype=np.uint32))
-        keys = np.stack([x, y], axis=1)
-    else:
-        keys = np.stack(threefry2x32(key, np.array([0, 1], np.uint32), np.array([2, 3], np.uint32)))
-    return keys[0], keys[1]
+        return np.stack([x[..., 0], y[..., 0]], axis=-1), np.stack([x[..., 1], y[..., 1]], axis=-1)
+    return threefry2x32(key, np.array([0, 1], np.uint32), np.array([2, 3], np.uint32))
 
 
 def random_bits(key: Key, count: int, partitionable: bool) -> Words:
-    """``jax.random.bits`` of 32 bits each: (count,)."""
+    """``jax.random.bits`` of 32 bits each: (..., count)."""
     if partitionable:
         x, y = threefry2x32(key, np.zeros(count, np.uint32), np.arange(count, dtype=np.uint32))
         return x ^ y
     half = (count + 1) // 2
     counters = np.zeros(2 * half, np.uint32)  # an odd count is filled up with a zero
     counters[:count] = np.arange(count)
-    return np.concatenate(threefry2x32(key, counters[:half], counters[half:]))[:count]
+    return np.concatenate(threefry2x32(key, counters[:half], counters[half:]), axis=-1)[..., :count]
 
 
 def permutation(key: Key, count: int, partitionable: bool) -> NDArray[np.int64]:
-    """``jax.random.permutation(key, count)``: sorted by random words, as often as makes ties harmless."""
-    index = np.arange(count, dtype=np.int64)
+    """``jax.random.permutation(key, count)``, (..., count): sorted by random words, as often as makes ties harmless."""
+    index = np.broadcast_to(np.arange(count, dtype=np.int64), (*key.shape[:-1], count))
     rounds = int(np.ceil(3 * np.log(max(1, count)) / np.log(np.iinfo(np.uint32).max)))
     for _ in range(rounds):
         key, subkey = split(key, partitionable)
-        index = index[np.argsort(random_bits(subkey, count, partitionable), kind="stable")]
+        order = np.argsort(random_bits(subkey, count, partitionable), axis=-1, kind="stable")
+        index = np.take_along_axis(index, order, axis=-1)
     return index
+
+
+def visiting_orders(rng: object, sweeps: int, count: int) -> NDArray[np.int64]:
+    """The order in which the original visits ``count`` permutations in each of its sweeps: (sweeps, count)."""
+    keys = fold_in(key_of(rng), np.arange(sweeps))
+    return permutation(keys, count, counts_are_partitionable())
 
 
 def key_of(rng: object) -> Key:

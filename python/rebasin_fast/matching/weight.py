@@ -26,6 +26,9 @@ Index = NDArray[np.int64]
 # A step counts when it raises the float64 objective by more than this share of its magnitude.
 _TOLERANCE = 1e-9
 
+# Similarities kept between visits: 100 MB for ResNet-50, 200 MB for VGG-16 with a classifier of 4096 units.
+_KEPT_BY_DEFAULT = float(1 << 30)
+
 
 @overload
 def weight_matching(
@@ -81,7 +84,8 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     threads : int, optional
         Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is.
     memory_limit : int, optional
-        Bytes of workspace; a problem that needs more raises MemoryError before it starts.
+        Bytes of workspace; a problem that needs more raises MemoryError before it starts. What is left keeps
+        similarities between visits, up to 1 GiB by default, so that a visit costs only what has moved.
     device : {None, "cpu"}
         Where the matching runs.
     progress : callable, optional
@@ -109,7 +113,8 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
 
     A sweep costs sum_p n_p x (entries moved by p) multiply-adds, and one assignment of O(n_p^3) at worst a
     permutation. Products are float32 (float64 if a parameter is), accumulated by SciPy's BLAS.
-    Workspace: two matrices of the largest permutation and the panels of a product.
+    A similarity that is kept changes through the columns of the neighbours that moved: a visit after the first
+    costs their share of the product, and its assignment starts from the last duals.
 
     Examples
     --------
@@ -139,11 +144,18 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = _start(spec, pair, init)
     problem = compile_problem(spec, params_a, params_b, pair.sizes)
-    _check_memory(problem, memory_limit)
+    bytes_to_keep = _bytes_to_keep(problem, memory_limit)
     orders = [_orders(order, problem.permutations, max_iter, generator) for _ in range(restarts)]
     with blas_threads(threads):
         runs = [
-            _descend(problem, start, visits, pair, _listener(progress, problem, visits, run, restarts))
+            _descend(
+                problem,
+                start,
+                visits,
+                bytes_to_keep,
+                pair,
+                _listener(progress, problem, visits, run, restarts),
+            )
             for run, visits in enumerate(orders, 1)
         ]
     return _best(runs)
@@ -153,6 +165,7 @@ def _descend(
     problem: CompiledProblem,
     start: dict[str, Index],
     orders: list[list[int]],
+    bytes_to_keep: float,
     pair: CheckedPair,
     on_visit: Any,
 ) -> Matching:
@@ -165,6 +178,7 @@ def _descend(
             orders=orders,
             tolerance=_TOLERANCE,
             overwrite=False,
+            bytes_to_keep=bytes_to_keep,
             on_visit=on_visit,
         )
     except OverflowError as error:
@@ -215,15 +229,19 @@ def _start(spec: PermutationSpec, pair: CheckedPair, init: Permutation | None) -
     return check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
 
 
-def _check_memory(problem: CompiledProblem, memory_limit: int | None) -> None:
+def _bytes_to_keep(problem: CompiledProblem, memory_limit: int | None) -> float:
+    """What ``memory_limit`` leaves for similarities between visits; MemoryError if not even the rest fits."""
+    if memory_limit is None:
+        return _KEPT_BY_DEFAULT
     largest = max(problem.sizes.values(), default=0)
     itemsize = 8 if problem.double_products else 4
-    needed = largest * largest * itemsize + 2 * max(1 << 20, 256 * largest) * itemsize
-    if memory_limit is not None and needed > memory_limit:
+    needed = largest * largest * itemsize + 4 * max(1 << 20, 256 * largest) * itemsize
+    if needed > memory_limit:
         raise MemoryError(
             f"the largest permutation has {largest} units and needs {needed:,} bytes of workspace; "
             f"memory_limit is {memory_limit:,}"
         )
+    return float(memory_limit - needed)
 
 
 def _orders(
