@@ -13,7 +13,7 @@ import numpy as np
 
 from rebasin_fast.files import spec_digest
 from rebasin_fast.layout import Block, Placed, source_index
-from rebasin_fast.matching.pair import CheckedPair, check_pair
+from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.permutation import check_permutation
 from rebasin_fast.report.measures import Measures, measure
 from rebasin_fast.report.pairs import PairedParameter, paired_parameters
@@ -79,14 +79,14 @@ def gather(
     lookup = {name: Placed(index, spec.parents[name]) for name, index in permutation.items()}
 
     def parameters() -> Iterator[PairedParameter]:
-        return paired_parameters(pair, lookup, params_a, params_b)
+        return paired_parameters(spec, pair.sizes, lookup, params_a, params_b)
 
     measures = measure(parameters(), {name: index.shape for name, index in permutation.items()}, spec.parents)
     orders = {name: _unit_order(name, lookup, pair.sizes) for name in _leaves(lookup)}
     drawable = {name: order for name, order in orders.items() if 1 < order.source.size <= LARGEST}
     chosen = _telling(drawable, measures)
     maps = similarity_maps(parameters(), {name: orders[name] for name in chosen}, measures.agreements)
-    shared = [name for name in pair.spec.axes_to_perm if name in params_a]
+    shared = [name for name in spec.axes_to_perm if name in params_a and name in params_b]
     return Findings(
         names=names,
         spec=spec,
@@ -98,7 +98,7 @@ def gather(
         too_large=[name for name, order in orders.items() if order.source.size > LARGEST],
         left_in_place=dict(matching.report) or pair.left_in_place,
         unmatched=[name for name in shared if name in spec.unmatched and any(spec.axes_to_perm[name])],
-        unmoved=_unmoved(pair, shared),
+        unmoved=[n for n in shared if spec.axes_to_perm[n] and not any(spec.axes_to_perm[n])],
         digest=spec_digest(spec.to_json()),
         environment=_environment(),
     )
@@ -131,10 +131,6 @@ def _telling(orders: Mapping[str, UnitOrder], measures: Measures) -> dict[str, s
 def _log10_orders(name: str, spec: PermutationSpec, sizes: Mapping[str, int]) -> float:
     copies = prod(sizes[parent] for parent in spec.parents[name])
     return copies * lgamma(sizes[name] + 1) / log(10)
-
-
-def _unmoved(pair: CheckedPair, shared: list[str]) -> list[str]:
-    return [name for name in shared if pair.spec.axes_to_perm[name] and not any(pair.spec.axes_to_perm[name])]
 
 
 def _environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ from rebasin_fast.axis import merge_joined
 from rebasin_fast.layout import Block, Placed, blocks_of, merged_shape, source_index
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.pair import CheckedPair
+    from rebasin_fast.spec import PermutationSpec
     from rebasin_fast.typing import Array, Params
 
 Index = NDArray[np.int64]
@@ -68,7 +68,8 @@ class PairedParameter:
     def _moved(self, cut: int, here: tuple[slice, ...]) -> NDArray[Any]:
         source = self.sources[cut]
         # Not take: it copies the whole of an array that is not contiguous.
-        piece = self.b[here] if source is None else self.b[(*here[:cut], source[here[cut]])]
+        chosen: tuple[slice | Index, ...] = here if source is None else (*here[:cut], source[here[cut]])
+        piece = self.b[chosen]
         for axis, index in enumerate(self.sources):
             if index is not None and axis != cut:
                 piece = piece.take(index, axis=axis)
@@ -76,17 +77,21 @@ class PairedParameter:
 
 
 def paired_parameters(
-    pair: CheckedPair, lookup: Mapping[str, Placed], params_a: Params, params_b: Params
+    spec: PermutationSpec,
+    sizes: Mapping[str, int],
+    lookup: Mapping[str, Placed],
+    params_a: Params,
+    params_b: Params,
 ) -> Iterator[PairedParameter]:
     """The parameters of the objective, in A's order; each is read when it is reached and not kept."""
-    axes = pair.spec.axes_to_perm
+    axes, unmatched = spec.axes_to_perm, set(spec.unmatched)
     for name in params_a:
-        if name not in axes or name in pair.spec.unmatched:
+        if name not in axes or name not in params_b or name in unmatched:
             continue
         merged = merge_joined(axes[name])
         a, b = (_host(params[name]) for params in (params_a, params_b))
         shape = merged_shape(a.shape, merged)
-        blocks = tuple(blocks_of(entry, pair.sizes) for entry, _ in merged)
+        blocks = tuple(blocks_of(entry, sizes) for entry, _ in merged)
         sources = tuple(
             source_index(found, length, lookup) if found else None
             for found, length in zip(blocks, shape, strict=True)
