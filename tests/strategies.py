@@ -1,11 +1,12 @@
 """Hypothesis strategies: permutation specs with every kind of axis entry, nested at random."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import strategies as st
 
-from rebasin_fast.axis import Concat, Fixed, Product, Slice
+from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice
 from rebasin_fast.layout import length_of
 from rebasin_fast.spec import PermutationSpec
 
@@ -53,8 +54,23 @@ def spec_cases(draw, *, nested=True, largest=4, parameters=(1, 5)):
 
 
 def _parameter(draw, sizes, nested):
-    rank = draw(st.integers(0, 3))
-    return tuple(draw(axis_entries(sizes, nested=nested)) for _ in range(rank))
+    entries = []
+    for _ in range(draw(st.integers(0, 3))):
+        if nested and entries and entries[-1] is not None and draw(st.integers(0, 3)) == 0:
+            entries.append(_joined(draw, sizes, entries))
+        else:
+            entries.append(draw(axis_entries(sizes, nested=nested)))
+    return tuple(entries)
+
+
+def _joined(draw, sizes, entries):
+    """An axis within the one before it, and so without the permutations there."""
+    start = max(number for number, entry in enumerate(entries) if not isinstance(entry, Joined))
+    outside = {name for entry in entries[start:] for name in _names(entry)}
+    allowed = frozenset(TOP) - outside
+    if outside == {entries[start]} and entries[start] in CHILDREN:
+        allowed |= {CHILDREN[entries[start]]}
+    return Joined(_entry(draw, sizes, allowed, True, depth=1))
 
 
 @st.composite
@@ -101,7 +117,7 @@ def _product(draw, sizes, allowed, nested, depth):
 
 def _slices(draw, name, sizes):
     cuts = sorted(draw(st.sets(st.integers(1, sizes[name]), max_size=3)) | {0, sizes[name]})
-    return [Slice(name, start, stop) for start, stop in zip(cuts, cuts[1:], strict=False)]
+    return [Slice(name, start, stop) for start, stop in itertools.pairwise(cuts)]
 
 
 def _make_solvable(draw, name, sizes, anchors, declared):
@@ -125,6 +141,8 @@ def _names(entry):
         return {entry.permutation}
     if isinstance(entry, Product):
         return _names(entry.outer) | _names(entry.inner)
+    if isinstance(entry, Joined):
+        return _names(entry.inner)
     if isinstance(entry, Concat):
         return {name for piece in entry.pieces for name in _names(piece)}
     return set()

@@ -104,13 +104,15 @@ py::dict result_of(const rebasin::DescentResult& result) {
 
 py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t gemm,
                  const std::vector<Index>& start, std::vector<std::vector<std::int32_t>> orders,
-                 double tolerance, py::object on_visit) {
+                 double tolerance, bool overwrite, double bytes_to_keep, py::object on_visit) {
   rebasin::DescentResult result;
   for (const Index& units : start) result.permutations.push_back(to_vector(units));
   Listener listener{std::move(on_visit), nullptr};
   rebasin::DescentOptions options;
   options.orders = std::move(orders);
   options.tolerance = tolerance;
+  options.overwrite = overwrite;
+  options.bytes_to_keep = bytes_to_keep;
   if (!listener.callback.is_none()) {
     options.on_visit = Listener::on_visit;
     options.context = &listener;
@@ -146,11 +148,14 @@ void register_descent(py::module_& m) {
           [](OwnedProblem& owned, std::int64_t size, std::vector<std::int32_t> parents) {
             owned.problem.permutations.push_back({size, std::move(parents)});
           },
-          py::arg("size"), py::arg("parents"), "parents: numbers of the permutations around it, outermost first.")
+          py::arg("size"), py::arg("parents"),
+          "parents: numbers of the permutations around it, outermost first.")
       .def("add_tensor", &add_tensor, py::arg("a"), py::arg("b"), py::arg("dtype"), py::arg("moves"),
-           "moves: (permutations outermost first, axis, copies, positions of shape (*sizes, copies)), flattened.");
+           "moves: (permutations outermost first, axis, copies, positions of shape (*sizes, copies)), "
+           "flattened.");
 
   m.def("coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
-        py::arg("start"), py::arg("orders"), py::arg("tolerance"), py::arg("on_visit"),
+        py::arg("start"), py::arg("orders"), py::arg("tolerance"), py::arg("overwrite"),
+        py::arg("bytes_to_keep"), py::arg("on_visit"),
         "Weight matching; gemm is the address of a Fortran sgemm or dgemm.");
 }

@@ -9,28 +9,30 @@ An entry is one of
 :class:`Product`                        every position of ``outer`` owns a copy of ``inner``
 :class:`Concat`                         pieces, one after the other
 :class:`Slice`                          units ``start:stop`` of one permutation, as a piece of a :class:`Concat`
+:class:`Joined`                         the axis nests in the axis before it, as if the two were one
 ======================================  =====================================================================
 
 They nest, and so say everything that real layers need:
 
->>> from rebasin_fast.axis import Concat, Fixed, Product, Slice, blocks, tiled
+>>> from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice, blocks, tiled
 >>> blocks("P", 49)  # a 512 x 7 x 7 feature map, flattened: each unit owns 49 consecutive positions
 Product(outer='P', inner=Fixed(length=49))
 >>> tiled("P", 4)  # the four gates of an LSTM: P repeats four times
 Product(outer=Fixed(length=4), inner='P')
 >>> padded = Concat(Slice("Q", 0, 8), "P", Slice("Q", 8, 16))  # zero-padded shortcut: Q around P
 >>> attention = Product("heads", "dims")  # heads move, and within each head its own dims
+>>> grouped = (Product("groups", "out"), Joined("in"), None, None)  # each group's own input channels
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from rebasin_fast.errors import SpecError
 
-__all__ = ["Concat", "Entry", "Fixed", "Product", "Slice", "blocks", "permutations_of", "tiled"]
+__all__ = ["Concat", "Entry", "Fixed", "Joined", "Product", "Slice", "blocks", "permutations_of", "tiled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,37 @@ class Concat:
         return f"Concat({', '.join(map(repr, self.pieces))})"
 
 
-Entry: TypeAlias = None | str | Fixed | Slice | Product | Concat
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An axis that nests in the axis before it: the two move as ``Product(entry before, inner)`` would.
+
+    The weight of a grouped convolution is ``(Product("groups", "out"), Joined("in"), …)``: its second axis
+    holds the input channels of whichever group the first axis stands at.
+    """
+
+    inner: Entry
+
+    def __post_init__(self) -> None:
+        _check_part(self.inner, "Joined")
+        if isinstance(self.inner, Slice):
+            raise SpecError(f"{self.inner} stands for a whole axis; a Slice is a direct piece of a Concat")
+
+
+Entry: TypeAlias = None | str | Fixed | Slice | Product | Concat | Joined
+
+
+def merge_joined(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
+    """The entries with every joined axis merged into the one before it, and how many axes each spans."""
+    merged: list[tuple[Entry, int]] = []
+    for entry in entries:
+        if isinstance(entry, Joined):
+            if not merged or merged[-1][0] is None:
+                raise SpecError(f"{entry!r} needs an axis before it that has an entry other than None")
+            outer, axes = merged.pop()
+            merged.append((Product(outer, entry.inner), axes + 1))
+        else:
+            merged.append((entry, 1))
+    return merged
 
 
 def blocks(entry: Entry, length: int) -> Product:
@@ -121,11 +153,13 @@ def permutations_of(entry: Entry) -> Iterator[str]:
     elif isinstance(entry, Concat):
         for piece in entry.pieces:
             yield from permutations_of(piece)
+    elif isinstance(entry, Joined):
+        yield from permutations_of(entry.inner)
 
 
 def check_entry(entry: object) -> Entry:
     """``entry`` itself when it may stand for a whole axis; SpecError otherwise."""
-    if entry is None or isinstance(entry, Fixed | Product | Concat):
+    if entry is None or isinstance(entry, Fixed | Product | Concat | Joined):
         return entry
     if isinstance(entry, Slice):
         raise SpecError(f"{entry} stands for a whole axis; a Slice is a direct piece of a Concat")
@@ -135,6 +169,8 @@ def check_entry(entry: object) -> Entry:
 def _check_part(part: object, where: str) -> None:
     if part is None:
         raise SpecError(f"None inside a {where} has no length; write Fixed(length)")
+    if isinstance(part, Joined):
+        raise SpecError(f"{part!r} stands inside a {where}; Joined stands for a whole axis")
     if not isinstance(part, Fixed | Slice | Product | Concat):
         _check_name(part)
 

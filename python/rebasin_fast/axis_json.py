@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rebasin_fast.axis import Concat, Entry, Fixed, Product, Slice
+from rebasin_fast.axis import Concat, Entry, Fixed, Joined, Product, Slice
 from rebasin_fast.errors import SpecError
 
 
@@ -18,6 +18,8 @@ def entry_to_json(entry: Entry) -> Any:
         return {"product": [entry_to_json(entry.outer), entry_to_json(entry.inner)]}
     if isinstance(entry, Concat):
         return {"concat": [entry_to_json(piece) for piece in entry.pieces]}
+    if isinstance(entry, Joined):
+        return {"joined": entry_to_json(entry.inner)}
     return entry
 
 
@@ -35,6 +37,8 @@ def entry_from_json(value: Any) -> Entry:
                 return Slice(name, start, stop)
         if kind == "product" and isinstance(content, list) and len(content) == 2:
             return Product(entry_from_json(content[0]), entry_from_json(content[1]))
+        if kind == "joined":
+            return Joined(entry_from_json(content))
         if kind == "concat" and isinstance(content, list):
             return Concat(*map(entry_from_json, content))
     raise SpecError(f"no axis entry is written as {value!r} in JSON")

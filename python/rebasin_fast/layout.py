@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import prod
@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.axis import Concat, Entry, Fixed, Product, Slice
+from rebasin_fast.axis import Concat, Entry, Fixed, Joined, Product, Slice
 from rebasin_fast.errors import SpecError
 
 Index = NDArray[np.int64]
@@ -44,12 +44,20 @@ def length_of(entry: Entry, sizes: Mapping[str, int]) -> int:
         return length_of(entry.outer, sizes) * length_of(entry.inner, sizes)
     if isinstance(entry, Concat):
         return sum(length_of(piece, sizes) for piece in entry.pieces)
+    if isinstance(entry, Joined):
+        return length_of(entry.inner, sizes)
     raise TypeError("None fits any length")
 
 
 def blocks_of(entry: Entry, sizes: Mapping[str, int]) -> tuple[Block, ...]:
     """The blocks of ``entry`` that some permutation moves; positions in no block stay where they are."""
     return tuple(block for block in _blocks(entry, sizes) if block.permutations)
+
+
+def merged_shape(shape: Sequence[int], merged: Sequence[tuple[Entry, int]]) -> list[int]:
+    """The shape of an array whose axes are merged as ``axis.merge_joined`` says."""
+    lengths = iter(shape)
+    return [prod(next(lengths) for _ in range(axes)) for _, axes in merged]
 
 
 def source_index(blocks: tuple[Block, ...], length: int, lookup: Mapping[str, Placed]) -> Index:
@@ -96,6 +104,8 @@ def _blocks(entry: Entry, sizes: Mapping[str, int]) -> list[Block]:
         return _product_blocks(entry, sizes)
     if isinstance(entry, Concat):
         return _concat_blocks(entry, sizes)
+    if isinstance(entry, Joined):
+        return _blocks(entry.inner, sizes)
     return []
 
 

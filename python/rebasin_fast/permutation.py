@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.arrays import library_of
+from rebasin_fast.axis import Entry, merge_joined
 from rebasin_fast.errors import PermutationError
-from rebasin_fast.layout import Placed, blocks_of, identity_index, source_index
+from rebasin_fast.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -58,16 +59,22 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
     moved = dict(params)
+    laid_out: dict[Entry, tuple[Block, ...]] = {}
     for name, entries in spec.axes_to_perm.items():
         if name not in params:
             continue
         array = params[name]
         library = library_of(array)
-        for axis, entry in enumerate(entries):
-            blocks = blocks_of(entry, sizes)
+        merged = merge_joined(entries)
+        if len(merged) < len(entries):
+            array = array.reshape(merged_shape(array.shape, merged))
+        for axis, (entry, _) in enumerate(merged):
+            if entry not in laid_out:
+                laid_out[entry] = blocks_of(entry, sizes)
+            blocks = laid_out[entry]
             if blocks:
                 array = library.take(array, source_index(blocks, array.shape[axis], lookup), axis)
-        moved[name] = array
+        moved[name] = array if len(merged) == len(entries) else array.reshape(params[name].shape)
     return moved
 
 
@@ -91,7 +98,7 @@ def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = 
     >>> rf.invert_permutation({"P": [1, 2, 0]})
     {'P': array([2, 0, 1])}
     """
-    arrays = {name: _as_index(name, index) for name, index in permutation.items()}
+    arrays = {name: as_index(name, index) for name, index in permutation.items()}
     inverses = {}
     for name, index in arrays.items():
         inverses[name] = np.empty_like(index)
@@ -126,8 +133,8 @@ def compose_permutations(
         raise PermutationError(
             f"the permutations name {sorted(first)} and {sorted(second)}; names must agree"
         )
-    before = {name: _as_index(name, index) for name, index in first.items()}
-    after = {name: _as_index(name, index) for name, index in second.items()}
+    before = {name: as_index(name, index) for name, index in first.items()}
+    after = {name: as_index(name, index) for name, index in second.items()}
     composed = {}
     for name, index in before.items():
         if index.shape != after[name].shape:
@@ -171,7 +178,7 @@ def check_permutation(
             continue
         if name not in permutation:
             raise PermutationError(f"permutation {name!r} is missing; the spec has {spec.permutations}")
-        index = _as_index(name, permutation[name])
+        index = as_index(name, permutation[name])
         expected = (*_parent_sizes(spec, name, sizes), sizes[name])
         if index.shape != expected:
             raise PermutationError(f"permutation {name!r} has shape {index.shape}; expected {expected}")
@@ -179,7 +186,8 @@ def check_permutation(
     return checked
 
 
-def _as_index(name: str, values: object) -> Index:
+def as_index(name: str, values: object) -> Index:
+    """``values`` as contiguous int64; PermutationError unless every row holds each of its units once."""
     array = np.asarray(values)
     if array.ndim == 0 or not np.issubdtype(array.dtype, np.integer):
         raise PermutationError(
@@ -212,8 +220,11 @@ def _sources_of_copies(
                 f"permutation {name!r} has shape {index.shape}: it stands within others; pass spec="
             )
         return ()
-    sources: list[Index] = []
+    if name not in spec.parents:
+        raise PermutationError(f"permutation {name!r} is unknown to the spec, which has {spec.permutations}")
     parents = spec.parents[name]
+    _check_parents(name, parents, permutation)
+    sources: list[Index] = []
     for axis, parent in enumerate(parents):
         own_axes = [*(parents.index(outer) for outer in spec.parents[parent]), axis]
         shape = [1] * len(parents)
@@ -221,3 +232,15 @@ def _sources_of_copies(
             shape[own_axis] = extent
         sources.append(permutation[parent].reshape(shape))
     return tuple(sources)
+
+
+def _check_parents(name: str, parents: tuple[str, ...], permutation: Mapping[str, Index]) -> None:
+    missing = [parent for parent in parents if parent not in permutation]
+    if missing:
+        raise PermutationError(f"permutation {name!r} stands within {missing[0]!r}, which is missing")
+    expected = tuple(permutation[parent].shape[-1] for parent in parents)
+    if permutation[name].shape[:-1] != expected:
+        raise PermutationError(
+            f"permutation {name!r} has shape {permutation[name].shape}; expected {expected} before its last axis, "
+            f"one copy for each unit of {parents}"
+        )

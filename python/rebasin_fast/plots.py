@@ -224,9 +224,10 @@ def _shade_barrier(panel: Axes, line: _Line) -> None:
 
 def _write_middle(panel: Axes, line: _Line, *, percent: bool, below: bool) -> None:
     value = line.middle_value()
-    form = "{:.1f} %" if percent else "{:.2f}" if value >= 0.1 else "{:.2g}"
+    digits = ".2f" if value >= 0.1 else ".2g"
+    text = f"{value:.1f} %" if percent else f"{value:{digits}}"
     panel.annotate(
-        form.format(value), (line.ts[line.middle()], value), xytext=(0, -9 if below else 9), textcoords="offset points",
+        text, (line.ts[line.middle()], value), xytext=(0, -9 if below else 9), textcoords="offset points",
         ha="center", va="top" if below else "bottom", fontsize=12, fontweight="bold", zorder=4,
         color=line.style.colour, bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "linewidth": 0},
     )  # fmt: skip

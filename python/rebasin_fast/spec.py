@@ -9,7 +9,7 @@ from math import lgamma, log
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from rebasin_fast.axis import Entry, check_entry
+from rebasin_fast.axis import Entry, check_entry, merge_joined
 from rebasin_fast.axis_json import entry_from_json, entry_to_json
 from rebasin_fast.errors import SpecError
 from rebasin_fast.layout import common_parents, count_copies
@@ -122,7 +122,8 @@ class PermutationSpec:
             Two axes disagree, an axis has a length that no size gives, or a size cannot be told.
         """
         check_ranks(self._axes, params)
-        return resolve_sizes(self._axes, params, self._declared_sizes)
+        sizes = resolve_sizes(self._axes, params, self._declared_sizes)
+        return {name: sizes[name] for name in self._perm_to_axes if name in sizes}
 
     def log10_symmetries(self, params: Params) -> float:
         """Exact log10 of the number of networks that equal ``params``: the sum of log10(n!) over permutations.
@@ -190,8 +191,9 @@ class PermutationSpec:
             raise SpecError(f"the JSON of the permutation spec is malformed: {error!r}") from None
 
     def digest(self) -> str:
-        """SHA-256 of the spec, to tell whether a saved permutation belongs to it."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """SHA-256 of the spec's JSON in canonical form, to tell whether a saved permutation belongs to it."""
+        canonical = json.dumps(json.loads(self.to_json()), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
     def _key(self) -> tuple[Any, ...]:
         return (tuple(self._axes.items()), self._unmatched, tuple(sorted(self._declared_sizes.items())))
@@ -211,9 +213,10 @@ def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         raise SpecError(f"{name!r} needs a tuple with one entry per axis, got {entries!r}")
     try:
         checked = tuple(check_entry(entry) for entry in entries)
+        merged = merge_joined(checked)
     except SpecError as error:
         raise SpecError(f"{name!r}: {error}") from None
-    for entry in checked:
+    for entry, _ in merged:
         for chain in chains_of(entry):
             if len(set(chain)) < len(chain):
                 raise SpecError(f"{name!r}: a permutation stands within itself in {entry!r}")
@@ -232,7 +235,7 @@ def _positions_of_permutations(axes: Mapping[str, tuple[Entry, ...]]) -> dict[st
 def _parents_of_permutations(axes: Mapping[str, tuple[Entry, ...]]) -> dict[str, tuple[str, ...]]:
     seen: dict[str, list[tuple[str, ...]]] = {}
     for entries in axes.values():
-        for entry in entries:
+        for entry, _ in merge_joined(entries):
             for chain in chains_of(entry):
                 for depth, permutation in enumerate(chain):
                     seen.setdefault(permutation, []).append(chain[:depth])

@@ -27,6 +27,9 @@ class Example:
     mutated: bool = True
     # Parameters whose entries do not bear on the function; the example says why.
     silent: frozenset[str] = frozenset()
+    # Stacked biases of queries, keys and values. A key's bias adds the same to all scores of a query, which the
+    # softmax takes away.
+    silent_keys: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return self.name

@@ -25,17 +25,31 @@ class Named(nn.Module):
 
 
 def sequential() -> nn.Module:
-    return nn.Sequential(nn.Linear(4, 8, bias=False), nn.Tanh(), nn.Linear(8, 6, bias=False), nn.Tanh(), nn.Linear(6, 3, bias=False))
+    return nn.Sequential(
+        nn.Linear(4, 20, bias=False),
+        nn.Tanh(),
+        nn.Linear(20, 18, bias=False),
+        nn.Tanh(),
+        nn.Linear(18, 12, bias=False),
+    )
 
 
 EXAMPLES = [
-    Example("mlp", lambda: Named([4, 8, 6, 3]), lambda: rf.specs.mlp(["fc1", "fc2", "fc3"]), vectors(3, 4), permutations=2),
+    Example(
+        "mlp",
+        lambda: Named([4, 8, 6, 3]),
+        lambda: rf.specs.mlp(["fc1", "fc2", "fc3"]),
+        vectors(3, 4),
+        permutations=2,
+    ),
     Example(
         "mlp of 12 layers",
-        lambda: Named([4] + [5] * 11 + [3]),
+        lambda: Named([4] + [20] * 11 + [10]),
         lambda: rf.specs.mlp([f"fc{i}" for i in range(1, 13)]),
         vectors(3, 4),
         permutations=11,
     ),
-    Example("mlp without biases", sequential, lambda: rf.specs.mlp(["0", "2", "4"], bias=False), vectors(3, 4)),
+    Example(
+        "mlp without biases", sequential, lambda: rf.specs.mlp(["0", "2", "4"], bias=False), vectors(3, 4)
+    ),
 ]

@@ -19,24 +19,43 @@ class Block(nn.Module):
     """A basic block, or with ``expansion`` a bottleneck; norms are called ``bn1``, … or ``norm1``, …."""
 
     def __init__(
-        self, inputs: int, inner: int, outputs: int, stride: int, bottleneck: bool, shortcut: str, norm: Norm, norm_name: str
+        self,
+        inputs: int,
+        inner: int,
+        outputs: int,
+        stride: int,
+        bottleneck: bool,
+        shortcut: str,
+        norm: Norm,
+        norm_name: str,
     ) -> None:
         super().__init__()
         widths = [inputs, inner, inner, outputs] if bottleneck else [inputs, inner, outputs]
         kernels = [1, 3, 1] if bottleneck else [3, 3]
-        self.count, self.stride, self.norm_name, self.shortcut_name = len(kernels), stride, norm_name, shortcut
+        self.count, self.stride, self.norm_name, self.shortcut_name = (
+            len(kernels),
+            stride,
+            norm_name,
+            shortcut,
+        )
         for number, (i, o, kernel) in enumerate(zip(widths, widths[1:], kernels, strict=False), 1):
             step = stride if number == self.count - 1 else 1
             setattr(self, f"conv{number}", nn.Conv2d(i, o, kernel, step, kernel // 2, bias=False))
             setattr(self, f"{norm_name}{number}", norm(o))
         self.padding = (outputs - inputs) // 2 if shortcut == "A" else 0
         if shortcut != "A" and (stride > 1 or inputs != outputs):
-            setattr(self, shortcut, nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), norm(outputs)))
+            setattr(
+                self,
+                shortcut,
+                nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), norm(outputs)),
+            )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         stream = x
         if self.shortcut_name == "A":
-            stream = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.padding, self.padding))
+            stream = functional.pad(
+                x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.padding, self.padding)
+            )
         elif hasattr(self, self.shortcut_name):
             stream = getattr(self, self.shortcut_name)(x)
         for number in range(1, self.count + 1):
@@ -91,7 +110,9 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias).movedim(-1, 1)
+        return functional.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias).movedim(
+            -1, 1
+        )
 
 
 def cifar(depth: int, shortcut: str) -> Example:
@@ -112,7 +133,12 @@ def normed(name: str, norm: Norm, groups: int, norm_name: str = "bn") -> Example
         f"resnet with {name}",
         partial(ResNet, [1, 1], norm=norm, norm_name=norm_name),
         partial(
-            rf.specs.resnet, [1, 1], shortcuts=[None, "downsample"], norm="layer", norm_groups=groups, norm_name=norm_name
+            rf.specs.resnet,
+            [1, 1],
+            shortcuts=[None, "downsample"],
+            norm="layer",
+            norm_groups=groups,
+            norm_name=norm_name,
         ),
         images(8),
         hints={"norm_groups": groups},
@@ -128,6 +154,8 @@ PUBLISHED = {
     101: (rf.specs.resnet101, 71),
     152: (rf.specs.resnet152, 105),
 }
+
+WIDE = {50: rf.specs.wide_resnet50_2, 101: rf.specs.wide_resnet101_2}
 
 EXAMPLES = [
     *(
@@ -145,7 +173,7 @@ EXAMPLES = [
         Example(
             f"{'wide ' if inner > 1 else ''}resnet{depth}",
             partial(ResNet, blocks, bottleneck=True, inner=inner),
-            PUBLISHED[depth][0],
+            WIDE[depth] if inner > 1 else PUBLISHED[depth][0],
             images(8, batch=1),
             permutations=PUBLISHED[depth][1],
             mutated=depth == 50 and inner == 1,

@@ -60,7 +60,11 @@ class CifarVgg(nn.Module):
         super().__init__()
         blocks = [(3, 4), (4, 6)]
         self.features = nn.Sequential(
-            *(layer for i, o in blocks for layer in (nn.Conv2d(i, o, 3, padding=1), norm(o), nn.ReLU(), nn.MaxPool2d(2)))
+            *(
+                layer
+                for i, o in blocks
+                for layer in (nn.Conv2d(i, o, 3, padding=1), norm(o), nn.ReLU(), nn.MaxPool2d(2))
+            )
         )
         self.classifier = nn.Linear(6, 4)
 
@@ -90,7 +94,12 @@ def grouped(groups: int) -> Example:
 
 
 EXAMPLES = [
-    *(published(depth, form, norm) for depth in PUBLISHED for form in ("cifar", "imagenet") for norm in (False, True)),
+    *(
+        published(depth, form, norm)
+        for depth in PUBLISHED
+        for form in ("cifar", "imagenet")
+        for norm in (False, True)
+    ),
     grouped(1),
     grouped(2),
 ]

@@ -15,7 +15,7 @@ import rebasin_fast as rf
 from rebasin_fast.errors import RebasinError
 
 SETTINGS = settings(
-    max_examples=300,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -43,7 +43,7 @@ def test_other_integer_types_and_torch_are_taken(tmp_path):
     found.check_spec(SPEC)
 
 
-@pytest.mark.parametrize("bad", [[0, 0], [1, 2], [0.0, 1.0], [[0, 1]], [-1, 0]])
+@pytest.mark.parametrize("bad", [[0, 0], [1, 2], [0.0, 1.0], [[0, 1], [0, 0]], [-1, 0]])
 def test_what_is_no_permutation_is_refused_both_ways(tmp_path, bad):
     with pytest.raises(PermutationError, match="'P'"):
         save_permutation(tmp_path / "p.safetensors", {"P": np.array(bad)})

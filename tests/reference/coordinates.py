@@ -9,7 +9,7 @@ import itertools
 
 import numpy as np
 
-from rebasin_fast.axis import Concat, Fixed, Product, Slice
+from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice
 
 
 def labels(entry, length, sizes, place=()):
@@ -38,11 +38,23 @@ def _labels(entry, sizes, place):
     return joined
 
 
+def merged(entries, shape):
+    """The entries and the shape with each joined axis made one with the axis that it nests in."""
+    axes = []
+    for entry, length in zip(entries, shape, strict=True):
+        if isinstance(entry, Joined):
+            outer, outer_length = axes.pop()
+            axes.append((Product(outer, entry.inner), outer_length * length))
+        else:
+            axes.append((entry, length))
+    return [entry for entry, _ in axes], [length for _, length in axes]
+
+
 def parents(spec, sizes):
     """Permutation -> the set of permutations that stand outside it wherever it stands."""
     outside = {}
     for entries in spec.axes_to_perm.values():
-        for entry in entries:
+        for entry in merged(entries, [1] * len(entries))[0]:
             for label in labels(entry, 1, sizes):
                 names = [name for name, _, _ in label]
                 for depth, name in enumerate(names):
@@ -74,10 +86,11 @@ def apply(spec, permutation, params, sizes):
     """B with its units reordered, by the labels."""
     moved = {}
     for name, array in params.items():
-        for axis, entry in enumerate(spec.axes_to_perm[name]):
-            index = source_index(entry, array.shape[axis], sizes, permutation, spec.parents)
-            array = np.take(array, index, axis)
-        moved[name] = array
+        entries, shape = merged(spec.axes_to_perm[name], array.shape)
+        flat = array.reshape(shape)
+        for axis, entry in enumerate(entries):
+            flat = np.take(flat, source_index(entry, shape[axis], sizes, permutation, spec.parents), axis)
+        moved[name] = flat.reshape(array.shape)
     return moved
 
 

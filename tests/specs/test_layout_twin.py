@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference import coordinates
+from strategies import spec_cases
 
 import rebasin_fast as rf
 from rebasin_fast.permutation import random_permutation
-from reference import coordinates
-from strategies import spec_cases
 
 
 def drawn(case, seed):
@@ -31,7 +31,9 @@ def test_sizes_are_recovered_from_shapes(case):
 
 @given(spec_cases())
 def test_parents_are_what_stands_outside_everywhere(case):
-    assert {p: set(outer) for p, outer in case.spec.parents.items()} == coordinates.parents(case.spec, case.sizes)
+    assert {p: set(outer) for p, outer in case.spec.parents.items()} == coordinates.parents(
+        case.spec, case.sizes
+    )
 
 
 @given(spec_cases())
@@ -71,7 +73,9 @@ def test_composition_with_the_inverse_is_the_identity(case):
         rf.compose_permutations(inverse, permutation, case.spec),
     ):
         for name, index in composed.items():
-            np.testing.assert_array_equal(index, np.broadcast_to(np.arange(index.shape[-1]), index.shape), name)
+            np.testing.assert_array_equal(
+                index, np.broadcast_to(np.arange(index.shape[-1]), index.shape), name
+            )
 
 
 @given(spec_cases())
@@ -119,7 +123,9 @@ def test_a_perturbed_shape_is_refused(case, data):
         return
     name, axis = data.draw(st.sampled_from(places))
     shape = list(case.shapes[name])
-    shape[axis] += data.draw(st.sampled_from([change for change in (-1, 1, 2, 7) if shape[axis] + change > 0]))
+    shape[axis] += data.draw(
+        st.sampled_from([change for change in (-1, 1, 2, 7) if shape[axis] + change > 0])
+    )
     params = case.params() | {name: np.zeros(shape)}
     with pytest.raises(rf.SpecError, match=r"'(w\d|anchor\.\w)'.* axis \d.* length \d+"):
         case.spec.validate(params)

@@ -135,7 +135,7 @@ def test_unmatched_and_sizes_name_what_the_spec_has():
     ids=lambda text: text[-40:] or "empty",
 )
 def test_json_of_something_else_is_a_spec_error(text):
-    with pytest.raises(rf.SpecError, match="JSON|sizes"):
+    with pytest.raises(rf.SpecError, match=r"JSON|sizes"):
         rf.PermutationSpec.from_json(text)
 
 
@@ -157,7 +157,11 @@ def test_the_views_of_a_spec_do_not_reach_into_it():
 
 
 def test_the_spec_of_git_re_basin_is_accepted_as_it_is():
-    axes_to_perm = {"Dense_0/kernel": (None, "P_0"), "Dense_0/bias": ("P_0",), "Dense_1/kernel": ("P_0", None)}
+    axes_to_perm = {
+        "Dense_0/kernel": (None, "P_0"),
+        "Dense_0/bias": ("P_0",),
+        "Dense_1/kernel": ("P_0", None),
+    }
     spec = rf.PermutationSpec(axes_to_perm)
     assert spec.perm_to_axes == {"P_0": [("Dense_0/kernel", 1), ("Dense_0/bias", 0), ("Dense_1/kernel", 0)]}
     assert spec.axes_to_perm == axes_to_perm

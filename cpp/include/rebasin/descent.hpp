@@ -21,8 +21,11 @@ struct DescentEvent {
 
 struct DescentOptions {
   std::vector<std::vector<std::int32_t>> orders;  // per sweep, the permutations to visit
+  double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
   double tolerance =
-      1e-9;  // a step must raise the float64 objective by more than this share of its magnitude
+      1e-9;                // a step must raise the float64 objective by more than this share of its magnitude
+  bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the
+                           // objective are then not counted as accepted
   bool (*on_visit)(void* context, const DescentEvent& event) = nullptr;  // false: stop, as interrupted
   void* context = nullptr;
 };
@@ -43,7 +46,7 @@ struct DescentResult {
   double objective = 0.0;        // vec(A) . vec(pi(B)) over all tensors, accumulated in float64
   double first_objective = 0.0;  // before the first step
   std::vector<double> history;   // after each sweep
-  bool converged = false;        // a sweep accepted no step
+  bool converged = false;        // a sweep accepted no step that raised the objective
   DescentStats stats;
 };
 

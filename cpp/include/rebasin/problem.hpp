@@ -8,16 +8,16 @@
 
 namespace rebasin {
 
-// How many units a permutation has, and the permutations that it stands within, outermost first: it has a copy of
-// its own for each of their units together.
+// How many units a permutation has, and the permutations that it stands within, outermost first: it has a
+// copy of its own for each of their units together.
 struct PermutationShape {
   std::int64_t size = 0;
   std::vector<std::int32_t> parents;
 };
 
-// What moves a family of positions on one axis of a tensor: positions[(i, j, ...) * copies + r], row-major, for unit
-// i of permutations[0], j of permutations[1], and so on, r < copies. All parents of a permutation stand before it.
-// Positions of the axis that no move names stay where they are.
+// What moves a family of positions on one axis of a tensor: positions[(i, j, ...) * copies + r], row-major,
+// for unit i of permutations[0], j of permutations[1], and so on, r < copies. All parents of a permutation
+// stand before it. Positions of the axis that no move names stay where they are.
 struct Move {
   std::vector<std::int32_t> permutations;
   std::int32_t axis = 0;
@@ -42,7 +42,8 @@ struct Problem {
   std::vector<Tensor> tensors;
 };
 
-// Slot i of A is filled by unit [i] of B; within parents of k, l, ... units, [(slot_k * l + slot_l) * size + i].
+// Slot i of A is filled by unit [i] of B; within parents of k, l, ... units, [(slot_k * l + slot_l) * size +
+// i].
 using Permutation = std::vector<std::int64_t>;
 
 }  // namespace rebasin

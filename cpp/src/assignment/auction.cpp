@@ -25,7 +25,8 @@ template <class T>
 double mean_spacing(const ListState<T>& state) {
   double total = 0.0;
   std::int64_t gaps = 0;
-  for (const simd::Record<T>& record : state.records) {
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    const simd::Record<T>& record = state.records[i];
     if (!(record.group_bound[1] < infinity)) continue;
     total += record.group_bound[1] - record.group_bound[0];
     gaps += 8;
@@ -52,7 +53,7 @@ Outcome bid_until_matched(ListState<T>& state, double epsilon, std::int64_t budg
     if (dual < lowest) return Outcome::beyond_lists;
     state.set_dual(column, dual);
     const std::int32_t evicted = state.row_of[column];
-    state.assign(row, column);
+    state.assign_listed(row, two.at);
     if (evicted != unassigned) {
       state.column_of[evicted] = static_cast<std::int32_t>(unassigned);
       stack.push_back(evicted);
@@ -61,16 +62,44 @@ Outcome bid_until_matched(ListState<T>& state, double epsilon, std::int64_t budg
   return Outcome::done;
 }
 
-// A free column among those tied at `best`, or unassigned.
+// Where on the list a free column is tied at `best`, or -1.
 template <class T>
 std::int32_t find_free_tie(const ListState<T>& state, std::int32_t row, double best) {
   const simd::Record<T>& record = state.records[row];
-  for (int k = 0; k < simd::record_capacity; ++k) {
+  for (std::int32_t k = 0; k < simd::record_capacity; ++k) {
     const std::int32_t column = record.column[k];
     if (state.row_of[column] != unassigned) continue;
-    if (state.grid.round(static_cast<double>(record.cost[k])) - state.v[column] == best) return column;
+    if (state.grid.round(static_cast<double>(record.cost[k])) - state.v[column] == best) return k;
   }
-  return static_cast<std::int32_t>(unassigned);
+  return -1;
+}
+
+// One bid at epsilon = 0. Returns the row left without a column, or unassigned; `lost_to_tie` says that it is
+// better asked again later, when other duals have moved.
+template <class T>
+std::int32_t bid_without_epsilon(ListState<T>& state, std::int32_t row, const simd::TwoBest& two,
+                                 bool& lost_to_tie) {
+  const std::int32_t column = state.records[row].column[two.at];
+  const std::int32_t owner = state.row_of[column];
+  lost_to_tie = false;
+  if (owner == unassigned) {
+    state.assign_listed(row, two.at);
+    return owner;
+  }
+  const double lead = std::min(two.second - two.best, state.grid.limit / 64);
+  if (lead > 0.0) {
+    state.set_dual(column, state.v[column] - lead);
+  } else {
+    const std::int32_t at = find_free_tie(state, row, two.best);
+    if (at >= 0) {
+      state.assign_listed(row, at);
+      return static_cast<std::int32_t>(unassigned);
+    }
+    lost_to_tie = true;
+  }
+  state.assign_listed(row, two.at);
+  state.column_of[owner] = static_cast<std::int32_t>(unassigned);
+  return owner;
 }
 
 }  // namespace
@@ -99,40 +128,27 @@ Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
 
 template <class T>
 Outcome reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
+  constexpr int rounds = 4;
   free_all_rows(state);
   std::vector<std::int32_t>& stack = state.free_rows;
   std::vector<std::int32_t> postponed;
   const double lowest = -state.grid.limit / 2;
-  while (!stack.empty() && budget-- > 0) {
-    if (budget % bids_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
-    const std::int32_t row = stack.back();
-    const simd::TwoBest two = find_best(state, row);
-    if (!(two.best < infinity)) return Outcome::beyond_lists;
-    stack.pop_back();
-    ++state.counters.bids;
-    const std::int32_t column = state.records[row].column[two.at];
-    const std::int32_t evicted = state.row_of[column];
-    if (evicted == unassigned) {
-      state.assign(row, column);
-      continue;
+  for (int round = 0; round < rounds && !stack.empty() && budget > 0; ++round) {
+    postponed.clear();
+    while (!stack.empty() && budget-- > 0) {
+      if (budget % bids_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
+      const std::int32_t row = stack.back();
+      const simd::TwoBest two = find_best(state, row);
+      if (!(two.best < infinity)) return Outcome::beyond_lists;
+      stack.pop_back();
+      ++state.counters.bids;
+      bool lost_to_tie = false;
+      const std::int32_t evicted = bid_without_epsilon(state, row, two, lost_to_tie);
+      if (state.v[state.column_of[row]] < lowest) return Outcome::beyond_lists;
+      if (evicted != unassigned) (lost_to_tie ? postponed : stack).push_back(evicted);
     }
-    const double lead = std::min(two.second - two.best, state.grid.limit / 64);
-    if (!(lead > 0.0)) {
-      const std::int32_t free_column = find_free_tie(state, row, two.best);
-      if (free_column != unassigned) {
-        state.assign(row, free_column);
-      } else {
-        postponed.push_back(row);
-      }
-      continue;
-    }
-    if (state.v[column] - lead < lowest) return Outcome::beyond_lists;
-    state.set_dual(column, state.v[column] - lead);
-    state.assign(row, column);
-    state.column_of[evicted] = static_cast<std::int32_t>(unassigned);
-    stack.push_back(evicted);
+    stack.insert(stack.end(), postponed.rbegin(), postponed.rend());
   }
-  stack.insert(stack.end(), postponed.begin(), postponed.end());
   return Outcome::done;
 }
 

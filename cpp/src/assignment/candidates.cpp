@@ -13,40 +13,53 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 template <class T>
 double loosened(double reduced, double step) {
   constexpr double relative = sizeof(T) == 4 ? 0x1p-23 : 0x1p-51;
+  if (reduced == infinity) return infinity;
   return reduced - std::abs(reduced) * relative - step;
 }
 
+// Takes the first entries within the grid; the others lower the bound.
 template <class T>
-bool write_record(const simd::Scan<T>& found, const Grid& grid, const std::vector<double>& v,
-                  simd::Record<T>& record) {
-  const auto threshold = static_cast<double>(found.threshold);
-  if (threshold < -grid.limit || (found.count > 0 && found.reduced[0] < -grid.limit)) return false;
-  double bound = grid.round_down(threshold);
-  int listed = 0;
-  double group_bound[simd::record_groups];
-  std::fill_n(group_bound, simd::record_groups, infinity);
+double keep_within_grid(simd::Scan<T>& found, const Grid& grid, const std::vector<double>& v, double bound) {
+  int kept = 0;
   for (int k = 0; k < found.count; ++k) {
     const auto cost = static_cast<double>(found.cost[k]);
-    if (listed == simd::record_capacity || std::abs(cost) > grid.limit) {
+    if (kept == simd::record_capacity || std::abs(cost) > grid.limit) {
       // Valid for the cost and for its grid image alike.
       const double image = cost > grid.limit ? grid.limit : grid.round(cost);
       bound = std::min(bound, (image > cost ? image - grid.step : image) - v[found.column[k]]);
       continue;
     }
-    if (listed % 8 == 0) {
-      group_bound[listed / 8] = loosened<T>(static_cast<double>(found.reduced[k]), grid.step);
-    }
-    record.cost[listed] = found.cost[k];
-    record.column[listed] = found.column[k];
-    ++listed;
+    found.cost[kept] = found.cost[k];
+    found.column[kept] = found.column[k];
+    found.reduced[kept] = found.reduced[k];
+    ++kept;
   }
-  for (int k = listed; k < simd::record_capacity; ++k) {
-    record.cost[k] = std::numeric_limits<T>::infinity();
-    record.column[k] = 0;
+  for (int k = kept; k < simd::record_capacity; ++k) {
+    found.cost[k] = found.reduced[k] = std::numeric_limits<T>::infinity();
+    found.column[k] = 0;
   }
-  std::copy_n(group_bound, simd::record_groups, record.group_bound);
-  record.bound = bound;
-  return listed > 0;
+  found.count = kept;
+  return bound;
+}
+
+template <class T>
+bool write_record(simd::Scan<T>& found, const Grid& grid, const std::vector<double>& v,
+                  simd::Record<T>& record) {
+  const auto threshold = static_cast<double>(found.threshold);
+  if (found.count == 0 || threshold < -grid.limit || found.reduced[0] < -grid.limit) return false;
+  record.bound = grid.round_down(threshold);
+  // Duals stay within half the limit, so entries whose reduced costs stay within the other half are on the
+  // grid.
+  const bool surely_within = threshold < grid.limit / 2 && found.reduced[0] > -grid.limit / 2;
+  if (!surely_within || found.count > simd::record_capacity) {
+    record.bound = keep_within_grid(found, grid, v, record.bound);
+  }
+  std::copy_n(found.cost, simd::record_capacity, record.cost);
+  std::copy_n(found.column, simd::record_capacity, record.column);
+  for (int group = 0; group < simd::record_groups; ++group) {
+    record.group_bound[group] = loosened<T>(static_cast<double>(found.reduced[8 * group]), grid.step);
+  }
+  return found.count > 0;
 }
 
 // Scans in T may place the bound a last bit below the best entry when v has more bits than T. Then the row's
@@ -92,15 +105,16 @@ void scan_row(ListState<T>& state, std::int64_t i) {
   // Rows alike begin their ties in different places; the multiplier spreads consecutive rows over the
   // columns.
   const std::int64_t start = i * 40503 % state.columns;
-  state.kernels.scan(run, state.v_up.data(), state.flip, state.columns, start, state.masks.data(),
-                     state.found);
+  const bool fetch = state.costs.direct() && i + 1 < state.rows;
+  state.kernels.scan(run, state.v_up.data(), state.flip, state.columns, start,
+                     fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.masks.data(), state.found);
   state.counters.entries_read += state.columns;
 }
 
 template <class T>
 Outcome build_lists(ListState<T>& state, Interrupt& interrupt) {
   for (std::int64_t i = 0; i < state.rows; ++i) {
-    if (interrupt.requested()) return Outcome::interrupted;
+    if (i % 64 == 0 && interrupt.requested()) return Outcome::interrupted;
     scan_row(state, i);
     if (state.found.invalid || !write_record(state.found, state.grid, state.v, state.records[i])) {
       return Outcome::beyond_lists;

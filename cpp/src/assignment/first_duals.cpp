@@ -9,14 +9,16 @@
 namespace rebasin::assignment {
 namespace {
 
-constexpr int row_blocks = 4;
 constexpr int rows_at_once = 8;
+constexpr int coarse_blocks = 4;
+constexpr int most_fine_per_coarse = 16;
+constexpr std::int64_t fewest_rows_in_block = 8;
 
 // Column minima over rows [first, last).
 template <class T>
 void find_minima(ListState<T>& state, std::int64_t first, std::int64_t last, std::vector<T>& buffers,
                  std::vector<T>& minima) {
-  minima.assign(state.columns, std::numeric_limits<T>::infinity());
+  std::fill(minima.begin(), minima.end(), std::numeric_limits<T>::infinity());
   const T* runs[rows_at_once];
   for (std::int64_t i = first; i < last; i += rows_at_once) {
     const int count = static_cast<int>(std::min<std::int64_t>(rows_at_once, last - i));
@@ -28,28 +30,82 @@ void find_minima(ListState<T>& state, std::int64_t first, std::int64_t last, std
   state.counters.entries_read += (last - first) * state.columns;
 }
 
+// Sums over blocks of rows, per column. Blocks without a finite entry do not count.
 template <class T>
-Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
-  const std::int64_t m = state.columns;
-  std::vector<T> minima;
-  std::vector<T> buffers(state.costs.direct() ? 0 : rows_at_once * m);
-  std::vector<double> sum(m, 0.0);
-  std::vector<std::int32_t> blocks(m, 0);
-  for (int block = 0; block < row_blocks; ++block) {
-    if (interrupt.requested()) return Outcome::interrupted;
-    find_minima(state, state.rows * block / row_blocks, state.rows * (block + 1) / row_blocks, buffers,
-                minima);
-    for (std::int64_t j = 0; j < m; ++j) {
+struct BlockSums {
+  std::vector<T> sum;
+  std::vector<T> squares;
+  std::vector<T> blocks;
+
+  explicit BlockSums(std::int64_t columns)
+      : sum(columns, T{0}), squares(columns, T{0}), blocks(columns, T{0}) {}
+
+  void add(const std::vector<T>& minima) {
+    for (std::size_t j = 0; j < minima.size(); ++j) {
       const bool finite = minima[j] < std::numeric_limits<T>::infinity();
-      sum[j] += finite ? static_cast<double>(minima[j]) : 0.0;
-      blocks[j] += finite ? 1 : 0;
+      const T value = finite ? minima[j] : T{0};
+      sum[j] += value;
+      squares[j] += value * value;
+      blocks[j] += finite ? T{1} : T{0};
     }
   }
+};
+
+// How much more the columns' mean minima differ than blocks within a column would make them: about 1 for
+// columns alike, large where columns have scales or offsets of their own.
+template <class T>
+double variance_ratio(const BlockSums<T>& sums) {
+  double total = 0.0;
+  double total_squares = 0.0;
+  double within = 0.0;
+  double columns = 0.0;
+  for (std::size_t j = 0; j < sums.sum.size(); ++j) {
+    const auto blocks = static_cast<double>(sums.blocks[j]);
+    if (blocks < 2.0) continue;
+    const double mean = static_cast<double>(sums.sum[j]) / blocks;
+    within += std::max(0.0, static_cast<double>(sums.squares[j]) / blocks - mean * mean) / blocks;
+    total += mean;
+    total_squares += mean * mean;
+    columns += 1.0;
+  }
+  if (columns < 2.0) return 1.0;
+  const double between = std::max(0.0, total_squares - total * total / columns);
+  return within > 0.0 ? between / within : 1.0;
+}
+
+// Means of minima over few blocks of many rows suit columns alike, whose duals follow their extremes; means
+// over many blocks of few rows suit columns of different scales, where extremes would make the large ones too
+// attractive.
+template <class T>
+Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
+  constexpr double heterogeneous = 4.0;
+  const std::int64_t m = state.columns;
+  const int fine_per_coarse = static_cast<int>(
+      std::clamp<std::int64_t>(state.rows / (coarse_blocks * fewest_rows_in_block), 1, most_fine_per_coarse));
+  const int fine_blocks = coarse_blocks * fine_per_coarse;
+  std::vector<T> buffers(state.costs.direct() ? 0 : rows_at_once * m);
+  std::vector<T> minima(m);
+  std::vector<T> coarse_minima(m);
+  BlockSums<T> fine(m);
+  BlockSums<T> coarse(m);
+  for (int block = 0; block < fine_blocks; ++block) {
+    if (interrupt.requested()) return Outcome::interrupted;
+    const std::int64_t first = state.rows * block / fine_blocks;
+    find_minima(state, first, state.rows * (block + 1) / fine_blocks, buffers, minima);
+    fine.add(minima);
+    if (block % fine_per_coarse == 0) {
+      coarse_minima = minima;
+    } else {
+      for (std::int64_t j = 0; j < m; ++j) coarse_minima[j] = std::min(coarse_minima[j], minima[j]);
+    }
+    if (block % fine_per_coarse == fine_per_coarse - 1) coarse.add(coarse_minima);
+  }
+  const BlockSums<T>& chosen = variance_ratio(fine) > heterogeneous ? fine : coarse;
   for (std::int64_t j = 0; j < m; ++j) {
-    if (blocks[j] == 0 || !(sum[j] > -std::numeric_limits<double>::infinity())) return Outcome::beyond_lists;
-    // Float32 precision keeps scans in float32 exact.
-    state.v[j] = static_cast<double>(static_cast<T>(sum[j] / blocks[j]));
-    state.v_up[j] = static_cast<T>(state.v[j]);
+    const T mean = chosen.sum[j] / chosen.blocks[j];
+    if (!std::isfinite(mean)) return Outcome::beyond_lists;
+    state.v[j] = static_cast<double>(mean);
+    state.v_up[j] = mean;
   }
   return Outcome::done;
 }
@@ -60,7 +116,7 @@ double find_scale(ListState<T>& state) {
   constexpr std::int64_t sampled_rows = 16;
   double scale = 0.0;
   for (std::int64_t j = 0; j < state.columns; ++j) scale = std::max(scale, std::abs(state.v[j]));
-  const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
+  const std::int64_t stride = std::max<std::int64_t>(64, state.rows / sampled_rows);
   for (std::int64_t i = 0; i < state.rows; i += stride) {
     scan_row(state, i);
     for (int k = 0; k < std::min(state.found.count, simd::record_capacity); ++k) {
@@ -103,6 +159,22 @@ Outcome start_duals(ListState<T>& state, Interrupt& interrupt) {
   return Outcome::done;
 }
 
+template <class T>
+Outcome adopt_duals(ListState<T>& state, const double* duals) {
+  const double sign = state.costs.scale() < 0 ? -1.0 : 1.0;
+  const bool square = state.rows == state.columns;
+  for (std::int64_t j = 0; j < state.columns; ++j) {
+    const double dual = sign * duals[j];
+    if (!std::isfinite(dual)) return Outcome::stale_start;
+    state.set_dual(j, square ? dual : std::min(dual, 0.0));
+  }
+  if (!choose_grid(state)) return Outcome::stale_start;
+  for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
+  return Outcome::done;
+}
+
+template Outcome adopt_duals<float>(ListState<float>&, const double*);
+template Outcome adopt_duals<double>(ListState<double>&, const double*);
 template Outcome start_duals<float>(ListState<float>&, Interrupt&);
 template Outcome start_duals<double>(ListState<double>&, Interrupt&);
 

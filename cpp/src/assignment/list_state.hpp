@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "assignment/cost_rows.hpp"
@@ -16,6 +17,7 @@ enum class Outcome {
   out_of_budget,
   beyond_lists,  // costs of too many magnitudes for the grid, or a row without an entry: the dense solver's
                  // case
+  stale_start,   // a warm start that a cold one beats
   interrupted,
 };
 
@@ -44,9 +46,10 @@ struct ListState {
   std::int64_t columns;
   T flip;
   Grid grid;
-  std::vector<simd::Record<T>> records;
-  std::vector<double> v;  // padded to whole blocks
-  std::vector<T> v_up;    // v rounded up to T: a scan with it misses nothing
+  std::unique_ptr<simd::Record<T>[]> records;  // one a row, uninitialised until built
+  std::vector<double> pair_cost;               // per row: the grid image of its matched entry
+  std::vector<double> v;                       // padded to whole blocks
+  std::vector<T> v_up;                         // v rounded up to T: a scan with it misses nothing
   std::vector<std::uint8_t>
       bound_is_rounded;  // per row: its bound holds for grid costs; real ones may lie a step lower
   std::vector<std::int32_t> column_of;
@@ -69,9 +72,16 @@ struct ListState {
   // Frees every row, keeping v.
   void drop_matching();
 
-  void assign(std::int32_t row, std::int32_t column) {
+  void assign(std::int32_t row, std::int32_t column, double cost) {
     column_of[row] = column;
     row_of[column] = row;
+    pair_cost[row] = cost;
+  }
+
+  // The same for entry `at` of the row's list.
+  void assign_listed(std::int32_t row, std::int32_t at) {
+    const simd::Record<T>& record = records[row];
+    assign(row, record.column[at], grid.round(static_cast<double>(record.cost[at])));
   }
 };
 

@@ -37,7 +37,9 @@ class PathSearch {
       if (event.id >= 2 * state_.columns) {
         const auto row = static_cast<std::int32_t>(event.id - 2 * state_.columns);
         if (interrupt.requested()) return Outcome::interrupted;
-        if (++refills_ > refill_limit || !extend(row)) return run_dense(interrupt);
+        if (++refills_ > refill_allowance + static_cast<std::int64_t>(tree_rows_.size()) || !extend(row)) {
+          return run_dense(interrupt);
+        }
         continue;
       }
       const bool is_free = event.id < state_.columns;
@@ -50,8 +52,8 @@ class PathSearch {
   }
 
  private:
-  // A rebuilt list costs about as much as a dense step; some are worth it, as the row keeps the list.
-  static constexpr int refill_limit = 24;
+  // A rebuilt list costs about as much as a dense step, but the row keeps it.
+  static constexpr std::int64_t refill_allowance = 32;
 
   void begin(std::int32_t free_row) {
     for (const std::int32_t column : touched_) open_[column] = infinity;
@@ -110,8 +112,7 @@ class PathSearch {
     // The column stays closed, as no later path is shorter.
     scanned_.push_back({column, distance});
     const std::int32_t row = state_.row_of[column];
-    const double reduced = state_.grid.round(state_.costs.at(row, column)) - state_.v[column];
-    enter(row, distance - reduced);
+    enter(row, distance - (state_.pair_cost[row] - state_.v[column]));
     return true;
   }
 
@@ -125,7 +126,7 @@ class PathSearch {
     for (;;) {
       const std::int32_t row = from_[column];
       const std::int32_t next = state_.column_of[row];
-      state_.assign(row, column);
+      state_.assign(row, column, state_.grid.round(state_.costs.at(row, column)));
       if (row == root_) return Outcome::done;
       column = next;
     }
@@ -157,8 +158,7 @@ class PathSearch {
       scanned_.push_back({column, nearest});
       open_[column] = infinity;
       w[column] = -infinity;
-      const double reduced = state_.grid.round(state_.costs.at(row, column)) - state_.v[column];
-      offset_[row] = nearest - reduced;
+      offset_[row] = nearest - (state_.pair_cost[row] - state_.v[column]);
       ++state_.counters.scanned_rows;
       nearest = relax(row, w);
     }
@@ -208,7 +208,7 @@ class PathSearch {
   std::vector<std::int32_t> tree_rows_;
   std::int32_t root_ = none;
   double nearest_free_ = infinity;
-  int refills_ = 0;
+  std::int64_t refills_ = 0;
 };
 
 }  // namespace

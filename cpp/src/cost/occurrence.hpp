@@ -6,7 +6,8 @@
 
 namespace rebasin {
 
-// Unit i owns the positions [i * copies + r] along `axis`, r < copies; entry by entry A's are compared with B's.
+// Unit i owns the positions [i * copies + r] along `axis`, r < copies; entry by entry A's are compared with
+// B's.
 struct Occurrence {
   std::size_t tensor = 0;
   std::int32_t axis = 0;

@@ -8,7 +8,8 @@
 
 namespace rebasin {
 
-// Where in a permutation's array the copy within the parents' slots begins; `slots` is indexed by permutation.
+// Where in a permutation's array the copy within the parents' slots begins; `slots` is indexed by
+// permutation.
 inline std::int64_t copy_offset(const Problem& problem, std::int32_t permutation,
                                 const std::vector<std::int64_t>& slots) {
   const PermutationShape& shape = problem.permutations[static_cast<std::size_t>(permutation)];
@@ -20,7 +21,8 @@ inline std::int64_t copy_offset(const Problem& problem, std::int32_t permutation
   return copy * shape.size;
 }
 
-// Calls body() for every combination of units of `permutations`, the last fastest, with values[p] set to p's unit.
+// Calls body() for every combination of units of `permutations`, the last fastest, with values[p] set to p's
+// unit.
 template <class Body>
 void for_each_combination(const Problem& problem, const std::vector<std::int32_t>& permutations,
                           std::vector<std::int64_t>& values, Body&& body, std::size_t depth = 0) {

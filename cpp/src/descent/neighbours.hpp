@@ -19,8 +19,8 @@ class Neighbours {
     for (std::size_t p = 0; p < problem.permutations.size(); ++p) join_family(p, nesting);
   }
 
-  // Permutations whose best step may change when `permutation` moves; itself only if it stands on two axes of a
-  // tensor or shares a move with another. Pieces of one axis do not see each other.
+  // Permutations whose best step may change when `permutation` moves; itself only if it stands on two axes of
+  // a tensor or shares a move with another. Pieces of one axis do not see each other.
   const std::vector<std::int32_t>& of(std::int32_t permutation) const {
     return neighbours_[static_cast<std::size_t>(permutation)];
   }

@@ -17,7 +17,8 @@ class Nesting {
       const std::vector<std::int32_t>& parents = problem.permutations[p].parents;
       const auto self = static_cast<std::int32_t>(p);
       families_[p].push_back(self);
-      for (const std::int32_t ancestor : parents) families_[static_cast<std::size_t>(ancestor)].push_back(self);
+      for (const std::int32_t ancestor : parents)
+        families_[static_cast<std::size_t>(ancestor)].push_back(self);
       if (!parents.empty()) children_[static_cast<std::size_t>(parents.back())].push_back(self);
     }
   }

@@ -10,35 +10,34 @@ using rebasin::simd::block;
 using rebasin::simd::Scan;
 using rebasin::simd::scan_capacity;
 
-inline constexpr int fewest_lanes = 16;
-inline constexpr int most_lanes = 22;
+inline constexpr int fewest_lanes = 14;
+inline constexpr int most_lanes = 20;
 
-template <class T>
+template <class T, bool negate>
 struct RowView {
   using L = Lanes<T>;
   const T* run;
   const T* v;
-  typename L::Vector flip;
   std::int64_t full;  // columns in whole blocks
   T tail[block];      // the rest, padded with what counts as +inf
 
-  RowView(const T* run_in, const T* v_in, T flip_in, std::int64_t columns)
-      : run(run_in), v(v_in), flip(L::all(flip_in)), full(columns / block * block) {
+  RowView(const T* run_in, const T* v_in, std::int64_t columns)
+      : run(run_in), v(v_in), full(columns / block * block) {
     constexpr T infinity = std::numeric_limits<T>::infinity();
-    const T padding = negates(flip_in) ? -infinity : infinity;
+    const T padding = negate ? -infinity : infinity;
     for (int k = 0; k < block; ++k) tail[k] = full + k < columns ? run[full + k] : padding;
   }
 
   const T* block_at(std::int64_t first) const { return first < full ? run + first : tail; }
 
   typename L::Vector reduced(const T* entries, std::int64_t first, int k) const {
-    return L::sub(L::flip(L::load(entries + k), flip), L::load(v + first + k));
+    return L::template reduced<negate>(L::load(entries + k), L::load(v + first + k));
   }
 };
 
 // The least reduced cost of each residue class of columns modulo `block`.
-template <class T>
-void class_minima(const RowView<T>& row, std::int64_t end, T* minima) {
+template <class T, bool negate>
+void class_minima(const RowView<T, negate>& row, std::int64_t end, T* minima) {
   using L = Lanes<T>;
   constexpr int registers = block / L::width;
   typename L::Vector least[registers];
@@ -76,18 +75,34 @@ T smallest(const T* values, int rank) {
   }
 }
 
-// A value with about 16 to 22 of the class minima at or below it: then about as many entries of a row are,
+template <class T>
+T least_of(const T* values) {
+  using L = Lanes<T>;
+  auto least = L::load(values);
+  for (int k = L::width; k < block; k += L::width) least = L::min(L::load(values + k), least);
+  return L::least(least);
+}
+
+template <class T>
+T largest_finite(const T* values) {
+  using L = Lanes<T>;
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  auto least = L::all(infinity);
+  for (int k = 0; k < block; k += L::width) {
+    const auto negated = L::flip(L::load(values + k), L::all(-T(0)));
+    least = L::min(L::keep_above(negated, L::all(-infinity)), least);
+  }
+  return -L::least(least);
+}
+
+// A value with about 14 to 20 of the class minima at or below it: then about as many entries of a row are,
 // since few classes hold two of them.
 template <class T>
-T choose_threshold(const T* minima) {
+T choose_threshold(const T* minima, T least) {
   constexpr T largest = std::numeric_limits<T>::max();
   if (count_not_above(minima, largest) <= most_lanes) return largest;
-  T low = largest;
-  T high = -largest;
-  for (int k = 0; k < block; ++k) {
-    low = minima[k] < low ? minima[k] : low;
-    high = minima[k] > high && minima[k] <= largest ? minima[k] : high;
-  }
+  T low = least;
+  T high = largest_finite(minima);
   for (int step = 0; step < 8; ++step) {
     // The minima crowd towards the high end, so the first guess leans low. Halving each avoids overflow.
     const T middle = step == 0 ? low * T(0.625) + high * T(0.375) : low * T(0.5) + high * T(0.5);
@@ -98,13 +113,19 @@ T choose_threshold(const T* minima) {
   return smallest(minima, fewest_lanes);
 }
 
-template <class T>
-std::int64_t mark(const RowView<T>& row, std::int64_t end, T threshold, std::uint64_t* masks) {
+// Marks the entries at or below the threshold, while `next`, the row to come, is fetched towards the cache.
+template <class T, bool negate>
+std::int64_t mark(const RowView<T, negate>& row, std::int64_t end, T threshold, std::uint64_t* masks,
+                  const T* next = nullptr) {
   using L = Lanes<T>;
+  constexpr int line = 64 / static_cast<int>(sizeof(T));
   const auto limit = L::all(threshold);
   std::int64_t total = 0;
   for (std::int64_t first = 0; first < end; first += block) {
     const T* entries = row.block_at(first);
+    if (next != nullptr) {
+      for (int k = 0; k < block; k += line) __builtin_prefetch(next + first + k, 0, 2);
+    }
     std::uint64_t bits = 0;
     for (int k = 0; k < block; k += L::width) {
       bits |= static_cast<std::uint64_t>(L::not_above(row.reduced(entries, first, k), limit)) << k;
@@ -115,10 +136,9 @@ std::int64_t mark(const RowView<T>& row, std::int64_t end, T threshold, std::uin
   return total;
 }
 
-template <class T>
-void collect(const RowView<T>& row, std::int64_t first_word, std::int64_t last_word,
-             const std::uint64_t* masks, T flip, Scan<T>& found) {
-  const bool negate = negates(flip);
+template <class T, bool negate>
+void collect(const RowView<T, negate>& row, std::int64_t first_word, std::int64_t last_word,
+             const std::uint64_t* masks, Scan<T>& found) {
   for (std::int64_t word = first_word; word < last_word; ++word) {
     const T* entries = row.block_at(word * block);
     for (std::uint64_t bits = masks[word]; bits != 0 && found.count < scan_capacity; bits &= bits - 1) {
@@ -135,8 +155,8 @@ void collect(const RowView<T>& row, std::int64_t first_word, std::int64_t last_w
 }
 
 // The largest reduced cost below `limit`, or -inf.
-template <class T>
-T largest_below(const RowView<T>& row, std::int64_t end, T limit) {
+template <class T, bool negate>
+T largest_below(const RowView<T, negate>& row, std::int64_t end, T limit) {
   using L = Lanes<T>;
   constexpr T infinity = std::numeric_limits<T>::infinity();
   const auto sign = L::all(-T(0));
@@ -149,11 +169,7 @@ T largest_below(const RowView<T>& row, std::int64_t end, T limit) {
       least = L::min(L::keep_above(negated, floor), least);
     }
   }
-  T lanes[L::width];
-  L::store(lanes, least);
-  T result = infinity;
-  for (const T value : lanes) result = value < result ? value : result;
-  return -result;
+  return -L::least(least);
 }
 
 // Values of T in order, as integers.
@@ -177,8 +193,8 @@ T from_order(std::int64_t order) {
 
 // Too many entries are at or below `top`. Lowers it to the least value of which that is true and returns the
 // greatest value of which it is not: all entries between are ties at `top`.
-template <class T>
-T split_ties(const RowView<T>& row, std::int64_t end, T least, T& top, std::uint64_t* masks) {
+template <class T, bool negate>
+T split_ties(const RowView<T, negate>& row, std::int64_t end, T least, T& top, std::uint64_t* masks) {
   top = largest_below(row, end, from_order<T>(to_order(top) + 1));
   // Matrices of few distinct values need one or two steps from value to value.
   for (int step = 0; step < 3; ++step) {
@@ -198,13 +214,13 @@ T split_ties(const RowView<T>& row, std::int64_t end, T least, T& top, std::uint
 
 // Takes the entries below the ties, and of the ties those from `start` on, so that rows alike do not all want
 // the same columns.
-template <class T>
-void scan_ties(const RowView<T>& row, std::int64_t end, T least, T top, T flip, std::int64_t start,
+template <class T, bool negate>
+void scan_ties(const RowView<T, negate>& row, std::int64_t end, T least, T top, std::int64_t start,
                std::uint64_t* masks, Scan<T>& found) {
   const std::int64_t words = end / block;
   const T low = split_ties(row, end, least, top, masks);
   mark(row, end, low, masks);
-  collect(row, 0, words, masks, flip, found);
+  collect(row, 0, words, masks, found);
   found.threshold = top;
   if (found.count >= fewest_lanes / 2) return;
   const std::int32_t strict = found.count;
@@ -212,62 +228,73 @@ void scan_ties(const RowView<T>& row, std::int64_t end, T least, T top, T flip, 
   mark(row, end, top, masks);
   for (std::int32_t k = 0; k < strict; ++k)
     masks[found.column[k] / block] &= ~(1ull << (found.column[k] % block));
-  collect(row, turn, words, masks, flip, found);
-  collect(row, 0, turn, masks, flip, found);
+  collect(row, turn, words, masks, found);
+  collect(row, 0, turn, masks, found);
 }
 
-// Sorts by counting, for each entry, those that come before it.
+// Sorts by counting, for each entry, those before it; pads what a record would hold beyond them.
 template <class T>
 void sort_by_reduced(Scan<T>& found) {
   using L = Lanes<T>;
+  constexpr T infinity = std::numeric_limits<T>::infinity();
   const int count = found.count;
+  const int padded = (count + L::width - 1) / L::width * L::width;
   std::int32_t column[scan_capacity];
   T cost[scan_capacity];
-  __builtin_memcpy(column, found.column, static_cast<unsigned>(count) * sizeof *column);
-  __builtin_memcpy(cost, found.cost, static_cast<unsigned>(count) * sizeof *cost);
-  alignas(64) T keys[scan_capacity];
-  const int padded = (count + L::width - 1) / L::width * L::width;
-  for (int k = 0; k < padded; ++k)
-    keys[k] = k < count ? found.reduced[k] : std::numeric_limits<T>::infinity();
+  alignas(64) T keys[scan_capacity + L::width];
+  __builtin_memcpy(column, found.column, sizeof column);
+  __builtin_memcpy(cost, found.cost, sizeof cost);
+  __builtin_memcpy(keys, found.reduced, sizeof found.reduced);
+  L::store(keys + count, L::all(infinity));
+  for (int k = count; k < rebasin::simd::record_capacity; ++k) {
+    found.column[k] = 0;
+    found.cost[k] = infinity;
+    found.reduced[k] = infinity;
+  }
+  std::uint64_t taken = 0;
   for (int k = 0; k < count; ++k) {
     const auto key = L::all(keys[k]);
-    std::uint64_t smaller = 0;
-    std::uint64_t not_larger = 0;
+    int rank = 0;
     for (int part = 0; part < padded; part += L::width) {
-      const auto others = L::load(keys + part);
-      smaller |= static_cast<std::uint64_t>(L::below(others, key)) << part;
-      not_larger |= static_cast<std::uint64_t>(L::not_above(others, key)) << part;
+      rank += __builtin_popcount(L::below(L::load(keys + part), key));
     }
-    const std::uint64_t earlier = (1ull << k) - 1;
-    const int rank = __builtin_popcountll(smaller | (not_larger & earlier));
+    while ((taken >> rank & 1) != 0) ++rank;  // ties keep their order
+    taken |= 1ull << rank;
     found.column[rank] = column[k];
     found.cost[rank] = cost[k];
     found.reduced[rank] = keys[k];
   }
 }
 
-template <class T>
-void scan(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, std::uint64_t* masks,
-          Scan<T>& found) {
-  const RowView<T> row(run, v, flip, columns);
+template <class T, bool negate>
+void scan_row(const T* run, const T* v, std::int64_t columns, std::int64_t start, const T* next,
+              std::uint64_t* masks, Scan<T>& found) {
+  const RowView<T, negate> row(run, v, columns);
   const std::int64_t end = (columns + block - 1) / block * block;
   alignas(64) T minima[block];
   class_minima(row, end, minima);
   found.count = 0;
   found.invalid = false;
-  found.threshold = choose_threshold(minima);
-  if (mark(row, end, found.threshold, masks) <= scan_capacity) {
-    collect(row, 0, end / block, masks, flip, found);
+  const T least = least_of(minima);
+  found.threshold = choose_threshold(minima, least);
+  if (mark(row, end, found.threshold, masks, next) <= scan_capacity) {
+    collect(row, 0, end / block, masks, found);
     sort_by_reduced(found);
-    return;
-  }
-  T least = minima[0];
-  for (int k = 1; k < block; ++k) least = minima[k] < least ? minima[k] : least;
-  if (least > -std::numeric_limits<T>::infinity()) {
-    scan_ties(row, end, least, found.threshold, flip, start, masks, found);
+  } else if (least > -std::numeric_limits<T>::infinity()) {
+    scan_ties(row, end, least, found.threshold, start, masks, found);
     sort_by_reduced(found);
   } else {
     found.invalid = true;
+  }
+}
+
+template <class T>
+void scan(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* next,
+          std::uint64_t* masks, Scan<T>& found) {
+  if (negates(flip)) {
+    scan_row<T, true>(run, v, columns, start, next, masks, found);
+  } else {
+    scan_row<T, false>(run, v, columns, start, next, masks, found);
   }
 }
 

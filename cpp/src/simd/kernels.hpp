@@ -30,7 +30,7 @@ struct TwoBest {
   std::int32_t at;  // position of the best entry
 };
 
-// What a scan of a row hands back, ascending by reduced cost.
+// What a scan of a row hands back, ascending by reduced cost; padded to record_capacity as a record is.
 template <class T>
 struct Scan {
   std::int32_t count;  // entries found, at most scan_capacity
@@ -45,10 +45,10 @@ template <class T>
 struct KernelsFor {
   // minima[j] = min(minima[j], flip ^ runs[k][j]) over `count` <= 8 runs; NaN is passed over.
   void (*lower_minima)(const T* const* runs, int count, T flip, std::int64_t columns, T* minima);
-  // Finds some 16 to 24 columns of smallest (flip ^ run[j]) - v[j], more or fewer where ties, forbidden
+  // Finds some 14 to 24 columns of smallest (flip ^ run[j]) - v[j], more or fewer where ties, forbidden
   // entries or short rows make it so. `v` is padded to a multiple of `block`; `masks` holds columns / block +
   // 1 words. Among too many ties the columns from `start` on, cyclically, are preferred.
-  void (*scan)(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start,
+  void (*scan)(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* next,
                std::uint64_t* masks, Scan<T>& found);
   // The two smallest round(cost) - v[column]; stops at a group that cannot matter.
   TwoBest (*two_best)(const Record<T>& record, const double* v, double magic);

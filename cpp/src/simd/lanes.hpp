@@ -36,6 +36,12 @@ struct Lanes<float> {
   static Vector flip(Vector a, Vector sign) { return _mm512_xor_ps(a, sign); }
   // b where a is NaN.
   static Vector min(Vector a, Vector b) { return _mm512_min_ps(a, b); }
+  static float least(Vector a) { return _mm512_reduce_min_ps(a); }
+  // -a - b or a - b.
+  template <bool negate>
+  static Vector reduced(Vector a, Vector b) {
+    return negate ? _mm512_fnmsub_ps(a, all(1.0f), b) : sub(a, b);
+  }
   // Bits of the lanes where a <= b or either is NaN.
   static std::uint32_t not_above(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_NGT_UQ); }
   static std::uint32_t below(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
@@ -58,6 +64,10 @@ struct Lanes<double> {
   static Vector sub(Vector a, Vector b) { return _mm512_sub_pd(a, b); }
   static Vector flip(Vector a, Vector sign) { return _mm512_xor_pd(a, sign); }
   static Vector min(Vector a, Vector b) { return _mm512_min_pd(a, b); }
+  template <bool negate>
+  static Vector reduced(Vector a, Vector b) {
+    return negate ? _mm512_fnmsub_pd(a, all(1.0), b) : sub(a, b);
+  }
   static Vector gather(const double* base, const std::int32_t* index) {
     return _mm512_i32gather_pd(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), base, 8);
   }
@@ -90,6 +100,15 @@ struct Lanes<float> {
   static Vector sub(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
   static Vector flip(Vector a, Vector sign) { return _mm256_xor_ps(a, sign); }
   static Vector min(Vector a, Vector b) { return _mm256_min_ps(a, b); }
+  static float least(Vector a) {
+    __m128 half = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    half = _mm_min_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_min_ss(half, _mm_movehdup_ps(half)));
+  }
+  template <bool negate>
+  static Vector reduced(Vector a, Vector b) {
+    return negate ? _mm256_fnmsub_ps(a, all(1.0f), b) : sub(a, b);
+  }
   static std::uint32_t not_above(Vector a, Vector b) {
     return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NGT_UQ)));
   }
@@ -113,6 +132,10 @@ struct Lanes<double> {
   static Vector sub(Vector a, Vector b) { return _mm256_sub_pd(a, b); }
   static Vector flip(Vector a, Vector sign) { return _mm256_xor_pd(a, sign); }
   static Vector min(Vector a, Vector b) { return _mm256_min_pd(a, b); }
+  template <bool negate>
+  static Vector reduced(Vector a, Vector b) {
+    return negate ? _mm256_fnmsub_pd(a, all(1.0), b) : sub(a, b);
+  }
   static Vector gather(const double* base, const std::int32_t* index) {
     return _mm256_set_pd(base[index[3]], base[index[2]], base[index[1]], base[index[0]]);
   }
@@ -183,6 +206,10 @@ struct Lanes {
   }
   static Vector min(Vector a, Vector b) {
     return map([&](int k) { return a.at[k] < b.at[k] ? a.at[k] : b.at[k]; });
+  }
+  template <bool negate>
+  static Vector reduced(Vector a, Vector b) {
+    return map([&](int k) { return (negate ? -a.at[k] : a.at[k]) - b.at[k]; });
   }
   static Vector gather(const T* base, const std::int32_t* index) {
     return map([&](int k) { return base[index[k]]; });

@@ -5,11 +5,15 @@ from __future__ import annotations
 import click
 
 from rebasin_fast import __version__
+from rebasin_fast.cli.apply import apply
+from rebasin_fast.cli.completion import completion
+from rebasin_fast.cli.curve import curve
 from rebasin_fast.cli.demo import demo
 from rebasin_fast.cli.errors import ReportingGroup
 from rebasin_fast.cli.info import info
 from rebasin_fast.cli.match import match
 from rebasin_fast.cli.merge import merge
+from rebasin_fast.cli.spec import spec
 
 __all__ = ["main"]
 
@@ -29,5 +33,5 @@ def main() -> None:
     """
 
 
-for _command in (demo, match, merge, info):
+for _command in (demo, match, apply, merge, curve, spec, info, completion):
     main.add_command(_command)

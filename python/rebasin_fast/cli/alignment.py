@@ -11,6 +11,7 @@ import click
 from rebasin_fast.cli.options import read_spec
 from rebasin_fast.cli.progress import MatchingProgress
 from rebasin_fast.distance import l2_distance
+from rebasin_fast.files import LoadedParams
 from rebasin_fast.matching import Matching, weight_matching
 from rebasin_fast.permutation import apply_permutation
 from rebasin_fast.spec import PermutationSpec
@@ -95,6 +96,14 @@ def align(
         distance_before=l2_distance(a, b),
         distance_after=l2_distance(a, moved),
     )
+
+
+def warn_of_left_out(*models: Params) -> None:
+    """What else an input file holds and the output will not."""
+    for params in models:
+        if isinstance(params, LoadedParams):
+            for entry, reason in params.source.left_out.items():
+                click.echo(f"Note: {params.source.path}: {entry} is not carried over ({reason})", err=True)
 
 
 def warn_of_batch_norm(params: Params) -> None:

@@ -8,19 +8,28 @@ from typing import Any
 
 import click
 
-from rebasin_fast.cli.alignment import MatchingChoices, align
+from rebasin_fast.cli.alignment import MatchingChoices, align, warn_of_left_out
 from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
-from rebasin_fast.files import check_output, load_params, save_params
+from rebasin_fast.files import check_output, check_writable, load_params, save_params
+from rebasin_fast.files import save_permutation as write_permutation
 
 
 @click.command()
 @click.argument("model_a", type=input_path)
 @click.argument("model_b", type=input_path)
 @click.option("-o", "--output", type=output_path, required=True, help="Where the aligned B goes.")
+@click.option("--save-permutation", type=output_path, help="Keep the permutation as a file, for apply.")
 @matching_options
 @output_options
 def match(
-    model_a: Path, model_b: Path, output: Path, force: bool, as_json: bool, quiet: bool, **choices: Any
+    model_a: Path,
+    model_b: Path,
+    output: Path,
+    save_permutation: Path | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+    **choices: Any,
 ) -> None:
     """Move the units of MODEL_B onto those of MODEL_A and save the aligned B.
 
@@ -33,8 +42,15 @@ def match(
     """
     params_a, params_b = load_params(model_a), load_params(model_b)
     check_output(output, like=params_b, overwrite=force)
+    if save_permutation is not None:
+        check_writable(save_permutation, overwrite=force)
     alignment = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet)
+    if save_permutation is not None:
+        write_permutation(
+            save_permutation, alignment.matching.permutation, alignment.spec.to_json(), overwrite=force
+        )
     save_params(output, alignment.aligned, like=params_b, overwrite=force)
+    warn_of_left_out(params_b)
     if as_json:
         click.echo(json.dumps({**alignment.to_dict(), "output": str(output)}))
     else:

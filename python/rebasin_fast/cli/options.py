@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -18,6 +18,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # A spec file is text of this order for the largest models; what is larger is something else.
 _LARGEST_SPEC_FILE = 64 << 20
 
+spec_option = click.option(
+    "--spec",
+    "spec_name",
+    default="auto",
+    show_default=True,
+    metavar="auto|NAME|FILE",
+    help="Permutation spec: recognised from the parameters, a ready one such as resnet50, or a JSON file.",
+)
 input_path = click.Path(exists=True, path_type=Path)
 output_path = click.Path(path_type=Path)
 
@@ -26,14 +34,7 @@ def matching_options(function: Function) -> Function:
     """How to match: spec, seed, restarts, sweeps, threads."""
     for option in reversed(
         [
-            click.option(
-                "--spec",
-                "spec_name",
-                default="auto",
-                show_default=True,
-                metavar="auto|FILE",
-                help="Permutation spec: recognised from the parameters, or a JSON file.",
-            ),
+            spec_option,
             click.option("--seed", default=0, show_default=True, help="Seeds the order of visits."),
             click.option(
                 "--restarts",
@@ -83,10 +84,27 @@ def read_spec(spec_name: str, params: Params) -> PermutationSpec:
             raise SpecError(f"{error}. Give it as a file with --spec FILE") from None
     path = Path(spec_name)
     if not path.is_file():
-        raise click.BadParameter(f"{spec_name!r} is neither 'auto' nor a file", param_hint="--spec")
+        return _ready_spec(spec_name)
     if path.stat().st_size > _LARGEST_SPEC_FILE:
         raise SpecError(f"{path} has {path.stat().st_size:,} bytes; the JSON of a spec is smaller")
     try:
         return PermutationSpec.from_json(path.read_text(encoding="utf-8"))
     except (SpecError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: {error}") from None
+
+
+def _ready_spec(name: str) -> PermutationSpec:
+    """The spec of ``specs.NAME()``, for names that need no arguments."""
+    ready = {known: getattr(specs, known) for known in specs.__all__ if known != "for_params"}
+    if name not in ready:
+        raise click.BadParameter(
+            f"{name!r} is neither 'auto', nor a file, nor a ready spec ({', '.join(ready)})",
+            param_hint="--spec",
+        )
+    try:
+        return cast(PermutationSpec, ready[name]())
+    except TypeError as error:
+        raise click.BadParameter(
+            f"{name!r} needs arguments ({error}); write the spec to a file with to_json() and name that",
+            param_hint="--spec",
+        ) from None

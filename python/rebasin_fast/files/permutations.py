@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, PermutationError
+from ..permutation import as_index
 from .arrays import to_numpy
 from .atomic import atomic_write
 from .contents import Contents, Outgoing
@@ -31,8 +32,8 @@ class PermutationFile:
 
     Attributes
     ----------
-    permutation : dict of (n,) int64 arrays
-        ``perm[p][i] = j``: slot i of A is filled by unit j of B.
+    permutation : dict of (n,) or (..., n) int64 arrays
+        ``perm[p][i] = j``: slot i of A is filled by unit j of B; further axes stand for outer permutations.
     spec_json : str or None
         The spec for which it was found, as JSON.
     spec_digest : str or None
@@ -85,8 +86,8 @@ def save_permutation(
     ----------
     path : path
         Ends in .safetensors (int64 arrays; the spec and its digest in the metadata) or .npz.
-    permutation : mapping of (n,) integer arrays
-        Each holds every number from 0 to n - 1 once.
+    permutation : mapping of (n,) or (..., n) integer arrays
+        Each row holds every number from 0 to n - 1 once.
     spec_json : str, optional
         The spec as JSON (``spec.to_json()``). With it the file is all that is needed to apply it.
     metadata : mapping of str, optional
@@ -132,7 +133,7 @@ def load_permutation(path: str | os.PathLike[str]) -> PermutationFile:
     Parameters
     ----------
     path : path
-        As written by `save_permutation`, or any .safetensors or .npz of one-dimensional integer arrays.
+        As written by `save_permutation`, or any .safetensors or .npz of such integer arrays.
 
     Returns
     -------
@@ -165,18 +166,10 @@ def load_permutation(path: str | os.PathLike[str]) -> PermutationFile:
 
 
 def _checked(name: object, array: NDArray[Any], where: str = "") -> NDArray[np.int64]:
-    begin = f"{where}: " if where else ""
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise PermutationError(
-            f"{begin}permutation {name!r} is an array of shape {array.shape} and type {array.dtype}. "
-            "Expected one axis of integers (indices as floating numbers lose exactness)."
-        )
-    indices = np.array(array, np.int64)
-    if not np.array_equal(np.sort(indices), np.arange(len(indices))):
-        raise PermutationError(
-            f"{begin}{name!r} is no permutation: expected every number from 0 to {len(indices) - 1} once."
-        )
-    return indices
+    try:
+        return as_index(str(name), array)
+    except PermutationError as error:
+        raise PermutationError(f"{where}: {error}" if where else str(error)) from None
 
 
 def _notes(array: NDArray[Any], path: object) -> dict[str, str]:

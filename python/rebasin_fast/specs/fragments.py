@@ -26,7 +26,9 @@ class SpecBuilder:
         if norm not in ("batch", "layer"):
             raise ValueError(f"norm is 'batch' or 'layer' (LayerNorm, GroupNorm); got {norm!r}")
         if norm_groups < 1 or (norm == "batch" and norm_groups > 1):
-            raise ValueError(f"norm_groups is 1, or with norm='layer' the groups of GroupNorm; got {norm_groups}")
+            raise ValueError(
+                f"norm_groups is 1, or with norm='layer' the groups of GroupNorm; got {norm_groups}"
+            )
         self._norm = norm
         self.norm_groups = norm_groups
         self._axes: dict[str, tuple[Entry, ...]] = {}

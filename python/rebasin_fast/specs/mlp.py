@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.specs.fragments import SpecBuilder
 from rebasin_fast.specs.hints import NO_HINTS, Hints
+from rebasin_fast.specs.names import natural_key
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
@@ -63,7 +63,7 @@ def recognise(params: Params, _hints: Hints = NO_HINTS) -> PermutationSpec | Non
     """The spec of a chain of linear layers with or without biases, in torch's or Flax's names."""
     for kernel, layout in ((".weight", "torch"), ("/kernel", "flax")):
         layers = [name.removesuffix(kernel) for name in params if name.endswith(kernel)]
-        layers.sort(key=_natural_key)
+        layers.sort(key=natural_key)
         weights = [params[name + kernel] for name in layers]
         if not layers or any(len(weight.shape) != 2 for weight in weights):
             continue
@@ -73,7 +73,3 @@ def recognise(params: Params, _hints: Hints = NO_HINTS) -> PermutationSpec | Non
         if chained and len(biases) in (0, len(layers)) and len(params) == len(layers) + len(biases):
             return mlp(layers, bias=bool(biases), layout="torch" if layout == "torch" else "flax")
     return None
-
-
-def _natural_key(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

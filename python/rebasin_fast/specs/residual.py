@@ -60,7 +60,9 @@ def _stream(builder: SpecBuilder, before: Entry, name: str, shortcut: Shortcut) 
     if isinstance(shortcut, str):
         return builder.channels(name)
     if builder.norm_groups > 1:
-        raise ValueError("a GroupNorm of several groups cuts across zero-padded shortcuts; no ready spec covers that")
+        raise ValueError(
+            "a GroupNorm of several groups cuts across zero-padded shortcuts; no ready spec covers that"
+        )
     left, right = (shortcut, shortcut) if isinstance(shortcut, int) else shortcut
     pieces = [Slice(name, 0, left)] if left else []
     ends = [Slice(name, left, left + right)] if right else []

@@ -89,18 +89,28 @@ def resnet34() -> PermutationSpec:
 
 
 def resnet50() -> PermutationSpec:
-    """Spec of torchvision's ResNet-50 and Wide ResNet-50-2: 37 permutations."""
+    """Spec of torchvision's ResNet-50: 37 permutations."""
     return resnet([3, 4, 6, 3], block="bottleneck", shortcuts=["downsample"] * 4)
 
 
 def resnet101() -> PermutationSpec:
-    """Spec of torchvision's ResNet-101 and Wide ResNet-101-2: 71 permutations."""
+    """Spec of torchvision's ResNet-101: 71 permutations."""
     return resnet([3, 4, 23, 3], block="bottleneck", shortcuts=["downsample"] * 4)
 
 
 def resnet152() -> PermutationSpec:
     """Spec of torchvision's ResNet-152: 105 permutations."""
     return resnet([3, 8, 36, 3], block="bottleneck", shortcuts=["downsample"] * 4)
+
+
+def wide_resnet50_2() -> PermutationSpec:
+    """Spec of torchvision's Wide ResNet-50-2: ResNet-50's, whose inner layers are twice as wide."""
+    return resnet50()
+
+
+def wide_resnet101_2() -> PermutationSpec:
+    """Spec of torchvision's Wide ResNet-101-2: ResNet-101's, whose inner layers are twice as wide."""
+    return resnet101()
 
 
 def cifar_resnet(

@@ -1,4 +1,4 @@
-"""VGG networks: convolutions in a chain, flattened into linear layers."""
+"""VGG networks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from rebasin_fast.axis import Entry, blocks
 from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.specs.fragments import NormKind, SpecBuilder
+from rebasin_fast.specs.cnn import cnn
+from rebasin_fast.specs.fragments import NormKind
 from rebasin_fast.specs.hints import NO_HINTS, Hints, needed_groups
+from rebasin_fast.specs.names import natural_key
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
@@ -49,23 +50,7 @@ def vgg(
     PermutationSpec
         ``conv0``, ``conv1``, … and ``fc0``, ``fc1``, …, input first.
     """
-    if norms and len(norms) != len(convolutions):
-        raise ValueError(f"norms has {len(norms)} names and convolutions {len(convolutions)}; give one for each, or none")
-    builder = SpecBuilder(norm=norm, norm_groups=norm_groups)
-    inputs: Entry = None
-    for number, name in enumerate(convolutions):
-        outputs = builder.channels(f"conv{number}")
-        builder.convolution(name, inputs, outputs, bias=True)
-        if norms:
-            builder.norm(norms[number], outputs)
-        inputs = outputs
-    if positions > 1:
-        inputs = blocks(inputs, positions)
-    for number, name in enumerate(classifier):
-        hidden = f"fc{number}" if number + 1 < len(classifier) else None
-        builder.dense(name, inputs, hidden)
-        inputs = hidden
-    return builder.build()
+    return cnn(convolutions, classifier, norms=norms, positions=positions, norm=norm, norm_groups=norm_groups)
 
 
 def vgg11(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
@@ -122,8 +107,8 @@ def _published(depth: int, form: Form, batch_norm: bool) -> PermutationSpec:
 def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None:
     """The spec of a VGG in torchvision's names (``features.N``, ``classifier`` or ``classifier.N``)."""
     names = [name.removesuffix(".weight") for name in params if name.endswith(".weight")]
-    features = sorted((n for n in names if re.fullmatch(r"features\.\d+", n)), key=_number)
-    classifier = sorted((n for n in names if re.fullmatch(r"classifier(\.\d+)?", n)), key=_number)
+    features = sorted((n for n in names if re.fullmatch(r"features\.\d+", n)), key=natural_key)
+    classifier = sorted((n for n in names if re.fullmatch(r"classifier(\.\d+)?", n)), key=natural_key)
     convolutions = [n for n in features if len(params[f"{n}.weight"].shape) == 4]
     norms = [n for n in features if len(params[f"{n}.weight"].shape) == 1]
     if not convolutions or not classifier or len(norms) not in (0, len(convolutions)):
@@ -137,7 +122,3 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
         return vgg(convolutions, norms, classifier, positions=positions)
     groups = needed_groups(hints, f"a VGG of {len(convolutions)} convolutions", norms[0])
     return vgg(convolutions, norms, classifier, positions=positions, norm="layer", norm_groups=groups)
-
-
-def _number(name: str) -> int:
-    return int(name.rpartition(".")[2]) if "." in name else -1
