@@ -5,7 +5,7 @@ Both visit the permutations in the same order, which is drawn once a run, one af
     python benchmarks/bench_weight_matching.py --jobs resnet20 resnet50 vgg16 --repeats 3
 
 The reference is ``tests/reference/weight_matching.py``; its float64 objectives, which the published program
-does not compute, are left out of its time. Results: ``bench_weight_matching.{json,md}`` under ``results``.
+does not compute, are left out of its time. Results: ``weight_matching_JOB.{json,md}`` under ``results``.
 """
 
 import argparse
@@ -66,22 +66,22 @@ class Run:
 
 def main() -> None:
     options = parse_options()
-    results: dict[str, list[Run]] = {}
     for job in options.jobs:
-        results[job] = [measure(JOBS[job], seed, options) for seed in range(options.repeats)]
-        print(table({job: results[job]}), end="\n\n", flush=True)
-    threads = (
-        "as many BLAS threads as the machine gives"
-        if options.threads is None
-        else f"{options.threads} thread(s)"
-    )
-    markdown = f"{table(results)}\n\nMedians of {options.repeats} pair(s), {threads}. {environment_line()}."
-    runs = {
-        job: [asdict(run) | {"ratio": run.ratio} for run in job_runs] for job, job_runs in results.items()
-    }
-    write_results(
-        "bench_weight_matching", {"jobs": runs, "threads": options.threads}, markdown, options.results
-    )
+        runs = [measure(JOBS[job], seed, options) for seed in range(options.repeats)]
+        markdown = f"{table(job, runs)}\n\n{conditions(options)} {environment_line()}."
+        print(markdown, end="\n\n", flush=True)
+        fields = {
+            "job": job,
+            "threads": options.threads,
+            "max_sweeps": options.max_sweeps,
+            "runs": [asdict(run) | {"ratio": run.ratio} for run in runs],
+        }
+        write_results(f"weight_matching_{job}", fields, markdown, options.results)
+
+
+def conditions(options: argparse.Namespace) -> str:
+    threads = "all BLAS threads" if options.threads is None else f"{options.threads} BLAS thread(s)"
+    return f"Medians of {options.repeats} pair(s), {threads}, at most {options.max_sweeps} sweeps."
 
 
 def parse_options() -> argparse.Namespace:
@@ -93,7 +93,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="BLAS threads for both programs (default: as they are)")
     parser.add_argument("--max-sweeps", type=int, default=100, help="where both programs are cut off")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where trained networks are kept")
-    parser.add_argument("--name", default="bench_weight_matching", help="of the result files")
     parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
@@ -186,13 +185,13 @@ JOBS: dict[str, Callable[[int, argparse.Namespace], Pair]] = {
 }
 
 
-def table(results: dict[str, list[Run]]) -> str:
-    """Return one row a job: medians over its pairs."""
+def table(job: str, runs: list[Run]) -> str:
+    """Return the medians over the pairs as a table of one row."""
     header = [
         "job", "published loop (s)", "of it assignments", "native (s)", "products + assignments", "faster",
         "sweeps", "gain of objective", "same permutation",
     ]  # fmt: skip
-    return markdown_table(header, [row(job, runs) for job, runs in results.items()])
+    return markdown_table(header, [row(job, runs)])
 
 
 def row(job: str, runs: list[Run]) -> list[str]:

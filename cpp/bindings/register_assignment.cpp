@@ -74,17 +74,20 @@ void raise_unless_ok(Status status) {
   }
 }
 
-AssignmentSolution solve(const py::array& cost, bool maximize, bool bfloat16) {
+void solve(const py::array& cost, bool maximize, bool bfloat16, AssignmentSolution& solution) {
+  // Handing the interpreter over costs more than a problem of this size.
+  constexpr py::ssize_t soon_done = 1 << 12;
   const AnyCostView view = view_of(cost, maximize, bfloat16);
-  AssignmentSolution solution;
   Status status = Status::ok;
-  {
+  if (view.rows * view.columns < soon_done) {
+    rebasin::Interrupt never;
+    status = rebasin::solve_assignment(view, solution, never);
+  } else {
     rebasin::Interrupt interrupt = python_interrupt();
     const py::gil_scoped_release without_gil;
     status = rebasin::solve_assignment(view, solution, interrupt);
   }
   raise_unless_ok(status);
-  return solution;
 }
 
 template <class T>
@@ -92,15 +95,52 @@ py::array_t<T> to_array(const std::vector<T>& values) {
   return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
-py::tuple solve_with_duals(const py::array& cost, bool maximize, bool bfloat16) {
-  const AssignmentSolution solution = solve(cost, maximize, bfloat16);
-  return py::make_tuple(to_array(solution.columns), to_array(solution.row_duals),
+// (status, columns, row_duals, column_duals, objective, gap)
+py::tuple to_tuple(Status status, const AssignmentSolution& solution) {
+  return py::make_tuple(static_cast<int>(status), to_array(solution.columns), to_array(solution.row_duals),
                         to_array(solution.column_duals), solution.objective, solution.gap);
 }
 
-py::tuple solve_for_indices(const py::array& cost, bool maximize, bool bfloat16) {
-  const AssignmentSolution solution = solve(cost, maximize, bfloat16);
-  const auto count = std::min(cost.shape(0), cost.shape(1));
+using Duals = py::array_t<double, py::array::c_style>;
+
+rebasin::WarmStart warm_start_of(const py::handle& start, const AnyCostView& view) {
+  const auto pair = start.cast<std::pair<Duals, Duals>>();
+  if (pair.first.size() != view.rows || pair.second.size() != view.columns) {
+    throw py::value_error("a warm start's duals must have the problem's shape");
+  }
+  return {.row_duals = pair.first.data(), .column_duals = pair.second.data()};
+}
+
+// Problems of a batch, one tuple each. `starts` is None or holds a (row_duals, column_duals) per problem.
+py::list solve_batch(const std::vector<py::array>& costs, bool maximize, bool bfloat16,
+                     const py::object& starts, int threads) {
+  const auto count = static_cast<std::int64_t>(costs.size());
+  std::vector<AnyCostView> views;
+  for (const py::array& cost : costs) views.push_back(view_of(cost, maximize, bfloat16));
+  std::vector<rebasin::WarmStart> warm_starts;
+  if (!starts.is_none()) {
+    std::int64_t k = 0;
+    for (const py::handle start : starts) warm_starts.push_back(warm_start_of(start, views.at(k++)));
+    if (k != count) throw py::value_error("a batch needs one warm start per problem");
+  }
+  std::vector<AssignmentSolution> solutions(costs.size());
+  std::vector<Status> statuses(costs.size());
+  {
+    rebasin::Interrupt interrupt = python_interrupt();
+    const py::gil_scoped_release without_gil;
+    rebasin::solve_assignments(views.data(), warm_starts.empty() ? nullptr : warm_starts.data(), count,
+                               solutions.data(), statuses.data(), threads, interrupt);
+  }
+  py::list results;
+  for (std::int64_t k = 0; k < count; ++k) {
+    if (statuses[k] == Status::interrupted || statuses[k] == Status::out_of_memory)
+      raise_unless_ok(statuses[k]);
+    results.append(to_tuple(statuses[k], solutions[k]));
+  }
+  return results;
+}
+
+py::tuple to_indices(const AssignmentSolution& solution, py::ssize_t count) {
   py::array_t<std::int64_t> rows(count);
   py::array_t<std::int64_t> columns(count);
   std::int64_t* row = rows.mutable_data();
@@ -110,11 +150,48 @@ py::tuple solve_for_indices(const py::array& cost, bool maximize, bool bfloat16)
     *row++ = i;
     *column++ = solution.columns[i];
   }
-  return py::make_tuple(rows, columns);
+  return py::make_tuple(std::move(rows), std::move(columns));
 }
 
-py::dict solve_for_counters(const py::array& cost, bool maximize, bool bfloat16) {
-  const rebasin::AssignmentCounters counters = solve(cost, maximize, bfloat16).counters;
+// assignment_indices(cost, maximize, bfloat16=False), without pybind11's dispatch, which would be half of a
+// small problem's time.
+PyObject* solve_for_indices(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+  if (count < 2 || count > 3 || !py::isinstance<py::array>(arguments[0])) {
+    PyErr_SetString(PyExc_TypeError, "assignment_indices expects (array, bool[, bool])");
+    return nullptr;
+  }
+  const int maximize = PyObject_IsTrue(arguments[1]);
+  const int bfloat16 = count == 3 ? PyObject_IsTrue(arguments[2]) : 0;
+  if (maximize < 0 || bfloat16 < 0) return nullptr;
+  try {
+    const auto cost = py::reinterpret_borrow<py::array>(arguments[0]);
+    AssignmentSolution solution;
+    solve(cost, maximize != 0, bfloat16 != 0, solution);
+    return to_indices(solution, std::min(cost.shape(0), cost.shape(1))).release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const py::builtin_exception& error) {
+    error.set_error();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  }
+  return nullptr;
+}
+
+PyMethodDef fast_methods[] = {
+    {"assignment_indices", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(solve_for_indices)),
+     METH_FASTCALL, "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+py::dict solve_for_counters(const py::array& cost, bool maximize, const py::object& start) {
+  const AnyCostView view = view_of(cost, maximize, false);
+  AssignmentSolution solution;
+  rebasin::Interrupt never;
+  rebasin::WarmStart warm_start;
+  if (!start.is_none()) warm_start = warm_start_of(start, view);
+  raise_unless_ok(rebasin::solve_assignment(view, solution, never, start.is_none() ? nullptr : &warm_start));
+  const rebasin::AssignmentCounters& counters = solution.counters;
   py::dict result;
   result["entries_read"] = counters.entries_read;
   result["bids"] = counters.bids;
@@ -144,11 +221,12 @@ void register_assignment(py::module_& m) {
   m.def("simd_level", [] { return rebasin::simd_level(); }, "The instruction-set level in use.");
   m.def(
       "simd_levels", [] { return rebasin::simd_levels(); }, "The levels that this machine runs, best first.");
-  m.def("assignment", &solve_with_duals, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16") = false,
-        "(columns, row_duals, column_duals, objective, gap) of a 2-D array of any real dtype and strides.");
-  m.def("assignment_indices", &solve_for_indices, py::arg("cost"), py::arg("maximize"),
-        py::arg("bfloat16") = false,
-        "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted.");
+  m.def("assignments", &solve_batch, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
+        py::arg("starts"), py::arg("threads"),
+        "[(status, columns, row_duals, column_duals, objective, gap)] of a list of 2-D arrays; status 0 is "
+        "optimal, 1 "
+        "invalid, 2 infeasible. starts is None or a list of (row_duals, column_duals).");
+  if (PyModule_AddFunctions(m.ptr(), fast_methods) != 0) throw py::error_already_set();
   m.def("assignment_counters", &solve_for_counters, py::arg("cost"), py::arg("maximize"),
-        py::arg("bfloat16") = false, "Solves, and returns what the solver did as a dict; for benchmarks.");
+        py::arg("start") = py::none(), "Solves, and returns what the solver did as a dict; for benchmarks.");
 }

@@ -104,7 +104,7 @@ py::dict result_of(const rebasin::DescentResult& result) {
 
 py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t gemm,
                  const std::vector<Index>& start, std::vector<std::vector<std::int32_t>> orders,
-                 double tolerance, bool overwrite, py::object on_visit) {
+                 double tolerance, bool overwrite, double bytes_to_keep, py::object on_visit) {
   rebasin::DescentResult result;
   for (const Index& units : start) result.permutations.push_back(to_vector(units));
   Listener listener{std::move(on_visit), nullptr};
@@ -112,6 +112,7 @@ py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t
   options.orders = std::move(orders);
   options.tolerance = tolerance;
   options.overwrite = overwrite;
+  options.bytes_to_keep = bytes_to_keep;
   if (!listener.callback.is_none()) {
     options.on_visit = Listener::on_visit;
     options.context = &listener;
@@ -154,6 +155,7 @@ void register_descent(py::module_& m) {
            "flattened.");
 
   m.def("coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
-        py::arg("start"), py::arg("orders"), py::arg("tolerance"), py::arg("overwrite"), py::arg("on_visit"),
+        py::arg("start"), py::arg("orders"), py::arg("tolerance"), py::arg("overwrite"),
+        py::arg("bytes_to_keep"), py::arg("on_visit"),
         "Weight matching; gemm is the address of a Fortran sgemm or dgemm.");
 }

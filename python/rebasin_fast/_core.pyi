@@ -1,14 +1,13 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-def assignment(
-    cost: NDArray[np.generic], maximize: bool, bfloat16: bool = ...
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float]: ...
+_Duals = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 def assignment_indices(
-    cost: NDArray[np.generic], maximize: bool, bfloat16: bool = ...
+    cost: NDArray[Any], maximize: object, bfloat16: bool = ..., /
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
 
 class DType:
@@ -36,11 +35,17 @@ def coordinate_descent(
     orders: list[list[int]],
     tolerance: float,
     overwrite: bool,
+    bytes_to_keep: float,
     on_visit: Callable[[int, int, int, int, float], None] | None,
 ) -> dict[str, Any]: ...
 def build_config() -> dict[str, str]: ...
-def assignment_counters(
-    cost: NDArray[np.generic], maximize: bool, bfloat16: bool = ...
-) -> dict[str, int]: ...
+def assignments(
+    costs: Sequence[NDArray[Any]],
+    maximize: bool,
+    bfloat16: bool,
+    starts: Sequence[_Duals] | None,
+    threads: int,
+) -> list[tuple[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float]]: ...
+def assignment_counters(cost: NDArray[Any], maximize: bool, start: _Duals | None = ...) -> dict[str, int]: ...
 def simd_level() -> str: ...
 def simd_levels() -> list[str]: ...

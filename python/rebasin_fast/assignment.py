@@ -34,8 +34,8 @@ class Assignment:
         Checked bound on the distance of the objective from the optimum, in real arithmetic; 0.0 means proven
         optimal. See Notes of :func:`solve_assignment`.
     status : str
-        "optimal"; in a batch one per problem, where "infeasible" and "invalid" mark problems without a
-        solution (columns -1; duals, objective and gap NaN).
+        "optimal"; in a batch an array of one per problem, where "infeasible" and "invalid" mark problems
+        without a solution (columns -1; duals, objective and gap NaN).
     """
 
     columns: NDArray[np.int64]
@@ -83,19 +83,20 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     >>> columns.tolist()
     [1, 0, 2]
     """
-    library = library_of(cost_matrix)
-    if library is not None:
-        array, bfloat16, restore = to_numpy(cost_matrix, library)
-        rows, columns = _core.assignment_indices(_checked(array), bool(maximize), bfloat16)
-        return restore(rows), restore(columns)
-    return _core.assignment_indices(_checked(cost_matrix), bool(maximize))
+    if type(cost_matrix) is not np.ndarray:
+        library = library_of(cost_matrix)
+        if library is not None:
+            array, bfloat16, restore = to_numpy(cost_matrix, library)
+            rows, columns = _core.assignment_indices(_checked(array), maximize, bfloat16)
+            return restore(rows), restore(columns)
+    return _core.assignment_indices(_checked(cost_matrix), maximize)
 
 
 def solve_assignment(
     cost: Any,
     *,
     maximize: bool = False,
-    warm_start: Assignment | None = None,
+    warm_start: Any = None,
     threads: int = 1,
 ) -> Assignment | list[Assignment]:
     """Solve the linear assignment problem exactly, with duals and a checked optimality gap.
@@ -107,8 +108,10 @@ def solve_assignment(
         arrays, whose shapes may differ.
     maximize : bool, default False
         Maximise instead.
-    warm_start : Assignment, optional
-        The result of an earlier, similar problem. It changes how fast the answer comes, never the optimum.
+    warm_start : Assignment or list of Assignment, optional
+        The result of an earlier, similar problem of the same shape (a list for a list of problems): its
+        duals are the start. It changes how fast the answer comes, never the optimum; a stale one costs at
+        most one read of the matrix.
     threads : int, default 1
         Threads that share the problems of a batch. The results do not depend on it.
 
@@ -142,29 +145,102 @@ def solve_assignment(
     >>> best.columns.tolist(), best.objective, best.gap
     ([1, 0, 2], 5.0, 0.0)
     """
-    del warm_start
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
     if isinstance(cost, (list, tuple)) and any(np.ndim(problem) == 2 for problem in cost):
-        return [_solve_one(problem, maximize, batched=True) for problem in cost]
-    if np.ndim(cost) == 3 and not isinstance(cost, (list, tuple)):
-        return _stack([_solve_one(problem, maximize, batched=True) for problem in cost], np.shape(cost))
-    return _solve_one(cost, maximize, batched=False)
-
-
-def _solve_one(cost: Any, maximize: bool, *, batched: bool) -> Assignment:
-    library = library_of(cost)
-    array, bfloat16, _ = to_numpy(cost, library) if library else (cost, False, None)
+        return _solve_many(list(cost), maximize, _starts_of_list(warm_start, len(cost)), threads)
+    array, bfloat16 = _host_array(cost)
+    if array.ndim == 3:
+        starts = _starts_of_batch(warm_start, array.shape)
+        return _stack(_solve(list(array), bfloat16, maximize, starts, threads), array.shape)
     array = _checked(array)
-    try:
-        return Assignment(*_core.assignment(array, bool(maximize), bfloat16))
-    except ValueError as error:
-        if not batched:
-            raise
-        n, m = array.shape
-        status = "infeasible" if "infeasible" in str(error) else "invalid"
-        nan = float("nan")
-        return Assignment(np.full(n, -1), np.full(n, nan), np.full(m, nan), nan, nan, status)
+    starts = None if warm_start is None else [_duals(warm_start, array.shape)]
+    result = _solve([array], bfloat16, maximize, starts, threads)[0]
+    if result.status != "optimal":
+        raise ValueError(_MESSAGES[result.status])
+    return result
+
+
+_STATUSES = {0: "optimal", 1: "invalid", 2: "infeasible"}
+_MESSAGES = {"invalid": "matrix contains invalid numeric entries", "infeasible": "cost matrix is infeasible"}
+
+_Starts = list[tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+
+def _solve(
+    costs: list[NDArray[Any]], bfloat16: bool, maximize: bool, starts: _Starts | None, threads: int
+) -> list[Assignment]:
+    found = _core.assignments(costs, bool(maximize), bfloat16, starts, threads)
+    results = []
+    for cost, (code, columns, row_duals, column_duals, objective, gap) in zip(costs, found, strict=True):
+        status = _STATUSES[code]
+        if status == "optimal":
+            results.append(Assignment(columns, row_duals, column_duals, objective, gap))
+        else:
+            n, m = cost.shape
+            nan = float("nan")
+            results.append(Assignment(np.full(n, -1), np.full(n, nan), np.full(m, nan), nan, nan, status))
+    return results
+
+
+def _solve_many(
+    problems: list[Any], maximize: bool, starts: _Starts | None, threads: int
+) -> list[Assignment]:
+    hosts = [_host_array(problem) for problem in problems]
+    arrays = [_checked(array) for array, _ in hosts]
+    brains = [bfloat16 for _, bfloat16 in hosts]
+    if any(brains) and not all(brains):
+        # Mixed dtypes; widening is exact.
+        arrays = [_widened(array) if brain else array for array, brain in zip(arrays, brains, strict=True)]
+        brains = [False]
+    if starts is not None:
+        for array, (row_duals, column_duals) in zip(arrays, starts, strict=True):
+            _check_shape((len(row_duals), len(column_duals)), array.shape)
+    return _solve(arrays, any(brains), maximize, starts, threads)
+
+
+def _widened(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def _host_array(cost: Any) -> tuple[NDArray[Any], bool]:
+    """Return the cost as an array that the core reads, and whether it is an image of bfloat16."""
+    library = library_of(cost)
+    if library is not None:
+        array, bfloat16, _ = to_numpy(cost, library)
+        return _native(array), bfloat16
+    return _native(cost), False
+
+
+def _duals(start: Assignment, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    _check_shape((len(start.row_duals), len(start.column_duals)), shape)
+    return np.ascontiguousarray(start.row_duals), np.ascontiguousarray(start.column_duals)
+
+
+def _check_shape(found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if found != tuple(expected):
+        raise ValueError(
+            f"warm_start belongs to a problem of shape {found}, the cost has shape {tuple(expected)}; "
+            "pass the Assignment of a problem of the same shape, or none"
+        )
+
+
+def _starts_of_batch(start: Assignment | None, shape: tuple[int, ...]) -> _Starts | None:
+    if start is None:
+        return None
+    batch, n, m = shape
+    _check_shape((*np.shape(start.row_duals), *np.shape(start.column_duals)[1:]), (batch, n, m))
+    return list(
+        zip(np.ascontiguousarray(start.row_duals), np.ascontiguousarray(start.column_duals), strict=True)
+    )
+
+
+def _starts_of_list(starts: Any, count: int) -> _Starts | None:
+    if starts is None:
+        return None
+    if not isinstance(starts, (list, tuple)) or len(starts) != count:
+        raise ValueError(f"a list of {count} problems needs a list of {count} warm starts")
+    return [(np.ascontiguousarray(s.row_duals), np.ascontiguousarray(s.column_duals)) for s in starts]
 
 
 def _stack(parts: list[Assignment], shape: tuple[int, ...]) -> Assignment:
@@ -175,16 +251,22 @@ def _stack(parts: list[Assignment], shape: tuple[int, ...]) -> Assignment:
         column_duals=np.array([part.column_duals for part in parts], np.float64).reshape(batch, m),
         objective=np.array([part.objective for part in parts], np.float64),
         gap=np.array([part.gap for part in parts], np.float64),
-        status=[part.status for part in parts],
+        status=np.array([part.status for part in parts], dtype=np.str_),
     )
 
 
 def _checked(cost: Any) -> NDArray[Any]:
     """Return the cost as a 2-D array that the core can read, or raise what SciPy raises."""
+    array = _native(cost)
+    if array.ndim != 2:
+        raise ValueError(f"expected a matrix (2-D array), got a {array.ndim} array")
+    return array
+
+
+def _native(cost: Any) -> NDArray[Any]:
     if not isinstance(cost, np.ndarray):
         cost = np.asarray(cost) if hasattr(cost, "__array__") else np.asarray(cost, dtype=np.float64)
-    if cost.dtype.itemsize not in _NATIVE_SIZES.get(cost.dtype.kind, ()):
+    dtype = cost.dtype
+    if dtype.char not in "fd" and dtype.itemsize not in _NATIVE_SIZES.get(dtype.kind, ()):
         cost = cost.astype(np.float64, casting="safe")
-    if cost.ndim != 2:
-        raise ValueError(f"expected a matrix (2-D array), got a {cost.ndim} array")
     return cost  # type: ignore[no-any-return]

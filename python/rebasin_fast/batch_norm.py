@@ -43,16 +43,16 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
             "reset_batch_norm needs PyTorch: pip install 'rebasin-fast[torch]'"
         ) from None
 
-    layers = [
+    layers: list[Any] = [
         module
         for module in model.modules()
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
     ]
     if not layers:
         raise ValueError(
             "the model has no BatchNorm layer with running statistics: there is nothing to reset"
         )
-    device = next(iter(model.parameters())).device
+    device = layers[0].running_mean.device
     with _measuring(model, layers), torch.no_grad():
         count = 0
         for batch in batches:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from rebasin_fast import _core
 from rebasin_fast.arrays import library_of
 from rebasin_fast.axis import Entry, merge_joined
-from rebasin_fast.errors import ParamsError, SpecError
-from rebasin_fast.layout import blocks_of, merged_shape
+from rebasin_fast.errors import ParamsError
+from rebasin_fast.layout import Block, blocks_of, merged_shape
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
     from rebasin_fast.typing import Array, Params
 
+Layout = list[tuple[list[int], int, NDArray[np.int64]]]
 Moves = list[tuple[list[int], int, int, NDArray[np.int64]]]
 
 
@@ -42,24 +43,24 @@ def compile_problem(
     ------
     ParamsError
         Shapes or dtypes differ, or an entry is NaN or infinite; the parameter is named.
-    SpecError
-        A permutation stands within itself on one axis.
     """
-    names = spec.permutations
+    names = tuple(name for name in spec.permutations if name in sizes)
     numbers = {name: number for number, name in enumerate(names)}
     native = _core.Problem()
     for name in names:
         native.add_permutation(sizes[name], [numbers[parent] for parent in spec.parents[name]])
     kinds: set[str] = set()
+    unmatched = set(spec.unmatched)
+    laid_out: dict[Entry, Layout] = {}
     for parameter, entries in spec.axes_to_perm.items():
-        if parameter in spec.unmatched or parameter not in params_a:
+        if parameter in unmatched or parameter not in params_a or parameter not in params_b:
             continue
         a, b, kind = _paired_host_arrays(parameter, params_a[parameter], params_b[parameter])
         kinds.add(kind)
         merged = merge_joined(entries)
         a, b = (array.reshape(merged_shape(array.shape, merged)) for array in (a, b))
         a, b, kept = _merge_still_axes(a, b, [entry for entry, _ in merged])
-        native.add_tensor(a, b, getattr(_core.DType, kind), _moves(parameter, kept, sizes, numbers))
+        native.add_tensor(a, b, getattr(_core.DType, kind), _moves(kept, sizes, numbers, laid_out))
     return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
 
 
@@ -70,6 +71,8 @@ def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], ND
             f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(b.shape)} in B; "
             "the two models must have the same architecture and width"
         )
+    for model, array in (("A", a), ("B", b)):
+        _refuse_unreadable(name, model, array)
     host_a, kind_a = _readable(a)
     host_b, kind_b = _readable(b)
     if kind_a != kind_b:
@@ -80,6 +83,15 @@ def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], ND
     return host_a, host_b, kind_a
 
 
+def _refuse_unreadable(name: str, model: str, array: Array) -> None:
+    kind = library_of(array).dtype_name(array)
+    if not kind.startswith(("float", "bfloat", "int", "uint", "bool", "longdouble")):
+        raise ParamsError(
+            f"parameter {name!r} of model {model} is of dtype {kind}; weights to match are real numbers. "
+            "Give its parts as parameters of their own, or leave it out of both models and the spec"
+        )
+
+
 def _readable(array: Array) -> tuple[NDArray[Any], str]:
     library = library_of(array)
     kind = library.dtype_name(array)
@@ -87,9 +99,10 @@ def _readable(array: Array) -> tuple[NDArray[Any], str]:
     if kind == "bfloat16":
         host = host.view(np.uint16)
     elif kind not in ("float16", "float32", "float64"):
-        kind, host = "float32", host.astype(np.float32)
-    aligned = all(stride % host.itemsize == 0 for stride in host.strides) and host.dtype.isnative
-    return (host if aligned else np.ascontiguousarray(host, dtype=host.dtype.newbyteorder("="))), kind
+        kind = "float64" if host.dtype.kind == "f" and host.itemsize > 8 else "float32"
+        host = host.astype(kind)
+    aligned = host.flags.aligned and all(stride % host.itemsize == 0 for stride in host.strides)
+    return (host if aligned and host.dtype.isnative else host.astype(host.dtype.newbyteorder("="))), kind
 
 
 def _cast(array: Array, kind: str) -> NDArray[Any]:
@@ -130,20 +143,24 @@ def _merge_still_axes(
 
 
 def _moves(
-    parameter: str, entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int]
+    entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int], laid_out: dict[Entry, Layout]
 ) -> Moves:
+    """The moves of every axis; ``laid_out`` remembers the layouts of entries, most of which stand on many axes."""
     moves: Moves = []
     for axis, entry in enumerate(entries):
-        for block in blocks_of(entry, sizes):
-            moving = [number for number, dim in enumerate(block.dims) if dim is not None]
-            names = [name for name in block.dims if name is not None]
-            if len(set(names)) < len(names):
-                raise SpecError(
-                    f"parameter {parameter!r} axis {axis}: a permutation stands within itself in {entry!r}"
-                )
-            positions = np.moveaxis(block.positions, moving, range(len(moving)))
-            copies = positions.size // prod(sizes[name] for name in names)
-            moves.append(
-                ([numbers[name] for name in names], axis, copies, np.ascontiguousarray(positions).ravel())
-            )
+        if entry not in laid_out:
+            laid_out[entry] = [_layout(block, sizes, numbers) for block in blocks_of(entry, sizes)]
+        moves += [
+            (permutations, axis, copies, positions) for permutations, copies, positions in laid_out[entry]
+        ]
     return moves
+
+
+def _layout(
+    block: Block, sizes: Mapping[str, int], numbers: Mapping[str, int]
+) -> tuple[list[int], int, NDArray[np.int64]]:
+    """Permutations of a block, copies of each unit, and its positions with what does not move last."""
+    moving = [axis for axis, dim in enumerate(block.dims) if dim is not None]
+    positions = np.moveaxis(block.positions, moving, range(len(moving)))
+    copies = positions.size // prod(sizes[name] for name in block.permutations)
+    return [numbers[name] for name in block.permutations], copies, np.ascontiguousarray(positions).ravel()

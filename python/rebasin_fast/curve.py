@@ -166,7 +166,11 @@ def loss_curve(
 
 
 def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
-    points = np.linspace(0.0, 1.0, ts) if isinstance(ts, int) else np.asarray(ts, dtype=np.float64)
+    points = (
+        np.linspace(0.0, 1.0, max(int(ts), 0))
+        if isinstance(ts, int | np.integer)
+        else np.asarray(ts, dtype=np.float64)
+    )
     if points.ndim != 1 or points.size < 2:
         raise ValueError(f"ts is a number of points, 2 or more, or a sequence of them; got {ts!r}")
     return points

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.arrays import library_of
-from rebasin_fast.axis import merge_joined
+from rebasin_fast.axis import Entry, merge_joined
 from rebasin_fast.errors import PermutationError
-from rebasin_fast.layout import Placed, blocks_of, identity_index, merged_shape, source_index
+from rebasin_fast.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -59,6 +59,7 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
     moved = dict(params)
+    laid_out: dict[Entry, tuple[Block, ...]] = {}
     for name, entries in spec.axes_to_perm.items():
         if name not in params:
             continue
@@ -68,7 +69,9 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
         if len(merged) < len(entries):
             array = array.reshape(merged_shape(array.shape, merged))
         for axis, (entry, _) in enumerate(merged):
-            blocks = blocks_of(entry, sizes)
+            if entry not in laid_out:
+                laid_out[entry] = blocks_of(entry, sizes)
+            blocks = laid_out[entry]
             if blocks:
                 array = library.take(array, source_index(blocks, array.shape[axis], lookup), axis)
         moved[name] = array if len(merged) == len(entries) else array.reshape(params[name].shape)

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from rebasin_fast.axis import Concat, Entry, Fixed, Joined, Product, Slice
+from rebasin_fast.axis import Concat, Entry, Joined, Product, Slice
 from rebasin_fast.errors import SpecError
 from rebasin_fast.layout import blocks_of, length_of
 
@@ -66,11 +66,8 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
         if len(postponed) == len(waiting):
             _refuse_ambiguous(postponed[0], sizes)
         waiting = postponed
-    for name, entries in axes.items():
-        if name in params:
-            _check_slices(name, entries, sizes)
-    order = dict.fromkeys(p for entries in axes.values() for e in entries for c in chains_of(e) for p in c)
-    return {permutation: sizes[permutation] for permutation in order if permutation in sizes}
+    _check_slices(axes, params, sizes)
+    return sizes
 
 
 def chains_of(entry: Entry) -> list[tuple[str, ...]]:
@@ -163,15 +160,15 @@ def _slices(entry: Entry) -> Iterator[Slice]:
         yield from _slices(entry.inner)
 
 
-def _check_slices(name: str, entries: tuple[Entry, ...], sizes: Mapping[str, int]) -> None:
-    """Slices that overlap or leave units out are found by laying the axis out."""
-    for axis, entry in enumerate(entries):
-        if entry is None or isinstance(entry, str | Fixed) or not any(True for _ in _slices(entry)):
-            continue
-        try:
-            blocks_of(entry, sizes)
-        except SpecError as error:
-            raise SpecError(f"parameter {name!r} axis {axis}: {error}") from None
+def _check_slices(axes: Axes, params: Params, sizes: Mapping[str, int]) -> None:
+    """Slices that overlap or leave units out are found by laying each such entry out once."""
+    places = {entry: (name, axis) for name in axes if name in params for axis, entry in enumerate(axes[name])}
+    for entry, (name, axis) in places.items():
+        if any(True for _ in _slices(entry)):
+            try:
+                blocks_of(entry, sizes)
+            except SpecError as error:
+                raise SpecError(f"parameter {name!r} axis {axis}: {error}") from None
 
 
 def _nearest(name: str, names: Mapping[str, object]) -> str:

@@ -122,7 +122,8 @@ class PermutationSpec:
             Two axes disagree, an axis has a length that no size gives, or a size cannot be told.
         """
         check_ranks(self._axes, params)
-        return resolve_sizes(self._axes, params, self._declared_sizes)
+        sizes = resolve_sizes(self._axes, params, self._declared_sizes)
+        return {name: sizes[name] for name in self._perm_to_axes if name in sizes}
 
     def log10_symmetries(self, params: Params) -> float:
         """Exact log10 of the number of networks that equal ``params``: the sum of log10(n!) over permutations.

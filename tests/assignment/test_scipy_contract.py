@@ -66,7 +66,7 @@ ODD_INPUTS = {
     "long double": np.zeros((2, 2), np.longdouble),
     "huge integer": [[10**400]],
     "masked": np.ma.masked_array([[1, 2], [3, 5]], [[0, 1], [0, 0]]),
-    "tuple of arrays": (np.arange(3), np.ones(3)),
+    "tuple of arrays": (np.arange(3), np.array([5, 1, 2])),
     "row of infinities": [[np.inf, np.inf], [1, 2]],
     "column of infinities, wide": [[np.inf, 1, 2], [np.inf, 2, 3]],
 }

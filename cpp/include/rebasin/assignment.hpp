@@ -70,17 +70,35 @@ struct AssignmentSolution {
   AssignmentCounters counters;
 };
 
-// Solves `cost` into `solution`, whose vectors are resized.
+// Column and row duals of an earlier, similar problem of the same shape, in the caller's orientation and
+// sign, such as those of its AssignmentSolution. Finite; need not be feasible.
+struct WarmStart {
+  const double* row_duals = nullptr;
+  const double* column_duals = nullptr;
+};
+
+// Solves `cost` into `solution`, whose vectors are resized. A warm start changes the time, never the optimum;
+// one that turns out stale costs at most one read of the matrix.
 //
 // +inf (minimising; -inf when maximising) marks a forbidden entry; NaN and the opposite infinity give
 // invalid_entry. The matrix is read, never copied: a few converted rows at a time, whatever its element type.
 // Time O(n^2 m) at worst for n <= m. Thread-safe on distinct solutions; no global state.
-Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt);
+Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt,
+                        const WarmStart* warm_start = nullptr);
+
+// Solves `count` problems, each with its own status, on up to `threads` threads that take the next problem
+// from a shared counter. Results do not depend on the number of threads. `warm_starts` is null or holds one
+// per problem.
+void solve_assignments(const AnyCostView* costs, const WarmStart* warm_starts, std::int64_t count,
+                       AssignmentSolution* solutions, Status* statuses, int threads, Interrupt& interrupt);
 
 template <class T>
-Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, Interrupt& interrupt);
+Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, Interrupt& interrupt,
+                        const WarmStart* warm_start = nullptr);
 
-extern template Status solve_assignment<float>(const CostView<float>&, AssignmentSolution&, Interrupt&);
-extern template Status solve_assignment<double>(const CostView<double>&, AssignmentSolution&, Interrupt&);
+extern template Status solve_assignment<float>(const CostView<float>&, AssignmentSolution&, Interrupt&,
+                                               const WarmStart*);
+extern template Status solve_assignment<double>(const CostView<double>&, AssignmentSolution&, Interrupt&,
+                                                const WarmStart*);
 
 }  // namespace rebasin

@@ -21,6 +21,7 @@ struct DescentEvent {
 
 struct DescentOptions {
   std::vector<std::vector<std::int32_t>> orders;  // per sweep, the permutations to visit
+  double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
   double tolerance =
       1e-9;                // a step must raise the float64 objective by more than this share of its magnitude
   bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the

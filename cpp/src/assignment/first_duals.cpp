@@ -11,7 +11,8 @@ namespace {
 
 constexpr int rows_at_once = 8;
 constexpr int coarse_blocks = 4;
-constexpr int fine_per_coarse = 16;
+constexpr int most_fine_per_coarse = 16;
+constexpr std::int64_t fewest_rows_in_block = 8;
 
 // Column minima over rows [first, last).
 template <class T>
@@ -79,6 +80,8 @@ template <class T>
 Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   constexpr double heterogeneous = 4.0;
   const std::int64_t m = state.columns;
+  const int fine_per_coarse = static_cast<int>(
+      std::clamp<std::int64_t>(state.rows / (coarse_blocks * fewest_rows_in_block), 1, most_fine_per_coarse));
   const int fine_blocks = coarse_blocks * fine_per_coarse;
   std::vector<T> buffers(state.costs.direct() ? 0 : rows_at_once * m);
   std::vector<T> minima(m);
@@ -113,7 +116,7 @@ double find_scale(ListState<T>& state) {
   constexpr std::int64_t sampled_rows = 16;
   double scale = 0.0;
   for (std::int64_t j = 0; j < state.columns; ++j) scale = std::max(scale, std::abs(state.v[j]));
-  const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
+  const std::int64_t stride = std::max<std::int64_t>(64, state.rows / sampled_rows);
   for (std::int64_t i = 0; i < state.rows; i += stride) {
     scan_row(state, i);
     for (int k = 0; k < std::min(state.found.count, simd::record_capacity); ++k) {
@@ -156,6 +159,22 @@ Outcome start_duals(ListState<T>& state, Interrupt& interrupt) {
   return Outcome::done;
 }
 
+template <class T>
+Outcome adopt_duals(ListState<T>& state, const double* duals) {
+  const double sign = state.costs.scale() < 0 ? -1.0 : 1.0;
+  const bool square = state.rows == state.columns;
+  for (std::int64_t j = 0; j < state.columns; ++j) {
+    const double dual = sign * duals[j];
+    if (!std::isfinite(dual)) return Outcome::stale_start;
+    state.set_dual(j, square ? dual : std::min(dual, 0.0));
+  }
+  if (!choose_grid(state)) return Outcome::stale_start;
+  for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
+  return Outcome::done;
+}
+
+template Outcome adopt_duals<float>(ListState<float>&, const double*);
+template Outcome adopt_duals<double>(ListState<double>&, const double*);
 template Outcome start_duals<float>(ListState<float>&, Interrupt&);
 template Outcome start_duals<double>(ListState<double>&, Interrupt&);
 

@@ -7,8 +7,12 @@ namespace rebasin::assignment {
 
 // Square problems: v_j = the mean over a few blocks of rows of the block's column minimum. Any v is feasible
 // there; against plain column minima this cuts rebuilt lists 5 to 10 times. One read, less for large
-// problems. Rectangles start from v = 0. Sets the grid. Returns false where the costs fit no grid.
+// problems. Rectangles start from v = 0. Sets the grid.
 template <class T>
 Outcome start_duals(ListState<T>& state, Interrupt& interrupt);
+
+// Takes duals of an earlier problem, as the caller gave them, and sets the grid.
+template <class T>
+Outcome adopt_duals(ListState<T>& state, const double* duals);
 
 }  // namespace rebasin::assignment

@@ -10,4 +10,9 @@ namespace rebasin::assignment {
 template <class T>
 Outcome solve_by_lists(ListState<T>& state, Interrupt& interrupt);
 
+// The same from an earlier problem's duals, as the caller gave them; stale_start where a cold start is the
+// better one, known after one read.
+template <class T>
+Outcome solve_from_duals(ListState<T>& state, const double* duals, Interrupt& interrupt);
+
 }  // namespace rebasin::assignment

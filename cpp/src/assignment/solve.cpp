@@ -9,6 +9,7 @@
 #include "assignment/jonker_volgenant.hpp"
 #include "assignment/list_certificate.hpp"
 #include "assignment/list_solver.hpp"
+#include "assignment/small_solver.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin {
@@ -66,10 +67,16 @@ bool is_constant(const CostRows<T>& costs) {
 // True when the lists gave an answer whose proof is as good as the dense solver's would be.
 template <class T>
 bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& proof,
-               std::vector<double>& pair_cost, AssignmentCounters& counters, Interrupt& interrupt) {
+               std::vector<double>& pair_cost, const WarmStart* warm_start, AssignmentCounters& counters,
+               Interrupt& interrupt) {
   constexpr double acceptable = 1e-12;
   ListState<T> state(costs);
-  Outcome outcome = solve_by_lists(state, interrupt);
+  Outcome outcome = Outcome::stale_start;
+  if (warm_start != nullptr) {
+    const double* duals = costs.turned() ? warm_start->row_duals : warm_start->column_duals;
+    outcome = solve_from_duals(state, duals, interrupt);
+  }
+  if (outcome != Outcome::done && outcome != Outcome::interrupted) outcome = solve_by_lists(state, interrupt);
   if (outcome == Outcome::done) outcome = certify_lists(state, proof, pair_cost, interrupt);
   counters = state.counters;
   if (outcome != Outcome::done) return false;
@@ -86,18 +93,39 @@ bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& p
 template <class T>
 Status solve_densely(CostRows<T>& costs, MatchingState& state, Certificate& proof, Interrupt& interrupt) {
   // Sums of costs must stay finite; float32 costs always do.
-  constexpr double huge = 0x1p1000;
   constexpr double shrink = 0x1p-64;
   const Inspection found = inspect(costs, interrupt);
   if (found.status != Status::ok) return found.status;
-  if (found.largest >= huge) costs.set_scale(costs.scale() * shrink);
+  if (found.largest >= simd::huge) costs.set_scale(costs.scale() * shrink);
   const Status status = solve_jonker_volgenant(costs, state, interrupt);
   return status == Status::ok ? certify(costs, state, proof, interrupt) : status;
 }
 
 template <class T>
-Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& interrupt) {
-  constexpr std::int64_t fewest_rows = 48;
+Status solve_by_size(CostRows<T>& costs, MatchingState& state, Certificate& proof,
+                     std::vector<double>& pair_cost, const WarmStart* warm_start,
+                     AssignmentCounters& counters, Interrupt& interrupt) {
+  constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
+  if (costs.rows() <= small_rows && costs.columns() <= small_columns) {
+    bool beyond = false;
+    const Status status = solve_small(costs, state, proof, beyond);
+    if (!beyond) return status;
+  } else if (costs.rows() > small_rows && costs.columns() <= most_columns &&
+             try_lists(costs, state, proof, pair_cost, warm_start, counters, interrupt)) {
+    return Status::ok;
+  }
+  pair_cost.clear();
+  counters.dense_solver = true;
+  return solve_densely(costs, state, proof, interrupt);
+}
+
+template <class T>
+Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& caller,
+             const WarmStart* warm_start) {
+  // Reading the clock would cost small problems more than they do.
+  constexpr std::int64_t soon_done = 1 << 14;
+  Interrupt never;
+  Interrupt& interrupt = view.rows * view.columns < soon_done ? never : caller;
   CostRows<T> costs(view);
   solution.counters = {};
   MatchingState state;
@@ -105,11 +133,9 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& i
   std::vector<double> pair_cost;
   if (costs.rows() > 0 && is_constant(costs)) {
     assign_in_order(costs.at(0, 0), state, proof, costs.rows(), costs.columns());
-  } else if (costs.rows() < fewest_rows || costs.columns() > std::numeric_limits<std::int32_t>::max() ||
-             !try_lists(costs, state, proof, pair_cost, solution.counters, interrupt)) {
-    pair_cost.clear();
-    solution.counters.dense_solver = true;
-    const Status status = solve_densely(costs, state, proof, interrupt);
+  } else {
+    const Status status =
+        solve_by_size(costs, state, proof, pair_cost, warm_start, solution.counters, interrupt);
     if (status != Status::ok) return status;
   }
   write_solution(costs, state, proof, pair_cost, solution);
@@ -121,15 +147,17 @@ constexpr Element element_of = sizeof(T) == 4 ? Element::float32 : Element::floa
 
 }  // namespace
 
-Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt) try {
-  return fits_float32(cost.element) ? solve<float>(cost, solution, interrupt)
-                                    : solve<double>(cost, solution, interrupt);
+Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt,
+                        const WarmStart* warm_start) try {
+  return fits_float32(cost.element) ? solve<float>(cost, solution, interrupt, warm_start)
+                                    : solve<double>(cost, solution, interrupt, warm_start);
 } catch (const std::bad_alloc&) {
   return Status::out_of_memory;
 }
 
 template <class T>
-Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, Interrupt& interrupt) {
+Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, Interrupt& interrupt,
+                        const WarmStart* warm_start) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
   const AnyCostView view{.data = cost.data,
                          .element = element_of<T>,
@@ -139,10 +167,12 @@ Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, I
                          .row_stride = cost.row_stride * size,
                          .column_stride = cost.column_stride * size,
                          .maximize = cost.maximize};
-  return solve_assignment(view, solution, interrupt);
+  return solve_assignment(view, solution, interrupt, warm_start);
 }
 
-template Status solve_assignment<float>(const CostView<float>&, AssignmentSolution&, Interrupt&);
-template Status solve_assignment<double>(const CostView<double>&, AssignmentSolution&, Interrupt&);
+template Status solve_assignment<float>(const CostView<float>&, AssignmentSolution&, Interrupt&,
+                                        const WarmStart*);
+template Status solve_assignment<double>(const CostView<double>&, AssignmentSolution&, Interrupt&,
+                                         const WarmStart*);
 
 }  // namespace rebasin

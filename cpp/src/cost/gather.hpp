@@ -19,6 +19,9 @@ class Gather {
   const std::vector<std::int64_t>& b_offsets(std::size_t tensor, std::size_t axis) const {
     return b_offsets_[tensor][axis];
   }
+  const std::vector<std::vector<std::int64_t>>& b_tables(std::size_t tensor) const {
+    return b_offsets_[tensor];
+  }
 
   // Points every axis of `tensors` at `permutations`. O(length of those axes).
   void update(const std::vector<std::size_t>& tensors, const std::vector<Permutation>& permutations);

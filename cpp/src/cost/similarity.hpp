@@ -13,6 +13,8 @@
 
 namespace rebasin {
 
+using OffsetTables = std::vector<std::vector<std::int64_t>>;  // by axis
+
 // Sum over occurrences of unfold(A, axis) . unfold(pi(B), axis)^T, each restricted to the units' positions.
 //
 // Unfolded columns pass through panels of bounded size; where an operand already lies in memory as a matrix,
@@ -26,6 +28,12 @@ class Similarity {
   Status compute(std::int64_t units, const std::vector<Occurrence>& occurrences, const Gather& gather,
                  T* similarity, Interrupt& interrupt);
 
+  // Adds to `similarity` what has changed since B's entries lay at `before`, one table an axis of each
+  // occurrence's tensor: the product over the columns that moved, of their differences. Costs their share of
+  // compute().
+  Status add_changes(std::int64_t units, const std::vector<Occurrence>& occurrences, const Gather& gather,
+                     const std::vector<OffsetTables>& before, T* similarity, Interrupt& interrupt);
+
   double flop() const { return flop_; }
 
  private:
@@ -38,14 +46,24 @@ class Similarity {
     const void* data;
     std::vector<std::int64_t> units;    // offset of each (unit, copy)
     std::vector<std::int64_t> columns;  // offset of each column of the present chunk
+    std::vector<std::int64_t> before;   // and where it lay; empty unless differences are wanted
     std::vector<T> panel;
   };
+  // The columns of an occurrence: offsets along every other axis, of A, of B, and of B as it was.
+  struct Columns {
+    std::vector<const std::vector<std::int64_t>*> a, b, before;
+  };
 
-  Status add(const Occurrence& occurrence, const Gather& gather, Interrupt& interrupt);
+  void begin(std::int64_t units, T* similarity, bool empty);
+  Status add(const Occurrence& occurrence, const Columns& columns, Interrupt& interrupt);
+  Status add_change(const Occurrence& occurrence, const Gather& gather, const OffsetTables& before,
+                    Interrupt& interrupt);
   Operand operand(Side& side, DType dtype, std::int64_t copies, std::int64_t columns);
+  void fill(const Side& side, DType dtype, std::int64_t copies, std::int64_t columns, bool unit_major,
+            T* panel) const;
   void collect(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, std::vector<T>& panel);
-  void multiply(const Operand& a, const Operand& b, std::int64_t columns);
-  void flush_narrow_columns();
+  Status multiply(const Operand& a, const Operand& b, std::int64_t columns, Interrupt& interrupt);
+  Status flush_narrow_columns(Interrupt& interrupt);
 
   const Problem& problem_;
   Gemm<T> gemm_;

@@ -26,12 +26,13 @@ class Descent {
         nesting_(problem),
         neighbours_(problem, nesting_),
         similarity_(problem, gemm),
-        nested_(problem, nesting_, similarity_),
+        nested_(problem, nesting_, similarity_, options.bytes_to_keep),
         proposal_(result.permutations),
         pending_(problem.permutations.size(), true) {}
 
   Status run() {
-    measure_all_tensors();
+    const Status measured = measure_all_tensors();
+    if (measured != Status::ok) return measured;
     result_.first_objective = result_.objective;
     for (std::size_t sweep = 0; sweep < options_.orders.size() && !result_.converged; ++sweep) {
       const std::int64_t accepted_before = result_.stats.accepted_steps;
@@ -68,17 +69,17 @@ class Descent {
     if (status != Status::ok) return status;
     // Cleared before the step: a permutation that is its own neighbour is pending again once it has moved.
     pending_[p] = false;
-    if (proposal_ != result_.permutations) take_if_better(permutation);
-    return Status::ok;
+    return proposal_ != result_.permutations ? take_if_better(permutation) : Status::ok;
   }
 
-  void take_if_better(std::int32_t permutation) {
+  Status take_if_better(std::int32_t permutation) {
     const Stopwatch watch(result_.stats.objective_seconds);
     const std::vector<std::size_t>& touched = neighbours_.tensors_of(permutation);
     gather_.update(touched, proposal_);
     std::vector<double> measured;
     double gain = 0.0;
     for (const std::size_t t : touched) {
+      if (interrupt_.requested()) return Status::interrupted;
       measured.push_back(tensor_objective(problem_, gather_, t));
       gain += measured.back() - tensor_objectives_[t];
     }
@@ -86,13 +87,14 @@ class Descent {
     if (!better && !options_.overwrite) {
       gather_.update(touched, result_.permutations);
       for_family(permutation, [&](std::size_t p) { proposal_[p] = result_.permutations[p]; });
-      return;
+      return Status::ok;
     }
     for_family(permutation, [&](std::size_t p) { result_.permutations[p] = proposal_[p]; });
     for (std::size_t i = 0; i < touched.size(); ++i) tensor_objectives_[touched[i]] = measured[i];
     sum_objective();
     if (better) ++result_.stats.accepted_steps;
     for (const std::int32_t q : neighbours_.of(permutation)) pending_[static_cast<std::size_t>(q)] = true;
+    return Status::ok;
   }
 
   template <class Body>
@@ -100,12 +102,14 @@ class Descent {
     for (const std::int32_t member : nesting_.family(permutation)) body(static_cast<std::size_t>(member));
   }
 
-  void measure_all_tensors() {
+  Status measure_all_tensors() {
     const Stopwatch watch(result_.stats.objective_seconds);
     for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
+      if (interrupt_.requested()) return Status::interrupted;
       tensor_objectives_.push_back(tensor_objective(problem_, gather_, t));
     }
     sum_objective();
+    return Status::ok;
   }
 
   void sum_objective() {

@@ -1,6 +1,7 @@
 #include "descent/nested_assignment.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cost/slots.hpp"
 #include "stopwatch.hpp"
@@ -9,19 +10,41 @@ namespace rebasin {
 
 template <class T>
 NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting,
-                                      Similarity<T>& similarity)
+                                      Similarity<T>& similarity, double bytes_to_keep)
     : problem_(problem),
       nesting_(nesting),
       similarity_(similarity),
       slot_(problem.permutations.size(), 0),
       unit_(problem.permutations.size(), 0),
-      holder_(problem.permutations.size(), 0) {}
+      holder_(problem.permutations.size(), 0),
+      kept_(problem.permutations.size()) {
+  for (std::size_t p = 0; p < problem.permutations.size(); ++p) {
+    const auto n = static_cast<double>(problem.permutations[p].size);
+    const double bytes = n * n * sizeof(T);
+    if (bytes > bytes_to_keep || !stands_alone(static_cast<std::int32_t>(p))) continue;
+    kept_[p] = std::make_unique<KeptSimilarity<T>>();
+    bytes_to_keep -= bytes;
+  }
+}
+
+template <class T>
+bool NestedAssignment<T>::stands_alone(std::int32_t permutation) const {
+  if (!problem_.permutations[static_cast<std::size_t>(permutation)].parents.empty()) return false;
+  for (const Tensor& tensor : problem_.tensors) {
+    for (const Move& move : tensor.moves) {
+      const auto& names = move.permutations;
+      if (names.size() > 1 && std::find(names.begin(), names.end(), permutation) != names.end()) return false;
+    }
+  }
+  return true;
+}
 
 template <class T>
 Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
                                     const std::vector<Permutation>& current,
                                     std::vector<Permutation>& proposal, Interrupt& interrupt) {
   const Step step{root, gather, current, proposal, interrupt};
+  if (kept_[static_cast<std::size_t>(root)] != nullptr) return solve_kept(step, root);
   const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
   Status status = Status::ok;
   for_each_combination(problem_, parents, slot_, [&] {
@@ -35,6 +58,37 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
     status = solve(step, root, true, value);
   });
   return status;
+}
+
+template <class T>
+Status NestedAssignment<T>::solve_kept(const Step& step, std::int32_t permutation) {
+  const auto p = static_cast<std::size_t>(permutation);
+  const std::int64_t n = problem_.permutations[p].size;
+  KeptSimilarity<T>& kept = *kept_[p];
+  {
+    const Stopwatch watch(product_seconds_);
+    const Status status =
+        kept.refresh(n, occurrences(step, permutation), step.gather, similarity_, step.interrupt);
+    if (status != Status::ok) return status;
+  }
+  AssignmentSolution solution;
+  const Status status = assign(kept.matrix(), n, kept.duals(), solution, step.interrupt);
+  if (status != Status::ok) return status;
+  step.proposal[p] = solution.columns;
+  kept.keep(solution);
+  return Status::ok;
+}
+
+template <class T>
+Status NestedAssignment<T>::assign(const T* matrix, std::int64_t n, const WarmStart* start,
+                                   AssignmentSolution& solution, Interrupt& interrupt) {
+  const Stopwatch watch(assignment_seconds_);
+  ++assignments_;
+  // An overflow to -inf would pass for a forbidden pair.
+  if (!std::all_of(matrix, matrix + n * n, [](T entry) { return std::isfinite(entry); })) {
+    return Status::invalid_entry;
+  }
+  return solve_assignment(CostView<T>{matrix, n, n, n, 1, true}, solution, interrupt, start);
 }
 
 template <class T>
@@ -53,13 +107,8 @@ Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bo
     if (status != Status::ok) return status;
   }
   AssignmentSolution solution;
-  {
-    const Stopwatch watch(assignment_seconds_);
-    ++assignments_;
-    const Status status =
-        solve_assignment(CostView<T>{matrix.data(), n, n, n, 1, true}, solution, step.interrupt);
-    if (status != Status::ok) return status;
-  }
+  const Status status = assign(matrix.data(), n, nullptr, solution, step.interrupt);
+  if (status != Status::ok) return status;
   value = solution.objective;
   return keep ? keep_step(step, permutation, holders, solution.columns) : Status::ok;
 }

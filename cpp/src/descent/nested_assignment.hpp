@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "cost/gather.hpp"
 #include "cost/occurrence.hpp"
 #include "cost/similarity.hpp"
+#include "descent/kept_similarity.hpp"
 #include "descent/nesting.hpp"
 #include "rebasin/assignment.hpp"
 #include "rebasin/interrupt.hpp"
@@ -25,7 +27,9 @@ namespace rebasin {
 template <class T>
 class NestedAssignment {
  public:
-  NestedAssignment(const Problem& problem, const Nesting& nesting, Similarity<T>& similarity);
+  // Similarities of permutations that stand alone are kept between visits as far as `bytes_to_keep` go.
+  NestedAssignment(const Problem& problem, const Nesting& nesting, Similarity<T>& similarity,
+                   double bytes_to_keep);
 
   // Writes the step of `root`'s family into `proposal`, which holds `current` when called.
   Status propose(std::int32_t root, const Gather& gather, const std::vector<Permutation>& current,
@@ -44,6 +48,10 @@ class NestedAssignment {
     Interrupt& interrupt;
   };
 
+  bool stands_alone(std::int32_t permutation) const;
+  Status solve_kept(const Step& step, std::int32_t permutation);
+  Status assign(const T* matrix, std::int64_t n, const WarmStart* start, AssignmentSolution& solution,
+                Interrupt& interrupt);
   Status solve(const Step& step, std::int32_t permutation, bool keep, double& value);
   Status add_values_within(const Step& step, std::int32_t permutation,
                            const std::vector<std::int64_t>& holders, std::vector<T>& matrix);
@@ -59,6 +67,7 @@ class NestedAssignment {
   // By permutation, along the path of outer permutations: A's slot, B's unit, and the slot that holds B's
   // unit now.
   std::vector<std::int64_t> slot_, unit_, holder_;
+  std::vector<std::unique_ptr<KeptSimilarity<T>>> kept_;  // by permutation; null where nothing is kept
   std::int64_t assignments_ = 0;
   double product_seconds_ = 0.0;
   double assignment_seconds_ = 0.0;

@@ -153,6 +153,7 @@ def weight_matching(
         orders=orders,
         tolerance=_PROGRESS,
         overwrite=True,
+        bytes_to_keep=0.0,
         on_visit=None
         if silent
         else _printer(problem.permutations, _objective(spec, start, params_a, params_b)),

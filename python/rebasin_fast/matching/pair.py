@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rebasin_fast.arrays import check_arrays
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.spec import PermutationSpec
 
@@ -15,15 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CheckedPair:
-    """The part of a spec that two models share, and what the rest is."""
+    """The sizes of a spec's permutations in two models, and the parameters that they do not share."""
 
-    spec: PermutationSpec
     sizes: dict[str, int]
     left_in_place: dict[str, str]
 
 
 def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, strict: bool) -> CheckedPair:
-    """Restrict ``spec`` to the parameters of both models.
+    """Check that ``spec`` fits both models.
 
     Raises
     ------
@@ -46,28 +46,14 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
                 f"parameter {name!r} has shape {tuple(params_a[name].shape)} in A and "
                 f"{tuple(params_b[name].shape)} in B; the two models must have the same architecture and width"
             )
-    shared = {
-        name: entries for name, entries in spec.axes_to_perm.items() if name in params_a and name in params_b
-    }
+    shared = [name for name in spec.axes_to_perm if name in params_a and name in params_b]
     if not shared:
         raise SpecError(
             f"the spec and the two models share no parameter: the spec has {_few(spec.axes_to_perm)}, "
             f"A has {_few(params_a)}, B has {_few(params_b)}"
         )
     sizes = spec.sizes({**params_b, **params_a})
-    return CheckedPair(_restricted(spec, shared), sizes, movable)
-
-
-def _restricted(spec: PermutationSpec, shared: Mapping[str, tuple[object, ...]]) -> PermutationSpec:
-    if len(shared) == len(spec.axes_to_perm):
-        return spec
-    axes = {name: entries for name, entries in spec.axes_to_perm.items() if name in shared}
-    names = set(PermutationSpec(axes).permutations)
-    return PermutationSpec(
-        axes,
-        [name for name in spec.unmatched if name in shared],
-        sizes={p: size for p, size in spec.declared_sizes.items() if p in names},
-    )
+    return CheckedPair(sizes, movable)
 
 
 def _check_types(spec: object, params_a: object, params_b: object) -> None:
@@ -81,6 +67,7 @@ def _check_types(spec: object, params_a: object, params_b: object) -> None:
             raise TypeError(
                 f"the parameters of {model} are a mapping of names to arrays, got {type(params)}{hint}"
             )
+        check_arrays(params, f"the parameters of {model}")
 
 
 def _left_in_place(spec: PermutationSpec, params_a: Params, params_b: Params) -> dict[str, str]:

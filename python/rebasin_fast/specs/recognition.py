@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from rebasin_fast.arrays import check_arrays
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.families import FAMILIES
 from rebasin_fast.specs.hints import HintNeededError, Hints
@@ -53,6 +54,7 @@ def for_params(
     >>> rf.specs.for_params(params).perm_to_axes
     {'P0': [('0.weight', 0), ('0.bias', 0), ('2.weight', 1)]}
     """
+    check_arrays(params, "the parameters")
     hints = Hints(heads, norm_groups)
     prefix, bare = _without_prefix(params)
     refusals = []
