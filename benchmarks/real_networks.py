@@ -26,7 +26,7 @@ from rebasin_fast.plots import plot_loss_curves
 DEFINITIONS = ("mean", "linear", "midpoint")
 NAIVE, MATCHED = "averaged as they are", "hidden units matched first"
 NAIVE_RESET, MATCHED_RESET = f"{NAIVE}, BatchNorm reset", f"{MATCHED}, BatchNorm reset"
-LOSSY = "lossy JPEG copies of the images"
+LOSSY = "lossy JPEG copies"
 
 
 def main() -> None:
@@ -125,7 +125,7 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         title="Two ResNet-20s trained apart: accuracy of their average "
         f"{middle(curves[NAIVE_RESET], 'test_accuracy'):.0%} as they are, "
         f"{middle(curves[MATCHED_RESET], 'test_accuracy'):.0%} matched",
-        subtitle=f"CIFAR-10, {len(test.labels):,} test images ({LOSSY}), along the line between them",
+        subtitle=f"CIFAR-10, {len(test.labels):,} test images ({LOSSY}); the title's numbers are with BatchNorm reset",
         metric_labels={"test_loss": "Test loss (nats)", "test_accuracy": "Test accuracy"},
         ends=("network A", "network B"),
         overwrite=True,

@@ -37,6 +37,23 @@ def test_midpoints_are_written_in_numbers():
     assert written == [["0.60", "0.11"], ["48.0 %", "97.0 %"]]
 
 
+def test_numbers_that_would_cover_one_another_are_left_out():
+    figure = plot_loss_curves({str(i): curve(0.1 * i) for i in range(3)})
+    assert [len(panel.texts) for panel in figure.axes] == [0, 0]
+
+
+@pytest.mark.parametrize("count", range(1, len(STYLES) + 1))
+def test_everything_drawn_lies_within_the_picture(count):
+    labels = [f"hidden units matched first, variant {i}" for i in range(count)]
+    figure = plot_loss_curves(
+        {label: curve(0.1 * i) for i, label in enumerate(labels)}, title="t", subtitle="s"
+    )
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.x1 <= figure.bbox.x1
+
+
 def test_chosen_metrics_and_labels():
     figure = plot_loss_curves(
         {"naive": curve(0.5)}, metrics=["accuracy"], metric_labels={"accuracy": "Top-1"}

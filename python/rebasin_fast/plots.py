@@ -37,6 +37,7 @@ STYLES = (
 _INK = "#222222"
 _FAINT = "#767676"
 _DPI = 160
+_MOST_NUMBERED = 2  # more numbers at the middle would cover one another
 _SHARES = ("accuracy", "top1", "top5")  # metrics between 0 and 1, shown in percent
 
 
@@ -71,8 +72,8 @@ def plot_loss_curves(
     Parameters
     ----------
     curves : Mapping[str, LossCurve]
-        Label -> curve, at most five; the labels form the legend, the numbers at both ends and at the middle
-        of each line are its values there.
+        Label -> curve, at most five; the labels form the legend. Of one or two curves, the value at the
+        middle is written beside it.
     path : path, optional
         Where to save the figure; the suffix (.png, .pdf, .svg) gives the format. The file appears whole or
         not at all.
@@ -114,10 +115,7 @@ def plot_loss_curves(
         _draw_panel(panel, curves, metric, ends)
         panel.set_title((metric_labels or {}).get(metric, metric), loc="left", fontsize=11.5, color=_INK)
     _write_headings(figure, title, subtitle)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=11, handlelength=3.2
-    )
+    _write_legend(figure, panels[0], columns=3 if sum(map(len, curves)) < 30 * len(shown) else 2)
     if path is not None:
         save_figure(figure, path, overwrite=overwrite)
     return figure
@@ -184,6 +182,13 @@ def _write_headings(figure: Figure, title: str | None, subtitle: str | None) -> 
         figure.text(0.015, 0.98, title, ha="left", va="top", fontsize=14, fontweight="bold", color=_INK)
 
 
+def _write_legend(figure: Figure, panel: Axes, columns: int) -> None:
+    handles, labels = panel.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=11, handlelength=3.2
+    )  # fmt: skip
+
+
 def _draw_panel(panel: Axes, curves: Mapping[str, LossCurve], metric: str, ends: tuple[str, str]) -> None:
     percent = metric.lower().endswith(_SHARES)
     lines = [
@@ -195,9 +200,10 @@ def _draw_panel(panel: Axes, curves: Mapping[str, LossCurve], metric: str, ends:
     _shade_barrier(panel, lines[0])
     low, high = panel.get_ylim()
     panel.set_ylim(low - 0.06 * (high - low), high + 0.09 * (high - low))
-    lowest = min(lines, key=_Line.middle_value)
-    for line in lines:
-        _write_middle(panel, line, percent=percent, below=percent and line is lowest and len(lines) > 1)
+    if len(lines) <= _MOST_NUMBERED:
+        lowest = min(lines, key=_Line.middle_value)
+        for line in lines:
+            _write_middle(panel, line, percent=percent, below=percent and line is lowest and len(lines) > 1)
     _dress(panel, ends, percent=percent)
 
 

@@ -62,6 +62,17 @@ def test_saved_permutation_is_applied_and_undone(models: Models, run: Run, tmp_p
     assert _same(dict(rf.load_params(tmp_path / "back.npz")), models.params_b)
 
 
+def test_match_writes_a_report(models: Models, run: Run, tmp_path: Path) -> None:
+    result = run("match", models.a, models.b, "-o", tmp_path / "out.npz", "--report", tmp_path / "r.html")
+    assert result.exit_code == 0, result.stderr
+    page = (tmp_path / "r.html").read_text()
+    assert page.lstrip().lower().startswith("<!doctype html>")
+    assert "P1" in page
+    again = run("match", models.a, models.b, "-o", tmp_path / "other.npz", "--report", tmp_path / "r.html")
+    assert again.exit_code == 1
+    assert not (tmp_path / "other.npz").exists()
+
+
 def test_apply_refuses_the_permutation_of_another_spec(models: Models, run: Run, tmp_path: Path) -> None:
     saved, other = tmp_path / "p.safetensors", tmp_path / "other.json"
     run("match", models.a, models.b, "-o", tmp_path / "out.npz", "--save-permutation", saved)

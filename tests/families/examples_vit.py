@@ -142,22 +142,39 @@ class HuggingfaceBlock(nn.Module):
         return x + self.output.dense(nn.functional.gelu(self.intermediate.dense(self.layernorm_after(x))))
 
 
+class Huggingface5Block(nn.Module):
+    """The same under the names that transformers 5 gives the modules in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = module_of(**{f"{name}_proj": nn.Linear(WIDTH, WIDTH) for name in "qkvo"})
+        self.mlp = TimmMlp()
+        self.layernorm_before, self.layernorm_after = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y, projections = self.layernorm_before(x), self.attention
+        mixed = attend(projections.q_proj(y), projections.k_proj(y), projections.v_proj(y), HEADS)
+        x = x + projections.o_proj(mixed)
+        return x + self.mlp(self.layernorm_after(x))
+
+
 class HuggingfaceVit(nn.Module):
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, version: int = 4) -> None:
         super().__init__()
         embeddings = module_of(patch_embeddings=Patches("projection"))
         embeddings.cls_token = nn.Parameter(torch.zeros(1, 1, WIDTH))
         embeddings.position_embeddings = nn.Parameter(torch.zeros(1, 5, WIDTH))
-        blocks = nn.ModuleList(HuggingfaceBlock() for _ in range(layers))
-        self.vit = module_of(
-            embeddings=embeddings, encoder=module_of(layer=blocks), layernorm=nn.LayerNorm(WIDTH)
+        listed = nn.ModuleList(
+            HuggingfaceBlock() if version < 5 else Huggingface5Block() for _ in range(layers)
         )
+        inner = {"layers": listed} if version >= 5 else {"encoder": module_of(layer=listed)}
+        self.vit = module_of(embeddings=embeddings, layernorm=nn.LayerNorm(WIDTH), **inner)
         self.classifier = nn.Linear(WIDTH, 4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         embeddings = self.vit.embeddings
         x = with_token(embeddings.cls_token, embeddings.position_embeddings, embeddings.patch_embeddings(x))
-        for block in self.vit.encoder.layer:
+        for block in self.vit.layers if hasattr(self.vit, "layers") else self.vit.encoder.layer:
             x = block(x)
         return self.classifier(self.vit.layernorm(x)[:, 0])
 
@@ -192,4 +209,7 @@ EXAMPLES = [
     ),
     example("timm", TimmVit, 2, "blocks.{}.attn.qkv.bias"),
     example("huggingface", HuggingfaceVit, 2, key="vit.encoder.layer.{}.attention.attention.key.bias"),
+    example(
+        "huggingface-5", partial(HuggingfaceVit, version=5), 2, key="vit.layers.{}.attention.k_proj.bias"
+    ),
 ]

@@ -1,8 +1,8 @@
 #include "assignment/auction.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "assignment/candidates.hpp"
 
@@ -16,22 +16,27 @@ constexpr std::int64_t bids_between_polls = 1024;
 template <class T>
 void free_all_rows(ListState<T>& state) {
   state.drop_matching();
-  state.free_rows.resize(state.rows);
-  std::iota(state.free_rows.rbegin(), state.free_rows.rend(), 0);
+  state.free_rows.clear();
+  for (std::int64_t i = state.rows; i-- > 0;) {
+    if (state.frozen[i] == 0) state.free_rows.push_back(static_cast<std::int32_t>(i));
+  }
 }
 
-// Mean distance between neighbours on the lists.
+// Mean distance between neighbours on the lists; 0 where most rows' best entries are ties.
 template <class T>
 double mean_spacing(const ListState<T>& state) {
+  const double negligible = 0x1p-30 * state.grid.limit;
   double total = 0.0;
-  std::int64_t gaps = 0;
+  std::int64_t spread = 0;
+  std::int64_t tied = 0;
   for (std::int64_t i = 0; i < state.rows; ++i) {
     const simd::Record<T>& record = state.records[i];
-    if (!(record.group_bound[1] < infinity)) continue;
-    total += record.group_bound[1] - record.group_bound[0];
-    gaps += 8;
+    if (state.frozen[i] != 0 || !(record.group_bound[1] < infinity)) continue;
+    const double width = record.group_bound[1] - record.group_bound[0];
+    total += width;
+    ++(width > negligible ? spread : tied);
   }
-  return gaps > 0 ? total / static_cast<double>(gaps) : 0.0;
+  return spread > tied ? total / static_cast<double>(8 * (spread + tied)) : 0.0;
 }
 
 template <class T>
@@ -108,14 +113,18 @@ template <class T>
 Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
   constexpr double spacing_share = 0.15;
   const std::int64_t budget = 16 * state.rows;
-  const double finest = std::max(state.grid.step, state.grid.round(spacing_share * mean_spacing(state)));
+  const double spacing = mean_spacing(state);
+  // Among ties, as integers give, small steps would only make every list be built anew.
+  if (!(spacing > 0.0)) return Outcome::done;
+  // A power of two leaves duals of integer costs with few bits, so that ties stay exact in float32 scans.
+  const double finest = std::max(state.grid.step, std::exp2(std::round(std::log2(spacing_share * spacing))));
   double epsilon = finest;
   for (;;) {
     free_all_rows(state);
     const Outcome outcome = bid_until_matched(state, epsilon, budget, interrupt);
     if (outcome == Outcome::done) {
       if (epsilon <= finest) break;
-      epsilon = std::max(finest, state.grid.round(epsilon / 4));
+      epsilon = std::max(finest, epsilon / 4);
     } else if (outcome == Outcome::out_of_budget) {
       if (epsilon > state.grid.limit / 1024) break;
       epsilon *= 8;

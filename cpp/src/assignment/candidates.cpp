@@ -115,6 +115,7 @@ template <class T>
 Outcome build_lists(ListState<T>& state, Interrupt& interrupt) {
   for (std::int64_t i = 0; i < state.rows; ++i) {
     if (i % 64 == 0 && interrupt.requested()) return Outcome::interrupted;
+    if (state.frozen[i] != 0) continue;
     scan_row(state, i);
     if (state.found.invalid || !write_record(state.found, state.grid, state.v, state.records[i])) {
       return Outcome::beyond_lists;

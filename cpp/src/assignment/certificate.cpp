@@ -5,31 +5,42 @@
 #include <limits>
 
 #include "assignment/exact_sums.hpp"
+#include "simd/kernels.hpp"
 
 namespace rebasin::assignment {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-template <class T>
-double least_reduced_cost(const T* run, double scale, const std::vector<double>& v) {
-  double least = infinity;
-  for (std::size_t j = 0; j < v.size(); ++j) {
-    least = std::min(least, scale * static_cast<double>(run[j]) - v[j]);
-  }
-  return least;
-}
-
 // The greatest double at or below every reduced cost of the row in real arithmetic. Rounding is monotone, so
 // only the entries that round to the least can lie below it.
 template <class T>
-double row_dual(const T* run, double scale, const std::vector<double>& v) {
-  const double least = least_reduced_cost(run, scale, v);
+double lower_ties(const T* run, double scale, const std::vector<double>& v, double least) {
   for (std::size_t j = 0; j < v.size(); ++j) {
     const double cost = scale * static_cast<double>(run[j]);
     if (cost - v[j] == least && difference_error(cost, v[j], least) < 0.0) return next_down(least);
   }
   return least;
+}
+
+template <class T>
+double scaled_row_dual(const T* run, double scale, const std::vector<double>& v) {
+  double least = infinity;
+  for (std::size_t j = 0; j < v.size(); ++j) {
+    least = std::min(least, scale * static_cast<double>(run[j]) - v[j]);
+  }
+  return lower_ties(run, scale, v, least);
+}
+
+template <class T>
+double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale,
+                const std::vector<double>& v) {
+  if (std::abs(scale) != 1.0) return scaled_row_dual(run, scale, v);
+  const auto columns = static_cast<std::int64_t>(v.size());
+  const simd::TwoBest two = kernels.row_best(run, scale < 0 ? -T{0} : T{0}, columns, v.data());
+  if (two.second == two.best) return lower_ties(run, scale, v, two.best);
+  const double cost = scale * static_cast<double>(run[two.at]);
+  return difference_error(cost, v[two.at], two.best) < 0.0 ? next_down(two.best) : two.best;
 }
 
 // The value of the lowest set bit of x: x is a multiple of it.
@@ -67,6 +78,7 @@ Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proo
   if (!square) {
     for (double& dual : v) dual = std::min(dual, 0.0);
   }
+  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
   std::vector<T> buffer(costs.columns());
   proof.u.resize(costs.rows());
   double bound = 0.0;
@@ -74,7 +86,7 @@ Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proo
     if (interrupt.requested()) return Status::interrupted;
     const T* run = costs.row(i, buffer.data());
     const std::int64_t j = state.column_of[i];
-    proof.u[i] = row_dual(run, costs.scale(), v);
+    proof.u[i] = row_dual(kernels, run, costs.scale(), v);
     bound = add_up(bound, slack_bound(costs.scale() * static_cast<double>(run[j]), v[j], proof.u[i]));
   }
   if (!square) {

@@ -27,6 +27,8 @@ template <class T>
 double row_dual(const ListState<T>& state, std::int64_t row, double matched_cost) {
   const simd::Record<T>& record = state.records[row];
   double dual = record.bound - (state.bound_is_rounded[row] != 0 ? state.grid.step : 0.0);
+  // Frozen columns cost zero, and their dual is higher than when the bound was found.
+  if (!state.frozen_pairs.empty()) dual = std::min(dual, -state.frozen_dual);
   const auto lower_to = [&dual](double cost, double v) {
     const double reduced = cost - v;
     if (reduced > dual) return;
@@ -51,6 +53,11 @@ Outcome certify_lists(ListState<T>& state, Certificate& proof, std::vector<doubl
   pair_cost.resize(state.rows);
   double bound = 0.0;
   for (std::int64_t i = 0; i < state.rows; ++i) {
+    if (state.frozen[i] != 0) {
+      pair_cost[i] = 0.0;
+      proof.u[i] = -state.frozen_dual;
+      continue;
+    }
     const std::int32_t j = state.column_of[i];
     const double cost = find_cost(state, i, j);
     if (state.grid.round(cost) - state.v[j] > state.records[i].bound) {

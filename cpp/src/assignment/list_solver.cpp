@@ -6,6 +6,7 @@
 #include "assignment/candidates.hpp"
 #include "assignment/first_duals.hpp"
 #include "assignment/path_search.hpp"
+#include "assignment/zero_lines.hpp"
 
 namespace rebasin::assignment {
 namespace {
@@ -16,6 +17,7 @@ std::int64_t count_distinct_best(const ListState<T>& state) {
   std::vector<std::uint8_t> taken(state.columns, 0);
   std::int64_t distinct = 0;
   for (std::int64_t i = 0; i < state.rows; ++i) {
+    if (state.frozen[i] != 0) continue;
     const std::int32_t best = state.records[i].column[0];
     distinct += taken[best] == 0 ? 1 : 0;
     taken[best] = 1;
@@ -45,14 +47,18 @@ bool leaves_dual_unmatched(const ListState<T>& state) {
 template <class T>
 Outcome solve_by_lists(ListState<T>& state, Interrupt& interrupt) {
   Outcome outcome = start_duals(state, interrupt);
-  if (outcome == Outcome::done) outcome = build_lists(state, interrupt);
+  if (outcome == Outcome::done) {
+    freeze_zero_lines(state);
+    outcome = build_lists(state, interrupt);
+  }
   if (outcome != Outcome::done) return outcome;
   const bool nearly_solved = count_distinct_best(state) * 10 >= state.rows * 9;
   if (state.rows == state.columns && !nearly_solved) {
     outcome = run_epsilon_auction(state, interrupt);
     if (outcome != Outcome::done) return outcome;
   }
-  return match_exactly(state, interrupt);
+  outcome = match_exactly(state, interrupt);
+  return outcome == Outcome::done && !thaw_zero_lines(state) ? Outcome::beyond_lists : outcome;
 }
 
 template <class T>

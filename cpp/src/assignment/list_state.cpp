@@ -18,6 +18,7 @@ ListState<T>::ListState(const CostRows<T>& problem)
       v((columns + simd::block - 1) / simd::block * simd::block, 0.0),
       v_up(v.size(), T{0}),
       bound_is_rounded(rows, 0),
+      frozen(rows, 0),
       column_of(rows, static_cast<std::int32_t>(unassigned)),
       row_of(columns, static_cast<std::int32_t>(unassigned)),
       buffer(problem.direct() ? 0 : columns),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "assignment/cost_rows.hpp"
@@ -52,6 +53,9 @@ struct ListState {
   std::vector<T> v_up;                         // v rounded up to T: a scan with it misses nothing
   std::vector<std::uint8_t>
       bound_is_rounded;  // per row: its bound holds for grid costs; real ones may lie a step lower
+  std::vector<std::uint8_t> frozen;  // per row: paired beforehand, to be skipped, without a list
+  std::vector<std::pair<std::int32_t, std::int32_t>> frozen_pairs;
+  double frozen_dual = 0.0;  // of the frozen columns
   std::vector<std::int32_t> column_of;
   std::vector<std::int32_t> row_of;
   std::vector<std::int32_t> free_rows;

@@ -8,8 +8,8 @@
 
 namespace rebasin::assignment {
 
-inline constexpr std::int64_t small_rows = 36;
-inline constexpr std::int64_t small_columns = 64;
+inline constexpr std::int64_t small_rows = 72;
+inline constexpr std::int64_t small_columns = 128;
 
 // Solves and certifies up to small_rows by small_columns (Crouse 2016, from column and row minima). Sets
 // `beyond` and leaves the rest alone where sums of the costs could overflow.

@@ -93,11 +93,10 @@ bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& p
 template <class T>
 Status solve_densely(CostRows<T>& costs, MatchingState& state, Certificate& proof, Interrupt& interrupt) {
   // Sums of costs must stay finite; float32 costs always do.
-  constexpr double huge = 0x1p1000;
   constexpr double shrink = 0x1p-64;
   const Inspection found = inspect(costs, interrupt);
   if (found.status != Status::ok) return found.status;
-  if (found.largest >= huge) costs.set_scale(costs.scale() * shrink);
+  if (found.largest >= simd::huge) costs.set_scale(costs.scale() * shrink);
   const Status status = solve_jonker_volgenant(costs, state, interrupt);
   return status == Status::ok ? certify(costs, state, proof, interrupt) : status;
 }

@@ -101,6 +101,7 @@ template <class T>
 T choose_threshold(const T* minima, T least) {
   constexpr T largest = std::numeric_limits<T>::max();
   if (count_not_above(minima, largest) <= most_lanes) return largest;
+  if (count_not_above(minima, least) >= fewest_lanes) return least;
   T low = least;
   T high = largest_finite(minima);
   for (int step = 0; step < 8; ++step) {
@@ -137,21 +138,30 @@ std::int64_t mark(const RowView<T, negate>& row, std::int64_t end, T threshold, 
 }
 
 template <class T, bool negate>
-void collect(const RowView<T, negate>& row, std::int64_t first_word, std::int64_t last_word,
-             const std::uint64_t* masks, Scan<T>& found) {
-  for (std::int64_t word = first_word; word < last_word; ++word) {
-    const T* entries = row.block_at(word * block);
-    for (std::uint64_t bits = masks[word]; bits != 0 && found.count < scan_capacity; bits &= bits - 1) {
-      const int k = __builtin_ctzll(bits);
-      const T cost = negate ? -entries[k] : entries[k];
-      const T reduced = cost - row.v[word * block + k];
-      found.invalid |= !(reduced > -std::numeric_limits<T>::infinity());
-      found.cost[found.count] = cost;
-      found.column[found.count] = static_cast<std::int32_t>(word * block + k);
-      found.reduced[found.count] = reduced;
-      ++found.count;
-    }
+void collect_word(const RowView<T, negate>& row, std::int64_t word, std::uint64_t bits, Scan<T>& found) {
+  const T* entries = row.block_at(word * block);
+  for (; bits != 0 && found.count < scan_capacity; bits &= bits - 1) {
+    const int k = __builtin_ctzll(bits);
+    const T cost = negate ? -entries[k] : entries[k];
+    const T reduced = cost - row.v[word * block + k];
+    found.invalid |= !(reduced > -std::numeric_limits<T>::infinity());
+    found.cost[found.count] = cost;
+    found.column[found.count] = static_cast<std::int32_t>(word * block + k);
+    found.reduced[found.count] = reduced;
+    ++found.count;
   }
+}
+
+// Takes the marked entries from column `start` on, cyclically, while there is room.
+template <class T, bool negate>
+void collect(const RowView<T, negate>& row, std::int64_t words, std::int64_t start,
+             const std::uint64_t* masks, Scan<T>& found) {
+  const std::int64_t turn = start / block;
+  const std::uint64_t before_start = (1ull << (start % block)) - 1;
+  collect_word(row, turn, masks[turn] & ~before_start, found);
+  for (std::int64_t word = turn + 1; word < words; ++word) collect_word(row, word, masks[word], found);
+  for (std::int64_t word = 0; word < turn; ++word) collect_word(row, word, masks[word], found);
+  collect_word(row, turn, masks[turn] & before_start, found);
 }
 
 // The largest reduced cost below `limit`, or -inf.
@@ -220,16 +230,15 @@ void scan_ties(const RowView<T, negate>& row, std::int64_t end, T least, T top, 
   const std::int64_t words = end / block;
   const T low = split_ties(row, end, least, top, masks);
   mark(row, end, low, masks);
-  collect(row, 0, words, masks, found);
+  collect(row, words, start, masks, found);
   found.threshold = top;
   if (found.count >= fewest_lanes / 2) return;
   const std::int32_t strict = found.count;
-  const std::int64_t turn = start / block % words;
   mark(row, end, top, masks);
-  for (std::int32_t k = 0; k < strict; ++k)
+  for (std::int32_t k = 0; k < strict; ++k) {
     masks[found.column[k] / block] &= ~(1ull << (found.column[k] % block));
-  collect(row, turn, words, masks, found);
-  collect(row, 0, turn, masks, found);
+  }
+  collect(row, words, start, masks, found);
 }
 
 // Sorts by counting, for each entry, those before it; pads what a record would hold beyond them.
@@ -278,7 +287,8 @@ void scan_row(const T* run, const T* v, std::int64_t columns, std::int64_t start
   const T least = least_of(minima);
   found.threshold = choose_threshold(minima, least);
   if (mark(row, end, found.threshold, masks, next) <= scan_capacity) {
-    collect(row, 0, end / block, masks, found);
+    // Ties from `start` on come first, so that rows alike do not all want the same columns.
+    collect(row, end / block, start, masks, found);
     sort_by_reduced(found);
   } else if (least > -std::numeric_limits<T>::infinity()) {
     scan_ties(row, end, least, found.threshold, start, masks, found);

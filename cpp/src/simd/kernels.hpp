@@ -41,6 +41,14 @@ struct Scan {
   T reduced[scan_capacity];  // cost - v, rounded to T
 };
 
+// Costs of this magnitude and more are scaled down, lest their sums overflow.
+inline constexpr double huge = 0x1p1000;
+
+struct Widened {
+  bool invalid;  // NaN or -inf among the costs
+  bool beyond;   // a finite one above `huge`
+};
+
 template <class T>
 struct KernelsFor {
   // minima[j] = min(minima[j], flip ^ runs[k][j]) over `count` <= 8 runs; NaN is passed over.
@@ -56,8 +64,10 @@ struct KernelsFor {
   // the least of open. Arrays are padded to a multiple of 8 with open = +inf, w = 0.
   double (*relax)(const T* run, T flip, double magic, double offset, std::int64_t columns, const double* w,
                   std::int32_t row, double* open, std::int32_t* from);
-  // min_j (flip ^ run[j]) - v[j] in double.
-  double (*least_reduced)(const T* run, T flip, std::int64_t columns, const double* v);
+  // out[j] = flip ^ run[j] in double.
+  Widened (*widen)(const T* run, T flip, std::int64_t columns, double* out);
+  // The two smallest (flip ^ run[j]) - v[j] in double, and the first column of the best.
+  TwoBest (*row_best)(const T* run, T flip, std::int64_t columns, const double* v);
 };
 
 struct Kernels {

@@ -64,6 +64,7 @@ struct Lanes<double> {
   static Vector sub(Vector a, Vector b) { return _mm512_sub_pd(a, b); }
   static Vector flip(Vector a, Vector sign) { return _mm512_xor_pd(a, sign); }
   static Vector min(Vector a, Vector b) { return _mm512_min_pd(a, b); }
+  static Vector max(Vector a, Vector b) { return _mm512_max_pd(a, b); }
   template <bool negate>
   static Vector reduced(Vector a, Vector b) {
     return negate ? _mm512_fnmsub_pd(a, all(1.0), b) : sub(a, b);
@@ -132,6 +133,7 @@ struct Lanes<double> {
   static Vector sub(Vector a, Vector b) { return _mm256_sub_pd(a, b); }
   static Vector flip(Vector a, Vector sign) { return _mm256_xor_pd(a, sign); }
   static Vector min(Vector a, Vector b) { return _mm256_min_pd(a, b); }
+  static Vector max(Vector a, Vector b) { return _mm256_max_pd(a, b); }
   template <bool negate>
   static Vector reduced(Vector a, Vector b) {
     return negate ? _mm256_fnmsub_pd(a, all(1.0), b) : sub(a, b);
@@ -210,6 +212,9 @@ struct Lanes {
   template <bool negate>
   static Vector reduced(Vector a, Vector b) {
     return map([&](int k) { return (negate ? -a.at[k] : a.at[k]) - b.at[k]; });
+  }
+  static Vector max(Vector a, Vector b) {
+    return map([&](int k) { return a.at[k] > b.at[k] ? a.at[k] : b.at[k]; });
   }
   static Vector gather(const T* base, const std::int32_t* index) {
     return map([&](int k) { return base[index[k]]; });

@@ -15,8 +15,8 @@ namespace rebasin::simd {
 extern const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL);
 const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL) = {
     REBASIN_TEXT(REBASIN_SIMD_LEVEL),
-    {lower_minima<float>, scan<float>, two_best<float>, relax<float>, least_reduced<float>},
-    {lower_minima<double>, scan<double>, two_best<double>, relax<double>, least_reduced<double>},
+    {lower_minima<float>, scan<float>, two_best<float>, relax<float>, widen<float>, row_best<float>},
+    {lower_minima<double>, scan<double>, two_best<double>, relax<double>, widen<double>, row_best<double>},
 };
 
 }  // namespace rebasin::simd

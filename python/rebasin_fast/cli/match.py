@@ -19,6 +19,7 @@ from rebasin_fast.files import save_permutation as write_permutation
 @click.argument("model_b", type=input_path)
 @click.option("-o", "--output", type=output_path, required=True, help="Where the aligned B goes.")
 @click.option("--save-permutation", type=output_path, help="Keep the permutation as a file, for apply.")
+@click.option("--report", type=output_path, help="Write an HTML page that shows what the matching did.")
 @matching_options
 @output_options
 def match(
@@ -26,6 +27,7 @@ def match(
     model_b: Path,
     output: Path,
     save_permutation: Path | None,
+    report: Path | None,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -37,19 +39,28 @@ def match(
     brings them. It is written in B's format and dtypes.
 
     \b
-    Example:
+    Examples:
       rebasin-fast match a.safetensors b.safetensors -o b_aligned.safetensors
+      rebasin-fast match a.pt b.pt -o b_aligned.pt --report matching.html
     """
     params_a, params_b = load_params(model_a), load_params(model_b)
     check_output(output, like=params_b, overwrite=force)
-    if save_permutation is not None:
-        check_writable(save_permutation, overwrite=force)
+    for further in (save_permutation, report):
+        if further is not None:
+            check_writable(further, overwrite=force)
     alignment = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet)
     if save_permutation is not None:
         write_permutation(
             save_permutation, alignment.matching.permutation, alignment.spec.to_json(), overwrite=force
         )
     save_params(output, alignment.aligned, like=params_b, overwrite=force)
+    if report is not None:
+        from rebasin_fast.report import write_report
+
+        names = (model_a.name, model_b.name)
+        write_report(
+            report, alignment.spec, params_a, params_b, alignment.matching, names=names, overwrite=force
+        )
     warn_of_left_out(params_b)
     if as_json:
         click.echo(json.dumps({**alignment.to_dict(), "output": str(output)}))

@@ -16,7 +16,7 @@ from rebasin_fast.specs.hints import NO_HINTS, Hints, needed_heads
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
 
-Layout: TypeAlias = Literal["torchvision", "torchvision-file", "timm", "huggingface"]
+Layout: TypeAlias = Literal["torchvision", "torchvision-file", "timm", "huggingface", "huggingface-5"]
 
 # Adds the projections of one attention layer: (builder, block's name, entries of the heads, stream).
 AddAttention: TypeAlias = Callable[[SpecBuilder, str, HeadEntries, Entry], None]
@@ -61,6 +61,13 @@ def _huggingface_attention(builder: SpecBuilder, block: str, entries: HeadEntrie
     builder.dense(f"{block}.attention.output.dense", entries.value, stream)
 
 
+def _huggingface5_attention(builder: SpecBuilder, block: str, entries: HeadEntries, stream: Entry) -> None:
+    builder.dense(f"{block}.attention.q_proj", stream, entries.query)
+    builder.dense(f"{block}.attention.k_proj", stream, entries.query)
+    builder.dense(f"{block}.attention.v_proj", stream, entries.value)
+    builder.dense(f"{block}.attention.o_proj", entries.value, stream)
+
+
 _TORCHVISION = _Names(
     class_token="class_token",
     positions="encoder.pos_embedding",
@@ -71,6 +78,18 @@ _TORCHVISION = _Names(
     last_norm="encoder.ln",
     head="heads.head",
     attention=_torchvision_attention,
+)
+
+_HUGGINGFACE = _Names(
+    class_token="vit.embeddings.cls_token",
+    positions="vit.embeddings.position_embeddings",
+    patches="vit.embeddings.patch_embeddings.projection",
+    block="vit.encoder.layer.{}",
+    norms=("layernorm_before", "layernorm_after"),
+    hidden=("intermediate.dense", "output.dense"),
+    last_norm="vit.layernorm",
+    head="classifier",
+    attention=_huggingface_attention,
 )
 
 _LAYOUTS: dict[Layout, _Names] = {
@@ -87,16 +106,12 @@ _LAYOUTS: dict[Layout, _Names] = {
         head="head",
         attention=_timm_attention,
     ),
-    "huggingface": _Names(
-        class_token="vit.embeddings.cls_token",
-        positions="vit.embeddings.position_embeddings",
-        patches="vit.embeddings.patch_embeddings.projection",
-        block="vit.encoder.layer.{}",
-        norms=("layernorm_before", "layernorm_after"),
-        hidden=("intermediate.dense", "output.dense"),
-        last_norm="vit.layernorm",
-        head="classifier",
-        attention=_huggingface_attention,
+    "huggingface": _HUGGINGFACE,
+    "huggingface-5": replace(
+        _HUGGINGFACE,
+        block="vit.layers.{}",
+        hidden=("mlp.fc1", "mlp.fc2"),
+        attention=_huggingface5_attention,
     ),
 }
 
@@ -110,11 +125,12 @@ def vit(layers: int = 12, heads: int = 12, *, layout: Layout = "torchvision") ->
         Number of blocks: 12 for B/16 and B/32, 24 for L/16 and L/32, 32 for H/14.
     heads : int
         Number of attention heads: 12, 16, 16.
-    layout : {"torchvision", "torchvision-file", "timm", "huggingface"}
+    layout : {"torchvision", "torchvision-file", "timm", "huggingface", "huggingface-5"}
         Whose names: ``encoder.layers.encoder_layer_0.self_attention.in_proj_weight`` (``vit_b_16`` of torchvision,
         or its published file, which calls the linear layers ``mlp.linear_1`` and ``mlp.linear_2``),
         ``blocks.0.attn.qkv.weight``, or ``vit.encoder.layer.0.attention.attention.query.weight``
-        (``ViTForImageClassification``).
+        (``ViTForImageClassification`` in files; transformers 5 calls it ``vit.layers.0.attention.q_proj.weight``
+        in memory, "huggingface-5").
 
     Returns
     -------

@@ -1,0 +1,187 @@
+"""How long do assignment solvers take, on which matrices?
+
+    python benchmarks/bench_assignment.py                      # the whole table
+    python benchmarks/bench_assignment.py --families gram --sizes 64,256,1024
+
+Each solver is timed on the same float32 matrix in one process, its runs interleaved with the others', and every
+solver's total is compared with ours. Writes `results/assignment.json` and, with --plots, one PNG a family.
+`--extras` times batches, warm starts and small calls too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from assignment_problems import FAMILIES, Matrix, trained
+from assignment_rivals import Rival, load
+
+import rebasin_fast as rf
+import rebasin_fast._core as core
+
+RESULTS = Path(__file__).parent / "results"
+DEFAULT_SIZES = [64, 256, 512, 1024, 2048]
+
+
+def machine() -> dict[str, str]:
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        model = f"{names[0]}, {len(names)} threads" if names else model
+    return {
+        "cpu": model,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "simd": core.simd_level(),
+    }
+
+
+def timed(rival: Rival, cost: Matrix) -> tuple[float, np.ndarray]:
+    start = time.perf_counter()
+    columns = rival.solve(cost)
+    return time.perf_counter() - start, columns
+
+
+def measure(rivals: list[Rival], cost: Matrix, budget: float, limit: float) -> dict[str, dict[str, float]]:
+    """Interleaved runs of each solver until `budget` seconds are spent on it; slower than `limit`: one run."""
+    n, m = cost.shape
+    able = [
+        rival
+        for rival in rivals
+        if (n == m or not rival.square_only) and (rival.takes_infinity or np.isfinite(cost).all())
+    ]
+    times: dict[str, list[float]] = {rival.name: [] for rival in able}
+    totals: dict[str, float] = {}
+    for round_ in range(200):
+        for rival in able:
+            spent = sum(times[rival.name])
+            if round_ > 0 and (spent > budget or times[rival.name][0] > limit):
+                continue
+            seconds, columns = timed(rival, cost)
+            times[rival.name].append(seconds)
+            totals[rival.name] = float(cost[np.arange(n), columns].astype(np.float64).sum())
+        if all(sum(t) > budget or t[0] > limit for t in times.values()):
+            break
+    return {
+        name: {
+            "median_ms": 1e3 * statistics.median(t),
+            "least_ms": 1e3 * min(t),
+            "most_ms": 1e3 * max(t),
+            "runs": len(t),
+            "total": totals[name],
+        }
+        for name, t in times.items()
+    }
+
+
+def summarise(family: str, cost: Matrix, found: dict[str, dict[str, float]]) -> dict[str, object]:
+    result = rf.solve_assignment(cost)
+    counters = core.assignment_counters(cost, False)
+    ours = found["rebasin_fast"]["median_ms"]
+    others = {k: v["median_ms"] for k, v in found.items() if k not in ("rebasin_fast", "scipy")}
+    best = min(others, key=lambda name: others[name]) if others else None
+    worse = [
+        name
+        for name, v in found.items()
+        if abs(v["total"] - result.objective) > 1e-9 * max(1.0, abs(result.objective))
+    ]
+    return {
+        "family": family,
+        "n": cost.shape[0],
+        "m": cost.shape[1],
+        "ours_ms": ours,
+        "scipy_ms": found["scipy"]["median_ms"],
+        "against_scipy": found["scipy"]["median_ms"] / ours,
+        "best_rival": best,
+        "best_rival_ms": others[best] if best else None,
+        "against_best_rival": others[best] / ours if best else None,
+        "gap": result.gap,
+        "other_totals": worse,
+        "reads": counters["entries_read"] / cost.size,
+        "counters": counters,
+        "solvers": found,
+    }
+
+
+def show(row: dict[str, object]) -> str:
+    rival = (
+        f"{row['best_rival']:>14} {row['best_rival_ms']:9.3f}  x{row['against_best_rival']:6.1f}"
+        if row["best_rival"]
+        else f"{'-':>14} {'':9}  {'':7}"
+    )
+    return (
+        f"{row['family']:>16} {row['n']:5d}x{row['m']:<5d} {row['ours_ms']:9.3f} ms | scipy {row['scipy_ms']:9.3f}"
+        f"  x{row['against_scipy']:6.1f} | {rival} | gap {row['gap']:.0e} | {row['reads']:6.1f} reads"
+        + (f" | other totals: {row['other_totals']}" if row["other_totals"] else "")
+    )
+
+
+def problems(families: list[str], sizes: list[int]) -> list[tuple[str, Matrix]]:
+    chosen: list[tuple[str, Matrix]] = []
+    if "trained" in families:
+        chosen += [(name, cost) for (name, n), cost in trained().items() if n in sizes]
+    for family in families:
+        if family in FAMILIES:
+            chosen += [(family, FAMILIES[family](n, np.random.default_rng(n))) for n in sizes]
+    return [(name, np.ascontiguousarray(cost)) for name, cost in chosen]
+
+
+def extras() -> list[dict[str, object]]:
+    """Batches, second solves, and calls on tiny matrices."""
+    from assignment_extras import batch, second_solves, tiny_calls
+
+    return [*tiny_calls(), *batch(), *second_solves()]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--families", default=",".join(["trained", *FAMILIES]))
+    parser.add_argument("--sizes", default=",".join(map(str, DEFAULT_SIZES)))
+    parser.add_argument("--budget", type=float, default=0.5, help="seconds per solver and matrix")
+    parser.add_argument("--limit", type=float, default=0.5, help="a solver slower than this runs once")
+    parser.add_argument("--plots", action="store_true")
+    parser.add_argument("--extras", action="store_true")
+    parser.add_argument("--output", type=Path, default=RESULTS / "assignment.json")
+    options = parser.parse_args()
+    rivals, missing = load()
+    for line in missing:
+        print("skipped", line)
+    report: dict[str, object] = {
+        "machine": machine(),
+        "versions": {rival.name: rival.version for rival in rivals},
+        "missing": missing,
+    }
+    print(json.dumps(report, indent=1))
+    rows: list[dict[str, object]] = []
+    for family, cost in problems(options.families.split(","), [int(n) for n in options.sizes.split(",")]):
+        row = summarise(family, cost, measure(rivals, cost, options.budget, options.limit))
+        rows.append(row)
+        print(show(row), flush=True)
+    report["rows"] = rows
+    if options.extras:
+        report["extras"] = extras()
+        for line in report["extras"]:  # type: ignore[attr-defined]
+            print(json.dumps(line), flush=True)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(report, indent=1) + "\n")
+    if options.plots:
+        from assignment_plots import draw
+
+        for path in draw(rows, options.output.parent):
+            print("drew", path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
