@@ -58,7 +58,6 @@ def test_examples_run_and_print_what_is_shown(document, tmp_path, monkeypatch):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document):
     text = document.read_text(encoding="utf-8")
-    anchors = {path: _anchors(path) for path in DOCUMENTS}
     for target in re.findall(r"\]\(([^)]+)\)", text):
         if "://" in target:
             continue
@@ -66,7 +65,7 @@ def test_links_lead_somewhere(document):
         path = (document.parent / name).resolve() if name else document
         assert path.exists(), target
         if anchor:
-            assert anchor in anchors[path], target
+            assert anchor in _anchors(path), target
 
 
 def test_every_page_is_in_the_list_of_pages():
