@@ -26,7 +26,9 @@ _NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?(e[-+]?\d+)?")
 
 
 def blocks_of(path):
-    return [(kind, words.strip(), body) for kind, words, body in _BLOCK.findall(path.read_text(encoding="utf-8"))]
+    return [
+        (kind, words.strip(), body) for kind, words, body in _BLOCK.findall(path.read_text(encoding="utf-8"))
+    ]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -51,7 +53,9 @@ def test_examples_run_and_print_what_is_shown(document, tmp_path, monkeypatch):
     finally:
         limits.restore_original_limits()
         for name in set(sys.modules) - modules:
-            if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
+            if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(
+                sys.modules[name].__file__
+            ):
                 del sys.modules[name]
 
 
@@ -79,7 +83,11 @@ def _run(kind, body, session):
         environment = {**os.environ, "COLUMNS": "100", "PYTHONPATH": os.getcwd()}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", body], capture_output=True, text=True, env=environment, check=False
+            ["bash", "-euo", "pipefail", "-c", body],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
         )
         assert done.returncode == 0, f"{body}\n{done.stdout}\n{done.stderr}"
         return done.stdout
