@@ -23,6 +23,8 @@ class MatchingChoices:
     """The options of ``matching_options``."""
 
     spec_name: str
+    heads: int | None
+    norm_groups: int | None
     seed: int
     restarts: int
     max_iter: int
@@ -72,7 +74,7 @@ def align(
     params_a: Params, path_b: Path, params_b: Params, choices: MatchingChoices, *, quiet: bool
 ) -> Alignment:
     """Match B onto A with progress on standard error."""
-    spec = read_spec(choices.spec_name, params_a)
+    spec = read_spec(choices.spec_name, params_a, heads=choices.heads, norm_groups=choices.norm_groups)
     with MatchingProgress(quiet=quiet, label=f"{path_b.name}: ") as progress:
         matching = weight_matching(
             spec,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rebasin_fast.cli.options import input_path, output_options, output_path, read_spec, spec_option
+from rebasin_fast.cli.options import input_path, output_options, output_path, read_spec, spec_options
 from rebasin_fast.files import check_output, load_params, load_permutation, save_params
 from rebasin_fast.permutation import apply_permutation, invert_permutation
 from rebasin_fast.spec import PermutationSpec
@@ -18,7 +18,7 @@ from rebasin_fast.spec import PermutationSpec
 @click.argument("model_b", type=input_path)
 @click.option("-o", "--output", type=output_path, required=True, help="Where the permuted model goes.")
 @click.option("--invert", is_flag=True, help="Apply the inverse: undo the permutation.")
-@spec_option
+@spec_options
 @output_options
 def apply(
     permutation: Path,
@@ -26,6 +26,8 @@ def apply(
     output: Path,
     invert: bool,
     spec_name: str,
+    heads: int | None,
+    norm_groups: int | None,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -46,7 +48,7 @@ def apply(
     if saved.spec_json is not None and spec_name == "auto":
         spec = PermutationSpec.from_json(saved.spec_json)
     else:
-        spec = read_spec(spec_name, params)
+        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups)
         saved.check_spec(spec.to_json())
     indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
     save_params(output, apply_permutation(spec, indices, params), like=params, overwrite=force)

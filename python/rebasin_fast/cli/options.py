@@ -18,23 +18,40 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # A spec file is text of this order for the largest models; what is larger is something else.
 _LARGEST_SPEC_FILE = 64 << 20
 
-spec_option = click.option(
-    "--spec",
-    "spec_name",
-    default="auto",
-    show_default=True,
-    metavar="auto|NAME|FILE",
-    help="Permutation spec: recognised from the parameters, a ready one such as resnet50, or a JSON file.",
-)
 input_path = click.Path(exists=True, path_type=Path)
 output_path = click.Path(path_type=Path)
+
+
+def spec_options(function: Function) -> Function:
+    """Which spec: --spec, and what shapes do not tell about a recognised architecture."""
+    for option in reversed(
+        [
+            click.option(
+                "--spec",
+                "spec_name",
+                default="auto",
+                show_default=True,
+                metavar="auto|NAME|FILE",
+                help="Permutation spec: recognised from the parameters, a ready one such as resnet50, or a JSON file.",
+            ),
+            click.option(
+                "--heads", type=click.IntRange(1), help="Attention heads, which shapes do not tell."
+            ),
+            click.option(
+                "--norm-groups",
+                type=click.IntRange(1),
+                help="Groups of norms without statistics; 1 for LayerNorm.",
+            ),
+        ]
+    ):
+        function = option(function)
+    return function
 
 
 def matching_options(function: Function) -> Function:
     """How to match: spec, seed, restarts, sweeps, threads."""
     for option in reversed(
         [
-            spec_option,
             click.option("--seed", default=0, show_default=True, help="Seeds the order of visits."),
             click.option(
                 "--restarts",
@@ -59,7 +76,7 @@ def matching_options(function: Function) -> Function:
         ]
     ):
         function = option(function)
-    return function
+    return spec_options(function)
 
 
 def output_options(function: Function) -> Function:
@@ -75,11 +92,13 @@ def output_options(function: Function) -> Function:
     return function
 
 
-def read_spec(spec_name: str, params: Params) -> PermutationSpec:
-    """The spec that ``--spec`` asks for."""
+def read_spec(
+    spec_name: str, params: Params, *, heads: int | None, norm_groups: int | None
+) -> PermutationSpec:
+    """The spec that ``--spec`` and its hints ask for."""
     if spec_name == "auto":
         try:
-            return specs.for_params(params)
+            return specs.for_params(params, heads=heads, norm_groups=norm_groups)
         except SpecError as error:
             raise SpecError(f"{error}. Give it as a file with --spec FILE") from None
     path = Path(spec_name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rebasin_fast.cli.options import input_path, output_path, read_spec, spec_option
+from rebasin_fast.cli.options import input_path, output_path, read_spec, spec_options
 from rebasin_fast.files import atomic_write, check_writable, load_params
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
@@ -17,13 +17,21 @@ from rebasin_fast.typing import Params
 
 @click.command()
 @click.argument("model", type=input_path)
-@spec_option
+@spec_options
 @click.option(
     "-o", "--output", type=output_path, help="Write the spec as JSON, to edit it or to pass it to --spec."
 )
 @click.option("--force", is_flag=True, help="Replace an existing output.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
-def spec(model: Path, spec_name: str, output: Path | None, force: bool, as_json: bool) -> None:
+def spec(
+    model: Path,
+    spec_name: str,
+    heads: int | None,
+    norm_groups: int | None,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Show the permutation spec of MODEL, check it against the shapes, and count the symmetries.
 
     \b
@@ -35,7 +43,7 @@ def spec(model: Path, spec_name: str, output: Path | None, force: bool, as_json:
     params = load_params(model)
     if output is not None:
         check_writable(output, overwrite=force)
-    found = read_spec(spec_name, params)
+    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups)
     found.validate(params)
     if output is not None:
         with atomic_write(output, overwrite=force, text=True) as file:
