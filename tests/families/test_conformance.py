@@ -12,7 +12,7 @@ import torch
 from example import Example
 
 import rebasin_fast as rf
-from rebasin_fast.axis import Concat, Entry, Fixed, Product, Slice
+from rebasin_fast.axis import Concat, Entry, Fixed, Joined, Product, Slice
 from rebasin_fast.layout import length_of
 from rebasin_fast.specs.families import FAMILIES
 from rebasin_fast.verify import TOLERANCE, Trial
@@ -192,6 +192,8 @@ def alterations(entry: Entry, length: int, sizes: dict[str, int]) -> Iterator[En
             yield Product(altered, entry.inner)
         for altered in alterations(entry.inner, length_of(entry.inner, sizes), sizes):
             yield Product(entry.outer, altered)
+    elif isinstance(entry, Joined):
+        yield from (Joined(altered) for altered in alterations(entry.inner, length, sizes))
     elif isinstance(entry, Fixed):
         if entry.length > 1:
             yield "mutant"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rebasin_fast.axis import Entry, Product
+from rebasin_fast.axis import Entry, Joined, Product
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.specs.fragments import NormKind, SpecBuilder
 from rebasin_fast.specs.hints import NO_HINTS, Hints, needed_groups
@@ -39,20 +39,19 @@ def resnext(
     Returns
     -------
     PermutationSpec
-        In block B of stage S, ``layerS.B.groups`` moves whole groups, ``layerS.B.2`` the grouped convolution's
-        outputs within each group, and ``layerS.B.1`` its inputs within a group: these alike in all groups.
+        In block B of stage S, ``layerS.B.groups`` moves whole groups, and within each group ``layerS.B.1`` the
+        grouped convolution's inputs and ``layerS.B.2`` its outputs.
 
     Notes
     -----
-    Xie et al. 2017, *Aggregated residual transformations for deep neural networks*. The inputs could move within
-    each group by themselves, which entries of single axes do not say: the weight's second axis would have to move
-    in another way for the rows of each group. The symmetries here are a subset of the network's.
+    Xie et al. 2017, *Aggregated residual transformations for deep neural networks*. The second axis of a grouped
+    weight holds the inputs of the group at which its first axis stands: it is ``Joined`` to the first.
 
     Examples
     --------
     >>> import rebasin_fast as rf
     >>> rf.specs.resnext([1], groups=4).axes_to_perm["layer1.0.conv2.weight"]
-    (Product(outer='layer1.0.groups', inner='layer1.0.2'), 'layer1.0.1', None, None)
+    (Product(outer='layer1.0.groups', inner='layer1.0.2'), Joined(inner='layer1.0.1'), None, None)
     """
     builder = SpecBuilder(norm=norm)
     shortcuts = ["downsample"] * len(blocks) if shortcuts is None else shortcuts
@@ -64,12 +63,11 @@ def resnext(
 def _add_block(
     builder: SpecBuilder, name: str, inputs: Entry, outputs: Entry, *, groups: int, norm_name: str
 ) -> None:
-    within = f"{name}.1"
-    grouped_inputs = Product(f"{name}.groups", within)
+    grouped_inputs = Product(f"{name}.groups", f"{name}.1")
     grouped_outputs = builder.nested(f"{name}.groups", groups, f"{name}.2")
     builder.convolution(f"{name}.conv1", inputs, grouped_inputs)
     builder.norm(f"{name}.{norm_name}1", grouped_inputs)
-    builder.convolution(f"{name}.conv2", within, grouped_outputs)
+    builder.convolution(f"{name}.conv2", Joined(f"{name}.1"), grouped_outputs)
     builder.norm(f"{name}.{norm_name}2", grouped_outputs)
     builder.convolution(f"{name}.conv3", grouped_outputs, outputs)
     builder.norm(f"{name}.{norm_name}3", outputs)
