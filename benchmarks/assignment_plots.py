@@ -1,4 +1,4 @@
-"""Time against n, log-log, one picture of all families, one line a solver."""
+"""Draw time against n, log-log, one picture of all families, one line a solver."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def draw(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
-    """Draw families that were measured at two sizes or more."""
+    """Draw the families that were measured at two sizes or more."""
     import matplotlib
 
     matplotlib.use("Agg")

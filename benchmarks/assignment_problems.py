@@ -25,13 +25,20 @@ def gram(n: int, rng: np.random.Generator) -> Matrix:
 
 
 def low_rank(n: int, rng: np.random.Generator) -> Matrix:
-    """Correlation of activations with a quickly decaying spectrum."""
+    """Correlation of activations that span few directions."""
+    rank = max(8, n // 16)
+    a = rng.standard_normal((n, rank), dtype=np.float32)
+    b = rng.standard_normal((n, rank), dtype=np.float32)
+    return -(a @ b.T + 0.05 * rng.standard_normal((n, n), dtype=np.float32))
+
+
+def decaying(n: int, rng: np.random.Generator) -> Matrix:
+    """Activations with a quickly decaying spectrum: about ten directions carry all."""
     rank = max(8, n // 16)
     strength = (0.9 ** np.arange(rank)).astype(np.float32)
     a = rng.standard_normal((n, rank), dtype=np.float32) * strength
     b = rng.standard_normal((n, rank), dtype=np.float32) * strength
-    noise = 0.05 * rng.standard_normal((n, n), dtype=np.float32)
-    return -(a @ b.T + noise)
+    return -(a @ b.T + 0.05 * rng.standard_normal((n, n), dtype=np.float32))
 
 
 def uniform(n: int, rng: np.random.Generator) -> Matrix:
@@ -114,6 +121,7 @@ def wide_10(n: int, rng: np.random.Generator) -> Matrix:
 FAMILIES: dict[str, Family] = {
     "gram": gram,
     "low rank": low_rank,
+    "decaying": decaying,
     "uniform": uniform,
     "aligned": aligned,
     "rank 4": rank_four,

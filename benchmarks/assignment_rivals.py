@@ -1,7 +1,7 @@
 """Assignment solvers behind one interface; those that are not installed are skipped, and said.
 
-Each solver is a function ``cost -> columns`` of a C-contiguous float32 matrix to be minimised; whatever it does to its
-input (casting to float64, copying) is part of its time, as it is of its users'.
+Each solver is a function ``cost -> columns`` of a C-contiguous float32 matrix to be minimised; whatever it
+does to its input (casting to float64, copying) is part of its time, as it is of its users'.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ Solver = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Rival:
+    """One solver, and which matrices it takes."""
+
     name: str
     version: str
     solve: Solver
@@ -44,7 +46,7 @@ def _scipy() -> list[Rival]:
 
 
 def _lap() -> list[Rival]:
-    """The original lap shares its module name with lapx: it is loaded from the folder REBASIN_BENCH_LAP."""
+    """Load the original lap, which shares its module name with lapx, from the folder REBASIN_BENCH_LAP."""
     folder = os.environ.get("REBASIN_BENCH_LAP")
     if folder is None:
         raise ImportError("set REBASIN_BENCH_LAP to the folder of `pip install --target FOLDER lap`")

@@ -1,17 +1,18 @@
-"""How long do assignment solvers take, on which matrices?
+"""Time assignment solvers against one another.
 
     python benchmarks/bench_assignment.py                      # the whole table
     python benchmarks/bench_assignment.py --families gram --sizes 64,256,1024
 
-Each solver is timed on the same float32 matrix in one process, its runs interleaved with the others', and every
-solver's total is compared with ours. Writes `results/assignment.json` and, with --plots, one PNG a family.
-`--extras` times batches, warm starts and small calls too.
+Each solver is timed on the same float32 matrix in one process, its runs interleaved with the others', and
+every solver's total is compared with ours. Writes `results/assignment.json` and, with --plots, a picture.
+`--extras` times batches, second solves and small calls too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -39,6 +40,7 @@ def machine() -> dict[str, str]:
         model = f"{names[0]}, {len(names)} threads" if names else model
     return {
         "cpu": model,
+        "load_average": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
         "python": platform.python_version(),
         "numpy": np.__version__,
         "simd": core.simd_level(),
@@ -52,7 +54,7 @@ def timed(rival: Rival, cost: Matrix) -> tuple[float, np.ndarray]:
 
 
 def measure(rivals: list[Rival], cost: Matrix, budget: float, limit: float) -> dict[str, dict[str, float]]:
-    """Interleaved runs of each solver until `budget` seconds are spent on it; slower than `limit`: one run."""
+    """Interleave runs of each solver until `budget` seconds are spent on it; slower than `limit`: one run."""
     n, m = cost.shape
     able = [
         rival
@@ -119,8 +121,9 @@ def show(row: dict[str, object]) -> str:
         else f"{'-':>14} {'':9}  {'':7}"
     )
     return (
-        f"{row['family']:>16} {row['n']:5d}x{row['m']:<5d} {row['ours_ms']:9.3f} ms | scipy {row['scipy_ms']:9.3f}"
-        f"  x{row['against_scipy']:6.1f} | {rival} | gap {row['gap']:.0e} | {row['reads']:6.1f} reads"
+        f"{row['family']:>16} {row['n']:5d}x{row['m']:<5d} {row['ours_ms']:9.3f} ms"
+        f" | scipy {row['scipy_ms']:9.3f}  x{row['against_scipy']:6.1f} | {rival}"
+        f" | gap {row['gap']:.0e} | {row['reads']:6.1f} reads"
         + (f" | other totals: {row['other_totals']}" if row["other_totals"] else "")
     )
 
@@ -133,6 +136,12 @@ def problems(families: list[str], sizes: list[int]) -> list[tuple[str, Matrix]]:
         if family in FAMILIES:
             chosen += [(family, FAMILIES[family](n, np.random.default_rng(n))) for n in sizes]
     return [(name, np.ascontiguousarray(cost)) for name, cost in chosen]
+
+
+def write(path: Path, report: dict[str, object]) -> None:
+    """Write what is known so far, so that a stopped run loses nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def extras() -> list[dict[str, object]]:
@@ -150,6 +159,9 @@ def main() -> int:
     parser.add_argument("--sizes", default=",".join(map(str, DEFAULT_SIZES)))
     parser.add_argument("--budget", type=float, default=0.5, help="seconds per solver and matrix")
     parser.add_argument("--limit", type=float, default=0.5, help="a solver slower than this runs once")
+    parser.add_argument(
+        "--large", default="gram:4096,gram:8192,uniform:4096,low rank:4096", help="family:n,..."
+    )
     parser.add_argument("--plots", action="store_true")
     parser.add_argument("--extras", action="store_true")
     parser.add_argument("--output", type=Path, default=RESULTS / "assignment.json")
@@ -164,17 +176,21 @@ def main() -> int:
     }
     print(json.dumps(report, indent=1))
     rows: list[dict[str, object]] = []
-    for family, cost in problems(options.families.split(","), [int(n) for n in options.sizes.split(",")]):
+    chosen = problems(options.families.split(","), [int(n) for n in options.sizes.split(",")])
+    for item in filter(None, options.large.split(",")):
+        family, n = item.split(":")
+        chosen += problems([family], [int(n)])
+    for family, cost in chosen:
         row = summarise(family, cost, measure(rivals, cost, options.budget, options.limit))
         rows.append(row)
         print(show(row), flush=True)
-    report["rows"] = rows
+        report["rows"] = rows
+        write(options.output, report)
     if options.extras:
         report["extras"] = extras()
         for line in report["extras"]:  # type: ignore[attr-defined]
             print(json.dumps(line), flush=True)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=1) + "\n")
+    write(options.output, report)
     if options.plots:
         from assignment_plots import draw
 

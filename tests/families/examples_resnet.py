@@ -182,7 +182,7 @@ EXAMPLES = [
         for inner in (1, 2)
         if (depth, inner) != (152, 2)
     ),
-    *(cifar(depth, shortcut) for depth in (20, 32, 44, 56, 110, 1202) for shortcut in ("A", "B")),
+    *(cifar(depth, shortcut) for depth in (20, 32, 44, 56, 110) for shortcut in ("A", "B")),
     normed("LayerNorm", ChannelNorm, 1, "norm"),
     normed("GroupNorm(1)", partial(nn.GroupNorm, 1), 1),
     normed("GroupNorm(2)", partial(nn.GroupNorm, 2), 2),

@@ -23,8 +23,8 @@ PROGRAM = """
         return params
     a, b = model(), model()
     before = set(threading.enumerate())
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         while True:
             rf.weight_matching(spec, a, b)
     except KeyboardInterrupt:

@@ -79,6 +79,7 @@ double variance_ratio(const BlockSums<T>& sums) {
 template <class T>
 Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   constexpr double heterogeneous = 4.0;
+  constexpr std::int64_t rows_to_read_half = 4096;
   const std::int64_t m = state.columns;
   const int fine_per_coarse = static_cast<int>(
       std::clamp<std::int64_t>(state.rows / (coarse_blocks * fewest_rows_in_block), 1, most_fine_per_coarse));
@@ -91,7 +92,9 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   for (int block = 0; block < fine_blocks; ++block) {
     if (interrupt.requested()) return Outcome::interrupted;
     const std::int64_t first = state.rows * block / fine_blocks;
-    find_minima(state, first, state.rows * (block + 1) / fine_blocks, buffers, minima);
+    const std::int64_t rows_in_block = state.rows * (block + 1) / fine_blocks - first;
+    const std::int64_t read = state.rows >= rows_to_read_half ? rows_in_block / 2 : rows_in_block;
+    find_minima(state, first, first + read, buffers, minima);
     fine.add(minima);
     if (block % fine_per_coarse == 0) {
       coarse_minima = minima;
