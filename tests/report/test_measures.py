@@ -17,6 +17,7 @@ from rebasin_fast.report.charts import cosine_range
 from rebasin_fast.report.findings import gather
 from rebasin_fast.report.measures import LayerDistance, layer_of, shortened
 from rebasin_fast.report.png import heat_map
+from rebasin_fast.report.text import cosine as cosine_text
 from rebasin_fast.report.text import shared_prefix
 
 
@@ -158,6 +159,10 @@ def test_runs_of_layers_add_up_and_lose_none():
     ]  # fmt: skip
     assert sum(row.before for row in rows) == sum(range(23))
     assert shortened(layers, 23) == layers
+
+
+def test_no_minus_before_a_zero():
+    assert [cosine_text(v) for v in (-0.0004, 0.0, -0.0006, 0.1234)] == ["0.000", "0.000", "-0.001", "0.123"]
 
 
 def test_layers_and_prefixes_are_cut_at_dots_and_slashes():

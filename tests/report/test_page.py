@@ -15,7 +15,7 @@ from rebasin_fast.axis import Joined, Product
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import OutputExistsError, spec_digest
 from rebasin_fast.matching import Matching, MatchingStats
-from rebasin_fast.report import page, write_report
+from rebasin_fast.report import write_report
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -273,9 +273,3 @@ def test_nested_permutations_are_drawn_as_one_row_of_units(tmp_path):
     found = report(tmp_path, spec, a, b, rf.weight_matching(spec, a, b))
     assert "heads × dims" in found.text
     assert "2 times in each of heads" in found.text
-
-
-def test_the_sections_are_in_the_order_of_the_question_of_a_reader():
-    names = [section.__name__ for section in page._SECTIONS]
-    assert names[0] == "distances"
-    assert names[-1] == "provenance"

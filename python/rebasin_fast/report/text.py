@@ -44,6 +44,11 @@ def number(value: float) -> str:
     return f"{value:.6g}"
 
 
+def cosine(value: float) -> str:
+    """Three decimals, and no minus before a zero."""
+    return f"{value:.3f}".replace("-0.000", "0.000")
+
+
 def share(part: float, whole: float) -> str:
     """``part`` of ``whole`` in percent."""
     return f"{100.0 * part / whole:.0f} %" if whole else "0 %"

@@ -8,7 +8,7 @@ from rebasin_fast.report import charts
 from rebasin_fast.report.findings import Drawn, Findings
 from rebasin_fast.report.markup import KEY, OPEN_ROWS, section, table
 from rebasin_fast.report.png import heat_map
-from rebasin_fast.report.text import count, label, safe, share
+from rebasin_fast.report.text import cosine, count, label, safe, share
 
 
 def similarities(found: Findings) -> str:
@@ -51,7 +51,7 @@ def agreement(found: Findings) -> str:
     return section(
         "Agreement of matched units",
         f"Cosine of the weights of each unit of A and the unit of B that stands in its place: "
-        f"{before.mean():.3f} on average before, {after.mean():.3f} after.",
+        f"{cosine(before.mean())} on average before, {cosine(after.mean())} after.",
         KEY + charts.cosine_histogram(before, after, ends) + tables,
     )
 
@@ -73,14 +73,14 @@ def _heat_maps(found: Findings, drawn: Drawn) -> str:
         if per_cell > 1.0
         else "Each cell is one pair of units."
     )
-    chance = f" ± {cosines.deviation:.3f}" if cosines.deviation is not None else ""
+    chance = f" ± {cosine(cosines.deviation)}" if cosines.deviation is not None else ""
     return (
         f"<figure><h3>{label(name)}</h3>"
         f'<div class="pair">{pictures}</div>'
         f'<div class="scale"><span>{-limit:.2g}</span><img alt="" src="{ramp}"><span>{limit:.2g}</span></div>'
         f"<figcaption>{count(cosines.units, 'unit')}; drawn because {drawn.why}. {cells} Mean cosine of matched "
-        f"units {agreement_.cosines_after().mean():.3f} (before {agreement_.cosines_before().mean():.3f}); of all "
-        f"{'other ' if cosines.deviation is not None else ''}pairs {_mean_of_others(drawn):.3f}{chance}."
+        f"units {cosine(agreement_.cosines_after().mean())} (before {cosine(agreement_.cosines_before().mean())}); of "
+        f"all {'other ' if cosines.deviation is not None else ''}pairs {cosine(_mean_of_others(drawn))}{chance}."
         "</figcaption></figure>"
     )
 
@@ -106,6 +106,6 @@ def _agreement_row(found: Findings, name: str, ends: tuple[float, float]) -> str
     return (
         f'<tr><td>{label(name)}</td><td class="n">{index.size:,}</td><td class="n">{share(moved, index.size)}</td>'
         f'<td class="bars">{charts.share_bar(moved / index.size if index.size else 0.0)}</td>'
-        f'<td class="n">{before.mean():.3f}</td><td class="n"><b>{after.mean():.3f}</b></td>'
+        f'<td class="n">{cosine(before.mean())}</td><td class="n"><b>{cosine(after.mean())}</b></td>'
         f"<td>{charts.sparkline(after, ends)}</td></tr>"
     )
