@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from rebasin_fast import build_config
+from rebasin_fast import _core, build_config
 
 _COMPANIONS = (
     "numpy",
@@ -27,7 +27,7 @@ _COMPANIONS = (
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def info(as_json: bool) -> None:
-    """Show versions, the build of the core, the BLAS and the processor.
+    """Show versions, the build of the core, the SIMD level, the BLAS and the devices.
 
     \b
     Example:
@@ -50,7 +50,9 @@ def _facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
+        "simd": f"{_core.simd_level()} (of {', '.join(_core.simd_levels())}; REBASIN_FAST_SIMD chooses)",
         "blas": _blas(),
+        "devices": _devices(),
         **{name: _version(name) for name in _COMPANIONS},
     }
 
@@ -60,6 +62,16 @@ def _version(distribution: str) -> str:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _devices() -> str:
+    """Where matching can run, and where parameters may lie."""
+    try:
+        import torch
+    except ImportError:
+        return "cpu"
+    cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return ", ".join(["cpu", *(f"{card} (parameters only; matching runs on the cpu)" for card in cards)])
 
 
 def _blas() -> str:
