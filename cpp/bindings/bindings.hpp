@@ -4,3 +4,5 @@
 #include <pybind11/pybind11.h>
 
 void register_assignment(pybind11::module_& m);
+void register_build(pybind11::module_& m);
+void register_descent(pybind11::module_& m);

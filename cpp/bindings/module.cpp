@@ -2,4 +2,6 @@
 
 PYBIND11_MODULE(_core, m) {
   register_assignment(m);
+  register_build(m);
+  register_descent(m);
 }

@@ -1,5 +1,59 @@
 """Match, align and merge neural networks by permuting their hidden units, exactly and fast."""
 
-from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_assignment
+try:
+    from rebasin_fast._core import build_config
+except ImportError as error:  # pragma: no cover - a broken installation
+    raise ImportError(
+        f"the native core of rebasin_fast cannot be loaded ({error}); "
+        "reinstall it with: pip install --force-reinstall rebasin-fast"
+    ) from error
 
-__all__ = ["Assignment", "linear_sum_assignment", "solve_assignment"]
+from rebasin_fast import axis, specs
+from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_assignment
+from rebasin_fast.batch_norm import reset_batch_norm
+from rebasin_fast.curve import LossCurve, loss_curve
+from rebasin_fast.errors import (
+    FileFormatError,
+    MissingDependencyError,
+    ParamsError,
+    PermutationError,
+    RebasinError,
+    SpecError,
+)
+from rebasin_fast.files import load_params, save_params
+from rebasin_fast.interpolation import interpolate
+from rebasin_fast.matching import Matching, MatchingStats, Progress, weight_matching
+from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
+from rebasin_fast.spec import PermutationSpec
+
+__version__: str = build_config()["version"]
+
+__all__ = [
+    "Assignment",
+    "FileFormatError",
+    "LossCurve",
+    "Matching",
+    "MatchingStats",
+    "MissingDependencyError",
+    "ParamsError",
+    "PermutationError",
+    "PermutationSpec",
+    "Progress",
+    "RebasinError",
+    "SpecError",
+    "__version__",
+    "apply_permutation",
+    "axis",
+    "build_config",
+    "compose_permutations",
+    "interpolate",
+    "invert_permutation",
+    "linear_sum_assignment",
+    "load_params",
+    "loss_curve",
+    "reset_batch_norm",
+    "save_params",
+    "solve_assignment",
+    "specs",
+    "weight_matching",
+]

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,36 @@ _Duals = tuple[NDArray[np.float64], NDArray[np.float64]]
 def assignment_indices(
     cost: NDArray[Any], maximize: object, bfloat16: bool = ..., /
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+
+class DType:
+    float32: DType
+    float64: DType
+    float16: DType
+    bfloat16: DType
+
+class Problem:
+    def __init__(self) -> None: ...
+    def add_permutation(self, size: int, parents: list[int]) -> None: ...
+    def add_tensor(
+        self,
+        a: NDArray[Any],
+        b: NDArray[Any],
+        dtype: DType,
+        moves: list[tuple[list[int], int, int, NDArray[np.int64]]],
+    ) -> None: ...
+
+def coordinate_descent(
+    problem: Problem,
+    double_products: bool,
+    gemm: int,
+    start: list[NDArray[np.int64]],
+    orders: list[list[int]],
+    tolerance: float,
+    overwrite: bool,
+    bytes_to_keep: float,
+    on_visit: Callable[[int, int, int, int, float], None] | None,
+) -> dict[str, Any]: ...
+def build_config() -> dict[str, str]: ...
 def assignments(
     costs: Sequence[NDArray[Any]],
     maximize: bool,

@@ -7,10 +7,10 @@ namespace rebasin {
 
 enum class Status : std::int32_t {
   ok = 0,
-  invalid_entry,    // NaN, or the infinity that no assignment may use (-inf when minimising)
-  infeasible,       // no assignment avoids the forbidden entries
-  interrupted,      // the caller's interrupt asked to stop; outputs are unspecified
-  out_of_memory,    // a workspace could not be allocated; outputs are unspecified
+  invalid_entry,  // NaN, or the infinity that no assignment may use (-inf when minimising)
+  infeasible,     // no assignment avoids the forbidden entries
+  interrupted,    // the caller's interrupt asked to stop; outputs are unspecified
+  out_of_memory,  // a workspace could not be allocated; outputs are unspecified
 };
 
 }  // namespace rebasin

@@ -1,0 +1,136 @@
+"""MNIST, and multilayer perceptrons trained on it from a seed.
+
+Run as a program it trains (or finds in the cache) the networks that the other benchmarks use::
+
+    REBASIN_FAST_DATA=... python benchmarks/networks/mnist.py --seeds 0 1
+"""
+
+import argparse
+import gzip
+import itertools
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from networks.storage import DEFAULT_CACHE, Params, cached_arrays, data_folder
+
+HIDDEN = (512, 512, 512)
+EPOCHS = 20
+BATCH = 500
+LEARNING_RATE = 1e-3
+MEAN, DEVIATION = 0.1307, 0.3081  # of the training images' pixels
+IDX_IMAGES, IDX_LABELS = 0x803, 0x801
+
+
+@dataclass(frozen=True)
+class Images:
+    """Normalised images as rows, and their classes."""
+
+    inputs: npt.NDArray[np.float32]  # (count, 784)
+    labels: npt.NDArray[np.int64]  # (count,)
+
+
+def read_idx(path: Path, magic: int) -> npt.NDArray[np.uint8]:
+    """Read one gzipped IDX file of unsigned bytes."""
+    raw = gzip.decompress(path.read_bytes())
+    found = int.from_bytes(raw[:4], "big")
+    if found != magic:
+        raise SystemExit(f"{path}: expected an IDX file with magic number {magic:#x}, found {found:#x}")
+    rank = magic & 0xFF
+    shape = np.frombuffer(raw, ">u4", rank, 4).astype(int)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def load_images(split: str) -> Images:
+    """Return MNIST's ``"train"`` (60,000) or ``"test"`` (10,000) images."""
+    stem = {"train": "train", "test": "t10k"}[split]
+    folder = data_folder() / "mnist"
+    pixels = read_idx(folder / f"{stem}-images-idx3-ubyte.gz", IDX_IMAGES)
+    labels = read_idx(folder / f"{stem}-labels-idx1-ubyte.gz", IDX_LABELS)
+    inputs = (pixels.reshape(len(pixels), -1).astype(np.float32) / 255 - MEAN) / DEVIATION
+    return Images(inputs.astype(np.float32), labels.astype(np.int64))
+
+
+def layer_names(count: int) -> list[str]:
+    """Return the names of ``count`` Linear layers in a torch ``Sequential`` with an activation between."""
+    return [str(2 * index) for index in range(count)]
+
+
+def trained_mlp(seed: int, cache: Path = DEFAULT_CACHE, hidden: tuple[int, ...] = HIDDEN) -> Params:
+    """Return the parameters of the network trained from this seed, from the cache where it holds them."""
+    name = f"mnist_mlp_{'-'.join(map(str, hidden))}_{EPOCHS}epochs_seed{seed}"
+    return cached_arrays(cache, name, lambda: train(seed, hidden))  # type: ignore[return-value]
+
+
+def train(seed: int, hidden: tuple[int, ...]) -> Params:
+    """Train one network with Adam, its learning rate falling to zero by a cosine."""
+    import torch
+    from torch import nn
+
+    images = load_images("train")
+    inputs, labels = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
+    torch.manual_seed(seed)
+    widths = [inputs.shape[1], *hidden, 10]
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    model = nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    steps = EPOCHS * (len(inputs) // BATCH)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for epoch in range(EPOCHS):
+        started = time.perf_counter()
+        total = 0.0
+        for rows in torch.randperm(len(inputs)).split(BATCH):
+            loss = nn.functional.cross_entropy(model(inputs[rows]), labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        seconds = time.perf_counter() - started
+        report = f"seed {seed} epoch {epoch + 1}/{EPOCHS} loss {total / len(inputs):.5f} {seconds:.1f} s"
+        print(report, file=sys.stderr)
+    return {name: value.detach().numpy().copy() for name, value in model.state_dict().items()}
+
+
+def evaluate(params: Params, images: Images, batch: int = 5000) -> dict[str, float]:
+    """Return the mean cross-entropy (nats) and the accuracy of a network on some images."""
+    names = layer_names(len(params) // 2)
+    loss, correct = 0.0, 0
+    for start in range(0, len(images.labels), batch):
+        activation = images.inputs[start : start + batch]
+        labels = images.labels[start : start + batch]
+        for index, name in enumerate(names):
+            activation = activation @ params[f"{name}.weight"].T + params[f"{name}.bias"]
+            if index + 1 < len(names):
+                np.maximum(activation, 0, out=activation)
+        logits = activation.astype(np.float64)
+        top = logits.max(axis=1)
+        normaliser = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
+        loss += float((normaliser - logits[np.arange(len(labels)), labels]).sum())
+        correct += int((logits.argmax(axis=1) == labels).sum())
+    return {"loss": loss / len(images.labels), "accuracy": correct / len(images.labels)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train MNIST networks into the cache, show their accuracy.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--hidden", type=int, nargs="+", default=list(HIDDEN))
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
+    options = parser.parse_args()
+    test = load_images("test")
+    for seed in options.seeds:
+        metrics = evaluate(trained_mlp(seed, options.cache, tuple(options.hidden)), test)
+        print(f"seed {seed}: test loss {metrics['loss']:.4f}, test accuracy {metrics['accuracy']:.2%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <cstring>
+#include <exception>
+
+#include "bindings.hpp"
+#include "python_interrupt.hpp"
+#include "rebasin/descent.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+using Index = py::array_t<std::int64_t, py::array::c_style>;
+
+// A matching problem together with the arrays that its pointers reach into.
+struct OwnedProblem {
+  rebasin::Problem problem;
+  std::vector<py::array> arrays;
+};
+
+std::vector<std::int64_t> to_vector(const Index& index) {
+  return {index.data(), index.data() + index.size()};
+}
+
+std::vector<std::int64_t> strides_in_elements(const py::array& array) {
+  std::vector<std::int64_t> strides(array.strides(), array.strides() + array.ndim());
+  for (std::int64_t& stride : strides) stride /= array.itemsize();
+  return strides;
+}
+
+void add_tensor(OwnedProblem& owned, const py::array& a, const py::array& b, rebasin::DType dtype,
+                const std::vector<std::tuple<std::vector<std::int32_t>, int, std::int64_t, Index>>& moves) {
+  rebasin::Tensor tensor;
+  tensor.a = a.data();
+  tensor.b = b.data();
+  tensor.dtype = dtype;
+  tensor.shape.assign(a.shape(), a.shape() + a.ndim());
+  tensor.a_strides = strides_in_elements(a);
+  tensor.b_strides = strides_in_elements(b);
+  for (const auto& [permutations, axis, copies, positions] : moves) {
+    tensor.moves.push_back({permutations, axis, copies, to_vector(positions)});
+  }
+  owned.problem.tensors.push_back(std::move(tensor));
+  owned.arrays.push_back(a);
+  owned.arrays.push_back(b);
+}
+
+// Calls Python after every visit, and keeps what it raises for the caller.
+struct Listener {
+  py::object callback;
+  std::exception_ptr raised;
+
+  static bool on_visit(void* context, const rebasin::DescentEvent& event) {
+    auto& self = *static_cast<Listener*>(context);
+    const py::gil_scoped_acquire gil;
+    try {
+      self.callback(event.sweep, event.visit, event.visits, event.permutation, event.objective);
+      return true;
+    } catch (const py::error_already_set&) {
+      self.raised = std::current_exception();
+      return false;
+    }
+  }
+};
+
+template <class T>
+rebasin::Status descend_with(const OwnedProblem& owned, std::uintptr_t gemm,
+                             const rebasin::DescentOptions& options, rebasin::DescentResult& result) {
+  rebasin::Interrupt interrupt = python_interrupt();
+  const py::gil_scoped_release without_gil;
+  return rebasin::coordinate_descent<T>(owned.problem, reinterpret_cast<rebasin::Gemm<T>>(gemm), options,
+                                        result, interrupt);
+}
+
+py::dict stats_of(const rebasin::DescentStats& stats) {
+  py::dict fields;
+  fields["visits"] = stats.visits;
+  fields["skipped_visits"] = stats.skipped_visits;
+  fields["assignments"] = stats.assignments;
+  fields["accepted_steps"] = stats.accepted_steps;
+  fields["product_flop"] = stats.product_flop;
+  fields["product_seconds"] = stats.product_seconds;
+  fields["assignment_seconds"] = stats.assignment_seconds;
+  fields["objective_seconds"] = stats.objective_seconds;
+  return fields;
+}
+
+py::dict result_of(const rebasin::DescentResult& result) {
+  py::list permutations;
+  for (const auto& units : result.permutations) {
+    permutations.append(Index(static_cast<py::ssize_t>(units.size()), units.data()));
+  }
+  py::dict fields;
+  fields["permutations"] = permutations;
+  fields["objective"] = result.objective;
+  fields["first_objective"] = result.first_objective;
+  fields["history"] = result.history;
+  fields["converged"] = result.converged;
+  fields["stats"] = stats_of(result.stats);
+  return fields;
+}
+
+py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t gemm,
+                 const std::vector<Index>& start, std::vector<std::vector<std::int32_t>> orders,
+                 double tolerance, bool overwrite, double bytes_to_keep, py::object on_visit) {
+  rebasin::DescentResult result;
+  for (const Index& units : start) result.permutations.push_back(to_vector(units));
+  Listener listener{std::move(on_visit), nullptr};
+  rebasin::DescentOptions options;
+  options.orders = std::move(orders);
+  options.tolerance = tolerance;
+  options.overwrite = overwrite;
+  options.bytes_to_keep = bytes_to_keep;
+  if (!listener.callback.is_none()) {
+    options.on_visit = Listener::on_visit;
+    options.context = &listener;
+  }
+  const rebasin::Status status = double_products ? descend_with<double>(owned, gemm, options, result)
+                                                 : descend_with<float>(owned, gemm, options, result);
+  if (listener.raised) std::rethrow_exception(listener.raised);
+  switch (status) {
+    case rebasin::Status::ok:
+      return result_of(result);
+    case rebasin::Status::interrupted:
+      throw py::error_already_set();
+    case rebasin::Status::out_of_memory:
+      throw std::bad_alloc();
+    default:
+      throw std::overflow_error("the products of the weights overflow; scale the parameters down");
+  }
+}
+
+}  // namespace
+
+void register_descent(py::module_& m) {
+  py::enum_<rebasin::DType>(m, "DType")
+      .value("float32", rebasin::DType::float32)
+      .value("float64", rebasin::DType::float64)
+      .value("float16", rebasin::DType::float16)
+      .value("bfloat16", rebasin::DType::bfloat16);
+
+  py::class_<OwnedProblem>(m, "Problem", "A permutation spec compiled against two sets of parameters.")
+      .def(py::init<>())
+      .def(
+          "add_permutation",
+          [](OwnedProblem& owned, std::int64_t size, std::vector<std::int32_t> parents) {
+            owned.problem.permutations.push_back({size, std::move(parents)});
+          },
+          py::arg("size"), py::arg("parents"),
+          "parents: numbers of the permutations around it, outermost first.")
+      .def("add_tensor", &add_tensor, py::arg("a"), py::arg("b"), py::arg("dtype"), py::arg("moves"),
+           "moves: (permutations outermost first, axis, copies, positions of shape (*sizes, copies)), "
+           "flattened.");
+
+  m.def("coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
+        py::arg("start"), py::arg("orders"), py::arg("tolerance"), py::arg("overwrite"),
+        py::arg("bytes_to_keep"), py::arg("on_visit"),
+        "Weight matching; gemm is the address of a Fortran sgemm or dgemm.");
+}

@@ -1,0 +1,68 @@
+// Permutation coordinate descent: weight matching, algorithm 1 of Git Re-Basin (Ainsworth et al. 2022).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "rebasin/blas.hpp"
+#include "rebasin/interrupt.hpp"
+#include "rebasin/problem.hpp"
+#include "rebasin/status.hpp"
+
+namespace rebasin {
+
+struct DescentEvent {
+  std::int64_t sweep = 0;   // counted from 0
+  std::int64_t visit = 0;   // within the sweep
+  std::int64_t visits = 0;  // of the sweep
+  std::int32_t permutation = 0;
+  double objective = 0.0;
+};
+
+struct DescentOptions {
+  std::vector<std::vector<std::int32_t>> orders;  // per sweep, the permutations to visit
+  double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
+  double tolerance =
+      1e-9;                // a step must raise the float64 objective by more than this share of its magnitude
+  bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the
+                           // objective are then not counted as accepted
+  bool (*on_visit)(void* context, const DescentEvent& event) = nullptr;  // false: stop, as interrupted
+  void* context = nullptr;
+};
+
+struct DescentStats {
+  std::int64_t visits = 0;
+  std::int64_t skipped_visits = 0;  // nothing that the permutation depends on had moved
+  std::int64_t assignments = 0;
+  std::int64_t accepted_steps = 0;
+  double product_flop = 0.0;
+  double product_seconds = 0.0;
+  double assignment_seconds = 0.0;
+  double objective_seconds = 0.0;
+};
+
+struct DescentResult {
+  std::vector<Permutation> permutations;
+  double objective = 0.0;        // vec(A) . vec(pi(B)) over all tensors, accumulated in float64
+  double first_objective = 0.0;  // before the first step
+  std::vector<double> history;   // after each sweep
+  bool converged = false;        // a sweep accepted no step that raised the objective
+  DescentStats stats;
+};
+
+// Descends from result.permutations, which must hold one valid permutation of the right size a name.
+//
+// T is the type of similarities and products; objectives and the acceptance test are float64 always. Entries
+// are widened as they are read, a panel at a time: beyond the result the memory is one similarity of the
+// largest permutation, two panels, and the assignment's workspace. Deterministic if `gemm` is. Thread-safe
+// for distinct results. invalid_entry: products overflowed.
+template <class T>
+Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOptions& options,
+                          DescentResult& result, Interrupt& interrupt);
+
+extern template Status coordinate_descent<float>(const Problem&, Gemm<float>, const DescentOptions&,
+                                                 DescentResult&, Interrupt&);
+extern template Status coordinate_descent<double>(const Problem&, Gemm<double>, const DescentOptions&,
+                                                  DescentResult&, Interrupt&);
+
+}  // namespace rebasin

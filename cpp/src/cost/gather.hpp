@@ -1,0 +1,37 @@
+// Where each position of B's tensors is to be read from, under the permutations as they stand.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "rebasin/problem.hpp"
+
+namespace rebasin {
+
+// Per tensor and axis, the element offset of every position: index times stride, B's index permuted.
+class Gather {
+ public:
+  Gather(const Problem& problem, const std::vector<Permutation>& permutations);
+
+  const std::vector<std::int64_t>& a_offsets(std::size_t tensor, std::size_t axis) const {
+    return a_offsets_[tensor][axis];
+  }
+  const std::vector<std::int64_t>& b_offsets(std::size_t tensor, std::size_t axis) const {
+    return b_offsets_[tensor][axis];
+  }
+  const std::vector<std::vector<std::int64_t>>& b_tables(std::size_t tensor) const {
+    return b_offsets_[tensor];
+  }
+
+  // Points every axis of `tensors` at `permutations`. O(length of those axes).
+  void update(const std::vector<std::size_t>& tensors, const std::vector<Permutation>& permutations);
+
+ private:
+  void place(std::size_t tensor, const Move& move, const std::vector<Permutation>& permutations);
+
+  const Problem& problem_;
+  std::vector<std::vector<std::vector<std::int64_t>>> a_offsets_;
+  std::vector<std::vector<std::vector<std::int64_t>>> b_offsets_;
+};
+
+}  // namespace rebasin

@@ -1,0 +1,227 @@
+#include "descent/nested_assignment.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cost/slots.hpp"
+#include "stopwatch.hpp"
+
+namespace rebasin {
+
+template <class T>
+NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting,
+                                      Similarity<T>& similarity, double bytes_to_keep)
+    : problem_(problem),
+      nesting_(nesting),
+      similarity_(similarity),
+      slot_(problem.permutations.size(), 0),
+      unit_(problem.permutations.size(), 0),
+      holder_(problem.permutations.size(), 0),
+      kept_(problem.permutations.size()) {
+  for (std::size_t p = 0; p < problem.permutations.size(); ++p) {
+    const auto n = static_cast<double>(problem.permutations[p].size);
+    const double bytes = n * n * sizeof(T);
+    if (bytes > bytes_to_keep || !stands_alone(static_cast<std::int32_t>(p))) continue;
+    kept_[p] = std::make_unique<KeptSimilarity<T>>();
+    bytes_to_keep -= bytes;
+  }
+}
+
+template <class T>
+bool NestedAssignment<T>::stands_alone(std::int32_t permutation) const {
+  if (!problem_.permutations[static_cast<std::size_t>(permutation)].parents.empty()) return false;
+  for (const Tensor& tensor : problem_.tensors) {
+    for (const Move& move : tensor.moves) {
+      const auto& names = move.permutations;
+      if (names.size() > 1 && std::find(names.begin(), names.end(), permutation) != names.end()) return false;
+    }
+  }
+  return true;
+}
+
+template <class T>
+Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
+                                    const std::vector<Permutation>& current,
+                                    std::vector<Permutation>& proposal, Interrupt& interrupt) {
+  const Step step{root, gather, current, proposal, interrupt};
+  if (kept_[static_cast<std::size_t>(root)] != nullptr) return solve_kept(step, root);
+  const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
+  Status status = Status::ok;
+  for_each_combination(problem_, parents, slot_, [&] {
+    if (status != Status::ok) return;
+    for (const std::int32_t parent : parents) {
+      const auto p = static_cast<std::size_t>(parent);
+      unit_[p] = current[p][static_cast<std::size_t>(copy_offset(problem_, parent, slot_) + slot_[p])];
+      holder_[p] = slot_[p];
+    }
+    double value = 0.0;
+    status = solve(step, root, true, value);
+  });
+  return status;
+}
+
+template <class T>
+Status NestedAssignment<T>::solve_kept(const Step& step, std::int32_t permutation) {
+  const auto p = static_cast<std::size_t>(permutation);
+  const std::int64_t n = problem_.permutations[p].size;
+  KeptSimilarity<T>& kept = *kept_[p];
+  {
+    const Stopwatch watch(product_seconds_);
+    const Status status =
+        kept.refresh(n, occurrences(step, permutation), step.gather, similarity_, step.interrupt);
+    if (status != Status::ok) return status;
+  }
+  AssignmentSolution solution;
+  const Status status = assign(kept.matrix(), n, kept.duals(), solution, step.interrupt);
+  if (status != Status::ok) return status;
+  step.proposal[p] = solution.columns;
+  kept.keep(solution);
+  return Status::ok;
+}
+
+template <class T>
+Status NestedAssignment<T>::assign(const T* matrix, std::int64_t n, const WarmStart* start,
+                                   AssignmentSolution& solution, Interrupt& interrupt) {
+  const Stopwatch watch(assignment_seconds_);
+  ++assignments_;
+  // An overflow to -inf would pass for a forbidden pair.
+  if (!std::all_of(matrix, matrix + n * n, [](T entry) { return std::isfinite(entry); })) {
+    return Status::invalid_entry;
+  }
+  return solve_assignment(CostView<T>{matrix, n, n, n, 1, true}, solution, interrupt, start);
+}
+
+template <class T>
+Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bool keep, double& value) {
+  const std::int64_t n = problem_.permutations[static_cast<std::size_t>(permutation)].size;
+  std::vector<T> matrix(static_cast<std::size_t>(n * n));
+  {
+    const Stopwatch watch(product_seconds_);
+    const Status status =
+        similarity_.compute(n, occurrences(step, permutation), step.gather, matrix.data(), step.interrupt);
+    if (status != Status::ok) return status;
+  }
+  const std::vector<std::int64_t> holders = holders_of_units(step, permutation);
+  if (!nesting_.children(permutation).empty()) {
+    const Status status = add_values_within(step, permutation, holders, matrix);
+    if (status != Status::ok) return status;
+  }
+  AssignmentSolution solution;
+  const Status status = assign(matrix.data(), n, nullptr, solution, step.interrupt);
+  if (status != Status::ok) return status;
+  value = solution.objective;
+  return keep ? keep_step(step, permutation, holders, solution.columns) : Status::ok;
+}
+
+template <class T>
+Status NestedAssignment<T>::add_values_within(const Step& step, std::int32_t permutation,
+                                              const std::vector<std::int64_t>& holders,
+                                              std::vector<T>& matrix) {
+  const auto p = static_cast<std::size_t>(permutation);
+  const std::int64_t n = problem_.permutations[p].size;
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      for (const std::int32_t child : nesting_.children(permutation)) {
+        slot_[p] = i;
+        unit_[p] = j;
+        holder_[p] = holders[static_cast<std::size_t>(j)];
+        double value = 0.0;
+        const Status status = solve(step, child, false, value);
+        if (status != Status::ok) return status;
+        matrix[static_cast<std::size_t>(i * n + j)] += static_cast<T>(value);
+      }
+    }
+  }
+  return Status::ok;
+}
+
+template <class T>
+Status NestedAssignment<T>::keep_step(const Step& step, std::int32_t permutation,
+                                      const std::vector<std::int64_t>& holders,
+                                      const std::vector<std::int64_t>& units) {
+  const auto p = static_cast<std::size_t>(permutation);
+  const std::int64_t offset = copy_offset(problem_, permutation, slot_);
+  std::copy(units.begin(), units.end(), step.proposal[p].begin() + offset);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    for (const std::int32_t child : nesting_.children(permutation)) {
+      slot_[p] = static_cast<std::int64_t>(i);
+      unit_[p] = units[i];
+      holder_[p] = holders[static_cast<std::size_t>(units[i])];
+      double value = 0.0;
+      const Status status = solve(step, child, true, value);
+      if (status != Status::ok) return status;
+    }
+  }
+  return Status::ok;
+}
+
+template <class T>
+std::vector<std::int64_t> NestedAssignment<T>::holders_of_units(const Step& step,
+                                                                std::int32_t permutation) const {
+  const auto p = static_cast<std::size_t>(permutation);
+  const std::int64_t n = problem_.permutations[p].size;
+  const std::int64_t* filled = step.current[p].data() + copy_offset(problem_, permutation, holder_);
+  std::vector<std::int64_t> holders(static_cast<std::size_t>(n));
+  for (std::int64_t slot = 0; slot < n; ++slot) holders[static_cast<std::size_t>(filled[slot])] = slot;
+  return holders;
+}
+
+template <class T>
+std::vector<Occurrence> NestedAssignment<T>::occurrences(const Step& step, std::int32_t permutation) {
+  std::vector<Occurrence> found;
+  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
+    for (const Move& move : problem_.tensors[t].moves) {
+      // The entries of a move count for the innermost member of the stepping family, and only there.
+      std::int32_t counted_for = -1;
+      for (const std::int32_t member : move.permutations) {
+        if (nesting_.in_family(step.root, member)) counted_for = member;
+      }
+      if (counted_for == permutation) found.push_back(occurrence(step, t, move, permutation));
+    }
+  }
+  return found;
+}
+
+template <class T>
+Occurrence NestedAssignment<T>::occurrence(const Step& step, std::size_t tensor, const Move& move,
+                                           std::int32_t permutation) {
+  const auto p = static_cast<std::size_t>(permutation);
+  const std::vector<std::int32_t>& parents = problem_.permutations[p].parents;
+  std::vector<std::int32_t> held;
+  std::int64_t copies = move.copies;
+  for (const std::int32_t other : move.permutations) {
+    if (other == permutation || std::find(parents.begin(), parents.end(), other) != parents.end()) continue;
+    held.push_back(other);
+    copies *= problem_.permutations[static_cast<std::size_t>(other)].size;
+  }
+
+  Occurrence result{tensor, move.axis, copies, {}, {}};
+  for (std::int64_t i = 0; i < problem_.permutations[p].size; ++i) {
+    for_each_combination(problem_, held, holder_, [&] {
+      std::int64_t a = 0, b = 0;
+      for (const std::int32_t other : move.permutations) {
+        const auto q = static_cast<std::size_t>(other);
+        std::int64_t a_unit = slot_[q], b_unit = unit_[q];
+        if (other == permutation) {
+          a_unit = b_unit = i;
+        } else if (std::find(held.begin(), held.end(), other) != held.end()) {
+          a_unit = holder_[q];
+          b_unit =
+              step.current[q][static_cast<std::size_t>(copy_offset(problem_, other, holder_) + holder_[q])];
+        }
+        a = a * problem_.permutations[q].size + a_unit;
+        b = b * problem_.permutations[q].size + b_unit;
+      }
+      for (std::int64_t r = 0; r < move.copies; ++r) {
+        result.a_positions.push_back(move.positions[static_cast<std::size_t>(a * move.copies + r)]);
+        result.b_positions.push_back(move.positions[static_cast<std::size_t>(b * move.copies + r)]);
+      }
+    });
+  }
+  return result;
+}
+
+template class NestedAssignment<float>;
+template class NestedAssignment<double>;
+
+}  // namespace rebasin

@@ -1,0 +1,79 @@
+// The best step of a permutation together with all that stand within it, everything else held where it is.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cost/gather.hpp"
+#include "cost/occurrence.hpp"
+#include "cost/similarity.hpp"
+#include "descent/kept_similarity.hpp"
+#include "descent/nesting.hpp"
+#include "rebasin/assignment.hpp"
+#include "rebasin/interrupt.hpp"
+#include "rebasin/problem.hpp"
+#include "rebasin/status.hpp"
+
+namespace rebasin {
+
+// The value of filling a slot with a unit is their similarity plus, for each permutation that stands directly
+// within, the optimum of its own assignment between that slot and that unit. For a permutation that stands
+// alone this is one linear assignment. A permutation within others steps in each of its copies, the outer
+// ones held.
+//
+// Exact where every tensor axis nests permutations in one chain; where two within one parent share an axis,
+// the entries are counted for the last of them, the other held. Not thread-safe.
+template <class T>
+class NestedAssignment {
+ public:
+  // Similarities of permutations that stand alone are kept between visits as far as `bytes_to_keep` go.
+  NestedAssignment(const Problem& problem, const Nesting& nesting, Similarity<T>& similarity,
+                   double bytes_to_keep);
+
+  // Writes the step of `root`'s family into `proposal`, which holds `current` when called.
+  Status propose(std::int32_t root, const Gather& gather, const std::vector<Permutation>& current,
+                 std::vector<Permutation>& proposal, Interrupt& interrupt);
+
+  std::int64_t assignments() const { return assignments_; }
+  double product_seconds() const { return product_seconds_; }
+  double assignment_seconds() const { return assignment_seconds_; }
+
+ private:
+  struct Step {
+    std::int32_t root;
+    const Gather& gather;
+    const std::vector<Permutation>& current;
+    std::vector<Permutation>& proposal;
+    Interrupt& interrupt;
+  };
+
+  bool stands_alone(std::int32_t permutation) const;
+  Status solve_kept(const Step& step, std::int32_t permutation);
+  Status assign(const T* matrix, std::int64_t n, const WarmStart* start, AssignmentSolution& solution,
+                Interrupt& interrupt);
+  Status solve(const Step& step, std::int32_t permutation, bool keep, double& value);
+  Status add_values_within(const Step& step, std::int32_t permutation,
+                           const std::vector<std::int64_t>& holders, std::vector<T>& matrix);
+  Status keep_step(const Step& step, std::int32_t permutation, const std::vector<std::int64_t>& holders,
+                   const std::vector<std::int64_t>& units);
+  std::vector<std::int64_t> holders_of_units(const Step& step, std::int32_t permutation) const;
+  std::vector<Occurrence> occurrences(const Step& step, std::int32_t permutation);
+  Occurrence occurrence(const Step& step, std::size_t tensor, const Move& move, std::int32_t permutation);
+
+  const Problem& problem_;
+  const Nesting& nesting_;
+  Similarity<T>& similarity_;
+  // By permutation, along the path of outer permutations: A's slot, B's unit, and the slot that holds B's
+  // unit now.
+  std::vector<std::int64_t> slot_, unit_, holder_;
+  std::vector<std::unique_ptr<KeptSimilarity<T>>> kept_;  // by permutation; null where nothing is kept
+  std::int64_t assignments_ = 0;
+  double product_seconds_ = 0.0;
+  double assignment_seconds_ = 0.0;
+};
+
+extern template class NestedAssignment<float>;
+extern template class NestedAssignment<double>;
+
+}  // namespace rebasin

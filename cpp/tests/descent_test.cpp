@@ -1,0 +1,426 @@
+#include "rebasin/descent.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <thread>
+
+#include "check.hpp"
+
+namespace {
+
+using namespace rebasin;
+
+template <class T>
+void naive_gemm(char* transa, char* transb, int* m, int* n, int* k, T* alpha, T* a, int* lda, T* b, int* ldb,
+                T* beta, T* c, int* ldc) {
+  for (int j = 0; j < *n; ++j) {
+    for (int i = 0; i < *m; ++i) {
+      T sum{0};
+      for (int x = 0; x < *k; ++x) {
+        sum += (*transa == 'N' ? a[x * *lda + i] : a[i * *lda + x]) *
+               (*transb == 'N' ? b[j * *ldb + x] : b[x * *ldb + j]);
+      }
+      T& entry = c[j * *ldc + i];
+      entry = *alpha * sum + (*beta == T{0} ? T{0} : *beta * entry);
+    }
+  }
+}
+
+std::uint16_t to_bfloat16(float value) {
+  return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
+}
+
+// Halves of small integers over 64 have an exact image in every storage type.
+std::uint16_t to_half(float value) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t magnitude = bits & 0x7fffffffu;
+  const std::uint32_t half = magnitude == 0 ? 0 : (magnitude >> 13) - (112u << 10);
+  return static_cast<std::uint16_t>((bits >> 16 & 0x8000u) | half);
+}
+
+// One value in every storage type, contiguous.
+struct Weights {
+  std::vector<double> doubles;
+  std::vector<float> floats;
+  std::vector<std::uint16_t> halves, bfloats;
+
+  explicit Weights(const std::vector<double>& values) : doubles(values) {
+    for (const double value : values) {
+      floats.push_back(static_cast<float>(value));
+      halves.push_back(to_half(static_cast<float>(value)));
+      bfloats.push_back(to_bfloat16(static_cast<float>(value)));
+    }
+  }
+
+  const void* data(DType dtype) const {
+    switch (dtype) {
+      case DType::float64:
+        return doubles.data();
+      case DType::float16:
+        return halves.data();
+      case DType::bfloat16:
+        return bfloats.data();
+      default:
+        return floats.data();
+    }
+  }
+};
+
+// Multiples of 1/64 below 2: seven bits of mantissa, as bfloat16 has.
+std::vector<double> random_values(std::int64_t count, std::mt19937& random) {
+  std::vector<double> values(static_cast<std::size_t>(count));
+  for (double& value : values) value = (static_cast<double>(random() % 255) - 127.0) / 64.0;
+  return values;
+}
+
+Permutation iota(std::int64_t n) {
+  Permutation units(static_cast<std::size_t>(n));
+  std::iota(units.begin(), units.end(), 0);
+  return units;
+}
+
+Permutation shuffled(std::int64_t n, std::mt19937& random) {
+  Permutation units = iota(n);
+  std::shuffle(units.begin(), units.end(), random);
+  return units;
+}
+
+Move whole(std::int32_t permutation, std::int32_t axis, std::int64_t n) {
+  return {{permutation}, axis, 1, iota(n)};
+}
+
+// Two layers, inputs -> hidden -> hidden -> outputs; B's hidden units are A's, shuffled.
+struct Planted {
+  static constexpr std::int64_t inputs = 40, hidden = 24, outputs = 33;
+  std::vector<Weights> a, b;
+  Permutation first, second;
+  Problem problem;
+
+  explicit Planted(DType dtype, unsigned seed = 0) {
+    std::mt19937 random(seed);
+    first = shuffled(hidden, random);
+    second = shuffled(hidden, random);
+    add({hidden, inputs}, {whole(0, 0, hidden)}, random);
+    add({hidden}, {whole(0, 0, hidden)}, random);
+    add({hidden, hidden}, {whole(1, 0, hidden), whole(0, 1, hidden)}, random);
+    add({outputs, hidden}, {whole(1, 1, hidden)}, random);
+    problem.permutations = {{hidden, {}}, {hidden, {}}};
+    for (std::size_t t = 0; t < problem.tensors.size(); ++t) {
+      problem.tensors[t].dtype = dtype;
+      problem.tensors[t].a = a[t].data(dtype);
+      problem.tensors[t].b = b[t].data(dtype);
+    }
+  }
+
+  double norm() const {
+    double sum = 0.0;
+    for (const Weights& weights : a) {
+      for (const double value : weights.doubles) sum += value * value;
+    }
+    return sum;
+  }
+
+  void add(std::vector<std::int64_t> shape, std::vector<Move> moves, std::mt19937& random) {
+    const std::int64_t columns = shape.size() > 1 ? shape[1] : 1;
+    const std::vector<double> values = random_values(shape[0] * columns, random);
+    std::vector<std::vector<std::int64_t>> sources{iota(shape[0]), iota(columns)};
+    for (const Move& move : moves)
+      sources[static_cast<std::size_t>(move.axis)] = move.permutations[0] ? second : first;
+    std::vector<double> moved(values.size());
+    for (std::int64_t i = 0; i < shape[0]; ++i) {
+      for (std::int64_t j = 0; j < columns; ++j) {
+        moved[static_cast<std::size_t>(i * columns + j)] = values[static_cast<std::size_t>(
+            sources[0][static_cast<std::size_t>(i)] * columns + sources[1][static_cast<std::size_t>(j)])];
+      }
+    }
+    a.emplace_back(values);
+    b.emplace_back(moved);
+    std::vector<std::int64_t> strides{1};
+    if (shape.size() > 1) strides = {columns, 1};
+    problem.tensors.push_back({nullptr, nullptr, DType::float32, shape, strides, strides, std::move(moves)});
+  }
+};
+
+DescentResult identity_of(const Problem& problem) {
+  DescentResult result;
+  for (const PermutationShape& shape : problem.permutations) result.permutations.push_back(iota(shape.size));
+  return result;
+}
+
+DescentOptions sweeps(int count, std::vector<std::int32_t> order = {0, 1}) {
+  DescentOptions options;
+  options.orders.assign(static_cast<std::size_t>(count), std::move(order));
+  return options;
+}
+
+Permutation inverse(const Permutation& units) {
+  Permutation result(units.size());
+  for (std::size_t i = 0; i < units.size(); ++i)
+    result[static_cast<std::size_t>(units[i])] = static_cast<std::int64_t>(i);
+  return result;
+}
+
+template <class T>
+void check_planted(DType dtype) {
+  const Planted planted(dtype);
+  DescentResult result = identity_of(planted.problem);
+  Interrupt never;
+  CHECK(coordinate_descent<T>(planted.problem, naive_gemm<T>, sweeps(50), result, never) == Status::ok);
+  CHECK(result.converged);
+  CHECK(result.permutations[0] == inverse(planted.first));
+  CHECK(result.permutations[1] == inverse(planted.second));
+  // Sums of products of multiples of 1/64 are exact.
+  CHECK(result.objective == planted.norm());
+  CHECK(result.history.back() == result.objective);
+  CHECK(std::is_sorted(result.history.begin(), result.history.end()));
+  CHECK(result.first_objective < result.objective);
+}
+
+TEST(planted_permutations_are_recovered_from_every_dtype) {
+  for (const DType dtype : {DType::float32, DType::float64, DType::float16, DType::bfloat16}) {
+    check_planted<float>(dtype);
+    check_planted<double>(dtype);
+  }
+}
+
+// The value of a half by its definition.
+float half_by_definition(std::uint16_t bits) {
+  const int exponent = bits >> 10 & 0x1f;
+  const int mantissa = bits & 0x3ff;
+  const float sign = bits & 0x8000 ? -1.0f : 1.0f;
+  if (exponent == 0x1f) {
+    return mantissa ? std::numeric_limits<float>::quiet_NaN() : sign * std::numeric_limits<float>::infinity();
+  }
+  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
+  return sign * std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25);
+}
+
+TEST(halves_widen_exactly) {
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const float expected = half_by_definition(static_cast<std::uint16_t>(bits));
+    const float found = widen(Float16{static_cast<std::uint16_t>(bits)});
+    CHECK(std::isnan(expected)
+              ? std::isnan(found)
+              : std::bit_cast<std::uint32_t>(found) == std::bit_cast<std::uint32_t>(expected));
+  }
+}
+
+TEST(bfloats_widen_exactly) {
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const float found = widen(BFloat16{static_cast<std::uint16_t>(bits)});
+    const int exponent = static_cast<int>(bits >> 7 & 0xff);
+    const auto mantissa = static_cast<float>(bits & 0x7f);
+    const float sign = bits & 0x8000 ? -1.0f : 1.0f;
+    if (exponent == 0xff) {
+      CHECK(mantissa != 0.0f ? std::isnan(found) : found == sign * std::numeric_limits<float>::infinity());
+      continue;
+    }
+    const float expected =
+        exponent == 0 ? std::ldexp(mantissa, -133) : std::ldexp(128.0f + mantissa, exponent - 134);
+    CHECK(found == sign * expected);
+    CHECK(std::signbit(found) == std::signbit(sign));
+  }
+}
+
+// Every arrangement of strides gives the same answer.
+TEST(strides_do_not_matter) {
+  const Planted planted(DType::float32);
+  Problem strided = planted.problem;
+  std::vector<std::vector<float>> copies;
+  for (Tensor& tensor : strided.tensors) {
+    const auto* values = static_cast<const float*>(tensor.b);
+    const std::int64_t rows = tensor.shape[0], columns = tensor.shape.size() > 1 ? tensor.shape[1] : 1;
+    std::vector<float>& copy = copies.emplace_back(static_cast<std::size_t>(2 * rows * columns));
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < columns; ++j) {
+        copy[static_cast<std::size_t>(2 * ((columns - 1 - j) * rows + rows - 1 - i))] =
+            values[i * columns + j];
+      }
+    }
+    tensor.b = copy.data() + 2 * (rows * columns - 1);
+    tensor.b_strides = {-2};
+    if (tensor.shape.size() > 1) tensor.b_strides = {-2, -2 * rows};
+  }
+  DescentResult expected = identity_of(planted.problem), found = expected;
+  Interrupt never;
+  CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, sweeps(50), expected, never) ==
+        Status::ok);
+  CHECK(coordinate_descent<float>(strided, naive_gemm<float>, sweeps(50), found, never) == Status::ok);
+  CHECK(found.permutations == expected.permutations);
+  CHECK(found.objective == expected.objective);
+  CHECK(found.history == expected.history);
+}
+
+TEST(units_that_own_several_positions) {
+  // Axis of 3 x 5 positions, blocks of 3; A's units reversed in B.
+  std::mt19937 random(1);
+  const std::vector<double> values = random_values(15, random);
+  std::vector<double> moved(15);
+  for (std::size_t i = 0; i < 15; ++i) moved[i] = values[3 * (4 - i / 3) + i % 3];
+  Problem problem;
+  problem.permutations = {{5, {}}};
+  problem.tensors.push_back(
+      {values.data(), moved.data(), DType::float64, {15}, {1}, {1}, {{{0}, 0, 3, iota(15)}}});
+  DescentResult result = identity_of(problem);
+  Interrupt never;
+  CHECK(coordinate_descent<double>(problem, naive_gemm<double>, sweeps(3, {0}), result, never) == Status::ok);
+  CHECK((result.permutations[0] == Permutation{4, 3, 2, 1, 0}));
+}
+
+TEST(units_within_units_step_together) {
+  // Two heads of three dims; B has the heads exchanged, and each head's dims in an order of its own.
+  std::mt19937 random(2);
+  const std::vector<double> values = random_values(6 * 8, random);
+  const std::int64_t source[6] = {5, 3, 4, 1, 0, 2};
+  std::vector<double> moved;
+  for (const std::int64_t unit : source) {
+    moved.insert(moved.end(), values.begin() + 8 * unit, values.begin() + 8 * (unit + 1));
+  }
+  Problem problem;
+  problem.permutations = {{2, {}}, {3, {0}}};
+  problem.tensors.push_back(
+      {values.data(), moved.data(), DType::float64, {6, 8}, {8, 1}, {8, 1}, {{{0, 1}, 0, 1, iota(6)}}});
+  DescentResult result;
+  result.permutations = {{0, 1}, {0, 1, 2, 0, 1, 2}};
+  Interrupt never;
+  CHECK(coordinate_descent<double>(problem, naive_gemm<double>, sweeps(5), result, never) == Status::ok);
+  CHECK((result.permutations[0] == Permutation{1, 0}));
+  double norm = 0.0;
+  for (const double value : values) norm += value * value;
+  CHECK(result.objective == norm);
+}
+
+TEST(two_axes_of_one_tensor_take_only_steps_that_help) {
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    std::mt19937 random(seed);
+    const std::vector<double> a = random_values(36, random), b = random_values(36, random);
+    Problem problem;
+    problem.permutations = {{6, {}}};
+    problem.tensors.push_back(
+        {a.data(), b.data(), DType::float64, {6, 6}, {6, 1}, {6, 1}, {whole(0, 0, 6), whole(0, 1, 6)}});
+    DescentResult result = identity_of(problem);
+    Interrupt never;
+    CHECK(coordinate_descent<double>(problem, naive_gemm<double>, sweeps(100, {0}), result, never) ==
+          Status::ok);
+    CHECK(result.converged);
+    CHECK(std::is_sorted(result.history.begin(), result.history.end()));
+    CHECK(result.objective >= result.first_objective);
+    double objective = 0.0;
+    const Permutation& units = result.permutations[0];
+    for (std::size_t i = 0; i < 6; ++i) {
+      for (std::size_t j = 0; j < 6; ++j) {
+        objective += a[6 * i + j] * b[static_cast<std::size_t>(6 * units[i] + units[j])];
+      }
+    }
+    CHECK(result.objective == objective);
+  }
+}
+
+TEST(a_visit_is_skipped_when_nothing_it_sees_has_moved) {
+  const Planted planted(DType::float32);
+  DescentResult result = identity_of(planted.problem);
+  Interrupt never;
+  CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, sweeps(50), result, never) ==
+        Status::ok);
+  CHECK(result.stats.visits == result.stats.assignments + result.stats.skipped_visits);
+  CHECK(result.stats.visits == 2 * static_cast<std::int64_t>(result.history.size()));
+  CHECK(result.stats.skipped_visits > 0);
+}
+
+TEST(no_sweeps_and_no_tensors) {
+  const Planted planted(DType::float32);
+  DescentResult result = identity_of(planted.problem);
+  Interrupt never;
+  CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, sweeps(0), result, never) ==
+        Status::ok);
+  CHECK(!result.converged);
+  CHECK(result.objective == result.first_objective);
+
+  Problem empty;
+  empty.permutations = {{3, {}}};
+  DescentResult nothing = identity_of(empty);
+  CHECK(coordinate_descent<float>(empty, naive_gemm<float>, sweeps(2, {0}), nothing, never) == Status::ok);
+  CHECK(nothing.objective == 0.0);
+  CHECK(nothing.permutations[0] == iota(3));
+}
+
+TEST(overflow_of_either_sign_is_reported) {
+  for (const float sign : {1.0f, -1.0f}) {
+    const std::vector<float> a{1e30f, 0, 0, 1e30f}, b{sign * 1e30f, 0, 0, sign * 1e30f};
+    Problem problem;
+    problem.permutations = {{2, {}}};
+    problem.tensors.push_back({a.data(), b.data(), DType::float32, {2, 2}, {2, 1}, {2, 1}, {whole(0, 0, 2)}});
+    DescentResult result = identity_of(problem);
+    Interrupt never;
+    CHECK(coordinate_descent<float>(problem, naive_gemm<float>, sweeps(1, {0}), result, never) ==
+          Status::invalid_entry);
+  }
+}
+
+TEST(kept_similarities_take_the_same_steps_for_less_work) {
+  const Planted one(DType::float32, 3), other(DType::float32, 4);
+  Problem unrelated = one.problem;
+  for (std::size_t t = 0; t < unrelated.tensors.size(); ++t)
+    unrelated.tensors[t].b = other.problem.tensors[t].b;
+  DescentResult plain = identity_of(unrelated), kept = identity_of(unrelated);
+  DescentOptions options = sweeps(100);
+  Interrupt never;
+  CHECK(coordinate_descent<float>(unrelated, naive_gemm<float>, options, plain, never) == Status::ok);
+  options.bytes_to_keep = 1e9;
+  CHECK(coordinate_descent<float>(unrelated, naive_gemm<float>, options, kept, never) == Status::ok);
+  CHECK(kept.permutations == plain.permutations);
+  CHECK(kept.history.size() > 2);
+  CHECK(kept.stats.product_flop < plain.stats.product_flop);
+}
+
+TEST(a_listener_stops_the_descent) {
+  const Planted planted(DType::float32);
+  std::vector<DescentEvent> events;
+  DescentOptions options = sweeps(50);
+  options.context = &events;
+  options.on_visit = [](void* context, const DescentEvent& event) {
+    auto& seen = *static_cast<std::vector<DescentEvent>*>(context);
+    seen.push_back(event);
+    return seen.size() < 3;
+  };
+  DescentResult result = identity_of(planted.problem);
+  Interrupt never;
+  CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, options, result, never) ==
+        Status::interrupted);
+  CHECK(events.size() == 3);
+  CHECK(events[0].sweep == 0 && events[0].visit == 1 && events[0].visits == 2 && events[0].permutation == 0);
+  CHECK(events[2].sweep == 1 && events[2].visit == 1);
+  CHECK(events[0].objective <= events[1].objective);
+}
+
+TEST(an_interrupt_stops_the_descent) {
+  const Planted planted(DType::float32);
+  DescentResult result = identity_of(planted.problem);
+  Interrupt interrupt([](void*) { return true; }, nullptr);
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));  // the interrupt asks every 50 ms
+  CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, sweeps(50), result, interrupt) ==
+        Status::interrupted);
+}
+
+TEST(one_problem_serves_many_threads) {
+  const Planted planted(DType::float16);
+  std::vector<std::thread> threads;
+  std::atomic<int> right{0};
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      DescentResult result = identity_of(planted.problem);
+      Interrupt never;
+      const Status status =
+          coordinate_descent<float>(planted.problem, naive_gemm<float>, sweeps(50), result, never);
+      right += status == Status::ok && result.permutations[0] == inverse(planted.first);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(right == 4);
+}
+
+}  // namespace

@@ -1,0 +1,39 @@
+"""Array libraries behind one interface, found by type among those the user brought; none is imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rebasin_fast.arrays.generic import GenericArrays
+from rebasin_fast.arrays.interface import ArrayLibrary
+from rebasin_fast.arrays.torch import TorchArrays
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Array, Params
+
+__all__ = ["ArrayLibrary", "check_arrays", "library_of"]
+
+# The first that recognises an array handles it; a new library is one file and one line here.
+_LIBRARIES: tuple[ArrayLibrary, ...] = (TorchArrays(), GenericArrays())
+
+
+def library_of(array: Array) -> ArrayLibrary:
+    """The library that ``array`` belongs to; TypeError for something that is no array."""
+    for library in _LIBRARIES:
+        if library.owns(array):
+            return library
+    raise TypeError(
+        f"expected an array (NumPy, torch, JAX, CuPy), got {type(array).__module__}.{type(array).__qualname__}"
+    )
+
+
+def check_arrays(params: Params, what: str) -> None:
+    """TypeError, naming the entry, unless every value of ``params`` has a shape."""
+    for name, array in params.items():
+        if hasattr(array, "shape"):
+            continue
+        inner = f"; if these are the parameters, pass params[{name!r}]" if isinstance(array, Mapping) else ""
+        raise TypeError(
+            f"{what}: {name!r} is no array but a {type(array).__qualname__}{inner}. Leave out what is not an array"
+        )

@@ -1,0 +1,45 @@
+"""What the package asks of an array library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Array
+
+
+class ArrayLibrary(Protocol):
+    """Operations on the arrays of one library; results stay on the array's device and keep its dtype."""
+
+    def owns(self, array: object) -> bool:
+        """Whether ``array`` belongs to this library."""
+
+    def take(self, array: Array, index: NDArray[np.int64], axis: int) -> Array:
+        """A copy of ``array`` with position i of ``axis`` filled from position ``index[i]``."""
+
+    def to_host(self, array: Array) -> NDArray[Any]:
+        """``array`` as NumPy, without a copy where it lies in host memory; bfloat16 as ml_dtypes or uint16 bits."""
+
+    def dtype_name(self, array: Array) -> str:
+        """``float32``, ``bfloat16``, ``int64``, … in NumPy's words."""
+
+    def widen(self, array: Array) -> Array:
+        """``array`` in float64."""
+
+    def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
+        """Weighted sum, computed in float32 or wider, in the dtype and on the device of the first array."""
+
+    def dot(self, a: Array, b: Array) -> float:
+        """Sum of products over all entries, in float64."""
+
+
+FLOATING = ("float16", "bfloat16", "float32", "float64")
+
+
+def is_floating(dtype_name: str) -> bool:
+    """Whether a dtype takes part in matching and interpolation; integers and booleans do not."""
+    return dtype_name.startswith(("float", "bfloat"))

@@ -1,0 +1,54 @@
+"""Weighted averages of models that are aligned already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rebasin_fast.arrays import library_of
+from rebasin_fast.interpolation import check_same_names, is_interpolated
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Array, Params
+
+
+def average(models: Sequence[Params], weights: Sequence[float] | None = None) -> dict[str, Array]:
+    """The weighted mean of the parameters of ``models``.
+
+    Parameters
+    ----------
+    models : sequence of Mapping[str, array]
+        Equal names and shapes, aligned to one another. Not changed.
+    weights : sequence of float, optional
+        One a model; they are divided by their sum. Equal by default.
+
+    Returns
+    -------
+    dict[str, array]
+        In the dtypes and on the devices of the first model, computed in float32 or wider; integer and boolean
+        parameters are the first model's own objects.
+
+    Raises
+    ------
+    ParamsError
+        Names or shapes differ.
+    ValueError
+        No models, another number of weights, or weights that sum to zero.
+    """
+    if not models:
+        raise ValueError("there is no model to average")
+    shares = [1.0] * len(models) if weights is None else [float(weight) for weight in weights]
+    if len(shares) != len(models):
+        raise ValueError(f"{len(models)} models take {len(models)} weights; got {len(shares)}")
+    total = sum(shares)
+    if not abs(total) > 0.0:
+        raise ValueError(f"the weights {shares} do not have a sum to divide by")
+    for model in models[1:]:
+        check_same_names(models[0], model)
+    shares = [share / total for share in shares]
+    return {
+        name: library_of(array).blend([model[name] for model in models], shares)
+        if is_interpolated(array)
+        else array
+        for name, array in models[0].items()
+    }

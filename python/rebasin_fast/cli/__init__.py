@@ -1,0 +1,37 @@
+"""The command line ``rebasin-fast``: one file a command."""
+
+from __future__ import annotations
+
+import click
+
+from rebasin_fast import __version__
+from rebasin_fast.cli.apply import apply
+from rebasin_fast.cli.completion import completion
+from rebasin_fast.cli.curve import curve
+from rebasin_fast.cli.demo import demo
+from rebasin_fast.cli.errors import ReportingGroup
+from rebasin_fast.cli.info import info
+from rebasin_fast.cli.match import match
+from rebasin_fast.cli.merge import merge
+from rebasin_fast.cli.spec import spec
+
+__all__ = ["main"]
+
+
+@click.group(
+    cls=ReportingGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, package_name="rebasin-fast")
+def main() -> None:
+    """Match, align and merge neural networks by permuting their hidden units.
+
+    Results go to standard output, progress and messages to standard error.
+
+    \b
+    Exit codes: 0 done; 1 the job could not be done, the message says why;
+    2 the command was misused; 130 interrupted, nothing was written.
+    """
+
+
+for _command in (demo, match, apply, merge, curve, spec, info, completion):
+    main.add_command(_command)

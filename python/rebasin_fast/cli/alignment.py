@@ -1,0 +1,118 @@
+"""What ``match`` and ``merge`` have in common: load, match, apply, describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rebasin_fast.cli.options import read_spec
+from rebasin_fast.cli.progress import MatchingProgress
+from rebasin_fast.distance import l2_distance
+from rebasin_fast.files import LoadedParams
+from rebasin_fast.matching import Matching, weight_matching
+from rebasin_fast.permutation import apply_permutation
+from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.typing import Array, Params
+
+
+@dataclass(frozen=True)
+class MatchingChoices:
+    """The options of ``matching_options``."""
+
+    spec_name: str
+    heads: int | None
+    norm_groups: int | None
+    seed: int
+    restarts: int
+    max_iter: int
+    threads: int | None
+    no_strict: bool
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """B moved onto A, and the account of it."""
+
+    path: Path
+    spec: PermutationSpec
+    matching: Matching
+    aligned: dict[str, Array]
+    distance_before: float
+    distance_after: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "model": str(self.path),
+            "distance_before": self.distance_before,
+            "distance_after": self.distance_after,
+            **self.matching.to_dict(),
+        }
+
+    def summary(self) -> str:
+        """The account as lines of text."""
+        matching = self.matching
+        sizes = {name: index.shape[-1] for name, index in matching.permutation.items()}
+        width = max(map(len, sizes), default=0)
+        state = "converged" if matching.converged else "stopped before it converged"
+        lines = [
+            f"{self.path}: {len(sizes)} permutations of {sum(sizes.values())} units",
+            *(f"  {name:<{width}}  {moved:>5} of {sizes[name]:>5} units moved"
+              for name, moved in matching.moved_units().items()),
+            f"  objective  {matching.first_objective:.6g} -> {matching.objective:.6g}",
+            f"  distance   {self.distance_before:.6g} -> {self.distance_after:.6g}",
+            f"  sweeps     {matching.sweeps} ({state})",
+        ]  # fmt: skip
+        lines += [f"  left in place: {name} ({reason})" for name, reason in matching.report.items()]
+        return "\n".join(lines)
+
+
+def align(
+    params_a: Params, path_b: Path, params_b: Params, choices: MatchingChoices, *, quiet: bool
+) -> Alignment:
+    """Match B onto A with progress on standard error."""
+    spec = read_spec(choices.spec_name, params_a, heads=choices.heads, norm_groups=choices.norm_groups)
+    with MatchingProgress(quiet=quiet, label=f"{path_b.name}: ") as progress:
+        matching = weight_matching(
+            spec,
+            params_a,
+            params_b,
+            rng=choices.seed,
+            max_iter=choices.max_iter,
+            restarts=choices.restarts,
+            strict=not choices.no_strict,
+            threads=choices.threads,
+            progress=progress,
+        )
+    aligned = apply_permutation(spec, matching.permutation, params_b)
+    matched = [name for name in params_a if name in params_b and name not in spec.unmatched]
+    a, b, moved = ({name: params[name] for name in matched} for params in (params_a, params_b, aligned))
+    return Alignment(
+        path_b,
+        spec,
+        matching,
+        aligned,
+        distance_before=l2_distance(a, b),
+        distance_after=l2_distance(a, moved),
+    )
+
+
+def warn_of_left_out(*models: Params) -> None:
+    """What else an input file holds and the output will not."""
+    for params in models:
+        if isinstance(params, LoadedParams):
+            for entry, reason in params.source.left_out.items():
+                click.echo(f"Note: {params.source.path}: {entry} is not carried over ({reason})", err=True)
+
+
+def warn_of_batch_norm(params: Params) -> None:
+    """Averaged BatchNorm statistics fit no data; say so once, where it matters."""
+    if any(name.endswith("running_var") for name in params):
+        click.echo(
+            "Note: the model has BatchNorm layers, whose averaged statistics fit badly. Before you use it, run "
+            "rebasin_fast.reset_batch_norm(model, batches) on a few thousand training images.",
+            err=True,
+        )

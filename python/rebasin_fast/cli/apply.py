@@ -1,0 +1,58 @@
+"""``rebasin-fast apply``: a saved permutation applied to a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from rebasin_fast.cli.options import input_path, output_options, output_path, read_spec, spec_options
+from rebasin_fast.files import check_output, load_params, load_permutation, save_params
+from rebasin_fast.permutation import apply_permutation, invert_permutation
+from rebasin_fast.spec import PermutationSpec
+
+
+@click.command()
+@click.argument("permutation", type=input_path)
+@click.argument("model_b", type=input_path)
+@click.option("-o", "--output", type=output_path, required=True, help="Where the permuted model goes.")
+@click.option("--invert", is_flag=True, help="Apply the inverse: undo the permutation.")
+@spec_options
+@output_options
+def apply(
+    permutation: Path,
+    model_b: Path,
+    output: Path,
+    invert: bool,
+    spec_name: str,
+    heads: int | None,
+    norm_groups: int | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Reorder the units of MODEL_B as the file PERMUTATION says.
+
+    PERMUTATION is what match --save-permutation wrote; it holds its spec, so that --spec is needed only for
+    files that do not.
+
+    \b
+    Example:
+      rebasin-fast match a.npz b.npz -o b_aligned.npz --save-permutation ab.safetensors
+      rebasin-fast apply ab.safetensors b.npz -o b_again.npz
+    """
+    saved = load_permutation(permutation)
+    params = load_params(model_b)
+    check_output(output, like=params, overwrite=force)
+    if saved.spec_json is not None and spec_name == "auto":
+        spec = PermutationSpec.from_json(saved.spec_json)
+    else:
+        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups)
+        saved.check_spec(spec.to_json())
+    indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
+    save_params(output, apply_permutation(spec, indices, params), like=params, overwrite=force)
+    if as_json:
+        click.echo(json.dumps({"permutations": len(indices), "output": str(output)}))
+    else:
+        click.echo(f"{len(indices)} permutations applied\nsaved {output}")

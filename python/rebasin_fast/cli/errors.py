@@ -1,0 +1,37 @@
+"""Exceptions as messages and exit codes; the one place where the command line does this."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from rebasin_fast.errors import RebasinError
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class ReportingGroup(click.Group):
+    """A group whose commands end with a message instead of a traceback when the fault is not ours."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run, report, and exit with the documented code."""
+        try:
+            return super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.exceptions.Exit as exit_:
+            sys.exit(exit_.exit_code)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("Interrupted; nothing was written.", err=True)
+            sys.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            # The reader of our output has gone: nothing more can be said to it, not even while exiting.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except (RebasinError, OSError, MemoryError) as error:
+            click.echo(f"Error: {error or type(error).__name__}", err=True)
+            sys.exit(1)

@@ -1,0 +1,68 @@
+"""``rebasin-fast match``: one model moved onto another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rebasin_fast.cli.alignment import MatchingChoices, align, warn_of_left_out
+from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
+from rebasin_fast.files import check_output, check_writable, load_params, save_params
+from rebasin_fast.files import save_permutation as write_permutation
+
+
+@click.command()
+@click.argument("model_a", type=input_path)
+@click.argument("model_b", type=input_path)
+@click.option("-o", "--output", type=output_path, required=True, help="Where the aligned B goes.")
+@click.option("--save-permutation", type=output_path, help="Keep the permutation as a file, for apply.")
+@click.option("--report", type=output_path, help="Write an HTML page that shows what the matching did.")
+@matching_options
+@output_options
+def match(
+    model_a: Path,
+    model_b: Path,
+    output: Path,
+    save_permutation: Path | None,
+    report: Path | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+    **choices: Any,
+) -> None:
+    """Move the units of MODEL_B onto those of MODEL_A and save the aligned B.
+
+    The aligned model computes the same function as B; its weights are as close to A's as weight matching
+    brings them. It is written in B's format and dtypes.
+
+    \b
+    Examples:
+      rebasin-fast match a.safetensors b.safetensors -o b_aligned.safetensors
+      rebasin-fast match a.pt b.pt -o b_aligned.pt --report matching.html
+    """
+    params_a, params_b = load_params(model_a), load_params(model_b)
+    check_output(output, like=params_b, overwrite=force)
+    for further in (save_permutation, report):
+        if further is not None:
+            check_writable(further, overwrite=force)
+    alignment = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet)
+    if save_permutation is not None:
+        write_permutation(
+            save_permutation, alignment.matching.permutation, alignment.spec.to_json(), overwrite=force
+        )
+    save_params(output, alignment.aligned, like=params_b, overwrite=force)
+    if report is not None:
+        from rebasin_fast.report import write_report
+
+        names = (model_a.name, model_b.name)
+        write_report(
+            report, alignment.spec, params_a, params_b, alignment.matching, names=names, overwrite=force
+        )
+    warn_of_left_out(params_b)
+    if as_json:
+        click.echo(json.dumps({**alignment.to_dict(), "output": str(output)}))
+    else:
+        click.echo(f"{alignment.summary()}\nsaved {output}")

@@ -1,0 +1,81 @@
+"""``rebasin-fast merge``: several models matched onto the first, and averaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rebasin_fast.averaging import average
+from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
+from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
+from rebasin_fast.files import check_output, load_params, save_params
+
+
+@click.command()
+@click.argument("models", type=input_path, nargs=-1, required=True, metavar="A B [C ...]")
+@click.option("-o", "--output", type=output_path, required=True, help="Where the merged model goes.")
+@click.option(
+    "--weights", metavar="W,W,...", help="Share of each model, divided by their sum; equal by default."
+)
+@click.option(
+    "--match/--no-match", "matched", default=True, show_default=True, help="Match before averaging."
+)
+@matching_options
+@output_options
+def merge(
+    models: tuple[Path, ...],
+    output: Path,
+    weights: str | None,
+    matched: bool,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+    **choices: Any,
+) -> None:
+    """Match every further model onto A and save the average of all.
+
+    The result is written in A's format and dtypes.
+
+    \b
+    Examples:
+      rebasin-fast merge a.safetensors b.safetensors -o merged.safetensors
+      rebasin-fast merge a.pt b.pt c.pt -o merged.pt --weights 2,1,1
+    """
+    if len(models) < 2:
+        raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
+    shares = _parse_weights(weights, len(models))
+    first, *others = [load_params(path) for path in models]
+    check_output(output, like=first, overwrite=force)
+    alignments: list[Alignment] = []
+    if matched:
+        for path, params in zip(models[1:], others, strict=True):
+            alignments.append(align(first, path, params, MatchingChoices(**choices), quiet=quiet))
+    merged = average([first, *([a.aligned for a in alignments] if matched else others)], shares)
+    save_params(output, merged, like=first, overwrite=force)
+    warn_of_batch_norm(merged)
+    warn_of_left_out(first)
+    if as_json:
+        click.echo(json.dumps({"alignments": [a.to_dict() for a in alignments], "output": str(output)}))
+    else:
+        click.echo("\n".join([*(a.summary() for a in alignments), f"saved {output}"]))
+
+
+def _parse_weights(text: str | None, count: int) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        shares = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not a list of numbers such as 2,1,1", param_hint="--weights"
+        ) from None
+    if len(shares) != count:
+        raise click.BadParameter(
+            f"{count} models take {count} weights; got {len(shares)}", param_hint="--weights"
+        )
+    if not sum(shares) > 0.0:
+        raise click.BadParameter(f"the weights {text} must have a positive sum", param_hint="--weights")
+    return shares

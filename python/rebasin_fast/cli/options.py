@@ -1,0 +1,129 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from rebasin_fast import specs
+from rebasin_fast.errors import SpecError
+from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.typing import Params
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# A spec file is text of this order for the largest models; what is larger is something else.
+_LARGEST_SPEC_FILE = 64 << 20
+
+input_path = click.Path(exists=True, path_type=Path)
+output_path = click.Path(path_type=Path)
+
+
+def spec_options(function: Function) -> Function:
+    """Which spec: --spec, and what shapes do not tell about a recognised architecture."""
+    for option in reversed(
+        [
+            click.option(
+                "--spec",
+                "spec_name",
+                default="auto",
+                show_default=True,
+                metavar="auto|NAME|FILE",
+                help="Permutation spec: recognised from the parameters, a ready one such as resnet50, or a JSON file.",
+            ),
+            click.option(
+                "--heads", type=click.IntRange(1), help="Attention heads, which shapes do not tell."
+            ),
+            click.option(
+                "--norm-groups",
+                type=click.IntRange(1),
+                help="Groups of norms without statistics; 1 for LayerNorm.",
+            ),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def matching_options(function: Function) -> Function:
+    """How to match: spec, seed, restarts, sweeps, threads."""
+    for option in reversed(
+        [
+            click.option("--seed", default=0, show_default=True, help="Seeds the order of visits."),
+            click.option(
+                "--restarts",
+                default=1,
+                show_default=True,
+                type=click.IntRange(1),
+                help="Runs; the best wins.",
+            ),
+            click.option(
+                "--max-iter",
+                default=100,
+                show_default=True,
+                type=click.IntRange(0),
+                help="Most sweeps a run.",
+            ),
+            click.option("--threads", type=click.IntRange(1), help="Threads of the matrix products."),
+            click.option(
+                "--no-strict",
+                is_flag=True,
+                help="Leave parameters that the spec or a model lacks in place, instead of refusing.",
+            ),
+        ]
+    ):
+        function = option(function)
+    return spec_options(function)
+
+
+def output_options(function: Function) -> Function:
+    """Where results go: --force, --json, --quiet."""
+    for option in reversed(
+        [
+            click.option("--force", is_flag=True, help="Replace an existing output."),
+            click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+            click.option("--quiet", "-q", is_flag=True, help="No progress."),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def read_spec(
+    spec_name: str, params: Params, *, heads: int | None, norm_groups: int | None
+) -> PermutationSpec:
+    """The spec that ``--spec`` and its hints ask for."""
+    if spec_name == "auto":
+        try:
+            return specs.for_params(params, heads=heads, norm_groups=norm_groups)
+        except SpecError as error:
+            raise SpecError(f"{error}. Give it as a file with --spec FILE") from None
+    path = Path(spec_name)
+    if not path.is_file():
+        return _ready_spec(spec_name)
+    if path.stat().st_size > _LARGEST_SPEC_FILE:
+        raise SpecError(f"{path} has {path.stat().st_size:,} bytes; the JSON of a spec is smaller")
+    try:
+        return PermutationSpec.from_json(path.read_text(encoding="utf-8"))
+    except (SpecError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: {error}") from None
+
+
+def _ready_spec(name: str) -> PermutationSpec:
+    """The spec of ``specs.NAME()``, for names that need no arguments."""
+    ready = {known: getattr(specs, known) for known in specs.__all__ if known != "for_params"}
+    if name not in ready:
+        raise click.BadParameter(
+            f"{name!r} is neither 'auto', nor a file, nor a ready spec ({', '.join(ready)})",
+            param_hint="--spec",
+        )
+    try:
+        return cast(PermutationSpec, ready[name]())
+    except TypeError as error:
+        raise click.BadParameter(
+            f"{name!r} needs arguments ({error}); write the spec to a file with to_json() and name that",
+            param_hint="--spec",
+        ) from None

@@ -1,0 +1,89 @@
+"""Progress on standard error: a bar on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+import click
+
+from rebasin_fast.matching import Progress
+
+
+class StageProgress:
+    """A callback (stage, steps done, steps in all): a bar on a terminal, a line a stage in a log."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._bar: Any = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show the step that begins now; ``done == total`` ends the bar."""
+        if self._quiet:
+            return
+        if not self._terminal:
+            if done < total:
+                click.echo(f"[{done + 1}/{total}] {stage}", err=True)
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(
+                length=total, file=sys.stderr, show_eta=False, item_show_func=lambda item: item or ""
+            )
+            self._bar.__enter__()
+        self._bar.update(done - self._bar.pos, stage)
+        if done == total:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
+class MatchingProgress:
+    """A callback for ``weight_matching(progress=)``; writes to standard error only.
+
+    Used as a context manager, so that the bar's line is ended whatever happens.
+    """
+
+    def __init__(self, *, quiet: bool = False, label: str = "") -> None:
+        self._quiet = quiet
+        self._label = label
+        self._terminal = sys.stderr.isatty()
+        self._bar: Any = None
+
+    def __enter__(self) -> MatchingProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end_bar()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show one visit."""
+        if self._quiet:
+            return
+        if not self._terminal:
+            if progress.visit == progress.visits:
+                click.echo(f"{self._title(progress)}: objective {progress.objective:.6g}", err=True)
+            return
+        if progress.visit == 1:
+            self._end_bar()
+            self._bar = click.progressbar(
+                length=progress.visits,
+                label=self._title(progress),
+                file=sys.stderr,
+                item_show_func=lambda objective: "" if objective is None else f"objective {objective:.6g}",
+            )
+            self._bar.__enter__()
+        self._bar.update(1, progress.objective)
+        if progress.visit == progress.visits:
+            self._end_bar()
+
+    def _title(self, progress: Progress) -> str:
+        run = f"run {progress.restart}/{progress.restarts}, " if progress.restarts > 1 else ""
+        return f"{self._label}{run}sweep {progress.sweep}"
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None

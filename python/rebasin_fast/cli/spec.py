@@ -1,0 +1,89 @@
+"""``rebasin-fast spec``: what permutes what in a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rebasin_fast.cli.options import input_path, output_path, read_spec, spec_options
+from rebasin_fast.files import atomic_write, check_writable, load_params
+from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.typing import Params
+
+
+@click.command()
+@click.argument("model", type=input_path)
+@spec_options
+@click.option(
+    "-o", "--output", type=output_path, help="Write the spec as JSON, to edit it or to pass it to --spec."
+)
+@click.option("--force", is_flag=True, help="Replace an existing output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
+def spec(
+    model: Path,
+    spec_name: str,
+    heads: int | None,
+    norm_groups: int | None,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Show the permutation spec of MODEL, check it against the shapes, and count the symmetries.
+
+    \b
+    Examples:
+      rebasin-fast spec model.safetensors
+      rebasin-fast spec model.safetensors --spec mine.json
+      rebasin-fast spec model.safetensors -o spec.json
+    """
+    params = load_params(model)
+    if output is not None:
+        check_writable(output, overwrite=force)
+    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups)
+    found.validate(params)
+    if output is not None:
+        with atomic_write(output, overwrite=force, text=True) as file:
+            file.write(found.to_json())
+    account = _account(found, params)
+    if as_json:
+        click.echo(json.dumps(account))
+        return
+    click.echo("\n".join(_lines(account)))
+    if output is not None:
+        click.echo(f"saved {output}")
+
+
+def _account(found: PermutationSpec, params: Params) -> dict[str, Any]:
+    sizes = found.sizes(params)
+    return {
+        "parameters": len(found.axes_to_perm),
+        "unmatched": list(found.unmatched),
+        "permutations": {
+            name: {
+                "size": sizes[name],
+                "within": list(found.parents[name]),
+                "axes": [[parameter, axis] for parameter, axis in places],
+            }
+            for name, places in found.perm_to_axes.items()
+            if name in sizes
+        },
+        "log10_symmetries": found.log10_symmetries(params),
+        "digest": found.digest(),
+    }
+
+
+def _lines(account: dict[str, Any]) -> Iterator[str]:
+    permutations = account["permutations"]
+    yield f"{account['parameters']} parameters, {len(permutations)} permutations"
+    width = max(map(len, permutations), default=0)
+    for name, facts in permutations.items():
+        within = f" within {', '.join(facts['within'])}" if facts["within"] else ""
+        parameter, axis = facts["axes"][0]
+        more = f" and {len(facts['axes']) - 1} more" if len(facts["axes"]) > 1 else ""
+        yield f"  {name:<{width}}  {facts['size']:>5} units{within}: {parameter} axis {axis}{more}"
+    yield f"  moved, not matched: {len(account['unmatched'])} parameters"
+    yield f"  equal networks: 10^{account['log10_symmetries']:.2f}"

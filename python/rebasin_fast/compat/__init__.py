@@ -1,0 +1,1 @@
+"""Other programs' names and signatures over this package."""

@@ -1,0 +1,166 @@
+"""A permutation spec and two sets of parameters, compiled to the core's matching problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast import _core
+from rebasin_fast.arrays import library_of
+from rebasin_fast.axis import Entry, merge_joined
+from rebasin_fast.errors import ParamsError
+from rebasin_fast.layout import Block, blocks_of, merged_shape
+
+if TYPE_CHECKING:
+    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Params
+
+Layout = list[tuple[list[int], int, NDArray[np.int64]]]
+Moves = list[tuple[list[int], int, int, NDArray[np.int64]]]
+
+
+@dataclass(frozen=True)
+class CompiledProblem:
+    """What the core works on, and what the caller needs to speak of it by name."""
+
+    native: Any
+    permutations: tuple[str, ...]
+    sizes: dict[str, int]
+    double_products: bool
+
+
+def compile_problem(
+    spec: PermutationSpec, params_a: Params, params_b: Params, sizes: Mapping[str, int]
+) -> CompiledProblem:
+    """Compile every parameter of the spec's objective; arrays in host memory are referenced, not copied.
+
+    Raises
+    ------
+    ParamsError
+        Shapes or dtypes differ, or an entry is NaN or infinite; the parameter is named.
+    """
+    names = tuple(name for name in spec.permutations if name in sizes)
+    numbers = {name: number for number, name in enumerate(names)}
+    native = _core.Problem()
+    for name in names:
+        native.add_permutation(sizes[name], [numbers[parent] for parent in spec.parents[name]])
+    kinds: set[str] = set()
+    unmatched = set(spec.unmatched)
+    laid_out: dict[Entry, Layout] = {}
+    for parameter, entries in spec.axes_to_perm.items():
+        if parameter in unmatched or parameter not in params_a or parameter not in params_b:
+            continue
+        a, b, kind = _paired_host_arrays(parameter, params_a[parameter], params_b[parameter])
+        kinds.add(kind)
+        merged = merge_joined(entries)
+        a, b = (array.reshape(merged_shape(array.shape, merged)) for array in (a, b))
+        a, b, kept = _merge_still_axes(a, b, [entry for entry, _ in merged])
+        native.add_tensor(a, b, getattr(_core.DType, kind), _moves(kept, sizes, numbers, laid_out))
+    return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
+
+
+def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], NDArray[Any], str]:
+    """Both arrays in host memory and in one dtype that the core reads, checked to be finite."""
+    if tuple(a.shape) != tuple(b.shape):
+        raise ParamsError(
+            f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(b.shape)} in B; "
+            "the two models must have the same architecture and width"
+        )
+    for model, array in (("A", a), ("B", b)):
+        _refuse_unreadable(name, model, array)
+    host_a, kind_a = _readable(a)
+    host_b, kind_b = _readable(b)
+    if kind_a != kind_b:
+        kind_a = "float64" if "float64" in (kind_a, kind_b) else "float32"
+        host_a, host_b = _cast(a, kind_a), _cast(b, kind_a)
+    for model, host in (("A", host_a), ("B", host_b)):
+        _refuse_nonfinite(name, model, host, kind_a)
+    return host_a, host_b, kind_a
+
+
+def _refuse_unreadable(name: str, model: str, array: Array) -> None:
+    kind = library_of(array).dtype_name(array)
+    if not kind.startswith(("float", "bfloat", "int", "uint", "bool", "longdouble")):
+        raise ParamsError(
+            f"parameter {name!r} of model {model} is of dtype {kind}; weights to match are real numbers. "
+            "Give its parts as parameters of their own, or leave it out of both models and the spec"
+        )
+
+
+def _readable(array: Array) -> tuple[NDArray[Any], str]:
+    library = library_of(array)
+    kind = library.dtype_name(array)
+    host = library.to_host(array)
+    if kind == "bfloat16":
+        host = host.view(np.uint16)
+    elif kind not in ("float16", "float32", "float64"):
+        kind = "float64" if host.dtype.kind == "f" and host.itemsize > 8 else "float32"
+        host = host.astype(kind)
+    aligned = host.flags.aligned and all(stride % host.itemsize == 0 for stride in host.strides)
+    return (host if aligned and host.dtype.isnative else host.astype(host.dtype.newbyteorder("="))), kind
+
+
+def _cast(array: Array, kind: str) -> NDArray[Any]:
+    host, stored = _readable(array)
+    if stored == "bfloat16":
+        return (host.astype(np.uint32) << 16).view(np.float32).astype(kind)
+    return host.astype(kind)
+
+
+def _refuse_nonfinite(name: str, model: str, host: NDArray[Any], kind: str) -> None:
+    finite = (host & 0x7F80) != 0x7F80 if kind == "bfloat16" else np.isfinite(host)
+    if finite.all():
+        return
+    place = tuple(int(i) for i in np.argwhere(~finite)[0])
+    count = int(finite.size - np.count_nonzero(finite))
+    raise ParamsError(
+        f"parameter {name!r} of model {model} holds {count} entries that are NaN or infinite, the first at "
+        f"{place}; a model that diverged cannot be matched"
+    )
+
+
+def _merge_still_axes(
+    a: NDArray[Any], b: NDArray[Any], entries: list[Entry]
+) -> tuple[NDArray[Any], NDArray[Any], list[Entry]]:
+    """Neighbouring axes that nothing moves (kernel taps) become one or none, where that is a view."""
+    if not (a.flags.c_contiguous and b.flags.c_contiguous) or 0 in a.shape:
+        return a, b, entries
+    shape: list[int] = []
+    kept: list[Entry] = []
+    for length, entry in zip(a.shape, entries, strict=True):
+        if entry is None and (length == 1 or (kept and kept[-1] is None)):
+            if length > 1:
+                shape[-1] *= length
+        else:
+            shape.append(length)
+            kept.append(entry)
+    return a.reshape(shape), b.reshape(shape), kept
+
+
+def _moves(
+    entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int], laid_out: dict[Entry, Layout]
+) -> Moves:
+    """The moves of every axis; ``laid_out`` remembers the layouts of entries, most of which stand on many axes."""
+    moves: Moves = []
+    for axis, entry in enumerate(entries):
+        if entry not in laid_out:
+            laid_out[entry] = [_layout(block, sizes, numbers) for block in blocks_of(entry, sizes)]
+        moves += [
+            (permutations, axis, copies, positions) for permutations, copies, positions in laid_out[entry]
+        ]
+    return moves
+
+
+def _layout(
+    block: Block, sizes: Mapping[str, int], numbers: Mapping[str, int]
+) -> tuple[list[int], int, NDArray[np.int64]]:
+    """Permutations of a block, copies of each unit, and its positions with what does not move last."""
+    moving = [axis for axis, dim in enumerate(block.dims) if dim is not None]
+    positions = np.moveaxis(block.positions, moving, range(len(moving)))
+    copies = positions.size // prod(sizes[name] for name in block.permutations)
+    return [numbers[name] for name in block.permutations], copies, np.ascontiguousarray(positions).ravel()

@@ -1,0 +1,25 @@
+"""Reading and writing checkpoints: one file per format, behind `load_params` and `save_params`."""
+
+from .atomic import atomic_write, check_writable
+from .errors import MissingFileError, OutputExistsError, UnwritableOutputError
+from .load import load_params
+from .params import LoadedParams, Source
+from .permutations import PermutationFile, load_permutation, save_permutation, spec_digest
+from .save import check_output, save_params
+
+__all__ = [
+    "LoadedParams",
+    "MissingFileError",
+    "OutputExistsError",
+    "PermutationFile",
+    "Source",
+    "UnwritableOutputError",
+    "atomic_write",
+    "check_output",
+    "check_writable",
+    "load_params",
+    "load_permutation",
+    "save_params",
+    "save_permutation",
+    "spec_digest",
+]

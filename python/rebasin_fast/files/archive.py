@@ -1,0 +1,80 @@
+"""The directory of a zip archive, checked: where each member's bytes lie and how many there truly can be."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+
+from ..errors import FileFormatError
+from .mapped import DAMAGED, MappedFile
+
+# Deflate cannot do better than 1032 to 1; what honest weights reach is far below the limit here.
+MAX_RATIO = 200
+MAX_FREE_INFLATION = 1 << 28
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member: its name, unpacked size, and the position of its bytes if they are stored plainly."""
+
+    name: str
+    size: int
+    offset: int | None
+    info: zipfile.ZipInfo
+
+
+def read_members(file: MappedFile) -> dict[str, Member]:
+    """List the members of the archive by name.
+
+    Raises
+    ------
+    FileFormatError
+        No zip archive, truncated, encrypted, a name twice, a member outside of the file, or sizes that only a
+        zip bomb has.
+    """
+    try:
+        with zipfile.ZipFile(file.path) as archive:
+            infos = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, UnicodeDecodeError) as error:
+        raise FileFormatError(
+            f"{file.path} cannot be read as a zip archive ({error}): it is truncated or damaged. "
+            "Fetch it again."
+        ) from error
+    members: dict[str, Member] = {}
+    for info in infos:
+        if info.filename in members:
+            raise FileFormatError(f"{file.path}: the member {info.filename!r} occurs twice. {DAMAGED}")
+        members[info.filename] = _checked(file, info)
+    _refuse_bomb(file, infos)
+    return members
+
+
+def _checked(file: MappedFile, info: zipfile.ZipInfo) -> Member:
+    where = f"{file.path}: member {info.filename!r}"
+    if info.flag_bits & 1:
+        raise FileFormatError(f"{where} is encrypted. Unpack it and save it without a password.")
+    head = file.map[info.header_offset : info.header_offset + 30] if info.header_offset >= 0 else b""
+    if len(head) < 30 or head[:4] != b"PK\x03\x04":
+        raise FileFormatError(f"{where} does not begin where the directory says. {DAMAGED}")
+    offset = (
+        info.header_offset
+        + 30
+        + int.from_bytes(head[26:28], "little")
+        + int.from_bytes(head[28:30], "little")
+    )
+    if offset + info.compress_size > file.size:
+        raise FileFormatError(f"{where} ends after the end of the file: it is truncated. Fetch it again.")
+    stored = info.compress_type == zipfile.ZIP_STORED
+    if stored and info.compress_size != info.file_size:
+        raise FileFormatError(f"{where} is stored plainly, but its two sizes differ. {DAMAGED}")
+    return Member(info.filename, info.file_size, offset if stored else None, info)
+
+
+def _refuse_bomb(file: MappedFile, infos: list[zipfile.ZipInfo]) -> None:
+    unpacked = sum(info.file_size for info in infos)
+    if unpacked > max(MAX_FREE_INFLATION, MAX_RATIO * file.size):
+        raise FileFormatError(
+            f"{file.path}: {file.size:,} bytes claim to unpack to {unpacked:,}. That is a zip bomb, not "
+            "weights, and "
+            "is not unpacked. If you made it yourself, save it uncompressed (numpy.savez)."
+        )

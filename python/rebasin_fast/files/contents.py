@@ -1,0 +1,93 @@
+"""The one interface of a file format, and what is handed to its writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from .arrays import cast, element_code, shape_of
+from .params import LoadedParams, ReadOptions
+
+
+class Outgoing(Mapping[str, Any]):
+    """Arrays on their way into a file, each brought to its element type only when it is taken.
+
+    Parameters
+    ----------
+    arrays : mapping of arrays
+        What the user gave.
+    codes : mapping of str, optional
+        The element type of each (a key of `ELEMENT_TYPES`); what is not named keeps its own.
+    names : iterable of str, optional
+        Which of the arrays are meant, in order. Default: all.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[str, Any],
+        codes: Mapping[str, str] | None = None,
+        names: Iterable[str] | None = None,
+    ) -> None:
+        self.arrays, self.codes = arrays, codes or {}
+        self.names = dict.fromkeys(arrays if names is None else names)
+
+    def __getitem__(self, name: str) -> Any:
+        array = self.arrays[name]
+        return cast(array, self.codes[name], name) if name in self.codes else array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def code(self, name: str) -> str:
+        """Tell the element type of an array as it will be written, without converting it."""
+        if name in self.codes:
+            return self.codes[name]
+        if isinstance(self.arrays, LoadedParams):
+            return self.arrays.entry(name).code
+        return element_code(self.arrays[name], name)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Tell the shape of an array."""
+        if isinstance(self.arrays, LoadedParams):
+            return self.arrays.shape(name)
+        return shape_of(self.arrays[name])
+
+    def part(self, names: Iterable[str]) -> Outgoing:
+        """Take some of the arrays; none is read or converted for it."""
+        return Outgoing(self.arrays, self.codes, names)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a writer writes: arrays in order, which of them are tied, and the frame that the input had."""
+
+    arrays: Outgoing
+    ties: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    layout: Any = None
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A file format: its name, its extensions (the first is the usual one), and three functions.
+
+    `recognises` looks at the first bytes of a file; `read` takes a path and options;
+    `write` writes `Contents` to a binary file. `library` is whose arrays its files give when nothing else is
+    asked. `needs` names a package without which it cannot be written.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    recognises: Callable[[bytes], bool]
+    read: Callable[[Path, ReadOptions], LoadedParams]
+    write: Callable[[IO[bytes], Contents], None]
+    library: str = "numpy"
+    needs: str | None = None

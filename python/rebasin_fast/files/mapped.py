@@ -1,0 +1,69 @@
+"""Arrays that lie in a file: views of its mapping, which cost no memory of their own."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FileFormatError
+from .dtypes import ELEMENT_TYPES, numpy_dtype
+
+MAX_NDIM = 32  # what every supported NumPy can hold
+MAX_BYTES = 2**63 - 1
+
+
+class MappedFile:
+    """A whole file mapped, shared with every process that reads it.
+
+    Read-only for NumPy, which knows read-only arrays. torch does not: there, what is written goes to a
+    private copy of the page, where it would otherwise end the process.
+    """
+
+    def __init__(self, path: Path, library: str = "numpy") -> None:
+        self.path = path
+        access = mmap.ACCESS_COPY if library == "torch" else mmap.ACCESS_READ
+        with open(path, "rb") as file:
+            self.size = os.fstat(file.fileno()).st_size
+            self.map: Any = mmap.mmap(file.fileno(), 0, access=access) if self.size else b""
+
+    def array(
+        self, code: str, shape: tuple[int, ...], offset: int, strides: tuple[int, ...] | None = None
+    ) -> NDArray[Any]:
+        """Give a view; `strides` in elements. A copy only where the file does not align its elements."""
+        dtype = numpy_dtype(code)
+        if math.prod(shape) == 0:
+            return np.zeros(shape, dtype)
+        steps = None if strides is None else tuple(s * dtype.itemsize for s in strides)
+        view: NDArray[Any] = np.ndarray(shape, dtype, buffer=self.map, offset=offset, strides=steps)
+        return view if view.flags.aligned else view.copy()
+
+    def aligned(self, code: str, offset: int) -> bool:
+        """Whether `array` gives a view (true) or a copy."""
+        return offset % min(8, ELEMENT_TYPES[code].itemsize) == 0
+
+
+def checked_shape(shape: object, where: str) -> tuple[int, ...]:
+    """`shape` as a tuple, if an array can have it; before anything of that size is touched."""
+    if not isinstance(shape, list | tuple) or len(shape) > MAX_NDIM:
+        raise FileFormatError(
+            f"{where}: {_short(shape)} is not a shape of at most {MAX_NDIM} axes. {DAMAGED}"
+        )
+    if not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= MAX_BYTES for n in shape):
+        raise FileFormatError(f"{where}: {_short(shape)} is not a shape. {DAMAGED}")
+    if math.prod(n for n in shape if n) > MAX_BYTES // 16:
+        raise FileFormatError(f"{where}: a shape of {_short(shape)} is larger than any memory. {DAMAGED}")
+    return tuple(shape)
+
+
+DAMAGED = "The file is damaged or hostile: fetch it again from where it came."
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 100 else text[:97] + "…"

@@ -1,0 +1,149 @@
+"""What `load_params` returns: the parameters by name, and what the file said beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .arrays import to_torch
+from .dtypes import ELEMENT_TYPES, opaque_code
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One parameter in a file: what is known without reading it, and how to read it.
+
+    `load` gets the element type under which to see the bytes: its own, or an integer of that size where the
+    caller has its own way to see them. `keep` says whether the array may be kept after its first reading:
+    yes for views, which take no memory, and for what is slow to unpack.
+    """
+
+    code: str
+    shape: tuple[int, ...]
+    load: Callable[[str], NDArray[Any]]
+    keep: bool = True
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return math.prod(self.shape) * ELEMENT_TYPES[self.code].itemsize
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a file: which inner entry (torch), and whose arrays to give, "numpy" or "torch"."""
+
+    entry: str | None = None
+    library: str = "numpy"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where parameters came from, as much as is needed to write others in the same form.
+
+    Attributes
+    ----------
+    path : Path
+        The file, index or folder that was read.
+    format : str
+        Name of the file format: "safetensors", "numpy" or "torch".
+    metadata : dict of str
+        safetensors' free text entries.
+    left_out : dict of str
+        What the file holds beside the parameters and a new file will not: ``{entry: why}``.
+    layout : object
+        What the format needs besides (torch: the dictionary around the state dict; a set: which file holds
+        what).
+    """
+
+    path: Path
+    format: str
+    metadata: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    layout: Any = None
+
+
+class LoadedParams(Mapping[str, Any]):
+    """Parameters of a checkpoint by name, read when asked for.
+
+    Behaves as a read-only dict of arrays. Where the file allows it (safetensors, torch, uncompressed npz) an
+    array is a view of the mapped file: it takes no memory of its own, and is read-only. ``dict(params)``
+    gives an ordinary dict of the same arrays. As torch tensors they may be written to: the change stays in
+    this process.
+
+    Attributes
+    ----------
+    source : Source
+        Path, format, metadata, and what was left out.
+    ties : dict of str
+        Names that are another name of the same array: ``{name: first name}``. Both names are in the mapping.
+    library : str
+        Whose arrays these are: "numpy" or "torch".
+    """
+
+    def __init__(
+        self,
+        entries: dict[str, Entry],
+        source: Source,
+        ties: dict[str, str] | None = None,
+        library: str = "numpy",
+    ) -> None:
+        self.source = source
+        self.library = library
+        self.ties = ties or {}
+        self._entries = entries
+        self._kept: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        first = self.ties.get(name, name)
+        if first in self._kept:
+            return self._kept[first]
+        entry = self._entries[first]
+        if self.library == "torch":
+            array = to_torch(entry.load(opaque_code(entry.code)), entry.code)
+        else:
+            array = entry.load(entry.code)
+        # A tensor may be written to, and what was written must be there the next time.
+        if entry.keep or self.library == "torch":
+            self._kept[first] = array
+        return array
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        size = f"{self.parameter_count:,} parameters in {len(self)} arrays"
+        return f"<{type(self).__name__} {str(self.source.path)!r}: {self.source.format}, {size}>"
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Tell the shape of a parameter, without reading it."""
+        return self._entries[name].shape
+
+    def dtype(self, name: str) -> str:
+        """Tell NumPy's name of a parameter's element type, without reading it."""
+        return ELEMENT_TYPES[self._entries[name].code].numpy
+
+    def entry(self, name: str) -> Entry:
+        """Tell what is known of a parameter without reading it."""
+        return self._entries[name]
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers there are, tied ones counted once."""
+        return sum(math.prod(e.shape) for name, e in self._entries.items() if name not in self.ties)
+
+    @property
+    def nbytes(self) -> int:
+        """Their size in bytes, tied ones counted once."""
+        return sum(e.nbytes for name, e in self._entries.items() if name not in self.ties)

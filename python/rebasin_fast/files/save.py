@@ -1,0 +1,252 @@
+"""`save_params`: parameters to a file of the form that the input had."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import FileFormatError, MissingDependencyError, ParamsError
+from .arrays import equal, find_ties
+from .atomic import atomic_write, check_writable
+from .contents import Contents, FileFormat, Outgoing
+from .dtypes import ELEMENT_TYPES
+from .folder_output import check_folder, write_folder
+from .folders import USUAL_FILES
+from .formats import FORMATS, INDEX_SUFFIX, all_suffixes, format_of_name
+from .load import load_params
+from .params import LoadedParams
+from .sharded import ShardedLayout, divide, index_text, shard_source
+
+Like = str | os.PathLike[str] | LoadedParams
+
+
+def save_params(
+    path: str | os.PathLike[str],
+    params: Mapping[str, Any],
+    *,
+    like: Like | None = None,
+    metadata: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write parameters to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        The extension says the format: .safetensors, .npz, or torch's (.pt, .pth, .th, .bin, .ckpt). A path
+        without extension is a folder, and needs `like`: it gets files of the same names as the folder of
+        `like`, the same division into shards, and copies of what else lies there (config.json, tokenizer).
+    params : mapping of arrays
+        NumPy, ml_dtypes, torch (any device), CuPy or JAX arrays, mixed as you like. Not changed.
+    like : LoadedParams or path, optional
+        The input whose form to keep: dtypes of floating parameters, safetensors' metadata, the dictionary
+        around a torch state dict, the division into shards, tied parameters. Default: `params` itself where
+        it comes from `load_params`, else nothing.
+    metadata : mapping of str, optional
+        Further text entries for .safetensors, over those of `like`.
+    overwrite : bool
+        Replace an existing output.
+
+    Raises
+    ------
+    OutputExistsError
+        The output exists and `overwrite` is false. (Also a `FileExistsError`.)
+    UnwritableOutputError
+        It cannot be written there, or the disk is full. (Also an `OSError`.) What was there before still is.
+    FileFormatError
+        An extension that says no format that can be written.
+    ParamsError
+        Elements that the format cannot hold, numbers too large for the dtype of `like`, or parameters that
+        were tied in `like` and are different now.
+    MissingDependencyError
+        torch's formats without torch.
+
+    Notes
+    -----
+    One array at a time is brought to the CPU and made contiguous (torch's formats: all of them). Tied
+    parameters (the same memory under several names) are written once: torch keeps the shared storage,
+    safetensors notes the other names in its metadata, npz has no such thing and gets each. torch's own new
+    zip format is written, also where the input was of the older one.
+
+    Examples
+    --------
+    >>> import os, tempfile, numpy as np, rebasin_fast as rf
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.npz")
+    >>> rf.save_params(path, {"Dense_0/kernel": np.eye(3)})
+    >>> rf.load_params(path)["Dense_0/kernel"][0]
+    array([1., 0., 0.])
+    """
+    target = _target(Path(path), params, like)
+    target.check(overwrite)
+    arrays = _outgoing(params, target.model)
+    extra = dict(metadata or {})
+    if target.layout is None:
+        assert target.known is not None
+        contents = _contents(arrays, target.model, target.known, extra)
+        if target.folder is None:
+            with atomic_write(target.path, overwrite=overwrite) as file:
+                target.known.write(file, contents)
+            return
+    _write_set(target, arrays, extra, overwrite)
+
+
+def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:
+    """Find out before long work whether `save_params` could write `path` with these arguments.
+
+    Raises the errors that `save_params` would: unknown extension, missing torch, an existing output, a
+    folder that cannot be written, too little space for what `like` holds.
+    """
+    _target(Path(path), {}, like).check(overwrite)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a path means: one file, or a folder of files; and whose form it takes."""
+
+    path: Path
+    folder: Path | None
+    known: FileFormat | None
+    model: LoadedParams | None
+    layout: ShardedLayout | None
+
+    @property
+    def names(self) -> list[str]:
+        """The files that will be written into the folder."""
+        if self.layout is not None:
+            return [*self.layout.sources, self.layout.index_name]
+        return [self.path.name]
+
+    def check(self, overwrite: bool) -> None:
+        needed = self.model.nbytes if self.model is not None else 0
+        if self.known is not None and self.known.needs and not importlib.util.find_spec(self.known.needs):
+            raise MissingDependencyError(
+                f"{self.path}: writing a file of {self.known.name} needs {self.known.needs}, which is not "
+                "installed. "
+                f"Install it: pip install 'rebasin-fast[{self.known.needs}]' (or write a .safetensors file)"
+            )
+        if self.folder is not None:
+            check_folder(self.folder, self.names, overwrite, needed)
+        else:
+            check_writable(self.path, overwrite, needed_bytes=needed)
+
+
+def _target(path: Path, params: Mapping[str, Any], like: Like | None) -> _Target:
+    if like is None:
+        model = params if isinstance(params, LoadedParams) else None
+    else:
+        model = like if isinstance(like, LoadedParams) else load_params(like, library="numpy")
+    layout = (
+        model.source.layout if model is not None and isinstance(model.source.layout, ShardedLayout) else None
+    )
+    if path.name.endswith(INDEX_SUFFIX):
+        if layout is None:
+            raise FileFormatError(
+                f"{path}: an index is written only where the input is such a set. Give a file name."
+            )
+        return _Target(path, path.parent, _named(model), model, layout)
+    known = format_of_name(path)
+    if known is not None and path.suffix != ".npy":
+        return _Target(path, None, known, model, None)
+    of_folder = model is not None and (layout is not None or model.source.path.name in USUAL_FILES)
+    if path.suffix and not path.is_dir() and not of_folder:
+        raise FileFormatError(f"{path}: files of this kind cannot be written ({', '.join(_writable())} can).")
+    if model is None:
+        raise FileFormatError(
+            f"{path} has no extension to say the format. Give one: {', '.join(_writable())}."
+        )
+    return _Target(path / model.source.path.name, path, _named(model), model, layout)
+
+
+def _named(model: LoadedParams | None) -> FileFormat | None:
+    return next((known for known in FORMATS if model is not None and known.name == model.source.format), None)
+
+
+def _writable() -> list[str]:
+    return [suffix for suffix in all_suffixes() if suffix != ".npy"]
+
+
+def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing:
+    if not params:
+        raise ParamsError("there are no parameters to save (an empty mapping).")
+    for name in params:
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise ParamsError(f"{name!r} is no name of a parameter: a non-empty text is expected.")
+    # A dict keeps the arrays alive while their memory is compared for ties.
+    arrays = Outgoing(params if isinstance(params, LoadedParams) else dict(params))
+    given = {
+        name: arrays.code(name) for name in arrays
+    }  # also finds what cannot be written, before a file exists
+    if model is None or params is model:
+        return arrays
+    wanted = {name: model.entry(name).code for name in arrays if name in model}
+    codes = {n: code for n, code in wanted.items() if _floating(code) and _floating(given[n])}
+    return Outgoing(arrays.arrays, codes)
+
+
+def _floating(code: str) -> bool:
+    return ELEMENT_TYPES[code].floating
+
+
+def _contents(
+    arrays: Outgoing, model: LoadedParams | None, known: FileFormat, metadata: dict[str, str]
+) -> Contents:
+    source = model.source if model is not None and model.source.format == known.name else None
+    kept = source.metadata if source is not None else {}
+    layout = source.layout if source is not None else None
+    return Contents(arrays, _ties(arrays, model), {**kept, **metadata}, layout)
+
+
+def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
+    given = arrays.arrays
+    ties = dict(given.ties) if isinstance(given, LoadedParams) else find_ties(given)
+    if model is None or given is model:
+        return ties
+    for other, first in model.ties.items():
+        if other not in arrays or first not in arrays or other in ties:
+            continue
+        if not equal(given[other], given[first]):
+            raise ParamsError(
+                f"{other!r} and {first!r} were one tied parameter in {model.source.path} and differ now. "
+                "Give both the same entries in the spec, or save without like= to write them apart."
+            )
+        ties[other] = first
+    # Every name must point to one that is itself written, whichever of the two said so.
+    return {other: _end_of(first, ties) for other, first in ties.items() if _end_of(first, ties) != other}
+
+
+def _end_of(name: str, ties: Mapping[str, str]) -> str:
+    for _ in range(len(ties)):
+        if name not in ties:
+            break
+        name = ties[name]
+    return name
+
+
+def _write_set(target: _Target, arrays: Outgoing, metadata: dict[str, str], overwrite: bool) -> None:
+    assert target.folder is not None
+    assert target.model is not None
+    assert target.known is not None
+    known = target.known
+    contents = _contents(arrays, target.model, known, metadata)
+    with write_folder(target.folder, target.model.source.path.parent, overwrite) as folder:
+        if target.layout is None:
+            with folder.create(target.path.name) as file:
+                known.write(file, contents)
+            return
+        shards = divide(target.layout, arrays)
+        for shard, names in shards.items():
+            source = shard_source(target.layout, shard, folder.path / shard)
+            part = Contents(
+                arrays.part(names),
+                {name: contents.ties[name] for name in names if contents.ties.get(name) in names},
+                {**source.metadata, **metadata},
+                source.layout,
+            )
+            with folder.create(shard) as file:
+                known.write(file, part)
+        with folder.create(target.layout.index_name) as file:
+            file.write(index_text(target.layout, shards, arrays).encode())

@@ -1,0 +1,108 @@
+"""The line, or the arc, between two sets of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import acos, sin, sqrt
+from typing import TYPE_CHECKING, Literal
+
+from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays.interface import is_floating
+from rebasin_fast.errors import ParamsError
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Array, Params
+
+# Below this angle the arc and the line differ by less than float32 can tell.
+_SMALL_ANGLE = 1e-4
+
+
+def interpolate(
+    params_a: Params, params_b: Params, t: float, method: Literal["lerp", "slerp"] = "lerp"
+) -> dict[str, Array]:
+    """The parameters at ``t`` between A (t = 0) and B (t = 1).
+
+    Parameters
+    ----------
+    params_a, params_b : Mapping[str, array]
+        Equal names and shapes. Not changed.
+    t : float
+        Position; values outside [0, 1] extrapolate.
+    method : {"lerp", "slerp"}
+        The straight line (1 - t) A + t B, or the arc over the whole parameter vector at once (Shoemake 1985).
+
+    Returns
+    -------
+    dict[str, array]
+        New arrays in the dtypes and on the devices of A, computed in float32 or wider. Integer and boolean
+        parameters are A's own objects, whether B has them or not.
+
+    Raises
+    ------
+    ParamsError
+        A name is in one model only, or two shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> rf.interpolate({"w": np.array([0.0, 2.0])}, {"w": np.array([1.0, 4.0])}, 0.5)
+    {'w': array([0.5, 3. ])}
+    """
+    check_same_names(params_a, params_b)
+    weight_a, weight_b = _weights(params_a, params_b, t, method)
+    return {
+        name: _blend(a, params_b[name], weight_a, weight_b) if is_interpolated(a) else a
+        for name, a in params_a.items()
+    }
+
+
+def is_interpolated(array: Array) -> bool:
+    """Whether ``array`` takes part in interpolation: floating-point numbers do, counters and masks do not."""
+    return is_floating(library_of(array).dtype_name(array))
+
+
+def _blend(a: Array, b: Array, weight_a: float, weight_b: float) -> Array:
+    return library_of(a).blend([a, b], [weight_a, weight_b])
+
+
+def _weights(params_a: Params, params_b: Params, t: float, method: str) -> tuple[float, float]:
+    if method == "lerp":
+        return 1.0 - t, float(t)
+    if method != "slerp":
+        raise ValueError(f"method is 'lerp' or 'slerp'; got {method!r}")
+    norm_a = sqrt(_dot(params_a, params_a))
+    norm_b = sqrt(_dot(params_b, params_b))
+    if norm_a == 0.0 or norm_b == 0.0:
+        return 1.0 - t, float(t)
+    cosine = _dot(params_a, params_b) / (norm_a * norm_b)
+    angle = acos(max(-1.0, min(1.0, cosine)))
+    if sin(angle) < _SMALL_ANGLE:
+        return 1.0 - t, float(t)
+    return sin((1.0 - t) * angle) / sin(angle), sin(t * angle) / sin(angle)
+
+
+def _dot(params_a: Params, params_b: Params) -> float:
+    total = 0.0
+    for name, a in params_a.items():
+        if is_interpolated(a):
+            total += library_of(a).dot(a, params_b[name])
+    return total
+
+
+def check_same_names(params_a: Params, params_b: Params) -> None:
+    """ParamsError unless both models have the same floating-point parameters in the same shapes."""
+    for model, params in (("A", params_a), ("B", params_b)):
+        if not isinstance(params, Mapping):
+            raise TypeError(f"the parameters of {model} are a mapping of names to arrays, got {type(params)}")
+    both = {**params_b, **params_a}
+    one_sided = sorted(name for name in set(params_a) ^ set(params_b) if is_interpolated(both[name]))
+    if one_sided:
+        owner = "A" if one_sided[0] in params_a else "B"
+        raise ParamsError(
+            f"parameter {one_sided[0]!r} is in model {owner} only ({len(one_sided)} such parameters in all)"
+        )
+    for name, a in params_a.items():
+        if is_interpolated(a) and tuple(a.shape) != tuple(params_b[name].shape):
+            raise ParamsError(
+                f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(params_b[name].shape)} in B"
+            )

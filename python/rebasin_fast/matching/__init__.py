@@ -1,0 +1,6 @@
+"""Methods that find the permutation of one network onto another; one file each."""
+
+from rebasin_fast.matching.result import Matching, MatchingStats, Progress
+from rebasin_fast.matching.weight import weight_matching
+
+__all__ = ["Matching", "MatchingStats", "Progress", "weight_matching"]

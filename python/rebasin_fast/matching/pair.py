@@ -1,0 +1,108 @@
+"""Two models and a spec, checked against one another before any matching begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rebasin_fast.arrays import check_arrays
+from rebasin_fast.errors import ParamsError, SpecError
+from rebasin_fast.spec import PermutationSpec
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Params
+
+
+@dataclass(frozen=True)
+class CheckedPair:
+    """The sizes of a spec's permutations in two models, and the parameters that they do not share."""
+
+    sizes: dict[str, int]
+    left_in_place: dict[str, str]
+
+
+def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, strict: bool) -> CheckedPair:
+    """Check that ``spec`` fits both models.
+
+    Raises
+    ------
+    TypeError
+        An argument is not what its place asks for.
+    SpecError, ParamsError
+        The spec does not fit, or the models differ in shapes; with ``strict`` also any parameter that the
+        spec or one of the models lacks.
+    """
+    _check_types(spec, params_a, params_b)
+    left = _left_in_place(spec, params_a, params_b)
+    movable = {
+        name: reason for name, reason in left.items() if not _is_scalar(name, spec, params_a, params_b)
+    }
+    if movable and strict:
+        _refuse_incomplete(spec, params_a, params_b, movable)
+    for name in params_a:
+        if name in params_b and tuple(params_a[name].shape) != tuple(params_b[name].shape):
+            raise ParamsError(
+                f"parameter {name!r} has shape {tuple(params_a[name].shape)} in A and "
+                f"{tuple(params_b[name].shape)} in B; the two models must have the same architecture and width"
+            )
+    shared = [name for name in spec.axes_to_perm if name in params_a and name in params_b]
+    if not shared:
+        raise SpecError(
+            f"the spec and the two models share no parameter: the spec has {_few(spec.axes_to_perm)}, "
+            f"A has {_few(params_a)}, B has {_few(params_b)}"
+        )
+    sizes = spec.sizes({**params_b, **params_a})
+    return CheckedPair(sizes, movable)
+
+
+def _check_types(spec: object, params_a: object, params_b: object) -> None:
+    if not isinstance(spec, PermutationSpec):
+        raise TypeError(
+            f"the first argument is the PermutationSpec, then A's and B's parameters; got {type(spec).__qualname__}"
+        )
+    for model, params in (("A", params_a), ("B", params_b)):
+        if not isinstance(params, Mapping):
+            hint = "; pass model.state_dict()" if hasattr(params, "state_dict") else ""
+            raise TypeError(
+                f"the parameters of {model} are a mapping of names to arrays, got {type(params)}{hint}"
+            )
+        check_arrays(params, f"the parameters of {model}")
+
+
+def _left_in_place(spec: PermutationSpec, params_a: Params, params_b: Params) -> dict[str, str]:
+    left = {}
+    for name in dict.fromkeys([*spec.axes_to_perm, *params_a, *params_b]):
+        if name not in params_a and name not in params_b:
+            left[name] = "in the spec, and in neither model"
+        elif name not in params_a or name not in params_b:
+            left[name] = f"in model {'A' if name in params_a else 'B'} only"
+        elif name not in spec.axes_to_perm:
+            left[name] = "not in the spec"
+    return left
+
+
+def _is_scalar(name: str, spec: PermutationSpec, params_a: Params, params_b: Params) -> bool:
+    """Counters such as num_batches_tracked: no axis could move, so it does not matter who has them."""
+    for params in (params_a, params_b):
+        if name in params:
+            return len(params[name].shape) == 0
+    return not spec.axes_to_perm[name]
+
+
+def _refuse_incomplete(
+    spec: PermutationSpec, params_a: Params, params_b: Params, left: dict[str, str]
+) -> None:
+    name, reason = next(iter(left.items()))
+    cure = "strict=False (--no-strict) leaves such parameters in place and reports them"
+    for model, params in (("A", params_a), ("B", params_b)):
+        try:
+            spec.validate(params)
+        except SpecError as error:
+            raise SpecError(f"model {model}: {error} ({len(left)} such parameters in all; {cure})") from None
+    raise ParamsError(f"parameter {name!r} is {reason} ({len(left)} such parameters in all); {cure}")
+
+
+def _few(names: Mapping[str, object]) -> str:
+    listed = list(names)
+    return ", ".join(map(repr, listed[:3])) + (f", … ({len(listed)} names)" if len(listed) > 3 else "")

@@ -1,0 +1,108 @@
+"""What every matching method returns, and what it tells while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One visit of a permutation during the descent.
+
+    ``sweep`` counts from 1 to at most ``max_sweeps``; ``visit`` from 1 to ``visits`` within the sweep;
+    ``restart`` from 1 to ``restarts``. ``objective`` is the float64 objective after the visit.
+    """
+
+    sweep: int
+    max_sweeps: int
+    visit: int
+    visits: int
+    permutation: str
+    objective: float
+    restart: int = 1
+    restarts: int = 1
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], object]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingStats:
+    """Work that a matching did: counts, floating-point operations, seconds of wall time by stage."""
+
+    visits: int
+    skipped_visits: int
+    assignments: int
+    accepted_steps: int
+    product_flop: float
+    product_seconds: float
+    assignment_seconds: float
+    objective_seconds: float
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The permutation that moves B's units onto A's, and how it was found.
+
+    Attributes
+    ----------
+    permutation : dict[str, (n,) int64 array]
+        Slot i of A is filled by unit ``permutation[p][i]`` of B; for :func:`rebasin_fast.apply_permutation`.
+    objective : float
+        vec(A) . vec(permuted B) over the matched parameters of the spec, accumulated in float64.
+    first_objective : float
+        The same before the first step.
+    history : list[float]
+        The objective after each sweep.
+    sweeps : int
+        Number of sweeps, the last one without progress included.
+    converged : bool
+        Whether a whole sweep found nothing to improve; False when ``max_iter`` or ``order`` ended first.
+    stats : MatchingStats
+    report : dict[str, str]
+        Parameters that were left in place, and why; empty when the spec covers both models.
+    restarts : tuple[Matching, ...]
+        The runs of ``restarts=k`` from which this one was chosen; empty for one run.
+    """
+
+    permutation: dict[str, NDArray[np.int64]]
+    objective: float
+    first_objective: float
+    history: list[float]
+    sweeps: int
+    converged: bool
+    stats: MatchingStats
+    report: Mapping[str, str] = field(default_factory=dict)
+    restarts: tuple[Matching, ...] = field(default=(), repr=False)
+
+    def moved_units(self) -> dict[str, int]:
+        """For each permutation, how many slots are filled by another unit than their own."""
+        return {p: int((index != np.arange(index.shape[-1])).sum()) for p, index in self.permutation.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the index arrays, as JSON values."""
+        stats = {name: getattr(self.stats, name) for name in self.stats.__slots__}
+        return {
+            "objective": self.objective,
+            "first_objective": self.first_objective,
+            "history": list(self.history),
+            "sweeps": self.sweeps,
+            "converged": self.converged,
+            "stats": stats,
+            "report": dict(self.report),
+            "moved_units": self.moved_units(),
+            "sizes": {p: int(index.shape[-1]) for p, index in self.permutation.items()},
+        }
+
+    def __repr__(self) -> str:
+        units = sum(index.size for index in self.permutation.values())
+        return (
+            f"Matching({len(self.permutation)} permutations, {sum(self.moved_units().values())} of {units} units "
+            f"moved, objective {self.first_objective:.6g} -> {self.objective:.6g}, {self.sweeps} sweeps, "
+            f"{'converged' if self.converged else 'not converged'})"
+        )

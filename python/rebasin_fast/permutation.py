@@ -1,0 +1,246 @@
+"""Permutations of a spec: checked, applied, inverted, composed, drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast.arrays import library_of
+from rebasin_fast.axis import Entry, merge_joined
+from rebasin_fast.errors import PermutationError
+from rebasin_fast.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
+
+if TYPE_CHECKING:
+    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Params, Permutation
+
+Index = NDArray[np.int64]
+
+
+def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: Params) -> dict[str, Array]:
+    """Reorder the units of ``params``: slot i of permutation p is filled by unit ``permutation[p][i]``.
+
+    Parameters
+    ----------
+    spec : PermutationSpec
+    permutation : Mapping[str, array of int64]
+        One index array a permutation of the spec, of shape (n,), or (..., n) within its parents.
+    params : Mapping[str, array]
+        NumPy, torch, JAX or CuPy arrays. Not changed.
+
+    Returns
+    -------
+    dict[str, array]
+        In the order, dtypes and devices of ``params``. Arrays that nothing moves, and those that the spec
+        does not name, are the same objects, not copies.
+
+    Raises
+    ------
+    PermutationError
+        An index array is missing, no permutation, or of the wrong size; or a name is unknown to the spec.
+    SpecError
+        The spec does not fit the shapes of ``params``.
+
+    Notes
+    -----
+    O(size of the parameters), one copy of each moved array at a time. The convention is git-re-basin's:
+    ``take(w, perm[p], axis)``.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> spec = rf.PermutationSpec({"w": ("P", None)})
+    >>> rf.apply_permutation(spec, {"P": [1, 2, 0]}, {"w": np.arange(3.0)[:, None]})["w"].ravel()
+    array([1., 2., 0.])
+    """
+    sizes = spec.sizes(params)
+    lookup = _placed(spec, check_permutation(spec, permutation, sizes))
+    moved = dict(params)
+    laid_out: dict[Entry, tuple[Block, ...]] = {}
+    for name, entries in spec.axes_to_perm.items():
+        if name not in params:
+            continue
+        array = params[name]
+        library = library_of(array)
+        merged = merge_joined(entries)
+        if len(merged) < len(entries):
+            array = array.reshape(merged_shape(array.shape, merged))
+        for axis, (entry, _) in enumerate(merged):
+            if entry not in laid_out:
+                laid_out[entry] = blocks_of(entry, sizes)
+            blocks = laid_out[entry]
+            if blocks:
+                array = library.take(array, source_index(blocks, array.shape[axis], lookup), axis)
+        moved[name] = array if len(merged) == len(entries) else array.reshape(params[name].shape)
+    return moved
+
+
+def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = None) -> dict[str, Index]:
+    """The permutation that undoes ``permutation``: applied after it, it restores the parameters.
+
+    Parameters
+    ----------
+    permutation : Mapping[str, array of int64]
+    spec : PermutationSpec, optional
+        Needed when permutations stand within others (the dims of a moved head move with it).
+
+    Raises
+    ------
+    PermutationError
+        An index array is no permutation, or is nested and ``spec`` was not given.
+
+    Examples
+    --------
+    >>> import rebasin_fast as rf
+    >>> rf.invert_permutation({"P": [1, 2, 0]})
+    {'P': array([2, 0, 1])}
+    """
+    arrays = {name: as_index(name, index) for name, index in permutation.items()}
+    inverses = {}
+    for name, index in arrays.items():
+        inverses[name] = np.empty_like(index)
+        inverses[name][_sources_of_copies(name, arrays, spec)] = np.argsort(index, axis=-1)
+    return inverses
+
+
+def compose_permutations(
+    first: Permutation, second: Permutation, spec: PermutationSpec | None = None
+) -> dict[str, Index]:
+    """The permutation whose application equals applying ``first``, and then ``second`` to the result.
+
+    Parameters
+    ----------
+    first, second : Mapping[str, array of int64]
+        Of the same names and shapes.
+    spec : PermutationSpec, optional
+        Needed when permutations stand within others.
+
+    Raises
+    ------
+    PermutationError
+        Names or shapes differ, an index array is no permutation, or is nested and ``spec`` was not given.
+
+    Examples
+    --------
+    >>> import rebasin_fast as rf
+    >>> rf.compose_permutations({"P": [1, 2, 0]}, {"P": [2, 1, 0]})
+    {'P': array([0, 2, 1])}
+    """
+    if set(first) != set(second):
+        raise PermutationError(
+            f"the permutations name {sorted(first)} and {sorted(second)}; names must agree"
+        )
+    before = {name: as_index(name, index) for name, index in first.items()}
+    after = {name: as_index(name, index) for name, index in second.items()}
+    composed = {}
+    for name, index in before.items():
+        if index.shape != after[name].shape:
+            raise PermutationError(
+                f"permutation {name!r} has shape {index.shape} in the first and {after[name].shape} in the second"
+            )
+        index = index[_sources_of_copies(name, after, spec)]
+        composed[name] = np.take_along_axis(index, after[name], axis=-1)
+    return composed
+
+
+def identity_permutation(spec: PermutationSpec, sizes: Mapping[str, int]) -> dict[str, Index]:
+    """The permutation of ``spec`` that moves nothing."""
+    return {
+        name: identity_index(sizes[name], _parent_sizes(spec, name, sizes))
+        for name in spec.permutations
+        if name in sizes
+    }
+
+
+def random_permutation(
+    spec: PermutationSpec, sizes: Mapping[str, int], rng: np.random.Generator
+) -> dict[str, Index]:
+    """A permutation drawn uniformly, independently for each name and each unit that a name stands within."""
+    identity = identity_permutation(spec, sizes)
+    return {name: rng.permuted(index, axis=-1) for name, index in identity.items()}
+
+
+def check_permutation(
+    spec: PermutationSpec, permutation: Permutation, sizes: Mapping[str, int]
+) -> dict[str, Index]:
+    """``permutation`` as contiguous int64 arrays in the spec's order; PermutationError when it does not fit."""
+    unknown = [name for name in permutation if name not in spec.parents]
+    if unknown:
+        raise PermutationError(
+            f"permutation {unknown[0]!r} is unknown to the spec, which has {spec.permutations}"
+        )
+    checked = {}
+    for name in spec.permutations:
+        if name not in sizes:
+            continue
+        if name not in permutation:
+            raise PermutationError(f"permutation {name!r} is missing; the spec has {spec.permutations}")
+        index = as_index(name, permutation[name])
+        expected = (*_parent_sizes(spec, name, sizes), sizes[name])
+        if index.shape != expected:
+            raise PermutationError(f"permutation {name!r} has shape {index.shape}; expected {expected}")
+        checked[name] = index
+    return checked
+
+
+def as_index(name: str, values: object) -> Index:
+    """``values`` as contiguous int64; PermutationError unless every row holds each of its units once."""
+    array = np.asarray(values)
+    if array.ndim == 0 or not np.issubdtype(array.dtype, np.integer):
+        raise PermutationError(
+            f"permutation {name!r} must be an array of integers, got {array.dtype} {array!r:.80}"
+        )
+    index = np.ascontiguousarray(array, dtype=np.int64)
+    if not np.array_equal(np.sort(index, axis=-1), np.broadcast_to(np.arange(index.shape[-1]), index.shape)):
+        raise PermutationError(
+            f"permutation {name!r} is none: it must hold each of 0 … {index.shape[-1] - 1} once, got {index!r:.120}"
+        )
+    return index
+
+
+def _parent_sizes(spec: PermutationSpec, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(sizes[parent] for parent in spec.parents[name])
+
+
+def _placed(spec: PermutationSpec, permutation: Mapping[str, Index]) -> dict[str, Placed]:
+    return {name: Placed(index, spec.parents[name]) for name, index in permutation.items()}
+
+
+def _sources_of_copies(
+    name: str, permutation: Mapping[str, Index], spec: PermutationSpec | None
+) -> tuple[Index, ...]:
+    """Which unit of each parent the copies of ``name`` come from: an index over all axes but the last."""
+    index = permutation[name]
+    if spec is None:
+        if index.ndim > 1:
+            raise PermutationError(
+                f"permutation {name!r} has shape {index.shape}: it stands within others; pass spec="
+            )
+        return ()
+    if name not in spec.parents:
+        raise PermutationError(f"permutation {name!r} is unknown to the spec, which has {spec.permutations}")
+    parents = spec.parents[name]
+    _check_parents(name, parents, permutation)
+    sources: list[Index] = []
+    for axis, parent in enumerate(parents):
+        own_axes = [*(parents.index(outer) for outer in spec.parents[parent]), axis]
+        shape = [1] * len(parents)
+        for own_axis, extent in zip(own_axes, permutation[parent].shape, strict=True):
+            shape[own_axis] = extent
+        sources.append(permutation[parent].reshape(shape))
+    return tuple(sources)
+
+
+def _check_parents(name: str, parents: tuple[str, ...], permutation: Mapping[str, Index]) -> None:
+    missing = [parent for parent in parents if parent not in permutation]
+    if missing:
+        raise PermutationError(f"permutation {name!r} stands within {missing[0]!r}, which is missing")
+    expected = tuple(permutation[parent].shape[-1] for parent in parents)
+    if permutation[name].shape[:-1] != expected:
+        raise PermutationError(
+            f"permutation {name!r} has shape {permutation[name].shape}; expected {expected} before its last axis, "
+            f"one copy for each unit of {parents}"
+        )

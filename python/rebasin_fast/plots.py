@@ -1,0 +1,250 @@
+"""Pictures of loss curves; needs matplotlib, and leaves its global state and backend alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from rebasin_fast.curve import LossCurve
+
+
+class LineStyle(NamedTuple):
+    """How one curve looks; no two share a colour, a dash pattern or a marker."""
+
+    colour: str
+    dashes: str | tuple[int, tuple[float, ...]]
+    marker: str
+
+
+# Okabe and Ito's colours, told apart by every kind of colour vision.
+STYLES = (
+    LineStyle("#D55E00", (0, (5, 1.5)), "s"),
+    LineStyle("#0072B2", "-", "o"),
+    LineStyle("#009E73", (0, (1, 1)), "^"),
+    LineStyle("#CC79A7", (0, (6, 1.5, 1, 1.5)), "D"),
+    LineStyle("#E69F00", (0, (3, 1, 1, 1, 1, 1)), "v"),
+)
+_INK = "#222222"
+_FAINT = "#767676"
+_DPI = 160
+_MOST_NUMBERED = 2  # more numbers at the middle would cover one another
+_SHARES = ("accuracy", "top1", "top5")  # metrics between 0 and 1, shown in percent
+
+
+class _Line(NamedTuple):
+    """One curve of one metric, in the units in which it is drawn."""
+
+    ts: NDArray[np.float64]
+    values: NDArray[np.float64]
+    style: LineStyle
+    label: str
+
+    def middle(self) -> int:
+        return int(np.abs(self.ts - 0.5).argmin())
+
+    def middle_value(self) -> float:
+        return float(self.values[self.middle()])
+
+
+def plot_loss_curves(
+    curves: Mapping[str, LossCurve],
+    path: str | PathLike[str] | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    title: str | None = None,
+    subtitle: str | None = None,
+    metric_labels: Mapping[str, str] | None = None,
+    ends: tuple[str, str] = ("model A", "model B"),
+    overwrite: bool = False,
+) -> Figure:
+    """Draw metrics along the line between two models, one panel a metric, one line a curve.
+
+    Parameters
+    ----------
+    curves : Mapping[str, LossCurve]
+        Label -> curve, at most five; the labels form the legend. Of one or two curves, the value at the
+        middle is written beside it.
+    path : path, optional
+        Where to save the figure; the suffix (.png, .pdf, .svg) gives the format. The file appears whole or
+        not at all.
+    metrics : sequence of str, optional
+        The metrics to draw, by default all that the first curve has. Accuracies are shown in percent.
+    title, subtitle : str, optional
+        What the picture shows, in a sentence, and how it was measured.
+    metric_labels : Mapping[str, str], optional
+        Metric -> title of its panel.
+    ends : tuple of two str
+        What stands at t = 0 and at t = 1.
+    overwrite : bool
+        Replace an existing file.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not registered with pyplot: it is freed with its last reference.
+
+    Raises
+    ------
+    MissingDependencyError
+        matplotlib is not installed.
+    ValueError
+        No curve, more curves than styles, or a curve that lacks a metric.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> from rebasin_fast.plots import plot_loss_curves
+    >>> curve = rf.LossCurve(np.array([0.0, 0.5, 1.0]), {"loss": np.array([1.0, 5.0, 3.0])})
+    >>> len(plot_loss_curves({"naive": curve}, title="One barrier").axes)
+    1
+    """
+    shown = _checked_metrics(curves, metrics)
+    figure = _new_figure(width=2.0 + 4.2 * len(shown))
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for panel, metric in zip(panels, shown, strict=True):
+        _draw_panel(panel, curves, metric, ends)
+        panel.set_title((metric_labels or {}).get(metric, metric), loc="left", fontsize=11.5, color=_INK)
+    _write_headings(figure, title, subtitle)
+    _write_legend(figure, panels[0], columns=3 if sum(map(len, curves)) < 30 * len(shown) else 2)
+    if path is not None:
+        save_figure(figure, path, overwrite=overwrite)
+    return figure
+
+
+def save_figure(figure: Figure, path: str | PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a figure in the format of the path's suffix, whole or not at all.
+
+    Raises
+    ------
+    OutputExistsError, UnwritableOutputError
+        The file exists and may not be replaced, or cannot be written.
+    """
+    import os
+
+    from rebasin_fast.files import atomic_write
+
+    suffix = os.path.splitext(path)[1].lstrip(".") or "png"
+    with atomic_write(path, overwrite=overwrite) as file:
+        figure.savefig(file, format=suffix, dpi=_DPI)
+
+
+def _checked_metrics(curves: Mapping[str, LossCurve], metrics: Sequence[str] | None) -> list[str]:
+    if not 1 <= len(curves) <= len(STYLES):
+        raise ValueError(f"plot_loss_curves draws 1 to {len(STYLES)} curves, got {len(curves)}")
+    shown = list(next(iter(curves.values())).values) if metrics is None else list(metrics)
+    for label, curve in curves.items():
+        for metric in shown:
+            if metric not in curve.values:
+                raise ValueError(f"curve {label!r} has no metric {metric!r}; it has {sorted(curve.values)}")
+    return shown
+
+
+def require_matplotlib() -> None:
+    """Raise MissingDependencyError, with the command that installs it, when matplotlib is not installed."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            'drawing needs matplotlib, which is not installed: pip install "rebasin-fast[plot]"'
+        ) from error
+
+
+def _new_figure(width: float) -> Figure:
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, 4.9), layout="constrained", facecolor="white")
+
+
+def _write_headings(figure: Figure, title: str | None, subtitle: str | None) -> None:
+    if title is None and subtitle is None:
+        return
+    # Constrained layout keeps room for one heading only: the subtitle takes the figure's title, below a gap.
+    figure.suptitle(
+        "\n" * bool(title) + (subtitle or ""),
+        x=0.015,
+        ha="left",
+        fontsize=10.5,
+        color=_FAINT,
+        linespacing=1.9,
+    )
+    if title is not None:
+        figure.text(0.015, 0.98, title, ha="left", va="top", fontsize=14, fontweight="bold", color=_INK)
+
+
+def _write_legend(figure: Figure, panel: Axes, columns: int) -> None:
+    handles, labels = panel.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=11, handlelength=3.2
+    )  # fmt: skip
+
+
+def _draw_panel(panel: Axes, curves: Mapping[str, LossCurve], metric: str, ends: tuple[str, str]) -> None:
+    percent = metric.lower().endswith(_SHARES)
+    lines = [
+        _Line(curve.ts, curve.values[metric] * (100.0 if percent else 1.0), style, label)
+        for style, (label, curve) in zip(STYLES, curves.items(), strict=False)
+    ]
+    for line in lines:
+        _draw_line(panel, line)
+    _shade_barrier(panel, lines[0])
+    low, high = panel.get_ylim()
+    panel.set_ylim(low - 0.06 * (high - low), high + 0.09 * (high - low))
+    if len(lines) <= _MOST_NUMBERED:
+        lowest = min(lines, key=_Line.middle_value)
+        for line in lines:
+            _write_middle(panel, line, percent=percent, below=percent and line is lowest and len(lines) > 1)
+    _dress(panel, ends, percent=percent)
+
+
+def _draw_line(panel: Axes, line: _Line) -> None:
+    marked = [int(np.abs(line.ts - t).argmin()) for t in (0.0, 0.5, 1.0)]
+    panel.plot(
+        line.ts, line.values, color=line.style.colour, linestyle=line.style.dashes, linewidth=2.6, zorder=3,
+        label=line.label, marker=line.style.marker, markersize=6.5, markevery=marked, markeredgecolor="white",
+    )  # fmt: skip
+
+
+def _shade_barrier(panel: Axes, line: _Line) -> None:
+    chord = line.values[0] + line.ts * (line.values[-1] - line.values[0])
+    panel.fill_between(
+        line.ts, chord, line.values, color=line.style.colour, alpha=0.10, linewidth=0, zorder=1
+    )
+
+
+def _write_middle(panel: Axes, line: _Line, *, percent: bool, below: bool) -> None:
+    value = line.middle_value()
+    digits = ".2f" if value >= 0.1 else ".2g"
+    text = f"{value:.1f} %" if percent else f"{value:{digits}}"
+    panel.annotate(
+        text, (line.ts[line.middle()], value), xytext=(0, -9 if below else 9), textcoords="offset points",
+        ha="center", va="top" if below else "bottom", fontsize=12, fontweight="bold", zorder=4,
+        color=line.style.colour, bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "linewidth": 0},
+    )  # fmt: skip
+
+
+def _dress(panel: Axes, ends: tuple[str, str], *, percent: bool) -> None:
+    low, high = panel.dataLim.intervalx
+    panel.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
+    panel.set_xticks([0.0, 0.5, 1.0], [ends[0], "their average", ends[1]])
+    first, _, last = panel.get_xticklabels()
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
+    panel.tick_params(axis="both", labelsize=10.5, colors=_INK, length=0)
+    if percent:
+        panel.yaxis.set_major_formatter(lambda value, _position: f"{value:g} %")
+    panel.grid(axis="y", color="#DDDDDD", linewidth=0.8)
+    panel.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        panel.spines[side].set_visible(False)
+    panel.spines["bottom"].set_color(_FAINT)

@@ -1,0 +1,151 @@
+"""Everything that the page tells, gathered in two passes over the parameters."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import lgamma, log, prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rebasin_fast.files import spec_digest
+from rebasin_fast.layout import Block, Placed, source_index
+from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.permutation import check_permutation
+from rebasin_fast.report.measures import Measures, measure
+from rebasin_fast.report.pairs import PairedParameter, paired_parameters
+from rebasin_fast.report.similarity import LARGEST, SimilarityMap, UnitOrder, similarity_maps
+
+if TYPE_CHECKING:
+    from rebasin_fast.matching import Matching
+    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.typing import Params
+
+_MOST_GAIN = 4
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A permutation whose similarities are drawn, and what it was chosen for."""
+
+    names: tuple[str, ...]
+    why: str
+    map: SimilarityMap
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the sections of the page are made from."""
+
+    names: tuple[str, str]
+    spec: PermutationSpec
+    matching: Matching
+    sizes: dict[str, int]
+    log10_symmetries: dict[str, float]
+    measures: Measures
+    drawn: list[Drawn]
+    too_large: list[str]
+    left_in_place: dict[str, str]
+    unmatched: list[str]
+    unmoved: list[str]
+    digest: str
+    environment: dict[str, str]
+
+    def leaves(self) -> list[str]:
+        """Permutations that no other one stands within."""
+        outer = {parent for name in self.matching.permutation for parent in self.spec.parents[name]}
+        return [name for name in self.matching.permutation if name not in outer]
+
+
+def gather(
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    matching: Matching,
+    names: tuple[str, str],
+) -> Findings:
+    """Check that everything belongs together, and measure.
+
+    Raises
+    ------
+    SpecError, ParamsError, PermutationError
+        The spec, the models and the matching do not fit together.
+    """
+    pair = check_pair(spec, params_a, params_b, strict=False)
+    permutation = check_permutation(spec, matching.permutation, pair.sizes)
+    lookup = {name: Placed(index, spec.parents[name]) for name, index in permutation.items()}
+
+    def parameters() -> Iterator[PairedParameter]:
+        return paired_parameters(spec, pair.sizes, lookup, params_a, params_b)
+
+    measures = measure(parameters(), {name: index.shape for name, index in permutation.items()}, spec.parents)
+    orders = {name: _unit_order(name, lookup, pair.sizes) for name in _leaves(lookup)}
+    drawable = {name: order for name, order in orders.items() if 1 < order.source.size <= LARGEST}
+    chosen = _telling(drawable, measures)
+    maps = similarity_maps(parameters(), {name: orders[name] for name in chosen}, measures.agreements)
+    shared = [name for name in spec.axes_to_perm if name in params_a and name in params_b]
+    return Findings(
+        names=names,
+        spec=spec,
+        matching=matching,
+        sizes=pair.sizes,
+        log10_symmetries={name: _log10_orders(name, spec, pair.sizes) for name in permutation},
+        measures=measures,
+        drawn=[Drawn(orders[name].names, chosen[name], maps[name]) for name in permutation if name in chosen],
+        too_large=[name for name, order in orders.items() if order.source.size > LARGEST],
+        left_in_place=dict(matching.report) or pair.left_in_place,
+        unmatched=[name for name in shared if name in spec.unmatched and any(spec.axes_to_perm[name])],
+        unmoved=[n for n in shared if spec.axes_to_perm[n] and not any(spec.axes_to_perm[n])],
+        digest=spec_digest(spec.to_json()),
+        environment=_environment(),
+    )
+
+
+def _leaves(lookup: Mapping[str, Placed]) -> list[str]:
+    outer = {parent for placed in lookup.values() for parent in placed.parents}
+    return [name for name in lookup if name not in outer]
+
+
+def _unit_order(name: str, lookup: Mapping[str, Placed], sizes: Mapping[str, int]) -> UnitOrder:
+    names = (*lookup[name].parents, name)
+    shape = tuple(sizes[part] for part in names)
+    positions = np.arange(prod(shape), dtype=np.int64).reshape(shape)
+    return UnitOrder(names, source_index((Block(names, positions),), positions.size, lookup))
+
+
+def _telling(orders: Mapping[str, UnitOrder], measures: Measures) -> dict[str, str]:
+    """The permutations worth a picture: those that gained most, the best agreement and the worst."""
+    agreements = {name: measures.agreements[name] for name in orders}
+    if not agreements:
+        return {}
+    by_gain = sorted(agreements, key=lambda name: -agreements[name].gain())
+    by_cosine = sorted(agreements, key=lambda name: float(agreements[name].cosines_after().mean()))
+    reasons = {by_cosine[-1]: "its matched units agree best", by_cosine[0]: "its matched units agree least"}
+    reasons |= dict.fromkeys(by_gain[:_MOST_GAIN], "among those whose products rose most")
+    return reasons | {by_gain[0]: "its products rose most"}
+
+
+def _log10_orders(name: str, spec: PermutationSpec, sizes: Mapping[str, int]) -> float:
+    copies = prod(sizes[parent] for parent in spec.parents[name])
+    return copies * lgamma(sizes[name] + 1) / log(10)
+
+
+def _environment() -> dict[str, str]:
+    import scipy
+
+    from rebasin_fast import build_config
+
+    build = build_config()
+    facts = {
+        "rebasin_fast": f"{build['version']} ({', '.join(f'{k} {v}' for k, v in build.items() if k != 'version')})",
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "SciPy": scipy.__version__,
+    }
+    # Named where it was in use; never imported for this.
+    if "torch" in sys.modules:
+        facts["torch"] = str(sys.modules["torch"].__version__)
+    return facts | {"platform": platform.platform()}

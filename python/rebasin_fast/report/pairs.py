@@ -1,0 +1,117 @@
+"""The parameters of both models, read in slabs: A's entries, B's, and B's after the reordering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast.arrays import library_of
+from rebasin_fast.axis import merge_joined
+from rebasin_fast.layout import Block, Placed, blocks_of, merged_shape, source_index
+
+if TYPE_CHECKING:
+    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Params
+
+Index = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+# Entries of one slab: three arrays of it in float64 are 24 MiB.
+_SLAB_ENTRIES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A piece of one parameter in float64, axes as in :class:`PairedParameter`; ``moved`` is B reordered."""
+
+    start: int
+    stop: int
+    a: Values
+    b: Values
+    moved: Values
+
+
+@dataclass(frozen=True)
+class PairedParameter:
+    """One parameter of both models, its joined axes merged, with the blocks that move on each axis."""
+
+    name: str
+    blocks: tuple[tuple[Block, ...], ...]
+    a: NDArray[Any]
+    b: NDArray[Any]
+    sources: tuple[Index | None, ...]
+
+    def slabs(self, cut: int | None = 0) -> Iterator[Slab]:
+        """Pieces along axis ``cut`` that together are the parameter; one piece for None and for scalars."""
+        if self.a.ndim == 0:
+            yield Slab(0, 1, *(_float64(array).reshape(1) for array in (self.a, self.b, self.b)))
+            return
+        whole = cut is None
+        cut = cut or 0
+        length = self.a.shape[cut]
+        step = length if whole else max(1, _SLAB_ENTRIES * length // self.a.size)
+        for start in range(0, length, step):
+            stop = min(start + step, length)
+            here = (slice(None),) * cut + (slice(start, stop),)
+            b = self.b[here]
+            yield Slab(start, stop, _float64(self.a[here]), _float64(b), _float64(self._moved(cut, here)))
+
+    def longest_axis_but(self, axis: int) -> int | None:
+        """Where to cut so that ``axis`` stays whole; None where there is no other."""
+        others = [other for other in range(self.a.ndim) if other != axis]
+        return max(others, key=lambda other: self.a.shape[other], default=None)
+
+    def _moved(self, cut: int, here: tuple[slice, ...]) -> NDArray[Any]:
+        source = self.sources[cut]
+        # Not take: it copies the whole of an array that is not contiguous.
+        chosen: tuple[slice | Index, ...] = here if source is None else (*here[:cut], source[here[cut]])
+        piece = self.b[chosen]
+        for axis, index in enumerate(self.sources):
+            if index is not None and axis != cut:
+                piece = piece.take(index, axis=axis)
+        return piece
+
+
+def paired_parameters(
+    spec: PermutationSpec,
+    sizes: Mapping[str, int],
+    lookup: Mapping[str, Placed],
+    params_a: Params,
+    params_b: Params,
+) -> Iterator[PairedParameter]:
+    """The parameters of the objective, in A's order; each is read when it is reached and not kept."""
+    axes, unmatched = spec.axes_to_perm, set(spec.unmatched)
+    for name in params_a:
+        if name not in axes or name not in params_b or name in unmatched:
+            continue
+        merged = merge_joined(axes[name])
+        a, b = (_host(params[name]) for params in (params_a, params_b))
+        shape = merged_shape(a.shape, merged)
+        blocks = tuple(blocks_of(entry, sizes) for entry, _ in merged)
+        sources = tuple(
+            source_index(found, length, lookup) if found else None
+            for found, length in zip(blocks, shape, strict=True)
+        )
+        if a.size:
+            yield PairedParameter(name, blocks, a.reshape(shape), b.reshape(shape), sources)
+
+
+def _host(array: Array) -> NDArray[Any]:
+    """The array in host memory; bfloat16 as its bits, which only :func:`_float64` reads."""
+    library = library_of(array)
+    host = library.to_host(array)
+    return host.view(np.uint16).view(_BFLOAT16) if library.dtype_name(array) == "bfloat16" else host
+
+
+# Bits of bfloat16 in a dtype of their own: NumPy has none, and unsigned integers are weights as well.
+_BFLOAT16 = np.dtype([("bfloat16", "<u2")])
+
+
+def _float64(array: NDArray[Any]) -> Values:
+    if array.dtype == _BFLOAT16:
+        array = (array["bfloat16"].astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float64, order="C")

@@ -1,0 +1,144 @@
+"""LSTM, GRU and plain recurrent networks, with an embedding before and linear layers after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from rebasin_fast.axis import Concat, Entry, tiled
+from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.fragments import SpecBuilder
+from rebasin_fast.specs.hints import NO_HINTS, Hints
+from rebasin_fast.specs.names import natural_key
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Params
+
+Kind: TypeAlias = Literal["lstm", "gru", "rnn"]
+
+# Rows of the gates, one after the other, in weight_ih, weight_hh and the biases.
+_GATES: dict[Kind, int] = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+def recurrent(
+    kind: Kind,
+    layers: int = 1,
+    *,
+    name: str | None = None,
+    heads: Sequence[str] = ("fc",),
+    embedding: str | None = None,
+    bidirectional: bool = False,
+    projected: bool = False,
+    bias: bool = True,
+    head_bias: bool = True,
+) -> PermutationSpec:
+    """Spec of ``torch.nn.LSTM``, ``GRU`` or ``RNN`` within a model that returns what linear layers make of it.
+
+    Parameters
+    ----------
+    kind : {"lstm", "gru", "rnn"}
+    layers : int
+        ``num_layers``.
+    name : str, optional
+        What the module is called; ``kind`` by default.
+    heads : sequence of str
+        Names of the linear layers after it, applied to every step or to the last.
+    embedding : str, optional
+        Name of an embedding before it.
+    bidirectional, projected, bias : bool
+        As the module was made (``projected``: with a ``proj_size``).
+    head_bias : bool
+        Whether the linear layers have biases.
+
+    Returns
+    -------
+    PermutationSpec
+        ``NAME.lK`` (and ``NAME.lK_reverse``) moves the hidden units of layer K: all its gates alike, and both
+        axes of its recurrent weight. With a projection, ``NAME.lK.out`` moves the projected units. ``embedding``
+        moves the entries of the embedding vectors, ``fcN`` hidden units between linear layers.
+
+    Notes
+    -----
+    The states of the units move with them: a model that returns ``h_n`` or ``c_n`` returns them in another order.
+
+    Examples
+    --------
+    >>> import rebasin_fast as rf
+    >>> rf.specs.recurrent("lstm").axes_to_perm["lstm.weight_hh_l0"]
+    (Product(outer=Fixed(length=4), inner='lstm.l0'), 'lstm.l0')
+    """
+    if kind not in _GATES:
+        raise ValueError(f"kind is 'lstm', 'gru' or 'rnn'; got {kind!r}")
+    name = kind if name is None else name
+    builder = SpecBuilder()
+    inputs: Entry = None
+    if embedding is not None:
+        inputs = "embedding"
+        builder.parameter(f"{embedding}.weight", None, inputs)
+    for layer in range(layers):
+        outputs = [
+            _add_layer(builder, kind, name, f"l{layer}{suffix}", inputs, projected=projected, bias=bias)
+            for suffix in (("", "_reverse") if bidirectional else ("",))
+        ]
+        inputs = Concat(*outputs) if bidirectional else outputs[0]
+    ends = [inputs, *(f"fc{number}" for number in range(len(heads) - 1)), None]
+    for head, (before, after) in zip(heads, pairwise(ends), strict=True):
+        builder.dense(head, before, after, bias=head_bias)
+    return builder.build()
+
+
+def _add_layer(
+    builder: SpecBuilder, kind: Kind, name: str, layer: str, inputs: Entry, *, projected: bool, bias: bool
+) -> Entry:
+    """Add one direction of one layer, and return the entry of its outputs."""
+    hidden = f"{name}.{layer}"
+    outputs = f"{hidden}.out" if projected else hidden
+    gates: Entry = tiled(hidden, _GATES[kind]) if _GATES[kind] > 1 else hidden
+    builder.parameter(f"{name}.weight_ih_{layer}", gates, inputs)
+    builder.parameter(f"{name}.weight_hh_{layer}", gates, outputs)
+    if bias:
+        builder.parameter(f"{name}.bias_ih_{layer}", gates)
+        builder.parameter(f"{name}.bias_hh_{layer}", gates)
+    if projected:
+        builder.parameter(f"{name}.weight_hr_{layer}", outputs, hidden)
+    return outputs
+
+
+def recognise(params: Params, _hints: Hints = NO_HINTS) -> PermutationSpec | None:
+    """The spec of one recurrent module, with at most one embedding, and a chain of linear layers."""
+    first = [name for name in params if name.endswith(".weight_ih_l0")]
+    if len(first) != 1:
+        return None
+    name = first[0].removesuffix(".weight_ih_l0")
+    own = [parameter for parameter in params if parameter.startswith(f"{name}.")]
+    projected = f"{name}.weight_hr_l0" in params
+    recurrent_weight = params[f"{name}.weight_hh_l0"]
+    units = int(params[f"{name}.weight_hr_l0"].shape[1] if projected else recurrent_weight.shape[1])
+    kind = next((k for k, gates in _GATES.items() if gates * units == recurrent_weight.shape[0]), None)
+    others = [p.removesuffix(".weight") for p in params if p.endswith(".weight") and p not in own]
+    others.sort(key=natural_key)
+    if kind is None or any(len(params[f"{other}.weight"].shape) != 2 for other in others):
+        return None
+    embeddings = [other for other in others if _is_embedding(params, other, params[first[0]])]
+    heads = [other for other in others if other not in embeddings]
+    if len(embeddings) > 1 or not heads:
+        return None
+    return recurrent(
+        kind,
+        sum(parameter.startswith(f"{name}.weight_ih_l") and "_reverse" not in parameter for parameter in own),
+        name=name,
+        heads=heads,
+        embedding=embeddings[0] if embeddings else None,
+        bidirectional=f"{name}.weight_ih_l0_reverse" in params,
+        projected=projected,
+        bias=f"{name}.bias_ih_l0" in params,
+        head_bias=f"{heads[0]}.bias" in params,
+    )
+
+
+def _is_embedding(params: Params, name: str, first_weight: object) -> bool:
+    inputs = first_weight.shape[1]  # type: ignore[attr-defined]
+    return (
+        f"{name}.bias" not in params and "emb" in name.lower() and params[f"{name}.weight"].shape[1] == inputs
+    )

@@ -1,0 +1,15 @@
+"""Types that several modules name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+# NumPy, torch, CuPy or JAX arrays; anything with a shape where only sizes are asked.
+Array: TypeAlias = Any
+Params: TypeAlias = Mapping[str, Array]
+Permutation: TypeAlias = Mapping[str, NDArray[np.int64]]
+Rng: TypeAlias = int | np.random.Generator | None

@@ -1,0 +1,57 @@
+"""Small models as files, and the command line called in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import rebasin_fast as rf
+from rebasin_fast.cli import main
+
+SHAPES = {
+    "fc1.weight": (24, 6),
+    "fc1.bias": (24,),
+    "fc2.weight": (20, 24),
+    "fc2.bias": (20,),
+    "fc3.weight": (4, 20),
+    "fc3.bias": (4,),
+}
+
+
+@dataclass(frozen=True)
+class Models:
+    """A, and B: a permuted copy of A."""
+
+    a: Path
+    b: Path
+    params_a: dict[str, np.ndarray]
+    params_b: dict[str, np.ndarray]
+    spec: rf.PermutationSpec
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Models:
+    rng = np.random.default_rng(7)
+    spec = rf.specs.mlp(["fc1", "fc2", "fc3"])
+    params_a = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
+    hidden = {"P0": rng.permutation(24), "P1": rng.permutation(20)}
+    params_b = rf.apply_permutation(spec, hidden, params_a)
+    a, b = tmp_path / "a.npz", tmp_path / "b.npz"
+    rf.save_params(a, params_a)
+    rf.save_params(b, params_b)
+    return Models(a, b, params_a, params_b, spec)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*args: object) -> Result:
+        return CliRunner().invoke(main, [str(arg) for arg in args])
+
+    return invoke

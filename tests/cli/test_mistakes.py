@@ -1,0 +1,149 @@
+"""Users' mistakes: a message that names the thing and the cure, the documented exit code, nothing half-written."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+import rebasin_fast as rf
+
+from .conftest import Models
+
+Run = Callable[..., Result]
+
+
+def _refused(result: Result, *words: str, code: int = 1) -> None:
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.stderr
+
+
+def test_missing_file(models: Models, run: Run, tmp_path: Path) -> None:
+    _refused(run("match", models.a, tmp_path / "none.npz", "-o", tmp_path / "o.npz"), "none.npz", code=2)
+
+
+def test_existing_output_is_kept_without_force(models: Models, run: Run, tmp_path: Path) -> None:
+    output = tmp_path / "o.npz"
+    output.write_bytes(b"precious")
+    _refused(run("match", models.a, models.b, "-o", output), "--force")
+    assert output.read_bytes() == b"precious"
+    assert run("match", models.a, models.b, "-o", output, "--force").exit_code == 0
+    assert output.read_bytes() != b"precious"
+
+
+def test_unwritable_output_is_found_before_matching(models: Models, run: Run, tmp_path: Path) -> None:
+    result = run("match", models.a, models.b, "-o", tmp_path / "nowhere" / "o.npz")
+    _refused(result, "nowhere", "mkdir")
+    assert "sweep" not in result.stderr
+
+
+def test_truncated_file(models: Models, run: Run, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes(models.b.read_bytes()[:-200])
+    _refused(run("match", models.a, cut, "-o", tmp_path / "o.npz"), "cut.npz")
+    assert not (tmp_path / "o.npz").exists()
+
+
+def test_nan_is_named_by_parameter_and_model(models: Models, run: Run, tmp_path: Path) -> None:
+    broken = {name: array.copy() for name, array in models.params_b.items()}
+    broken["fc2.bias"][3] = np.nan
+    rf.save_params(tmp_path / "nan.npz", broken)
+    result = run("match", models.a, tmp_path / "nan.npz", "-o", tmp_path / "o.npz")
+    _refused(result, "'fc2.bias'", "model B", "(3,)")
+
+
+def test_other_architecture(models: Models, run: Run, tmp_path: Path) -> None:
+    rf.save_params(tmp_path / "c.npz", {"conv.weight": np.ones((4, 3, 3, 3), "f")})
+    _refused(run("match", models.a, tmp_path / "c.npz", "-o", tmp_path / "o.npz"), "model B", "fc1.weight")
+
+
+def test_other_width(models: Models, run: Run, tmp_path: Path) -> None:
+    wide = dict(models.params_b)
+    wide["fc1.weight"], wide["fc1.bias"] = np.ones((30, 6), "f"), np.ones(30, "f")
+    wide["fc2.weight"] = np.ones((20, 30), "f")
+    rf.save_params(tmp_path / "wide.npz", wide)
+    result = run("match", models.a, tmp_path / "wide.npz", "-o", tmp_path / "o.npz")
+    _refused(result, "'fc1.weight'", "(24, 6)", "(30, 6)")
+
+
+def test_missing_parameter_and_its_cure(models: Models, run: Run, tmp_path: Path) -> None:
+    partial = {name: array for name, array in models.params_b.items() if name != "fc3.bias"}
+    rf.save_params(tmp_path / "partial.npz", partial)
+    arguments = ["match", models.a, tmp_path / "partial.npz", "-o", tmp_path / "o.npz"]
+    _refused(run(*arguments), "'fc3.bias'", "--no-strict")
+    lenient = run(*arguments, "--no-strict")
+    assert lenient.exit_code == 0, lenient.stderr
+    assert "left in place: fc3.bias" in lenient.stdout
+
+
+def test_spec_that_is_none(models: Models, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text("{]")
+    _refused(run("match", models.a, models.b, "-o", "o.npz", "--spec", tmp_path / "s.json"), "s.json", "JSON")
+    _refused(run("match", models.a, models.b, "-o", "o.npz", "--spec", "what"), "'what'", "resnet50", code=2)
+
+
+def test_unrecognised_architecture_says_what_it_saw(run: Run, tmp_path: Path) -> None:
+    rf.save_params(tmp_path / "odd.npz", {"odd.weight": np.ones((2, 3, 4), "f")})
+    _refused(run("spec", tmp_path / "odd.npz"), "odd.weight", "(2, 3, 4)", "--spec FILE")
+
+
+@pytest.mark.parametrize("weights", ["1,x", "1", "0,0"])
+def test_merge_weights(weights: str, models: Models, run: Run) -> None:
+    _refused(run("merge", models.a, models.b, "-o", "o.npz", "--weights", weights), "--weights", code=2)
+
+
+def test_merge_of_one(models: Models, run: Run) -> None:
+    _refused(run("merge", models.a, "-o", "o.npz"), "two models", code=2)
+
+
+@pytest.mark.parametrize("factory", ["nocolon", "nomodule:net", "json:nothing", "json:__doc__"])
+def test_factories(factory: str, models: Models, run: Run) -> None:
+    result = run("curve", models.a, models.b, "--model", factory, "--data", "json:loads")
+    _refused(result, "--model", code=2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_interrupt_writes_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = [f"l{i}" for i in range(5)]
+    widths = [64, 1500, 1500, 1500, 1500, 10]
+    for model in "ab":
+        params = {}
+        for name, inputs, outputs in zip(names, widths, widths[1:], strict=False):
+            params[f"{name}.weight"] = rng.standard_normal((outputs, inputs)).astype("f")
+            params[f"{name}.bias"] = rng.standard_normal(outputs).astype("f")
+        rf.save_params(tmp_path / f"{model}.npz", params)
+    command = [
+        sys.executable,
+        "-m",
+        "rebasin_fast.cli",
+        "match",
+        "a.npz",
+        "b.npz",
+        "-o",
+        "o.npz",
+        "--restarts",
+        "1000",
+    ]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert "sweep 1" in process.stderr.readline()
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "nothing was written" in errors
+    assert "Traceback" not in errors
+    assert output == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]

@@ -1,0 +1,127 @@
+"""Loss curves, and every barrier on numbers worked out by hand."""
+
+import json
+
+import numpy as np
+import pytest
+
+import rebasin_fast as rf
+
+A, B = {"w": np.array([0.0])}, {"w": np.array([1.0])}
+
+
+def curve(losses, ts=None, metric="loss"):
+    ts = np.linspace(0, 1, len(losses)) if ts is None else np.array(ts)
+    return rf.LossCurve(ts, {metric: np.array(losses)})
+
+
+def test_barriers_by_hand():
+    """L = 1, 4, 3, 6, 5: ends average 3; the line between them is 1, 2, 3, 4, 5."""
+    found = curve([1.0, 4.0, 3.0, 6.0, 5.0])
+    assert found.barrier() == found.barrier("mean") == 3.0
+    assert found.barrier("linear") == 2.0
+    assert found.barrier("midpoint") == 0.0
+
+
+def test_a_tilted_line_has_no_linear_barrier():
+    found = curve([1.0, 2.0, 3.0])
+    assert found.barrier("linear") == 0.0
+    assert found.barrier("mean") == 1.0
+    assert found.barrier("midpoint") == 0.0
+
+
+def test_a_valley_has_a_negative_midpoint_barrier():
+    found = curve([2.0, 0.5, 1.0])
+    assert found.barrier("midpoint") == -1.0
+    assert found.barrier("linear") == 0.0
+    assert found.barrier("mean") == 0.5
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "val_acc", "test/accuracy", "Top1", "f1"])
+def test_metrics_that_should_be_high(metric):
+    """-L = 0.9, 0.4, 0.7: ends average 0.8."""
+    found = curve([0.9, 0.4, 0.7], metric=metric)
+    assert found.barrier(metric=metric) == pytest.approx(0.4)
+    assert found.barrier("linear", metric) == pytest.approx(0.4)
+    assert found.barrier("midpoint", metric) == pytest.approx(0.4)
+    assert found.barrier(metric=metric, higher_is_better=False) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("metric", ["loss", "error", "nll", "perplexity"])
+def test_metrics_that_should_be_low(metric):
+    assert curve([1.0, 3.0, 1.0], metric=metric).barrier(metric=metric) == 2.0
+    assert curve([1.0, 3.0, 1.0], metric=metric).barrier(metric=metric, higher_is_better=True) == 0.0
+
+
+def test_points_that_a_barrier_needs():
+    assert curve([1.0, 2.0, 5.0, 3.0], [0, 0.2, 0.4, 1]).barrier("linear") == pytest.approx(3.2)
+    with pytest.raises(ValueError, match=r"a point at t = 0\.5, and the curve has \[0\.0, 1\.0\]"):
+        curve([1.0, 2.0]).barrier("midpoint")
+    with pytest.raises(ValueError, match="a point at t = 1,"):
+        curve([1.0, 2.0], [0, 0.5]).barrier()
+    with pytest.raises(KeyError, match="no metric 'accuracy'; it has"):
+        curve([1.0, 2.0]).barrier(metric="accuracy")
+    with pytest.raises(ValueError, match="'mean', 'linear' or 'midpoint'; got 'max'"):
+        curve([1.0, 2.0]).barrier("max")
+
+
+def test_a_loss_that_is_nan_is_not_hidden():
+    assert np.isnan(curve([1.0, np.nan, 1.0]).barrier())
+    assert np.isnan(curve([1.0, np.nan, 1.0]).barrier("linear"))
+
+
+def test_each_point_is_evaluated_once_in_order():
+    seen, told = [], []
+
+    def evaluate(params):
+        seen.append(float(params["w"][0]))
+        return {"loss": 2 * seen[-1], "accuracy": 1 - seen[-1]}
+
+    found = rf.loss_curve(evaluate, A, B, ts=5, progress=lambda *done: told.append(done))
+    assert seen == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert told == [(i, 5) for i in range(1, 6)]
+    assert found.ts.tolist() == seen
+    assert found.values["loss"].tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
+    assert found.values["accuracy"].tolist() == [1.0, 0.75, 0.5, 0.25, 0.0]
+    assert found.barrier(metric="accuracy") == 0.5
+    assert len(rf.loss_curve(lambda p: 0.0, A, B).ts) == 25
+
+
+@pytest.mark.parametrize("ts", [[0, 0.1, 1], (0, 0.1, 1), np.array([0, 0.1, 1])])
+def test_points_may_be_given(ts):
+    assert rf.loss_curve(lambda p: float(p["w"][0]), A, B, ts=ts).values["loss"].tolist() == [0.0, 0.1, 1.0]
+    assert rf.loss_curve(lambda p: 0.0, A, B, ts=np.int64(3)).ts.tolist() == [0.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("ts", [1, 0, -3, [0.5], [[0, 1]], 0.5])
+def test_too_few_points(ts):
+    with pytest.raises(ValueError, match=r"ts is a number of points, 2 or more"):
+        rf.loss_curve(lambda p: 0.0, A, B, ts=ts)
+
+
+def test_metrics_must_stay_the_same():
+    rows = iter([{"loss": 1.0}, {"loss": 1.0, "accuracy": 0.5}])
+    with pytest.raises(ValueError, match=r"gave \['loss', 'accuracy'\] at t = 1 and \['loss'\] before"):
+        rf.loss_curve(lambda p: next(rows), A, B, ts=2)
+
+
+def test_models_are_checked_before_anything_is_evaluated():
+    def evaluate(params):
+        raise AssertionError("evaluated")
+
+    with pytest.raises(rf.ParamsError, match="'v' is in model B only"):
+        rf.loss_curve(evaluate, A, B | {"v": np.ones(1)})
+
+
+def test_along_the_arc():
+    a, b = {"w": np.array([1.0, 0.0])}, {"w": np.array([0.0, 1.0])}
+    found = rf.loss_curve(lambda p: float(np.linalg.norm(p["w"])), a, b, ts=5, method="slerp")
+    np.testing.assert_allclose(found.values["loss"], 1.0, rtol=1e-14)
+    assert rf.loss_curve(lambda p: float(np.linalg.norm(p["w"])), a, b, ts=3).values["loss"][1] < 0.8
+
+
+def test_as_json_and_back():
+    found = curve([1.0, 4.0, 3.0])
+    again = rf.LossCurve.from_dict(json.loads(json.dumps(found.to_dict())))
+    assert again.ts.tolist() == found.ts.tolist()
+    assert again.values["loss"].tolist() == found.values["loss"].tolist()

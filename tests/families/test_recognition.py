@@ -1,0 +1,111 @@
+"""What is not recognised, what is asked for, and what the messages say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from examples_cnn import Cnn
+from examples_gpt2 import Gpt2
+from examples_resnet import ResNet
+from examples_vgg import Vgg
+from torch import nn
+
+import rebasin_fast as rf
+
+
+class Skipping(nn.Module):
+    """A chain by its shapes, and none by its function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Conv2d(4, 4, 3, padding=1)) for _ in range(2))
+        self.fc = nn.Linear(4, 2)
+
+
+def test_a_tree_of_blocks_is_not_taken_for_a_chain() -> None:
+    with pytest.raises(rf.SpecError, match="no ready spec fits these 8 parameters"):
+        rf.specs.for_params(Skipping().state_dict())
+
+
+def test_unknown_parameters_are_described() -> None:
+    params = {"alpha": np.ones((2, 3)), "beta": np.ones((4, 1, 3, 3))}
+    with pytest.raises(rf.SpecError) as caught:
+        rf.specs.for_params(params)
+    message = str(caught.value)
+    assert (
+        "2 parameters (1 matrices, 1 convolutions; the first are alpha (2, 3), beta (4, 1, 3, 3))" in message
+    )
+    assert "Known families: " in message
+    assert "spec.verify" in message
+    with pytest.raises(rf.SpecError, match="0 parameters"):
+        rf.specs.for_params({})
+
+
+def test_a_family_with_something_more_is_named() -> None:
+    params = ResNet([1, 1]).state_dict()
+    params["layer1.0.se.weight"] = torch.ones(2, 2)
+    with pytest.raises(
+        rf.SpecError, match=r"resembles a resnet, but parameter 'layer1.0.se.weight' is not in"
+    ):
+        rf.specs.for_params(params)
+
+
+def test_mixed_prefixes_are_left_alone() -> None:
+    params = {
+        ("module." if i else "") + name: array for i, (name, array) in enumerate(Cnn().state_dict().items())
+    }
+    with pytest.raises(rf.SpecError):
+        rf.specs.for_params(params)
+
+
+def test_heads_that_do_not_divide_the_width() -> None:
+    with pytest.raises(rf.SpecError, match="expected a positive multiple of"):
+        rf.specs.for_params(Gpt2(1).state_dict(), heads=4)
+
+
+def test_hints_that_a_family_does_not_need_are_ignored() -> None:
+    params = Vgg(11, "cifar", nn.BatchNorm2d).state_dict()
+    assert rf.specs.for_params(params, heads=7, norm_groups=3) == rf.specs.for_params(params)
+
+
+def test_tied_and_untied_heads_are_told_apart() -> None:
+    tied = rf.specs.for_params(Gpt2(1).state_dict(), heads=3)
+    assert tied.unmatched == ("lm_head.weight",)
+    arrays = {name: tensor.numpy() for name, tensor in Gpt2(1).state_dict().items()}
+    assert rf.specs.for_params(arrays, heads=3) == tied
+    copies = {name: array.copy() for name, array in arrays.items()}
+    assert rf.specs.for_params(copies, heads=3).unmatched == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: rf.specs.vgg16("tiny"), "form is 'cifar' or 'imagenet'"),
+        (lambda: rf.specs.cifar_resnet(21), "6 n . 2"),
+        (lambda: rf.specs.cifar_resnet(20, shortcut="C"), "zero-padded"),
+        (lambda: rf.specs.resnet([1], shortcuts=[2], norm="layer", norm_groups=2), "cuts across"),
+        (lambda: rf.specs.resnet([1], shortcuts=[None], norm_groups=2), "norm_groups is 1"),
+        (lambda: rf.specs.resnet([1], shortcuts=[None], norm="instance"), "norm is 'batch' or 'layer'"),
+        (lambda: rf.specs.cnn(["a", "b"], ["c"], norms=["n"]), "give one for each of them"),
+        (lambda: rf.specs.recurrent("qrnn"), "kind is 'lstm', 'gru' or 'rnn'"),
+        (lambda: rf.specs.vit(layout="keras"), "layout is one of 'torchvision'"),
+    ],
+)
+def test_arguments_out_of_range(make, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_published_counts_of_symmetries() -> None:
+    """The exact log10 of the paper's three networks (VGG-16 with 512 units in its linear layers)."""
+    mlp = rf.specs.mlp(3)
+    sizes = {"Dense_0/kernel": (784, 512), "Dense_3/kernel": (512, 10)}
+    params = {
+        name: np.broadcast_to(np.float32(0), sizes.get(name, (512, 512)) if name.endswith("kernel") else (
+            (10,) if name == "Dense_3/bias" else (512,)
+        ))
+        for name in mlp.axes_to_perm
+    }  # fmt: skip
+    assert mlp.log10_symmetries(params) == pytest.approx(3499.62, abs=0.01)

@@ -1,0 +1,50 @@
+"""Each entry of each ready spec, got wrong in turn: validation or verification must refuse every mutant."""
+
+import numpy as np
+import pytest
+import torch
+from mutations import mutations, some_mutations
+from networks import KNOWN
+
+import rebasin_fast as rf
+from rebasin_fast.permutation import identity_permutation
+from rebasin_fast.verify import TOLERANCE, Trial, _generators, _halves
+
+# Every alternative to every entry of these; one to every entry of the others, whose layers are the same.
+THOROUGH = ("mlp", "mlp-without-biases", "resnet8-padded", "vgg16-cifar", "vgg16-imagenet")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def is_refused(mutant, trial):
+    """As `verify` decides, on a trial that many mutants share."""
+    try:
+        mutant.validate(trial.params)
+    except rf.SpecError:
+        return True
+    sizes = mutant.sizes(trial.params)
+    identity = identity_permutation(mutant, sizes)
+    return any(
+        trial.change_under(mutant, chosen) > TOLERANCE
+        for drawn in _generators(mutant, sizes, np.random.default_rng(0))
+        for chosen in _halves(drawn, identity)
+    )
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_mutant_is_refused(name):
+    known = KNOWN[name]
+    trial = Trial(known.build(), known.inputs(batch=2), np.random.default_rng(0))
+    spec = known.spec()
+    mutants = list((mutations if name in THOROUGH else some_mutations)(spec, trial.params))
+    assert len(mutants) >= sum(
+        entry is not None for entries in spec.axes_to_perm.values() for entry in entries
+    )
+    assert not is_refused(spec, trial)
+    assert [what for what, mutant in mutants if not is_refused(mutant, trial)] == []

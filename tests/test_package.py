@@ -1,0 +1,85 @@
+"""What the package exports, and what importing it costs in modules."""
+
+import subprocess
+import sys
+
+import pytest
+
+import rebasin_fast as rf
+
+PUBLIC = [
+    "PermutationSpec",
+    "apply_permutation",
+    "compose_permutations",
+    "interpolate",
+    "invert_permutation",
+    "linear_sum_assignment",
+    "load_params",
+    "loss_curve",
+    "reset_batch_norm",
+    "save_params",
+    "solve_assignment",
+    "specs",
+    "weight_matching",
+]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names(name):
+    assert name in rf.__all__
+    assert getattr(rf, name) is not None
+
+
+def test_every_exported_name_exists_and_is_sorted():
+    assert all(hasattr(rf, name) for name in rf.__all__)
+    assert len(set(rf.__all__)) == len(rf.__all__)
+
+
+@pytest.mark.parametrize("name", ["mlp", "vgg", "resnet", "for_params"])
+def test_public_specs(name):
+    assert callable(getattr(rf.specs, name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "axes_to_perm",
+        "perm_to_axes",
+        "sizes",
+        "log10_symmetries",
+        "validate",
+        "verify",
+        "to_json",
+        "from_json",
+    ],
+)
+def test_public_names_of_a_spec(name):
+    assert hasattr(rf.PermutationSpec, name)
+
+
+def test_errors_are_caught_by_their_builtin_kinds_and_by_the_root():
+    for kind in (rf.SpecError, rf.ParamsError, rf.PermutationError, rf.FileFormatError):
+        assert issubclass(kind, rf.RebasinError)
+        assert issubclass(kind, ValueError)
+    assert issubclass(rf.MissingDependencyError, ImportError)
+
+
+OPTIONAL = [
+    "torch",
+    "safetensors",
+    "matplotlib",
+    "sklearn",
+    "click",
+    "cupy",
+    "jax",
+    "PIL",
+    "threadpoolctl",
+    "scipy.optimize",
+]
+
+
+def test_importing_takes_nothing_optional_along():
+    program = f"import sys, rebasin_fast; print([m for m in {OPTIONAL!r} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+    assert found.stderr == ""
