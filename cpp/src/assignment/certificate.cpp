@@ -1,6 +1,7 @@
 #include "assignment/certificate.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -43,11 +44,14 @@ double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale,
   return difference_error(cost, v[two.at], two.best) < 0.0 ? next_down(two.best) : two.best;
 }
 
-// The value of the lowest set bit of x: x is a multiple of it.
-double lowest_bit(double x) {
-  int exponent = 0;
-  const auto mantissa = static_cast<std::int64_t>(std::ldexp(std::frexp(x, &exponent), 53));
-  return std::ldexp(static_cast<double>(mantissa & -mantissa), exponent - 53);
+// The exponent of the lowest set bit of x != 0: x is a multiple of that power of two.
+int lowest_bit_exponent(double x) {
+  constexpr std::uint64_t fraction_mask = (std::uint64_t{1} << 52) - 1;
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  const int exponent = static_cast<int>(bits >> 52 & 0x7ff);
+  const std::uint64_t fraction = bits & fraction_mask;
+  if (exponent == 0) return std::countr_zero(fraction) - 1074;
+  return exponent - 1075 + std::countr_zero(fraction | (std::uint64_t{1} << 52));
 }
 
 }  // namespace
@@ -60,12 +64,15 @@ double slack_bound(double cost, double v, double u) {
 template <class T>
 bool totals_lie_apart(const CostRows<T>& costs, double bound, Interrupt& interrupt) {
   std::vector<T> buffer(costs.columns());
+  const int bound_exponent = std::ilogb(bound);
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (interrupt.requested()) return false;
     const T* run = costs.row(i, buffer.data());
     for (std::int64_t j = 0; j < costs.columns(); ++j) {
       const double cost = costs.scale() * static_cast<double>(run[j]);
-      if (cost != 0.0 && cost < infinity && lowest_bit(cost) <= bound) return false;
+      if (cost != 0.0 && cost < infinity && lowest_bit_exponent(cost) <= bound_exponent) {
+        return false;
+      }
     }
   }
   return true;

@@ -73,7 +73,8 @@ class SmallProblem {
       ++counted;
     }
     if (leads > 0.0) {
-      const double epsilon = share * leads / static_cast<double>(counted);
+      // A power of two keeps the duals' bits few, and most arithmetic exact.
+      const double epsilon = std::exp2(std::round(std::log2(share * leads / static_cast<double>(counted))));
       for (std::int64_t budget = 8 * rows_; budget > 0 && !state_.free_rows.empty(); --budget) bid(epsilon);
     }
     for (std::int64_t& row : state_.row_of) row = unassigned;
