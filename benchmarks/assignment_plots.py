@@ -21,7 +21,9 @@ def draw(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
         return []
     across = min(4, len(families))
     down = math.ceil(len(families) / across)
-    figure, axes = plt.subplots(down, across, figsize=(4 * across, 3.2 * down), squeeze=False)
+    figure, axes = plt.subplots(
+        down, across, figsize=(4 * across, 3.2 * down), squeeze=False, layout="constrained"
+    )
     names = list(dict.fromkeys(name for row in rows for name in row["solvers"]))
     colours = {name: f"C{k % 10}" for k, name in enumerate(names)}
     for axis, family in zip(axes.flat, families, strict=False):
@@ -42,6 +44,9 @@ def draw(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
                     label=name,
                 )
         axis.set_title(family, fontsize=10)
+        sizes = sorted({row["n"] for row in rows if row["family"] == family})
+        axis.set_xticks(sizes, [str(n) for n in sizes], fontsize=8)
+        axis.minorticks_off()
         axis.grid(alpha=0.3)
     for axis in axes.flat[len(families) :]:
         axis.axis("off")
@@ -50,8 +55,7 @@ def draw(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
     for axis in axes[:, 0]:
         axis.set_ylabel("ms, median")
     handles, labels = max((a.get_legend_handles_labels() for a in axes.flat), key=lambda pair: len(pair[1]))
-    figure.legend(handles, labels, loc="lower center", ncols=5, fontsize=9)
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=9)
     path = folder / "assignment.png"
     figure.savefig(path, dpi=110)
     plt.close(figure)
