@@ -107,8 +107,9 @@ def test_existing_picture_may_be_kept(tmp_path, monkeypatch):
     assert path.read_bytes() == b"mine"
 
 
-def test_missing_scikit_learn_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+@pytest.mark.parametrize("package", ["sklearn", "matplotlib.figure"])
+def test_missing_packages_say_what_to_install(package, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(rf.MissingDependencyError, match=r'pip install "rebasin-fast\[demo\]"'):
         run_demo(tmp_path / "digits.png")
     assert list(tmp_path.iterdir()) == []

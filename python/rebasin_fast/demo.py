@@ -133,7 +133,7 @@ def run_demo(
     from rebasin_fast.files import check_writable
     from rebasin_fast.plots import require_matplotlib
 
-    require_matplotlib()
+    require_matplotlib("demo")
     check_writable(output, overwrite)
     steps = _Steps(progress, total=2 * len(networks.PHASES) + 4)
     steps.begin("loading", "loading the digits")

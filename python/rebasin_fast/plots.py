@@ -149,13 +149,13 @@ def _checked_metrics(curves: Mapping[str, LossCurve], metrics: Sequence[str] | N
     return shown
 
 
-def require_matplotlib() -> None:
-    """Raise MissingDependencyError, with the command that installs it, when matplotlib is not installed."""
+def require_matplotlib(extra: str = "plot") -> None:
+    """Raise MissingDependencyError, naming the ``extra`` that installs it, when matplotlib is not installed."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            'drawing needs matplotlib, which is not installed: pip install "rebasin-fast[plot]"'
+            f'drawing needs matplotlib, which is not installed: pip install "rebasin-fast[{extra}]"'
         ) from error
 
 
