@@ -47,6 +47,10 @@ class Run:
     native_seconds: float
     native_product_seconds: float
     native_assignment_seconds: float
+    native_objective_seconds: float
+    native_product_flop: float
+    native_visits: int
+    native_skipped_visits: int
     native_sweeps: int
     native_objective: float
     identity_objective: float
@@ -121,6 +125,10 @@ def measure(
         native_seconds=native_seconds,
         native_product_seconds=native.stats.product_seconds,
         native_assignment_seconds=native.stats.assignment_seconds,
+        native_objective_seconds=native.stats.objective_seconds,
+        native_product_flop=native.stats.product_flop,
+        native_visits=native.stats.visits,
+        native_skipped_visits=native.stats.skipped_visits,
         native_sweeps=native.sweeps,
         native_objective=native.objective,
         identity_objective=native.first_objective,

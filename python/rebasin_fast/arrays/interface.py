@@ -41,5 +41,5 @@ FLOATING = ("float16", "bfloat16", "float32", "float64")
 
 
 def is_floating(dtype_name: str) -> bool:
-    """Whether a dtype takes part in matching and interpolation; integers and booleans do not."""
+    """Whether a dtype takes part in interpolation; integers and booleans do not."""
     return dtype_name.startswith(("float", "bfloat"))
