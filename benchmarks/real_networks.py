@@ -31,6 +31,7 @@ LOSSY = "lossy JPEG copies"
 
 def main() -> None:
     options = parse_options()
+    options.results.mkdir(parents=True, exist_ok=True)
     for pair in options.pairs:
         results, text = PAIRS[pair](options)
         markdown = f"{text}\n\nMeasured on {environment_line()}."
