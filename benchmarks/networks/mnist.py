@@ -69,12 +69,12 @@ def trained_mlp(seed: int, cache: Path = DEFAULT_CACHE, hidden: tuple[int, ...] 
     return cached_arrays(cache, name, lambda: train(seed, hidden))  # type: ignore[return-value]
 
 
-def train(seed: int, hidden: tuple[int, ...]) -> Params:
-    """Train one network with Adam, its learning rate falling to zero by a cosine."""
+def train(seed: int, hidden: tuple[int, ...], images: Images | None = None) -> Params:
+    """Train one network with Adam, its learning rate falling to zero by a cosine; on all images by default."""
     import torch
     from torch import nn
 
-    images = load_images("train")
+    images = load_images("train") if images is None else images
     inputs, labels = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
     torch.manual_seed(seed)
     widths = [inputs.shape[1], *hidden, 10]

@@ -22,7 +22,7 @@ from rebasin_fast.errors import (
 )
 from rebasin_fast.files import load_params, save_params
 from rebasin_fast.interpolation import interpolate
-from rebasin_fast.matching import Matching, MatchingStats, Progress, weight_matching
+from rebasin_fast.matching import Matching, MatchingStats, Progress, activation_matching, weight_matching
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
 from rebasin_fast.spec import PermutationSpec
 
@@ -42,6 +42,7 @@ __all__ = [
     "RebasinError",
     "SpecError",
     "__version__",
+    "activation_matching",
     "apply_permutation",
     "axis",
     "build_config",

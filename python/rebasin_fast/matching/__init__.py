@@ -1,6 +1,7 @@
 """Methods that find the permutation of one network onto another; one file each."""
 
+from rebasin_fast.matching.activation import activation_matching
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress
 from rebasin_fast.matching.weight import weight_matching
 
-__all__ = ["Matching", "MatchingStats", "Progress", "weight_matching"]
+__all__ = ["Matching", "MatchingStats", "Progress", "activation_matching", "weight_matching"]
