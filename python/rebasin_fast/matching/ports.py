@@ -38,6 +38,8 @@ def ports_of(module: Any, entries: Entries, sizes: Mapping[str, int]) -> list[Po
         return list(_attention(module, entries))
     if isinstance(module, nn.RNNBase):
         return list(_recurrent(module, entries))
+    if not weight:
+        return []
     if isinstance(module, nn.modules.conv._ConvNd):
         return _convolution(module, weight, sizes)
     if isinstance(module, nn.Linear):
@@ -142,11 +144,11 @@ def _recurrent(module: Any, entries: Entries) -> Iterator[Port]:
         for direction in range(directions):
             suffix = f"l{layer}{'_reverse' if direction else ''}"
             index = layer * directions + direction
-            if index == 0:
+            if index == 0 and "weight_ih_l0" in entries:
                 yield _reads(entries["weight_ih_l0"][1], -1)
-            yield Port(entries[f"weight_hh_{suffix}"][1], -1, _state(0, index), consumed=False)
-            if f"weight_hr_{suffix}" in entries:
-                yield Port(entries[f"weight_hr_{suffix}"][1], -1, _state(1, index), consumed=False)
+            for which, name in enumerate((f"weight_hh_{suffix}", f"weight_hr_{suffix}")):  # h_n, c_n
+                if name in entries:
+                    yield Port(entries[name][1], -1, _state(which, index), consumed=False)
 
 
 def _state(which: int, index: int) -> Read:
