@@ -26,7 +26,7 @@ from networks.storage import DEFAULT_CACHE
 
 STAGES = ((1,), (2,), (4, 4), (8, 8), (8, 8))  # channels of each convolution, in units of the width
 WIDTH = 16  # the published network has 64
-EPOCHS = 12
+EPOCHS = 6
 BATCH = 125
 PEAK_RATE, MOMENTUM, DECAY = 0.04, 0.9, 5e-4
 WARM_UP = 0.2  # of all steps

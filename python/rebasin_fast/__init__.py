@@ -24,6 +24,7 @@ from rebasin_fast.files import load_params, save_params
 from rebasin_fast.interpolation import interpolate
 from rebasin_fast.matching import Matching, MatchingStats, Progress, activation_matching, weight_matching
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
+from rebasin_fast.repair import repair
 from rebasin_fast.spec import PermutationSpec
 
 __version__: str = build_config()["version"]
@@ -52,6 +53,7 @@ __all__ = [
     "linear_sum_assignment",
     "load_params",
     "loss_curve",
+    "repair",
     "reset_batch_norm",
     "save_params",
     "solve_assignment",

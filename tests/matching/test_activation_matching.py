@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
-from rebasin_fast.matching.moments import CrossMoments
+from rebasin_fast.moments import CrossMoments
 from rebasin_fast.permutation import identity_permutation, random_permutation
 from rebasin_fast.verify import Trial
 

@@ -16,7 +16,7 @@ from rebasin_fast.assignment import solve_assignment
 from rebasin_fast.axis import Entry, Product
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.inference import check_model, count_of, evaluating, import_torch
-from rebasin_fast.matching.moments import CrossMoments
+from rebasin_fast.moments import CrossMoments
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats
 from rebasin_fast.matching.taps import Tap, TapNames, TapReader, choose_taps, taps_of
