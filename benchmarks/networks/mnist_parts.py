@@ -62,7 +62,9 @@ def trained(split: str, part: int, cache: Path = DEFAULT_CACHE) -> Params:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train MNIST networks on parts of the images into the cache.")
+    parser = argparse.ArgumentParser(
+        description="Train MNIST networks on parts of the images into the cache."
+    )
     parser.add_argument("--split", choices=list(SPLITS), required=True)
     parser.add_argument("--parts", type=int, nargs="+", help="all parts by default")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)

@@ -22,7 +22,15 @@ from rebasin_fast.errors import (
 )
 from rebasin_fast.files import load_params, save_params
 from rebasin_fast.interpolation import interpolate
-from rebasin_fast.matching import Matching, MatchingStats, Progress, activation_matching, weight_matching
+from rebasin_fast.matching import (
+    ManyMatching,
+    Matching,
+    MatchingStats,
+    Progress,
+    activation_matching,
+    merge_many,
+    weight_matching,
+)
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
 from rebasin_fast.repair import repair
 from rebasin_fast.spec import PermutationSpec
@@ -33,6 +41,7 @@ __all__ = [
     "Assignment",
     "FileFormatError",
     "LossCurve",
+    "ManyMatching",
     "Matching",
     "MatchingStats",
     "MissingDependencyError",
@@ -53,6 +62,7 @@ __all__ = [
     "linear_sum_assignment",
     "load_params",
     "loss_curve",
+    "merge_many",
     "repair",
     "reset_batch_norm",
     "save_params",

@@ -21,7 +21,11 @@ def import_torch(user: str) -> Any:
 def check_model(model: Any, what: str) -> None:
     """TypeError unless ``model`` has what a ``torch.nn.Module`` has."""
     if not all(hasattr(model, name) for name in ("named_modules", "state_dict", "eval")):
-        hint = "; this function runs the model, so that parameters alone do not do" if isinstance(model, Mapping) else ""
+        hint = (
+            "; this function runs the model, so that parameters alone do not do"
+            if isinstance(model, Mapping)
+            else ""
+        )
         raise TypeError(f"{what} is a torch.nn.Module, got {type(model).__qualname__}{hint}")
 
 

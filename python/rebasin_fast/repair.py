@@ -106,7 +106,9 @@ def repair(
     for name, one in (("model", model), ("model_a", model_a), ("model_b", model_b)):
         check_model(one, name)
     if model is model_a or model is model_b:
-        raise ValueError("model is one of the ends of the line; give a third model that holds the interpolation")
+        raise ValueError(
+            "model is one of the ends of the line; give a third model that holds the interpolation"
+        )
     passes = _checked_passes(passes, batches)
     stream = iter(batches)
     try:
@@ -220,7 +222,9 @@ def _fold(model: Any, moments: Moments, goals: Goals) -> None:
     corrections = {point: _correction(point, each, goals[point]) for point, each in moments.items()}
     for point, (scale, shift) in corrections.items():
         if not (torch.isfinite(scale).all() and torch.isfinite(shift).all()):
-            raise ParamsError(f"what layer {point.name!r} gives holds NaN or infinite values; it cannot be corrected")
+            raise ParamsError(
+                f"what layer {point.name!r} gives holds NaN or infinite values; it cannot be corrected"
+            )
     with torch.no_grad():
         for point, (scale, shift) in corrections.items():
             point.fold(modules[point.name], scale, shift)

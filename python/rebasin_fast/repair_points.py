@@ -62,13 +62,13 @@ def find_points(model: Any, batch: Any, layers: Sequence[str] | None) -> list[Po
         outputs = returned | {next((name for name in reversed(run) if not _is_norm(modules[name])), "")}
         chosen = [name for name in run if name in able and name not in normalised | outputs]
     if not chosen:
-        raise ValueError("the model has no hidden Linear, convolution or BatchNorm layer that can be corrected")
+        raise ValueError(
+            "the model has no hidden Linear, convolution or BatchNorm layer that can be corrected"
+        )
     return [Point(name, _axis(modules[name]), modules[name].bias is not None) for name in chosen]
 
 
-def _observe(
-    model: Any, modules: Mapping[str, Any], batch: Any
-) -> tuple[list[str], set[str], set[str]]:
+def _observe(model: Any, modules: Mapping[str, Any], batch: Any) -> tuple[list[str], set[str], set[str]]:
     """Layers in the order of their runs; those whose output BatchNorm reads; those whose output is returned."""
     from torch.utils._pytree import tree_flatten
 

@@ -1,6 +1,7 @@
 """REPAIR: statistics after folding against their definition and against a twin that works by hooks."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ import rebasin_fast as rf
 def mlp(seed, widths=(6, 24, 20, 16, 4), bias=True):
     torch.manual_seed(seed)
     layers = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs, bias=bias), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -252,9 +253,9 @@ def test_midpoint_accuracy_rises_on_digits():
 
     def trained(seed):
         model = mlp(seed, widths)
-        optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-        for _ in range(30):
-            for rows in torch.randperm(len(x)).split(100):
+        optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+        for _ in range(20):
+            for rows in torch.randperm(len(x)).split(150):
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
                 optimizer.step()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -81,13 +82,15 @@ def test_planted_permutation_is_recovered(example, similarity):
         assert itself.objective == pytest.approx(itself.first_objective, rel=1e-9)
         # Unless a unit is dead, each is itself alone.
         recovered = rf.apply_permutation(spec, matching.permutation, b.state_dict())
-        assert [name for name, tensor in a.state_dict().items() if not torch.equal(recovered[name], tensor)] == []
+        assert [
+            name for name, tensor in a.state_dict().items() if not torch.equal(recovered[name], tensor)
+        ] == []
 
 
 def mlp(seed=0, widths=(6, 12, 10, 3), activation=nn.ReLU):
     torch.manual_seed(seed)
     layers = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers[:-1])
 
@@ -274,7 +277,9 @@ def test_batches_of_every_form_and_progress():
     seen = []
     labels = torch.zeros(64)
     for form in ([(x, labels)] * 2, [[x, labels]] * 2, [{"input": x}] * 2):
-        found = rf.activation_matching(SPEC, a, b, form, progress=lambda done, total: seen.append((done, total)))
+        found = rf.activation_matching(
+            SPEC, a, b, form, progress=lambda done, total: seen.append((done, total))
+        )
         assert found.objective == expected.objective
         assert found.agreement(expected) == 1.0
     assert seen == [(1, 2), (2, 2)] * 3

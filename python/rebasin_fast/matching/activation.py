@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import chain as chained
 from math import prod
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.assignment import solve_assignment
+from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.axis import Entry, Product
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.inference import check_model, count_of, evaluating, import_torch
-from rebasin_fast.moments import CrossMoments
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats
 from rebasin_fast.matching.taps import Tap, TapNames, TapReader, choose_taps, taps_of
 from rebasin_fast.matching.weight import weight_matching
+from rebasin_fast.moments import CrossMoments
 from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.spec import PermutationSpec
 
@@ -249,7 +249,8 @@ def _solve(
     together: Similarities = {}
     for chain, matrix in similarities.items():
         if nested.isdisjoint(chain):
-            permutation[chain[0]] = solve_assignment(matrix, maximize=True).columns
+            solved = cast(Assignment, solve_assignment(matrix, maximize=True))
+            permutation[chain[0]] = solved.columns
         else:
             together[chain] = matrix
     if not together:

@@ -92,10 +92,11 @@ def taps_of(
     for parameter, entries in spec.axes_to_perm.items():
         owner, _, local = parameter.rpartition(".")
         own.setdefault(owner, {})[local] = entries
-    for name, entries in own.items():
-        if name in modules:
-            found = [_tap_at(name, port, sizes).about(others) for port in ports_of(modules[name], entries, sizes)]
-            taps += [tap for tap in found if tap.families]
+    for name in filter(modules.__contains__, own):
+        found = [
+            _tap_at(name, port, sizes).about(others) for port in ports_of(modules[name], own[name], sizes)
+        ]
+        taps += [tap for tap in found if tap.families]
     return taps
 
 
