@@ -27,7 +27,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "cycle-consistent (Frank-Wolfe)": {"method": "cycle_consistent"},
 }
 TITLES = {
-    "halves": "Five perceptrons 784-512-512-512-10, each trained on a random half of MNIST, learning rate falling to zero",
+    "halves": "Five perceptrons 784-512-512-512-10, each on a random half of MNIST, learning rate falling to zero",
     "halves-constant": "The same trained at a constant learning rate, as the published ones",
     "biased": "Two perceptrons 784-512-512-512-10 on disjoint parts of MNIST, 80 % of five digits and 20 % of the rest",
 }

@@ -60,8 +60,7 @@ def relaxed_permutations(
     relaxed: list[Matrices] = [_uniform(free, sizes, layers) for _ in models[1:]]
     objective = _objective(layers, relaxed)
     for _ in range(_MOST_STEPS):
-        vertices = [_vertices(layers, relaxed, number) for number in range(1, len(models))]
-        relaxed, risen = _step(layers, relaxed, vertices, objective)
+        relaxed, risen = _step(layers, relaxed, _vertices(layers, relaxed), objective)
         if risen - objective <= _SMALLEST_GAIN * abs(risen):
             break
         objective = risen
@@ -169,19 +168,22 @@ def _objective(layers: list[Layer], relaxed: Sequence[Matrices]) -> float:
     return total / 2
 
 
-def _vertices(layers: list[Layer], relaxed: Sequence[Matrices], number: int) -> Matrices:
-    """The permutation matrices along which the objective rises fastest for one model: one assignment each."""
-    gradients = {name: np.zeros_like(matrix) for name, matrix in relaxed[number - 1].items()}
+def _vertices(layers: list[Layer], relaxed: Sequence[Matrices]) -> list[Matrices]:
+    """The permutation matrices along which the objective rises fastest: one assignment a model and permutation."""
+    gradients = [{name: np.zeros_like(matrix) for name, matrix in own.items()} for own in relaxed]
     for layer in layers:
-        others = sum(
-            (_moved(layer, other, relaxed) for other in range(1, len(layer.arrays)) if other != number),
-            start=layer.arrays[0] if number else np.zeros_like(layer.arrays[0]),
-        )
-        for move in layer.moves:
-            own = _moved(layer, number, relaxed, but=move)
-            product = np.matmul(_units(others, move), _units(own, move).transpose(0, 2, 1))
-            gradients[move.permutation] += product.sum(0)
-    return {name: _as_matrix(_assigned(gradient), gradient) for name, gradient in gradients.items()}
+        moved = [_moved(layer, number, relaxed) for number in range(len(layer.arrays))]
+        whole = sum(moved[1:], start=moved[0])
+        for number, gradient in enumerate(gradients, 1):
+            others = whole - moved[number]
+            for move in layer.moves:
+                own = _moved(layer, number, relaxed, but=move)
+                product = np.matmul(_units(others, move), _units(own, move).transpose(0, 2, 1))
+                gradient[move.permutation] += product.sum(0)
+    return [
+        {name: _as_matrix(_assigned(similarity), similarity) for name, similarity in gradient.items()}
+        for gradient in gradients
+    ]
 
 
 def _assigned(similarity: NDArray[Any]) -> Index:
