@@ -26,9 +26,9 @@ def resnet18(width: int = 64) -> Shapes:
     return _imagenet_resnet((2, 2, 2, 2), _basic_block, expansion=1, width=width)
 
 
-def resnet20(multiplier: int = 1) -> Shapes:
-    """Return CIFAR-10's ResNet-20 with zero-padded shortcuts and 16 x ``multiplier`` channels."""
-    width = 16 * multiplier
+def resnet20(multiplier: int = 1, width: int = 16) -> Shapes:
+    """Return CIFAR-10's ResNet-20 with zero-padded shortcuts and ``width`` x ``multiplier`` channels."""
+    width *= multiplier
     items = [*_convolution("conv1", width, 3, 3), *_batchnorm("bn1", width)]
     inputs = width
     for stage, outputs in enumerate((width, 2 * width, 4 * width), start=1):
