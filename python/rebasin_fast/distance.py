@@ -24,11 +24,17 @@ def l2_distance(params_a: Params, params_b: Params) -> float:
     total = 0.0
     for name, a in params_a.items():
         if is_interpolated(a):
-            library = library_of(a)
-            for piece_a, piece_b in _pieces(a, params_b[name]):
-                difference = library.blend([library.widen(piece_a), library.widen(piece_b)], [1.0, -1.0])
-                total += library.dot(difference, difference)
+            total += _squared_distance(a, params_b[name])
     return sqrt(total)
+
+
+def _squared_distance(a: Array, b: Array) -> float:
+    library = library_of(a)
+    total = 0.0
+    for piece_a, piece_b in _pieces(a, b):
+        difference = library.blend([library.widen(piece_a), library.widen(piece_b)], [1.0, -1.0])
+        total += library.dot(difference, difference)
+    return total
 
 
 def _pieces(a: Array, b: Array) -> Iterator[tuple[Array, Array]]:

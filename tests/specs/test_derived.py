@@ -39,7 +39,9 @@ def params():
 
 def test_a_derived_mapping_has_the_names_of_its_model_and_refuses_others(params):
     derived = DerivedParams(params, lambda name: params[name] * 2)
-    assert list(derived) == list(params) and len(derived) == 6 and "layer0" in derived
+    assert list(derived) == list(params)
+    assert len(derived) == 6
+    assert "layer0" in derived
     assert described_by(DerivedParams(derived, derived.__getitem__)) is params
     with pytest.raises(KeyError, match="absent"):
         derived["absent"]
@@ -65,7 +67,7 @@ def test_a_distance_holds_one_array_at_a_time_and_its_pieces_add_up(params):
 
 
 def test_lazily_permuted_and_averaged_parameters_equal_the_eager_ones(params):
-    spec = rf.PermutationSpec({name: ("P", None) for name in params})
+    spec = rf.PermutationSpec(dict.fromkeys(params, ("P", None)))
     moved = rf.apply_permutation(spec, {"P": [2, 0, 3, 1]}, params)
     lazily = permuted_params(spec, {"P": [2, 0, 3, 1]}, params)
     assert isinstance(lazily, DerivedParams)
