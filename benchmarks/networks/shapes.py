@@ -16,9 +16,9 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 BATCHNORM_VECTORS = ("weight", "bias", "running_mean", "running_var")
 
 
-def resnet50() -> Shapes:
-    """Return torchvision's ResNet-50."""
-    return _imagenet_resnet((3, 4, 6, 3), _bottleneck, expansion=4)
+def resnet50(width: int = 64) -> Shapes:
+    """Return torchvision's ResNet-50; ``width`` channels inside the blocks of its first stage."""
+    return _imagenet_resnet((3, 4, 6, 3), _bottleneck, expansion=4, width=width)
 
 
 def resnet18(width: int = 64) -> Shapes:

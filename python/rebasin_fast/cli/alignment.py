@@ -30,6 +30,7 @@ class MatchingChoices:
     restarts: int
     max_iter: int
     threads: int | None
+    memory_limit: int | None
     no_strict: bool
 
 
@@ -86,6 +87,7 @@ def align(
             restarts=choices.restarts,
             strict=not choices.no_strict,
             threads=choices.threads,
+            memory_limit=choices.memory_limit,
             progress=progress,
         )
     aligned = permuted_params(spec, matching.permutation, params_b)
