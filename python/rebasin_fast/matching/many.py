@@ -17,10 +17,10 @@ from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.universe import relaxed_permutations
 from rebasin_fast.matching.weight import weight_matching
 from rebasin_fast.permutation import (
-    apply_permutation,
     compose_permutations,
     identity_permutation,
     invert_permutation,
+    permuted_params,
 )
 from rebasin_fast.spec import PermutationSpec
 
@@ -91,11 +91,12 @@ def merge_many(
     Notes
     -----
     Sweeps end when no model's L2 distance to the mean of the others falls (by more than 1e-9 of its magnitude).
-    Memory beside the models: one float64 sum of the matched parameters, two copies of one model, and for ``merged``
-    every model's copy of one parameter at a time. Time: one weight matching a model and sweep, most of them short,
-    since each goes on from the permutation before. The relaxation takes beside that about 6 applications of dense
-    matrices to every model an iteration, 30 iterations at most, and one n x n matrix for each permutation and model;
-    permutations within others (attention heads, groups) stay out of it, and are found in the sweeps after it.
+    Memory beside the models: one float64 sum of the matched parameters, one mean of them in the dtype of the models,
+    and for ``merged`` every model's copy of one parameter at a time. Time: one weight matching a model and sweep,
+    most of them short, since each goes on from the permutation before. The relaxation takes beside that about 6
+    applications of dense matrices to every model an iteration, 30 iterations at most, and one n x n matrix for each
+    permutation and model; permutations within others (attention heads, groups) stay out of it, and are found in the
+    sweeps after it.
 
     Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022, appendix A.9; Crisostomi et al., *C2M3: Cycle-Consistent
     Multi-Model Merging*, 2024. C2M3 maps models to a universe of its own; model 0 stands in for it here, which loses
@@ -130,7 +131,7 @@ def merge_many(
     crowd.return_to_first()
     return ManyMatching(
         permutations=crowd.permutations,
-        merged=_merged(spec, models, crowd.permutations, pair.sizes, weights),
+        merged=average(crowd.moved(), weights),
         objective=crowd.objective(),
         first_objective=crowd.first_objective,
         history=history,
@@ -163,11 +164,20 @@ class _Crowd:
         ]
         self._spec = spec
         self._threads = threads
-        self._squares = sum(_dot(one, one) for model in models for one in self._wide(model).values())
+        self._squares = sum(
+            _dot(array, array)
+            for model in models
+            for array in (_host64(model[name]) for name in self.matched)
+        )
         self._sum: dict[str, NDArray[np.float64]] = {}
         self._members: set[int] = set()
         self.gather(range(len(models)))
         self.first_objective = self.objective()
+
+    def moved(self) -> list[Params]:
+        """The models in their new orders, each array computed when it is asked for."""
+        pairs = zip(self.permutations, self.models, strict=True)
+        return [permuted_params(self._spec, permutation, model) for permutation, model in pairs]
 
     def gather(self, members: Any) -> None:
         """Make the sum that of ``members`` alone, where they stand."""
@@ -211,8 +221,9 @@ class _Crowd:
         self.permutations = [compose_permutations(p, back, self._spec) for p in self.permutations]
 
     def _add(self, number: int, sign: float) -> None:
-        moved = self._wide(apply_permutation(self._spec, self.permutations[number], self.models[number]))
-        for name, array in moved.items():
+        moved = permuted_params(self._spec, self.permutations[number], self.models[number])
+        for name in self.matched:
+            array = _host64(moved[name])
             if name not in self._sum:
                 self._sum[name] = sign * array
             elif sign > 0:
@@ -220,9 +231,6 @@ class _Crowd:
             else:
                 self._sum[name] -= array
         (self._members.add if sign > 0 else self._members.discard)(number)
-
-    def _wide(self, model: Params) -> dict[str, NDArray[np.float64]]:
-        return {name: _host64(model[name]) for name in self.matched}
 
 
 def _sweeps(
@@ -245,26 +253,6 @@ def _sweeps(
         if not closer and not grows:
             return history, True
     return history, False
-
-
-def _merged(
-    spec: PermutationSpec,
-    models: list[Params],
-    permutations: list[dict[str, Index]],
-    sizes: Mapping[str, int],
-    weights: Sequence[float] | None,
-) -> dict[str, Array]:
-    """The average, one parameter at a time."""
-    sized = PermutationSpec(spec.axes_to_perm, spec.unmatched, sizes=dict(sizes))
-    names = dict.fromkeys(name for model in models for name in model)
-    merged: dict[str, Array] = {}
-    for name in names:
-        moved = [
-            apply_permutation(sized, permutation, {name: model[name]}) if name in model else {}
-            for permutation, model in zip(permutations, models, strict=True)
-        ]
-        merged |= average(moved, weights)
-    return merged
 
 
 def _checked_models(models: Sequence[Params], method: str, start: str) -> list[Params]:
