@@ -92,10 +92,11 @@ def _program(torch: Any, model: Any, exported: Any) -> Program:
             twins[name] = first
     names = {**{name: name for name in state}, **twins}
     signature = exported.graph_signature
-    parameters, constants = {}, {}
+    parameters: dict[str, str] = {}
+    constants: dict[str, Any] = {}
     for spec in signature.input_specs:
         placeholder, target = getattr(spec.arg, "name", None), spec.target
-        if target is None:
+        if target is None or placeholder is None:
             continue
         if target in names:
             parameters[placeholder] = names[target]

@@ -26,6 +26,7 @@ class Interpreter:
             if name not in program.twins
         }
         self.used: set[str] = set()
+        self.sources: dict[str, str] = {}
         self._torch = import_torch()
 
     def run(self) -> None:
@@ -121,6 +122,9 @@ class Interpreter:
             reason_at(node, _name(node.target)),
             example,
         )
+        for value in _values_in(call.arguments):
+            if value.parameter is not None:
+                self.sources.setdefault(value.parameter, call.reason.source)
         return self._checked(call, _ruled(call))
 
     def _checked(self, call: Call, result: Any) -> Any:

@@ -44,7 +44,7 @@ class Trace:
 
     space: Space
     producers: dict[Var, str] = field(default_factory=dict)
-    sums: list[tuple[Var, ...]] = field(default_factory=list)
+    sums: list[Var] = field(default_factory=list)
     demands: list[tuple[Var, int, Reason]] = field(default_factory=list)
     hints: dict[Var, str] = field(default_factory=dict)
 
