@@ -8,7 +8,7 @@ from .chains import each, repeated, total
 from .images import image_model
 from .registry import Model
 from .symmetries import Symmetries, units
-from .torchvision_import import import_torchvision
+from .vision_import import import_torchvision
 
 _tv = import_torchvision().models
 
@@ -72,7 +72,7 @@ def _interleaved(first: list[tuple[int, int]], second: list[tuple[int, int]]) ->
 
 MODELS = [
     Model(
-        "torchvision/densenet, 8 + 2 x 2 + 3 of 4",
+        "torchvision/densenet, blocks of 2, 2 and 3 layers",
         image_model(_tv.DenseNet, 64, growth_rate=4, block_config=(2, 2, 3), num_init_features=8, num_classes=10),
         densenet(8, 4, (2, 2, 3)),
     ),

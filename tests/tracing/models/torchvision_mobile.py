@@ -10,7 +10,7 @@ from .chains import Chain, rounded, total
 from .images import image_model
 from .registry import Model
 from .symmetries import Symmetries, units
-from .torchvision_import import import_torchvision
+from .vision_import import import_torchvision
 
 _tv = import_torchvision().models
 

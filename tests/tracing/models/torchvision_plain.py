@@ -11,7 +11,7 @@ from .chains import each, total
 from .images import image_model
 from .registry import Model
 from .symmetries import Symmetries
-from .torchvision_import import import_torchvision
+from .vision_import import import_torchvision
 
 _tv = import_torchvision().models
 

@@ -9,7 +9,7 @@ from .images import image_model
 from .registry import Model
 from .regnet import RegNet
 from .symmetries import Symmetries
-from .torchvision_import import import_torchvision
+from .vision_import import import_torchvision
 
 _tv = import_torchvision().models
 

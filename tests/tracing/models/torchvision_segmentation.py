@@ -13,7 +13,7 @@ from .chains import each, total
 from .images import image_model
 from .registry import Model
 from .symmetries import Symmetries, units
-from .torchvision_import import import_torchvision
+from .vision_import import import_torchvision
 from .torchvision_mobile import mobilenet_v3_features
 from .torchvision_residual import BOTTLENECK, bottleneck
 

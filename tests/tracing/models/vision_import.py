@@ -20,3 +20,11 @@ def import_torchvision() -> ModuleType:
     import torchvision
 
     return torchvision
+
+
+def import_timm() -> ModuleType:
+    """Import timm, which imports torchvision."""
+    import_torchvision()
+    import timm
+
+    return timm
