@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 
-def image_model(make: Callable[..., nn.Module], size: int, **options: Any) -> Callable[[], tuple[nn.Module, Any]]:
+def image_model(
+    make: Callable[..., nn.Module], size: int, **options: Any
+) -> Callable[[], tuple[nn.Module, Any]]:
     """A function that gives ``make(**options)`` in eval mode, and two images of ``size`` pixels a side."""
 
     def build() -> tuple[nn.Module, Any]:

@@ -29,7 +29,9 @@ def mixer(layers: int, width: int, tokens: int, channels: int) -> Symmetries:
     return total(units(width), repeated(layers, each((tokens, channels))))
 
 
-def maxvit(stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, ...], bias_hidden: int = 1) -> Symmetries:
+def maxvit(
+    stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, ...], bias_hidden: int = 1
+) -> Symmetries:
     """The expansion follows a block's input. Where a stage keeps the width, pooling leaves the shortcut's stream alone."""
     chain = Chain(*stem)
     for width, count in zip(widths, blocks, strict=True):
@@ -57,7 +59,9 @@ def coatnet(stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, .
 def efficientformer(widths: tuple[int, ...], blocks: tuple[int, ...], transformers: int) -> Symmetries:
     """Pooling blocks, then at the very end attention of 8 heads: 32 wide for queries and keys, 128 for values."""
     found = total(units(widths[0] // 2), each(widths))
-    found = total(found, *(repeated(count, units(4 * width)) for width, count in zip(widths, blocks, strict=True)))
+    found = total(
+        found, *(repeated(count, units(4 * width)) for width, count in zip(widths, blocks, strict=True))
+    )
     return total(found, repeated(transformers, attention(8, 128, 32)))
 
 
@@ -72,7 +76,9 @@ def volo(blocks: tuple[int, ...], widths: tuple[int, int], heads: tuple[int, int
 
 def _model(name: str, expected: Symmetries, size: int = 64, small: bool = False, **options: Any) -> Model:
     label = f"{name}, narrow" if small else name
-    return Model(f"timm/{label}", image_model(partial(_timm.create_model, name, **options), size), expected, small)
+    return Model(
+        f"timm/{label}", image_model(partial(_timm.create_model, name, **options), size), expected, small
+    )
 
 
 def _narrow_vit(name: str) -> Model:
@@ -102,7 +108,12 @@ def _efficientformer_narrow() -> Model:
 
 def _mixer_narrow() -> Model:
     make = partial(
-        _timm.models.mlp_mixer.MlpMixer, img_size=64, patch_size=32, embed_dim=12, num_blocks=2, num_classes=10
+        _timm.models.mlp_mixer.MlpMixer,
+        img_size=64,
+        patch_size=32,
+        embed_dim=12,
+        num_blocks=2,
+        num_classes=10,
     )
     return Model("timm/mixer, narrow", image_model(make, 64), mixer(2, 12, 6, 48))
 

@@ -95,7 +95,9 @@ def resnet(
     return chain.found
 
 
-def efficientnet_v2(stem: int, stages: tuple[tuple[str, int, int, int, int], ...], features: int) -> Symmetries:
+def efficientnet_v2(
+    stem: int, stages: tuple[tuple[str, int, int, int, int], ...], features: int
+) -> Symmetries:
     """Convolutions, fused blocks, squeezed ones; what rw variants fuse without expanding has an inner map all the same."""
     chain = Chain(stem)
     for kind, expansion, channels, blocks, stride in stages:
@@ -135,7 +137,9 @@ def hrnet(layers: int, width: int, modules: tuple[int, ...], blocks: int, branch
     for stage, count in enumerate(modules):
         levels = range(stage + 2)
         inside = total(*(repeated(blocks, units(branch << level)) for level in levels))
-        between = total(*(repeated(to - start - 1, units(branch << start)) for to in levels for start in range(to)))
+        between = total(
+            *(repeated(to - start - 1, units(branch << start)) for to in levels for start in range(to))
+        )
         found = total(found, repeated(count, total(inside, between)))
     head = (32, 64, 128, 256)
     return total(found, *(each((n, n, 4 * n)) for n in head), units(2048))
@@ -179,7 +183,9 @@ def ghostnet(scale: float) -> Symmetries:
 
 def _model(name: str, expected: Symmetries, small: bool = False, size: int = 64, **options: Any) -> Model:
     label = name if not options else f"{name}, narrow"
-    return Model(f"timm/{label}", image_model(partial(_timm.create_model, name, **options), size), expected, small)
+    return Model(
+        f"timm/{label}", image_model(partial(_timm.create_model, name, **options), size), expected, small
+    )
 
 
 def _nfnet_narrow() -> Model:

@@ -107,7 +107,9 @@ def _small_swin(version: int) -> Model:
 def _swin(size: str, version: int) -> Model:
     name = f"swin_{'v2_' if version == 2 else ''}{size}"
     expected = swin(*SWIN[size], bias_hidden=512 if version == 2 else 1)
-    return Model(f"torchvision/{name}", image_model(getattr(_tv, name), 64, weights=None), expected, small=False)
+    return Model(
+        f"torchvision/{name}", image_model(getattr(_tv, name), 64, weights=None), expected, small=False
+    )
 
 
 def _narrow_convnext(blocks: tuple[int, ...], small: bool = False) -> Model:
@@ -146,5 +148,7 @@ MODELS = [
     _narrow_convnext((2, 1, 2, 1), small=True),
     *map(_convnext, CONVNEXT),
     _small_maxvit(),
-    Model("torchvision/maxvit_t", image_model(_tv.maxvit_t, 224, weights=None), maxvit(*MAXVIT_T), small=False),
+    Model(
+        "torchvision/maxvit_t", image_model(_tv.maxvit_t, 224, weights=None), maxvit(*MAXVIT_T), small=False
+    ),
 ]

@@ -73,11 +73,18 @@ def _interleaved(first: list[tuple[int, int]], second: list[tuple[int, int]]) ->
 MODELS = [
     Model(
         "torchvision/densenet, blocks of 2, 2 and 3 layers",
-        image_model(_tv.DenseNet, 64, growth_rate=4, block_config=(2, 2, 3), num_init_features=8, num_classes=10),
+        image_model(
+            _tv.DenseNet, 64, growth_rate=4, block_config=(2, 2, 3), num_init_features=8, num_classes=10
+        ),
         densenet(8, 4, (2, 2, 3)),
     ),
     *(
-        Model(f"torchvision/{name}", image_model(getattr(_tv, name), 64, weights=None), densenet(*config), small=False)
+        Model(
+            f"torchvision/{name}",
+            image_model(getattr(_tv, name), 64, weights=None),
+            densenet(*config),
+            small=False,
+        )
         for name, config in DENSENET.items()
     ),
     *(

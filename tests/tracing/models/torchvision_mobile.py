@@ -121,7 +121,9 @@ def _small_v2() -> Model:
     chain = Chain(8)
     for stage in ((True, 1, 8, 2, 1), (True, 4, 16, 2, 2), (False, 4, 24, 2, 2)):
         _mobile_stage(chain, *stage)
-    return Model("torchvision/efficientnet_v2, 3 stages", image_model(make, 64), total(chain.found, units(40)))
+    return Model(
+        "torchvision/efficientnet_v2, 3 stages", image_model(make, 64), total(chain.found, units(40))
+    )
 
 
 MODELS = [
@@ -134,7 +136,10 @@ MODELS = [
         )
         for size in MOBILENET_V3
     ),
-    *(_model(f"efficientnet_{name}", efficientnet(*scale), small=name == "b0") for name, scale in SCALES.items()),
+    *(
+        _model(f"efficientnet_{name}", efficientnet(*scale), small=name == "b0")
+        for name, scale in SCALES.items()
+    ),
     _small_v2(),
     *(_model(f"efficientnet_v2_{size}", efficientnet_v2(size)) for size in EFFICIENTNET_V2),
     *(

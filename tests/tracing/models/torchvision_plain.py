@@ -99,7 +99,10 @@ MODELS = [
         each((*ALEXNET, 24)),
     ),
     Model(
-        "torchvision/alexnet", image_model(_tv.alexnet, 80, weights=None), each((*ALEXNET, 4096, 4096)), small=False
+        "torchvision/alexnet",
+        image_model(_tv.alexnet, 80, weights=None),
+        each((*ALEXNET, 4096, 4096)),
+        small=False,
     ),
     *(_small_vgg(bn) for bn in ("", "_bn")),
     *(_vgg(name, bn) for name in VGG for bn in ("", "_bn")),
