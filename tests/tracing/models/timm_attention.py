@@ -32,7 +32,7 @@ def mixer(layers: int, width: int, tokens: int, channels: int) -> Symmetries:
 def maxvit(
     stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, ...], bias_hidden: int = 1
 ) -> Symmetries:
-    """The expansion follows a block's input. Where a stage keeps the width, pooling leaves the shortcut's stream alone."""
+    """The expansion follows a block's input. A stage that keeps the width only pools its shortcut: the stream goes on."""
     chain = Chain(*stem)
     for width, count in zip(widths, blocks, strict=True):
         partition = total(encoder(width, width // 32, 4 * width), units(bias_hidden))

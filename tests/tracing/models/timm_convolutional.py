@@ -98,7 +98,7 @@ def resnet(
 def efficientnet_v2(
     stem: int, stages: tuple[tuple[str, int, int, int, int], ...], features: int
 ) -> Symmetries:
-    """Convolutions, fused blocks, squeezed ones; what rw variants fuse without expanding has an inner map all the same."""
+    """Convolutions, fused blocks, squeezed ones. A fused block that does not expand has an inner map all the same."""
     chain = Chain(stem)
     for kind, expansion, channels, blocks, stride in stages:
         for block in range(blocks):
