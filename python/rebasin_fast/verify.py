@@ -133,6 +133,7 @@ class Trial:
         self._model = copy.deepcopy(model).double().eval()
         self._args, self._kwargs = self._widened_inputs(example_inputs)
         self._randomise()
+        self._forget()
         self.params: Params = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
         self._ties = _tied_names(self._model)
         self._reference = self._outputs()
@@ -147,6 +148,7 @@ class Trial:
         moved = apply_permutation(spec, permutation, self.params)
         self._refuse_torn_ties(moved)
         self._model.load_state_dict(moved)
+        self._forget()
         return self._relative_change(self._outputs())
 
     def _refuse_torn_ties(self, moved: Params) -> None:
@@ -157,6 +159,11 @@ class Trial:
                     f"parameters {first!r} and {second!r} are one tensor in the model, and the spec moves them apart; "
                     "give them the same entries"
                 )
+
+    def _forget(self) -> None:
+        """Networks that keep what they computed from parameters in eval mode drop it when they begin to train."""
+        self._model.train()
+        self._model.eval()
 
     def _outputs(self) -> list[Any]:
         from torch.utils._pytree import tree_flatten

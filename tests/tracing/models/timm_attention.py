@@ -32,7 +32,7 @@ def mixer(layers: int, width: int, tokens: int, channels: int) -> Symmetries:
 def maxvit(
     stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, ...], bias_hidden: int = 1
 ) -> Symmetries:
-    """The expansion follows a block's input. A stage that keeps the width only pools its shortcut: the stream goes on."""
+    """The expansion follows a block's input. A stage that keeps the width only pools its shortcut."""
     chain = Chain(*stem)
     for width, count in zip(widths, blocks, strict=True):
         partition = total(encoder(width, width // 32, 4 * width), units(bias_hidden))
@@ -120,8 +120,10 @@ def _mixer_narrow() -> Model:
 
 def _poolformer_narrow() -> Model:
     widths, blocks = (8, 12, 16, 20), (1, 2, 1, 1)
-    options = {"downsample_norm": None, "mlp_act": nn.GELU, "mlp_bias": True, "layer_scale_init_values": 1e-5,
-               "norm_layers": _timm.layers.GroupNorm1, "res_scale_init_values": None, "use_mlp_head": False}  # fmt: skip
+    options = {
+        "downsample_norm": None, "mlp_act": nn.GELU, "mlp_bias": True, "layer_scale_init_values": 1e-5,
+        "norm_layers": _timm.layers.GroupNorm1, "res_scale_init_values": None, "use_mlp_head": False,
+    }  # fmt: skip
     make = partial(_timm.models.metaformer.MetaFormer, depths=blocks, dims=widths, num_classes=10, **options)
     return Model("timm/poolformer, narrow", image_model(make, 64), convnext(widths, blocks))
 
