@@ -43,7 +43,9 @@ def maxvit(
     return chain.found
 
 
-def coatnet(stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, ...]) -> Symmetries:
+def coatnet(
+    stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, ...], head: int = 32
+) -> Symmetries:
     """Two stages of inverted residuals, squeezed to a quarter, and two of attention, whose heads follow its input."""
     chain = Chain(*stem)
     for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
@@ -51,7 +53,7 @@ def coatnet(stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, .
             if stage < 2:
                 inner = each((4 * chain.channels, chain.channels))
             else:
-                inner = total(attention(chain.channels // 32, 32, 32), units(4 * width))
+                inner = total(attention(chain.channels // head, head, head), units(4 * width))
             chain.block(width, inner, residual=block > 0 or width == chain.channels)
     return chain.found
 
@@ -147,7 +149,7 @@ MODELS = [
            embed_dim=(32, 64), depths=(2, 1), block_type=("M", "M"), stem_width=(8, 32), num_classes=10),
     _model("maxvit_rmlp_pico_rw_256", maxvit((24, 32), (32, 64, 128, 256), (2, 2, 5, 2), 512), 256),
     _model("maxvit_tiny_rw_224", maxvit((32, 64), (64, 128, 256, 512), (2, 2, 5, 2)), 224),
-    _model("coatnet_pico_rw_224", coatnet((8, 16), (16, 24, 32, 64), (1, 1, 1, 2)), 64, small=True, img_size=64,
+    _model("coatnet_pico_rw_224", coatnet((8, 16), (16, 24, 32, 64), (1, 1, 1, 2), 8), 64, small=True, img_size=64,
            embed_dim=(16, 24, 32, 64), depths=(1, 1, 1, 2), stem_width=(8, 16), num_classes=10,
            transformer_dim_head=8),
     _model("coatnet_pico_rw_224", coatnet((32, 64), (64, 128, 256, 512), (2, 3, 5, 2)), 224),
