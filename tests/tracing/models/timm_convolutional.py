@@ -206,10 +206,14 @@ def _nfnet_narrow() -> Model:
 
 MODELS = [
     _nfnet_narrow(),
-    _model("resnet18d", resnet((2, 2, 2, 2), 1, deep=True), small=True),
+    _model("resnet18d", resnet((1, 1, 1, 1), 1, deep=True), small=True, layers=(1, 1, 1, 1), num_classes=10),
+    _model("resnet18d", resnet((2, 2, 2, 2), 1, deep=True)),
     _model("resnet50d", resnet((3, 4, 6, 3), 4, deep=True)),
     _model("resnext50_32x4d", bottleneck((3, 4, 6, 3), 32, 4)),
-    _model("seresnet18", resnet((2, 2, 2, 2), 1, squeeze=True), small=True),
+    _model(
+        "seresnet18", resnet((1, 1, 1, 1), 1, squeeze=True), small=True, layers=(1, 1, 1, 1), num_classes=10
+    ),
+    _model("seresnet18", resnet((2, 2, 2, 2), 1, squeeze=True)),
     _model("seresnet50", resnet((3, 4, 6, 3), 4, squeeze=True)),
     *(
         _model(name, efficientnet_v2(*config), small=name.endswith("b0"))
