@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 Symmetries: TypeAlias = "Counter[tuple[int, tuple[int, ...]]]"
@@ -45,7 +46,7 @@ def cut_by_norms(channels: int, norms: Sequence[tuple[int, int]]) -> Symmetries:
     borders = sorted({0, channels}.union(*cuts))
     whole: Counter[int] = Counter()
     found: Symmetries = Counter()
-    for start, stop in zip(borders, borders[1:], strict=False):
+    for start, stop in pairwise(borders):
         if all(_is_group(start, stop, offset, length) for offset, length in norms):
             whole[stop - start] += 1
         else:
