@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast.errors import MissingDependencyError, SpecError
 from rebasin_fast.permutation import apply_permutation, identity_permutation, random_permutation
+from rebasin_fast.widening import widened
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -161,7 +162,7 @@ class Trial:
     def _outputs(self) -> list[Any]:
         from torch.utils._pytree import tree_flatten
 
-        with self._torch.no_grad():
+        with self._torch.no_grad(), widened():
             leaves, _ = tree_flatten(self._model(*self._args, **self._kwargs))
         outputs = [leaf for leaf in leaves if isinstance(leaf, self._torch.Tensor)]
         if not outputs:
