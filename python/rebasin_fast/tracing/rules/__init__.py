@@ -1,0 +1,29 @@
+"""What each operation does to the axes of its tensors: one concept a file, found by the operation's name."""
+
+from rebasin_fast.tracing.rules import (
+    attention,
+    convolution,
+    creation,
+    elementwise,
+    indexing,
+    linear_algebra,
+    normalisation,
+    pooling,
+    recurrent,
+    reductions,
+    shapes,
+)
+
+__all__ = [
+    "attention",
+    "convolution",
+    "creation",
+    "elementwise",
+    "indexing",
+    "linear_algebra",
+    "normalisation",
+    "pooling",
+    "recurrent",
+    "reductions",
+    "shapes",
+]
