@@ -31,8 +31,7 @@ def contract(call: Call, operands: Sequence[tuple[Value, Labels]], result: Label
     shape = tuple(extents.get(label, 1) for label in result)
     groups = [Group(x, (place[label],)) for label, x in tied.items() if x is not None and label in place]
     call.space.together([x for x in tied.values() if x is not None] + [group.base for group in passed])
-    output = Value(shape, passed + groups)
-    return output
+    return Value(shape, passed + groups)
 
 
 def _pass_or_tie(

@@ -131,6 +131,8 @@ class Interpreter:
             for axis, size in enumerate(result.shape):
                 if size > 1 and result.group_at(axis) is None:
                     result.groups.append(Group(call.algebra.leaf(size), (axis,)))
+        for value in _values_in(result):
+            call.space.record(value)
         return result
 
     def _map(self, argument: Any, values: Mapping[Any, Any]) -> Any:

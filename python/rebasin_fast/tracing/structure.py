@@ -98,7 +98,6 @@ class Structure:
         outers: dict[int, set[int]] = {}
         chains: dict[Var, set[tuple[int, ...]]] = {}
         recorded = {tuple(sorted(self.algebra.find(x) for x in axes)) for axes in self.space.tensors}
-        recorded |= {(root,) for root in self._seen}
         for axes in recorded:
             for x in axes:
                 if x not in chains:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -261,7 +262,7 @@ class Algebra:
         form = self._form[x]
         if form is None:
             bounds = [0, *points, self._size[x]]
-            sizes = [after - before for before, after in zip(bounds, bounds[1:], strict=False)]
+            sizes = [after - before for before, after in pairwise(bounds)]
             self._form[x] = Joined(tuple(self.leaf(size) for size in sizes))
         elif isinstance(form, Joined):  # cut meanwhile, as another occurrence of the same variable
             self._cut(x, [0, *points, self._size[x]])
@@ -283,7 +284,7 @@ class Algebra:
             inside = bounds[bisect_right(bounds, offset) : bisect_left(bounds, end)] if reason else ()
             if inside and reason:
                 edges = [offset, *inside, end]
-                pieces += [self.frozen(b - a, reason) for a, b in zip(edges, edges[1:], strict=False)]
+                pieces += [self.frozen(b - a, reason) for a, b in pairwise(edges)]
             else:
                 pieces.append(part)
             offset = end

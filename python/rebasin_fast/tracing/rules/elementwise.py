@@ -11,177 +11,34 @@ from rebasin_fast.tracing.selection import take
 from rebasin_fast.tracing.values import Group, Value
 from rebasin_fast.tracing.variables import Var
 
-UNARY = [
-    "abs",
-    "acos",
-    "acosh",
-    "alias",
-    "asin",
-    "asinh",
-    "atan",
-    "atanh",
-    "bernoulli",
-    "bitwise_not",
-    "ceil",
-    "celu",
-    "clone",
-    "contiguous",
-    "cos",
-    "cosh",
-    "deg2rad",
-    "detach",
-    "dropout",
-    "alpha_dropout",
-    "feature_dropout",
-    "elu",
-    "erf",
-    "erfc",
-    "erfinv",
-    "exp",
-    "exp2",
-    "expm1",
-    "floor",
-    "frac",
-    "gelu",
-    "hardshrink",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "isneginf",
-    "isposinf",
-    "leaky_relu",
-    "lgamma",
-    "lift",
-    "lift_fresh",
-    "lift_fresh_copy",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "log_sigmoid",
-    "logical_not",
-    "logit",
-    "mish",
-    "nan_to_num",
-    "neg",
-    "negative",
-    "positive",
-    "rad2deg",
-    "reciprocal",
-    "relu",
-    "relu6",
-    "round",
-    "rsqrt",
-    "selu",
-    "sgn",
-    "sigmoid",
-    "sign",
-    "silu",
-    "sin",
-    "sinc",
-    "sinh",
-    "softplus",
-    "softshrink",
-    "sqrt",
-    "square",
-    "tan",
-    "tanh",
-    "tanhshrink",
-    "threshold",
-    "trunc",
-    "to",
-    "type_as",
-    "_to_copy",
-    "digamma",
-    "special_expit",
-    "native_dropout",
-    "conj",
-    "resolve_conj",
-    "resolve_neg",
-    "signbit",
-    "data",
-    "requires_grad",
-    "special_erf",
-    "fill_diagonal",
-    "bfloat16",
-    "half",
-    "float",
-    "double",
-]
+_UNARY = """
+    abs acos acosh alias asin asinh atan atanh bernoulli bitwise_not ceil celu clone contiguous cos cosh
+    deg2rad detach dropout alpha_dropout feature_dropout elu erf erfc erfinv exp exp2 expm1 floor frac
+    gelu hardshrink hardsigmoid hardswish hardtanh isfinite isinf isnan isneginf isposinf leaky_relu
+    lgamma lift lift_fresh lift_fresh_copy log log10 log1p log2 log_sigmoid logical_not logit mish
+    nan_to_num neg negative positive rad2deg reciprocal relu relu6 round rsqrt selu sgn sigmoid sign
+    silu sin sinc sinh softplus softshrink sqrt square tan tanh tanhshrink threshold trunc to type_as
+    _to_copy digamma special_expit native_dropout conj resolve_conj resolve_neg signbit data
+    requires_grad special_erf fill_diagonal bfloat16 half float double
+"""
 
-NARY = [
-    "add",
-    "addcdiv",
-    "addcmul",
-    "atan2",
-    "bitwise_and",
-    "bitwise_or",
-    "bitwise_xor",
-    "clamp",
-    "clamp_max",
-    "clamp_min",
-    "clip",
-    "copysign",
-    "div",
-    "divide",
-    "eq",
-    "floor_divide",
-    "floor_div",
-    "fmax",
-    "fmin",
-    "fmod",
-    "ge",
-    "greater",
-    "greater_equal",
-    "gt",
-    "heaviside",
-    "hypot",
-    "le",
-    "less",
-    "less_equal",
-    "lerp",
-    "logaddexp",
-    "logaddexp2",
-    "logical_and",
-    "logical_or",
-    "logical_xor",
-    "lt",
-    "masked_fill",
-    "maximum",
-    "minimum",
-    "mul",
-    "multiply",
-    "ne",
-    "not_equal",
-    "pow",
-    "prelu_",
-    "remainder",
-    "rsub",
-    "sub",
-    "subtract",
-    "true_divide",
-    "where",
-    "xlogy",
-    "__and__",
-    "__or__",
-    "__xor__",
-    "copy",
-    "_assert_tensor_metadata",
-    "rrelu_with_noise",
-]
+_NARY = """
+    add addcdiv addcmul atan2 bitwise_and bitwise_or bitwise_xor clamp clamp_max clamp_min clip copysign
+    div divide eq floor_divide floor_div fmax fmin fmod ge greater greater_equal gt heaviside hypot le
+    less less_equal lerp logaddexp logaddexp2 logical_and logical_or logical_xor lt masked_fill maximum
+    minimum mul multiply ne not_equal pow prelu_ remainder rsub sub subtract true_divide where xlogy
+    __and__ __or__ __xor__ copy _assert_tensor_metadata rrelu_with_noise
+"""
 
 
-@rule(*(f"aten.{name}" for name in UNARY))
+@rule(*(f"aten.{name}" for name in _UNARY.split()))
 def unary(call: Call) -> Value:
     """Each entry by itself."""
     value = _tensors(call)[0]
     return Value(value.shape, list(value.groups), value.parameter, value.constant)
 
 
-@rule(*(f"aten.{name}" for name in NARY))
+@rule(*(f"aten.{name}" for name in _NARY.split()))
 def broadcast(call: Call) -> Value:
     """Entries that meet under broadcasting."""
     tensors = _tensors(call)
@@ -229,8 +86,7 @@ def combine(call: Call, values: Sequence[Value], shape: Sequence[int]) -> Value:
 
 
 def _tensors(call: Call) -> list[Value]:
-    found = [argument for argument in call.arguments.values() if isinstance(argument, Value)]
-    return found
+    return [argument for argument in call.arguments.values() if isinstance(argument, Value)]
 
 
 def _aligned(call: Call, value: Value, shape: tuple[int, ...]) -> list[Group]:
