@@ -74,11 +74,26 @@ def _clip() -> Symmetries:
     return units(24) + repeated(LAYERS, encoder(24, 3, 20)) + units(16) + repeated(LAYERS, encoder(16, 2, 28))
 
 
+class EmbeddingsOfCLIP(transformers.CLIPModel):
+    """CLIP that returns what texts and images are embedded as, and not the states before."""
+
+    def forward(self, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        found = super().forward(**inputs)
+        return found.text_embeds, found.image_embeds
+
+
 class LogitsOfCLIP(transformers.CLIPModel):
     """CLIP that returns only how well texts and images agree: its shared space is inside, and may move."""
 
     def forward(self, **inputs: Any) -> torch.Tensor:
         return super().forward(**inputs).logits_per_image
+
+
+class LogitsOfT5(transformers.T5ForConditionalGeneration):
+    """T5 that does not return what its encoder says, which could not move then."""
+
+    def forward(self, **inputs: Any) -> torch.Tensor:
+        return super().forward(**inputs).logits
 
 
 def _clip_config() -> transformers.CLIPConfig:
@@ -139,18 +154,18 @@ MODELS = [
         input_ids=TOKENS,
     ),
     *_model(
-        "t5", _T.T5ForConditionalGeneration, lambda: _T.T5Config(**T5), _t5(),
+        "t5", LogitsOfT5, lambda: _T.T5Config(**T5), _t5(),
         input_ids=TOKENS, decoder_input_ids=TOKENS,
     ),
     *_model(
-        "t5-gated", _T.T5ForConditionalGeneration,
+        "t5-gated", LogitsOfT5,
         lambda: _T.T5Config(**T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False), _t5(),
         input_ids=TOKENS, decoder_input_ids=TOKENS,
     ),
     *_model(
         "vit", _T.ViTForImageClassification, lambda: _T.ViTConfig(**VIT, num_labels=5), _bert(), pixel_values=IMAGES
     ),
-    *_model("clip", _T.CLIPModel, _clip_config, _clip(), input_ids=TOKENS, pixel_values=IMAGES),
+    *_model("clip", EmbeddingsOfCLIP, _clip_config, _clip(), input_ids=TOKENS, pixel_values=IMAGES),
     *_model(
         "clip-logits", LogitsOfCLIP, _clip_config, _clip() + units(CLIP_SHARED), input_ids=TOKENS, pixel_values=IMAGES
     ),
