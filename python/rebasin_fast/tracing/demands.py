@@ -43,9 +43,7 @@ def _clashes(space: Space, demand: Demand, others: list[Demand]) -> bool:
     for part in space.algebra.parts(x):
         size = space.algebra.size(part)
         if space.algebra.reason(part) is None and (offset % block or size % block):
-            inside = offset // block == (offset + size - 1) // block
-            if not (inside and _is_inside_everywhere(space, part, x, block)):
-                return True
+            return True
         offset += size
     wanted = _blocks_on_parts(space, others)
     return any(
@@ -53,10 +51,6 @@ def _clashes(space: Space, demand: Demand, others: list[Demand]) -> bool:
         for part in space.algebra.parts(x)
         for large, small in _pairs(sorted(wanted.get(space.algebra.find(part), ()), reverse=True))
     )
-
-
-def _is_inside_everywhere(space: Space, part: Var, x: Var, block: int) -> bool:
-    return False
 
 
 def _blocks_on_parts(space: Space, demands: list[Demand]) -> dict[Var, set[int]]:
