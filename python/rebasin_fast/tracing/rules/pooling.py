@@ -6,7 +6,7 @@ import numpy as np
 
 from rebasin_fast.tracing.registry import Call, rule
 from rebasin_fast.tracing.rules.shapes import join
-from rebasin_fast.tracing.values import Value
+from rebasin_fast.tracing.values import Group, Value
 from rebasin_fast.tracing.views import frozen_groups, index_axis, permute, reshape
 
 
@@ -82,16 +82,18 @@ def pad(call: Call) -> Value:
             value = index_axis(call.space, value, axis, chosen)
         pieces = [value]
         if before > 0:
-            pieces.insert(0, _filled(value, axis, before))
+            pieces.insert(0, _filled(call, value, axis, before))
         if after > 0:
-            pieces.append(_filled(value, axis, after))
+            pieces.append(_filled(call, value, axis, after))
         if len(pieces) > 1:
             value = join(call, pieces, axis)
     return value
 
 
-def _filled(value: Value, axis: int, size: int) -> Value:
-    return Value((*value.shape[:axis], size, *value.shape[axis + 1 :]))
+def _filled(call: Call, value: Value, axis: int, size: int) -> Value:
+    """Entries of one value: uniform, but for the axis that they go on."""
+    piece = Group(call.algebra.leaf(size), (axis,))
+    return Value((*value.shape[:axis], size, *value.shape[axis + 1 :]), [piece])
 
 
 @rule("aten.pixel_shuffle")
