@@ -96,7 +96,7 @@ def frozen(spec: Any) -> dict[str, int]:
 
 
 def _built(model: Any) -> tuple[Any, Any]:
-    if model.narrow is None:
+    if model.narrow is None or not model.weightless:
         return model.build()
     with torch.device("meta"):
         return model.build()
