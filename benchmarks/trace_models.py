@@ -90,7 +90,7 @@ def frozen(spec: Any) -> dict[str, int]:
     """How many axes each reason leaves in place."""
     counts: dict[str, int] = {}
     for entry in spec.frozen:
-        reason = entry.reason.operation
+        reason = entry.operation
         counts[reason] = counts.get(reason, 0) + 1
     return counts
 

@@ -1,4 +1,4 @@
-"""Writes docs/architectures.md from what ``benchmarks/trace_models.py`` found: ``python docs/make_architectures.py``."""
+"""Writes docs/architectures.md from ``benchmarks/trace_models.py``: ``python docs/make_architectures.py``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ RESULTS = DOCS.parent / "benchmarks" / "results" / "trace_models.json"
 INTRODUCTION = """# Architectures
 
 What `rf.trace_spec(model, example_inputs)` finds in known models. Every row was traced from the program of the model,
-compared with a count that a formula gives from the architecture's configuration (`tests/tracing/models/`), and verified:
-random permutations change no output of a float64 copy with random parameters by more than 1e-9 of its magnitude. Models
-"verified on a narrow copy" were traced on the meta device, without weights, and a copy of the same depth was verified.
+compared with what a formula gives from the architecture's configuration (`tests/tracing/models/`), and verified: random
+permutations change no output of a float64 copy with random parameters by more than 1e-9 of its magnitude. Models that
+are "verified on a narrow copy" were traced on the meta device, without weights, and a copy of the same depth was
+verified.
 
 *Symmetries* is log10 of the number of networks that equal a given one, exactly. *In place* counts the axes that never
 move, by what holds them: kernel taps, pixels, classes and positions stand still everywhere and are not counted among
@@ -23,10 +24,12 @@ the surprises; the operation named is the one that froze the axis.
 
 This page is generated: `python benchmarks/trace_models.py && python docs/make_architectures.py`.
 """
-HEADER = "| model | parameters | permutations | log10 symmetries | in place | verified |\n| --- | ---: | ---: | ---: | --- | --- |"
+HEADER = """| model | parameters | permutations | log10 symmetries | in place | verified |
+| --- | ---: | ---: | ---: | --- | --- |"""
 
 
 def main() -> None:
+    """Write the page."""
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
     sections = [INTRODUCTION]
     for title, rows in sorted(_by_source(found["models"]).items()):

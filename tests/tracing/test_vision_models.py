@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
+from models.found import difference, found_in
+from models.registry import Model
 
 import rebasin_fast as rf
 
-for _package in ("torch", "torchvision", "timm"):
-    if find_spec(_package) is None:
-        pytest.skip(f"{_package} is not installed", allow_module_level=True)
+vision = pytest.importorskip("models.vision", reason="torch, torchvision or timm is not installed")
 
-from models.found import difference, found_in
-from models.registry import Model
-from models.vision import MODELS
-
-SMALL = [model for model in MODELS if model.small]
+SMALL = [model for model in vision.MODELS if model.small]
 
 
 @pytest.mark.parametrize("model", SMALL, ids=lambda model: model.name)
@@ -27,4 +21,4 @@ def test_permutations_are_those_of_the_architecture(model: Model) -> None:
 
 
 def test_names_tell_models_apart() -> None:
-    assert len({model.name for model in MODELS}) == len(MODELS)
+    assert len({model.name for model in vision.MODELS}) == len(vision.MODELS)

@@ -48,7 +48,9 @@ class Emission:
                     form.outer for part in members if isinstance(form := self._algebra.form(part), Nested)
                 ]
                 pieces = [piece for x in outer for piece in self._algebra.parts(x)]
-                entries.append(_product(self._pieces(pieces), self.part(inner)))
+                times = _repetitions([self._algebra.find(piece) for piece in pieces])
+                outer_entry = self._pieces(pieces[: len(pieces) // times])
+                entries += [_product(outer_entry, self.part(inner))] * times
         return self._joined(entries)
 
     def _inner(self, part: Var) -> Var | None:

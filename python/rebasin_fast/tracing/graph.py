@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 from rebasin_fast.errors import MissingDependencyError, SpecError
+from rebasin_fast.tracing.opaque import OpaqueModule, kept_whole
 from rebasin_fast.tracing.variables import Reason
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
@@ -24,6 +28,7 @@ class Program:
     shapes: Mapping[str, tuple[int, ...]]  # of every entry of the state_dict
     twins: Mapping[str, str]  # a further name of a shared tensor -> its first name
     buffers: frozenset[str]  # names that are not trained
+    modules: tuple[OpaqueModule, ...] = ()
 
 
 def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Program:
@@ -39,11 +44,27 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
     training = {name: module.training for name, module in model.named_modules()}
     model.eval()
     try:
-        exported = _export(torch, model, args, kwargs, strict)
+        with kept_whole(torch, model, args, kwargs) as modules, _quiet():
+            exported = _export(torch, model, args, kwargs, strict)
     finally:
         for name, module in model.named_modules():
             module.training = training.get(name, module.training)
-    return _program(torch, model, exported)
+    return _program(model, exported, modules)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch's own account of a failure is longer than the model; ours quotes its first line."""
+    names = ["torch", *(name for name in logging.root.manager.loggerDict if name.startswith("torch."))]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def split_inputs(example_inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -82,7 +103,7 @@ def _export(
     )
 
 
-def _program(torch: Any, model: Any, exported: Any) -> Program:
+def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Program:
     state = model.state_dict(keep_vars=True)
     firsts: dict[Any, str] = {}
     twins = {}
@@ -92,10 +113,11 @@ def _program(torch: Any, model: Any, exported: Any) -> Program:
             twins[name] = first
     names = {**{name: name for name in state}, **twins}
     signature = exported.graph_signature
-    parameters, constants = {}, {}
+    parameters: dict[str, str] = {}
+    constants: dict[str, Any] = {}
     for spec in signature.input_specs:
         placeholder, target = getattr(spec.arg, "name", None), spec.target
-        if target is None:
+        if target is None or placeholder is None:
             continue
         if target in names:
             parameters[placeholder] = names[target]
@@ -109,6 +131,7 @@ def _program(torch: Any, model: Any, exported: Any) -> Program:
         shapes={name: tuple(tensor.shape) for name, tensor in state.items()},
         twins=twins,
         buffers=frozenset(name for name in state if name not in trained),
+        modules=modules,
     )
 
 
@@ -141,9 +164,3 @@ def source_of(node: Any) -> str:
     for path, line, _ in reversed(outside or frames):
         return f"{path}:{line}"
     return ""
-
-
-def module_of(node: Any) -> str:
-    """The name of the innermost module that ``node`` was called in."""
-    stack = node.meta.get("nn_module_stack") or {}
-    return next((path for path, _ in reversed(list(stack.values()))), "")

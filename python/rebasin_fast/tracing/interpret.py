@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rebasin_fast.tracing.graph import Program, import_torch, reason_at
-from rebasin_fast.tracing.registry import Call, Trace, rule_for
+from rebasin_fast.tracing.opaque import OPERATION
+from rebasin_fast.tracing.registry import Call, Rule, Trace, full_name, rule_for
 from rebasin_fast.tracing.values import Group, Space, Value
 from rebasin_fast.tracing.variables import Algebra, Reason
 
@@ -26,6 +27,7 @@ class Interpreter:
             if name not in program.twins
         }
         self.used: set[str] = set()
+        self.sources: dict[str, str] = {}
         self._torch = import_torch()
 
     def run(self) -> None:
@@ -119,14 +121,29 @@ class Interpreter:
             {**_bound(node.target, args, kwargs), "written": written},
             shapes,
             reason_at(node, _name(node.target)),
-            example,
         )
-        return self._checked(call, _ruled(call))
+        rule = self._opaque_rule(call) if call.operation == OPERATION else rule_for(call.operation)
+        for value in _values_in(call.arguments):
+            if value.parameter is not None:
+                self.sources.setdefault(value.parameter, call.reason.source)
+        return self._checked(call, _ruled(call, rule))
+
+    def _opaque_rule(self, call: Call) -> Rule:
+        opaque = self.program.modules[call["module"]]
+        call.inputs = list(call["inputs"])
+        call.parameters = dict(zip(opaque.names, call["weights"], strict=True))
+        call.module = opaque.module
+        call.operation = full_name(type(opaque.module))
+        call.reason = Reason(f"the rule of {call.operation}", call.reason.node, call.reason.source)
+
+        def rule(call: Call) -> list[Value]:
+            result = opaque.rule(call)
+            return [result] if isinstance(result, Value) else list(result)
+
+        return rule
 
     def _checked(self, call: Call, result: Any) -> Any:
         """The results have the shapes that torch says; axes that are written through a view have variables."""
-        if isinstance(call.shapes, tuple) and isinstance(result, Value) and result.shape != call.shapes:
-            raise AssertionError(f"{call.operation}: shape {result.shape}, torch says {call.shapes}")
         if call["written"] and isinstance(result, Value):
             for axis, size in enumerate(result.shape):
                 if size > 1 and result.group_at(axis) is None:
@@ -145,18 +162,29 @@ class Interpreter:
         return argument
 
 
-def _ruled(call: Call) -> Any:
+def _ruled(call: Call, rule: Rule | None) -> Any:
     """What the operation's rule says; without a rule nothing moves."""
-    rule = rule_for(call.operation)
     if rule is None:
         return _still(
             call, Reason(f"{call.operation}, which has no rule", call.reason.node, call.reason.source)
         )
     try:
-        return rule(call)
+        result = rule(call)
+        _check_shapes(result, call.shapes)
+        return result
     except (KeyError, IndexError, TypeError, ValueError, AssertionError) as error:
         told = f"{call.operation}, whose rule cannot read this call ({type(error).__name__}: {error})"
         return _still(call, Reason(told, call.reason.node, call.reason.source))
+
+
+def _check_shapes(result: Any, shapes: Any) -> None:
+    """The results have the shapes that torch says."""
+    if isinstance(shapes, tuple):
+        if not isinstance(result, Value) or result.shape != shapes:
+            raise AssertionError(f"shape {getattr(result, 'shape', None)}, torch says {shapes}")
+        return
+    if len(result) < sum(shape is not None for shape in shapes):
+        raise AssertionError(f"{len(result)} results, torch says {len(shapes)}")
 
 
 def _still(call: Call, reason: Reason) -> Any:

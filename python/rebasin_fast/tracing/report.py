@@ -36,6 +36,8 @@ class TracedSpec(PermutationSpec):
         What does not move, and why.
     shapes : Mapping[str, tuple[int, ...]]
         Of the parameters of the model that was traced.
+    sources : Mapping[str, str]
+        ``file:line`` of the first use of a parameter in the program.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class TracedSpec(PermutationSpec):
         unused: tuple[str, ...] = (),
         frozen: tuple[FrozenAxis, ...] = (),
         shapes: Mapping[str, tuple[int, ...]] | None = None,
+        sources: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(axes, unmatched, sizes=sizes)
         self.residual = residual
         self.unused = unused
         self.frozen = frozen
         self.shapes = dict(shapes or {})
+        self.sources = dict(sources or {})
 
     @property
     def permutation_sizes(self) -> dict[str, int]:
@@ -68,14 +72,19 @@ class TracedSpec(PermutationSpec):
 
 def _lines(spec: TracedSpec) -> Iterator[str]:
     sizes = spec.permutation_sizes
-    yield f"{len(spec.axes_to_perm)} parameters, {len(sizes)} permutations"
+    moved = sum(any(e is not None for e in entries) for entries in spec.axes_to_perm.values())
+    yield f"{len(sizes)} permutations move {moved} of {len(spec.axes_to_perm)} parameters"
     for name, places in spec.perm_to_axes.items():
         within = f" within {', '.join(spec.parents[name])}" if spec.parents[name] else ""
-        stream = " (residual)" if name in spec.residual else ""
+        stream = ", residual stream" if name in spec.residual else ""
         yield f"{name}: {sizes[name]} units{within}{stream}"
         for parameter, axis in places:
-            yield f"    {parameter} axis {axis}"
-    yield "held still"
-    for axis in spec.frozen:
-        where = f" ({axis.source})" if axis.source else ""
-        yield f"    {axis.parameter} axis {axis.axis}: {axis.length} by {axis.operation}{where}"
+            yield f"    {parameter} axis {axis}{_located(spec.sources.get(parameter, ''))}"
+    if spec.frozen:
+        yield "held still"
+    for held in spec.frozen:
+        yield f"    {held.parameter} axis {held.axis}: {held.length} by {held.operation}{_located(held.source)}"
+
+
+def _located(source: str) -> str:
+    return f" ({source})" if source else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +14,11 @@ from rebasin_fast.tracing.emission import Emission, joined_axes, torn_classes
 from rebasin_fast.tracing.graph import Program, export_program
 from rebasin_fast.tracing.interpret import Interpreter
 from rebasin_fast.tracing.naming import name_classes
+from rebasin_fast.tracing.registry import Trace
 from rebasin_fast.tracing.report import FrozenAxis, TracedSpec
 from rebasin_fast.tracing.structure import Structure
 from rebasin_fast.tracing.values import Value
-from rebasin_fast.tracing.variables import Nested, Var
+from rebasin_fast.tracing.variables import Algebra, Nested, Reason, Var
 
 
 def trace_spec(
@@ -106,22 +108,15 @@ def _emit(program: Program, interpreter: Interpreter) -> TracedSpec:
         name for name in entries if any(p in standing for e in entries[name] for p in permutations_of(e))
     ]
     unmatched = [name for name in moved if name in program.buffers or name in program.twins]
-    summed = {
-        names[number]
-        for axes_of_sum in trace.sums
-        for x in axes_of_sum
-        for chain in structure.chains(x)
-        for number in chain
-        if number in names
-    }
     return TracedSpec(
         entries,
         unmatched,
         sizes=_undeclared(structure, names, entries),
-        residual=frozenset(summed & standing),
+        residual=frozenset(_streams(structure, trace, names) & standing),
         unused=tuple(unused),
         frozen=tuple(_frozen_axes(trace.space.algebra, used, unused, program)),
-        shapes=dict(program.shapes),
+        shapes=program.shapes,
+        sources=interpreter.sources,
     )
 
 
@@ -151,6 +146,20 @@ def _entries(
             del names[number]
 
 
+def _streams(structure: Structure, trace: Trace, names: dict[int, str]) -> set[str]:
+    """Permutations of units that several parameters make, because what they make is added."""
+    algebra = structure.algebra
+    makers: dict[Var, set[str]] = defaultdict(set)
+    for x, parameter in trace.producers.items():
+        for part in algebra.parts(x):
+            makers[algebra.find(part)].add(parameter)
+    added = {algebra.find(part) for x in trace.sums for part in algebra.parts(x)}
+    numbers = {
+        n for part in added if len(makers[part]) > 1 for chain in structure.chains(part) for n in chain
+    }
+    return {names[number] for number in numbers if number in names}
+
+
 def _undeclared(
     structure: Structure, names: dict[int, str], entries: dict[str, tuple[Entry, ...]]
 ) -> dict[str, int]:
@@ -165,9 +174,9 @@ def _undeclared(
 
 
 def _frozen_axes(
-    algebra: Any, used: dict[str, Value], unused: list[str], program: Program
+    algebra: Algebra, used: dict[str, Value], unused: list[str], program: Program
 ) -> list[FrozenAxis]:
-    found = []
+    found: list[FrozenAxis] = []
     for name, value in used.items():
         for group in value.groups:
             (axis,) = group.axes
@@ -185,8 +194,8 @@ def _frozen_axes(
     return found
 
 
-def _reasons(algebra: Any, x: Var) -> list[tuple[Any, int]]:
-    found = []
+def _reasons(algebra: Algebra, x: Var) -> list[tuple[Reason, int]]:
+    found: list[tuple[Reason, int]] = []
     for part in algebra.parts(x):
         reason, form = algebra.reason(part), algebra.form(part)
         if reason is not None:

@@ -32,7 +32,7 @@ def mixer(layers: int, width: int, tokens: int, channels: int) -> Symmetries:
 def maxvit(
     stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, ...], bias_hidden: int = 1
 ) -> Symmetries:
-    """The expansion follows a block's input. Where a stage keeps the width, pooling leaves the shortcut's stream alone."""
+    """The expansion follows a block's input. A stage that keeps the width only pools its shortcut."""
     chain = Chain(*stem)
     for width, count in zip(widths, blocks, strict=True):
         partition = total(encoder(width, width // 32, 4 * width), units(bias_hidden))
@@ -43,7 +43,9 @@ def maxvit(
     return chain.found
 
 
-def coatnet(stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, ...]) -> Symmetries:
+def coatnet(
+    stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, ...], head: int = 32
+) -> Symmetries:
     """Two stages of inverted residuals, squeezed to a quarter, and two of attention, whose heads follow its input."""
     chain = Chain(*stem)
     for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
@@ -51,7 +53,7 @@ def coatnet(stem: tuple[int, int], widths: tuple[int, ...], blocks: tuple[int, .
             if stage < 2:
                 inner = each((4 * chain.channels, chain.channels))
             else:
-                inner = total(attention(chain.channels // 32, 32, 32), units(4 * width))
+                inner = total(attention(chain.channels // head, head, head), units(4 * width))
             chain.block(width, inner, residual=block > 0 or width == chain.channels)
     return chain.found
 
@@ -120,8 +122,10 @@ def _mixer_narrow() -> Model:
 
 def _poolformer_narrow() -> Model:
     widths, blocks = (8, 12, 16, 20), (1, 2, 1, 1)
-    options = {"downsample_norm": None, "mlp_act": nn.GELU, "mlp_bias": True, "layer_scale_init_values": 1e-5,
-               "norm_layers": _timm.layers.GroupNorm1, "res_scale_init_values": None, "use_mlp_head": False}  # fmt: skip
+    options = {
+        "downsample_norm": None, "mlp_act": nn.GELU, "mlp_bias": True, "layer_scale_init_values": 1e-5,
+        "norm_layers": _timm.layers.GroupNorm1, "res_scale_init_values": None, "use_mlp_head": False,
+    }  # fmt: skip
     make = partial(_timm.models.metaformer.MetaFormer, depths=blocks, dims=widths, num_classes=10, **options)
     return Model("timm/poolformer, narrow", image_model(make, 64), convnext(widths, blocks))
 
@@ -132,9 +136,9 @@ MODELS = [
     _model("deit_tiny_distilled_patch16_224", vit(12, 3, 192, 768), 224),
     _model("deit_base_patch16_224", vit(12, 12, 768, 3072), 32, img_size=32),
     _model("beit_base_patch16_224", vit(12, 12, 768, 3072), 32, img_size=32),
-    _model("swinv2_tiny_window8_256", swin(12, (2, 2), (2, 3), 512), 32, small=True, img_size=32, embed_dim=12,
+    _model("swinv2_tiny_window8_256", swin(12, (2, 2), (2, 3), units(512)), 32, small=True, img_size=32, embed_dim=12,
            depths=(2, 2), num_heads=(2, 3), window_size=4, num_classes=10),
-    _model("swinv2_tiny_window8_256", swin(96, (2, 2, 6, 2), (3, 6, 12, 24), 512), 256),
+    _model("swinv2_tiny_window8_256", swin(96, (2, 2, 6, 2), (3, 6, 12, 24), units(512)), 256),
     _mixer_narrow(),
     _model("mixer_s32_224", mixer(8, 512, 256, 2048), 224),
     _model("mixer_b16_224", mixer(12, 768, 384, 3072), 64, img_size=64),
@@ -145,7 +149,7 @@ MODELS = [
            embed_dim=(32, 64), depths=(2, 1), block_type=("M", "M"), stem_width=(8, 32), num_classes=10),
     _model("maxvit_rmlp_pico_rw_256", maxvit((24, 32), (32, 64, 128, 256), (2, 2, 5, 2), 512), 256),
     _model("maxvit_tiny_rw_224", maxvit((32, 64), (64, 128, 256, 512), (2, 2, 5, 2)), 224),
-    _model("coatnet_pico_rw_224", coatnet((8, 16), (16, 24, 32, 64), (1, 1, 1, 2)), 64, small=True, img_size=64,
+    _model("coatnet_pico_rw_224", coatnet((8, 16), (16, 24, 32, 64), (1, 1, 1, 2), 8), 64, small=True, img_size=64,
            embed_dim=(16, 24, 32, 64), depths=(1, 1, 1, 2), stem_width=(8, 16), num_classes=10,
            transformer_dim_head=8),
     _model("coatnet_pico_rw_224", coatnet((32, 64), (64, 128, 256, 512), (2, 3, 5, 2)), 224),

@@ -98,7 +98,7 @@ def resnet(
 def efficientnet_v2(
     stem: int, stages: tuple[tuple[str, int, int, int, int], ...], features: int
 ) -> Symmetries:
-    """Convolutions, fused blocks, squeezed ones; what rw variants fuse without expanding has an inner map all the same."""
+    """Convolutions, fused blocks, squeezed ones. A fused block that does not expand has an inner map all the same."""
     chain = Chain(stem)
     for kind, expansion, channels, blocks, stride in stages:
         for block in range(blocks):
@@ -206,10 +206,14 @@ def _nfnet_narrow() -> Model:
 
 MODELS = [
     _nfnet_narrow(),
-    _model("resnet18d", resnet((2, 2, 2, 2), 1, deep=True), small=True),
+    _model("resnet18d", resnet((1, 1, 1, 1), 1, deep=True), small=True, layers=(1, 1, 1, 1), num_classes=10),
+    _model("resnet18d", resnet((2, 2, 2, 2), 1, deep=True)),
     _model("resnet50d", resnet((3, 4, 6, 3), 4, deep=True)),
     _model("resnext50_32x4d", bottleneck((3, 4, 6, 3), 32, 4)),
-    _model("seresnet18", resnet((2, 2, 2, 2), 1, squeeze=True), small=True),
+    _model(
+        "seresnet18", resnet((1, 1, 1, 1), 1, squeeze=True), small=True, layers=(1, 1, 1, 1), num_classes=10
+    ),
+    _model("seresnet18", resnet((2, 2, 2, 2), 1, squeeze=True)),
     _model("seresnet50", resnet((3, 4, 6, 3), 4, squeeze=True)),
     *(
         _model(name, efficientnet_v2(*config), small=name.endswith("b0"))

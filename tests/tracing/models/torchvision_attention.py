@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import nn
 
-from .chains import Chain, encoder, repeated, total
+from .chains import Chain, each, encoder, repeated, total
 from .images import image_model
 from .registry import Model
 from .symmetries import Symmetries, units
@@ -34,6 +34,8 @@ CONVNEXT = {
     "base": ((128, 256, 512, 1024), (3, 3, 27, 3)),
     "large": ((192, 384, 768, 1536), (3, 3, 27, 3)),
 }
+# The second version computes biases from two coordinates, which a buffer holds: they may change places in it.
+POSITION_BIAS = {1: None, 2: each((512, 2))}
 MAXVIT_T = (64, (64, 128, 256, 512), (2, 2, 5, 2), 32)
 
 
@@ -42,12 +44,14 @@ def vit(layers: int, heads: int, width: int, hidden: int) -> Symmetries:
     return total(units(width), repeated(layers, encoder(width, heads, hidden)))
 
 
-def swin(width: int, blocks: tuple[int, ...], heads: tuple[int, ...], bias_hidden: int = 1) -> Symmetries:
-    """A stream a stage: merging four neighbours begins a new one. Version 2 computes its position biases."""
+def swin(
+    width: int, blocks: tuple[int, ...], heads: tuple[int, ...], bias: Symmetries | None = None
+) -> Symmetries:
+    """A stream a stage: merging four neighbours begins a new one. ``bias``: what computes a block's position biases."""
     found = total()
     for stage, (count, stage_heads) in enumerate(zip(blocks, heads, strict=True)):
         channels = width << stage
-        block = total(encoder(channels, stage_heads, 4 * channels), units(bias_hidden))
+        block = total(encoder(channels, stage_heads, 4 * channels), bias or total())
         found = total(found, units(channels), repeated(count, block))
     return found
 
@@ -100,13 +104,13 @@ def _small_swin(version: int) -> Model:
         patch_size=[4, 4], embed_dim=12, depths=[2, 2], num_heads=[2, 3], window_size=[4, 4],
         norm_layer=nn.LayerNorm, num_classes=10, **parts,
     )  # fmt: skip
-    expected = swin(12, (2, 2), (2, 3), bias_hidden=512 if version == 2 else 1)
+    expected = swin(12, (2, 2), (2, 3), POSITION_BIAS[version])
     return Model(f"torchvision/swin v{version}, 2 stages", image_model(make, 32), expected)
 
 
 def _swin(size: str, version: int) -> Model:
     name = f"swin_{'v2_' if version == 2 else ''}{size}"
-    expected = swin(*SWIN[size], bias_hidden=512 if version == 2 else 1)
+    expected = swin(*SWIN[size], POSITION_BIAS[version])
     return Model(
         f"torchvision/{name}", image_model(getattr(_tv, name), 64, weights=None), expected, small=False
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import Any
 
@@ -48,14 +49,14 @@ GOOGLENET = (
 )
 
 
-def _inception_v3() -> Symmetries:
+def _inception_v3(share: int = 1) -> Symmetries:
     stem = (32, 32, 64, 80, 192)
     a = [(64, 48, 64, 64, 96, 96, pool) for pool in (32, 64, 64)]
     b = (384, 64, 96, 96)
     c = [(192, n, n, 192, n, n, n, n, 192, 192) for n in (128, 160, 160, 192)]
     d = (192, 320, 192, 192, 192, 192)
     e = (320, 384, 384, 384, 448, 384, 384, 384, 192)
-    return total(*map(each, (stem, *a, b, *c, d, e, e)))
+    return total(*(each(n // share for n in widths) for widths in (stem, *a, b, *c, d, e, e)))
 
 
 def _with_hidden(make: Any, hidden: int, **options: Any) -> nn.Module:
@@ -67,6 +68,41 @@ def _with_hidden(make: Any, hidden: int, **options: Any) -> nn.Module:
         nn.Linear(last.out_channels * side * side, hidden), nn.ReLU(), nn.Linear(hidden, 10)
     )
     return model
+
+
+def _googlenet(share: int = 1) -> Symmetries:
+    return total(*(each(n // share for n in widths) for widths in ((64, 64, 192), *GOOGLENET)))
+
+
+def _eighth_of(
+    make: Any, convolution: Any, modules: tuple[Any, ...], features: int, option: str
+) -> nn.Module:
+    """The network with an eighth of the channels everywhere."""
+
+    def narrow(ins: int, outs: int, **options: Any) -> nn.Module:
+        return convolution(ins // 8 if ins > 3 else ins, outs // 8, **options)
+
+    blocks = [narrow, *(partial(module, conv_block=narrow) for module in modules), None]
+    model = make(num_classes=10, aux_logits=False, init_weights=False, **{option: blocks})
+    model.fc = nn.Linear(features // 8, 10)
+    return model
+
+
+def _small_inceptions() -> list[Model]:
+    one, three = sys.modules[_tv.GoogLeNet.__module__], _tv.inception
+    first = partial(_eighth_of, _tv.GoogLeNet, one.BasicConv2d, (one.Inception,), 1024, "blocks")
+    third = partial(
+        _eighth_of,
+        _tv.Inception3,
+        three.BasicConv2d,
+        (three.InceptionA, three.InceptionB, three.InceptionC, three.InceptionD, three.InceptionE),
+        2048,
+        "inception_blocks",
+    )
+    return [
+        Model("torchvision/googlenet, an eighth of it", image_model(first, 64), _googlenet(8)),
+        Model("torchvision/inception_v3, an eighth of it", image_model(third, 96), _inception_v3(8)),
+    ]
 
 
 def _vgg(name: str, bn: str) -> Model:
@@ -110,11 +146,14 @@ MODELS = [
     Model(
         "torchvision/googlenet",
         image_model(_tv.googlenet, 64, weights=None, aux_logits=False, init_weights=False),
-        total(each((64, 64, 192)), *map(each, GOOGLENET)),
+        _googlenet(),
+        small=False,
     ),
     Model(
         "torchvision/inception_v3",
         image_model(_tv.inception_v3, 96, weights=None, aux_logits=False, init_weights=False),
         _inception_v3(),
+        small=False,
     ),
+    *_small_inceptions(),
 ]

@@ -44,6 +44,7 @@ REGNET_Y = {
     "regnet_y_32gf": RegNet(20, 232, 115.89, 2.53, 232, 0.25),
     "regnet_y_128gf": RegNet(27, 456, 160.83, 2.52, 264, 0.25),
 }
+NARROW = {"x": RegNet(7, 16, 8.0, 2.0, 8), "y": RegNet(7, 16, 8.0, 2.0, 8, 0.25)}
 NARROW_128GF = RegNet(27, 56, 20.1, 2.52, 24, 0.25)
 
 
@@ -67,13 +68,21 @@ def bottleneck(blocks: tuple[int, ...], groups: int, group_width: int) -> Symmet
     return chain.found
 
 
-def _narrow_regnet() -> Model:
-    config = NARROW_128GF
+def _regnet(name: str, config: RegNet, small: bool = True) -> Model:
     parameters = _tv.regnet.BlockParams.from_init_params(
-        config.depth, config.initial, config.slope, config.step, config.group, se_ratio=config.squeeze
+        config.depth, config.initial, config.slope, config.step, config.group, se_ratio=config.squeeze or None
     )
     make = partial(_tv.regnet.RegNet, parameters, num_classes=10)
-    return Model("torchvision/regnet_y, 27 blocks", image_model(make, 64), config.symmetries())
+    return Model(
+        f"torchvision/{name}, {config.depth} blocks", image_model(make, 64), config.symmetries(), small
+    )
+
+
+def _small_resnext() -> Model:
+    make = partial(
+        _tv.ResNet, _tv.resnet.Bottleneck, [1, 1, 1, 1], groups=4, width_per_group=4, num_classes=10
+    )
+    return Model("torchvision/resnext, 4 blocks", image_model(make, 64), bottleneck((1, 1, 1, 1), 4, 4))
 
 
 def _model(name: str, expected: Symmetries, small: bool = False, narrow: Model | None = None) -> Model:
@@ -83,14 +92,15 @@ def _model(name: str, expected: Symmetries, small: bool = False, narrow: Model |
 
 MODELS = [
     *(_model(name, basic(blocks), name == "resnet18") for name, blocks in BASIC.items()),
-    *(_model(name, bottleneck(*config), name.endswith("50_32x4d")) for name, config in BOTTLENECK.items()),
-    *(_model(name, config.symmetries(), name.endswith("400mf")) for name, config in REGNET_X.items()),
+    _small_resnext(),
+    *(_model(name, bottleneck(*config)) for name, config in BOTTLENECK.items()),
+    *(_regnet(f"regnet_{kind}", config) for kind, config in NARROW.items()),
+    *(_model(name, config.symmetries()) for name, config in REGNET_X.items()),
     *(
         _model(
             name,
             config.symmetries(),
-            name.endswith("400mf"),
-            _narrow_regnet() if name.endswith("128gf") else None,
+            narrow=_regnet("regnet_y", NARROW_128GF, small=False) if name.endswith("128gf") else None,
         )
         for name, config in REGNET_Y.items()
     ),

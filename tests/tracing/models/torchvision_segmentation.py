@@ -13,9 +13,9 @@ from .chains import each, total
 from .images import image_model
 from .registry import Model
 from .symmetries import Symmetries, units
-from .vision_import import import_torchvision
 from .torchvision_mobile import mobilenet_v3_features
 from .torchvision_residual import BOTTLENECK, bottleneck
+from .vision_import import import_torchvision
 
 _tv = import_torchvision().models
 
@@ -86,8 +86,8 @@ def _model(name: str, expected: Symmetries, **options: Any) -> Model:
 
 
 MODELS = [
-    Model("a plain U-Net", image_model(partial(UNet, (6, 8, 10)), 32), unet((6, 8, 10))),
-    Model("a plain U-Net, 64 to 1024", image_model(partial(UNet, (64, 128, 256, 512, 1024)), 32),
+    Model("own/U-Net", image_model(partial(UNet, (6, 8, 10)), 32), unet((6, 8, 10))),
+    Model("own/U-Net, 64 to 1024", image_model(partial(UNet, (64, 128, 256, 512, 1024)), 32),
           unet((64, 128, 256, 512, 1024)), small=False),
     *(_model(f"fcn_{name}", fcn(name)) for name in ("resnet50", "resnet101")),
     _model("fcn_resnet50", fcn("resnet50", auxiliary=True), aux_loss=True),

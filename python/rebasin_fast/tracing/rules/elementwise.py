@@ -46,14 +46,14 @@ def broadcast(call: Call) -> Value:
     activations = [value for value in tensors if value.parameter is None and not value.constant]
     if call.operation.startswith(("aten.add.", "aten.add_.", "aten.sub.")) and len(activations) > 1:
         for group in result.groups:
-            call.trace.sums.append((group.base,))
+            call.trace.sums.append(group.base)
     return result
 
 
 @rule("aten.max.other", "aten.min.other")
 def extremum(call: Call) -> Value:
     """The larger or smaller of two tensors."""
-    return broadcast(call)
+    return combine(call, _tensors(call), call.shape)
 
 
 @rule("aten.prelu")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from rebasin_fast.tracing.einsum import contract
 from rebasin_fast.tracing.registry import Call, rule
 from rebasin_fast.tracing.rules.elementwise import combine
@@ -50,7 +52,11 @@ def bilinear(call: Call) -> Value:
     """``x1 W x2 + bias``."""
     x, y, weight = call.value("input1"), call.value("input2"), call.value("weight")
     lead = [("lead", axis) for axis in range(len(x.shape) - 1)]
-    operands = [(x, [*lead, "i"]), (weight, ["o", "i", "j"]), (y, [*lead, "j"])]
+    operands: list[tuple[Value, list[Hashable]]] = [
+        (x, [*lead, "i"]),
+        (weight, ["o", "i", "j"]),
+        (y, [*lead, "j"]),
+    ]
     result = contract(call, operands, [*lead, "o"])
     call.produced(call.axis(weight, 0), weight)
     return _plus(call, result, call["bias"])
@@ -65,16 +71,17 @@ def einsum(call: Call) -> Value:
     spans = [len(v.shape) - len(t.replace("...", "")) for t, v in zip(terms, values, strict=True)]
     widest = max((span for t, span in zip(terms, spans, strict=True) if "..." in t), default=0)
     labelled = [_labels(term, span, widest) for term, span in zip(terms, spans, strict=True)]
+    result: list[Hashable]
     if arrow:
         result = _labels(output, widest, widest)
     else:
         letters = inputs.replace(",", "").replace("...", "")
         single = sorted(letter for letter in set(letters) if letters.count(letter) == 1)
-        result = [("...", i) for i in range(widest)] + list(single)
+        result = [*(("...", i) for i in range(widest)), *single]
     return contract(call, list(zip(values, labelled, strict=True)), result)
 
 
-def _labels(term: str, span: int, widest: int) -> list[object]:
+def _labels(term: str, span: int, widest: int) -> list[Hashable]:
     """One label an axis; the axes of an ellipsis are numbered from the right."""
     before, dots, after = term.partition("...")
     if not dots:
