@@ -1,18 +1,13 @@
 """Blocks that must stay blocks: what a group norm asks of its channels, settled after everything is tied.
 
-A demand says that blocks of ``b`` consecutive units of an axis may move as wholes, and units within a block. Where the
-axis is one variable that becomes a product. Where concatenations cut across the blocks, or two demands do not nest,
-the axis is cut at all blocks: what moves then are the intersections of all partitions.
+A demand says that blocks of ``b`` consecutive units of an axis may move as wholes, and units within a block.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 
-import numpy as np
-
-from rebasin_fast.tracing.selection import take
+from rebasin_fast.tracing.partitions import Borders, Repeated, Tree, borders_of, movable
 from rebasin_fast.tracing.values import Space
 from rebasin_fast.tracing.variables import Nested, Reason, Var
 
@@ -20,71 +15,43 @@ Demand = tuple[Var, int, Reason]
 
 
 def settle(space: Space, demands: list[Demand]) -> None:
-    """Cut axes until every demand can be met, then meet them."""
-    pending = list({(space.algebra.find(x), b): (x, b, reason) for x, b, reason in demands}.values())
-    cut: set[tuple[Var, int]] = set()
-    while True:
-        clashing = [demand for demand in pending if _clashes(space, demand, pending)]
-        if not clashing:
-            break
-        for x, block, _ in clashing:
-            if (x, block) not in cut:
-                cut.add((x, block))
-                _cut_at_blocks(space, x, block)
-        pending = [demand for demand in pending if (demand[0], demand[1]) not in cut]
-    for x, block, reason in sorted(pending, key=lambda demand: -demand[1]):
-        _nest(space, x, block, reason)
-
-
-def _clashes(space: Space, demand: Demand, others: list[Demand]) -> bool:
-    """Whether a piece of the axis does not begin and end with a block, or another demand on it does not nest."""
-    x, block, _ = demand
-    offset = 0
-    for part in space.algebra.parts(x):
-        size = space.algebra.size(part)
-        if space.algebra.reason(part) is None and (offset % block or size % block):
-            return True
-        offset += size
-    wanted = _blocks_on_parts(space, others)
-    return any(
-        large % small
-        for part in space.algebra.parts(x)
-        for large, small in _pairs(sorted(wanted.get(space.algebra.find(part), ()), reverse=True))
-    )
-
-
-def _blocks_on_parts(space: Space, demands: list[Demand]) -> dict[Var, set[int]]:
-    wanted: dict[Var, set[int]] = defaultdict(set)
-    for x, block, _ in demands:
-        for part in space.algebra.parts(x):
-            wanted[space.algebra.find(part)].add(block)
-    return wanted
-
-
-def _pairs(blocks: list[int]) -> Iterator[tuple[int, int]]:
-    for i, large in enumerate(blocks):
-        for small in blocks[i + 1 :]:
-            yield large, small
-
-
-def _cut_at_blocks(space: Space, x: Var, block: int) -> None:
-    """Every block is an axis of its own from now on."""
-    size = space.algebra.size(x)
-    space.algebra.split(x, range(0, size, block))
-    for start in range(0, size, block):
-        space.saw(take(space.algebra, x, np.arange(start, start + block)))
-
-
-def _nest(space: Space, x: Var, block: int, reason: Reason) -> None:
+    """Give every variable that demands partition the structure that they leave it."""
     algebra = space.algebra
-    for part in algebra.parts(x):
-        if algebra.reason(part) is not None or algebra.size(part) == block:
-            if algebra.size(part) == block:
-                space.saw(part)
-            continue
-        form = algebra.form(part)
-        if isinstance(form, Nested) and algebra.size(form.inner) % block == 0:
-            _nest(space, form.inner, block, reason)
-            continue
-        nested = algebra.product(algebra.leaf(algebra.size(part) // block), algebra.leaf(block))
-        algebra.unify(part, nested, reason)
+    partitions: dict[Var, dict[Borders, Reason]] = defaultdict(dict)
+    pending = list(demands)
+    while pending:
+        x, block, reason = pending.pop()
+        offset = 0
+        for part in algebra.parts(x):
+            size, form = algebra.size(part), algebra.form(part)
+            if isinstance(form, Nested):
+                pending += _within(space, part, form, offset, block, reason)
+            elif algebra.reason(part) is None:
+                space.saw(part)  # so that it is told apart from parts that are in other blocks
+                partitions[algebra.find(part)][borders_of(offset % block, size, block)] = reason
+            offset += size
+    for part, borders in partitions.items():
+        tree = movable(list(borders), 0, algebra.size(part))
+        if not isinstance(tree, int):
+            algebra.unify(part, _grown(space, tree), next(iter(borders.values())))
+
+
+def _within(space: Space, part: Var, form: Nested, offset: int, block: int, reason: Reason) -> list[Demand]:
+    """The demand on a product as one on its outer or inner variable; where it fits neither, nothing moves."""
+    inner = space.algebra.size(form.inner)
+    if offset % block == 0 and inner % block == 0:
+        return [(form.inner, block, reason)]
+    if offset % block == 0 and block % inner == 0 and space.algebra.size(part) % block == 0:
+        return [(form.outer, block // inner, reason)]
+    space.algebra.freeze(part, reason)
+    return []
+
+
+def _grown(space: Space, tree: Tree) -> Var:
+    """Variables in the shape of ``tree``."""
+    algebra = space.algebra
+    if isinstance(tree, int):
+        return algebra.leaf(tree)
+    if isinstance(tree, Repeated):
+        return algebra.product(algebra.leaf(tree.times), _grown(space, tree.part))
+    return algebra.concat([space.saw(_grown(space, part)) for part in tree.parts])

@@ -190,7 +190,8 @@ def autoencoder_symmetries(config: dict[str, Any]) -> Symmetries:
         if level < len(channels) - 1:
             stream = walk.convolution(width)
     walk.norm(stream)
-    return walk.found()
+    latent = config["latent_channels"]  # between the convolutions at the latent code, which itself stays
+    return total(walk.found(), units(2 * latent), units(latent))
 
 
 def _middle(walk: Layers, stream: Stream, ends: bool = True) -> None:

@@ -39,27 +39,31 @@ def normed_groups(channels: int, groups: int) -> Symmetries:
 def cut_by_norms(channels: int, norms: Sequence[tuple[int, int]]) -> Symmetries:
     """Channels that stand in several group norms, as (their offset in the norm's input, length of its groups).
 
-    A norm over a concatenation may cut elsewhere than the others. Free are the intersections of all groups; those
-    that are whole groups of every norm also move as wholes.
+    A norm over a concatenation may cut elsewhere than the others. Between cuts that all norms share, parts of one
+    shape move as wholes; where norms cut across one another, free are the intersections of their groups.
     """
-    cuts = [_cuts(channels, offset, length) for offset, length in norms]
-    borders = sorted({0, channels}.union(*cuts))
-    whole: Counter[int] = Counter()
+    return _cut({(-offset % length, length) for offset, length in norms}, 0, channels, ())
+
+
+def _cut(grids: set[tuple[int, int]], start: int, stop: int, within: tuple[int, ...]) -> Symmetries:
+    """What moves in ``start:stop`` under groups that begin at ``first + k length`` for each of the grids."""
+    cuts = {grid: {c for c in range(grid[0], stop, grid[1]) if c > start} for grid in grids}
+    cuts = {grid: found for grid, found in cuts.items() if found}
+    if not cuts:
+        return units(stop - start, *within)
+    shared = set.intersection(*cuts.values())
+    if not shared:
+        while refined := [g for g, found in cuts.items() if all(found >= other for other in cuts.values())]:
+            cuts = {grid: found for grid, found in cuts.items() if grid not in refined}
+        borders = sorted({start, stop}.union(*cuts.values()))
+        return sum((_cut(grids, a, b, within) for a, b in pairwise(borders)), Counter())
     found: Symmetries = Counter()
-    for start, stop in pairwise(borders):
-        if all(_is_group(start, stop, offset, length) for offset, length in norms):
-            whole[stop - start] += 1
-        else:
-            found += units(stop - start)
-    for length, times in whole.items():
-        found += units(times) + units(length, times)
+    alike: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    for a, b in pairwise(sorted({start, stop} | shared)):
+        alike[all((a - first) % length == (b - first) % length == 0 for first, length in cuts)].append((a, b))
+    for a, b in alike[False]:
+        found += _cut(grids, a, b, within)
+    if alike[True]:
+        times = len(alike[True])
+        found += units(times, *within) + _cut(grids, *alike[True][0], (*within, times))
     return found
-
-
-def _cuts(channels: int, offset: int, length: int) -> set[int]:
-    first = -offset % length
-    return {0, channels, *range(first, channels, length)}
-
-
-def _is_group(start: int, stop: int, offset: int, length: int) -> bool:
-    return (start + offset) % length == 0 and stop - start == length
