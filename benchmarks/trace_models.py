@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,15 +89,17 @@ def described(spec: Any, network: Any, expected: Any) -> dict[str, Any]:
 
 def frozen(spec: Any) -> dict[str, int]:
     """How many axes each reason leaves in place."""
-    counts: dict[str, int] = {}
-    for entry in spec.frozen:
-        reason = entry.operation
-        counts[reason] = counts.get(reason, 0) + 1
-    return counts
+    return dict(Counter(short(entry.operation) for entry in spec.frozen).most_common())
+
+
+def short(operation: str) -> str:
+    """``conv2d`` for ``aten.conv2d.default``; words stay as they are."""
+    name, comma, rest = operation.partition(",")
+    return name.removeprefix("aten.").partition(".")[0] + comma + rest
 
 
 def _built(model: Any) -> tuple[Any, Any]:
-    if model.narrow is None:
+    if model.narrow is None or not model.weightless:
         return model.build()
     with torch.device("meta"):
         return model.build()
@@ -155,7 +158,7 @@ def _write(folder: Path, rows: dict[str, Any]) -> None:
             "parameters",
             "permutations",
             "log10 symmetries",
-            "in place, and why",
+            "in place",
             "trace, s",
             "outcome",
         ],

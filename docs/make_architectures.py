@@ -18,9 +18,9 @@ permutations change no output of a float64 copy with random parameters by more t
 are "verified on a narrow copy" were traced on the meta device, without weights, and a copy of the same depth was
 verified.
 
-*Symmetries* is log10 of the number of networks that equal a given one, exactly. *In place* counts the axes that never
-move, by what holds them: kernel taps, pixels, classes and positions stand still everywhere and are not counted among
-the surprises; the operation named is the one that froze the axis.
+*Symmetries* is log10 of the number of networks that equal a given one, exactly. *In place* counts the axes of
+parameters that never move, by the operation that holds them: `conv2d` its kernel taps, the input its colours, the output
+its classes.
 
 This page is generated: `python benchmarks/trace_models.py && python docs/make_architectures.py`.
 """

@@ -23,3 +23,4 @@ class Model:
     expected: Symmetries
     small: bool = True
     narrow: Model | None = None
+    weightless: bool = True  # its narrow copy allows that; constants that are looked at for zeros forbid it

@@ -76,16 +76,24 @@ def volo(blocks: tuple[int, ...], widths: tuple[int, int], heads: tuple[int, int
     return total(each((64, 64, 64, *widths)), repeated(outlooks, outlook), transformers)
 
 
-def _model(name: str, expected: Symmetries, size: int = 64, small: bool = False, **options: Any) -> Model:
+def _model(
+    name: str,
+    expected: Symmetries,
+    size: int = 64,
+    small: bool = False,
+    narrow: Model | None = None,
+    **options: Any,
+) -> Model:
     label = f"{name}, narrow" if small else name
-    return Model(
-        f"timm/{label}", image_model(partial(_timm.create_model, name, **options), size), expected, small
-    )
+    build = image_model(partial(_timm.create_model, name, **options), size)
+    return Model(f"timm/{label}", build, expected, small, narrow)
 
 
-def _narrow_vit(name: str) -> Model:
-    options = {"img_size": 32, "embed_dim": 12, "depth": 2, "num_heads": 3, "num_classes": 10}
-    return _model(name, vit(2, 3, 12, 48), 32, small=True, **options)
+def _narrow_vit(name: str, layers: int = 2, heads: int = 3, small: bool = True) -> Model:
+    options = {"img_size": 32, "embed_dim": 4 * heads, "depth": layers, "num_heads": heads, "num_classes": 10}
+    build = image_model(partial(_timm.create_model, name, **options), 32)
+    label = f"timm/{name}, {layers} layers of {heads} heads of 4"
+    return Model(label, build, vit(layers, heads, 4 * heads, 16 * heads), small)
 
 
 def _volo_narrow() -> Model:
@@ -101,23 +109,27 @@ def _volo_narrow() -> Model:
     return Model("timm/volo, narrow", image_model(build, 32), expected)
 
 
-def _efficientformer_narrow() -> Model:
-    options = {"embed_dims": (8, 12, 16, 20), "depths": (1, 1, 1, 2), "num_vit": 1, "num_classes": 10}
-    return _model(
-        "efficientformer_l1", efficientformer((8, 12, 16, 20), (1, 1, 1, 2), 1), 224, small=True, **options
+def _efficientformer_narrow(blocks: tuple[int, ...], transformers: int, small: bool = False) -> Model:
+    widths = (8, 12, 16, 20)
+    make = partial(
+        _timm.models.efficientformer.EfficientFormer, blocks, widths, num_vit=transformers, num_classes=10
     )
+    name = f"timm/efficientformer, {sum(blocks)} narrow blocks"
+    return Model(name, image_model(make, 224), efficientformer(widths, blocks, transformers), small)
 
 
-def _mixer_narrow() -> Model:
+def _mixer_narrow(layers: int, small: bool = False) -> Model:
     make = partial(
         _timm.models.mlp_mixer.MlpMixer,
         img_size=64,
         patch_size=32,
         embed_dim=12,
-        num_blocks=2,
+        num_blocks=layers,
         num_classes=10,
     )
-    return Model("timm/mixer, narrow", image_model(make, 64), mixer(2, 12, 6, 48))
+    return Model(
+        f"timm/mixer, {layers} narrow layers", image_model(make, 64), mixer(layers, 12, 6, 48), small
+    )
 
 
 def _poolformer_narrow() -> Model:
@@ -130,18 +142,28 @@ def _poolformer_narrow() -> Model:
     return Model("timm/poolformer, narrow", image_model(make, 64), convnext(widths, blocks))
 
 
+_BEIT_BASE = Model(
+    "timm/beit_base_patch16_224",
+    image_model(partial(_timm.create_model, "beit_base_patch16_224", img_size=32), 32),
+    vit(12, 12, 768, 3072),
+    small=False,
+    narrow=_narrow_vit("beit_base_patch16_224", 12, 12, small=False),
+    weightless=False,
+)
+
 MODELS = [
     *map(_narrow_vit, ("deit_tiny_patch16_224", "deit_tiny_distilled_patch16_224", "beit_base_patch16_224")),
     _model("deit_tiny_patch16_224", vit(12, 3, 192, 768), 224),
     _model("deit_tiny_distilled_patch16_224", vit(12, 3, 192, 768), 224),
-    _model("deit_base_patch16_224", vit(12, 12, 768, 3072), 32, img_size=32),
-    _model("beit_base_patch16_224", vit(12, 12, 768, 3072), 32, img_size=32),
+    _model("deit_base_patch16_224", vit(12, 12, 768, 3072), 32, img_size=32,
+           narrow=_narrow_vit("deit_base_patch16_224", 12, 12, small=False)),
+    _BEIT_BASE,
     _model("swinv2_tiny_window8_256", swin(12, (2, 2), (2, 3), units(512)), 32, small=True, img_size=32, embed_dim=12,
            depths=(2, 2), num_heads=(2, 3), window_size=4, num_classes=10),
     _model("swinv2_tiny_window8_256", swin(96, (2, 2, 6, 2), (3, 6, 12, 24), units(512)), 256),
-    _mixer_narrow(),
+    _mixer_narrow(2, small=True),
     _model("mixer_s32_224", mixer(8, 512, 256, 2048), 224),
-    _model("mixer_b16_224", mixer(12, 768, 384, 3072), 64, img_size=64),
+    _model("mixer_b16_224", mixer(12, 768, 384, 3072), 64, narrow=_mixer_narrow(12), img_size=64),
     _poolformer_narrow(),
     _model("poolformer_s12", convnext((64, 128, 320, 512), (2, 2, 6, 2)), 64),
     _model("poolformerv2_s12", convnext((64, 128, 320, 512), (2, 2, 6, 2)), 64),
@@ -154,8 +176,11 @@ MODELS = [
            transformer_dim_head=8),
     _model("coatnet_pico_rw_224", coatnet((32, 64), (64, 128, 256, 512), (2, 3, 5, 2)), 224),
     _model("coatnet_0_rw_224", coatnet((32, 64), (96, 192, 384, 768), (2, 3, 7, 2)), 224),
-    _efficientformer_narrow(),
-    *(_model(name, efficientformer(*config), 224) for name, config in EFFICIENTFORMER.items()),
+    _efficientformer_narrow((1, 1, 1, 2), 1, small=True),
+    *(
+        _model(name, efficientformer(*config), 224, narrow=_efficientformer_narrow(*config[1:]))
+        for name, config in EFFICIENTFORMER.items()
+    ),
     _volo_narrow(),
     _model("volo_d1_224", volo(*VOLO_D1), 224),
 ]  # fmt: skip

@@ -145,10 +145,18 @@ def hrnet(layers: int, width: int, modules: tuple[int, ...], blocks: int, branch
     return total(found, *(each((n, n, 4 * n)) for n in head), units(2048))
 
 
-def nfnet(blocks: tuple[int, ...], inside: float, group: int, features: int, squeeze: float) -> Symmetries:
+def nfnet(
+    blocks: tuple[int, ...],
+    inside: float,
+    group: int,
+    features: int,
+    squeeze: float,
+    widths: tuple[int, ...] = (256, 512, 1536, 1536),
+    stem: int = 128,
+) -> Symmetries:
     """Two grouped convolutions in a row share their groups; standardised weights move as others do."""
-    chain = Chain(16, 32, 64, 128)
-    for count, channels in zip(blocks, (256, 512, 1536, 1536), strict=True):
+    chain = Chain(stem // 8, stem // 4, stem // 2, stem)
+    for count, channels in zip(blocks, widths, strict=True):
         kept = int(channels * inside)
         inner = total(grouped(kept, kept // group, after=2), units(rounded(channels * squeeze, limit=0.0)))
         for block in range(count):
@@ -181,31 +189,29 @@ def ghostnet(scale: float) -> Symmetries:
     return total(chain.found, each((width(960), 1280)))
 
 
-def _model(name: str, expected: Symmetries, small: bool = False, size: int = 64, **options: Any) -> Model:
+def _model(
+    name: str, expected: Symmetries, small: bool = False, narrow: Model | None = None, **options: Any
+) -> Model:
     label = name if not options else f"{name}, narrow"
-    return Model(
-        f"timm/{label}", image_model(partial(_timm.create_model, name, **options), size), expected, small
-    )
+    build = image_model(partial(_timm.create_model, name, **options), 64)
+    return Model(f"timm/{label}", build, expected, small, narrow)
 
 
-def _nfnet_narrow() -> Model:
-    """Two stages, three groups in the first convolutions and six in the second."""
+def _nfnet_narrow(blocks: tuple[int, ...], small: bool = False) -> Model:
+    """Groups of 8: as many as the channels of a stage make."""
+    widths = (24, 48, 64, 64)[: len(blocks)]
     config = _timm.models.nfnet.NfCfg(
-        depths=(1, 2), channels=(24, 48), stem_type="deep_quad", stem_chs=16, group_size=8, bottle_ratio=1.0,
+        depths=blocks, channels=widths, stem_type="deep_quad", stem_chs=16, group_size=8, bottle_ratio=1.0,
         extra_conv=True, num_features=40, act_layer="gelu", attn_layer="se", attn_kwargs={"rd_ratio": 0.5},
         same_padding=True, skipinit=True, gamma_in_act=True,
     )  # fmt: skip
-    chain = Chain(2, 4, 8, 16)
-    for count, channels in ((1, 24), (2, 48)):
-        for block in range(count):
-            inner = total(grouped(channels, channels // 8, after=2), units(rounded(channels / 2, limit=0.0)))
-            chain.block(channels, inner, residual=block > 0)
     build = image_model(partial(_timm.models.nfnet.NormFreeNet, config, num_classes=10), 64)
-    return Model("timm/nfnet, narrow", build, total(chain.found, units(40)))
+    expected = nfnet(blocks, 1.0, 8, 40, 0.5, widths, 16)
+    return Model(f"timm/nfnet, {sum(blocks)} narrow blocks", build, expected, small)
 
 
 MODELS = [
-    _nfnet_narrow(),
+    _nfnet_narrow((1, 2), small=True),
     _model("resnet18d", resnet((1, 1, 1, 1), 1, deep=True), small=True, layers=(1, 1, 1, 1), num_classes=10),
     _model("resnet18d", resnet((2, 2, 2, 2), 1, deep=True)),
     _model("resnet50d", resnet((3, 4, 6, 3), 4, deep=True)),
@@ -226,7 +232,7 @@ MODELS = [
     *(_model(name, convnext(*config), small=name.endswith("atto")) for name, config in CONVNEXT_V2.items()),
     *(_model(name, config.symmetries(), small=name.endswith("002")) for name, config in REGNET_Y.items()),
     *(_model(name, hrnet(*config), small=name == "hrnet_w18_small") for name, config in HRNET.items()),
-    *(_model(name, nfnet(*config)) for name, config in NFNET.items()),
+    *(_model(name, nfnet(*config), narrow=_nfnet_narrow(config[0])) for name, config in NFNET.items()),
     *(_model(name, repvgg(*config), small=name.endswith("a0")) for name, config in REPVGG.items()),
     *(
         _model(name, ghostnet(scale), small=scale == 0.5)

@@ -76,8 +76,8 @@ def maxvit(stem: int, widths: tuple[int, ...], blocks: tuple[int, ...], head: in
 def _vit(name: str) -> Model:
     patch, layers, heads, width, hidden = VIT[name]
     build = image_model(getattr(_tv, name), 2 * patch, weights=None, image_size=2 * patch)
-    narrow = _narrow_vit(layers, heads) if width > 768 else None
-    return Model(f"torchvision/{name}", build, vit(layers, heads, width, hidden), small=False, narrow=narrow)
+    expected = vit(layers, heads, width, hidden)
+    return Model(f"torchvision/{name}", build, expected, small=False, narrow=_narrow_vit(layers, heads))
 
 
 def _narrow_vit(layers: int, heads: int, small: bool = False) -> Model:
@@ -94,25 +94,28 @@ def _narrow_vit(layers: int, heads: int, small: bool = False) -> Model:
     )
 
 
-def _small_swin(version: int) -> Model:
+def _narrow_swin(version: int, blocks: tuple[int, ...], heads: tuple[int, ...], small: bool = False) -> Model:
     parts = {}
     if version == 2:
         parts = {"block": _tv.swin_transformer.SwinTransformerBlockV2}
         parts["downsample_layer"] = _tv.swin_transformer.PatchMergingV2
+    width = 4 * heads[0]
     make = partial(
         _tv.SwinTransformer,
-        patch_size=[4, 4], embed_dim=12, depths=[2, 2], num_heads=[2, 3], window_size=[4, 4],
+        patch_size=[4, 4], embed_dim=width, depths=list(blocks), num_heads=list(heads), window_size=[4, 4],
         norm_layer=nn.LayerNorm, num_classes=10, **parts,
     )  # fmt: skip
-    expected = swin(12, (2, 2), (2, 3), POSITION_BIAS[version])
-    return Model(f"torchvision/swin v{version}, 2 stages", image_model(make, 32), expected)
+    name = f"torchvision/swin v{version}, {sum(blocks)} narrow blocks"
+    return Model(name, image_model(make, 64), swin(width, blocks, heads, POSITION_BIAS[version]), small)
 
 
 def _swin(size: str, version: int) -> Model:
     name = f"swin_{'v2_' if version == 2 else ''}{size}"
-    expected = swin(*SWIN[size], POSITION_BIAS[version])
+    width, blocks, heads = SWIN[size]
+    build = image_model(getattr(_tv, name), 64, weights=None)
+    expected = swin(width, blocks, heads, POSITION_BIAS[version])
     return Model(
-        f"torchvision/{name}", image_model(getattr(_tv, name), 64, weights=None), expected, small=False
+        f"torchvision/{name}", build, expected, small=False, narrow=_narrow_swin(version, blocks, heads)
     )
 
 
@@ -130,7 +133,7 @@ def _narrow_convnext(blocks: tuple[int, ...], small: bool = False) -> Model:
 def _convnext(size: str) -> Model:
     widths, blocks = CONVNEXT[size]
     build = image_model(getattr(_tv, f"convnext_{size}"), 64, weights=None)
-    narrow = _narrow_convnext(blocks) if size == "large" else None
+    narrow = _narrow_convnext(blocks) if size in ("base", "large") else None
     return Model(f"torchvision/convnext_{size}", build, convnext(widths, blocks), small=False, narrow=narrow)
 
 
@@ -147,7 +150,7 @@ def _small_maxvit() -> Model:
 MODELS = [
     _narrow_vit(2, 3, small=True),
     *map(_vit, VIT),
-    *map(_small_swin, (1, 2)),
+    *(_narrow_swin(version, (2, 2), (2, 4), small=True) for version in (1, 2)),
     *(_swin(size, version) for version in (1, 2) for size in SWIN),
     _narrow_convnext((2, 1, 2, 1), small=True),
     *map(_convnext, CONVNEXT),

@@ -81,12 +81,12 @@ def efficientnet(width: float, depth: float) -> Symmetries:
     return total(chain.found, units(4 * chain.channels))
 
 
-def efficientnet_v2(size: str) -> Symmetries:
+def efficientnet_v2(size: str, share: int = 1) -> Symmetries:
     """Fused blocks have an ordinary convolution in place of the expansion, and no squeeze."""
-    chain = Chain(EFFICIENTNET_V2[size][0][2])
+    chain = Chain(EFFICIENTNET_V2[size][0][2] // share)
     for fused, expansion, channels, blocks, stride in EFFICIENTNET_V2[size]:
-        _mobile_stage(chain, fused, expansion, channels, blocks, stride)
-    return total(chain.found, units(1280))
+        _mobile_stage(chain, fused, expansion, channels // share, blocks, stride)
+    return total(chain.found, units(1280 // share))
 
 
 def _mobile_stage(chain: Chain, fused: bool, expansion: int, channels: int, blocks: int, stride: int) -> None:
@@ -109,8 +109,30 @@ def mnasnet(alpha: float) -> Symmetries:
     return total(chain.found, units(1280))
 
 
-def _model(name: str, expected: Symmetries, small: bool = False, size: int = 64) -> Model:
-    return Model(f"torchvision/{name}", image_model(getattr(_tv, name), size, weights=None), expected, small)
+def _model(name: str, expected: Symmetries, small: bool = False, narrow: Model | None = None) -> Model:
+    return Model(
+        f"torchvision/{name}", image_model(getattr(_tv, name), 64, weights=None), expected, small, narrow
+    )
+
+
+def _narrow_v1(name: str) -> Model:
+    """A quarter as wide as b0, and as deep as the published network."""
+    depth = SCALES[name][1]
+    settings, _ = _tv.efficientnet._efficientnet_conf("efficientnet_b0", width_mult=0.25, depth_mult=depth)
+    build = image_model(partial(_tv.EfficientNet, settings, dropout=0.1, num_classes=10), 64)
+    return Model(f"torchvision/efficientnet_{name}, narrow", build, efficientnet(0.25, depth), small=False)
+
+
+def _narrow_v2(size: str) -> Model:
+    """An eighth as wide as the published network, and as deep."""
+    kinds = {True: _tv.efficientnet.FusedMBConvConfig, False: _tv.efficientnet.MBConvConfig}
+    settings, ins = [], EFFICIENTNET_V2[size][0][2] // 8
+    for fused, expansion, channels, blocks, stride in EFFICIENTNET_V2[size]:
+        settings.append(kinds[fused](expansion, 3, stride, ins, channels // 8, blocks))
+        ins = channels // 8
+    make = partial(_tv.EfficientNet, settings, dropout=0.1, last_channel=160, num_classes=10)
+    name = f"torchvision/efficientnet_v2_{size}, narrow"
+    return Model(name, image_model(make, 64), efficientnet_v2(size, 8), small=False)
 
 
 def _small_v2() -> Model:
@@ -137,11 +159,19 @@ MODELS = [
         for size in MOBILENET_V3
     ),
     *(
-        _model(f"efficientnet_{name}", efficientnet(*scale), small=name == "b0")
+        _model(
+            f"efficientnet_{name}",
+            efficientnet(*scale),
+            name == "b0",
+            None if name < "b3" else _narrow_v1(name),
+        )
         for name, scale in SCALES.items()
     ),
     _small_v2(),
-    *(_model(f"efficientnet_v2_{size}", efficientnet_v2(size)) for size in EFFICIENTNET_V2),
+    *(
+        _model(f"efficientnet_v2_{size}", efficientnet_v2(size), narrow=_narrow_v2(size))
+        for size in EFFICIENTNET_V2
+    ),
     *(
         _model(f"mnasnet{str(alpha).replace('.', '_')}", mnasnet(alpha), small=alpha == 0.5)
         for alpha in (0.5, 0.75, 1.0, 1.3)

@@ -108,13 +108,13 @@ def _small_inceptions() -> list[Model]:
 def _vgg(name: str, bn: str) -> Model:
     expected = total(*map(each, VGG[name]), each((4096, 4096)))
     build = image_model(getattr(_tv, name + bn), 32, weights=None, init_weights=False)
-    return Model(f"torchvision/{name}{bn}", build, expected, small=False)
+    return Model(f"torchvision/{name}{bn}", build, expected, small=False, narrow=_narrow_vgg(name, bn))
 
 
-def _small_vgg(bn: str) -> Model:
-    expected = total(*map(each, VGG["vgg11"]), each((24,)))
-    make = partial(_with_hidden, getattr(_tv, f"vgg11{bn}"), 24, weights=None, init_weights=False)
-    return Model(f"torchvision/vgg11{bn}, 24 hidden units", image_model(make, 32), expected)
+def _narrow_vgg(name: str, bn: str, small: bool = False) -> Model:
+    expected = total(*map(each, VGG[name]), each((24,)))
+    make = partial(_with_hidden, getattr(_tv, name + bn), 24, weights=None, init_weights=False)
+    return Model(f"torchvision/{name}{bn}, 24 hidden units", image_model(make, 32), expected, small)
 
 
 def _squeezenet(name: str) -> Model:
@@ -128,19 +128,22 @@ def _squeezenet(name: str) -> Model:
     )
 
 
+_NARROW_ALEXNET = Model(
+    "torchvision/alexnet, 24 hidden units",
+    image_model(partial(_with_hidden, _tv.alexnet, 24, weights=None), 80),
+    each((*ALEXNET, 24)),
+)
+
 MODELS = [
-    Model(
-        "torchvision/alexnet, 24 hidden units",
-        image_model(partial(_with_hidden, _tv.alexnet, 24, weights=None), 80),
-        each((*ALEXNET, 24)),
-    ),
+    _NARROW_ALEXNET,
     Model(
         "torchvision/alexnet",
         image_model(_tv.alexnet, 80, weights=None),
         each((*ALEXNET, 4096, 4096)),
         small=False,
+        narrow=_NARROW_ALEXNET,
     ),
-    *(_small_vgg(bn) for bn in ("", "_bn")),
+    *(_narrow_vgg("vgg11", bn, small=True) for bn in ("", "_bn")),
     *(_vgg(name, bn) for name in VGG for bn in ("", "_bn")),
     *(_squeezenet(name) for name in FIRE),
     Model(

@@ -45,7 +45,7 @@ REGNET_Y = {
     "regnet_y_128gf": RegNet(27, 456, 160.83, 2.52, 264, 0.25),
 }
 NARROW = {"x": RegNet(7, 16, 8.0, 2.0, 8), "y": RegNet(7, 16, 8.0, 2.0, 8, 0.25)}
-NARROW_128GF = RegNet(27, 56, 20.1, 2.52, 24, 0.25)
+SMALL_ENOUGH = ("resnet50", "resnext50_32x4d")
 
 
 def basic(blocks: tuple[int, ...], stem: int = 64) -> Symmetries:
@@ -78,11 +78,12 @@ def _regnet(name: str, config: RegNet, small: bool = True) -> Model:
     )
 
 
-def _small_resnext() -> Model:
+def _narrow_bottleneck(blocks: tuple[int, ...], groups: int, small: bool = False) -> Model:
     make = partial(
-        _tv.ResNet, _tv.resnet.Bottleneck, [1, 1, 1, 1], groups=4, width_per_group=4, num_classes=10
+        _tv.ResNet, _tv.resnet.Bottleneck, list(blocks), groups=groups, width_per_group=4, num_classes=10
     )
-    return Model("torchvision/resnext, 4 blocks", image_model(make, 64), bottleneck((1, 1, 1, 1), 4, 4))
+    name = f"torchvision/resnet of {sum(blocks)} blocks, {groups} group{'s' * (groups > 1)} of 4"
+    return Model(name, image_model(make, 64), bottleneck(blocks, groups, 4), small)
 
 
 def _model(name: str, expected: Symmetries, small: bool = False, narrow: Model | None = None) -> Model:
@@ -90,18 +91,23 @@ def _model(name: str, expected: Symmetries, small: bool = False, narrow: Model |
     return Model(f"torchvision/{name}", build, expected, small, narrow)
 
 
+def _bottleneck(name: str) -> Model:
+    blocks, groups, width = BOTTLENECK[name]
+    narrow = None if name in SMALL_ENOUGH else _narrow_bottleneck(blocks, groups)
+    return _model(name, bottleneck(blocks, groups, width), narrow=narrow)
+
+
+def _published_regnet(name: str, config: RegNet) -> Model:
+    """Narrow copies have the same stages: the published line, scaled down."""
+    scale = 16 / config.initial
+    narrow = RegNet(config.depth, 16, config.slope * scale, config.step, 8, config.squeeze)
+    return _model(name, config.symmetries(), narrow=_regnet(name, narrow, small=False))
+
+
 MODELS = [
     *(_model(name, basic(blocks), name == "resnet18") for name, blocks in BASIC.items()),
-    _small_resnext(),
-    *(_model(name, bottleneck(*config)) for name, config in BOTTLENECK.items()),
+    _narrow_bottleneck((1, 1, 1, 1), 4, small=True),
+    *map(_bottleneck, BOTTLENECK),
     *(_regnet(f"regnet_{kind}", config) for kind, config in NARROW.items()),
-    *(_model(name, config.symmetries()) for name, config in REGNET_X.items()),
-    *(
-        _model(
-            name,
-            config.symmetries(),
-            narrow=_regnet("regnet_y", NARROW_128GF, small=False) if name.endswith("128gf") else None,
-        )
-        for name, config in REGNET_Y.items()
-    ),
+    *(_published_regnet(name, config) for name, config in {**REGNET_X, **REGNET_Y}.items()),
 ]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rebasin_fast.tracing.registry import Call, rule
-from rebasin_fast.tracing.rules.shapes import join
-from rebasin_fast.tracing.values import Value
+from rebasin_fast.tracing.values import Group, Value
 from rebasin_fast.tracing.views import frozen_groups, index_axis, permute, reshape
 
 
@@ -80,18 +79,22 @@ def pad(call: Call) -> Value:
             size = value.shape[axis]
             chosen = np.arange(max(-before, 0), size - max(-after, 0))
             value = index_axis(call.space, value, axis, chosen)
-        pieces = [value]
-        if before > 0:
-            pieces.insert(0, _filled(value, axis, before))
-        if after > 0:
-            pieces.append(_filled(value, axis, after))
-        if len(pieces) > 1:
-            value = join(call, pieces, axis)
+        value = _extended(call, value, axis, max(before, 0), max(after, 0))
     return value
 
 
-def _filled(value: Value, axis: int, size: int) -> Value:
-    return Value((*value.shape[:axis], size, *value.shape[axis + 1 :]))
+def _extended(call: Call, value: Value, axis: int, before: int, after: int) -> Value:
+    """Entries of one value before and after: pieces of which nothing tells one from the other."""
+    if not before and not after:
+        return value
+    algebra, size = call.algebra, value.shape[axis]
+    middle = call.axis(value, axis)
+    if middle is None:
+        middle = call.space.saw(algebra.leaf(size))
+    parts = [algebra.leaf(before)] * bool(before) + [middle] + [algebra.leaf(after)] * bool(after)
+    shape = (*value.shape[:axis], before + size + after, *value.shape[axis + 1 :])
+    kept = [group for group in value.groups if group.axes != (axis,)]
+    return Value(shape, [*kept, Group(algebra.concat(parts), (axis,))])
 
 
 @rule("aten.pixel_shuffle")

@@ -250,10 +250,10 @@ def _piece(call: Call, value: Value, axis: int) -> Var:
     if x is not None:
         return x
     size = value.shape[axis]
-    # Which of several tensors a single entry comes from cannot be moved.
+    # Which of several tensors an entry comes from cannot be moved, nor told from the others by anything else.
     if size == 1:
         return call.algebra.frozen(1, call.reason)
-    return call.algebra.leaf(size)
+    return call.space.saw(call.algebra.leaf(size))
 
 
 def _listed(axes: int | Sequence[int]) -> list[int]:
