@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -145,26 +146,33 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     start = _start(spec, pair, init)
     problem = compile_problem(spec, params_a, params_b, pair.sizes)
     bytes_to_keep = _bytes_to_keep(problem, memory_limit)
-    orders = [_orders(order, problem.permutations, max_iter, generator) for _ in range(restarts)]
+    runs = []
     with blas_threads(threads):
-        runs = [
-            _descend(
-                problem,
-                start,
-                visits,
-                bytes_to_keep,
-                pair,
-                _listener(progress, problem, visits, run, restarts),
+        for run in range(1, restarts + 1):
+            own_way = order is None and visiting == "auto" and run == 1
+            way = Way(
+                None if own_way else _orders(order, problem.permutations, max_iter, generator),
+                max_iter,
+                first_pass=init is None,
             )
-            for run, visits in enumerate(orders, 1)
-        ]
+            on_visit = _listener(progress, problem, max_iter, run, restarts)
+            runs.append(_descend(problem, start, way, bytes_to_keep, pair, on_visit))
     return _best(runs)
+
+
+@dataclass(frozen=True)
+class Way:
+    """Which permutations a run visits: ``next_order(sweep)``, or its own way for at most ``most_sweeps``."""
+
+    next_order: Callable[[int], list[int] | None] | None
+    most_sweeps: int
+    first_pass: bool
 
 
 def _descend(
     problem: CompiledProblem,
     start: dict[str, Index],
-    orders: list[list[int]],
+    way: Way,
     bytes_to_keep: float,
     pair: CheckedPair,
     on_visit: Any,
@@ -175,7 +183,9 @@ def _descend(
             double_products=problem.double_products,
             gemm=gemm_address("dgemm" if problem.double_products else "sgemm"),
             start=[start[name] for name in problem.permutations],
-            orders=orders,
+            next_order=way.next_order,
+            most_sweeps=way.most_sweeps,
+            first_pass=way.first_pass,
             tolerance=_TOLERANCE,
             overwrite=False,
             bytes_to_keep=bytes_to_keep,
@@ -246,25 +256,38 @@ def _bytes_to_keep(problem: CompiledProblem, memory_limit: int | None) -> float:
 
 def _orders(
     order: Order | None, permutations: tuple[str, ...], max_iter: int, rng: np.random.Generator
-) -> list[list[int]]:
+) -> Callable[[int], list[int] | None]:
+    """The visits of each sweep, one sweep at a time: replayed, or drawn."""
     if order is None:
-        return [rng.permutation(len(permutations)).tolist() for _ in range(max_iter)]
+
+        def draw(sweep: int) -> list[int] | None:
+            return rng.permutation(len(permutations)).tolist() if sweep < max_iter else None
+
+        return draw
     numbers = {name: number for number, name in enumerate(permutations)}
     sweeps = list(order)
-    if sweeps and all(isinstance(name, str) for name in sweeps):
-        sweeps = [sweeps] * max_iter  # type: ignore[list-item]
+    same_every_sweep = bool(sweeps) and all(isinstance(name, str) for name in sweeps)
     try:
-        return [[numbers[name] for name in sweep] for sweep in sweeps[:max_iter]]
+        numbered = [
+            [numbers[name] for name in sweep] for sweep in ([sweeps] if same_every_sweep else sweeps[:max_iter])
+        ]
     except KeyError as error:
         raise SpecError(
             f"order names permutation {error}, which the spec lacks; it has {permutations}"
         ) from None
 
+    def replay(sweep: int) -> list[int] | None:
+        if sweep >= (max_iter if same_every_sweep else len(numbered)):
+            return None
+        return numbered[0 if same_every_sweep else sweep]
+
+    return replay
+
 
 def _listener(
     progress: ProgressCallback | None,
     problem: CompiledProblem,
-    orders: list[list[int]],
+    max_sweeps: int,
     run: int,
     restarts: int,
 ) -> Any:
@@ -273,6 +296,6 @@ def _listener(
 
     def on_visit(sweep: int, visit: int, visits: int, permutation: int, objective: float) -> None:
         name = problem.permutations[permutation]
-        progress(Progress(sweep + 1, len(orders), visit, visits, name, objective, run, restarts))
+        progress(Progress(sweep + 1, max_sweeps, visit, visits, name, objective, run, restarts))
 
     return on_visit

@@ -1,0 +1,114 @@
+#include "descent/planned.hpp"
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "descent/evidence.hpp"
+#include "descent/plan.hpp"
+#include "descent/visit_log.hpp"
+#include "stopwatch.hpp"
+
+namespace rebasin {
+namespace {
+
+template <class T>
+class PlannedDescent {
+ public:
+  PlannedDescent(Engine<T>& engine, const DescentOptions& options, DescentResult& result)
+      : engine_(engine), options_(options), result_(result), log_(options, result) {}
+
+  Status run() {
+    if (options_.most_sweeps == 0) return Status::ok;
+    log_.begin_sweep(permutations());
+    Status status = options_.first_pass ? first_pass() : Status::ok;
+    if (status == Status::ok) status = work_off();
+    if (status == Status::ok && (log_.visit() > 0 || result_.history.empty())) log_.end_sweep();
+    return status;
+  }
+
+ private:
+  std::int64_t permutations() const {
+    return static_cast<std::int64_t>(engine_.problem().permutations.size());
+  }
+
+  Status first_pass() {
+    const std::vector<Permutation> start = result_.permutations;
+    const double objective_at_start = result_.objective;
+    Settled settled(engine_.problem());
+    for (const std::int32_t family : plan()) {
+      Status status = engine_.settle(family, settled);
+      settled.add(engine_.nesting(), family);
+      if (status == Status::ok && log_.heard()) status = engine_.measure();
+      if (status == Status::ok) status = visited(family);
+      if (status != Status::ok) return status;
+    }
+    const Status status = engine_.measure();
+    if (status != Status::ok || result_.objective >= objective_at_start) return status;
+    // The models were aligned better than their settled evidence shows.
+    engine_.restore(start);
+    return engine_.measure();
+  }
+
+  std::vector<std::int32_t> plan() {
+    const Stopwatch watch(result_.stats.planning_seconds);
+    const std::vector<Evidence> evidence = gather_evidence(engine_.problem(), engine_.nesting());
+    const char* e = std::getenv("EXP_PLAN");
+    if (e && std::string(e) == "share") return plan_by_share(engine_.problem(), evidence);
+    if (e && std::string(e) == "none") return {};
+    return plan_by_gain(engine_.problem(), evidence);
+  }
+
+  // Visits whatever has most to catch up with, until nothing has.
+  Status work_off() {
+    while (true) {
+      const std::int32_t next = furthest_behind();
+      if (next < 0) break;
+      if (log_.sweep() == options_.most_sweeps) return Status::ok;
+      Status status = engine_.visit(next);
+      if (status == Status::ok) status = visited(next);
+      if (status != Status::ok) return status;
+    }
+    result_.converged = true;
+    return Status::ok;
+  }
+
+  std::int32_t furthest_behind() {
+    std::int32_t found = -1;
+    double most = 0.0;
+    for (std::int32_t p = 0; p < permutations(); ++p) {
+      const double pending = engine_.pending_flop(p);
+      if (pending > most) {
+        most = pending;
+        found = p;
+      }
+    }
+    return found;
+  }
+
+  Status visited(std::int32_t permutation) {
+    const Status status = log_.after_visit(permutation);
+    if (log_.visit() == permutations()) {
+      log_.end_sweep();
+      log_.begin_sweep(permutations());
+    }
+    return status;
+  }
+
+  Engine<T>& engine_;
+  const DescentOptions& options_;
+  DescentResult& result_;
+  VisitLog log_;
+};
+
+}  // namespace
+
+template <class T>
+Status planned_descent(Engine<T>& engine, const DescentOptions& options, DescentResult& result) {
+  return PlannedDescent<T>(engine, options, result).run();
+}
+
+template Status planned_descent<float>(Engine<float>&, const DescentOptions&, DescentResult&);
+template Status planned_descent<double>(Engine<double>&, const DescentOptions&, DescentResult&);
+
+}  // namespace rebasin
