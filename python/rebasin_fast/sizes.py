@@ -55,6 +55,8 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
     while waiting:
         postponed = []
         for name, axis, entry, length in waiting:
+            if type(entry) is str and sizes.get(entry) == length:
+                continue
             unknown = list(dict.fromkeys(p for p in _measured(entry) if p not in sizes))
             if len(unknown) > 1:
                 postponed.append((name, axis, entry, length))
@@ -142,6 +144,8 @@ def _sizes_by_slices(axes: Axes) -> dict[str, int]:
     reach: dict[str, int] = {}
     for entries in axes.values():
         for entry in entries:
+            if entry is None or type(entry) is str:
+                continue
             for piece in _slices(entry):
                 reach[piece.permutation] = max(reach.get(piece.permutation, 0), piece.stop)
     return reach
@@ -162,7 +166,13 @@ def _slices(entry: Entry) -> Iterator[Slice]:
 
 def _check_slices(axes: Axes, params: Params, sizes: Mapping[str, int]) -> None:
     """Slices that overlap or leave units out are found by laying each such entry out once."""
-    places = {entry: (name, axis) for name in axes if name in params for axis, entry in enumerate(axes[name])}
+    places = {
+        entry: (name, axis)
+        for name in axes
+        if name in params
+        for axis, entry in enumerate(axes[name])
+        if entry is not None and type(entry) is not str
+    }
     for entry, (name, axis) in places.items():
         if any(True for _ in _slices(entry)):
             try:

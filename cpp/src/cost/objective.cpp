@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "cost/odometer.hpp"
 
@@ -51,11 +52,15 @@ void add_row_change(const Source* a, Reach reach_a, const Source* b, Reach reach
   for (; i < count; ++i) sums[static_cast<std::size_t>(i % lanes)] += term(i);
 }
 
-bool is_adjacent(const Table& offsets) {
+bool steps_by(const Table& offsets, std::int64_t step) {
   for (std::size_t i = 0; i < offsets.size(); ++i) {
-    if (offsets[i] != static_cast<std::int64_t>(i)) return false;
+    if (offsets[i] != static_cast<std::int64_t>(i) * step) return false;
   }
   return true;
+}
+
+bool is_adjacent(const Table& offsets) {
+  return steps_by(offsets, 1);
 }
 
 double total_of(const Lanes& sums) {
@@ -136,6 +141,28 @@ double dot_change(const Source* a, const std::vector<const Table*>& a_tables, co
   return total_of(sums);
 }
 
+// Joins the last axes of all tensors into one, as long as each lies in memory as one. `joined` is what the last
+// axis then points to.
+void join_last_axes(std::vector<std::vector<const Table*>*> tensors, Table& joined) {
+  const std::vector<const Table*>& first = *tensors.front();
+  std::size_t length = 1, axes = 0;
+  for (; axes < first.size(); ++axes) {
+    const std::size_t axis = first.size() - 1 - axes;
+    const bool as_one = std::all_of(tensors.begin(), tensors.end(), [&](const auto* tables) {
+      return steps_by(*(*tables)[axis], static_cast<std::int64_t>(length));
+    });
+    if (!as_one) break;
+    length *= first[axis]->size();
+  }
+  if (axes < 2) return;
+  joined.resize(length);
+  std::iota(joined.begin(), joined.end(), 0);
+  for (auto* tables : tensors) {
+    tables->resize(tables->size() - axes);
+    tables->push_back(&joined);
+  }
+}
+
 std::vector<const Table*> pointers_to(const OffsetTables& tables) {
   std::vector<const Table*> pointers;
   for (const Table& table : tables) pointers.push_back(&table);
@@ -160,10 +187,12 @@ struct MovedPositions {
 
 double tensor_objective(const Problem& problem, const Gather& gather, std::size_t tensor) {
   const Tensor& view = problem.tensors[tensor];
+  std::vector<const Table*> a = pointers_to(gather.a_tables(tensor)), b = pointers_to(gather.b_tables(tensor));
+  Table joined;
+  join_last_axes({&a, &b}, joined);
   return with_storage_type(view.dtype, [&](auto* type) {
     using Pointer = decltype(type);
-    return dot(static_cast<Pointer>(view.a), pointers_to(gather.a_tables(tensor)),
-               static_cast<Pointer>(view.b), pointers_to(gather.b_tables(tensor)));
+    return dot(static_cast<Pointer>(view.a), a, static_cast<Pointer>(view.b), b);
   });
 }
 
@@ -185,6 +214,8 @@ double tensor_gain(const Problem& problem, const Gather& gather, const OffsetTab
     b[axis] = &moved.b;
     was[axis] = &moved.before;
   }
+  Table joined;
+  join_last_axes({&a, &b, &was}, joined);
   return with_storage_type(view.dtype, [&](auto* type) {
     using Pointer = decltype(type);
     return dot_change(static_cast<Pointer>(view.a), a, static_cast<Pointer>(view.b), b, was);

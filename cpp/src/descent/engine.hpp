@@ -32,6 +32,9 @@ class Engine {
   // Takes the step of `root`'s family that is best on the settled axes alone. result.objective is not kept.
   Status settle(std::int32_t root, const Settled& settled);
 
+  // How far the last settled family's step stands out from a random one.
+  double settled_score() const { return nested_.settled_score(); }
+
   // Goes back to other permutations; result.objective is not kept.
   void restore(const std::vector<Permutation>& permutations);
 

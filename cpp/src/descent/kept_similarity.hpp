@@ -15,7 +15,9 @@
 
 namespace rebasin {
 
-// One permutation's similarity as of its last visit, and the duals of its last assignment.
+// One permutation's similarity as of its last visit, and the duals of its last assignment. Where there is no room for
+// the matrix it is formed anew at every visit; what it would have to catch up with is known all the same, so that
+// memory does not decide the order of visits.
 //
 // An occurrence may be left out until it is wanted, and then counts in full; a change of one that is in adds the
 // product over the columns that moved. Float32 rounding gathers slowly (a few 1e-6 of the largest entry after a
@@ -24,8 +26,11 @@ namespace rebasin {
 template <class T>
 class KeptSimilarity {
  public:
-  KeptSimilarity(std::int64_t units, std::vector<Occurrence> occurrences)
-      : units_(units), occurrences_(std::move(occurrences)), before_(occurrences_.size()) {}
+  KeptSimilarity(std::int64_t units, std::vector<Occurrence> occurrences, bool keeps_matrix)
+      : units_(units),
+        occurrences_(std::move(occurrences)),
+        keeps_matrix_(keeps_matrix),
+        before_(occurrences_.size()) {}
 
   const std::vector<Occurrence>& occurrences() const { return occurrences_; }
 
@@ -51,7 +56,7 @@ class KeptSimilarity {
     return similarity.finish(interrupt);
   }
 
-  // Multiply-adds, times two, that refresh() would spend with every occurrence wanted.
+  // Floating-point operations that refresh() would spend on a kept matrix with every occurrence wanted.
   double pending_flop(const Gather& gather) const {
     double columns = 0.0;
     for (std::size_t i = 0; i < occurrences_.size(); ++i) columns += pending_columns(i, gather);
@@ -67,7 +72,11 @@ class KeptSimilarity {
     return &start_;
   }
 
-  void keep(const AssignmentSolution& solution) { solution_ = solution; }
+  // The visit is over: remembers its duals, and lets go of a matrix that there is no room for.
+  void keep(const AssignmentSolution& solution) {
+    solution_ = solution;
+    if (!keeps_matrix_) matrix_ = {};
+  }
 
  private:
   static constexpr int changes_before_rebuild = 100;
@@ -95,7 +104,8 @@ class KeptSimilarity {
 
   std::int64_t units_;
   std::vector<Occurrence> occurrences_;
-  std::vector<T> matrix_;
+  bool keeps_matrix_;
+  std::vector<T> matrix_;  // empty before the first visit
   std::vector<OffsetTables> before_;  // by occurrence; empty while it is left out
   AssignmentSolution solution_;
   WarmStart start_{};

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "cost/slots.hpp"
+#include "descent/standard_score.hpp"
 #include "stopwatch.hpp"
 
 namespace rebasin {
@@ -36,12 +37,13 @@ NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nes
       holder_(problem.permutations.size(), 0),
       kept_(problem.permutations.size()) {
   for (std::size_t p = 0; p < problem.permutations.size(); ++p) {
-    const auto n = static_cast<double>(problem.permutations[p].size);
-    const double bytes = n * n * sizeof(T);
-    if (bytes > bytes_to_keep || !stands_alone(static_cast<std::int32_t>(p))) continue;
-    kept_[p] = std::make_unique<KeptSimilarity<T>>(problem.permutations[p].size,
-                                                   all_occurrences(static_cast<std::int32_t>(p)));
-    bytes_to_keep -= bytes;
+    const auto self = static_cast<std::int32_t>(p);
+    if (!stands_alone(self)) continue;
+    const std::int64_t n = problem.permutations[p].size;
+    const double bytes = static_cast<double>(n) * static_cast<double>(n) * sizeof(T);
+    const bool fits = bytes <= bytes_to_keep;
+    kept_[p] = std::make_unique<KeptSimilarity<T>>(n, all_occurrences(self), fits);
+    if (fits) bytes_to_keep -= bytes;
   }
 }
 
@@ -63,6 +65,7 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
                                     std::vector<Permutation>& proposal, const Settled* settled,
                                     Interrupt& interrupt) {
   const Step step{root, gather, current, proposal, settled, interrupt};
+  settled_score_ = 0.0;
   if (kept_[static_cast<std::size_t>(root)] != nullptr) return solve_kept(step, root);
   const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
   Status status = Status::ok;
@@ -95,6 +98,7 @@ Status NestedAssignment<T>::solve_kept(const Step& step, std::int32_t permutatio
   const Status status = assign(kept.matrix(), n, kept.duals(), solution, step.interrupt);
   if (status != Status::ok) return status;
   step.proposal[p] = solution.columns;
+  if (step.settled != nullptr) settled_score_ = standard_score(kept.matrix(), n, solution.columns);
   kept.keep(solution);
   return Status::ok;
 }

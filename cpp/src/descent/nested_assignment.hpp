@@ -41,6 +41,10 @@ class NestedAssignment {
   // where a kept similarity is up to date after all.
   double pending_flop(std::int32_t root, const Gather& gather) const;
 
+  // How far the last step on settled axes stands out from a random one (descent/standard_score.hpp); 0 where the
+  // permutation does not stand alone.
+  double settled_score() const { return settled_score_; }
+
   std::int64_t assignments() const { return assignments_; }
   double product_seconds() const { return product_seconds_; }
   double assignment_seconds() const { return assignment_seconds_; }
@@ -75,7 +79,8 @@ class NestedAssignment {
   // By permutation, along the path of outer permutations: A's slot, B's unit, and the slot that holds B's
   // unit now.
   std::vector<std::int64_t> slot_, unit_, holder_;
-  std::vector<std::unique_ptr<KeptSimilarity<T>>> kept_;  // by permutation; null where nothing is kept
+  std::vector<std::unique_ptr<KeptSimilarity<T>>> kept_;  // by permutation; null unless it stands alone
+  double settled_score_ = 0.0;
   std::int64_t assignments_ = 0;
   double product_seconds_ = 0.0;
   double assignment_seconds_ = 0.0;

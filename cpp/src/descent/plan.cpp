@@ -22,6 +22,7 @@ class Prospects {
         by_family_(problem.permutations.size()),
         settled_(problem.permutations.size(), false),
         variance_(problem.permutations.size(), 0.0) {
+    for (std::size_t p = 0; p < problem.permutations.size(); ++p) weight_.push_back(weight_of(p));
     for (const Evidence& each : evidence) by_family_[static_cast<std::size_t>(each.family)].push_back(&each);
   }
 
@@ -61,14 +62,15 @@ class Prospects {
     double sum = 0.0;
     for (const Evidence* each : all) {
       const auto m = static_cast<std::size_t>(each->member);
-      sum += weight(m) * std::sqrt(variance_[m]);
+      if (variance_[m] > 0.0) sum += weight_[m] * std::sqrt(variance_[m]);
       variance_[m] = 0.0;  // counted once
     }
     return sum;
   }
 
-  double weight(std::size_t member) const {
-    const auto n = static_cast<double>(problem_.permutations[member].size);
+  // What one standard deviation of a similarity is worth: n sqrt(2 ln n), in each copy.
+  double weight_of(std::size_t member) const {
+    const auto n = static_cast<double>(std::max<std::int64_t>(1, problem_.permutations[member].size));
     double copies = 1.0;
     for (const std::int32_t parent : problem_.permutations[member].parents)
       copies *= static_cast<double>(problem_.permutations[static_cast<std::size_t>(parent)].size);
@@ -78,7 +80,7 @@ class Prospects {
   const Problem& problem_;
   std::vector<std::vector<const Evidence*>> by_family_;
   std::vector<bool> settled_;
-  std::vector<double> variance_;
+  std::vector<double> weight_, variance_;
 };
 
 double gain_of_order(Prospects& prospects, const std::vector<std::int32_t>& order) {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast import _core
 from rebasin_fast.blas import blas_threads, gemm_address
-from rebasin_fast.compilation import CompiledProblem, compile_problem
+from rebasin_fast.compilation import CompiledProblem, compile_problem, refuse_all_nonfinite
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
@@ -144,10 +145,10 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         ]  # fmt: skip
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = _start(spec, pair, init)
-    problem = compile_problem(spec, params_a, params_b, pair.sizes)
+    problem = compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
     bytes_to_keep = _bytes_to_keep(problem, memory_limit)
-    runs = []
-    with blas_threads(threads):
+    runs: list[Matching] = []
+    with blas_threads(threads), _overflow_explained(spec, params_a, params_b):
         for run in range(1, restarts + 1):
             own_way = order is None and visiting == "auto" and run == 1
             way = Way(
@@ -169,6 +170,16 @@ class Way:
     first_pass: bool
 
 
+@contextmanager
+def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Params) -> Iterator[None]:
+    """The core tells an objective that is not finite; which entry spoils it, or that none does, is told here."""
+    try:
+        yield
+    except OverflowError as error:
+        refuse_all_nonfinite(spec, params_a, params_b)
+        raise ParamsError(str(error)) from None
+
+
 def _descend(
     problem: CompiledProblem,
     start: dict[str, Index],
@@ -177,22 +188,19 @@ def _descend(
     pair: CheckedPair,
     on_visit: Any,
 ) -> Matching:
-    try:
-        found = _core.coordinate_descent(
-            problem.native,
-            double_products=problem.double_products,
-            gemm=gemm_address("dgemm" if problem.double_products else "sgemm"),
-            start=[start[name] for name in problem.permutations],
-            next_order=way.next_order,
-            most_sweeps=way.most_sweeps,
-            first_pass=way.first_pass,
-            tolerance=_TOLERANCE,
-            overwrite=False,
-            bytes_to_keep=bytes_to_keep,
-            on_visit=on_visit,
-        )
-    except OverflowError as error:
-        raise ParamsError(str(error)) from None
+    found = _core.coordinate_descent(
+        problem.native,
+        double_products=problem.double_products,
+        gemm=gemm_address("dgemm" if problem.double_products else "sgemm"),
+        start=[start[name] for name in problem.permutations],
+        next_order=way.next_order,
+        most_sweeps=way.most_sweeps,
+        first_pass=way.first_pass,
+        tolerance=_TOLERANCE,
+        overwrite=False,
+        bytes_to_keep=bytes_to_keep,
+        on_visit=on_visit,
+    )
     return Matching(
         permutation=start
         | {
