@@ -182,6 +182,7 @@ void register_descent(py::module_& m) {
   m.def("coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
         py::arg("start"), py::arg("next_order"), py::arg("most_sweeps"), py::arg("first_pass"),
         py::arg("tolerance"), py::arg("overwrite"), py::arg("bytes_to_keep"), py::arg("on_visit"),
-        "Weight matching; gemm is the address of a Fortran sgemm or dgemm. next_order(sweep) lists the permutations to "
+        "Weight matching; gemm is the address of a Fortran sgemm or dgemm. next_order(sweep) lists the "
+        "permutations to "
         "visit, or is None after the last sweep; in its place None lets the descent find its own way.");
 }

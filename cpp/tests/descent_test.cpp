@@ -158,7 +158,8 @@ DescentResult identity_of(const Problem& problem) {
 
 DescentOptions sweeps(int count, std::vector<std::int32_t> order = {0, 1}) {
   DescentOptions options;
-  options.next_order = [count, order = std::move(order)](std::int64_t sweep, std::vector<std::int32_t>& next) {
+  options.next_order = [count, order = std::move(order)](std::int64_t sweep,
+                                                         std::vector<std::int32_t>& next) {
     next = order;
     return sweep < count;
   };
@@ -392,7 +393,8 @@ TEST(its_own_way_recovers_planted_permutations_of_every_dtype) {
     Interrupt never;
     DescentOptions options;
     options.bytes_to_keep = 1e9;
-    CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, options, result, never) == Status::ok);
+    CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, options, result, never) ==
+          Status::ok);
     CHECK(result.converged);
     CHECK(result.permutations[0] == inverse(planted.first));
     CHECK(result.permutations[1] == inverse(planted.second));
@@ -457,7 +459,8 @@ TEST(plans_begin_with_what_needs_nothing) {
   const std::vector<std::int32_t> by_gain = plan_by_gain(planted.problem, evidence);
   const std::vector<std::int32_t> reversed{by_gain[1], by_gain[0]};
   CHECK(by_gain.size() == 2);
-  CHECK(expected_gain(planted.problem, evidence, by_gain) >= expected_gain(planted.problem, evidence, reversed));
+  CHECK(expected_gain(planted.problem, evidence, by_gain) >=
+        expected_gain(planted.problem, evidence, reversed));
   CHECK(plan_by_share(planted.problem, evidence).size() == 2);
 }
 

@@ -21,12 +21,12 @@ struct DescentEvent {
 };
 
 struct DescentOptions {
-  // Writes the permutations to visit in a sweep, counted from 0; false ends the descent. Where there is none, the
-  // descent finds its own way: a planned first pass, then whatever has most to catch up with.
+  // Writes the permutations to visit in a sweep, counted from 0; false ends the descent. Where there is none,
+  // the descent finds its own way: a planned first pass, then whatever has most to catch up with.
   std::function<bool(std::int64_t sweep, std::vector<std::int32_t>& order)> next_order;
   std::int64_t most_sweeps = 100;  // of as many visits as there are permutations, where it finds its own way
   bool first_pass = true;          // false: it starts from the permutations as they stand
-  double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
+  double bytes_to_keep = 0.0;      // for similarities between visits, beyond one of the largest permutation
   double tolerance =
       1e-9;                // a step must raise the float64 objective by more than this share of its magnitude
   bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the
@@ -61,9 +61,9 @@ struct DescentResult {
 
 // Descends from result.permutations, which must hold one valid permutation of the right size a name.
 //
-// Given orders, a sweep is one of them, and the descent ends after one that raised nothing. Finding its own way it
-// ends when every similarity has seen all that moved and no step raises the objective; what it reaches is never
-// below where it started.
+// Given orders, a sweep is one of them, and the descent ends after one that raised nothing. Finding its own
+// way it ends when every similarity has seen all that moved and no step raises the objective; what it reaches
+// is never below where it started.
 //
 // T is the type of similarities and products; objectives and the acceptance test are float64 always. Entries
 // are widened as they are read, a panel at a time: beyond the result the memory is one similarity of the

@@ -21,9 +21,7 @@ class Gather {
   const std::vector<std::int64_t>& b_offsets(std::size_t tensor, std::size_t axis) const {
     return b_offsets_[tensor][axis];
   }
-  const OffsetTables& b_tables(std::size_t tensor) const {
-    return b_offsets_[tensor];
-  }
+  const OffsetTables& b_tables(std::size_t tensor) const { return b_offsets_[tensor]; }
 
   const OffsetTables& a_tables(std::size_t tensor) const { return a_offsets_[tensor]; }
 

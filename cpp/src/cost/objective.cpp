@@ -23,12 +23,13 @@ struct Adjacent {
 
 // Adds a[i] * b[i] over a row; `reach_a` and `reach_b` say where i lies.
 template <class Source, class Reach>
-void add_row(const Source* a, Reach reach_a, const Source* b, Reach reach_b, std::int64_t count, Lanes& sums) {
+void add_row(const Source* a, Reach reach_a, const Source* b, Reach reach_b, std::int64_t count,
+             Lanes& sums) {
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     for (std::int64_t lane = 0; lane < lanes; ++lane) {
-      sums[static_cast<std::size_t>(lane)] += static_cast<double>(widen(a[reach_a[i + lane]])) *
-                                              static_cast<double>(widen(b[reach_b[i + lane]]));
+      sums[static_cast<std::size_t>(lane)] +=
+          static_cast<double>(widen(a[reach_a[i + lane]])) * static_cast<double>(widen(b[reach_b[i + lane]]));
     }
   }
   for (; i < count; ++i) {
@@ -141,8 +142,8 @@ double dot_change(const Source* a, const std::vector<const Table*>& a_tables, co
   return total_of(sums);
 }
 
-// Joins the last axes of all tensors into one, as long as each lies in memory as one. `joined` is what the last
-// axis then points to.
+// Joins the last axes of all tensors into one, as long as each lies in memory as one. `joined` is what the
+// last axis then points to.
 void join_last_axes(std::vector<std::vector<const Table*>*> tensors, Table& joined) {
   const std::vector<const Table*>& first = *tensors.front();
   std::size_t length = 1, axes = 0;
@@ -187,7 +188,8 @@ struct MovedPositions {
 
 double tensor_objective(const Problem& problem, const Gather& gather, std::size_t tensor) {
   const Tensor& view = problem.tensors[tensor];
-  std::vector<const Table*> a = pointers_to(gather.a_tables(tensor)), b = pointers_to(gather.b_tables(tensor));
+  std::vector<const Table*> a = pointers_to(gather.a_tables(tensor)),
+                            b = pointers_to(gather.b_tables(tensor));
   Table joined;
   join_last_axes({&a, &b}, joined);
   return with_storage_type(view.dtype, [&](auto* type) {
@@ -199,8 +201,8 @@ double tensor_objective(const Problem& problem, const Gather& gather, std::size_
 double tensor_gain(const Problem& problem, const Gather& gather, const OffsetTables& before,
                    std::size_t tensor) {
   const Tensor& view = problem.tensors[tensor];
-  std::vector<const Table*> a = pointers_to(gather.a_tables(tensor)), b = pointers_to(gather.b_tables(tensor)),
-                            was = pointers_to(before);
+  std::vector<const Table*> a = pointers_to(gather.a_tables(tensor)),
+                            b = pointers_to(gather.b_tables(tensor)), was = pointers_to(before);
   std::vector<std::size_t> moved_axes;
   for (std::size_t axis = 0; axis < b.size(); ++axis) {
     if (*b[axis] != *was[axis]) moved_axes.push_back(axis);

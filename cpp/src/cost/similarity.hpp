@@ -17,8 +17,8 @@ namespace rebasin {
 // What products cost, summed over calls.
 struct ProductCounters {
   double flop = 0.0;
-  std::int64_t columns = 0;      // of unfolded tensors, or of differences of them, that were multiplied
-  double packed_bytes = 0.0;     // written to panels; columns that BLAS reads in place are not packed
+  std::int64_t columns = 0;   // of unfolded tensors, or of differences of them, that were multiplied
+  double packed_bytes = 0.0;  // written to panels; columns that BLAS reads in place are not packed
   double packing_seconds = 0.0;
 };
 
@@ -67,8 +67,7 @@ class Similarity {
 
   Status add_columns(const Occurrence& occurrence, const Columns& columns, Interrupt& interrupt);
   Operand operand(Side& side, DType dtype, std::int64_t copies, std::int64_t columns);
-  void fill(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, bool unit_major,
-            T* panel);
+  void fill(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, bool unit_major, T* panel);
   void collect(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, std::vector<T>& panel);
   Status multiply(const Operand& a, const Operand& b, std::int64_t columns, Interrupt& interrupt);
 

@@ -52,8 +52,7 @@ Status Engine<T>::visit(std::int32_t permutation) {
 
 template <class T>
 Status Engine<T>::settle(std::int32_t root, const Settled& settled) {
-  const Status status =
-      nested_.propose(root, gather_, result_.permutations, proposal_, &settled, interrupt_);
+  const Status status = nested_.propose(root, gather_, result_.permutations, proposal_, &settled, interrupt_);
   if (status != Status::ok) return status;
   pending_flop_[static_cast<std::size_t>(root)] = -1.0;
   gather_.update(neighbours_.tensors_of(root), proposal_);

@@ -14,8 +14,8 @@
 
 namespace rebasin {
 
-// Holds similarities, duals and what is out of date; result.permutations are the permutations as they stand, and
-// result.objective is theirs after measure() and after every visit().
+// Holds similarities, duals and what is out of date; result.permutations are the permutations as they stand,
+// and result.objective is theirs after measure() and after every visit().
 template <class T>
 class Engine {
  public:
@@ -25,8 +25,8 @@ class Engine {
   // Sums the objective over all entries. invalid_entry: an entry, or the sum, is not finite.
   Status measure();
 
-  // Brings the permutation's similarity up to date and takes its best step if the objective rises by more than
-  // the tolerance. A permutation that has seen all that moved is skipped.
+  // Brings the permutation's similarity up to date and takes its best step if the objective rises by more
+  // than the tolerance. A permutation that has seen all that moved is skipped.
   Status visit(std::int32_t permutation);
 
   // Takes the step of `root`'s family that is best on the settled axes alone. result.objective is not kept.

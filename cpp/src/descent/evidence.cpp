@@ -50,7 +50,8 @@ class Columns {
 
  private:
   template <class Source>
-  double variance(const Source* entries, const std::vector<std::int64_t>& strides, std::int64_t column) const {
+  double variance(const Source* entries, const std::vector<std::int64_t>& strides,
+                  std::int64_t column) const {
     const std::int64_t along = column % (outer_ * inner_);
     std::int64_t rest = column / (outer_ * inner_), base = 0;
     for (std::size_t axis = view_.shape.size(); axis-- > 0;) {
@@ -110,7 +111,8 @@ Evidence evidence_at(const Problem& problem, const Nesting& nesting, std::size_t
 }  // namespace
 
 std::int32_t family_of(const Problem& problem, std::int32_t permutation) {
-  const std::vector<std::int32_t>& parents = problem.permutations[static_cast<std::size_t>(permutation)].parents;
+  const std::vector<std::int32_t>& parents =
+      problem.permutations[static_cast<std::size_t>(permutation)].parents;
   return parents.empty() ? permutation : parents.front();
 }
 

@@ -15,14 +15,14 @@
 
 namespace rebasin {
 
-// One permutation's similarity as of its last visit, and the duals of its last assignment. Where there is no room for
-// the matrix it is formed anew at every visit; what it would have to catch up with is known all the same, so that
-// memory does not decide the order of visits.
+// One permutation's similarity as of its last visit, and the duals of its last assignment. Where there is no
+// room for the matrix it is formed anew at every visit; what it would have to catch up with is known all the
+// same, so that memory does not decide the order of visits.
 //
-// An occurrence may be left out until it is wanted, and then counts in full; a change of one that is in adds the
-// product over the columns that moved. Float32 rounding gathers slowly (a few 1e-6 of the largest entry after a
-// hundred changes), and steps are accepted by the float64 objective alone; the matrix is formed anew now and
-// then all the same.
+// An occurrence may be left out until it is wanted, and then counts in full; a change of one that is in adds
+// the product over the columns that moved. Float32 rounding gathers slowly (a few 1e-6 of the largest entry
+// after a hundred changes), and steps are accepted by the float64 objective alone; the matrix is formed anew
+// now and then all the same.
 template <class T>
 class KeptSimilarity {
  public:
@@ -34,8 +34,8 @@ class KeptSimilarity {
 
   const std::vector<Occurrence>& occurrences() const { return occurrences_; }
 
-  // Brings the matrix up to date with every occurrence for which wanted(occurrence) holds; others stay as they
-  // were.
+  // Brings the matrix up to date with every occurrence for which wanted(occurrence) holds; others stay as
+  // they were.
   template <class Wanted>
   Status refresh(const Gather& gather, Similarity<T>& similarity, Interrupt& interrupt, Wanted&& wanted) {
     const bool anew = matrix_.empty() || changes_ >= changes_before_rebuild;
@@ -96,7 +96,8 @@ class KeptSimilarity {
     return axes_changed == 0 ? 0.0 : axes_changed == 1 ? columns * share : columns;
   }
 
-  static double share_that_differs(const std::vector<std::int64_t>& one, const std::vector<std::int64_t>& other) {
+  static double share_that_differs(const std::vector<std::int64_t>& one,
+                                   const std::vector<std::int64_t>& other) {
     std::size_t count = 0;
     for (std::size_t x = 0; x < one.size(); ++x) count += one[x] != other[x];
     return static_cast<double>(count) / static_cast<double>(one.size());
@@ -105,7 +106,7 @@ class KeptSimilarity {
   std::int64_t units_;
   std::vector<Occurrence> occurrences_;
   bool keeps_matrix_;
-  std::vector<T> matrix_;  // empty before the first visit
+  std::vector<T> matrix_;             // empty before the first visit
   std::vector<OffsetTables> before_;  // by occurrence; empty while it is left out
   AssignmentSolution solution_;
   WarmStart start_{};

@@ -114,7 +114,8 @@ double NestedAssignment<T>::pending_flop(std::int32_t root, const Gather& gather
     for (const Move& move : tensor.moves) {
       for (const std::int32_t member : move.permutations) {
         if (!nesting_.in_family(root, member)) continue;
-        flop += 2.0 * entries * static_cast<double>(problem_.permutations[static_cast<std::size_t>(member)].size);
+        flop +=
+            2.0 * entries * static_cast<double>(problem_.permutations[static_cast<std::size_t>(member)].size);
       }
     }
   }

@@ -32,17 +32,17 @@ class NestedAssignment {
   NestedAssignment(const Problem& problem, const Nesting& nesting, Similarity<T>& similarity,
                    double bytes_to_keep);
 
-  // Writes the step of `root`'s family into `proposal`, which holds `current` when called. Where `settled` is given,
-  // only entries whose other axes it holds count.
+  // Writes the step of `root`'s family into `proposal`, which holds `current` when called. Where `settled` is
+  // given, only entries whose other axes it holds count.
   Status propose(std::int32_t root, const Gather& gather, const std::vector<Permutation>& current,
                  std::vector<Permutation>& proposal, const Settled* settled, Interrupt& interrupt);
 
-  // Floating-point operations of the products that propose() would spend on a permutation that is out of date; 0
-  // where a kept similarity is up to date after all.
+  // Floating-point operations of the products that propose() would spend on a permutation that is out of
+  // date; 0 where a kept similarity is up to date after all.
   double pending_flop(std::int32_t root, const Gather& gather) const;
 
-  // How far the last step on settled axes stands out from a random one (descent/standard_score.hpp); 0 where the
-  // permutation does not stand alone.
+  // How far the last step on settled axes stands out from a random one (descent/standard_score.hpp); 0 where
+  // the permutation does not stand alone.
   double settled_score() const { return settled_score_; }
 
   std::int64_t assignments() const { return assignments_; }

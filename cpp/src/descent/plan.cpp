@@ -14,7 +14,8 @@ std::vector<std::int32_t> families(const Problem& problem) {
   return found;
 }
 
-// Evidence by family, and what a family gains from the part of it that a set of settled families makes usable.
+// Evidence by family, and what a family gains from the part of it that a set of settled families makes
+// usable.
 class Prospects {
  public:
   Prospects(const Problem& problem, const std::vector<Evidence>& evidence)
@@ -116,7 +117,8 @@ std::vector<std::int32_t> greedy(Prospects& prospects, std::vector<std::int32_t>
 }
 
 // Moves one family to its best place; whether that gained anything.
-bool improve_place(Prospects& prospects, std::vector<std::int32_t>& order, double& gain, std::int32_t family) {
+bool improve_place(Prospects& prospects, std::vector<std::int32_t>& order, double& gain,
+                   std::int32_t family) {
   std::vector<std::int32_t> rest = order;
   rest.erase(std::find(rest.begin(), rest.end(), family));
   bool improved = false;

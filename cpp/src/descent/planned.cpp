@@ -10,7 +10,8 @@
 namespace rebasin {
 namespace {
 
-// Independent networks, random or trained, score 0.6 to 0.95; copies with noise of half a standard deviation 1.2 to 5.
+// Independent networks, random or trained, score 0.6 to 0.95; copies with noise of half a standard
+// deviation 1.2 to 5.
 constexpr double score_of_related_models = 1.05;
 
 template <class T>
@@ -23,6 +24,7 @@ class PlannedDescent {
     if (options_.most_sweeps == 0) return Status::ok;
     log_.begin_sweep(permutations());
     Status status = options_.first_pass ? first_pass() : Status::ok;
+    end_full_sweep();
     if (status == Status::ok) status = work_off();
     if (status == Status::ok && (log_.visit() > 0 || result_.history.empty())) log_.end_sweep();
     return status;
@@ -44,9 +46,10 @@ class PlannedDescent {
     return engine_.measure();
   }
 
-  // The family with the largest share of settled evidence is matched first, as a probe. Where it stands out the
-  // models are related, and what counts is to be right; else the order of highest expected objective is taken. A
-  // probe that does not come first there is taken back; its product is not lost, its family needs it anyway.
+  // The family with the largest share of settled evidence is matched first, as a probe. Where it stands out
+  // the models are related, and what counts is to be right; else the order of highest expected objective is
+  // taken. A probe that does not come first there is taken back; its product is not lost, its family needs it
+  // anyway.
   Status settle_all(const std::vector<Permutation>& start) {
     std::vector<std::int32_t> by_share, by_gain;
     plan(by_share, by_gain);
@@ -71,7 +74,7 @@ class PlannedDescent {
     settled.add(engine_.nesting(), family);
     ++result_.stats.visits;
     if (status == Status::ok && log_.heard()) status = engine_.measure();
-    return status == Status::ok ? visited(family) : status;
+    return status == Status::ok ? log_.after_visit(family) : status;
   }
 
   void plan(std::vector<std::int32_t>& by_share, std::vector<std::int32_t>& by_gain) {
@@ -88,8 +91,9 @@ class PlannedDescent {
       if (next < 0) break;
       if (log_.sweep() == options_.most_sweeps) return Status::ok;
       Status status = engine_.visit(next);
-      if (status == Status::ok) status = visited(next);
+      if (status == Status::ok) status = log_.after_visit(next);
       if (status != Status::ok) return status;
+      end_full_sweep();
     }
     result_.converged = true;
     return Status::ok;
@@ -108,13 +112,10 @@ class PlannedDescent {
     return found;
   }
 
-  Status visited(std::int32_t permutation) {
-    const Status status = log_.after_visit(permutation);
-    if (log_.visit() == permutations()) {
-      log_.end_sweep();
-      log_.begin_sweep(permutations());
-    }
-    return status;
+  void end_full_sweep() {
+    if (log_.visit() < permutations() || permutations() == 0) return;
+    log_.end_sweep();
+    log_.begin_sweep(permutations());
   }
 
   Engine<T>& engine_;

@@ -1,4 +1,5 @@
-// The descent's own way: a planned first pass over what is settled, then a queue of what has most to catch up with.
+// The descent's own way: a planned first pass over what is settled, then a queue of what has most to catch up
+// with.
 #pragma once
 
 #include "descent/engine.hpp"

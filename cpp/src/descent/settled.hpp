@@ -11,7 +11,8 @@ namespace rebasin {
 
 class Settled {
  public:
-  explicit Settled(const Problem& problem) : problem_(problem), settled_(problem.permutations.size(), false) {}
+  explicit Settled(const Problem& problem)
+      : problem_(problem), settled_(problem.permutations.size(), false) {}
 
   void add(const Nesting& nesting, std::int32_t root) {
     for (const std::int32_t member : nesting.family(root)) settled_[static_cast<std::size_t>(member)] = true;
@@ -31,7 +32,8 @@ class Settled {
   // The same, and also what stands in the move itself beside the family of `root`.
   bool around(std::size_t tensor, const Move& move, const Nesting& nesting, std::int32_t root) const {
     for (const std::int32_t permutation : move.permutations) {
-      if (!settled_[static_cast<std::size_t>(permutation)] && !nesting.in_family(root, permutation)) return false;
+      if (!settled_[static_cast<std::size_t>(permutation)] && !nesting.in_family(root, permutation))
+        return false;
     }
     return around(tensor, move.axis);
   }

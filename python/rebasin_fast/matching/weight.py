@@ -67,19 +67,20 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         NumPy, torch, JAX or CuPy arrays of equal shapes; float16 and bfloat16 are widened as they are read,
         arrays in host memory are never copied whole. A list of models in place of B gives a list of results.
     rng : int, numpy.random.Generator or None
-        Seeds the order of visits. Same inputs and seed: same permutation. None draws a fresh seed.
+        Seeds random orders of visits. Same inputs and seed: same permutation. None draws a fresh seed.
     max_iter : int
-        Most sweeps over all permutations.
+        Most sweeps, of as many visits as there are permutations.
     init : Mapping[str, array of int64], optional
         The permutation to start from; the identity by default.
     order : sequence of names, or of sequences of names, optional
         The visits of every sweep, or of each sweep in turn, to replay another program's order. A list of
         sweeps ends the descent when it is used up.
     visiting : {"auto", "random"}
-        "random" is the published loop, a fresh random order every sweep; "auto" is the best strategy known
-        to this version, which is the same order. Both skip visits that cannot change anything.
+        "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
+        skipped. "auto" draws nothing: a first pass matches every permutation once on what is settled before it,
+        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone.
     restarts : int
-        Number of runs with different orders; the best objective wins.
+        Number of runs; the best objective wins. With "auto" the runs after the first visit in random orders.
     strict : bool
         Refuse parameters that the spec or one of the models lacks. False leaves them in place and lists them
         in ``report``.
@@ -96,8 +97,9 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     Returns
     -------
     Matching
-        ``objective`` never falls from one sweep to the next: a step is accepted when the float64 objective
-        rises by more than 1e-9 of its magnitude.
+        ``objective`` never falls from one sweep to the next, and never below where it started: a step is accepted
+        when the float64 objective rises by more than 1e-9 of its magnitude, and a first pass that ends below the
+        start is given up.
 
     Raises
     ------
@@ -113,10 +115,14 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     of Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022 (eq. 3). A permutation on two axes of one array makes
     its step quadratic: it is linearised where the descent stands, and taken if the objective rises.
 
-    A sweep costs sum_p n_p x (entries moved by p) multiply-adds, and one assignment of O(n_p^3) at worst a
-    permutation. Products are float32 (float64 if a parameter is), accumulated by SciPy's BLAS.
+    All similarities once cost sum_p n_p x (entries moved by p) multiply-adds, and one assignment of O(n_p^3) at
+    worst a permutation: the least that "auto" can do, and what a sweep of "random" begins with.
+    Products are float32 (float64 if a parameter is), accumulated by SciPy's BLAS.
     A similarity that is kept changes through the columns of the neighbours that moved: a visit after the first
     costs their share of the product, and its assignment starts from the last duals.
+
+    The first pass of "auto" takes unrelated models in the order of the highest expected objective, and models whose
+    first assignment stands out from a random one in the order of the settled share of evidence.
 
     Examples
     --------
@@ -156,7 +162,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
                 max_iter,
                 first_pass=init is None,
             )
-            on_visit = _listener(progress, problem, max_iter, run, restarts)
+            on_visit = _listener(progress, problem, _most_sweeps(order, max_iter), run, restarts)
             runs.append(_descend(problem, start, way, bytes_to_keep, pair, on_visit))
     return _best(runs)
 
@@ -273,11 +279,12 @@ def _orders(
 
         return draw
     numbers = {name: number for number, name in enumerate(permutations)}
-    sweeps = list(order)
+    sweeps: list[Any] = list(order)
     same_every_sweep = bool(sweeps) and all(isinstance(name, str) for name in sweeps)
     try:
         numbered = [
-            [numbers[name] for name in sweep] for sweep in ([sweeps] if same_every_sweep else sweeps[:max_iter])
+            [numbers[name] for name in sweep]
+            for sweep in ([sweeps] if same_every_sweep else sweeps[:max_iter])
         ]
     except KeyError as error:
         raise SpecError(
@@ -290,6 +297,11 @@ def _orders(
         return numbered[0 if same_every_sweep else sweep]
 
     return replay
+
+
+def _most_sweeps(order: Order | None, max_iter: int) -> int:
+    listed = order is not None and not all(isinstance(name, str) for name in order)
+    return min(max_iter, len(order)) if listed and order is not None else max_iter
 
 
 def _listener(
