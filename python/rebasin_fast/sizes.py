@@ -52,10 +52,11 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
         for axis, entry in enumerate(entries)
         if entry is not None
     ]
+    fitting: set[tuple[Entry, int]] = set()  # most entries stand on many axes
     while waiting:
         postponed = []
         for name, axis, entry, length in waiting:
-            if type(entry) is str and sizes.get(entry) == length:
+            if (entry, length) in fitting:
                 continue
             unknown = list(dict.fromkeys(p for p in _measured(entry) if p not in sizes))
             if len(unknown) > 1:
@@ -65,6 +66,7 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
                 sizes[unknown[0]] = _solve(name, axis, entry, length, unknown[0], sizes)
                 origin[unknown[0]] = f"{name!r} axis {axis}"
             _check_length(name, axis, entry, length, sizes, origin)
+            fitting.add((entry, length))
         if len(postponed) == len(waiting):
             _refuse_ambiguous(postponed[0], sizes)
         waiting = postponed
