@@ -1,6 +1,7 @@
 """How much faster the native descent is than the published loop in NumPy and SciPy.
 
-Both visit the permutations in the same order, which is drawn once a run, one after the other in one process::
+One after the other in one process, the native descent in its own way; ``--same-order`` makes both visit the
+permutations in the same order, ``--native-only`` leaves the published loop out::
 
     python benchmarks/bench_weight_matching.py --jobs resnet20 resnet50 vgg16 --repeats 3
 
@@ -9,6 +10,7 @@ does not compute, are left out of its time. Results: ``weight_matching_JOB.{json
 """
 
 import argparse
+import json
 import statistics
 import sys
 import time
@@ -71,6 +73,9 @@ class Run:
 def main() -> None:
     options = parse_options()
     for job in options.jobs:
+        if options.native_only:
+            show_native(job, options)
+            continue
         runs = [measure(JOBS[job], seed, options) for seed in range(options.repeats)]
         markdown = f"{table(job, runs)}\n\n{conditions(options)} {environment_line()}."
         print(markdown, end="\n\n", flush=True)
@@ -85,7 +90,8 @@ def main() -> None:
 
 def conditions(options: argparse.Namespace) -> str:
     threads = "all BLAS threads" if options.threads is None else f"{options.threads} BLAS thread(s)"
-    return f"Medians of {options.repeats} pair(s), {threads}, at most {options.max_sweeps} sweeps."
+    way = "the same order for both" if options.same_order else "the native descent in its own way"
+    return f"Medians of {options.repeats} pair(s), {way}, {threads}, at most {options.max_sweeps} sweeps."
 
 
 def parse_options() -> argparse.Namespace:
@@ -96,6 +102,12 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="pairs a job, each from its own seed")
     parser.add_argument("--threads", type=int, help="BLAS threads for both programs (default: as they are)")
     parser.add_argument("--max-sweeps", type=int, default=100, help="where both programs are cut off")
+    parser.add_argument(
+        "--same-order", action="store_true", help="the native descent replays the loop's order"
+    )
+    parser.add_argument(
+        "--native-only", action="store_true", help="print the native descent's work, no table"
+    )
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where trained networks are kept")
     parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
@@ -112,7 +124,7 @@ def measure(
     order = draw_order(spec, seed, options.max_sweeps)
     with threadpool_limits(limits=options.threads, user_api="blas"):
         started = time.perf_counter()
-        native = rf.weight_matching(spec, params_a, params_b, order=order)
+        native = match(spec, params_a, params_b, order, options)
         native_seconds = time.perf_counter() - started
         reference = published_loop(twin_axes(spec, params_a), params_a, params_b, order=order)
     return Run(
@@ -134,6 +146,40 @@ def measure(
         identity_objective=native.first_objective,
         same_permutation=equal_permutations(native, reference),
     )
+
+
+def match(
+    spec: rf.PermutationSpec,
+    params_a: shapes.Arrays,
+    params_b: shapes.Arrays,
+    order: list[list[str]],
+    options: argparse.Namespace,
+) -> rf.Matching:
+    if options.same_order:
+        return rf.weight_matching(spec, params_a, params_b, order=order)
+    return rf.weight_matching(spec, params_a, params_b, max_iter=options.max_sweeps)
+
+
+def show_native(job: str, options: argparse.Namespace) -> None:
+    """Print what the native descent alone did on each pair, as JSON."""
+    from threadpoolctl import threadpool_limits
+
+    for seed in range(options.repeats):
+        params_a, params_b = JOBS[job](seed, options)
+        spec = rf.specs.for_params(params_a)
+        order = draw_order(spec, seed, options.max_sweeps)
+        with threadpool_limits(limits=options.threads, user_api="blas"):
+            started = time.perf_counter()
+            found = match(spec, params_a, params_b, order, options)
+            seconds = time.perf_counter() - started
+        work = {
+            "job": job,
+            "seed": seed,
+            "seconds": seconds,
+            "sweeps": found.sweeps,
+            "objective": found.objective,
+        }
+        print(json.dumps(work | found.to_dict()["stats"]), flush=True)
 
 
 def draw_order(spec: rf.PermutationSpec, seed: int, sweeps: int) -> list[list[str]]:

@@ -47,10 +47,24 @@ void add_tensor(OwnedProblem& owned, const py::array& a, const py::array& b, reb
   owned.arrays.push_back(b);
 }
 
-// Calls Python after every visit, and keeps what it raises for the caller.
+// Calls Python after every visit and before every sweep, and keeps what it raises for the caller.
 struct Listener {
   py::object callback;
+  py::object orders;
   std::exception_ptr raised;
+
+  bool next_order(std::int64_t sweep, std::vector<std::int32_t>& order) {
+    const py::gil_scoped_acquire gil;
+    try {
+      const py::object given = orders(sweep);
+      if (given.is_none()) return false;
+      order = given.cast<std::vector<std::int32_t>>();
+      return true;
+    } catch (const std::exception&) {
+      raised = std::current_exception();
+      return false;
+    }
+  }
 
   static bool on_visit(void* context, const rebasin::DescentEvent& event) {
     auto& self = *static_cast<Listener*>(context);
@@ -81,6 +95,10 @@ py::dict stats_of(const rebasin::DescentStats& stats) {
   fields["assignments"] = stats.assignments;
   fields["accepted_steps"] = stats.accepted_steps;
   fields["product_flop"] = stats.product_flop;
+  fields["product_columns"] = stats.product_columns;
+  fields["packed_bytes"] = stats.packed_bytes;
+  fields["planning_seconds"] = stats.planning_seconds;
+  fields["packing_seconds"] = stats.packing_seconds;
   fields["product_seconds"] = stats.product_seconds;
   fields["assignment_seconds"] = stats.assignment_seconds;
   fields["objective_seconds"] = stats.objective_seconds;
@@ -103,13 +121,20 @@ py::dict result_of(const rebasin::DescentResult& result) {
 }
 
 py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t gemm,
-                 const std::vector<Index>& start, std::vector<std::vector<std::int32_t>> orders,
-                 double tolerance, bool overwrite, double bytes_to_keep, py::object on_visit) {
+                 const std::vector<Index>& start, py::object next_order, std::int64_t most_sweeps,
+                 bool first_pass, double tolerance, bool overwrite, double bytes_to_keep,
+                 py::object on_visit) {
   rebasin::DescentResult result;
   for (const Index& units : start) result.permutations.push_back(to_vector(units));
-  Listener listener{std::move(on_visit), nullptr};
+  Listener listener{std::move(on_visit), std::move(next_order), nullptr};
   rebasin::DescentOptions options;
-  options.orders = std::move(orders);
+  if (!listener.orders.is_none()) {
+    options.next_order = [&](std::int64_t sweep, std::vector<std::int32_t>& order) {
+      return listener.next_order(sweep, order);
+    };
+  }
+  options.most_sweeps = most_sweeps;
+  options.first_pass = first_pass;
   options.tolerance = tolerance;
   options.overwrite = overwrite;
   options.bytes_to_keep = bytes_to_keep;
@@ -155,7 +180,9 @@ void register_descent(py::module_& m) {
            "flattened.");
 
   m.def("coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
-        py::arg("start"), py::arg("orders"), py::arg("tolerance"), py::arg("overwrite"),
-        py::arg("bytes_to_keep"), py::arg("on_visit"),
-        "Weight matching; gemm is the address of a Fortran sgemm or dgemm.");
+        py::arg("start"), py::arg("next_order"), py::arg("most_sweeps"), py::arg("first_pass"),
+        py::arg("tolerance"), py::arg("overwrite"), py::arg("bytes_to_keep"), py::arg("on_visit"),
+        "Weight matching; gemm is the address of a Fortran sgemm or dgemm. next_order(sweep) lists the "
+        "permutations to "
+        "visit, or is None after the last sweep; in its place None lets the descent find its own way.");
 }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast import _core
 from rebasin_fast.arrays import library_of
-from rebasin_fast.axis import Entry, merge_joined
+from rebasin_fast.axis import Entry, Joined, merge_joined
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.layout import Block, blocks_of, merged_shape
 
@@ -34,10 +34,21 @@ class CompiledProblem:
     double_products: bool
 
 
+# What the core reads where it lies, by dtype.
+_READABLE = {np.dtype(kind): kind for kind in ("float16", "float32", "float64")}
+
+
 def compile_problem(
-    spec: PermutationSpec, params_a: Params, params_b: Params, sizes: Mapping[str, int]
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    sizes: Mapping[str, int],
+    *,
+    check_finite: bool = True,
 ) -> CompiledProblem:
     """Compile every parameter of the spec's objective; arrays in host memory are referenced, not copied.
+
+    ``check_finite=False`` leaves NaN and infinity to the core, whose objective they spoil: it reads all entries anyway.
 
     Raises
     ------
@@ -56,16 +67,32 @@ def compile_problem(
         if parameter in unmatched or parameter not in params_a or parameter not in params_b:
             continue
         a, b, kind = _paired_host_arrays(parameter, params_a[parameter], params_b[parameter])
+        if check_finite:
+            refuse_nonfinite(parameter, a, b, kind)
         kinds.add(kind)
-        merged = merge_joined(entries)
-        a, b = (array.reshape(merged_shape(array.shape, merged)) for array in (a, b))
-        a, b, kept = _merge_still_axes(a, b, [entry for entry, _ in merged])
+        merged = list(entries)
+        if any(isinstance(entry, Joined) for entry in entries):
+            joined = merge_joined(entries)
+            a, b = (array.reshape(merged_shape(array.shape, joined)) for array in (a, b))
+            merged = [entry for entry, _ in joined]
+        a, b, kept = _merge_still_axes(a, b, merged)
         native.add_tensor(a, b, getattr(_core.DType, kind), _moves(kept, sizes, numbers, laid_out))
     return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
 
 
+def refuse_all_nonfinite(spec: PermutationSpec, params_a: Params, params_b: Params) -> None:
+    """ParamsError, naming the parameter, if an entry of the spec's objective is NaN or infinite."""
+    for name in spec.axes_to_perm:
+        if name not in spec.unmatched and name in params_a and name in params_b:
+            refuse_nonfinite(name, *_paired_host_arrays(name, params_a[name], params_b[name]))
+
+
 def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], NDArray[Any], str]:
-    """Both arrays in host memory and in one dtype that the core reads, checked to be finite."""
+    """Both arrays in host memory and in one dtype that the core reads."""
+    if type(a) is type(b) is np.ndarray and a.shape == b.shape and a.dtype == b.dtype:
+        kind = _READABLE.get(a.dtype)
+        if kind is not None and a.flags.carray and b.flags.carray:
+            return a, b, kind
     if tuple(a.shape) != tuple(b.shape):
         raise ParamsError(
             f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(b.shape)} in B; "
@@ -78,9 +105,13 @@ def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], ND
     if kind_a != kind_b:
         kind_a = "float64" if "float64" in (kind_a, kind_b) else "float32"
         host_a, host_b = _cast(a, kind_a), _cast(b, kind_a)
-    for model, host in (("A", host_a), ("B", host_b)):
-        _refuse_nonfinite(name, model, host, kind_a)
     return host_a, host_b, kind_a
+
+
+def refuse_nonfinite(name: str, a: NDArray[Any], b: NDArray[Any], kind: str) -> None:
+    """ParamsError if an entry of A's or B's array of this name is NaN or infinite."""
+    for model, host in (("A", a), ("B", b)):
+        _refuse_nonfinite(name, model, host, kind)
 
 
 def _refuse_unreadable(name: str, model: str, array: Array) -> None:
@@ -148,6 +179,8 @@ def _moves(
     """The moves of every axis; ``laid_out`` remembers the layouts of entries, most of which stand on many axes."""
     moves: Moves = []
     for axis, entry in enumerate(entries):
+        if entry is None:
+            continue
         if entry not in laid_out:
             laid_out[entry] = [_layout(block, sizes, numbers) for block in blocks_of(entry, sizes)]
         moves += [

@@ -52,9 +52,12 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
         for axis, entry in enumerate(entries)
         if entry is not None
     ]
+    fitting: set[tuple[Entry, int]] = set()  # most entries stand on many axes
     while waiting:
         postponed = []
         for name, axis, entry, length in waiting:
+            if (entry, length) in fitting:
+                continue
             unknown = list(dict.fromkeys(p for p in _measured(entry) if p not in sizes))
             if len(unknown) > 1:
                 postponed.append((name, axis, entry, length))
@@ -63,6 +66,7 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
                 sizes[unknown[0]] = _solve(name, axis, entry, length, unknown[0], sizes)
                 origin[unknown[0]] = f"{name!r} axis {axis}"
             _check_length(name, axis, entry, length, sizes, origin)
+            fitting.add((entry, length))
         if len(postponed) == len(waiting):
             _refuse_ambiguous(postponed[0], sizes)
         waiting = postponed
@@ -142,6 +146,8 @@ def _sizes_by_slices(axes: Axes) -> dict[str, int]:
     reach: dict[str, int] = {}
     for entries in axes.values():
         for entry in entries:
+            if entry is None or type(entry) is str:
+                continue
             for piece in _slices(entry):
                 reach[piece.permutation] = max(reach.get(piece.permutation, 0), piece.stop)
     return reach
@@ -162,7 +168,13 @@ def _slices(entry: Entry) -> Iterator[Slice]:
 
 def _check_slices(axes: Axes, params: Params, sizes: Mapping[str, int]) -> None:
     """Slices that overlap or leave units out are found by laying each such entry out once."""
-    places = {entry: (name, axis) for name in axes if name in params for axis, entry in enumerate(axes[name])}
+    places = {
+        entry: (name, axis)
+        for name in axes
+        if name in params
+        for axis, entry in enumerate(axes[name])
+        if entry is not None and type(entry) is not str
+    }
     for entry, (name, axis) in places.items():
         if any(True for _ in _slices(entry)):
             try:

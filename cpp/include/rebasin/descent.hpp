@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "rebasin/blas.hpp"
@@ -20,8 +21,12 @@ struct DescentEvent {
 };
 
 struct DescentOptions {
-  std::vector<std::vector<std::int32_t>> orders;  // per sweep, the permutations to visit
-  double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
+  // Writes the permutations to visit in a sweep, counted from 0; false ends the descent. Where there is none,
+  // the descent finds its own way: a planned first pass, then whatever has most to catch up with.
+  std::function<bool(std::int64_t sweep, std::vector<std::int32_t>& order)> next_order;
+  std::int64_t most_sweeps = 100;  // of as many visits as there are permutations, where it finds its own way
+  bool first_pass = true;          // false: it starts from the permutations as they stand
+  double bytes_to_keep = 0.0;      // for similarities between visits, beyond one of the largest permutation
   double tolerance =
       1e-9;                // a step must raise the float64 objective by more than this share of its magnitude
   bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the
@@ -36,6 +41,10 @@ struct DescentStats {
   std::int64_t assignments = 0;
   std::int64_t accepted_steps = 0;
   double product_flop = 0.0;
+  std::int64_t product_columns = 0;  // of unfolded tensors, or of differences of them, that were multiplied
+  double packed_bytes = 0.0;         // copied on the way to BLAS
+  double planning_seconds = 0.0;
+  double packing_seconds = 0.0;  // of product_seconds
   double product_seconds = 0.0;
   double assignment_seconds = 0.0;
   double objective_seconds = 0.0;
@@ -46,16 +55,20 @@ struct DescentResult {
   double objective = 0.0;        // vec(A) . vec(pi(B)) over all tensors, accumulated in float64
   double first_objective = 0.0;  // before the first step
   std::vector<double> history;   // after each sweep
-  bool converged = false;        // a sweep accepted no step that raised the objective
+  bool converged = false;        // no step of a single permutation raises the objective
   DescentStats stats;
 };
 
 // Descends from result.permutations, which must hold one valid permutation of the right size a name.
 //
+// Given orders, a sweep is one of them, and the descent ends after one that raised nothing. Finding its own
+// way it ends when every similarity has seen all that moved and no step raises the objective; what it reaches
+// is never below where it started.
+//
 // T is the type of similarities and products; objectives and the acceptance test are float64 always. Entries
 // are widened as they are read, a panel at a time: beyond the result the memory is one similarity of the
 // largest permutation, two panels, and the assignment's workspace. Deterministic if `gemm` is. Thread-safe
-// for distinct results. invalid_entry: products overflowed.
+// for distinct results. invalid_entry: an entry is not finite, or products overflowed.
 template <class T>
 Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOptions& options,
                           DescentResult& result, Interrupt& interrupt);

@@ -8,6 +8,8 @@
 
 namespace rebasin {
 
+using OffsetTables = std::vector<std::vector<std::int64_t>>;  // by axis
+
 // Per tensor and axis, the element offset of every position: index times stride, B's index permuted.
 class Gather {
  public:
@@ -19,9 +21,9 @@ class Gather {
   const std::vector<std::int64_t>& b_offsets(std::size_t tensor, std::size_t axis) const {
     return b_offsets_[tensor][axis];
   }
-  const std::vector<std::vector<std::int64_t>>& b_tables(std::size_t tensor) const {
-    return b_offsets_[tensor];
-  }
+  const OffsetTables& b_tables(std::size_t tensor) const { return b_offsets_[tensor]; }
+
+  const OffsetTables& a_tables(std::size_t tensor) const { return a_offsets_[tensor]; }
 
   // Points every axis of `tensors` at `permutations`. O(length of those axes).
   void update(const std::vector<std::size_t>& tensors, const std::vector<Permutation>& permutations);
@@ -30,8 +32,8 @@ class Gather {
   void place(std::size_t tensor, const Move& move, const std::vector<Permutation>& permutations);
 
   const Problem& problem_;
-  std::vector<std::vector<std::vector<std::int64_t>>> a_offsets_;
-  std::vector<std::vector<std::vector<std::int64_t>>> b_offsets_;
+  std::vector<OffsetTables> a_offsets_;
+  std::vector<OffsetTables> b_offsets_;
 };
 
 }  // namespace rebasin

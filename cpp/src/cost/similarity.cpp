@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "cost/odometer.hpp"
+#include "stopwatch.hpp"
 
 namespace rebasin {
 namespace {
@@ -15,38 +16,6 @@ constexpr double most_flop_at_once =
     2e10;  // BLAS cannot be interrupted: a fraction of a second of it at a time
 constexpr std::int64_t narrow_limit =
     32;  // below, a product of its own would be all traffic on the similarity
-
-// Entries of (unit, column), column = (copy, x), into `panel`: written, or subtracted from what is there.
-template <bool subtract, class T, class Source>
-void pack(const Source* source, const std::vector<std::int64_t>& units,
-          const std::vector<std::int64_t>& columns, std::int64_t n, std::int64_t copies, std::int64_t count,
-          bool unit_major, T* panel) {
-  const auto put = [](T& slot, Source value) {
-    const T wide = static_cast<T>(widen(value));
-    slot = subtract ? slot - wide : wide;
-  };
-  if (unit_major) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      T* row = panel + i * count * copies;
-      for (std::int64_t r = 0; r < copies; ++r) {
-        const Source* unit = source + units[static_cast<std::size_t>(i * copies + r)];
-        for (std::int64_t x = 0; x < count; ++x) {
-          put(row[r * count + x], unit[columns[static_cast<std::size_t>(x)]]);
-        }
-      }
-    }
-    return;
-  }
-  for (std::int64_t r = 0; r < copies; ++r) {
-    for (std::int64_t x = 0; x < count; ++x) {
-      const Source* column = source + columns[static_cast<std::size_t>(x)];
-      T* row = panel + (r * count + x) * n;
-      for (std::int64_t i = 0; i < n; ++i) {
-        put(row[i], column[units[static_cast<std::size_t>(i * copies + r)]]);
-      }
-    }
-  }
-}
 
 // The common difference of a sequence, or -1 if it has none (or is negative).
 std::int64_t step_of(const std::vector<std::int64_t>& offsets, std::int64_t count) {
@@ -79,36 +48,26 @@ Status Similarity<T>::compute(std::int64_t units, const std::vector<Occurrence>&
                               const Gather& gather, T* similarity, Interrupt& interrupt) {
   begin(units, similarity, true);
   for (const Occurrence& occurrence : occurrences) {
-    Columns columns;
-    for (std::size_t axis = 0; axis < problem_.tensors[occurrence.tensor].shape.size(); ++axis) {
-      if (static_cast<std::int32_t>(axis) == occurrence.axis) continue;
-      columns.a.push_back(&gather.a_offsets(occurrence.tensor, axis));
-      columns.b.push_back(&gather.b_offsets(occurrence.tensor, axis));
-    }
-    const Status status = add(occurrence, columns, interrupt);
+    const Status status = add(occurrence, gather, interrupt);
     if (status != Status::ok) return status;
   }
-  const Status status = flush_narrow_columns(interrupt);
-  if (status != Status::ok) return status;
-  if (empty_) std::fill_n(similarity_, units_ * units_, T{0});
-  return Status::ok;
+  return finish(interrupt);
 }
 
 template <class T>
-Status Similarity<T>::add_changes(std::int64_t units, const std::vector<Occurrence>& occurrences,
-                                  const Gather& gather, const std::vector<OffsetTables>& before,
-                                  T* similarity, Interrupt& interrupt) {
-  begin(units, similarity, false);
-  for (std::size_t i = 0; i < occurrences.size(); ++i) {
-    const Status status = add_change(occurrences[i], gather, before[i], interrupt);
-    if (status != Status::ok) return status;
+Status Similarity<T>::add(const Occurrence& occurrence, const Gather& gather, Interrupt& interrupt) {
+  Columns columns;
+  for (std::size_t axis = 0; axis < problem_.tensors[occurrence.tensor].shape.size(); ++axis) {
+    if (static_cast<std::int32_t>(axis) == occurrence.axis) continue;
+    columns.a.push_back(&gather.a_offsets(occurrence.tensor, axis));
+    columns.b.push_back(&gather.b_offsets(occurrence.tensor, axis));
   }
-  return flush_narrow_columns(interrupt);
+  return add_columns(occurrence, columns, interrupt);
 }
 
 template <class T>
-Status Similarity<T>::add_change(const Occurrence& occurrence, const Gather& gather,
-                                 const OffsetTables& before, Interrupt& interrupt) {
+Status Similarity<T>::add_changes(const Occurrence& occurrence, const Gather& gather,
+                                  const OffsetTables& before, Interrupt& interrupt) {
   Columns columns;
   std::vector<std::size_t> changed;  // places in `columns`
   for (std::size_t axis = 0; axis < before.size(); ++axis) {
@@ -119,7 +78,7 @@ Status Similarity<T>::add_change(const Occurrence& occurrence, const Gather& gat
     columns.before.push_back(&before[axis]);
   }
   if (changed.empty()) return Status::ok;
-  if (changed.size() > 1) return add(occurrence, columns, interrupt);
+  if (changed.size() > 1) return add_columns(occurrence, columns, interrupt);
 
   std::vector<std::int64_t> a, b, was;
   const std::size_t place = changed.front();
@@ -132,11 +91,12 @@ Status Similarity<T>::add_change(const Occurrence& occurrence, const Gather& gat
   columns.a[place] = &a;
   columns.b[place] = &b;
   columns.before[place] = &was;
-  return add(occurrence, columns, interrupt);
+  return add_columns(occurrence, columns, interrupt);
 }
 
 template <class T>
-Status Similarity<T>::add(const Occurrence& occurrence, const Columns& columns, Interrupt& interrupt) {
+Status Similarity<T>::add_columns(const Occurrence& occurrence, const Columns& columns,
+                                  Interrupt& interrupt) {
   const Tensor& tensor = problem_.tensors[occurrence.tensor];
   const bool differences = !columns.before.empty();
   Odometer a_columns(columns.a), b_columns(columns.b), before_columns(columns.before);
@@ -154,15 +114,16 @@ Status Similarity<T>::add(const Occurrence& occurrence, const Columns& columns, 
   const std::int64_t total = a_columns.combinations();
   const std::int64_t most = std::max(least_panel_columns, panel_entries / units_) / occurrence.copies;
   const std::int64_t chunk = std::clamp(most, std::int64_t{1}, std::max(total, std::int64_t{1}));
-  a_.columns.resize(static_cast<std::size_t>(chunk));
-  b_.columns.resize(static_cast<std::size_t>(chunk));
-  b_.before.resize(differences ? static_cast<std::size_t>(chunk) : 0);
+  a_.columns.offsets.resize(static_cast<std::size_t>(chunk));
+  b_.columns.offsets.resize(static_cast<std::size_t>(chunk));
+  b_.before.offsets.resize(differences ? static_cast<std::size_t>(chunk) : 0);
   for (std::int64_t done = 0; done < total; done += chunk) {
     if (interrupt.requested()) return Status::interrupted;
     const std::int64_t count = std::min(chunk, total - done);
-    a_columns.next(count, a_.columns.data());
-    b_columns.next(count, b_.columns.data());
-    if (differences) before_columns.next(count, b_.before.data());
+    a_columns.next(count, a_.columns.offsets.data());
+    b_columns.next(count, b_.columns.offsets.data());
+    if (differences) before_columns.next(count, b_.before.offsets.data());
+    counters_.columns += count * occurrence.copies;
     if (total * occurrence.copies < narrow_limit) {
       collect(a_, tensor.dtype, occurrence.copies, count, a_narrow_);
       collect(b_, tensor.dtype, occurrence.copies, count, b_narrow_);
@@ -181,10 +142,10 @@ template <class T>
 typename Similarity<T>::Operand Similarity<T>::operand(Side& side, DType dtype, std::int64_t copies,
                                                        std::int64_t columns) {
   const std::int64_t unit_step = copies == 1 ? step_of(side.units, units_) : -1;
-  const std::int64_t column_step = step_of(side.columns, columns);
+  const std::int64_t column_step = step_of(side.columns.offsets, columns);
   const bool unit_major = column_step == 1 || unit_step != 1;
-  if (dtype == storage_of<T> && side.before.empty()) {
-    const T* start = static_cast<const T*>(side.data) + side.units[0] + side.columns[0];
+  if (dtype == storage_of<T> && side.before.offsets.empty()) {
+    const T* start = static_cast<const T*>(side.data) + side.units[0] + side.columns.offsets[0];
     const std::int64_t leading = unit_major ? unit_step : column_step;
     const std::int64_t least = unit_major ? columns : units_;
     const bool adjacent = unit_major ? column_step == 1 : unit_step == 1;
@@ -206,22 +167,30 @@ void Similarity<T>::collect(Side& side, DType dtype, std::int64_t copies, std::i
 }
 
 template <class T>
-void Similarity<T>::fill(const Side& side, DType dtype, std::int64_t copies, std::int64_t columns,
-                         bool unit_major, T* panel) const {
+void Similarity<T>::fill(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, bool unit_major,
+                         T* panel) {
+  const Stopwatch watch(counters_.packing_seconds);
+  counters_.packed_bytes += static_cast<double>(units_ * columns * copies) * sizeof(T);
+  if (unit_major) {
+    side.columns.find_runs(columns);
+    if (!side.before.offsets.empty()) side.before.find_runs(columns);
+  }
+  const bool adjacent = copies == 1 && step_of(side.units, units_) == 1;
+  const PanelSource panel_source{side.units, side.columns, side.before, units_, copies, columns, adjacent};
   with_storage_type(dtype, [&](auto* type) {
-    const auto* source = static_cast<decltype(type)>(side.data);
-    pack<false>(source, side.units, side.columns, units_, copies, columns, unit_major, panel);
-    if (!side.before.empty()) {
-      pack<true>(source, side.units, side.before, units_, copies, columns, unit_major, panel);
-    }
+    pack(static_cast<decltype(type)>(side.data), panel_source, unit_major, panel);
   });
 }
 
 template <class T>
-Status Similarity<T>::flush_narrow_columns(Interrupt& interrupt) {
-  if (narrow_columns_ == 0) return Status::ok;
-  return multiply({a_narrow_.data(), units_, false}, {b_narrow_.data(), units_, false}, narrow_columns_,
-                  interrupt);
+Status Similarity<T>::finish(Interrupt& interrupt) {
+  if (narrow_columns_ > 0) {
+    const Status status = multiply({a_narrow_.data(), units_, false}, {b_narrow_.data(), units_, false},
+                                   narrow_columns_, interrupt);
+    if (status != Status::ok) return status;
+  }
+  if (empty_) std::fill_n(similarity_, units_ * units_, T{0});
+  return Status::ok;
 }
 
 template <class T>
@@ -243,7 +212,7 @@ Status Similarity<T>::multiply(const Operand& a, const Operand& b, std::int64_t 
           &a_leading, &beta, similarity_ + first * units_, &n);
   }
   empty_ = false;
-  flop_ += flop_per_unit * static_cast<double>(units_);
+  counters_.flop += flop_per_unit * static_cast<double>(units_);
   return Status::ok;
 }
 

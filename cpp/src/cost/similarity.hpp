@@ -6,6 +6,7 @@
 
 #include "cost/gather.hpp"
 #include "cost/occurrence.hpp"
+#include "cost/pack.hpp"
 #include "rebasin/blas.hpp"
 #include "rebasin/interrupt.hpp"
 #include "rebasin/problem.hpp"
@@ -13,7 +14,13 @@
 
 namespace rebasin {
 
-using OffsetTables = std::vector<std::vector<std::int64_t>>;  // by axis
+// What products cost, summed over calls.
+struct ProductCounters {
+  double flop = 0.0;
+  std::int64_t columns = 0;   // of unfolded tensors, or of differences of them, that were multiplied
+  double packed_bytes = 0.0;  // written to panels; columns that BLAS reads in place are not packed
+  double packing_seconds = 0.0;
+};
 
 // Sum over occurrences of unfold(A, axis) . unfold(pi(B), axis)^T, each restricted to the units' positions.
 //
@@ -28,13 +35,17 @@ class Similarity {
   Status compute(std::int64_t units, const std::vector<Occurrence>& occurrences, const Gather& gather,
                  T* similarity, Interrupt& interrupt);
 
-  // Adds to `similarity` what has changed since B's entries lay at `before`, one table an axis of each
-  // occurrence's tensor: the product over the columns that moved, of their differences. Costs their share of
-  // compute().
-  Status add_changes(std::int64_t units, const std::vector<Occurrence>& occurrences, const Gather& gather,
-                     const std::vector<OffsetTables>& before, T* similarity, Interrupt& interrupt);
+  // A sum taken one occurrence at a time: begin(), add() or add_changes() as often as wanted, finish().
+  // `empty`: what `similarity` holds is overwritten.
+  void begin(std::int64_t units, T* similarity, bool empty);
+  Status add(const Occurrence& occurrence, const Gather& gather, Interrupt& interrupt);
+  // What has changed since B's entries lay at `before`, one table an axis of the tensor: the product over the
+  // columns that moved, of their differences. Costs their share of add().
+  Status add_changes(const Occurrence& occurrence, const Gather& gather, const OffsetTables& before,
+                     Interrupt& interrupt);
+  Status finish(Interrupt& interrupt);
 
-  double flop() const { return flop_; }
+  const ProductCounters& counters() const { return counters_; }
 
  private:
   struct Operand {
@@ -44,9 +55,9 @@ class Similarity {
   };
   struct Side {
     const void* data;
-    std::vector<std::int64_t> units;    // offset of each (unit, copy)
-    std::vector<std::int64_t> columns;  // offset of each column of the present chunk
-    std::vector<std::int64_t> before;   // and where it lay; empty unless differences are wanted
+    std::vector<std::int64_t> units;  // offset of each (unit, copy)
+    ColumnOffsets columns;            // of the present chunk
+    ColumnOffsets before;             // where they lay; empty unless differences are wanted
     std::vector<T> panel;
   };
   // The columns of an occurrence: offsets along every other axis, of A, of B, and of B as it was.
@@ -54,16 +65,11 @@ class Similarity {
     std::vector<const std::vector<std::int64_t>*> a, b, before;
   };
 
-  void begin(std::int64_t units, T* similarity, bool empty);
-  Status add(const Occurrence& occurrence, const Columns& columns, Interrupt& interrupt);
-  Status add_change(const Occurrence& occurrence, const Gather& gather, const OffsetTables& before,
-                    Interrupt& interrupt);
+  Status add_columns(const Occurrence& occurrence, const Columns& columns, Interrupt& interrupt);
   Operand operand(Side& side, DType dtype, std::int64_t copies, std::int64_t columns);
-  void fill(const Side& side, DType dtype, std::int64_t copies, std::int64_t columns, bool unit_major,
-            T* panel) const;
+  void fill(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, bool unit_major, T* panel);
   void collect(Side& side, DType dtype, std::int64_t copies, std::int64_t columns, std::vector<T>& panel);
   Status multiply(const Operand& a, const Operand& b, std::int64_t columns, Interrupt& interrupt);
-  Status flush_narrow_columns(Interrupt& interrupt);
 
   const Problem& problem_;
   Gemm<T> gemm_;
@@ -73,7 +79,7 @@ class Similarity {
   Side a_{}, b_{};
   std::vector<T> a_narrow_, b_narrow_;  // columns of small tensors, waiting for one product
   std::int64_t narrow_columns_ = 0;
-  double flop_ = 0.0;
+  ProductCounters counters_;
 };
 
 extern template class Similarity<float>;

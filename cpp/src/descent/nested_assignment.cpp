@@ -1,12 +1,30 @@
 #include "descent/nested_assignment.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <limits>
+#include <type_traits>
 
 #include "cost/slots.hpp"
+#include "descent/standard_score.hpp"
 #include "stopwatch.hpp"
 
 namespace rebasin {
+namespace {
+
+// Without a way out in the middle, so that the compiler may use vectors.
+template <class T>
+bool all_finite(const T* values, std::int64_t count) {
+  using Bits = std::conditional_t<std::is_same_v<T, float>, std::int32_t, std::int64_t>;
+  constexpr Bits infinity = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+  Bits largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    largest = std::max(largest, std::bit_cast<Bits>(values[i]) & std::numeric_limits<Bits>::max());
+  }
+  return largest < infinity;
+}
+
+}  // namespace
 
 template <class T>
 NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting,
@@ -19,11 +37,13 @@ NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nes
       holder_(problem.permutations.size(), 0),
       kept_(problem.permutations.size()) {
   for (std::size_t p = 0; p < problem.permutations.size(); ++p) {
-    const auto n = static_cast<double>(problem.permutations[p].size);
-    const double bytes = n * n * sizeof(T);
-    if (bytes > bytes_to_keep || !stands_alone(static_cast<std::int32_t>(p))) continue;
-    kept_[p] = std::make_unique<KeptSimilarity<T>>();
-    bytes_to_keep -= bytes;
+    const auto self = static_cast<std::int32_t>(p);
+    if (!stands_alone(self)) continue;
+    const std::int64_t n = problem.permutations[p].size;
+    const double bytes = static_cast<double>(n) * static_cast<double>(n) * sizeof(T);
+    const bool fits = bytes <= bytes_to_keep;
+    kept_[p] = std::make_unique<KeptSimilarity<T>>(n, all_occurrences(self), fits);
+    if (fits) bytes_to_keep -= bytes;
   }
 }
 
@@ -42,8 +62,10 @@ bool NestedAssignment<T>::stands_alone(std::int32_t permutation) const {
 template <class T>
 Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
                                     const std::vector<Permutation>& current,
-                                    std::vector<Permutation>& proposal, Interrupt& interrupt) {
-  const Step step{root, gather, current, proposal, interrupt};
+                                    std::vector<Permutation>& proposal, const Settled* settled,
+                                    Interrupt& interrupt) {
+  const Step step{root, gather, current, proposal, settled, interrupt};
+  settled_score_ = 0.0;
   if (kept_[static_cast<std::size_t>(root)] != nullptr) return solve_kept(step, root);
   const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
   Status status = Status::ok;
@@ -67,16 +89,37 @@ Status NestedAssignment<T>::solve_kept(const Step& step, std::int32_t permutatio
   KeptSimilarity<T>& kept = *kept_[p];
   {
     const Stopwatch watch(product_seconds_);
-    const Status status =
-        kept.refresh(n, occurrences(step, permutation), step.gather, similarity_, step.interrupt);
+    const Status status = kept.refresh(step.gather, similarity_, step.interrupt, [&](const Occurrence& each) {
+      return step.settled == nullptr || step.settled->around(each.tensor, each.axis);
+    });
     if (status != Status::ok) return status;
   }
   AssignmentSolution solution;
   const Status status = assign(kept.matrix(), n, kept.duals(), solution, step.interrupt);
   if (status != Status::ok) return status;
   step.proposal[p] = solution.columns;
+  if (step.settled != nullptr) settled_score_ = standard_score(kept.matrix(), n, solution.columns);
   kept.keep(solution);
   return Status::ok;
+}
+
+template <class T>
+double NestedAssignment<T>::pending_flop(std::int32_t root, const Gather& gather) const {
+  if (kept_[static_cast<std::size_t>(root)] != nullptr)
+    return kept_[static_cast<std::size_t>(root)]->pending_flop(gather);
+  double flop = 1.0;  // what moves nothing is visited all the same
+  for (const Tensor& tensor : problem_.tensors) {
+    double entries = 1.0;
+    for (const std::int64_t length : tensor.shape) entries *= static_cast<double>(length);
+    for (const Move& move : tensor.moves) {
+      for (const std::int32_t member : move.permutations) {
+        if (!nesting_.in_family(root, member)) continue;
+        flop +=
+            2.0 * entries * static_cast<double>(problem_.permutations[static_cast<std::size_t>(member)].size);
+      }
+    }
+  }
+  return flop;
 }
 
 template <class T>
@@ -85,9 +128,7 @@ Status NestedAssignment<T>::assign(const T* matrix, std::int64_t n, const WarmSt
   const Stopwatch watch(assignment_seconds_);
   ++assignments_;
   // An overflow to -inf would pass for a forbidden pair.
-  if (!std::all_of(matrix, matrix + n * n, [](T entry) { return std::isfinite(entry); })) {
-    return Status::invalid_entry;
-  }
+  if (!all_finite(matrix, n * n)) return Status::invalid_entry;
   return solve_assignment(CostView<T>{matrix, n, n, n, 1, true}, solution, interrupt, start);
 }
 
@@ -166,6 +207,19 @@ std::vector<std::int64_t> NestedAssignment<T>::holders_of_units(const Step& step
   return holders;
 }
 
+// Of a permutation that stands alone.
+template <class T>
+std::vector<Occurrence> NestedAssignment<T>::all_occurrences(std::int32_t permutation) const {
+  std::vector<Occurrence> found;
+  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
+    for (const Move& move : problem_.tensors[t].moves) {
+      if (move.permutations.front() != permutation) continue;
+      found.push_back({t, move.axis, move.copies, move.positions, move.positions});
+    }
+  }
+  return found;
+}
+
 template <class T>
 std::vector<Occurrence> NestedAssignment<T>::occurrences(const Step& step, std::int32_t permutation) {
   std::vector<Occurrence> found;
@@ -176,7 +230,9 @@ std::vector<Occurrence> NestedAssignment<T>::occurrences(const Step& step, std::
       for (const std::int32_t member : move.permutations) {
         if (nesting_.in_family(step.root, member)) counted_for = member;
       }
-      if (counted_for == permutation) found.push_back(occurrence(step, t, move, permutation));
+      if (counted_for != permutation) continue;
+      if (step.settled != nullptr && !step.settled->around(t, move, nesting_, step.root)) continue;
+      found.push_back(occurrence(step, t, move, permutation));
     }
   }
   return found;

@@ -10,6 +10,7 @@
 #include "cost/similarity.hpp"
 #include "descent/kept_similarity.hpp"
 #include "descent/nesting.hpp"
+#include "descent/settled.hpp"
 #include "rebasin/assignment.hpp"
 #include "rebasin/interrupt.hpp"
 #include "rebasin/problem.hpp"
@@ -31,9 +32,18 @@ class NestedAssignment {
   NestedAssignment(const Problem& problem, const Nesting& nesting, Similarity<T>& similarity,
                    double bytes_to_keep);
 
-  // Writes the step of `root`'s family into `proposal`, which holds `current` when called.
+  // Writes the step of `root`'s family into `proposal`, which holds `current` when called. Where `settled` is
+  // given, only entries whose other axes it holds count.
   Status propose(std::int32_t root, const Gather& gather, const std::vector<Permutation>& current,
-                 std::vector<Permutation>& proposal, Interrupt& interrupt);
+                 std::vector<Permutation>& proposal, const Settled* settled, Interrupt& interrupt);
+
+  // Floating-point operations of the products that propose() would spend on a permutation that is out of
+  // date; 0 where a kept similarity is up to date after all.
+  double pending_flop(std::int32_t root, const Gather& gather) const;
+
+  // How far the last step on settled axes stands out from a random one (descent/standard_score.hpp); 0 where
+  // the permutation does not stand alone.
+  double settled_score() const { return settled_score_; }
 
   std::int64_t assignments() const { return assignments_; }
   double product_seconds() const { return product_seconds_; }
@@ -45,6 +55,7 @@ class NestedAssignment {
     const Gather& gather;
     const std::vector<Permutation>& current;
     std::vector<Permutation>& proposal;
+    const Settled* settled;
     Interrupt& interrupt;
   };
 
@@ -58,6 +69,7 @@ class NestedAssignment {
   Status keep_step(const Step& step, std::int32_t permutation, const std::vector<std::int64_t>& holders,
                    const std::vector<std::int64_t>& units);
   std::vector<std::int64_t> holders_of_units(const Step& step, std::int32_t permutation) const;
+  std::vector<Occurrence> all_occurrences(std::int32_t permutation) const;
   std::vector<Occurrence> occurrences(const Step& step, std::int32_t permutation);
   Occurrence occurrence(const Step& step, std::size_t tensor, const Move& move, std::int32_t permutation);
 
@@ -67,7 +79,8 @@ class NestedAssignment {
   // By permutation, along the path of outer permutations: A's slot, B's unit, and the slot that holds B's
   // unit now.
   std::vector<std::int64_t> slot_, unit_, holder_;
-  std::vector<std::unique_ptr<KeptSimilarity<T>>> kept_;  // by permutation; null where nothing is kept
+  std::vector<std::unique_ptr<KeptSimilarity<T>>> kept_;  // by permutation; null unless it stands alone
+  double settled_score_ = 0.0;
   std::int64_t assignments_ = 0;
   double product_seconds_ = 0.0;
   double assignment_seconds_ = 0.0;

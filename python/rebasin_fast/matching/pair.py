@@ -71,13 +71,16 @@ def _check_types(spec: object, params_a: object, params_b: object) -> None:
 
 
 def _left_in_place(spec: PermutationSpec, params_a: Params, params_b: Params) -> dict[str, str]:
-    left = {}
-    for name in dict.fromkeys([*spec.axes_to_perm, *params_a, *params_b]):
+    left: dict[str, str] = {}
+    axes = spec.axes_to_perm
+    if axes.keys() == params_a.keys() == params_b.keys():
+        return left
+    for name in dict.fromkeys([*axes, *params_a, *params_b]):
         if name not in params_a and name not in params_b:
             left[name] = "in the spec, and in neither model"
         elif name not in params_a or name not in params_b:
             left[name] = f"in model {'A' if name in params_a else 'B'} only"
-        elif name not in spec.axes_to_perm:
+        elif name not in axes:
             left[name] = "not in the spec"
     return left
 

@@ -37,6 +37,9 @@ ProgressCallback: TypeAlias = Callable[[Progress], object]
 class MatchingStats:
     """Work that a matching did: counts, floating-point operations, seconds of wall time by stage.
 
+    A visit is skipped when nothing that the permutation depends on has moved. ``product_columns`` counts the columns
+    of unfolded arrays, or of differences of them, that were multiplied with all units of a permutation;
+    ``packed_bytes`` those that were copied for it. ``packing_seconds`` are part of ``product_seconds``.
     ``model_seconds``: in the models themselves, for methods that run them.
     """
 
@@ -45,6 +48,10 @@ class MatchingStats:
     assignments: int
     accepted_steps: int
     product_flop: float
+    product_columns: int
+    packed_bytes: float
+    planning_seconds: float
+    packing_seconds: float
     product_seconds: float
     assignment_seconds: float
     objective_seconds: float

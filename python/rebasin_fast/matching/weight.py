@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast import _core
 from rebasin_fast.blas import blas_threads, gemm_address
-from rebasin_fast.compilation import CompiledProblem, compile_problem
+from rebasin_fast.compilation import CompiledProblem, compile_problem, refuse_all_nonfinite
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
@@ -65,19 +67,20 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         NumPy, torch, JAX or CuPy arrays of equal shapes; float16 and bfloat16 are widened as they are read,
         arrays in host memory are never copied whole. A list of models in place of B gives a list of results.
     rng : int, numpy.random.Generator or None
-        Seeds the order of visits. Same inputs and seed: same permutation. None draws a fresh seed.
+        Seeds random orders of visits. Same inputs and seed: same permutation. None draws a fresh seed.
     max_iter : int
-        Most sweeps over all permutations.
+        Most sweeps, of as many visits as there are permutations.
     init : Mapping[str, array of int64], optional
         The permutation to start from; the identity by default.
     order : sequence of names, or of sequences of names, optional
         The visits of every sweep, or of each sweep in turn, to replay another program's order. A list of
         sweeps ends the descent when it is used up.
     visiting : {"auto", "random"}
-        "random" is the published loop, a fresh random order every sweep; "auto" is the best strategy known
-        to this version, which is the same order. Both skip visits that cannot change anything.
+        "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
+        skipped. "auto" draws nothing: a first pass matches every permutation once on what is settled before it,
+        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone.
     restarts : int
-        Number of runs with different orders; the best objective wins.
+        Number of runs; the best objective wins. With "auto" the runs after the first visit in random orders.
     strict : bool
         Refuse parameters that the spec or one of the models lacks. False leaves them in place and lists them
         in ``report``.
@@ -94,8 +97,9 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     Returns
     -------
     Matching
-        ``objective`` never falls from one sweep to the next: a step is accepted when the float64 objective
-        rises by more than 1e-9 of its magnitude.
+        ``objective`` never falls from one sweep to the next, and never below where it started: a step is accepted
+        when the float64 objective rises by more than 1e-9 of its magnitude, and a first pass that ends below the
+        start is given up.
 
     Raises
     ------
@@ -111,10 +115,14 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     of Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022 (eq. 3). A permutation on two axes of one array makes
     its step quadratic: it is linearised where the descent stands, and taken if the objective rises.
 
-    A sweep costs sum_p n_p x (entries moved by p) multiply-adds, and one assignment of O(n_p^3) at worst a
-    permutation. Products are float32 (float64 if a parameter is), accumulated by SciPy's BLAS.
+    All similarities once cost sum_p n_p x (entries moved by p) multiply-adds, and one assignment of O(n_p^3) at
+    worst a permutation: the least that "auto" can do, and what a sweep of "random" begins with.
+    Products are float32 (float64 if a parameter is), accumulated by SciPy's BLAS.
     A similarity that is kept changes through the columns of the neighbours that moved: a visit after the first
     costs their share of the product, and its assignment starts from the last duals.
+
+    The first pass of "auto" takes unrelated models in the order of the highest expected objective, and models whose
+    first assignment stands out from a random one in the order of the settled share of evidence.
 
     Examples
     --------
@@ -143,46 +151,62 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         ]  # fmt: skip
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = _start(spec, pair, init)
-    problem = compile_problem(spec, params_a, params_b, pair.sizes)
+    problem = compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
     bytes_to_keep = _bytes_to_keep(problem, memory_limit)
-    orders = [_orders(order, problem.permutations, max_iter, generator) for _ in range(restarts)]
-    with blas_threads(threads):
-        runs = [
-            _descend(
-                problem,
-                start,
-                visits,
-                bytes_to_keep,
-                pair,
-                _listener(progress, problem, visits, run, restarts),
+    runs: list[Matching] = []
+    with blas_threads(threads), _overflow_explained(spec, params_a, params_b):
+        for run in range(1, restarts + 1):
+            own_way = order is None and visiting == "auto" and run == 1
+            way = Way(
+                None if own_way else _orders(order, problem.permutations, max_iter, generator),
+                max_iter,
+                first_pass=init is None,
             )
-            for run, visits in enumerate(orders, 1)
-        ]
+            on_visit = _listener(progress, problem, _most_sweeps(order, max_iter), run, restarts)
+            runs.append(_descend(problem, start, way, bytes_to_keep, pair, on_visit))
     return _best(runs)
+
+
+@dataclass(frozen=True)
+class Way:
+    """Which permutations a run visits: ``next_order(sweep)``, or its own way for at most ``most_sweeps``."""
+
+    next_order: Callable[[int], list[int] | None] | None
+    most_sweeps: int
+    first_pass: bool
+
+
+@contextmanager
+def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Params) -> Iterator[None]:
+    """The core tells an objective that is not finite; which entry spoils it, or that none does, is told here."""
+    try:
+        yield
+    except OverflowError as error:
+        refuse_all_nonfinite(spec, params_a, params_b)
+        raise ParamsError(str(error)) from None
 
 
 def _descend(
     problem: CompiledProblem,
     start: dict[str, Index],
-    orders: list[list[int]],
+    way: Way,
     bytes_to_keep: float,
     pair: CheckedPair,
     on_visit: Any,
 ) -> Matching:
-    try:
-        found = _core.coordinate_descent(
-            problem.native,
-            double_products=problem.double_products,
-            gemm=gemm_address("dgemm" if problem.double_products else "sgemm"),
-            start=[start[name] for name in problem.permutations],
-            orders=orders,
-            tolerance=_TOLERANCE,
-            overwrite=False,
-            bytes_to_keep=bytes_to_keep,
-            on_visit=on_visit,
-        )
-    except OverflowError as error:
-        raise ParamsError(str(error)) from None
+    found = _core.coordinate_descent(
+        problem.native,
+        double_products=problem.double_products,
+        gemm=gemm_address("dgemm" if problem.double_products else "sgemm"),
+        start=[start[name] for name in problem.permutations],
+        next_order=way.next_order,
+        most_sweeps=way.most_sweeps,
+        first_pass=way.first_pass,
+        tolerance=_TOLERANCE,
+        overwrite=False,
+        bytes_to_keep=bytes_to_keep,
+        on_visit=on_visit,
+    )
     return Matching(
         permutation=start
         | {
@@ -246,25 +270,44 @@ def _bytes_to_keep(problem: CompiledProblem, memory_limit: int | None) -> float:
 
 def _orders(
     order: Order | None, permutations: tuple[str, ...], max_iter: int, rng: np.random.Generator
-) -> list[list[int]]:
+) -> Callable[[int], list[int] | None]:
+    """The visits of each sweep, one sweep at a time: replayed, or drawn."""
     if order is None:
-        return [rng.permutation(len(permutations)).tolist() for _ in range(max_iter)]
+
+        def draw(sweep: int) -> list[int] | None:
+            return rng.permutation(len(permutations)).tolist() if sweep < max_iter else None
+
+        return draw
     numbers = {name: number for number, name in enumerate(permutations)}
-    sweeps = list(order)
-    if sweeps and all(isinstance(name, str) for name in sweeps):
-        sweeps = [sweeps] * max_iter  # type: ignore[list-item]
+    sweeps: list[Any] = list(order)
+    same_every_sweep = bool(sweeps) and all(isinstance(name, str) for name in sweeps)
     try:
-        return [[numbers[name] for name in sweep] for sweep in sweeps[:max_iter]]
+        numbered = [
+            [numbers[name] for name in sweep]
+            for sweep in ([sweeps] if same_every_sweep else sweeps[:max_iter])
+        ]
     except KeyError as error:
         raise SpecError(
             f"order names permutation {error}, which the spec lacks; it has {permutations}"
         ) from None
 
+    def replay(sweep: int) -> list[int] | None:
+        if sweep >= (max_iter if same_every_sweep else len(numbered)):
+            return None
+        return numbered[0 if same_every_sweep else sweep]
+
+    return replay
+
+
+def _most_sweeps(order: Order | None, max_iter: int) -> int:
+    listed = order is not None and not all(isinstance(name, str) for name in order)
+    return min(max_iter, len(order)) if listed and order is not None else max_iter
+
 
 def _listener(
     progress: ProgressCallback | None,
     problem: CompiledProblem,
-    orders: list[list[int]],
+    max_sweeps: int,
     run: int,
     restarts: int,
 ) -> Any:
@@ -273,6 +316,6 @@ def _listener(
 
     def on_visit(sweep: int, visit: int, visits: int, permutation: int, objective: float) -> None:
         name = problem.permutations[permutation]
-        progress(Progress(sweep + 1, len(orders), visit, visits, name, objective, run, restarts))
+        progress(Progress(sweep + 1, max_sweeps, visit, visits, name, objective, run, restarts))
 
     return on_visit

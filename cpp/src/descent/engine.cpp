@@ -1,0 +1,135 @@
+#include "descent/engine.hpp"
+
+#include <cmath>
+
+#include "cost/objective.hpp"
+#include "stopwatch.hpp"
+
+namespace rebasin {
+
+template <class T>
+Engine<T>::Engine(const Problem& problem, Gemm<T> gemm, const DescentOptions& options, DescentResult& result,
+                  Interrupt& interrupt)
+    : problem_(problem),
+      options_(options),
+      result_(result),
+      interrupt_(interrupt),
+      gather_(problem, result.permutations),
+      nesting_(problem),
+      neighbours_(problem, nesting_),
+      similarity_(problem, gemm),
+      nested_(problem, nesting_, similarity_, options.bytes_to_keep),
+      proposal_(result.permutations),
+      pending_(problem.permutations.size(), true),
+      pending_flop_(problem.permutations.size(), -1.0) {}
+
+template <class T>
+Status Engine<T>::measure() {
+  const Stopwatch watch(result_.stats.objective_seconds);
+  result_.objective = 0.0;
+  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
+    if (interrupt_.requested()) return Status::interrupted;
+    result_.objective += tensor_objective(problem_, gather_, t);
+  }
+  return std::isfinite(result_.objective) ? Status::ok : Status::invalid_entry;
+}
+
+template <class T>
+Status Engine<T>::visit(std::int32_t permutation) {
+  const auto p = static_cast<std::size_t>(permutation);
+  ++result_.stats.visits;
+  if (!pending_[p]) {
+    ++result_.stats.skipped_visits;
+    return Status::ok;
+  }
+  const Status status =
+      nested_.propose(permutation, gather_, result_.permutations, proposal_, nullptr, interrupt_);
+  if (status != Status::ok) return status;
+  // Cleared before the step: a permutation that is its own neighbour is pending again once it has moved.
+  pending_[p] = false;
+  return proposal_ != result_.permutations ? take_if_better(permutation) : Status::ok;
+}
+
+template <class T>
+Status Engine<T>::settle(std::int32_t root, const Settled& settled) {
+  const Status status = nested_.propose(root, gather_, result_.permutations, proposal_, &settled, interrupt_);
+  if (status != Status::ok) return status;
+  pending_flop_[static_cast<std::size_t>(root)] = -1.0;
+  gather_.update(neighbours_.tensors_of(root), proposal_);
+  move_family(root);
+  return Status::ok;
+}
+
+template <class T>
+Status Engine<T>::take_if_better(std::int32_t permutation) {
+  const Stopwatch watch(result_.stats.objective_seconds);
+  const std::vector<std::size_t>& touched = neighbours_.tensors_of(permutation);
+  const std::vector<OffsetTables> before = tables_of(touched);
+  gather_.update(touched, proposal_);
+  double gain = 0.0;
+  for (std::size_t i = 0; i < touched.size(); ++i) {
+    if (interrupt_.requested()) return Status::interrupted;
+    gain += tensor_gain(problem_, gather_, before[i], touched[i]);
+  }
+  const bool better = gain > options_.tolerance * std::abs(result_.objective);
+  if (!better && !options_.overwrite) {
+    gather_.update(touched, result_.permutations);
+    for_family(permutation, [&](std::size_t p) { proposal_[p] = result_.permutations[p]; });
+    return Status::ok;
+  }
+  result_.objective += gain;
+  if (better) ++result_.stats.accepted_steps;
+  move_family(permutation);
+  return Status::ok;
+}
+
+// Makes the family's proposal the permutation as it stands.
+template <class T>
+void Engine<T>::move_family(std::int32_t permutation) {
+  for_family(permutation, [&](std::size_t p) { result_.permutations[p] = proposal_[p]; });
+  for (const std::int32_t q : neighbours_.of(permutation)) {
+    pending_[static_cast<std::size_t>(q)] = true;
+    pending_flop_[static_cast<std::size_t>(q)] = -1.0;
+  }
+}
+
+template <class T>
+void Engine<T>::restore(const std::vector<Permutation>& permutations) {
+  result_.permutations = permutations;
+  proposal_ = permutations;
+  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) gather_.update({t}, permutations);
+  pending_.assign(pending_.size(), true);
+  pending_flop_.assign(pending_flop_.size(), -1.0);
+}
+
+template <class T>
+double Engine<T>::pending_flop(std::int32_t permutation) {
+  const auto p = static_cast<std::size_t>(permutation);
+  if (!pending_[p]) return 0.0;
+  if (pending_flop_[p] < 0.0) pending_flop_[p] = nested_.pending_flop(permutation, gather_);
+  return pending_flop_[p];
+}
+
+template <class T>
+std::vector<OffsetTables> Engine<T>::tables_of(const std::vector<std::size_t>& tensors) const {
+  std::vector<OffsetTables> tables;
+  for (const std::size_t t : tensors) tables.push_back(gather_.b_tables(t));
+  return tables;
+}
+
+template <class T>
+void Engine<T>::take_statistics() {
+  const ProductCounters& products = similarity_.counters();
+  result_.stats.product_flop = products.flop;
+  result_.stats.product_columns = products.columns;
+  result_.stats.packed_bytes = products.packed_bytes;
+  result_.stats.packing_seconds = products.packing_seconds;
+  result_.stats.assignments = nested_.assignments();
+  result_.stats.product_seconds = nested_.product_seconds();
+  result_.stats.assignment_seconds = nested_.assignment_seconds();
+}
+
+template class Engine<float>;
+template class Engine<double>;
+
+}  // namespace rebasin

@@ -1,0 +1,78 @@
+// The steps of a descent: what a visit of one permutation does. Which to visit next is decided elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cost/gather.hpp"
+#include "cost/similarity.hpp"
+#include "descent/neighbours.hpp"
+#include "descent/nested_assignment.hpp"
+#include "descent/nesting.hpp"
+#include "descent/settled.hpp"
+#include "rebasin/descent.hpp"
+
+namespace rebasin {
+
+// Holds similarities, duals and what is out of date; result.permutations are the permutations as they stand,
+// and result.objective is theirs after measure() and after every visit().
+template <class T>
+class Engine {
+ public:
+  Engine(const Problem& problem, Gemm<T> gemm, const DescentOptions& options, DescentResult& result,
+         Interrupt& interrupt);
+
+  // Sums the objective over all entries. invalid_entry: an entry, or the sum, is not finite.
+  Status measure();
+
+  // Brings the permutation's similarity up to date and takes its best step if the objective rises by more
+  // than the tolerance. A permutation that has seen all that moved is skipped.
+  Status visit(std::int32_t permutation);
+
+  // Takes the step of `root`'s family that is best on the settled axes alone. result.objective is not kept.
+  Status settle(std::int32_t root, const Settled& settled);
+
+  // How far the last settled family's step stands out from a random one.
+  double settled_score() const { return nested_.settled_score(); }
+
+  // Goes back to other permutations; result.objective is not kept.
+  void restore(const std::vector<Permutation>& permutations);
+
+  // Floating-point operations of the products that a visit would start with; 0: it has seen all that moved.
+  double pending_flop(std::int32_t permutation);
+
+  const Problem& problem() const { return problem_; }
+  const Gather& gather() const { return gather_; }
+  const Nesting& nesting() const { return nesting_; }
+  DescentResult& result() { return result_; }
+  void take_statistics();
+
+ private:
+  Status take_if_better(std::int32_t permutation);
+  void move_family(std::int32_t permutation);
+  std::vector<OffsetTables> tables_of(const std::vector<std::size_t>& tensors) const;
+
+  template <class Body>
+  void for_family(std::int32_t permutation, Body&& body) const {
+    for (const std::int32_t member : nesting_.family(permutation)) body(static_cast<std::size_t>(member));
+  }
+
+  const Problem& problem_;
+  const DescentOptions& options_;
+  DescentResult& result_;
+  Interrupt& interrupt_;
+  Gather gather_;
+  Nesting nesting_;
+  Neighbours neighbours_;
+  Similarity<T> similarity_;
+  NestedAssignment<T> nested_;
+  std::vector<Permutation> proposal_;  // equals the accepted permutations between visits
+  // Something that the permutation's similarity depends on has moved since its visit.
+  std::vector<bool> pending_;
+  std::vector<double> pending_flop_;  // negative: to be counted
+};
+
+extern template class Engine<float>;
+extern template class Engine<double>;
+
+}  // namespace rebasin

@@ -1,0 +1,135 @@
+#include "descent/evidence.hpp"
+
+#include <algorithm>
+
+namespace rebasin {
+namespace {
+
+constexpr std::int64_t sampled_columns = 32;
+
+// The columns of one member's units at one move: offsets of every unit, and of where each column begins.
+class Columns {
+ public:
+  Columns(const Problem& problem, std::size_t tensor, const Move& move, std::int32_t member)
+      : view_(problem.tensors[tensor]), move_(move) {
+    inner_ = move.copies;
+    bool inside = false;
+    for (const std::int32_t permutation : move.permutations) {
+      const std::int64_t size = problem.permutations[static_cast<std::size_t>(permutation)].size;
+      if (inside) inner_ *= size;
+      if (permutation == member) {
+        units_ = size;
+        inside = true;
+      }
+    }
+    const auto positions = static_cast<std::int64_t>(move.positions.size());
+    outer_ = positions / (units_ * inner_);
+    across_ = 1;
+    for (std::size_t axis = 0; axis < view_.shape.size(); ++axis) {
+      if (static_cast<std::int32_t>(axis) != move.axis) across_ *= view_.shape[axis];
+    }
+  }
+
+  std::int64_t units() const { return units_; }
+  std::int64_t count() const { return outer_ * inner_ * across_; }
+
+  // The variance over the units, on average over evenly spaced columns.
+  double mean_square(const void* data, const std::vector<std::int64_t>& strides) const {
+    return with_storage_type(view_.dtype, [&](auto* type) {
+      const auto* entries = static_cast<decltype(type)>(data);
+      const std::int64_t total = count(), samples = std::min(total, sampled_columns);
+      double sum = 0.0;
+      for (std::int64_t k = 0; k < samples; ++k) {
+        // An odd place within each stretch, so that samples do not all fall on the same kernel tap.
+        const std::int64_t column = std::min(total - 1, k * total / samples + k % 7 * (total / samples) / 7);
+        sum += variance(entries, strides, column);
+      }
+      return samples > 0 ? sum / static_cast<double>(samples) : 0.0;
+    });
+  }
+
+ private:
+  template <class Source>
+  double variance(const Source* entries, const std::vector<std::int64_t>& strides,
+                  std::int64_t column) const {
+    const std::int64_t along = column % (outer_ * inner_);
+    std::int64_t rest = column / (outer_ * inner_), base = 0;
+    for (std::size_t axis = view_.shape.size(); axis-- > 0;) {
+      if (static_cast<std::int32_t>(axis) == move_.axis) continue;
+      base += rest % view_.shape[axis] * strides[axis];
+      rest /= view_.shape[axis];
+    }
+    const std::int64_t stride = strides[static_cast<std::size_t>(move_.axis)];
+    double sum = 0.0, squares = 0.0;
+    for (std::int64_t i = 0; i < units_; ++i) {
+      const std::int64_t place = (along / inner_ * units_ + i) * inner_ + along % inner_;
+      const auto value = static_cast<double>(
+          widen(entries[base + move_.positions[static_cast<std::size_t>(place)] * stride]));
+      sum += value;
+      squares += value * value;
+    }
+    const auto n = static_cast<double>(units_);
+    return std::max(0.0, squares / n - (sum / n) * (sum / n));
+  }
+
+  const Tensor& view_;
+  const Move& move_;
+  std::int64_t units_ = 1, inner_ = 1, outer_ = 1, across_ = 1;
+};
+
+void add_need(Evidence& evidence, const Problem& problem, std::int32_t permutation, bool same_move) {
+  const std::int32_t family = family_of(problem, permutation);
+  if (family == evidence.family) {
+    evidence.needs_itself |= !same_move;
+  } else if (std::find(evidence.needs.begin(), evidence.needs.end(), family) == evidence.needs.end()) {
+    evidence.needs.push_back(family);
+  }
+}
+
+Evidence evidence_at(const Problem& problem, const Nesting& nesting, std::size_t t, const Move& move,
+                     std::int32_t family) {
+  Evidence evidence{family, family, 0.0, {}, false};
+  for (const std::int32_t permutation : move.permutations) {
+    if (nesting.in_family(family, permutation)) evidence.member = permutation;
+    add_need(evidence, problem, permutation, true);
+  }
+  const Tensor& tensor = problem.tensors[t];
+  for (const Move& other : tensor.moves) {
+    if (other.axis == move.axis) continue;
+    for (const std::int32_t permutation : other.permutations) add_need(evidence, problem, permutation, false);
+  }
+  const Columns columns(problem, t, move, evidence.member);
+  double copies = 1.0;  // each copy of the member within its parents sees its own share of the columns
+  for (const std::int32_t parent : problem.permutations[static_cast<std::size_t>(evidence.member)].parents)
+    copies *= static_cast<double>(problem.permutations[static_cast<std::size_t>(parent)].size);
+  evidence.variance = static_cast<double>(columns.count()) / copies *
+                      columns.mean_square(tensor.a, tensor.a_strides) *
+                      columns.mean_square(tensor.b, tensor.b_strides);
+  return evidence;
+}
+
+}  // namespace
+
+std::int32_t family_of(const Problem& problem, std::int32_t permutation) {
+  const std::vector<std::int32_t>& parents =
+      problem.permutations[static_cast<std::size_t>(permutation)].parents;
+  return parents.empty() ? permutation : parents.front();
+}
+
+std::vector<Evidence> gather_evidence(const Problem& problem, const Nesting& nesting) {
+  std::vector<Evidence> found;
+  for (std::size_t t = 0; t < problem.tensors.size(); ++t) {
+    for (const Move& move : problem.tensors[t].moves) {
+      std::vector<std::int32_t> seen;
+      for (const std::int32_t permutation : move.permutations) {
+        const std::int32_t family = family_of(problem, permutation);
+        if (std::find(seen.begin(), seen.end(), family) != seen.end()) continue;
+        seen.push_back(family);
+        found.push_back(evidence_at(problem, nesting, t, move, family));
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace rebasin

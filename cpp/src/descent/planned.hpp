@@ -1,0 +1,16 @@
+// The descent's own way: a planned first pass over what is settled, then a queue of what has most to catch up
+// with.
+#pragma once
+
+#include "descent/engine.hpp"
+
+namespace rebasin {
+
+// Starts and ends as coordinate_descent() says; engine.measure() has been called.
+template <class T>
+Status planned_descent(Engine<T>& engine, const DescentOptions& options, DescentResult& result);
+
+extern template Status planned_descent<float>(Engine<float>&, const DescentOptions&, DescentResult&);
+extern template Status planned_descent<double>(Engine<double>&, const DescentOptions&, DescentResult&);
+
+}  // namespace rebasin

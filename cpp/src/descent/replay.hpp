@@ -1,0 +1,29 @@
+// The published loop: sweep after sweep in orders that the caller gives, until a sweep raises nothing.
+#pragma once
+
+#include <vector>
+
+#include "descent/engine.hpp"
+#include "descent/visit_log.hpp"
+
+namespace rebasin {
+
+template <class T>
+Status replay_orders(Engine<T>& engine, const DescentOptions& options, DescentResult& result) {
+  VisitLog log(options, result);
+  std::vector<std::int32_t> order;
+  while (!result.converged && options.next_order(log.sweep(), order)) {
+    const std::int64_t accepted_before = result.stats.accepted_steps;
+    log.begin_sweep(static_cast<std::int64_t>(order.size()));
+    for (const std::int32_t permutation : order) {
+      Status status = engine.visit(permutation);
+      if (status == Status::ok) status = log.after_visit(permutation);
+      if (status != Status::ok) return status;
+    }
+    log.end_sweep();
+    result.converged = result.stats.accepted_steps == accepted_before;
+  }
+  return Status::ok;
+}
+
+}  // namespace rebasin

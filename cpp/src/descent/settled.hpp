@@ -1,0 +1,46 @@
+// Which permutations a first pass has already matched.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "descent/nesting.hpp"
+#include "rebasin/problem.hpp"
+
+namespace rebasin {
+
+class Settled {
+ public:
+  explicit Settled(const Problem& problem)
+      : problem_(problem), settled_(problem.permutations.size(), false) {}
+
+  void add(const Nesting& nesting, std::int32_t root) {
+    for (const std::int32_t member : nesting.family(root)) settled_[static_cast<std::size_t>(member)] = true;
+  }
+
+  // Whether everything that moves the tensor's other axes is settled.
+  bool around(std::size_t tensor, std::int32_t axis) const {
+    for (const Move& move : problem_.tensors[tensor].moves) {
+      if (move.axis == axis) continue;
+      for (const std::int32_t permutation : move.permutations) {
+        if (!settled_[static_cast<std::size_t>(permutation)]) return false;
+      }
+    }
+    return true;
+  }
+
+  // The same, and also what stands in the move itself beside the family of `root`.
+  bool around(std::size_t tensor, const Move& move, const Nesting& nesting, std::int32_t root) const {
+    for (const std::int32_t permutation : move.permutations) {
+      if (!settled_[static_cast<std::size_t>(permutation)] && !nesting.in_family(root, permutation))
+        return false;
+    }
+    return around(tensor, move.axis);
+  }
+
+ private:
+  const Problem& problem_;
+  std::vector<bool> settled_;
+};
+
+}  // namespace rebasin
