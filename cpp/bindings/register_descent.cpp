@@ -14,6 +14,8 @@ namespace {
 
 using Index = py::array_t<std::int64_t, py::array::c_style>;
 
+using Step = std::tuple<std::int32_t, double, std::vector<Index>>;
+
 // A matching problem together with the arrays that its pointers reach into.
 struct OwnedProblem {
   rebasin::Problem problem;
@@ -22,6 +24,10 @@ struct OwnedProblem {
 
 std::vector<std::int64_t> to_vector(const Index& index) {
   return {index.data(), index.data() + index.size()};
+}
+
+Index to_index(const std::vector<std::int64_t>& units) {
+  return Index(static_cast<py::ssize_t>(units.size()), units.data());
 }
 
 std::vector<std::int64_t> strides_in_elements(const py::array& array) {
@@ -51,6 +57,7 @@ void add_tensor(OwnedProblem& owned, const py::array& a, const py::array& b, reb
 struct Listener {
   py::object callback;
   py::object orders;
+  py::object steps;
   std::exception_ptr raised;
 
   bool next_order(std::int64_t sweep, std::vector<std::int32_t>& order) {
@@ -66,8 +73,22 @@ struct Listener {
     }
   }
 
+  // What it raises ends the descent at the visit that follows.
+  void on_step(const rebasin::DescentStep& step) {
+    const py::gil_scoped_acquire gil;
+    try {
+      py::list family;
+      for (const auto& units : step.family) family.append(to_index(units));
+      steps(step.permutation, step.settled_score, family);
+    } catch (const py::error_already_set&) {
+      raised = std::current_exception();
+    }
+  }
+
   static bool on_visit(void* context, const rebasin::DescentEvent& event) {
     auto& self = *static_cast<Listener*>(context);
+    if (self.raised) return false;
+    if (self.callback.is_none()) return true;
     const py::gil_scoped_acquire gil;
     try {
       self.callback(event.sweep, event.visit, event.visits, event.permutation, event.objective);
@@ -107,9 +128,7 @@ py::dict stats_of(const rebasin::DescentStats& stats) {
 
 py::dict result_of(const rebasin::DescentResult& result) {
   py::list permutations;
-  for (const auto& units : result.permutations) {
-    permutations.append(Index(static_cast<py::ssize_t>(units.size()), units.data()));
-  }
+  for (const auto& units : result.permutations) permutations.append(to_index(units));
   py::dict fields;
   fields["permutations"] = permutations;
   fields["objective"] = result.objective;
@@ -122,11 +141,11 @@ py::dict result_of(const rebasin::DescentResult& result) {
 
 py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t gemm,
                  const std::vector<Index>& start, py::object next_order, std::int64_t most_sweeps,
-                 bool first_pass, double tolerance, bool overwrite, double bytes_to_keep,
-                 py::object on_visit) {
+                 bool first_pass, double tolerance, bool overwrite, double bytes_to_keep, py::object on_visit,
+                 const std::vector<Step>& recorded, py::object on_step) {
   rebasin::DescentResult result;
   for (const Index& units : start) result.permutations.push_back(to_vector(units));
-  Listener listener{std::move(on_visit), std::move(next_order), nullptr};
+  Listener listener{std::move(on_visit), std::move(next_order), std::move(on_step), nullptr};
   rebasin::DescentOptions options;
   if (!listener.orders.is_none()) {
     options.next_order = [&](std::int64_t sweep, std::vector<std::int32_t>& order) {
@@ -138,7 +157,14 @@ py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t
   options.tolerance = tolerance;
   options.overwrite = overwrite;
   options.bytes_to_keep = bytes_to_keep;
-  if (!listener.callback.is_none()) {
+  for (const auto& [permutation, score, family] : recorded) {
+    options.recorded.push_back({permutation, score, {}});
+    for (const Index& units : family) options.recorded.back().family.push_back(to_vector(units));
+  }
+  if (!listener.steps.is_none()) {
+    options.on_step = [&](const rebasin::DescentStep& step) { listener.on_step(step); };
+  }
+  if (!listener.callback.is_none() || !listener.steps.is_none()) {
     options.on_visit = Listener::on_visit;
     options.context = &listener;
   }
@@ -179,10 +205,14 @@ void register_descent(py::module_& m) {
            "moves: (permutations outermost first, axis, copies, positions of shape (*sizes, copies)), "
            "flattened.");
 
-  m.def("coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
-        py::arg("start"), py::arg("next_order"), py::arg("most_sweeps"), py::arg("first_pass"),
-        py::arg("tolerance"), py::arg("overwrite"), py::arg("bytes_to_keep"), py::arg("on_visit"),
-        "Weight matching; gemm is the address of a Fortran sgemm or dgemm. next_order(sweep) lists the "
-        "permutations to "
-        "visit, or is None after the last sweep; in its place None lets the descent find its own way.");
+  m.def(
+      "coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
+      py::arg("start"), py::arg("next_order"), py::arg("most_sweeps"), py::arg("first_pass"),
+      py::arg("tolerance"), py::arg("overwrite"), py::arg("bytes_to_keep"), py::arg("on_visit"),
+      py::arg("recorded") = std::vector<Step>{}, py::arg("on_step") = py::none(),
+      "Weight matching; gemm is the address of a Fortran sgemm or dgemm. next_order(sweep) lists the "
+      "permutations to "
+      "visit, or is None after the last sweep; in its place None lets the descent find its own way. "
+      "recorded: "
+      "the (permutation, score, indices of its family) that on_step was called with by an earlier descent.");
 }

@@ -39,6 +39,8 @@ def coordinate_descent(
     overwrite: bool,
     bytes_to_keep: float,
     on_visit: Callable[[int, int, int, int, float], None] | None,
+    recorded: list[tuple[int, float, list[NDArray[np.int64]]]] = ...,
+    on_step: Callable[[int, float, list[NDArray[np.int64]]], object] | None = None,
 ) -> dict[str, Any]: ...
 def build_config() -> dict[str, str]: ...
 def assignments(

@@ -170,3 +170,13 @@ def test_every_help_page_has_an_example(command: str, run: Run) -> None:
     page = run(command, "--help").stdout
     assert "Example" in page
     assert f"rebasin-fast {command}" in page
+
+
+def test_match_goes_on_from_the_file_of_resume(models: Models, run: Run, tmp_path: Path) -> None:
+    state = tmp_path / "state.safetensors"
+    first = run("match", models.a, models.b, "-o", tmp_path / "one.npz", "--resume", state, "--json")
+    second = run("match", models.a, models.b, "-o", tmp_path / "two.npz", "--resume", state, "--json")
+    assert first.exit_code == second.exit_code == 0, first.stderr + second.stderr
+    assert _same(dict(rf.load_params(tmp_path / "one.npz")), dict(rf.load_params(tmp_path / "two.npz")))
+    assert json.loads(first.stdout)["stats"]["assignments"] > 0
+    assert json.loads(second.stdout)["stats"]["assignments"] == 0

@@ -20,6 +20,13 @@ struct DescentEvent {
   double objective = 0.0;
 };
 
+// What a visit proposed for a permutation and all that stand within it, and how far that stood out.
+struct DescentStep {
+  std::int32_t permutation = 0;
+  double settled_score = 0.0;
+  std::vector<Permutation> family;
+};
+
 struct DescentOptions {
   // Writes the permutations to visit in a sweep, counted from 0; false ends the descent. Where there is none,
   // the descent finds its own way: a planned first pass, then whatever has most to catch up with.
@@ -31,6 +38,11 @@ struct DescentOptions {
       1e-9;                // a step must raise the float64 objective by more than this share of its magnitude
   bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the
                            // objective are then not counted as accepted
+  // Steps of an earlier descent of the same problem and options, from its first on: they are taken as they
+  // are, at no cost of products or assignments. The first that does not fit, or is no permutation, ends their
+  // use.
+  std::vector<DescentStep> recorded;
+  std::function<void(const DescentStep& step)> on_step;                  // after each step that was computed
   bool (*on_visit)(void* context, const DescentEvent& event) = nullptr;  // false: stop, as interrupted
   void* context = nullptr;
 };

@@ -6,6 +6,22 @@
 #include "stopwatch.hpp"
 
 namespace rebasin {
+namespace {
+
+// Whether `copies` is `length` indices, each run of n of which holds 0 to n - 1 once.
+bool holds_every_unit(const Permutation& copies, std::size_t length, std::int64_t n) {
+  if (copies.size() != length) return false;
+  std::vector<bool> seen;
+  for (std::size_t i = 0; i < length; ++i) {
+    if (i % static_cast<std::size_t>(n) == 0) seen.assign(static_cast<std::size_t>(n), false);
+    const std::int64_t unit = copies[i];
+    if (unit < 0 || unit >= n || seen[static_cast<std::size_t>(unit)]) return false;
+    seen[static_cast<std::size_t>(unit)] = true;
+  }
+  return true;
+}
+
+}  // namespace
 
 template <class T>
 Engine<T>::Engine(const Problem& problem, Gemm<T> gemm, const DescentOptions& options, DescentResult& result,
@@ -42,8 +58,7 @@ Status Engine<T>::visit(std::int32_t permutation) {
     ++result_.stats.skipped_visits;
     return Status::ok;
   }
-  const Status status =
-      nested_.propose(permutation, gather_, result_.permutations, proposal_, nullptr, interrupt_);
+  const Status status = propose(permutation, nullptr);
   if (status != Status::ok) return status;
   // Cleared before the step: a permutation that is its own neighbour is pending again once it has moved.
   pending_[p] = false;
@@ -51,29 +66,78 @@ Status Engine<T>::visit(std::int32_t permutation) {
 }
 
 template <class T>
-Status Engine<T>::settle(std::int32_t root, const Settled& settled) {
-  const Status status = nested_.propose(root, gather_, result_.permutations, proposal_, &settled, interrupt_);
+Status Engine<T>::settle(std::int32_t root, const Settled& settled, bool measured) {
+  const Status status = propose(root, &settled);
   if (status != Status::ok) return status;
   pending_flop_[static_cast<std::size_t>(root)] = -1.0;
-  gather_.update(neighbours_.tensors_of(root), proposal_);
+  if (measured) {
+    double gain = 0.0;
+    const Status measuring = gain_of_proposal(root, gain);
+    if (measuring != Status::ok) return measuring;
+    result_.objective += gain;
+  } else {
+    gather_.update(neighbours_.tensors_of(root), proposal_);
+  }
   move_family(root);
+  return Status::ok;
+}
+
+// Writes the step of the permutation's family into proposal_: recalled, or computed.
+template <class T>
+Status Engine<T>::propose(std::int32_t permutation, const Settled* settled) {
+  if (recall(permutation, settled)) return Status::ok;
+  const Status status =
+      nested_.propose(permutation, gather_, result_.permutations, proposal_, settled, interrupt_);
+  if (status != Status::ok || !options_.on_step) return status;
+  DescentStep step{permutation, nested_.settled_score(), {}};
+  for_family(permutation, [&](std::size_t p) { step.family.push_back(proposal_[p]); });
+  options_.on_step(step);
+  return status;
+}
+
+template <class T>
+bool Engine<T>::recall(std::int32_t permutation, const Settled* settled) {
+  if (steps_ >= options_.recorded.size()) return false;
+  const DescentStep& step = options_.recorded[steps_];
+  bool fits = step.permutation == permutation && step.family.size() == nesting_.family(permutation).size();
+  std::size_t member = 0;
+  for_family(permutation, [&](std::size_t p) {
+    fits =
+        fits && holds_every_unit(step.family[member++], proposal_[p].size(), problem_.permutations[p].size);
+  });
+  if (!fits) {
+    steps_ = options_.recorded.size();
+    return false;
+  }
+  ++steps_;
+  member = 0;
+  for_family(permutation, [&](std::size_t p) { proposal_[p] = step.family[member++]; });
+  nested_.recall(permutation, gather_, settled, step.settled_score);
+  return true;
+}
+
+// Moves the gather to the proposal, and tells how much that raises the objective.
+template <class T>
+Status Engine<T>::gain_of_proposal(std::int32_t permutation, double& gain) {
+  const Stopwatch watch(result_.stats.objective_seconds);
+  const std::vector<std::size_t>& touched = neighbours_.tensors_of(permutation);
+  const std::vector<OffsetTables> before = tables_of(touched);
+  gather_.update(touched, proposal_);
+  for (std::size_t i = 0; i < touched.size(); ++i) {
+    if (interrupt_.requested()) return Status::interrupted;
+    gain += tensor_gain(problem_, gather_, before[i], touched[i]);
+  }
   return Status::ok;
 }
 
 template <class T>
 Status Engine<T>::take_if_better(std::int32_t permutation) {
-  const Stopwatch watch(result_.stats.objective_seconds);
-  const std::vector<std::size_t>& touched = neighbours_.tensors_of(permutation);
-  const std::vector<OffsetTables> before = tables_of(touched);
-  gather_.update(touched, proposal_);
   double gain = 0.0;
-  for (std::size_t i = 0; i < touched.size(); ++i) {
-    if (interrupt_.requested()) return Status::interrupted;
-    gain += tensor_gain(problem_, gather_, before[i], touched[i]);
-  }
+  const Status status = gain_of_proposal(permutation, gain);
+  if (status != Status::ok) return status;
   const bool better = gain > options_.tolerance * std::abs(result_.objective);
   if (!better && !options_.overwrite) {
-    gather_.update(touched, result_.permutations);
+    gather_.update(neighbours_.tensors_of(permutation), result_.permutations);
     for_family(permutation, [&](std::size_t p) { proposal_[p] = result_.permutations[p]; });
     return Status::ok;
   }

@@ -29,8 +29,9 @@ class Engine {
   // than the tolerance. A permutation that has seen all that moved is skipped.
   Status visit(std::int32_t permutation);
 
-  // Takes the step of `root`'s family that is best on the settled axes alone. result.objective is not kept.
-  Status settle(std::int32_t root, const Settled& settled);
+  // Takes the step of `root`'s family that is best on the settled axes alone. result.objective follows where
+  // `measured`; otherwise it is not kept.
+  Status settle(std::int32_t root, const Settled& settled, bool measured);
 
   // How far the last settled family's step stands out from a random one.
   double settled_score() const { return nested_.settled_score(); }
@@ -48,7 +49,10 @@ class Engine {
   void take_statistics();
 
  private:
+  Status propose(std::int32_t permutation, const Settled* settled);
+  bool recall(std::int32_t permutation, const Settled* settled);
   Status take_if_better(std::int32_t permutation);
+  Status gain_of_proposal(std::int32_t permutation, double& gain);
   void move_family(std::int32_t permutation);
   std::vector<OffsetTables> tables_of(const std::vector<std::size_t>& tensors) const;
 
@@ -70,6 +74,7 @@ class Engine {
   // Something that the permutation's similarity depends on has moved since its visit.
   std::vector<bool> pending_;
   std::vector<double> pending_flop_;  // negative: to be counted
+  std::size_t steps_ = 0;             // proposals so far, while they are recalled
 };
 
 extern template class Engine<float>;

@@ -56,6 +56,14 @@ class KeptSimilarity {
     return similarity.finish(interrupt);
   }
 
+  // Remembers what refresh() would have seen, without the matrix, which the next refresh() forms anew.
+  template <class Wanted>
+  void recall(const Gather& gather, Wanted&& wanted) {
+    for (std::size_t i = 0; i < occurrences_.size(); ++i) {
+      if (wanted(occurrences_[i])) before_[i] = gather.b_tables(occurrences_[i].tensor);
+    }
+  }
+
   // Floating-point operations that refresh() would spend on a kept matrix with every occurrence wanted.
   double pending_flop(const Gather& gather) const {
     double columns = 0.0;

@@ -83,6 +83,16 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
 }
 
 template <class T>
+void NestedAssignment<T>::recall(std::int32_t root, const Gather& gather, const Settled* settled,
+                                 double score) {
+  settled_score_ = score;
+  if (kept_[static_cast<std::size_t>(root)] == nullptr) return;
+  kept_[static_cast<std::size_t>(root)]->recall(gather, [&](const Occurrence& each) {
+    return settled == nullptr || settled->around(each.tensor, each.axis);
+  });
+}
+
+template <class T>
 Status NestedAssignment<T>::solve_kept(const Step& step, std::int32_t permutation) {
   const auto p = static_cast<std::size_t>(permutation);
   const std::int64_t n = problem_.permutations[p].size;

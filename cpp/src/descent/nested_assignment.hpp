@@ -37,6 +37,9 @@ class NestedAssignment {
   Status propose(std::int32_t root, const Gather& gather, const std::vector<Permutation>& current,
                  std::vector<Permutation>& proposal, const Settled* settled, Interrupt& interrupt);
 
+  // Stands in for a propose() whose result is known from an earlier descent: `score` was its settled_score().
+  void recall(std::int32_t root, const Gather& gather, const Settled* settled, double score);
+
   // Floating-point operations of the products that propose() would spend on a permutation that is out of
   // date; 0 where a kept similarity is up to date after all.
   double pending_flop(std::int32_t root, const Gather& gather) const;

@@ -38,7 +38,7 @@ class PlannedDescent {
   Status first_pass() {
     const std::vector<Permutation> start = result_.permutations;
     const double objective_at_start = result_.objective;
-    Status status = settle_all(start);
+    Status status = settle_all(start, objective_at_start);
     if (status == Status::ok) status = engine_.measure();
     if (status != Status::ok || result_.objective >= objective_at_start) return status;
     // The models were aligned better than their settled evidence shows.
@@ -50,18 +50,21 @@ class PlannedDescent {
   // the models are related, and what counts is to be right; else the order of highest expected objective is
   // taken. A probe that does not come first there is taken back; its product is not lost, its family needs it
   // anyway.
-  Status settle_all(const std::vector<Permutation>& start) {
+  Status settle_all(const std::vector<Permutation>& start, double objective_at_start) {
     std::vector<std::int32_t> by_share, by_gain;
     plan(by_share, by_gain);
     if (by_share.empty()) return Status::ok;
     const std::int32_t probe = by_share.front();
     Settled settled(engine_.problem());
-    const Status status = engine_.settle(probe, settled);
+    const Status status = engine_.settle(probe, settled, log_.heard());
     if (status != Status::ok) return status;
     const std::vector<std::int32_t>& order =
         engine_.settled_score() > score_of_related_models ? by_share : by_gain;
     const bool probe_stands = order.front() == probe;
-    if (!probe_stands) engine_.restore(start);
+    if (!probe_stands) {
+      engine_.restore(start);
+      result_.objective = objective_at_start;
+    }
     for (const std::int32_t family : order) {
       const Status settling = settle(family, settled, probe_stands && family == probe);
       if (settling != Status::ok) return settling;
@@ -70,10 +73,9 @@ class PlannedDescent {
   }
 
   Status settle(std::int32_t family, Settled& settled, bool already) {
-    Status status = already ? Status::ok : engine_.settle(family, settled);
+    const Status status = already ? Status::ok : engine_.settle(family, settled, log_.heard());
     settled.add(engine_.nesting(), family);
     ++result_.stats.visits;
-    if (status == Status::ok && log_.heard()) status = engine_.measure();
     return status == Status::ok ? log_.after_visit(family) : status;
   }
 

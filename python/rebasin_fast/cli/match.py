@@ -22,6 +22,12 @@ from rebasin_fast.files import save_permutation as write_permutation
 @click.option("-o", "--output", type=output_path, required=True, help="Where the aligned B goes.")
 @click.option("--save-permutation", type=output_path, help="Keep the permutation as a file, for apply.")
 @click.option("--report", type=output_path, help="Write an HTML page that shows what the matching did.")
+@click.option(
+    "--resume",
+    type=output_path,
+    metavar="FILE",
+    help="Keep the state of the matching in FILE (.safetensors, .npz), and go on from it where it exists.",
+)
 @method_options
 @matching_options
 @output_options
@@ -31,6 +37,7 @@ def match(
     output: Path,
     save_permutation: Path | None,
     report: Path | None,
+    resume: Path | None,
     method: str,
     model: Callable[[], Any] | None,
     data: Callable[[], Any] | None,
@@ -49,10 +56,11 @@ def match(
     Examples:
       rebasin-fast match a.safetensors b.safetensors -o b_aligned.safetensors
       rebasin-fast match a.pt b.pt -o b_aligned.pt --report matching.html
+      rebasin-fast match a.pt b.pt -o b_aligned.pt --resume matching.safetensors
       rebasin-fast match a.pt b.pt -o b_aligned.pt --method activation --model my:net --data my:batches
       rebasin-fast match a.pt b.pt -o b_aligned.pt --trace mymodels:unet
     """
-    chosen = Method(method, model, data)
+    chosen = Method(method, model, data, resume)
     params_a, params_b = load_params(model_a), load_params(model_b)
     check_output(output, like=params_b, overwrite=force)
     for further in (save_permutation, report):

@@ -30,6 +30,7 @@ class Method:
     name: str = "weight"
     model: Callable[[], Any] | None = None
     data: Callable[[], Any] | None = None
+    resume: Path | None = None
 
     def __post_init__(self) -> None:
         for option, factory in (("--model", self.model), ("--data", self.data)):
@@ -74,6 +75,7 @@ def by_weights(task: Task) -> Matching:
             strict=not choices.no_strict,
             threads=choices.threads,
             memory_limit=choices.memory_limit,
+            checkpoint=task.method.resume,
             progress=progress,
         )
 

@@ -43,18 +43,18 @@ class MatchingStats:
     ``model_seconds``: in the models themselves, for methods that run them.
     """
 
-    visits: int
-    skipped_visits: int
-    assignments: int
-    accepted_steps: int
-    product_flop: float
-    product_columns: int
-    packed_bytes: float
-    planning_seconds: float
-    packing_seconds: float
-    product_seconds: float
-    assignment_seconds: float
-    objective_seconds: float
+    visits: int = 0
+    skipped_visits: int = 0
+    assignments: int = 0
+    accepted_steps: int = 0
+    product_flop: float = 0.0
+    product_columns: int = 0
+    packed_bytes: float = 0.0
+    planning_seconds: float = 0.0
+    packing_seconds: float = 0.0
+    product_seconds: float = 0.0
+    assignment_seconds: float = 0.0
+    objective_seconds: float = 0.0
     model_seconds: float = 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from rebasin_fast import _core
 from rebasin_fast.blas import blas_threads, gemm_address
 from rebasin_fast.compilation import CompiledProblem, compile_problem, refuse_all_nonfinite
 from rebasin_fast.errors import ParamsError, SpecError
+from rebasin_fast.matching.checkpoint import Checkpoint, Step, key_of, open_checkpoint
 from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
 from rebasin_fast.permutation import check_permutation, identity_permutation
@@ -55,6 +57,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     threads: int | None = None,
     memory_limit: int | None = None,
     device: str | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> Matching | list[Matching]:
     """Find the permutation of B's units that brings its weights closest to A's.
@@ -91,6 +94,10 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         similarities between visits, up to 1 GiB by default, so that a visit costs only what has moved.
     device : {None, "cpu"}
         Where the matching runs.
+    checkpoint : path, optional
+        A .safetensors or .npz file that keeps the steps so far, written every half minute, at the end, and when the
+        matching is interrupted. If it exists the matching continues from it to the result it would have had: steps
+        already taken cost neither products nor assignments. For one model B, and an integer ``rng``.
     progress : callable, optional
         Called with a :class:`Progress` after every visit. What it raises ends the matching.
 
@@ -141,6 +148,10 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     """
     _check_options(max_iter, visiting, restarts, threads, device)
     generator = np.random.default_rng(rng)
+    if checkpoint is not None and (not isinstance(rng, int) or not isinstance(params_b, Mapping)):
+        raise ValueError(
+            "checkpoint needs one model B and an integer rng, so that the same matching can go on"
+        )
     if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
         return [
             weight_matching(
@@ -153,8 +164,10 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     start = _start(spec, pair, init)
     problem = compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
     bytes_to_keep = _bytes_to_keep(problem, memory_limit)
+    options = {"rng": rng, "max_iter": max_iter, "order": order, "visiting": visiting, "restarts": restarts}
+    kept = _open_checkpoint(checkpoint, spec, params_a, params_b, start, options)
     runs: list[Matching] = []
-    with blas_threads(threads), _overflow_explained(spec, params_a, params_b):
+    with blas_threads(threads), _overflow_explained(spec, params_a, params_b), _saved(kept):
         for run in range(1, restarts + 1):
             own_way = order is None and visiting == "auto" and run == 1
             way = Way(
@@ -163,8 +176,49 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
                 first_pass=init is None,
             )
             on_visit = _listener(progress, problem, _most_sweeps(order, max_iter), run, restarts)
-            runs.append(_descend(problem, start, way, bytes_to_keep, pair, on_visit))
+            runs.append(_descend(problem, start, way, bytes_to_keep, pair, on_visit, _Steps(kept, run)))
     return _best(runs)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The steps of one run in the checkpoint, if there is one."""
+
+    checkpoint: Checkpoint | None
+    run: int
+
+    def recorded(self) -> list[Step]:
+        return [] if self.checkpoint is None else self.checkpoint.recorded(self.run)
+
+    def listener(self) -> Callable[[int, float, list[Index]], None] | None:
+        checkpoint = self.checkpoint
+        if checkpoint is None:
+            return None
+        return lambda permutation, score, family: checkpoint.add(self.run, (permutation, score, family))
+
+
+def _open_checkpoint(
+    path: str | os.PathLike[str] | None,
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    start: Mapping[str, Index],
+    options: Mapping[str, Any],
+) -> Checkpoint | None:
+    if path is None:
+        return None
+    started = {name: index.tolist() for name, index in start.items()}
+    return open_checkpoint(path, key_of(spec, params_a, params_b, {**options, "start": started}))
+
+
+@contextmanager
+def _saved(checkpoint: Checkpoint | None) -> Iterator[None]:
+    """Saves the steps however the block ends."""
+    try:
+        yield
+    finally:
+        if checkpoint is not None:
+            checkpoint.save()
 
 
 @dataclass(frozen=True)
@@ -193,6 +247,7 @@ def _descend(
     bytes_to_keep: float,
     pair: CheckedPair,
     on_visit: Any,
+    steps: _Steps,
 ) -> Matching:
     found = _core.coordinate_descent(
         problem.native,
@@ -206,6 +261,8 @@ def _descend(
         overwrite=False,
         bytes_to_keep=bytes_to_keep,
         on_visit=on_visit,
+        recorded=steps.recorded(),
+        on_step=steps.listener(),
     )
     return Matching(
         permutation=start
