@@ -91,7 +91,8 @@ struct Listener {
     if (self.callback.is_none()) return true;
     const py::gil_scoped_acquire gil;
     try {
-      self.callback(event.sweep, event.visit, event.visits, event.permutation, event.objective);
+      self.callback(event.sweep, event.visit, event.visits, event.permutation, event.objective,
+                    event.flop_done, event.flop_ahead);
       return true;
     } catch (const py::error_already_set&) {
       self.raised = std::current_exception();

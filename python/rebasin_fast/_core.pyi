@@ -38,7 +38,7 @@ def coordinate_descent(
     tolerance: float,
     overwrite: bool,
     bytes_to_keep: float,
-    on_visit: Callable[[int, int, int, int, float], None] | None,
+    on_visit: Callable[[int, int, int, int, float, float, float], None] | None,
     recorded: list[tuple[int, float, list[NDArray[np.int64]]]] = ...,
     on_step: Callable[[int, float, list[NDArray[np.int64]]], object] | None = None,
 ) -> dict[str, Any]: ...

@@ -175,3 +175,15 @@ def test_entries_that_are_not_finite_are_named_by_every_way():
                 rf.weight_matching(MLP.spec(), a, wrong, **options)
             with pytest.raises(rf.ParamsError, match=r"'2.weight' of model A"):
                 rf.weight_matching(MLP.spec(), wrong, a, **options)
+
+
+@pytest.mark.parametrize("visiting", ["auto", "random"])
+def test_the_time_left_is_told_and_runs_out(visiting):
+    spec, a, b = KNOWN["mlp"].spec(), *(KNOWN["mlp"].arrays(seed) for seed in (0, 1))
+    events = []
+    matching = rf.weight_matching(spec, a, b, visiting=visiting, progress=events.append)
+    assert matching.converged
+    told = [event.seconds_left for event in events if event.seconds_left is not None]
+    assert len(told) > len(events) // 2
+    assert max(told) > 0.0
+    assert told[-1] == 0.0

@@ -18,6 +18,8 @@ struct DescentEvent {
   std::int64_t visits = 0;  // of the sweep
   std::int32_t permutation = 0;
   double objective = 0.0;
+  double flop_done = 0.0;   // of products
+  double flop_ahead = 0.0;  // of the products that are known to be outstanding; more come as units move
 };
 
 // What a visit proposed for a permutation and all that stand within it, and how far that stood out.

@@ -175,6 +175,13 @@ double Engine<T>::pending_flop(std::int32_t permutation) {
 }
 
 template <class T>
+double Engine<T>::flop_ahead() {
+  double flop = 0.0;
+  for (std::size_t p = 0; p < pending_.size(); ++p) flop += pending_flop(static_cast<std::int32_t>(p));
+  return flop;
+}
+
+template <class T>
 std::vector<OffsetTables> Engine<T>::tables_of(const std::vector<std::size_t>& tensors) const {
   std::vector<OffsetTables> tables;
   for (const std::size_t t : tensors) tables.push_back(gather_.b_tables(t));

@@ -42,6 +42,10 @@ class Engine {
   // Floating-point operations of the products that a visit would start with; 0: it has seen all that moved.
   double pending_flop(std::int32_t permutation);
 
+  // Of all products so far, and of those that all permutations would start with.
+  double flop_done() const { return similarity_.counters().flop; }
+  double flop_ahead();
+
   const Problem& problem() const { return problem_; }
   const Gather& gather() const { return gather_; }
   const Nesting& nesting() const { return nesting_; }

@@ -76,7 +76,7 @@ class PlannedDescent {
     const Status status = already ? Status::ok : engine_.settle(family, settled, log_.heard());
     settled.add(engine_.nesting(), family);
     ++result_.stats.visits;
-    return status == Status::ok ? log_.after_visit(family) : status;
+    return status == Status::ok ? log_.after_visit(family, engine_) : status;
   }
 
   void plan(std::vector<std::int32_t>& by_share, std::vector<std::int32_t>& by_gain) {
@@ -93,7 +93,7 @@ class PlannedDescent {
       if (next < 0) break;
       if (log_.sweep() == options_.most_sweeps) return Status::ok;
       Status status = engine_.visit(next);
-      if (status == Status::ok) status = log_.after_visit(next);
+      if (status == Status::ok) status = log_.after_visit(next, engine_);
       if (status != Status::ok) return status;
       end_full_sweep();
     }

@@ -17,7 +17,7 @@ Status replay_orders(Engine<T>& engine, const DescentOptions& options, DescentRe
     log.begin_sweep(static_cast<std::int64_t>(order.size()));
     for (const std::int32_t permutation : order) {
       Status status = engine.visit(permutation);
-      if (status == Status::ok) status = log.after_visit(permutation);
+      if (status == Status::ok) status = log.after_visit(permutation, engine);
       if (status != Status::ok) return status;
     }
     log.end_sweep();

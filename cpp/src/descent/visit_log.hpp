@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "descent/engine.hpp"
 #include "rebasin/descent.hpp"
 
 namespace rebasin {
@@ -17,10 +18,12 @@ class VisitLog {
   }
 
   // interrupted: the listener wants no more.
-  Status after_visit(std::int32_t permutation) {
+  template <class T>
+  Status after_visit(std::int32_t permutation, Engine<T>& engine) {
     ++visit_;
     if (options_.on_visit == nullptr) return Status::ok;
-    const DescentEvent event{sweep_, visit_, visits_, permutation, result_.objective};
+    const DescentEvent event{
+        sweep_, visit_, visits_, permutation, result_.objective, engine.flop_done(), engine.flop_ahead()};
     return options_.on_visit(options_.context, event) ? Status::ok : Status::interrupted;
   }
 

@@ -64,7 +64,9 @@ class MatchingProgress:
             return
         if not self._terminal:
             if progress.visit == progress.visits:
-                click.echo(f"{self._title(progress)}: objective {progress.objective:.6g}", err=True)
+                click.echo(
+                    f"{self._title(progress)}: objective {progress.objective:.6g}{_left(progress)}", err=True
+                )
             return
         if progress.visit == 1:
             self._end_bar()
@@ -72,10 +74,11 @@ class MatchingProgress:
                 length=progress.visits,
                 label=self._title(progress),
                 file=sys.stderr,
-                item_show_func=lambda objective: "" if objective is None else f"objective {objective:.6g}",
+                show_eta=False,
+                item_show_func=lambda shown: shown or "",
             )
             self._bar.__enter__()
-        self._bar.update(1, progress.objective)
+        self._bar.update(1, _shown(progress))
         if progress.visit == progress.visits:
             self._end_bar()
 
@@ -87,3 +90,14 @@ class MatchingProgress:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
+
+
+def _shown(progress: Progress) -> str:
+    return f"{progress.permutation}  objective {progress.objective:.6g}{_left(progress)}"
+
+
+def _left(progress: Progress) -> str:
+    if progress.seconds_left is None or progress.seconds_left < 1.0:
+        return ""
+    minutes, seconds = divmod(round(progress.seconds_left), 60)
+    return f", about {minutes} min {seconds:02d} s left" if minutes else f", about {seconds} s left"

@@ -182,10 +182,14 @@ def _objective(spec: FullSpec, permutation: Mapping[str, Array], params_a: Param
     return sum(library_of(params_a[name]).dot(params_a[name], moved[name]) for name in moved)
 
 
-def _printer(permutations: tuple[str, ...], first: float) -> Callable[[int, int, int, int, float], None]:
+def _printer(
+    permutations: tuple[str, ...], first: float
+) -> Callable[[int, int, int, int, float, float, float], None]:
     before = first
 
-    def on_visit(sweep: int, _visit: int, _visits: int, permutation: int, objective: float) -> None:
+    def on_visit(
+        sweep: int, _visit: int, _visits: int, permutation: int, objective: float, *_products: float
+    ) -> None:
         nonlocal before
         gain, before = objective - before, objective
         # What the original's `silent` is about; its scripts are read on standard output.

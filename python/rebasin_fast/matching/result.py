@@ -17,7 +17,8 @@ class Progress:
     """One visit of a permutation during the descent.
 
     ``sweep`` counts from 1 to at most ``max_sweeps``; ``visit`` from 1 to ``visits`` within the sweep;
-    ``restart`` from 1 to ``restarts``. ``objective`` is the float64 objective after the visit.
+    ``restart`` from 1 to ``restarts``. ``objective`` is the float64 objective after the visit. ``seconds_left`` is
+    an estimate for this run: the products known to be outstanding, at the pace so far; units that move add to them. None before a twentieth of these products is done.
     """
 
     sweep: int
@@ -28,6 +29,7 @@ class Progress:
     objective: float
     restart: int = 1
     restarts: int = 1
+    seconds_left: float | None = None
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], object]
