@@ -18,7 +18,8 @@ class Progress:
 
     ``sweep`` counts from 1 to at most ``max_sweeps``; ``visit`` from 1 to ``visits`` within the sweep;
     ``restart`` from 1 to ``restarts``. ``objective`` is the float64 objective after the visit. ``seconds_left`` is
-    an estimate for this run: the products known to be outstanding, at the pace so far; units that move add to them. None before a twentieth of these products is done.
+    an estimate for this run: the products known to be outstanding, at the pace so far; units that
+    move add to them. None before a twentieth of these products is done.
     """
 
     sweep: int
@@ -41,22 +42,22 @@ class MatchingStats:
 
     A visit is skipped when nothing that the permutation depends on has moved. ``product_columns`` counts the columns
     of unfolded arrays, or of differences of them, that were multiplied with all units of a permutation;
-    ``packed_bytes`` those that were copied for it. ``packing_seconds`` are part of ``product_seconds``.
-    ``model_seconds``: in the models themselves, for methods that run them.
+    ``packed_bytes`` those that were copied for it. ``packing_seconds`` are part of ``product_seconds``;
+    ``model_seconds`` are those in the models themselves, for methods that run them.
     """
 
-    visits: int = 0
-    skipped_visits: int = 0
-    assignments: int = 0
-    accepted_steps: int = 0
-    product_flop: float = 0.0
+    visits: int
+    skipped_visits: int
+    assignments: int
+    accepted_steps: int
+    product_flop: float
+    product_seconds: float
+    assignment_seconds: float
+    objective_seconds: float
     product_columns: int = 0
     packed_bytes: float = 0.0
     planning_seconds: float = 0.0
     packing_seconds: float = 0.0
-    product_seconds: float = 0.0
-    assignment_seconds: float = 0.0
-    objective_seconds: float = 0.0
     model_seconds: float = 0.0
 
 
