@@ -64,6 +64,11 @@ def standardised(m: Program, h: torch.Tensor) -> torch.Tensor:
     return F.conv2d(h, weight.reshape_as(m.w), padding=1)
 
 
+def padded_at_one_end(m: Program, h: torch.Tensor) -> torch.Tensor:
+    """As convolutions of TensorFlow's padding are where their stride leaves one pixel over."""
+    return F.conv2d(F.pad(h, (0, 1, 0, 1)), m.w, stride=2)
+
+
 # A permutation within another comes after it in its tuple.
 CASES = {
     "unfold and fold": (between_convolutions(lambda m, h: folded(h), 4, 4), [(4,)]),
@@ -82,6 +87,7 @@ CASES = {
         between_convolutions(halves, 6, 6, other=nn.Conv2d(6, 6, 1), share=(2,)),
         [(6,)],
     ),
+    "padded at one end": (between_convolutions(padded_at_one_end, 6, 4, w=(4, 6, 3, 3)), [(6,), (4,)]),
     "ghosts": (between_convolutions(ghost, 4, 8, cheap=nn.Conv2d(4, 4, 3, padding=1, groups=4)), [(4,)]),
     "global response norm": (between_convolutions(response_norm, 6, 6, g=(6,), b=(6,)), [(6,)]),
     "standardised weights": (
