@@ -19,8 +19,8 @@ are "verified on a narrow copy" were traced on the meta device, without weights,
 verified.
 
 *Symmetries* is log10 of the number of networks that equal a given one, exactly. *In place* counts the axes of
-parameters that never move, by the operation that holds them: `conv2d` its kernel taps, the input its colours, the output
-its classes.
+parameters that never move, by the operation that holds them: `conv2d` its kernel taps, the input its colours, the
+output its classes.
 
 This page is generated: `python benchmarks/trace_models.py && python docs/make_architectures.py`.
 """

@@ -33,6 +33,21 @@ def shuffled(m: Program, h: torch.Tensor) -> torch.Tensor:
     return torch.cat([first, m.inner(second)], dim=1)
 
 
+def in_turns(m: Program, h: torch.Tensor) -> torch.Tensor:
+    """Two maps in turns, by stacking them."""
+    return torch.stack([h, m.other(h)], dim=2).flatten(1, 2)
+
+
+def mixed(m: Program, h: torch.Tensor) -> torch.Tensor:
+    """Two maps stacked, and added with weights of their own."""
+    return (torch.stack([h, m.other(h)], dim=1) * m.share.view(1, 2, 1, 1, 1)).sum(1)
+
+
+def halves(m: Program, h: torch.Tensor) -> torch.Tensor:
+    """The same by concatenation: nothing may swap the weights, for different layers make the halves."""
+    return (torch.cat([h, m.other(h)], dim=1).unflatten(1, (2, 6)) * m.share.view(1, 2, 1, 1, 1)).sum(1)
+
+
 def ghost(m: Program, h: torch.Tensor) -> torch.Tensor:
     return torch.cat([h, m.cheap(h)], dim=1)
 
@@ -60,6 +75,12 @@ CASES = {
     "interleaved maps, halved": (
         between_convolutions(shuffled, 6, 10, other=nn.Conv2d(6, 6, 1), inner=nn.Conv2d(6, 4, 1)),
         [(3,), (3,), (3,), (3,), (4,)],
+    ),
+    "maps in turns": (between_convolutions(in_turns, 6, 12, other=nn.Conv2d(6, 6, 1)), [(6,), (6,)]),
+    "stacked and added": (between_convolutions(mixed, 6, 6, other=nn.Conv2d(6, 6, 1), share=(2,)), [(6,)]),
+    "halves with a weight each": (
+        between_convolutions(halves, 6, 6, other=nn.Conv2d(6, 6, 1), share=(2,)),
+        [(6,)],
     ),
     "ghosts": (between_convolutions(ghost, 4, 8, cheap=nn.Conv2d(4, 4, 3, padding=1, groups=4)), [(4,)]),
     "global response norm": (between_convolutions(response_norm, 6, 6, g=(6,), b=(6,)), [(6,)]),

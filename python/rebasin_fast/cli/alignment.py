@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class MatchingChoices:
     """The options of ``matching_options``."""
 
     spec_name: str
+    trace: Callable[[], Any] | None
     heads: int | None
     norm_groups: int | None
     seed: int
@@ -76,7 +78,13 @@ def align(
     params_a: Params, path_b: Path, params_b: Params, choices: MatchingChoices, *, quiet: bool
 ) -> Alignment:
     """Match B onto A with progress on standard error."""
-    spec = read_spec(choices.spec_name, params_a, heads=choices.heads, norm_groups=choices.norm_groups)
+    spec = read_spec(
+        choices.spec_name,
+        params_a,
+        heads=choices.heads,
+        norm_groups=choices.norm_groups,
+        trace=choices.trace,
+    )
     with MatchingProgress(quiet=quiet, label=f"{path_b.name}: ") as progress:
         matching = weight_matching(
             spec,

@@ -42,6 +42,7 @@ def match(
     Examples:
       rebasin-fast match a.safetensors b.safetensors -o b_aligned.safetensors
       rebasin-fast match a.pt b.pt -o b_aligned.pt --report matching.html
+      rebasin-fast match a.pt b.pt -o b_aligned.pt --trace mymodels:unet
     """
     params_a, params_b = load_params(model_a), load_params(model_b)
     check_output(output, like=params_b, overwrite=force)

@@ -33,10 +33,13 @@ class Interpreter:
     def run(self) -> None:
         """Apply all rules; inputs and outputs are frozen."""
         inputs = [node for node in self.program.graph.nodes if node.op == "placeholder"]
-        results = self._run_graph(self.program.graph, [self._placeholder(node) for node in inputs])
-        reason = Reason("output of the model")
-        for value in _values_in(results):
-            self.trace.space.freeze(value, reason)
+        values: dict[Any, Any] = {}
+        self._run_graph(self.program.graph, [self._placeholder(node) for node in inputs], values)
+        (output,) = [node for node in self.program.graph.nodes if node.op == "output"]
+        for node in output.all_input_nodes:
+            reason = reason_at(node, "output of the model")
+            for value in _values_in(values[node]):
+                self.trace.space.freeze(value, reason)
 
     # --- inputs --------------------------------------------------------------------------------------------------
 
@@ -81,9 +84,9 @@ class Interpreter:
 
     # --- operations ----------------------------------------------------------------------------------------------
 
-    def _run_graph(self, graph: Any, inputs: list[Any]) -> Any:
+    def _run_graph(self, graph: Any, inputs: list[Any], values: dict[Any, Any]) -> Any:
+        """What the graph returns; ``values`` takes what every node does."""
         written = _written_roots(graph)
-        values: dict[Any, Any] = {}
         given = iter(inputs)
         for node in graph.nodes:
             if node.op == "placeholder":
@@ -110,7 +113,7 @@ class Interpreter:
         module = next((arg for arg in args if isinstance(arg, self._torch.fx.GraphModule)), None)
         if module is not None:  # a block under no_grad or autocast
             rest = list(args[args.index(module) + 1 :])
-            return self._run_graph(module.graph, rest)
+            return self._run_graph(module.graph, rest, {})
         example = node.meta.get("val")
         shapes = _shapes(example, self._torch)
         if shapes is None:

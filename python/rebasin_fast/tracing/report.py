@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,4 +88,5 @@ def _lines(spec: TracedSpec) -> Iterator[str]:
 
 
 def _located(source: str) -> str:
-    return f" ({source})" if source else ""
+    """The place in brackets, from the current folder on where it lies in there."""
+    return f" ({source.removeprefix(os.getcwd() + os.sep)})" if source else ""

@@ -28,7 +28,7 @@ class Structure:
         self._signatures: dict[Var, Counter[int]] = defaultdict(Counter)
         self._contexts: dict[tuple[object, ...], int] = {}
         self._seen: set[Var] = set()
-        for x in (*axes, *space.axes):
+        for x in (*axes, *space.axes, *self.algebra.alone):
             root = self.algebra.find(x)
             if root not in self._seen:
                 self._seen.add(root)

@@ -59,6 +59,9 @@ class Algebra:
         self._reason: list[Reason | None] = []
         self._products: dict[tuple[Var, Var], Var] = {}
         self._joins: dict[tuple[Var, ...], Var] = {}
+        self.alone: dict[
+            Var, None
+        ] = {}  # outer units whose copies are axes of their own, which tell them apart
 
     # --- making variables ------------------------------------------------------------------------------------
 
@@ -133,6 +136,7 @@ class Algebra:
                 if len(outer) == 1:
                     pieces.append(x)
                 else:
+                    self.alone.update(dict.fromkeys(piece for piece in outer if self._size[piece] == 1))
                     stack.extend(self.product(piece, form.inner) for piece in reversed(outer))
         return pieces
 

@@ -151,8 +151,36 @@ def cat(call: Call) -> Value:
 @rule("aten.stack")
 def stack(call: Call) -> Value:
     """Tensors along a new axis."""
-    axis = call["dim"] or 0
+    values, axis = list(call["tensors"]), (call["dim"] or 0) % len(call.shape)
+    apart = _axis_apart(call, values)
+    if apart is not None:
+        return _interleaved(call, values, apart, axis)
     return join(call, [insert_axes(value, [axis]) for value in call["tensors"]], axis)
+
+
+def _axis_apart(call: Call, values: Sequence[Value]) -> int | None:
+    """The one axis along which the values move by different variables; None where there are more, or none."""
+    found = []
+    for axis in range(len(values[0].shape)):
+        groups = [group for value in values if (group := value.group_at(axis))]
+        if all(call.space.is_frozen(group) for group in groups):
+            continue
+        whole = [group.base for group in groups if len(group.axes) == 1 and group.positions is None]
+        if len(whole) < len(values):
+            return None
+        if len(set(map(call.algebra.find, whole))) > 1:
+            found.append(axis)
+    return found[0] if len(found) == 1 else None
+
+
+def _interleaved(call: Call, values: Sequence[Value], apart: int, axis: int) -> Value:
+    """One after the other along ``apart``, then as a new axis: nothing is tied before an operation looks at it."""
+    joined = join(call, values, apart)
+    shape = [*joined.shape[:apart], len(values), *values[0].shape[apart:]]
+    split = reshape(call.space, joined, shape, call.reason)
+    order = [i for i in range(len(shape)) if i != apart]
+    order.insert(axis, apart)
+    return permute(split, order)
 
 
 @rule("aten.hstack", "aten.vstack", "aten.column_stack", "aten.row_stack")
