@@ -107,7 +107,10 @@ class Structure:
                 elsewhere = Counter(c for i, held in enumerate(common) if i != place for c in held)
                 for chain in chains[x]:
                     for depth, number in enumerate(chain):
-                        here = Counter(chain[:depth]) + elsewhere
-                        sure = {c for c, times in here.items() if times == 1 and c != number}
+                        own = set(
+                            chain[:depth]
+                        )  # the axis itself says which of their units, whatever others hold
+                        sure = own | {c for c, times in elsewhere.items() if times == 1}
+                        sure.discard(number)
                         outers[number] = outers[number] & sure if number in outers else sure
         return outers
