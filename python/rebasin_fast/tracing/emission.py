@@ -155,6 +155,9 @@ def joined_axes(
             for outer in outers.get(name, set()) - set(chain[:depth])
         }
         before = [i for i in range(axis) if wanted & _standing_in(entries[i])]
+        standing = [p for i in range(before[0], axis + 1) for p in _standing_in(entries[i])] if before else []
+        if len(set(standing)) < len(standing):
+            continue  # joined, the axes would hold something within itself
         for i in range(before[0] + 1, axis + 1) if before else ():
             inner = result[i]
             if not isinstance(inner, Joined):
