@@ -86,7 +86,7 @@ class Interpreter:
 
     def _run_graph(self, graph: Any, inputs: list[Any], values: dict[Any, Any]) -> Any:
         """What the graph returns; ``values`` takes what every node does."""
-        written = _written_roots(graph)
+        written = _written(graph)
         given = iter(inputs)
         for node in graph.nodes:
             if node.op == "placeholder":
@@ -239,8 +239,8 @@ def _bound(target: Any, args: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return bound
 
 
-def _written_roots(graph: Any) -> set[Any]:
-    """Nodes whose tensor is later written to, directly or through views of it."""
+def _written(graph: Any) -> set[Any]:
+    """Nodes of tensors that are later written to, and all views of those: what is written shows in every one."""
     root: dict[Any, Any] = {}
     written = set()
     for node in graph.nodes:
@@ -258,7 +258,7 @@ def _written_roots(graph: Any) -> set[Any]:
                 written.add(root[given])
             if returned & argument.alias_info.before_set:
                 root[node] = root[given]
-    return written
+    return {node for node, origin in root.items() if origin in written}
 
 
 def _uniform_along(tensor: Any, axis: int) -> bool:

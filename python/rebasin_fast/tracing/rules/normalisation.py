@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from rebasin_fast.tracing.registry import Call, rule
 from rebasin_fast.tracing.rules.elementwise import combine, tie_channel
+from rebasin_fast.tracing.rules.reductions import reduce_axes
 from rebasin_fast.tracing.values import Value
+from rebasin_fast.tracing.views import index_axis
 
 
 @rule("aten.batch_norm", "aten.instance_norm")
@@ -64,9 +68,17 @@ def group_norm(call: Call) -> Value:
 @rule("aten.linalg_vector_norm", "aten.norm")
 def vector_norm(call: Call) -> Value:
     """A norm over some axes, which go or stay as one entry."""
-    from rebasin_fast.tracing.rules.reductions import reduce_axes
-
     return reduce_axes(call, call.value("self"), call["dim"], bool(call["keepdim"]))
+
+
+@rule("aten._weight_norm")
+def weight_norm(call: Call) -> Value:
+    """A weight by its direction and its lengths, which are taken over all axes but one."""
+    direction, lengths = call.value("v"), call.value("g")
+    for axis in range(len(direction.shape)):
+        if axis != call["dim"] % len(direction.shape):
+            call.axis(direction, axis)
+    return combine(call, [direction, lengths], direction.shape)
 
 
 @rule("aten.softmax", "aten.log_softmax", "aten._softmax", "aten._log_softmax", "aten._safe_softmax")
@@ -80,10 +92,6 @@ def softmax(call: Call) -> Value:
 @rule("aten.glu")
 def glu(call: Call) -> Value:
     """The first half of an axis, gated by the second."""
-    import numpy as np
-
-    from rebasin_fast.tracing.views import index_axis
-
     value, axis = call.value("self"), -1 if call["dim"] is None else call["dim"]
     half = value.shape[axis] // 2
     halves = [index_axis(call.space, value, axis, np.arange(half) + start) for start in (0, half)]
