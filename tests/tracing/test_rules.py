@@ -21,6 +21,12 @@ def written(target: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
     return target
 
 
+def scaled_in_place(h: torch.Tensor) -> torch.Tensor:
+    copy = h.clone()
+    copy[..., :4] *= 2
+    return copy
+
+
 def turned(h: torch.Tensor) -> torch.Tensor:
     """Three heads of two complex numbers, each turned by an angle of its own."""
     angles = torch.polar(torch.ones(2), torch.arange(2.0)).to(torch.complex128)
@@ -109,6 +115,17 @@ CASES = {
         between(lambda m, h: m.w(h), 6, 4, w=nn.utils.parametrizations.weight_norm(nn.Linear(6, 4))), [(6,), (4,)],
     ),
     "complex pairs": (between(lambda m, h: turned(h), 12, 12), [(3,)]),
+    "softmax over heads": (
+        between(lambda m, h: h.unflatten(-1, (3, 4)).softmax(-2).flatten(2), 12, 12), [(3,), (4,)],
+    ),
+    "halves computed apart": (
+        between(lambda m, h: torch.cat([-h[..., 6:], h[..., :6]], -1), 12, 12), [(6,), (6,)],
+    ),
+    "a part scaled in place": (between(lambda m, h: scaled_in_place(h), 12, 12), [(4,), (8,)]),
+    "windows that cut across heads": (
+        between(lambda m, h: (F.pad(h[..., 2:10], (2, 2)) + h).unflatten(-1, (3, 4)).softmax(-2).flatten(2), 12, 12),
+        [(2,), (2,)],
+    ),
     "prelu": (
         between_convolutions(lambda m, h: m.p(h), 6, 6, p=nn.PReLU(6)), [(6,)],
     ),

@@ -70,19 +70,21 @@ class Structure:
     def _context(self, *key: object) -> int:
         return self._contexts.setdefault(key, len(self._contexts))
 
-    def _visit(self, x: Var, context: int) -> None:
+    def _visit(self, x: Var, context: int, times: int = 1) -> None:
         algebra = self.algebra
         for part in algebra.parts(x):
             if algebra.reason(part) is not None:
                 continue
             form = algebra.form(part)
-            if isinstance(form, Nested):
-                outer, inner = algebra.find(form.outer), algebra.find(form.inner)
-                self._visit(outer, self._context(context, "outer", inner))
-                self._visit(inner, self._context(context, "inner", outer))
-            else:
-                self._signatures[part][context] += 1
+            if not isinstance(form, Nested):
+                self._signatures[part][context] += times
                 self.order.setdefault(part)
+            elif algebra.reason(form.outer) is not None:  # as many copies, one after the other
+                self._visit(form.inner, context, times * algebra.size(form.outer))
+            else:
+                outer, inner = algebra.find(form.outer), algebra.find(form.inner)
+                self._visit(outer, self._context(context, "outer", inner), times)
+                self._visit(inner, self._context(context, "inner", outer), times)
 
     # --- what stands within what -----------------------------------------------------------------------------
 
