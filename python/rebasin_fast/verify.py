@@ -149,7 +149,10 @@ class Trial:
 
     def change_under(self, spec: PermutationSpec, permutation: Permutation) -> float:
         """Largest change of an output relative to its magnitude, when ``permutation`` acts on the parameters."""
-        moved = apply_permutation(spec, permutation, self.params)
+        return self.change_with(apply_permutation(spec, permutation, self.params))
+
+    def change_with(self, moved: Params) -> float:
+        """Largest change of an output relative to its magnitude, with ``moved`` in place of the parameters."""
         self._refuse_torn_ties(moved)
         self._load(moved)
         return self._relative_change(self._outputs())

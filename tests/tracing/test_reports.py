@@ -198,3 +198,17 @@ def test_nothing_is_printed_and_no_warning_escapes(capfd: pytest.CaptureFixture[
         warnings.simplefilter("error")
         rf.trace_spec(nn.LSTM(3, 4), ROWS)
     assert capfd.readouterr() == ("", "")
+
+
+def test_units_that_nothing_is_like_are_told() -> None:
+    spec = rf.trace_spec(between(lambda m, h: h * h[..., :1], 4, 4), ROWS)
+    assert symmetries(spec) == {(3,): 1}
+    held = [axis for axis in spec.frozen if (axis.parameter, axis.axis) == ("first.bias", 0)]
+    assert [(axis.length, axis.operation) for axis in held] == [(1, "no other unit is like it")]
+
+
+def test_units_that_stand_within_themselves_are_held() -> None:
+    spec = rf.trace_spec(between(lambda m, h: (h[..., None] * h[..., None, :]).flatten(2), 4, 16), ROWS)
+    assert spec.permutations == ()
+    held = {axis.operation for axis in spec.frozen if axis.parameter == "first.bias"}
+    assert held == {"its symmetries cannot be written as axis entries"}

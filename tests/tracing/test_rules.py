@@ -21,6 +21,19 @@ def written(target: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
     return target
 
 
+def scaled_in_place(h: torch.Tensor) -> torch.Tensor:
+    copy = h.clone()
+    copy[..., :4] *= 2
+    return copy
+
+
+def turned(h: torch.Tensor) -> torch.Tensor:
+    """Three heads of two complex numbers, each turned by an angle of its own."""
+    angles = torch.polar(torch.ones(2), torch.arange(2.0)).to(torch.complex128)
+    pairs = torch.view_as_complex(h.double().unflatten(-1, (3, 2, 2)))
+    return torch.view_as_real(pairs * angles).flatten(2).to(h.dtype)
+
+
 # A head dimension is the last of its tuple, the heads that it stands within come before it.
 CASES = {
     "linear": (between(lambda m, h: h, 6, 6), [(6,)]),
@@ -94,6 +107,24 @@ CASES = {
     "movedim": (between(lambda m, h: h.movedim(-1, 0).movedim(0, -1), 6, 6), [(6,)]),
     "written through a slice": (
         between(lambda m, h: written(h.new_zeros(2, 5, 8), h), 6, 8), [(6,), (2,)],
+    ),
+    "written through a view of an expansion": (
+        between(lambda m, h: written(h.new_zeros(1).expand(2, 5, 8).contiguous(), h), 6, 8), [(6,), (2,)],
+    ),
+    "weight norm": (
+        between(lambda m, h: m.w(h), 6, 4, w=nn.utils.parametrizations.weight_norm(nn.Linear(6, 4))), [(6,), (4,)],
+    ),
+    "complex pairs": (between(lambda m, h: turned(h), 12, 12), [(3,)]),
+    "softmax over heads": (
+        between(lambda m, h: h.unflatten(-1, (3, 4)).softmax(-2).flatten(2), 12, 12), [(3,), (4,)],
+    ),
+    "halves computed apart": (
+        between(lambda m, h: torch.cat([-h[..., 6:], h[..., :6]], -1), 12, 12), [(6,), (6,)],
+    ),
+    "a part scaled in place": (between(lambda m, h: scaled_in_place(h), 12, 12), [(4,), (8,)]),
+    "windows that cut across heads": (
+        between(lambda m, h: (F.pad(h[..., 2:10], (2, 2)) + h).unflatten(-1, (3, 4)).softmax(-2).flatten(2), 12, 12),
+        [(2,), (2,)],
     ),
     "prelu": (
         between_convolutions(lambda m, h: m.p(h), 6, 6, p=nn.PReLU(6)), [(6,)],

@@ -21,7 +21,16 @@ def folded(h: torch.Tensor) -> torch.Tensor:
 
 def outlook(m: Program, h: torch.Tensor) -> torch.Tensor:
     """Every place weighs the 3 x 3 values around it, in three heads of two channels."""
-    values = F.unfold(m.values(h), 3, padding=1).reshape(2, 3, 2, 9, 36)
+    return weighed(m, m.values(h), h)
+
+
+def own_outlook(m: Program, h: torch.Tensor) -> torch.Tensor:
+    """Heads are on both sides of what weighs: its rows, and the channels that it reads."""
+    return weighed(m, h, h)
+
+
+def weighed(m: Program, v: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+    values = F.unfold(v, 3, padding=1).reshape(2, 3, 2, 9, 36)
     weights = m.weigh(h).reshape(2, 3, 1, 9, 36).softmax(-2)
     return F.fold((values * weights).reshape(2, 54, 36), (6, 6), 3, padding=1)
 
@@ -64,6 +73,11 @@ def standardised(m: Program, h: torch.Tensor) -> torch.Tensor:
     return F.conv2d(h, weight.reshape_as(m.w), padding=1)
 
 
+def padded_at_one_end(m: Program, h: torch.Tensor) -> torch.Tensor:
+    """As convolutions of TensorFlow's padding are where their stride leaves one pixel over."""
+    return F.conv2d(F.pad(h, (0, 1, 0, 1)), m.w, stride=2)
+
+
 # A permutation within another comes after it in its tuple.
 CASES = {
     "unfold and fold": (between_convolutions(lambda m, h: folded(h), 4, 4), [(4,)]),
@@ -71,6 +85,10 @@ CASES = {
     "outlook attention": (
         between_convolutions(outlook, 5, 6, values=nn.Conv2d(5, 6, 1), weigh=nn.Conv2d(5, 27, 1)),
         [(5,), (3,), (3, 2)],
+    ),
+    "outlook attention of its own map": (
+        between_convolutions(own_outlook, 6, 6, weigh=nn.Conv2d(6, 27, 1)),
+        [(3,), (3, 2)],
     ),
     "interleaved maps, halved": (
         between_convolutions(shuffled, 6, 10, other=nn.Conv2d(6, 6, 1), inner=nn.Conv2d(6, 4, 1)),
@@ -82,6 +100,7 @@ CASES = {
         between_convolutions(halves, 6, 6, other=nn.Conv2d(6, 6, 1), share=(2,)),
         [(6,)],
     ),
+    "padded at one end": (between_convolutions(padded_at_one_end, 6, 4, w=(4, 6, 3, 3)), [(6,), (4,)]),
     "ghosts": (between_convolutions(ghost, 4, 8, cheap=nn.Conv2d(4, 4, 3, padding=1, groups=4)), [(4,)]),
     "global response norm": (between_convolutions(response_norm, 6, 6, g=(6,), b=(6,)), [(6,)]),
     "standardised weights": (

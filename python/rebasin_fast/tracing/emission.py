@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from rebasin_fast.axis import Concat, Entry, Fixed, Joined, Product, Slice, permutations_of
+from rebasin_fast.sizes import chains_of
 from rebasin_fast.tracing.structure import Structure
 from rebasin_fast.tracing.variables import Nested, Var
 
@@ -147,8 +148,16 @@ def joined_axes(
     for axis, entry in enumerate(entries):
         if entry is None or isinstance(entry, Joined):
             continue
-        wanted = {outer for name in permutations_of(entry) for outer in outers.get(name, ())}
+        wanted = {
+            outer
+            for chain in chains_of(entry)
+            for depth, name in enumerate(chain)
+            for outer in outers.get(name, set()) - set(chain[:depth])
+        }
         before = [i for i in range(axis) if wanted & _standing_in(entries[i])]
+        standing = [p for i in range(before[0], axis + 1) for p in _standing_in(entries[i])] if before else []
+        if len(set(standing)) < len(standing):
+            continue  # joined, the axes would hold something within itself
         for i in range(before[0] + 1, axis + 1) if before else ():
             inner = result[i]
             if not isinstance(inner, Joined):

@@ -28,14 +28,22 @@ class Structure:
         self._signatures: dict[Var, Counter[int]] = defaultdict(Counter)
         self._contexts: dict[tuple[object, ...], int] = {}
         self._seen: set[Var] = set()
-        for x in (*axes, *space.axes, *self.algebra.alone):
+        self._visit_all((*axes, *space.axes))
+        told = -1
+        while told != len(self.algebra.alone):  # visits cut products further, and tell units apart
+            told = len(self.algebra.alone)
+            self._visit_all(tuple(self.algebra.alone))
+        self.classes: dict[int, list[Var]] = {}
+        self.piece: dict[Var, Piece] = {}
+        # Several copies on one axis: which of them belong together no longer shows.
+        self._classify({leaf for leaf, seen in self._signatures.items() if max(seen.values()) > 1})
+
+    def _visit_all(self, axes: Iterable[Var]) -> None:
+        for x in axes:
             root = self.algebra.find(x)
             if root not in self._seen:
                 self._seen.add(root)
                 self._visit(root, self._context("axis", root))
-        self.classes: dict[int, list[Var]] = {}
-        self.piece: dict[Var, Piece] = {}
-        self._classify(set())
 
     def break_up(self, classes: set[int]) -> None:
         """Give every variable of ``classes`` a class of its own."""
@@ -62,19 +70,21 @@ class Structure:
     def _context(self, *key: object) -> int:
         return self._contexts.setdefault(key, len(self._contexts))
 
-    def _visit(self, x: Var, context: int) -> None:
+    def _visit(self, x: Var, context: int, times: int = 1) -> None:
         algebra = self.algebra
         for part in algebra.parts(x):
             if algebra.reason(part) is not None:
                 continue
             form = algebra.form(part)
-            if isinstance(form, Nested):
-                outer, inner = algebra.find(form.outer), algebra.find(form.inner)
-                self._visit(outer, self._context(context, "outer", inner))
-                self._visit(inner, self._context(context, "inner", outer))
-            else:
-                self._signatures[part][context] += 1
+            if not isinstance(form, Nested):
+                self._signatures[part][context] += times
                 self.order.setdefault(part)
+            elif algebra.reason(form.outer) is not None:  # as many copies, one after the other
+                self._visit(form.inner, context, times * algebra.size(form.outer))
+            else:
+                outer, inner = algebra.find(form.outer), algebra.find(form.inner)
+                self._visit(outer, self._context(context, "outer", inner), times)
+                self._visit(inner, self._context(context, "inner", outer), times)
 
     # --- what stands within what -----------------------------------------------------------------------------
 
@@ -107,7 +117,10 @@ class Structure:
                 elsewhere = Counter(c for i, held in enumerate(common) if i != place for c in held)
                 for chain in chains[x]:
                     for depth, number in enumerate(chain):
-                        here = Counter(chain[:depth]) + elsewhere
-                        sure = {c for c, times in here.items() if times == 1 and c != number}
+                        own = set(
+                            chain[:depth]
+                        )  # the axis itself says which of their units, whatever others hold
+                        sure = own | {c for c, times in elsewhere.items() if times == 1}
+                        sure.discard(number)
                         outers[number] = outers[number] & sure if number in outers else sure
         return outers

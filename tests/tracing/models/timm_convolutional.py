@@ -42,7 +42,6 @@ GHOSTNET = (
 HRNET = {
     "hrnet_w18_small": (1, 32, (1, 1, 1), 2, 16),
     "hrnet_w18_small_v2": (2, 64, (1, 3, 2), 2, 18),
-    "hrnet_w32": (4, 64, (1, 4, 3), 4, 32),
 }
 # Blocks, share of the output kept inside, width of a group, features, share squeezed.
 NFNET = {

@@ -133,8 +133,13 @@ def _narrow_convnext(blocks: tuple[int, ...], small: bool = False) -> Model:
 def _convnext(size: str) -> Model:
     widths, blocks = CONVNEXT[size]
     build = image_model(getattr(_tv, f"convnext_{size}"), 64, weights=None)
-    narrow = _narrow_convnext(blocks) if size in ("base", "large") else None
-    return Model(f"torchvision/convnext_{size}", build, convnext(widths, blocks), small=False, narrow=narrow)
+    return Model(
+        f"torchvision/convnext_{size}",
+        build,
+        convnext(widths, blocks),
+        small=False,
+        narrow=_narrow_convnext(blocks),
+    )
 
 
 def _small_maxvit() -> Model:

@@ -93,7 +93,7 @@ def _model(name: str, expected: Symmetries, small: bool = False, narrow: Model |
 
 def _bottleneck(name: str) -> Model:
     blocks, groups, width = BOTTLENECK[name]
-    narrow = None if name in SMALL_ENOUGH else _narrow_bottleneck(blocks, groups)
+    narrow = None if name in SMALL_ENOUGH else _narrow_bottleneck(blocks, min(groups, 4))
     return _model(name, bottleneck(blocks, groups, width), narrow=narrow)
 
 

@@ -23,6 +23,7 @@ _UNARY = """
 """
 
 _NARY = """
+    polar complex
     add addcdiv addcmul atan2 bitwise_and bitwise_or bitwise_xor clamp clamp_max clamp_min clip copysign
     div divide eq floor_divide floor_div fmax fmin fmod ge greater greater_equal gt heaviside hypot le
     less less_equal lerp logaddexp logaddexp2 logical_and logical_or logical_xor lt masked_fill maximum

@@ -91,9 +91,6 @@ def index(call: Call) -> Value:
         call.freeze_axis(value, axis)
         call.freeze(indices[axis])
     rank = max(len(indices[axis].shape) for axis in chosen)
-    if any(str(getattr(indices[axis], "kind", "")) == "bool" for axis in chosen):
-        call.freeze(value)
-        return call.space.frozen(call.shape, call.reason)
     together = chosen == list(range(chosen[0], chosen[-1] + 1))
     first = chosen[0] if together else 0
     rest = [axis for axis in range(len(value.shape)) if axis not in chosen]

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from rebasin_fast.tracing.registry import Call, rule
 from rebasin_fast.tracing.rules.elementwise import combine, tie_channel
+from rebasin_fast.tracing.rules.reductions import reduce_axes
 from rebasin_fast.tracing.values import Value
+from rebasin_fast.tracing.views import index_axis
 
 
 @rule("aten.batch_norm", "aten.instance_norm")
@@ -40,6 +46,7 @@ def layer_norm(call: Call) -> Value:
     result = combine(call, [result, *factors], value.shape)
     for axis in range(len(value.shape) - count, len(value.shape)):
         call.axis(result, axis)
+    _statistics(call, result, range(len(value.shape) - count, len(value.shape)))
     return result
 
 
@@ -64,9 +71,17 @@ def group_norm(call: Call) -> Value:
 @rule("aten.linalg_vector_norm", "aten.norm")
 def vector_norm(call: Call) -> Value:
     """A norm over some axes, which go or stay as one entry."""
-    from rebasin_fast.tracing.rules.reductions import reduce_axes
-
     return reduce_axes(call, call.value("self"), call["dim"], bool(call["keepdim"]))
+
+
+@rule("aten._weight_norm")
+def weight_norm(call: Call) -> Value:
+    """A weight by its direction and its lengths, which are taken over all axes but one."""
+    direction, lengths = call.value("v"), call.value("g")
+    for axis in range(len(direction.shape)):
+        if axis != call["dim"] % len(direction.shape):
+            call.axis(direction, axis)
+    return combine(call, [direction, lengths], direction.shape)
 
 
 @rule("aten.softmax", "aten.log_softmax", "aten._softmax", "aten._log_softmax", "aten._safe_softmax")
@@ -74,16 +89,19 @@ def softmax(call: Call) -> Value:
     """Over one axis, all entries of which are alike to it."""
     value = call.value("self")
     call.axis(value, call["dim"])
+    if value.shape:
+        _statistics(call, value, [call["dim"] % len(value.shape)])
     return Value(value.shape, list(value.groups))
+
+
+def _statistics(call: Call, value: Value, axes: Sequence[int]) -> None:
+    """The operation sums over ``axes``: what is left carries the others without them."""
+    call.space.together(group.base for group in value.groups if set(axes).isdisjoint(group.axes))
 
 
 @rule("aten.glu")
 def glu(call: Call) -> Value:
     """The first half of an axis, gated by the second."""
-    import numpy as np
-
-    from rebasin_fast.tracing.views import index_axis
-
     value, axis = call.value("self"), -1 if call["dim"] is None else call["dim"]
     half = value.shape[axis] // 2
     halves = [index_axis(call.space, value, axis, np.arange(half) + start) for start in (0, half)]

@@ -91,7 +91,11 @@ def _extended(call: Call, value: Value, axis: int, before: int, after: int) -> V
     middle = call.axis(value, axis)
     if middle is None:
         middle = call.space.saw(algebra.leaf(size))
-    parts = [algebra.leaf(before)] * bool(before) + [middle] + [algebra.leaf(after)] * bool(after)
+    parts = [middle]
+    if before:
+        parts.insert(0, algebra.leaf(before))
+    if after:
+        parts.append(algebra.leaf(after))
     shape = (*value.shape[:axis], before + size + after, *value.shape[axis + 1 :])
     kept = [group for group in value.groups if group.axes != (axis,)]
     return Value(shape, [*kept, Group(algebra.concat(parts), (axis,))])
