@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rebasin_fast.tracing.graph import Program, import_torch, reason_at
@@ -13,6 +14,13 @@ from rebasin_fast.tracing.variables import Algebra, Reason
 
 # Larger constants are not looked through for uniform axes.
 _LARGEST_CONSTANT = 1 << 22
+
+
+# Operations whose results hold entries of their first tensor, unchanged.
+_MOVES = """
+    alias channel_shuffle chunk clone contiguous detach expand flatten flip lift_fresh_copy movedim narrow permute
+    reshape roll select slice split split_with_sizes squeeze t transpose unbind unflatten unsqueeze view _unsafe_view
+"""
 
 
 class Interpreter:
@@ -29,6 +37,7 @@ class Interpreter:
         self.used: set[str] = set()
         self.sources: dict[str, str] = {}
         self._torch = import_torch()
+        self._computed = 0  # operations so far, of which each makes entries of its own
 
     def run(self) -> None:
         """Apply all rules; inputs and outputs are frozen."""
@@ -125,11 +134,22 @@ class Interpreter:
             shapes,
             reason_at(node, _name(node.target)),
         )
+        self._tell_written_apart(node, call)
         rule = self._opaque_rule(call) if call.operation == OPERATION else rule_for(call.operation)
         for value in _values_in(call.arguments):
             if value.parameter is not None:
                 self.sources.setdefault(value.parameter, call.reason.source)
         return self._checked(call, _ruled(call, rule))
+
+    def _tell_written_apart(self, node: Any, call: Call) -> None:
+        """What is written to a part of a tensor sets that part off from the rest."""
+        schema = getattr(node.target, "_schema", None)
+        for argument in schema.arguments if schema is not None else ():
+            target = call[argument.name]
+            if argument.alias_info is not None and argument.alias_info.is_write and isinstance(target, Value):
+                for group in target.groups:
+                    if group.positions is not None:
+                        call.space.flat(group)
 
     def _opaque_rule(self, call: Call) -> Rule:
         opaque = self.program.modules[call["module"]]
@@ -151,8 +171,12 @@ class Interpreter:
             for axis, size in enumerate(result.shape):
                 if size > 1 and result.group_at(axis) is None:
                     result.groups.append(Group(call.algebra.leaf(size), (axis,)))
+        moved = call.operation.split(".")[1] in _MOVES.split() if "." in call.operation else False
         for value in _values_in(result):
             call.space.record(value)
+            if not moved:
+                self._computed += 1
+                value.groups = [replace(group, source=self._computed) for group in value.groups]
         return result
 
     def _map(self, argument: Any, values: Mapping[Any, Any]) -> Any:

@@ -28,14 +28,22 @@ class Structure:
         self._signatures: dict[Var, Counter[int]] = defaultdict(Counter)
         self._contexts: dict[tuple[object, ...], int] = {}
         self._seen: set[Var] = set()
-        for x in (*axes, *space.axes, *self.algebra.alone):
+        self._visit_all((*axes, *space.axes))
+        told = -1
+        while told != len(self.algebra.alone):  # visits cut products further, and tell units apart
+            told = len(self.algebra.alone)
+            self._visit_all(tuple(self.algebra.alone))
+        self.classes: dict[int, list[Var]] = {}
+        self.piece: dict[Var, Piece] = {}
+        # Several copies on one axis: which of them belong together no longer shows.
+        self._classify({leaf for leaf, seen in self._signatures.items() if max(seen.values()) > 1})
+
+    def _visit_all(self, axes: Iterable[Var]) -> None:
+        for x in axes:
             root = self.algebra.find(x)
             if root not in self._seen:
                 self._seen.add(root)
                 self._visit(root, self._context("axis", root))
-        self.classes: dict[int, list[Var]] = {}
-        self.piece: dict[Var, Piece] = {}
-        self._classify(set())
 
     def break_up(self, classes: set[int]) -> None:
         """Give every variable of ``classes`` a class of its own."""

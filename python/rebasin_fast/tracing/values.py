@@ -8,7 +8,7 @@ looks at a single axis. An axis in no group is uniform: the tensor is the same a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,10 +23,11 @@ class Group:
     base: Var
     axes: tuple[int, ...]
     positions: Index | None = None
+    source: int | None = None  # of entries that one operation computed; views keep it
 
     def moved(self, axes: Iterable[int]) -> Group:
         """The same group on other axes."""
-        return Group(self.base, tuple(axes), self.positions)
+        return replace(self, axes=tuple(axes))
 
 
 @dataclass(slots=True, eq=False)
@@ -158,6 +159,6 @@ class Space:
             return None
         shape = tuple(group.positions.shape[group.axes.index(axis)] for axis in kept)
         if kept:
-            return Group(group.base, tuple(kept), group.positions.reshape(shape))
+            return replace(group, axes=tuple(kept), positions=group.positions.reshape(shape))
         self.flat(group)
         return None

@@ -59,9 +59,8 @@ class Algebra:
         self._reason: list[Reason | None] = []
         self._products: dict[tuple[Var, Var], Var] = {}
         self._joins: dict[tuple[Var, ...], Var] = {}
-        self.alone: dict[
-            Var, None
-        ] = {}  # outer units whose copies are axes of their own, which tell them apart
+        # Single units left out of products: what is left stands for them alone, which tells them from others.
+        self.alone: dict[Var, None] = {}
 
     # --- making variables ------------------------------------------------------------------------------------
 
@@ -88,8 +87,10 @@ class Algebra:
         """A copy of ``inner`` for every unit of ``outer``; a factor of one unit is left out."""
         outer, inner = self.find(outer), self.find(inner)
         if self._size[outer] == 1:
+            self.alone[outer] = None
             return inner
         if self._size[inner] == 1:
+            self.alone[inner] = None
             return outer
         if self._reason[outer] and self._reason[inner]:
             return self._new(self._size[outer] * self._size[inner], None, self._reason[inner])
@@ -136,7 +137,6 @@ class Algebra:
                 if len(outer) == 1:
                     pieces.append(x)
                 else:
-                    self.alone.update(dict.fromkeys(piece for piece in outer if self._size[piece] == 1))
                     stack.extend(self.product(piece, form.inner) for piece in reversed(outer))
         return pieces
 
@@ -272,6 +272,10 @@ class Algebra:
             self._cut(x, [0, *points, self._size[x]])
         else:
             inner = self._size[form.inner]
+            if self._reason[self.find(form.outer)]:  # has no pieces to cut: a copy for every unit
+                self._form[x] = Joined((form.inner,) * self._size[form.outer])
+                self._cut(x, [0, *points, self._size[x]])
+                return
             units = {unit for p in points for unit in (p // inner, -(-p // inner))}
             self._cut(form.outer, sorted({0, *units, self._size[form.outer]}))
             within = sorted({p % inner for p in points} - {0})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -31,7 +32,7 @@ def index_axis(space: Space, value: Value, axis: int, chosen: Index) -> Value:
             groups += frozen_groups(space, group.axes, shape, reason)
         else:
             positions = space.positions(group).take(chosen, group.axes.index(axis))
-            groups.append(Group(group.base, group.axes, positions))
+            groups.append(replace(group, positions=positions))
     return Value(shape, groups)
 
 
@@ -120,7 +121,7 @@ def _reshaped(space: Space, group: Group, segments: Segments, shape: tuple[int, 
         return frozen_groups(space, new_axes, shape, reason)
     order = sorted(range(len(group.axes)), key=lambda i: group.axes[i])
     positions = space.positions(group).transpose(order).reshape([shape[axis] for axis in new_axes])
-    return _tidy(space, Group(group.base, tuple(new_axes), positions))
+    return _tidy(space, replace(group, axes=tuple(new_axes), positions=positions))
 
 
 def _merged_and_split(
@@ -157,8 +158,8 @@ def _tidy(space: Space, group: Group) -> list[Group]:
     positions = positions.reshape([size for size in positions.shape if size > 1])
     whole = positions.ndim == 1 and positions.size == space.algebra.size(group.base)
     if whole and np.array_equal(positions, np.arange(positions.size)):
-        return [Group(group.base, tuple(kept))]
-    return [Group(group.base, tuple(kept), positions)]
+        return [replace(group, axes=tuple(kept), positions=None)]
+    return [replace(group, axes=tuple(kept), positions=positions)]
 
 
 def _full_shape(old: tuple[int, ...], new: Sequence[int]) -> tuple[int, ...]:

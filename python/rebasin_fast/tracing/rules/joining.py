@@ -62,6 +62,11 @@ def _joined_lazily(
     ]
     if len(first.axes) > 1 and not _alike_elsewhere(positions, first.axes.index(axis)):
         return None
+    if first.source is None or any(group is None or group.source != first.source for group in groups):
+        # Computed apart, the pieces are no longer one tensor: what each holds must be told from the others.
+        for group in groups:
+            if group is not None:
+                call.space.flat(group)
     return Group(first.base, first.axes, np.concatenate(positions, axis=first.axes.index(axis)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rebasin_fast.tracing.registry import Call, rule
@@ -44,6 +46,7 @@ def layer_norm(call: Call) -> Value:
     result = combine(call, [result, *factors], value.shape)
     for axis in range(len(value.shape) - count, len(value.shape)):
         call.axis(result, axis)
+    _statistics(call, result, range(len(value.shape) - count, len(value.shape)))
     return result
 
 
@@ -86,7 +89,14 @@ def softmax(call: Call) -> Value:
     """Over one axis, all entries of which are alike to it."""
     value = call.value("self")
     call.axis(value, call["dim"])
+    if value.shape:
+        _statistics(call, value, [call["dim"] % len(value.shape)])
     return Value(value.shape, list(value.groups))
+
+
+def _statistics(call: Call, value: Value, axes: Sequence[int]) -> None:
+    """The operation sums over ``axes``: what is left carries the others without them."""
+    call.space.together(group.base for group in value.groups if set(axes).isdisjoint(group.axes))
 
 
 @rule("aten.glu")
