@@ -22,7 +22,14 @@ from rebasin_fast.errors import (
 )
 from rebasin_fast.files import load_params, save_params
 from rebasin_fast.interpolation import interpolate
-from rebasin_fast.matching import Matching, MatchingStats, Progress, weight_matching
+from rebasin_fast.matching import (
+    FrankWolfeMatching,
+    Matching,
+    MatchingStats,
+    Progress,
+    frank_wolfe_matching,
+    weight_matching,
+)
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
 from rebasin_fast.spec import PermutationSpec
 
@@ -31,6 +38,7 @@ __version__: str = build_config()["version"]
 __all__ = [
     "Assignment",
     "FileFormatError",
+    "FrankWolfeMatching",
     "LossCurve",
     "Matching",
     "MatchingStats",
@@ -46,6 +54,7 @@ __all__ = [
     "axis",
     "build_config",
     "compose_permutations",
+    "frank_wolfe_matching",
     "interpolate",
     "invert_permutation",
     "linear_sum_assignment",

@@ -1,6 +1,14 @@
 """Methods that find the permutation of one network onto another; one file each."""
 
+from rebasin_fast.matching.frank_wolfe import FrankWolfeMatching, frank_wolfe_matching
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress
 from rebasin_fast.matching.weight import weight_matching
 
-__all__ = ["Matching", "MatchingStats", "Progress", "weight_matching"]
+__all__ = [
+    "FrankWolfeMatching",
+    "Matching",
+    "MatchingStats",
+    "Progress",
+    "frank_wolfe_matching",
+    "weight_matching",
+]
