@@ -27,7 +27,9 @@ from rebasin_fast.matching import (
     Matching,
     MatchingStats,
     Progress,
+    StraightThroughMatching,
     frank_wolfe_matching,
+    straight_through_matching,
     weight_matching,
 )
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
@@ -49,6 +51,7 @@ __all__ = [
     "Progress",
     "RebasinError",
     "SpecError",
+    "StraightThroughMatching",
     "__version__",
     "apply_permutation",
     "axis",
@@ -64,5 +67,6 @@ __all__ = [
     "save_params",
     "solve_assignment",
     "specs",
+    "straight_through_matching",
     "weight_matching",
 ]

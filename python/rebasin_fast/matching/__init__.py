@@ -2,6 +2,7 @@
 
 from rebasin_fast.matching.frank_wolfe import FrankWolfeMatching, frank_wolfe_matching
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress
+from rebasin_fast.matching.straight_through import StraightThroughMatching, straight_through_matching
 from rebasin_fast.matching.weight import weight_matching
 
 __all__ = [
@@ -9,6 +10,8 @@ __all__ = [
     "Matching",
     "MatchingStats",
     "Progress",
+    "StraightThroughMatching",
     "frank_wolfe_matching",
+    "straight_through_matching",
     "weight_matching",
 ]
