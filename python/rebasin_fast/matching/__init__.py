@@ -2,6 +2,7 @@
 
 from rebasin_fast.matching.frank_wolfe import FrankWolfeMatching, frank_wolfe_matching
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress
+from rebasin_fast.matching.sinkhorn import SinkhornMatching, sinkhorn_matching
 from rebasin_fast.matching.straight_through import StraightThroughMatching, straight_through_matching
 from rebasin_fast.matching.weight import weight_matching
 
@@ -10,8 +11,10 @@ __all__ = [
     "Matching",
     "MatchingStats",
     "Progress",
+    "SinkhornMatching",
     "StraightThroughMatching",
     "frank_wolfe_matching",
+    "sinkhorn_matching",
     "straight_through_matching",
     "weight_matching",
 ]
