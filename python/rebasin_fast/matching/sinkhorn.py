@@ -200,8 +200,7 @@ def sinkhorn_matching(
     start = begin if forward else invert_permutation(begin, spec)
     run = SinkhornRun(spec, function, still, moving, loss, options, generator)
     converged = run.train(start, optimizer, schedule, batches, stop, progress)
-    best = {name: index for name, index in run.best.items()}
-    permutation = begin | (best if forward else invert_permutation(best, spec))
+    permutation = begin | (run.best if forward else invert_permutation(run.best, spec))
     reached = weight_matching(spec, params_a, params_b, init=permutation, max_iter=0, strict=strict)
     return SinkhornMatching(
         permutation=permutation,
