@@ -2,7 +2,8 @@
 
 Programs switch by the import::
 
-    from rebasin_fast.compat.sinkhorn_rebasin import RebasinNet, matching, DistL2Loss, DistL1Loss, MidLoss, RndLoss
+    from rebasin_fast.compat.sinkhorn_rebasin import RebasinNet, matching                       # was: rebasin
+    from rebasin_fast.compat.sinkhorn_rebasin import DistL2Loss, DistL1Loss, MidLoss, RndLoss   # was: rebasin.loss
 
 What differs: the spec comes from this package, so that architectures which the original cannot trace work and a wrong
 graph cannot occur; ``model`` may be tied, nested, on any device; Sinkhorn is batched, its backward pass solves a Schur
@@ -169,7 +170,7 @@ class RebasinNet(torch.nn.Module):
 
     def parameters(self, recurse: bool = True) -> Iterator[Any]:
         """The scores."""
-        return self.p.parameters(recurse)  # type: ignore[no-any-return]
+        return self.p.parameters(recurse)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of the scores."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from rebasin_fast.matching.functional import import_torch
 
-# Up to this size one factorisation is cheaper than the iterations.
-_SCHUR_UP_TO = 128
+# Up to this size float64 costs nothing to speak of.
+_WIDE_UP_TO = 256
 _MOST_ITERATIONS = 300
 _BATCHED_UP_TO = 32
 
@@ -27,44 +27,61 @@ def implicit_gradient(soft: Any, gradient: Any, tau: float, solver: str) -> Any:
     preconditioned by its diagonal, O(n²) an iteration. Eisenberger et al., *A Unified Framework for Implicit Sinkhorn
     Differentiation*, 2022, theorem 3, solve the whole system.
     """
+    if solver in ("schur", "dense") or soft.shape[-1] <= _WIDE_UP_TO:
+        # A nearly hard permutation leaves a system that is nearly 0: its sums must be those of its very entries.
+        found, _ = _solved(soft.double(), gradient.double(), tau, solver)
+        return found.to(soft.dtype)
+    found, settled = _solved(soft, gradient, tau, solver)
+    if not bool(settled.all()) and soft.dtype != import_torch("sinkhorn").float64:
+        left = ~settled
+        found[left] = _solved(soft[left].double(), gradient[left].double(), tau, solver)[0].to(found.dtype)
+    return found
+
+
+def _solved(soft: Any, gradient: Any, tau: float, solver: str) -> tuple[Any, Any]:
+    """The gradient, and for which of the batch it is settled."""
     weighted = soft * gradient
     rows, columns = soft.sum(-1), soft.sum(-2)
     right = weighted.sum(-1), weighted.sum(-2)
     if solver == "dense":
         x, y = _dense(soft, rows, columns, *right)
+        settled = x[..., 0] == x[..., 0]
     else:
-        y = _eliminated(soft, rows, columns, right[1] - batch_times(soft.mT, right[0] / rows), solver)
+        solve = _schur if solver == "schur" else _conjugate_gradients
+        y, settled = solve(soft, rows, columns, right[1] - batch_times(soft.mT, right[0] / rows))
+        if solver == "schur" and not bool(settled.all()):
+            y[~settled] = _solved_duals(soft[~settled], weighted[~settled])
         x = (right[0] - batch_times(soft, y)) / rows
     weighted -= soft * (x.unsqueeze(-1) + y.unsqueeze(-2))
-    return weighted.div_(tau)
+    # A matrix that is hard to the last bit has no gradient, and its system no solution.
+    return import_torch("sinkhorn").nan_to_num(weighted.div_(tau), 0.0, 0.0, 0.0), settled
 
 
-def _eliminated(soft: Any, rows: Any, columns: Any, right: Any, solver: str) -> Any:
-    if solver == "schur" or (solver == "auto" and soft.shape[-1] <= _SCHUR_UP_TO):
-        return _schur(soft, rows, columns, right)
-    solution, converged = _conjugate_gradients(soft, rows, columns, right)
-    if solver == "auto" and not bool(converged.all()):
-        left = ~converged
-        solution[left] = _schur(soft[left], rows[left], columns[left], right[left])
-    return solution
+def _solved_duals(soft: Any, weighted: Any) -> Any:
+    """By conjugate gradients, which a singular system does not disturb."""
+    rows, columns = soft.sum(-1), soft.sum(-2)
+    right = weighted.sum(-2) - batch_times(soft.mT, weighted.sum(-1) / rows)
+    return _conjugate_gradients(soft, rows, columns, right)[0]
 
 
-def _schur(soft: Any, rows: Any, columns: Any, right: Any) -> Any:
-    """The last unknown left out; in float64, because the complement of a nearly hard permutation is nearly 0."""
+def _schur(soft: Any, rows: Any, columns: Any, right: Any) -> tuple[Any, Any]:
+    """The solution with the last unknown 0, all in float64, and which of the batch it solves."""
     torch = import_torch("sinkhorn")
     if soft.shape[-1] == 1:
-        return torch.zeros_like(right)
-    wide = soft.double()
-    complement = torch.diag_embed(columns.double()) - wide.mT @ (wide / rows.double().unsqueeze(-1))
-    scale = _diagonal(wide, rows.double())[..., :-1].rsqrt()
+        return torch.zeros_like(right), torch.ones(len(right), dtype=torch.bool, device=right.device)
+    complement = torch.diag_embed(columns) - soft.mT @ (soft / rows.unsqueeze(-1))
+    scale = _diagonal(soft, rows)[..., :-1].rsqrt()
     complement = complement[..., :-1, :-1] * scale.unsqueeze(-1) * scale.unsqueeze(-2)
-    # Scaled to a diagonal of 1; the shift is below what rounding leaves uncertain.
-    complement.diagonal(dim1=-2, dim2=-1).add_(4e-16 * soft.shape[-1])
+    # Scaled to a diagonal of 1. Groups of units that share nothing leave a null vector each, to which the right side
+    # is orthogonal: the shift settles it, and is below what rounding leaves uncertain elsewhere.
+    complement.diagonal(dim1=-2, dim2=-1).add_(1e-14 * soft.shape[-1])
     factor, _ = torch.linalg.cholesky_ex(complement)
-    solved = torch.cholesky_solve((right.double()[..., :-1] * scale).unsqueeze(-1), factor)
-    # A matrix that is hard to the last bit has no gradient, and may have no factor.
-    solved = torch.nan_to_num(solved.squeeze(-1) * scale, 0.0, 0.0, 0.0)
-    return torch.nn.functional.pad(solved, (0, 1)).to(right.dtype)
+    solved = torch.cholesky_solve((right[..., :-1] * scale).unsqueeze(-1), factor).squeeze(-1) * scale
+    solved = torch.nn.functional.pad(solved, (0, 1))
+    # Groups that share almost nothing leave a complement of a lower rank, and numbers without meaning.
+    image = columns * solved - batch_times(soft.mT, batch_times(soft, solved) / rows)
+    good = (image - right).abs().amax(-1) <= 1e-9 * right.abs().amax(-1)
+    return solved, good
 
 
 def _diagonal(soft: Any, rows: Any) -> Any:
@@ -94,8 +111,8 @@ def _conjugate_gradients(soft: Any, rows: Any, columns: Any, right: Any) -> tupl
         residual -= step * image
         scaled = residual * inverse
         new_length = (residual * scaled).sum(-1)
-        converged = converged | (new_length <= enough) | (curvature <= 0.0)
-        if bool(converged.all()):
+        converged = converged | (new_length <= enough)
+        if bool((converged | (curvature <= 0.0)).all()):
             break
         ratio = torch.where(converged, 0.0, new_length / length).unsqueeze(-1)
         direction = scaled + ratio * direction

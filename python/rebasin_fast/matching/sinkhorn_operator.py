@@ -32,8 +32,9 @@ def soft_permutations(
     tolerance : float
         Stop when every column sums to 1 within this.
     solver : {"auto", "schur", "conjugate_gradients", "dense"}
-        How the backward pass solves its linear system. "auto" factorises small matrices, iterates on large ones, and
-        falls back to the factorisation; "dense" is the system of 2n - 1 unknowns as it is, slow, for comparison.
+        How the backward pass solves its linear system. "auto" iterates by conjugate gradients, up to 256 units and
+        where float32 breaks down in float64; "schur" factorises; "dense" is the system of 2n - 1 unknowns as it is,
+        slow, for comparison.
 
     Returns
     -------

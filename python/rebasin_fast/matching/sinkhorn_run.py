@@ -116,11 +116,14 @@ class SinkhornRun:
         progress: ProgressCallback | None,
     ) -> bool:
         """All steps; True when patience ended them."""
-        first = self._still[self._matched[0]]
+        first = next(iter(self._still.values()))
         dtype = self._torch.promote_types(first.dtype, self._torch.float32)
         self._scores = ScoreMatrices(
             start, noise=self._options.noise, rng=self._rng, dtype=dtype, device=first.device
         )
+        if not self._scores.tensors:
+            self._compare({})
+            return False
         self._optimizer = optimizer(list(self._scores.tensors.values()))
         self._schedule = schedule(self._optimizer) if schedule is not None else None
         with self._function.running() if self._function is not None else nullcontext():
@@ -179,7 +182,8 @@ class SinkhornRun:
                 f"the loss is {value} in step {len(self.losses) + 1}; lower the learning rate, or check the data"
             )
         self._optimizer.zero_grad()
-        loss.backward()
+        if loss.requires_grad:  # not where nothing that is matched moves
+            loss.backward()
         self._optimizer.step()
         if self._schedule is not None:
             self._schedule.step()
@@ -189,7 +193,7 @@ class SinkhornRun:
     def _distance(self, moved: Tensors) -> Any:
         """Squared, over all that is matched."""
         parts = [(self._still[name] - moved[name]).square().sum() for name in self._matched]
-        return self._torch.stack(parts).sum()
+        return self._torch.stack(parts).sum() if parts else self._torch.zeros(())
 
     def _loss_between(self, moved: Tensors, t: float, batch: Any) -> Any:
         assert self._function is not None
