@@ -2,11 +2,12 @@
 
 ::
 
+    REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods_relaxed.py sinkhorn-operator
     REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods_relaxed.py sinkhorn-step
     REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods_relaxed.py straight-through
     REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods_relaxed.py frank-wolfe
 
-``sinkhorn-step`` needs ``pip install --no-deps sinkhorn-rebasin torchviz graphviz`` for the rival. Every row is a
+The two about Sinkhorn need ``pip install --no-deps sinkhorn-rebasin torchviz graphviz`` for the rival. Every row is a
 dictionary; ``rows(name)`` gives those of one question to other programs.
 """
 
@@ -40,6 +41,29 @@ def seconds(action: Callable[[], Any], repeats: int = 3) -> float:
         action()
         taken.append(time.perf_counter() - started)
     return min(taken)
+
+
+def sinkhorn_operator(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
+    """The operator alone, forward and backward; the products with the weights are the same in both packages."""
+    import torch
+    from rebasin.rebasinnet.sinkhorn import Sinkhorn
+
+    from rebasin_fast.matching.sinkhorn_operator import soft_permutations
+
+    torch.set_num_threads(1)
+    for width in widths:
+        torch.manual_seed(0)
+        scores = (torch.eye(width) + 0.1 * torch.randn(width, width)).requires_grad_()
+        weights, ones = torch.randn(width, width), torch.ones(width)
+
+        def ours(scores: Any = scores, weights: Any = weights) -> None:
+            soft_permutations(scores).backward(weights)
+
+        def theirs(scores: Any = scores, weights: Any = weights, ones: Any = ones) -> None:
+            Sinkhorn.apply(-scores, ones, ones, 20, 1.0).backward(weights.clone())
+
+        taken = {"sinkhorn-rebasin 0.0.2": seconds(theirs), "rebasin_fast": seconds(ours)}
+        yield {"question": "sinkhorn-operator", "width": width, "seconds": taken, "ratio": _ratio(taken)}
 
 
 def sinkhorn_step(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
@@ -253,7 +277,12 @@ def _ratio(taken: dict[str, float]) -> float:
     return max(taken.values()) / taken["rebasin_fast"]
 
 
-QUESTIONS = {"sinkhorn-step": sinkhorn_step, "straight-through": straight_through, "frank-wolfe": frank_wolfe}
+QUESTIONS = {
+    "sinkhorn-operator": sinkhorn_operator,
+    "sinkhorn-step": sinkhorn_step,
+    "straight-through": straight_through,
+    "frank-wolfe": frank_wolfe,
+}
 
 
 def rows(name: str) -> Iterator[Row]:

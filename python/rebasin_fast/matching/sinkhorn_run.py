@@ -245,4 +245,4 @@ class SinkhornRun:
         if isinstance(array, self._torch.Tensor):
             return array.detach().to("cpu", dtype)
         host = library_of(array).to_host(library_of(array).widen(array))
-        return self._torch.as_tensor(np.ascontiguousarray(host)).to(dtype)
+        return self._torch.tensor(host, dtype=dtype)
