@@ -24,17 +24,21 @@ from rebasin_fast.files import load_params, save_params
 from rebasin_fast.interpolation import interpolate
 from rebasin_fast.matching import (
     FrankWolfeMatching,
+    ManyMatching,
     Matching,
     MatchingStats,
     Progress,
     SinkhornMatching,
     StraightThroughMatching,
+    activation_matching,
     frank_wolfe_matching,
+    merge_many,
     sinkhorn_matching,
     straight_through_matching,
     weight_matching,
 )
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
+from rebasin_fast.repair import repair
 from rebasin_fast.spec import PermutationSpec
 
 __version__: str = build_config()["version"]
@@ -44,6 +48,7 @@ __all__ = [
     "FileFormatError",
     "FrankWolfeMatching",
     "LossCurve",
+    "ManyMatching",
     "Matching",
     "MatchingStats",
     "MissingDependencyError",
@@ -56,6 +61,7 @@ __all__ = [
     "SpecError",
     "StraightThroughMatching",
     "__version__",
+    "activation_matching",
     "apply_permutation",
     "axis",
     "build_config",
@@ -66,6 +72,8 @@ __all__ = [
     "linear_sum_assignment",
     "load_params",
     "loss_curve",
+    "merge_many",
+    "repair",
     "reset_batch_norm",
     "save_params",
     "sinkhorn_matching",
