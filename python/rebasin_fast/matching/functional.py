@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from rebasin_fast.arrays import library_of
 from rebasin_fast.errors import MissingDependencyError, ParamsError
 
 if TYPE_CHECKING:
@@ -63,9 +64,14 @@ class FunctionalModel:
                     f"parameters of {which}: {name!r} has shape {tuple(value.shape)}; "
                     f"the model's has {tuple(own.shape)}"
                 )
-            tensor = value if isinstance(value, self._torch.Tensor) else self._torch.as_tensor(value)
+            tensor = value if isinstance(value, self._torch.Tensor) else self._copied(value)
             tensors[name] = tensor.detach().to(device=own.device, dtype=own.dtype, copy=True)
         return tensors
+
+    def _copied(self, array: Any) -> Any:
+        """An array of another library, which may be a read-only view of a file, as a tensor."""
+        library = library_of(array)
+        return self._torch.tensor(library.to_host(library.widen(array)))
 
     def __call__(self, tensors: Tensors, inputs: Any) -> Any:
         """The model's outputs; buffers such as BatchNorm statistics are not written back."""
