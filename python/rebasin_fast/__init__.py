@@ -8,7 +8,7 @@ except ImportError as error:  # pragma: no cover - a broken installation
         "reinstall it with: pip install --force-reinstall rebasin-fast"
     ) from error
 
-from rebasin_fast import axis, specs
+from rebasin_fast import axis, specs, tracing
 from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_assignment
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.curve import LossCurve, loss_curve
@@ -40,6 +40,7 @@ from rebasin_fast.matching import (
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
 from rebasin_fast.repair import repair
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.tracing import TracedSpec, trace_spec
 
 __version__: str = build_config()["version"]
 
@@ -60,6 +61,7 @@ __all__ = [
     "SinkhornMatching",
     "SpecError",
     "StraightThroughMatching",
+    "TracedSpec",
     "__version__",
     "activation_matching",
     "apply_permutation",
@@ -80,5 +82,7 @@ __all__ = [
     "solve_assignment",
     "specs",
     "straight_through_matching",
+    "trace_spec",
+    "tracing",
     "weight_matching",
 ]
