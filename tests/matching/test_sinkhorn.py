@@ -176,7 +176,7 @@ def aligned(spec, found, a, b):
 def test_a_planted_permutation_is_recovered(direction, seed):
     a = arrays(seed)
     b = rf.apply_permutation(SPEC, random_permutation(SPEC, SPEC.sizes(a), np.random.default_rng(seed)), a)
-    found = rf.sinkhorn_matching(SPEC, mlp(WIDTHS), a, b, direction=direction, rng=seed)
+    found = rf.sinkhorn_matching(SPEC, mlp(WIDTHS), a, b, direction=direction, rng=seed, steps=150)
     assert aligned(SPEC, found, a, b)
     assert found.loss == 0.0 < found.first_loss
 
@@ -192,7 +192,7 @@ def test_nested_permutations_are_learnt():
     a = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
     b = rf.apply_permutation(spec, random_permutation(spec, spec.sizes(a), rng), a)
     for direction in ("b_to_a", "a_to_b"):
-        found = rf.sinkhorn_matching(spec, None, a, b, direction=direction)
+        found = rf.sinkhorn_matching(spec, None, a, b, direction=direction, steps=120)
         moved = rf.apply_permutation(spec, found.permutation, b)
         assert all(np.array_equal(moved[name], a[name]) for name in a)
 
@@ -236,7 +236,7 @@ def test_identical_models_reach_the_identity(name):
 
 
 @given(spec_cases(largest=3, parameters=(1, 3)), st.integers(0, 10**6))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_never_worse_than_its_start(case, seed):
     a, b = case.params(seed), case.params(seed + 1)
     start = random_permutation(case.spec, case.sizes, np.random.default_rng(seed))
