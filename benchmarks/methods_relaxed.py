@@ -12,11 +12,13 @@ dictionary; ``rows(name)`` gives those of one question to other programs.
 """
 
 import argparse
+import itertools
 import json
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from bench_methods import Row as CostRow
 from networks import mnist, shapes
 
 import rebasin_fast as rf
@@ -271,6 +274,113 @@ def frank_wolfe(networks: tuple[str, ...] = ("mlp512-trained", "resnet20x4")) ->
             "gain": gains,
             "product_flop": flop,
         }
+
+
+def random_pair(hidden: int = 512, steps: int = 8) -> dict[str, Any]:
+    """Two random networks of three hidden layers, the torch model, and batches of 500 random samples."""
+    import torch
+    from torch import nn
+
+    rng = np.random.default_rng(0)
+    layers = shapes.mlp(784, hidden, hidden, hidden, 10)
+    a, b = ({k: torch.from_numpy(v) for k, v in shapes.random_params(layers, rng).items()} for _ in range(2))
+    modules: list[Any] = []
+    for before, after in itertools.pairwise((784, hidden, hidden, hidden, 10)):
+        modules += [nn.Linear(before, after), nn.ReLU()]
+    generator = torch.Generator().manual_seed(0)
+    batches = [(torch.randn(500, 784, generator=generator), torch.arange(500) % 10) for _ in range(steps)]
+    model = nn.Sequential(*modules[:-1])
+    # What torch imports at first use is nobody's cost.
+    rf.trace_spec(nn.Linear(2, 2), torch.zeros(1, 2))
+    nn.functional.cross_entropy(
+        torch.func.functional_call(model, dict(model.named_parameters()), (batches[0][0],)), batches[0][1]
+    ).backward()
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    return {"a": a, "b": b, "model": model, "batches": batches}
+
+
+def straight_through_cost(made: dict[str, Any]) -> dict[str, float]:
+    from torch import nn
+
+    spec = rf.specs.mlp(mnist.layer_names(4))
+    rf.straight_through_matching(
+        spec, made["model"], made["a"], made["b"], made["batches"], nn.functional.cross_entropy
+    )
+    return {}
+
+
+def straight_through_original(made: dict[str, Any]) -> dict[str, float]:
+    plain_straight_through(made["model"], made["a"], made["b"], made["batches"], 0.1, "last")
+    return {}
+
+
+def frank_wolfe_cost(made: dict[str, Any]) -> dict[str, float]:
+    spec = rf.specs.mlp(mnist.layer_names(4))
+    found = rf.frank_wolfe_matching(spec, made["a"], made["b"], starts=["barycentre"])
+    return {"objective": found.objective}
+
+
+def plain_descent(made: dict[str, Any]) -> dict[str, float]:
+    a, b = ({name: value.numpy() for name, value in made[side].items()} for side in "ab")
+    widths = [np.arange(512) for _ in range(3)]
+    units = plain_weight_matching(a, b, widths, np.random.default_rng(0))
+    moved = plain_apply(b, units)
+    return {"objective": sum(float(np.vdot(a[name], moved[name])) for name in a)}
+
+
+def sinkhorn_cost(made: dict[str, Any], *, rival: bool) -> dict[str, float]:
+    """Eight steps of the L2 loss."""
+    import copy
+
+    from rebasin_fast.compat import sinkhorn_rebasin
+
+    distance_of, net_of = sinkhorn_rebasin.DistL2Loss, sinkhorn_rebasin.RebasinNet
+    if rival:
+        from rebasin import RebasinNet
+        from rebasin.loss import DistL2Loss
+
+        distance_of, net_of = DistL2Loss, RebasinNet
+    target = copy.deepcopy(made["model"])
+    target.load_state_dict(made["b"])
+    net, distance = net_of(made["model"], input_shape=(1, 784)), distance_of(target)
+    net.train()
+    for _ in range(8):
+        for scores in net.p:
+            scores.grad = None
+        distance(net()).backward()
+    return {}
+
+
+MLP = "random MLP 784-3×512-10"
+ROWS = [
+    CostRow(
+        "straight-through-mlp512",
+        "straight-through, 8 steps of 500 samples",
+        MLP,
+        "published loop, NumPy, torch, SciPy, from the last permutation",
+        random_pair,
+        straight_through_cost,
+        straight_through_original,
+    ),
+    CostRow(
+        "sinkhorn-mlp512",
+        "Sinkhorn, 8 steps of the L2 loss",
+        MLP,
+        "sinkhorn-rebasin 0.0.2",
+        random_pair,
+        partial(sinkhorn_cost, rival=False),
+        partial(sinkhorn_cost, rival=True),
+    ),
+    CostRow(
+        "frank-wolfe-mlp512",
+        "Frank-Wolfe, from the barycentre",
+        MLP,
+        "published weight matching, NumPy, SciPy",
+        random_pair,
+        frank_wolfe_cost,
+        plain_descent,
+    ),
+]
 
 
 def _ratio(taken: dict[str, float]) -> float:
