@@ -23,12 +23,18 @@ from rebasin_fast.errors import (
 from rebasin_fast.files import load_params, save_params
 from rebasin_fast.interpolation import interpolate
 from rebasin_fast.matching import (
+    FrankWolfeMatching,
     ManyMatching,
     Matching,
     MatchingStats,
     Progress,
+    SinkhornMatching,
+    StraightThroughMatching,
     activation_matching,
+    frank_wolfe_matching,
     merge_many,
+    sinkhorn_matching,
+    straight_through_matching,
     weight_matching,
 )
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
@@ -41,6 +47,7 @@ __version__: str = build_config()["version"]
 __all__ = [
     "Assignment",
     "FileFormatError",
+    "FrankWolfeMatching",
     "LossCurve",
     "ManyMatching",
     "Matching",
@@ -51,7 +58,9 @@ __all__ = [
     "PermutationSpec",
     "Progress",
     "RebasinError",
+    "SinkhornMatching",
     "SpecError",
+    "StraightThroughMatching",
     "TracedSpec",
     "__version__",
     "activation_matching",
@@ -59,6 +68,7 @@ __all__ = [
     "axis",
     "build_config",
     "compose_permutations",
+    "frank_wolfe_matching",
     "interpolate",
     "invert_permutation",
     "linear_sum_assignment",
@@ -68,8 +78,10 @@ __all__ = [
     "repair",
     "reset_batch_norm",
     "save_params",
+    "sinkhorn_matching",
     "solve_assignment",
     "specs",
+    "straight_through_matching",
     "trace_spec",
     "tracing",
     "weight_matching",

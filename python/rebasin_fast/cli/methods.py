@@ -13,7 +13,16 @@ import click
 from rebasin_fast.cli.factories import FACTORY
 from rebasin_fast.cli.progress import MatchingProgress, StageProgress
 from rebasin_fast.evaluation import load_into
-from rebasin_fast.matching import Matching, activation_matching, weight_matching
+from rebasin_fast.matching import (
+    Matching,
+    activation_matching,
+    frank_wolfe_matching,
+    sinkhorn_matching,
+    straight_through_matching,
+    weight_matching,
+)
+from rebasin_fast.matching.frank_wolfe import Start
+from rebasin_fast.matching.functional import import_torch
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
@@ -33,11 +42,13 @@ class Method:
     resume: Path | None = None
 
     def __post_init__(self) -> None:
-        for option, factory in (("--model", self.model), ("--data", self.data)):
-            if self.name in NEED_DATA and factory is None:
+        options = {"--model": self.model, "--data": self.data}
+        given = any(factory is not None for factory in options.values())
+        for option, factory in options.items():
+            if (self.name in NEED_DATA or (self.name in TAKE_DATA and given)) and factory is None:
                 raise click.UsageError(f"--method {self.name} needs {option} module:name")
-            if self.name not in NEED_DATA and factory is not None:
-                raise click.UsageError(f"{option} is for --method {', '.join(NEED_DATA)}; got {self.name}")
+            if self.name not in TAKE_DATA and factory is not None:
+                raise click.UsageError(f"{option} is for --method {', '.join(TAKE_DATA)}; got {self.name}")
 
 
 @dataclass(frozen=True)
@@ -96,8 +107,79 @@ def by_activations(task: Task) -> Matching:
     )
 
 
-METHODS: dict[str, Callable[[Task], Matching]] = {"weight": by_weights, "activation": by_activations}
-NEED_DATA = ("activation",)
+def by_relaxation(task: Task) -> Matching:
+    """``--method frank-wolfe``."""
+    choices = task.choices
+    with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
+        return frank_wolfe_matching(
+            task.spec,
+            task.params_a,
+            task.params_b,
+            rng=choices.seed,
+            starts=_starts(choices.restarts),
+            strict=not choices.no_strict,
+            threads=choices.threads,
+            progress=progress,
+        )
+
+
+def by_training(task: Task) -> Matching:
+    """``--method straight-through``: pairs of inputs and class numbers, cross-entropy."""
+    assert task.method.model is not None
+    assert task.method.data is not None
+    choices = task.choices
+    with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
+        return straight_through_matching(
+            task.spec,
+            task.method.model(),
+            task.params_a,
+            task.params_b,
+            task.method.data,
+            _cross_entropy,
+            rng=choices.seed,
+            max_iter=max(1, choices.max_iter),
+            strict=not choices.no_strict,
+            threads=choices.threads,
+            progress=progress,
+        )
+
+
+def by_sinkhorn(task: Task) -> Matching:
+    """``--method sinkhorn``: the distance of the weights, or with data the cross-entropy halfway."""
+    choices, model = task.choices, task.method.model
+    with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
+        return sinkhorn_matching(
+            task.spec,
+            None if model is None else model(),
+            task.params_a,
+            task.params_b,
+            task.method.data,
+            None if model is None else _cross_entropy,
+            rng=choices.seed,
+            strict=not choices.no_strict,
+            progress=progress,
+        )
+
+
+def _starts(restarts: int) -> list[Start]:
+    """The barycentre and the identity, and random starts beyond."""
+    further: list[Start] = ["random"] * max(0, restarts - 2)
+    return ["barycentre", "identity", *further]
+
+
+def _cross_entropy(outputs: Any, targets: Any) -> Any:
+    return import_torch("this method").nn.functional.cross_entropy(outputs, targets)
+
+
+METHODS: dict[str, Callable[[Task], Matching]] = {
+    "weight": by_weights,
+    "frank-wolfe": by_relaxation,
+    "activation": by_activations,
+    "straight-through": by_training,
+    "sinkhorn": by_sinkhorn,
+}
+NEED_DATA = ("activation", "straight-through")
+TAKE_DATA = (*NEED_DATA, "sinkhorn")
 
 
 def method_options(function: Function) -> Function:
@@ -109,13 +191,15 @@ def method_options(function: Function) -> Function:
                 default="weight",
                 show_default=True,
                 type=click.Choice(list(METHODS)),
-                help="Match by the weights, or by activations on data.",
+                help="By the weights, or on data: activation, straight-through, and sinkhorn where data is given.",
             ),
             click.option(
                 "--model", type=FACTORY, help="Makes the torch model, for methods that run it (module:name)."
             ),
             click.option(
-                "--data", type=FACTORY, help="Gives the batches of inputs to run it on (module:name)."
+                "--data",
+                type=FACTORY,
+                help="Gives the batches to run it on (module:name): inputs; (inputs, classes) where a loss is needed.",
             ),
         ]
     ):

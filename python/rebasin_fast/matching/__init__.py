@@ -1,17 +1,26 @@
 """Methods that find the permutation of one network onto another; one file each."""
 
 from rebasin_fast.matching.activation import activation_matching
+from rebasin_fast.matching.frank_wolfe import FrankWolfeMatching, frank_wolfe_matching
 from rebasin_fast.matching.many import merge_many
 from rebasin_fast.matching.many_result import ManyMatching
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress
+from rebasin_fast.matching.sinkhorn import SinkhornMatching, sinkhorn_matching
+from rebasin_fast.matching.straight_through import StraightThroughMatching, straight_through_matching
 from rebasin_fast.matching.weight import weight_matching
 
 __all__ = [
+    "FrankWolfeMatching",
     "ManyMatching",
     "Matching",
     "MatchingStats",
     "Progress",
+    "SinkhornMatching",
+    "StraightThroughMatching",
     "activation_matching",
+    "frank_wolfe_matching",
     "merge_many",
+    "sinkhorn_matching",
+    "straight_through_matching",
     "weight_matching",
 ]

@@ -1,0 +1,258 @@
+"""The names of the PyPI package ``sinkhorn-rebasin`` 0.0.2 (``import rebasin``), on this package's core.
+
+Programs switch by the import::
+
+    from rebasin_fast.compat.sinkhorn_rebasin import RebasinNet, matching                       # was: rebasin
+    from rebasin_fast.compat.sinkhorn_rebasin import DistL2Loss, DistL1Loss, MidLoss, RndLoss   # was: rebasin.loss
+
+What differs: the spec comes from this package, so that architectures which the original cannot trace work and a wrong
+graph cannot occur; ``model`` may be tied, nested, on any device; Sinkhorn is batched, its backward pass solves a Schur
+complement; the losses read their inputs without changing them. ``remove_nodes`` is accepted and not needed.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rebasin_fast.assignment import Assignment, solve_assignment
+from rebasin_fast.compat.sinkhorn_losses import DistCosineLoss, DistL1Loss, DistL2Loss, MidLoss, RndLoss
+from rebasin_fast.errors import MissingDependencyError
+from rebasin_fast.matching.score_matrices import soft_by_size
+from rebasin_fast.matching.soft_application import SoftApplication
+from rebasin_fast.permutation import apply_permutation, identity_permutation
+from rebasin_fast.spec import PermutationSpec
+
+try:
+    import torch
+except ImportError:
+    raise MissingDependencyError(
+        "compat.sinkhorn_rebasin needs PyTorch: pip install 'rebasin-fast[torch]'"
+    ) from None
+
+__all__ = [
+    "DistCosineLoss",
+    "DistL1Loss",
+    "DistL2Loss",
+    "MidLoss",
+    "RebasinNet",
+    "RndLoss",
+    "matching",
+]
+
+
+class RebasinNet(torch.nn.Module):
+    """A model whose hidden units are reordered by trainable, soft permutations.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Copied; moved towards another model by training ``p``.
+    input_shape : sequence of int
+        Shape of an input, the batch included; read where the model is traced.
+    remove_nodes : sequence
+        Accepted for the original's programs; not needed.
+    l, tau, n_iter : float, float, int
+        Factor on the scores, temperature, and Sinkhorn iterations.
+    operator : "implicit"
+        The only one, as in the original.
+    permutation_type : {"mat_mul", "broadcast"}
+        In eval mode both reorder units exactly.
+    spec : PermutationSpec, optional
+        Taken in place of the one that is found for ``model``.
+
+    Raises
+    ------
+    SpecError
+        No spec is known for the model; pass ``spec=``.
+    ValueError
+        An unknown operator or permutation type.
+
+    Notes
+    -----
+    In train mode ``net()`` gives the model with softly permuted weights, connected to ``p``; ``net(x)`` its
+    outputs. In eval mode the permutations are hard, found by an exact assignment of the scores. The object returned
+    is one and the same at every call, and overwritten by the next.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from rebasin_fast.compat.sinkhorn_rebasin import DistL2Loss, RebasinNet
+    >>> _ = torch.manual_seed(0)
+    >>> net = lambda: torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> a, b = net(), net()
+    >>> rebased, distance = RebasinNet(a, input_shape=(1, 3)), DistL2Loss(b)
+    >>> optimizer = torch.optim.AdamW(rebased.p.parameters(), lr=0.1)
+    >>> before = distance(a).item()
+    >>> for _ in range(50):
+    ...     optimizer.zero_grad()
+    ...     distance(rebased()).backward()
+    ...     optimizer.step()
+    >>> _ = rebased.eval()
+    >>> distance(rebased()).item() < before
+    True
+    """
+
+    _source: Any
+    _output: Any
+
+    def __init__(
+        self,
+        model: Any,
+        input_shape: Sequence[int],
+        remove_nodes: Sequence[Any] = (),
+        l: float = 1.0,  # noqa: E741  # the original's name
+        tau: float = 1.0,
+        n_iter: int = 20,
+        operator: str = "implicit",
+        permutation_type: str = "mat_mul",
+        spec: PermutationSpec | None = None,
+    ) -> None:
+        super().__init__()
+        if operator != "implicit":
+            raise ValueError(f"operator is 'implicit', got {operator!r}")
+        if permutation_type not in ("mat_mul", "broadcast"):
+            raise ValueError(f"permutation_type is 'mat_mul' or 'broadcast', got {permutation_type!r}")
+        self.spec = spec if spec is not None else _spec_of(model, input_shape)
+        # Hidden from Module, whose parameters are the scores alone.
+        object.__setattr__(self, "_source", _frozen(model))
+        object.__setattr__(self, "_output", _frozen(model))
+        sizes = self.spec.sizes(dict(model.state_dict()))
+        self._names = list(identity_permutation(self.spec, sizes))
+        self._identity = identity_permutation(self.spec, sizes)
+        first = next(iter(model.parameters()))
+        self._application = SoftApplication(self.spec, dict(model.state_dict()), sizes, first.device)
+        self.p = torch.nn.ParameterList()
+        for name in self._names:
+            scores = torch.eye(sizes[name], dtype=first.dtype).repeat(*self._identity[name].shape[:-1], 1, 1)
+            noise = torch.randn(scores.shape, dtype=first.dtype) * 0.1
+            self.p.append(torch.nn.Parameter((scores + noise).to(first.device)))
+        self.l, self.tau, self.n_iter, self.operator = l, tau, n_iter, operator
+
+    def forward(self, x: Any = None) -> Any:
+        """The permuted model, or its outputs at ``x``."""
+        output = self._overwritten()
+        if x is None:
+            return output
+        return output(x.unsqueeze(0) if x.ndim == 1 else x)
+
+    def identity_init(self) -> None:
+        """Scores of the identity."""
+        self._set({name: torch.from_numpy(index) for name, index in self._identity.items()})
+
+    def random_init(self) -> None:
+        """Scores of random permutations, drawn by torch."""
+        self._set(
+            {
+                name: torch.rand(index.shape).argsort(-1)  # of each copy by itself
+                for name, index in self._identity.items()
+            }
+        )
+
+    def update_batchnorm(self, model: Any) -> None:
+        """Take over the BatchNorm statistics of ``model``, unpermuted."""
+        buffers = dict(model.named_buffers())
+        with torch.no_grad():
+            for name, own in self._source.named_buffers():
+                if name in buffers and buffers[name] is not None:
+                    own.copy_(buffers[name])
+
+    def permutation(self) -> dict[str, Any]:
+        """The hard permutations by name, for :func:`rebasin_fast.apply_permutation` on the model's parameters."""
+        found = {}
+        for name, scores in zip(self._names, self.p, strict=True):
+            flat = scores.detach().cpu().reshape(-1, *scores.shape[-2:])
+            solved = solve_assignment(flat, maximize=True)
+            assert isinstance(solved, Assignment)
+            found[name] = solved.columns.reshape(scores.shape[:-1])
+        return found
+
+    def parameters(self, recurse: bool = True) -> Iterator[Any]:
+        """The scores."""
+        return self.p.parameters(recurse)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of the scores."""
+        for scores in self.p:
+            if scores.grad is not None:
+                scores.grad = None if set_to_none else torch.zeros_like(scores)
+
+    def train(self, mode: bool = True) -> RebasinNet:
+        """Soft permutations, and the model's own layers in train mode; False: hard ones, in eval mode."""
+        self._output.train(mode)
+        super().train(mode)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> RebasinNet:
+        """Scores and model on another device."""
+        for module in (self._source, self._output):
+            module.to(*args, **kwargs)
+        super().to(*args, **kwargs)
+        own = dict(self._source.state_dict())
+        device = next(iter(self._source.parameters())).device
+        self._application = SoftApplication(self.spec, own, self.spec.sizes(own), device)
+        return self
+
+    def _overwritten(self) -> Any:
+        source = dict(self._source.state_dict())
+        permutation = None
+        if self.training:
+            scores = {name: value * self.l for name, value in zip(self._names, self.p, strict=True)}
+            parameters = dict(self._source.named_parameters())
+            moved = self._application(parameters, soft_by_size(scores, tau=self.tau, iterations=self.n_iter))
+        else:
+            permutation = self.permutation()
+            moved = apply_permutation(self.spec, permutation, source)
+        for name, parameter in self._output.named_parameters():
+            parameter.detach_()
+            parameter.copy_(moved[name])
+        buffers = [name for name, _ in self._output.named_buffers() if name in source]
+        if buffers:
+            hard = permutation if permutation is not None else self.permutation()
+            moved_buffers = apply_permutation(self.spec, hard, source)
+            for name, buffer in self._output.named_buffers():
+                if name in source:
+                    buffer.copy_(moved_buffers[name])
+        return self._output
+
+    def _set(self, permutation: dict[str, Any]) -> None:
+        with torch.no_grad():
+            for name, scores in zip(self._names, self.p, strict=True):
+                scores.zero_().scatter_(-1, permutation[name].unsqueeze(-1).to(scores.device), 1.0)
+
+
+def matching(alpha: Any, **kwargs: Any) -> Any:
+    """The permutation matrix of the largest sum of ``alpha``'s entries, (n, n), in float64, on the CPU.
+
+    Examples
+    --------
+    >>> from rebasin_fast.compat.sinkhorn_rebasin import matching
+    >>> matching([[0.0, 2.0], [1.0, 0.0]]).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    maximize = not kwargs.pop("maximize", False)  # the original negates, then minimises
+    if kwargs:
+        raise TypeError(f"matching takes maximize=, got {sorted(kwargs)}")
+    solved = solve_assignment(alpha, maximize=maximize)
+    assert isinstance(solved, Assignment)
+    return torch.eye(len(solved.columns), dtype=torch.float64)[torch.from_numpy(solved.columns)]
+
+
+def _spec_of(model: Any, input_shape: Sequence[int]) -> PermutationSpec:
+    """Traced where this version traces models, else recognised from the names and shapes of the parameters."""
+    import rebasin_fast
+
+    if hasattr(rebasin_fast, "trace_spec"):
+        first = next(iter(model.parameters()))
+        example = torch.zeros(tuple(input_shape), dtype=first.dtype, device=first.device)
+        traced: PermutationSpec = rebasin_fast.trace_spec(model, example)
+        return traced
+    return rebasin_fast.specs.for_params(model.state_dict())
+
+
+def _frozen(model: Any) -> Any:
+    frozen = copy.deepcopy(model)
+    for parameter in frozen.parameters():
+        parameter.requires_grad_(False)
+    return frozen
