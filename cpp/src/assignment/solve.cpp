@@ -9,7 +9,7 @@
 #include "assignment/jonker_volgenant.hpp"
 #include "assignment/list_certificate.hpp"
 #include "assignment/list_solver.hpp"
-#include "assignment/small_solver.hpp"
+#include "assignment/block_solver.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin {
@@ -106,11 +106,11 @@ Status solve_by_size(CostRows<T>& costs, MatchingState& state, Certificate& proo
                      std::vector<double>& pair_cost, const WarmStart* warm_start,
                      AssignmentCounters& counters, Interrupt& interrupt) {
   constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
-  if (costs.rows() <= small_rows && costs.columns() <= small_columns) {
+  if (costs.columns() <= block_columns) {
     bool beyond = false;
-    const Status status = solve_small(costs, state, proof, beyond);
+    const Status status = solve_block(costs, state, proof, beyond);
     if (!beyond) return status;
-  } else if (costs.rows() > small_rows && costs.columns() <= most_columns &&
+  } else if (costs.columns() <= most_columns &&
              try_lists(costs, state, proof, pair_cost, warm_start, counters, interrupt)) {
     return Status::ok;
   }

@@ -49,6 +49,24 @@ struct Widened {
   bool beyond;   // a finite one above `huge`
 };
 
+enum class BlockFound : std::int32_t { optimum, infeasible, invalid, beyond };
+
+// A problem of rows <= columns <= 64 and the room to solve it in.
+template <class T>
+struct BlockProblem {
+  int rows;
+  int columns;
+  BlockFound found;
+  bool beyond;
+  alignas(64) T cost[block * block];  // rows of 16, 32 or 64 entries
+  alignas(64) T start[block];
+  alignas(64) double v[block];
+  double least[block];            // per row: its least reduced cost, rounded
+  std::uint64_t holders[block];   // per row: the columns where it is met
+  std::int32_t column_of[block];  // per row
+  std::int32_t row_of[block];     // per column, -1 if none
+};
+
 template <class T>
 struct KernelsFor {
   // minima[j] = min(minima[j], flip ^ runs[k][j]) over `count` <= 8 runs; NaN is passed over.
@@ -68,6 +86,8 @@ struct KernelsFor {
   Widened (*widen)(const T* run, T flip, std::int64_t columns, double* out);
   // The two smallest (flip ^ run[j]) - v[j] in double, and the first column of the best.
   TwoBest (*row_best)(const T* run, T flip, std::int64_t columns, const double* v);
+  // Solves a whole problem of up to 64 columns, given by its rows. `beyond` where sums of costs could overflow.
+  void (*solve_block)(const T* const* runs, T flip, BlockProblem<T>& problem);
 };
 
 struct Kernels {

@@ -1,4 +1,6 @@
 // Compiled once per instruction-set level; REBASIN_SIMD_LEVEL names the level and its table.
+#include "simd/block_auction.hpp"
+#include "simd/block_search.hpp"
 #include "simd/candidate_scan.hpp"
 #include "simd/column_minima.hpp"
 #include "simd/dense_search.hpp"
@@ -15,8 +17,8 @@ namespace rebasin::simd {
 extern const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL);
 const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL) = {
     REBASIN_TEXT(REBASIN_SIMD_LEVEL),
-    {lower_minima<float>, scan<float>, two_best<float>, relax<float>, widen<float>, row_best<float>},
-    {lower_minima<double>, scan<double>, two_best<double>, relax<double>, widen<double>, row_best<double>},
+    {lower_minima<float>, scan<float>, two_best<float>, relax<float>, widen<float>, row_best<float>, solve_block<float>},
+    {lower_minima<double>, scan<double>, two_best<double>, relax<double>, widen<double>, row_best<double>, solve_block<double>},
 };
 
 }  // namespace rebasin::simd
