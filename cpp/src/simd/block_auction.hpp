@@ -5,6 +5,9 @@
 
 namespace {
 
+// With fewer rows the path search alone is faster.
+inline constexpr int fewest_rows_to_bid = 16;
+
 // A power of two near x > 0: duals of few bits keep most arithmetic exact.
 template <class T>
 T near_power_of_two(T x) {

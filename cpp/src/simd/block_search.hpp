@@ -17,7 +17,7 @@ class BlockSearch {
 
   bool run() {
     if (!match_tight_pairs()) return false;
-    reduce_rows();
+    if (problem_.rows >= fewest_rows_to_bid) reduce_rows();
     for (int k = 0; k < left_; ++k) {
       if (!augment(waiting_[k])) return false;
     }
@@ -228,7 +228,7 @@ void solve_block_of(const T* const* runs, T flip, BlockProblem<T>& problem) {
       if (!(problem.start[j] < infinity)) return;
     }
     for (int j = problem.columns; j < width; ++j) problem.start[j] = T(0);
-    if (problem.rows >= 16) improve_block_duals<T, width>(problem);
+    if (problem.rows >= fewest_rows_to_bid) improve_block_duals<T, width>(problem);
   } else {
     for (int j = 0; j < width; ++j) problem.start[j] = T(0);
   }
