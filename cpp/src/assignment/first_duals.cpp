@@ -40,14 +40,9 @@ struct BlockSums {
   explicit BlockSums(std::int64_t columns)
       : sum(columns, T{0}), squares(columns, T{0}), blocks(columns, T{0}) {}
 
-  void add(const std::vector<T>& minima) {
-    for (std::size_t j = 0; j < minima.size(); ++j) {
-      const bool finite = minima[j] < std::numeric_limits<T>::infinity();
-      const T value = finite ? minima[j] : T{0};
-      sum[j] += value;
-      squares[j] += value * value;
-      blocks[j] += finite ? T{1} : T{0};
-    }
+  void add(const simd::KernelsFor<T>& kernels, const std::vector<T>& minima) {
+    kernels.add_minima(minima.data(), static_cast<std::int64_t>(minima.size()), sum.data(), squares.data(),
+                       blocks.data());
   }
 };
 
@@ -95,13 +90,14 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
     const std::int64_t rows_in_block = state.rows * (block + 1) / fine_blocks - first;
     const std::int64_t read = state.rows >= rows_to_read_half ? rows_in_block / 2 : rows_in_block;
     find_minima(state, first, first + read, buffers, minima);
-    fine.add(minima);
+    fine.add(state.kernels, minima);
     if (block % fine_per_coarse == 0) {
       coarse_minima = minima;
     } else {
-      for (std::int64_t j = 0; j < m; ++j) coarse_minima[j] = std::min(coarse_minima[j], minima[j]);
+      const T* run = minima.data();
+      state.kernels.lower_minima(&run, 1, T{0}, m, coarse_minima.data());
     }
-    if (block % fine_per_coarse == fine_per_coarse - 1) coarse.add(coarse_minima);
+    if (block % fine_per_coarse == fine_per_coarse - 1) coarse.add(state.kernels, coarse_minima);
   }
   const BlockSums<T>& chosen = variance_ratio(fine) > heterogeneous ? fine : coarse;
   for (std::int64_t j = 0; j < m; ++j) {

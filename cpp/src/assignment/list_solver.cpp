@@ -49,7 +49,7 @@ Outcome solve_by_lists(ListState<T>& state, Interrupt& interrupt) {
   Outcome outcome = start_duals(state, interrupt);
   if (outcome == Outcome::done) {
     freeze_zero_lines(state);
-    outcome = build_lists(state, interrupt);
+    if (!build_best_only(state, outcome, interrupt)) outcome = build_lists(state, interrupt);
   }
   if (outcome != Outcome::done) return outcome;
   const bool nearly_solved = count_distinct_best(state) * 10 >= state.rows * 9;

@@ -71,11 +71,15 @@ template <class T>
 struct KernelsFor {
   // minima[j] = min(minima[j], flip ^ runs[k][j]) over `count` <= 8 runs; NaN is passed over.
   void (*lower_minima)(const T* const* runs, int count, T flip, std::int64_t columns, T* minima);
+  // Adds each finite minimum, its square and a one to the sums of its column.
+  void (*add_minima)(const T* minima, std::int64_t columns, T* sum, T* squares, T* blocks);
   // Finds some 14 to 24 columns of smallest (flip ^ run[j]) - v[j], more or fewer where ties, forbidden
   // entries or short rows make it so. `v` is padded to a multiple of `block`; `masks` holds columns / block +
   // 1 words. Among too many ties the columns from `start` on, cyclically, are preferred.
   void (*scan)(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* next,
                std::uint64_t* masks, Scan<T>& found);
+  // Finds the smallest alone, with the second smallest as the bound, or nothing where they are nearly tied.
+  void (*scan_best)(const T* run, const T* v, T flip, std::int64_t columns, const T* next, Scan<T>& found);
   // The two smallest round(cost) - v[column]; stops at a group that cannot matter.
   TwoBest (*two_best)(const Record<T>& record, const double* v, double magic);
   // open[j] = min(open[j], offset + round(cost) - w[j]), remembering `row` in `from` where it fell; returns
