@@ -173,8 +173,9 @@ bool is_plain_matrix(PyObject* object) {
   return find_element(py::reinterpret_borrow<py::dtype>(array->descr)).has_value();
 }
 
-// assignment_indices(cost, maximize, bfloat16=False), or None where the cost is no two-dimensional NumPy array
-// of numbers that the core reads. Without pybind11's dispatch, which would be half of a small problem's time.
+// assignment_indices(cost, maximize, bfloat16=False), or None where the cost is no two-dimensional NumPy
+// array of numbers that the core reads. Without pybind11's dispatch, which would be half of a small problem's
+// time.
 PyObject* solve_for_indices(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   if (count < 2 || count > 3) {
     PyErr_SetString(PyExc_TypeError, "assignment_indices expects (array, bool[, bool])");

@@ -39,8 +39,8 @@ double mean_spacing(const ListState<T>& state) {
   return spread > tied ? total / static_cast<double>(8 * (spread + tied)) : 0.0;
 }
 
-// Takes the bid of a row that looked at the present duals, or at slightly higher ones, which only makes it bid
-// less. False where the dual would leave the grid.
+// Takes the bid of a row that looked at the present duals, or at slightly higher ones, which only makes it
+// bid less. False where the dual would leave the grid.
 template <class T>
 bool take_bid(ListState<T>& state, std::int32_t row, const simd::TwoBest& two, double epsilon) {
   const std::int32_t column = state.records[row].column[two.at];

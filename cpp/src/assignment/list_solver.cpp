@@ -6,6 +6,7 @@
 #include "assignment/candidates.hpp"
 #include "assignment/first_duals.hpp"
 #include "assignment/path_search.hpp"
+#include "assignment/tie_matching.hpp"
 #include "assignment/zero_lines.hpp"
 
 namespace rebasin::assignment {
@@ -42,11 +43,38 @@ bool leaves_dual_unmatched(const ListState<T>& state) {
   return false;
 }
 
+// Ties first; where they leave few rows, shortest paths over whole rows. stale_start where lists do better.
+template <class T>
+Outcome solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+  Outcome outcome = match_ties(state, proof, interrupt);
+  state.solved_by_ties = outcome == Outcome::done;
+  if (outcome != Outcome::done || state.free_rows.empty()) return outcome;
+  const bool few_left = static_cast<std::int64_t>(state.free_rows.size()) * 16 <= state.rows;
+  const std::vector<double> before = state.v;
+  outcome = put_on_grid(state);
+  if (outcome == Outcome::done && few_left && state.v == before) {
+    for (std::int64_t i = 0; i < state.rows; ++i) {
+      const std::int32_t j = state.column_of[i];
+      if (j != unassigned) state.pair_cost[i] = state.grid.round(state.costs.at(i, j));
+    }
+    proof.u.clear();
+    return search_paths_over_rows(state, interrupt);
+  }
+  state.solved_by_ties = false;
+  state.drop_matching();
+  return outcome == Outcome::done ? Outcome::stale_start : outcome;
+}
+
 }  // namespace
 
 template <class T>
-Outcome solve_by_lists(ListState<T>& state, Interrupt& interrupt) {
+Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
   Outcome outcome = start_duals(state, interrupt);
+  if (outcome == Outcome::done && state.mostly_ties) {
+    outcome = solve_by_ties(state, proof, interrupt);
+    if (outcome != Outcome::stale_start) return outcome;
+    outcome = Outcome::done;
+  }
   if (outcome == Outcome::done) {
     freeze_zero_lines(state);
     if (!build_best_only(state, outcome, interrupt)) outcome = build_lists(state, interrupt);
@@ -85,8 +113,8 @@ Outcome solve_from_duals(ListState<T>& state, const double* duals, Interrupt& in
   return outcome;
 }
 
-template Outcome solve_by_lists<float>(ListState<float>&, Interrupt&);
-template Outcome solve_by_lists<double>(ListState<double>&, Interrupt&);
+template Outcome solve_by_lists<float>(ListState<float>&, Certificate&, Interrupt&);
+template Outcome solve_by_lists<double>(ListState<double>&, Certificate&, Interrupt&);
 template Outcome solve_from_duals<float>(ListState<float>&, const double*, Interrupt&);
 template Outcome solve_from_duals<double>(ListState<double>&, const double*, Interrupt&);
 

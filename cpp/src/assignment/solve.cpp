@@ -3,13 +3,13 @@
 #include <new>
 #include <numeric>
 
+#include "assignment/block_solver.hpp"
 #include "assignment/certificate.hpp"
 #include "assignment/cost_rows.hpp"
 #include "assignment/inspection.hpp"
 #include "assignment/jonker_volgenant.hpp"
 #include "assignment/list_certificate.hpp"
 #include "assignment/list_solver.hpp"
-#include "assignment/block_solver.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin {
@@ -64,6 +64,11 @@ bool is_constant(const CostRows<T>& costs) {
   return true;
 }
 
+bool forget(Certificate& proof) {
+  proof.u.clear();
+  return false;
+}
+
 // True when the lists gave an answer whose proof is as good as the dense solver's would be.
 template <class T>
 bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& proof,
@@ -76,18 +81,28 @@ bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& p
     const double* duals = costs.turned() ? warm_start->row_duals : warm_start->column_duals;
     outcome = solve_from_duals(state, duals, interrupt);
   }
-  if (outcome != Outcome::done && outcome != Outcome::interrupted) outcome = solve_by_lists(state, interrupt);
-  if (outcome == Outcome::done) outcome = certify_lists(state, proof, pair_cost, interrupt);
+  if (outcome != Outcome::done && outcome != Outcome::interrupted)
+    outcome = solve_by_lists(state, proof, interrupt);
   counters = state.counters;
-  if (outcome != Outcome::done) return false;
-  double magnitude = 0.0;
-  for (const double cost : pair_cost) magnitude += std::abs(cost);
-  if (proof.gap > acceptable * magnitude) return false;
+  if (outcome != Outcome::done) return forget(proof);
+  const bool by_ties = state.solved_by_ties;
+  if (!by_ties) {
+    outcome = certify_lists(state, proof, pair_cost, interrupt);
+    counters = state.counters;
+  }
   matching.column_of.assign(state.column_of.begin(), state.column_of.end());
   matching.row_of.assign(state.row_of.begin(), state.row_of.end());
   state.v.resize(state.columns);
   matching.v = std::move(state.v);
-  return true;
+  if (by_ties) {
+    if (proof.u.empty()) counters.entries_read += costs.rows() * costs.columns();
+    if (certify(costs, matching, proof, interrupt) != Status::ok) outcome = Outcome::interrupted;
+    for (std::int64_t i = 0; i < costs.rows(); ++i) pair_cost.push_back(costs.at(i, matching.column_of[i]));
+  }
+  if (outcome != Outcome::done) return forget(proof);
+  double magnitude = 0.0;
+  for (const double cost : pair_cost) magnitude += std::abs(cost);
+  return proof.gap <= acceptable * magnitude || forget(proof);
 }
 
 template <class T>

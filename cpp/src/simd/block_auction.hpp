@@ -59,7 +59,8 @@ struct BlockBid {
 };
 
 template <class S, int width, class T>
-[[gnu::always_inline]] inline BlockBid<S> best_of_row(const BlockProblem<T>& problem, int row, const Line<S, width>& v) {
+[[gnu::always_inline]] inline BlockBid<S> best_of_row(const BlockProblem<T>& problem, int row,
+                                                      const Line<S, width>& v) {
   const auto reduced = Line<S, width>::load(problem.cost + row * width).minus(v);
   BlockBid<S> bid;
   two_least(reduced, bid.best, bid.second);
@@ -67,8 +68,8 @@ template <class S, int width, class T>
   return bid;
 }
 
-// Lowers v by about `budget` bids from an empty matching, which is then forgotten. A few rows look at the same
-// duals at once, since one look is a chain of waits; a row whose column has just moved looks again.
+// Lowers v by about `budget` bids from an empty matching, which is then forgotten. A few rows look at the
+// same duals at once, since one look is a chain of waits; a row whose column has just moved looks again.
 template <class T, int width>
 void bid_with_epsilon(const BlockProblem<T>& problem, T epsilon, int budget, Line<T, width>& v) {
   constexpr T infinity = std::numeric_limits<T>::infinity();

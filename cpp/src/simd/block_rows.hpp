@@ -73,7 +73,8 @@ struct Line {
   // The entries whose bit is set become those of `other`.
   void replace(const Line& other, std::uint64_t bits) {
     for (int k = 0; k < parts; ++k) {
-      part[k] = L::blend(part[k], other.part[k], static_cast<std::uint32_t>(bits >> (k * L::width)) & lane_bits);
+      part[k] =
+          L::blend(part[k], other.part[k], static_cast<std::uint32_t>(bits >> (k * L::width)) & lane_bits);
     }
   }
   void replace(S value, std::uint64_t bits) { replace(all(value), bits); }

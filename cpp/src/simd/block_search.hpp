@@ -9,8 +9,8 @@ template <class T, int width>
 class BlockSearch {
  public:
   explicit BlockSearch(BlockProblem<T>& problem)
-      : problem_(problem), free_columns_(problem.columns == 64 ? ~std::uint64_t{0}
-                                                               : (one_bit << problem.columns) - 1) {
+      : problem_(problem),
+        free_columns_(problem.columns == 64 ? ~std::uint64_t{0} : (one_bit << problem.columns) - 1) {
     for (int j = 0; j < width; ++j) problem.row_of[j] = -1;
     for (int i = 0; i < problem.rows; ++i) problem.column_of[i] = -1;
   }
@@ -172,8 +172,8 @@ class BlockSearch {
   }
 
   // Offers the paths through a row, reached over its column, to the columns not yet closed.
-  [[gnu::always_inline]] void relax(int row, int column, double reached, const Row& v, std::uint64_t closed, Row& open,
-             std::int32_t* from) const {
+  [[gnu::always_inline]] void relax(int row, int column, double reached, const Row& v, std::uint64_t closed,
+                                    Row& open, std::int32_t* from) const {
     const double own = static_cast<double>(problem_.cost[row * width + column]) - problem_.v[column];
     const auto path = costs_of(row).minus(v).plus(reached - own);
     const std::uint64_t nearer = path.where_below(open) & ~closed;

@@ -41,6 +41,12 @@ struct Scan {
   T reduced[scan_capacity];  // cost - v, rounded to T
 };
 
+struct Tight {
+  double least;  // a row's least reduced cost, rounded
+  bool below;    // some entry that rounds to it lies below it
+  bool invalid;  // NaN or -inf among the reduced costs
+};
+
 // Costs of this magnitude and more are scaled down, lest their sums overflow.
 inline constexpr double huge = 0x1p1000;
 
@@ -90,7 +96,10 @@ struct KernelsFor {
   Widened (*widen)(const T* run, T flip, std::int64_t columns, double* out);
   // The two smallest (flip ^ run[j]) - v[j] in double, and the first column of the best.
   TwoBest (*row_best)(const T* run, T flip, std::int64_t columns, const double* v);
-  // Solves a whole problem of up to 64 columns, given by its rows. `beyond` where sums of costs could overflow.
+  // A row's least (flip ^ run[j]) - v[j] in double, and a bit for every column where it is met.
+  Tight (*mark_tight)(const T* run, T flip, std::int64_t columns, const double* v, std::uint64_t* masks);
+  // Solves a whole problem of up to 64 columns, given by its rows. `beyond` where sums of costs could
+  // overflow.
   void (*solve_block)(const T* const* runs, T flip, BlockProblem<T>& problem);
 };
 
