@@ -1,6 +1,7 @@
 #include "assignment/list_solver.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "assignment/auction.hpp"
 #include "assignment/candidates.hpp"
@@ -31,6 +32,31 @@ Outcome match_exactly(ListState<T>& state, Interrupt& interrupt) {
   constexpr std::int64_t bids_per_row = 8;
   const Outcome outcome = reduce_rows_by_lists(state, bids_per_row * state.rows, interrupt);
   return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
+}
+
+// A sample of rows tells whether earlier duals still fit: most rows' least reduced cost is near the old row
+// dual, or they still meet it twice, as rows do at an optimum (then the rows may have been permuted).
+template <class T>
+bool duals_still_fit(ListState<T>& state, const double* row_duals) {
+  constexpr std::int64_t sampled_rows = 32;
+  constexpr int compared = 8;
+  constexpr double most_spacings = 2.3;  // measured: beyond it a cold start is the faster one
+  const double sign = state.costs.scale() < 0 ? -1.0 : 1.0;
+  const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
+  int seen = 0;
+  int near = 0;
+  int tied = 0;
+  for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
+    scan_row(state, i);
+    const auto& found = state.found;
+    if (found.invalid || found.count <= compared) return true;  // too short a row to tell
+    const auto least = static_cast<double>(found.reduced[0]);
+    const double spacing = (static_cast<double>(found.reduced[compared]) - least) / compared;
+    ++seen;
+    near += std::abs(least - sign * row_duals[i]) <= most_spacings * spacing ? 1 : 0;
+    tied += static_cast<double>(found.reduced[1]) - least <= 0x1p-12 * spacing ? 1 : 0;
+  }
+  return near * 2 >= seen || tied * 4 >= seen;
 }
 
 // Duals below zero on a rectangle's unmatched columns: no optimum has them.
@@ -90,8 +116,10 @@ Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& inter
 }
 
 template <class T>
-Outcome solve_from_duals(ListState<T>& state, const double* duals, Interrupt& interrupt) {
-  Outcome outcome = adopt_duals(state, duals);
+Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
+                         Interrupt& interrupt) {
+  Outcome outcome = adopt_duals(state, column_duals);
+  if (outcome == Outcome::done && !duals_still_fit(state, row_duals)) outcome = Outcome::stale_start;
   if (outcome == Outcome::done) outcome = build_lists(state, interrupt);
   if (outcome == Outcome::done) {
     const std::int64_t distinct = count_distinct_best(state);
@@ -115,7 +143,7 @@ Outcome solve_from_duals(ListState<T>& state, const double* duals, Interrupt& in
 
 template Outcome solve_by_lists<float>(ListState<float>&, Certificate&, Interrupt&);
 template Outcome solve_by_lists<double>(ListState<double>&, Certificate&, Interrupt&);
-template Outcome solve_from_duals<float>(ListState<float>&, const double*, Interrupt&);
-template Outcome solve_from_duals<double>(ListState<double>&, const double*, Interrupt&);
+template Outcome solve_from_duals<float>(ListState<float>&, const double*, const double*, Interrupt&);
+template Outcome solve_from_duals<double>(ListState<double>&, const double*, const double*, Interrupt&);
 
 }  // namespace rebasin::assignment

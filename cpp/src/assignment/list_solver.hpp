@@ -13,8 +13,9 @@ template <class T>
 Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
 
 // The same from an earlier problem's duals, as the caller gave them; stale_start where a cold start is the
-// better one, known after one read.
+// better one, known after a few rows or, at worst, one read.
 template <class T>
-Outcome solve_from_duals(ListState<T>& state, const double* duals, Interrupt& interrupt);
+Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
+                         Interrupt& interrupt);
 
 }  // namespace rebasin::assignment

@@ -78,8 +78,9 @@ bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& p
   ListState<T> state(costs);
   Outcome outcome = Outcome::stale_start;
   if (warm_start != nullptr) {
-    const double* duals = costs.turned() ? warm_start->row_duals : warm_start->column_duals;
-    outcome = solve_from_duals(state, duals, interrupt);
+    const double* row_duals = costs.turned() ? warm_start->column_duals : warm_start->row_duals;
+    const double* column_duals = costs.turned() ? warm_start->row_duals : warm_start->column_duals;
+    outcome = solve_from_duals(state, row_duals, column_duals, interrupt);
   }
   if (outcome != Outcome::done && outcome != Outcome::interrupted)
     outcome = solve_by_lists(state, proof, interrupt);
