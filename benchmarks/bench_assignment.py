@@ -188,7 +188,7 @@ def main() -> int:
         report |= {key: earlier[key] for key in ("extras",) if key in earlier}
     chosen = problems(options.families.split(","), [int(n) for n in options.sizes.split(",")])
     for item in filter(None, options.large.split(",")):
-        family, n = item.split(":")
+        family, n = item.rsplit(":", 1)
         chosen += problems([family], [int(n)])
     for family, cost in chosen:
         row = summarise(family, cost, measure(rivals, cost, options.budget, options.limit))
