@@ -95,6 +95,19 @@ void two_least(const Line<S, width>& line, S& best, S& second) {
   L::two_least(low, next, best, second);
 }
 
+// Columns whose mean is of another magnitude than their least: the mean is then one block's alone.
+template <class T, int width>
+std::uint64_t far_apart(const Line<T, width>& least, const Line<T, width>& mean) {
+  using L = Lanes<T>;
+  std::uint64_t bits = 0;
+  for (int k = 0; k < Line<T, width>::parts; ++k) {
+    const auto scaled = L::mul(least.part[k], L::all(T(256)));
+    const std::uint32_t here = L::below(scaled, mean.part[k]) & L::below(L::all(T(0)), scaled);
+    bits |= static_cast<std::uint64_t>(here) << (k * L::width);
+  }
+  return bits;
+}
+
 // First duals: the mean of a column's minima over the blocks of rows. Where blocks tie, as integers do, the
 // least of all keeps the ties, and with them most of the optimum.
 template <class T, int width>
@@ -118,6 +131,7 @@ Line<T, width> average_minima(const Line<T, width>* minima, int blocks, int colu
     }
   }
   if ((hits - blocks * (width - columns)) * 2 > columns * 3) return least;
+  if (blocks > 1 && __builtin_popcountll(far_apart(least, mean)) * 2 > columns) return least;
   mean.replace(least, mean.where_equal(infinity));  // some block forbids all of the column
   return mean;
 }
