@@ -106,8 +106,11 @@ Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& inter
     if (!build_best_only(state, outcome, interrupt)) outcome = build_lists(state, interrupt);
   }
   if (outcome != Outcome::done) return outcome;
+  // Among ties an epsilon starts price wars; a large problem is still better off with one.
+  constexpr std::int64_t few_rows = 512;
+  const bool few_tied_rows = state.mostly_ties && state.rows <= few_rows;
   const bool nearly_solved = count_distinct_best(state) * 10 >= state.rows * 9;
-  if (state.rows == state.columns && !nearly_solved) {
+  if (state.rows == state.columns && !nearly_solved && !few_tied_rows) {
     outcome = run_epsilon_auction(state, interrupt);
     if (outcome != Outcome::done) return outcome;
   }
