@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from rebasin_fast.cli.options import input_path, output_options, output_path, read_spec, spec_options
 from rebasin_fast.files import check_output, load_params, load_permutation, save_params
-from rebasin_fast.permutation import apply_permutation, invert_permutation
+from rebasin_fast.permutation import invert_permutation, permuted_params
 from rebasin_fast.spec import PermutationSpec
 
 
@@ -26,6 +28,7 @@ def apply(
     output: Path,
     invert: bool,
     spec_name: str,
+    trace: Callable[[], Any] | None,
     heads: int | None,
     norm_groups: int | None,
     force: bool,
@@ -45,13 +48,13 @@ def apply(
     saved = load_permutation(permutation)
     params = load_params(model_b)
     check_output(output, like=params, overwrite=force)
-    if saved.spec_json is not None and spec_name == "auto":
+    if saved.spec_json is not None and spec_name == "auto" and trace is None:
         spec = PermutationSpec.from_json(saved.spec_json)
     else:
-        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups)
+        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, trace=trace)
         saved.check_spec(spec.to_json())
     indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
-    save_params(output, apply_permutation(spec, indices, params), like=params, overwrite=force)
+    save_params(output, permuted_params(spec, indices, params), like=params, overwrite=force)
     if as_json:
         click.echo(json.dumps({"permutations": len(indices), "output": str(output)}))
     else:

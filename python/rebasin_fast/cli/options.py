@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -9,6 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from rebasin_fast import specs
+from rebasin_fast.cli.factories import FACTORY
 from rebasin_fast.errors import SpecError
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
@@ -22,6 +24,21 @@ input_path = click.Path(exists=True, path_type=Path)
 output_path = click.Path(path_type=Path)
 
 
+class ByteCount(click.ParamType[int]):
+    """A number of bytes, as digits and maybe K, M, G or T (powers of 1000) behind them."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; a usage error where it is none."""
+        if isinstance(value, int):
+            return value
+        parts = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", str(value).strip(), re.IGNORECASE)
+        if parts is None:
+            self.fail(f"{value!r} is no number of bytes; write 800M, 1.5G or digits alone", param, ctx)
+        return int(float(parts[1]) * 1000 ** " KMGT".index(parts[2].upper() or " "))
+
+
 def spec_options(function: Function) -> Function:
     """Which spec: --spec, and what shapes do not tell about a recognised architecture."""
     for option in reversed(
@@ -33,6 +50,11 @@ def spec_options(function: Function) -> Function:
                 show_default=True,
                 metavar="auto|NAME|FILE",
                 help="Permutation spec: recognised from the parameters, a ready one such as resnet50, or a JSON file.",
+            ),
+            click.option(
+                "--trace",
+                type=FACTORY,
+                help="Trace the spec: a function of yours that returns (model, example_inputs).",
             ),
             click.option(
                 "--heads", type=click.IntRange(1), help="Attention heads, which shapes do not tell."
@@ -69,6 +91,12 @@ def matching_options(function: Function) -> Function:
             ),
             click.option("--threads", type=click.IntRange(1), help="Threads of the matrix products."),
             click.option(
+                "--memory-limit",
+                type=ByteCount(),
+                metavar="BYTES",
+                help="Most bytes of workspace, such as 800M or 2G; the models stay on disk and do not count.",
+            ),
+            click.option(
                 "--no-strict",
                 is_flag=True,
                 help="Leave parameters that the spec or a model lacks in place, instead of refusing.",
@@ -93,14 +121,25 @@ def output_options(function: Function) -> Function:
 
 
 def read_spec(
-    spec_name: str, params: Params, *, heads: int | None, norm_groups: int | None
+    spec_name: str,
+    params: Params,
+    *,
+    heads: int | None,
+    norm_groups: int | None,
+    trace: Callable[[], Any] | None = None,
 ) -> PermutationSpec:
-    """The spec that ``--spec`` and its hints ask for."""
+    """The spec that ``--spec`` and its hints, or ``--trace``, ask for."""
+    if trace is not None:
+        from rebasin_fast.cli.tracing import traced_spec
+
+        if spec_name != "auto":
+            raise click.UsageError("--spec and --trace both say where the spec comes from; give one of them")
+        return traced_spec(trace)
     if spec_name == "auto":
         try:
             return specs.for_params(params, heads=heads, norm_groups=norm_groups)
         except SpecError as error:
-            raise SpecError(f"{error}. Give it as a file with --spec FILE") from None
+            raise SpecError(f"{error}. Give it as a file with --spec FILE, or --trace it") from None
     path = Path(spec_name)
     if not path.is_file():
         return _ready_spec(spec_name)
