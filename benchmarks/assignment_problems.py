@@ -133,7 +133,7 @@ FAMILIES: dict[str, Family] = {
     "sparse 0/1": binary,
     "dead units": dead_units,
     "constant": constant,
-    "10^U(-20,20)": log_uniform,
+    "log-uniform": log_uniform,
     "forbidden": forbidden,
     "wide 1:2": wide_2,
     "wide 1:10": wide_10,

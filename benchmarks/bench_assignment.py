@@ -3,21 +3,24 @@
     python benchmarks/bench_assignment.py                      # the whole table
     python benchmarks/bench_assignment.py --families gram --sizes 64,256,1024
 
-Each solver is timed on the same float32 matrix in one process, its runs interleaved with the others', and
-every solver's total is compared with ours. Writes `results/assignment.json` and, with --plots, a picture.
-`--extras` times batches, second solves and small calls too.
+Each solver is timed on the same float32 matrices in one process (eight up to n = 256, else one), its runs
+interleaved with the others', and every solver's total is compared with ours. Writes `results/assignment.json`
+and, with --plots, a picture. `--extras` times batches, second solves and small calls too.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from assignment_problems import FAMILIES, Matrix, trained
@@ -53,8 +56,14 @@ def timed(rival: Rival, cost: Matrix) -> tuple[float, np.ndarray]:
     return time.perf_counter() - start, columns
 
 
-def measure(rivals: list[Rival], cost: Matrix, budget: float, limit: float) -> dict[str, dict[str, float]]:
-    """Interleave runs of each solver until `budget` seconds are spent on it; slower than `limit`: one run."""
+def measure(
+    rivals: list[Rival], instances: list[Matrix], budget: float, limit: float
+) -> dict[str, dict[str, float]]:
+    """Interleave runs of each solver until `budget` seconds are spent on it; slower than `limit`: one run.
+
+    Every round is another instance, the same for all solvers; all are solved by all.
+    """
+    cost = instances[0]
     n, m = cost.shape
     able = [
         rival
@@ -64,14 +73,17 @@ def measure(rivals: list[Rival], cost: Matrix, budget: float, limit: float) -> d
     times: dict[str, list[float]] = {rival.name: [] for rival in able}
     totals: dict[str, float] = {}
     for round_ in range(200):
+        cost = instances[round_ % len(instances)]
         for rival in able:
             spent = sum(times[rival.name])
-            if round_ > 0 and (spent > budget or times[rival.name][0] > limit):
+            if round_ >= len(instances) and (spent > budget or times[rival.name][0] > limit):
                 continue
             seconds, columns = timed(rival, cost)
             times[rival.name].append(seconds)
+            if round_ > 0:
+                continue
             totals[rival.name] = float(cost[np.arange(n), columns].astype(np.float64).sum())
-        if all(sum(t) > budget or t[0] > limit for t in times.values()):
+        if round_ + 1 >= len(instances) and all(sum(t) > budget or t[0] > limit for t in times.values()):
             break
     return {
         name: {
@@ -128,14 +140,17 @@ def show(row: dict[str, object]) -> str:
     )
 
 
-def problems(families: list[str], sizes: list[int]) -> list[tuple[str, Matrix]]:
-    chosen: list[tuple[str, Matrix]] = []
+def problems(families: list[str], sizes: list[int]) -> Iterator[tuple[str, list[Matrix]]]:
+    """Several instances of a small problem, since single ones differ by a factor of two."""
     if "trained" in families:
-        chosen += [(name, cost) for (name, n), cost in trained().items() if n in sizes]
+        for (name, n), cost in trained().items():
+            if n in sizes:
+                yield name, [np.ascontiguousarray(cost)]
     for family in families:
-        if family in FAMILIES:
-            chosen += [(family, FAMILIES[family](n, np.random.default_rng(n))) for n in sizes]
-    return [(name, np.ascontiguousarray(cost)) for name, cost in chosen]
+        for n in sizes if family in FAMILIES else []:
+            count = 8 if n <= 256 else 1
+            generators = [np.random.default_rng((n, k)) for k in range(count)]
+            yield family, [np.ascontiguousarray(FAMILIES[family](n, rng)) for rng in generators]
 
 
 def write(path: Path, report: dict[str, object]) -> None:
@@ -162,6 +177,8 @@ def main() -> int:
     parser.add_argument(
         "--large", default="gram:4096,gram:8192,uniform:4096,low rank:4096", help="family:n,..."
     )
+    parser.add_argument("--solvers", default="", help="names to measure, comma-separated; default: all")
+    parser.add_argument("--merge", action="store_true", help="keep the output's rows of other problems")
     parser.add_argument("--plots", action="store_true")
     parser.add_argument("--extras", action="store_true")
     parser.add_argument("--output", type=Path, default=RESULTS / "assignment.json")
@@ -169,19 +186,28 @@ def main() -> int:
     rivals, missing = load()
     for line in missing:
         print("skipped", line)
+    if options.solvers:
+        wanted = {"rebasin_fast", "scipy", *options.solvers.split(",")}
+        rivals = [rival for rival in rivals if rival.name in wanted]
     report: dict[str, object] = {
         "machine": machine(),
         "versions": {rival.name: rival.version for rival in rivals},
         "missing": missing,
     }
     print(json.dumps(report, indent=1))
-    rows: list[dict[str, object]] = []
-    chosen = problems(options.families.split(","), [int(n) for n in options.sizes.split(",")])
+    rows: list[dict[str, Any]] = []
+    if options.merge and options.output.exists():
+        earlier = json.loads(options.output.read_text())
+        rows = earlier.get("rows", [])
+        report |= {key: earlier[key] for key in ("extras",) if key in earlier}
+    chosen = [problems(options.families.split(","), [int(n) for n in options.sizes.split(",")])]
     for item in filter(None, options.large.split(",")):
-        family, n = item.split(":")
-        chosen += problems([family], [int(n)])
-    for family, cost in chosen:
-        row = summarise(family, cost, measure(rivals, cost, options.budget, options.limit))
+        family, n = item.rsplit(":", 1)
+        chosen.append(problems([family], [int(n)]))
+    for family, instances in itertools.chain(*chosen):
+        cost = instances[0]
+        row = summarise(family, cost, measure(rivals, instances, options.budget, options.limit))
+        rows = [old for old in rows if (old["family"], old["n"], old["m"]) != (family, *cost.shape)]
         rows.append(row)
         print(show(row), flush=True)
         report["rows"] = rows
@@ -194,7 +220,7 @@ def main() -> int:
     if options.plots:
         from assignment_plots import draw
 
-        for path in draw(rows, options.output.parent):
+        for path in draw(sorted(rows, key=lambda row: row["n"]), options.output.parent):
             print("drew", path)
     return 0
 
