@@ -90,8 +90,7 @@ def repair(
 
     Examples
     --------
-    >>> import pytest, rebasin_fast as rf
-    >>> torch = pytest.importorskip("torch")
+    >>> import torch, rebasin_fast as rf
     >>> net = lambda: torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 3))
     >>> a, b, middle = net(), net(), net()
     >>> _ = middle.load_state_dict(rf.interpolate(a.state_dict(), b.state_dict(), 0.5))
