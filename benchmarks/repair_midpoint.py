@@ -47,7 +47,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--images", type=int, default=4_000, help="training images to measure statistics on")
     parser.add_argument("--test-images", type=int, default=10_000)
-    parser.add_argument("--passes", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--passes", type=int, nargs="+", default=[1])
     parser.add_argument("--restarts", type=int, default=5, help="matchings to choose the best from")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
