@@ -5,7 +5,8 @@ SciPy. Each runs in a process of its own, so that the peak of its memory is its 
 
     python benchmarks/bench_methods.py --rows activation-mlp512 many-mlp512
 
-More rows come from modules named ``methods_*.py`` beside this file: each has a list ``ROWS``. Results:
+More rows come from modules named ``methods_*.py`` beside this file: each has a list ``ROWS``, or measures by itself
+what it calls ``QUESTIONS`` and gives finished rows by ``rows(question)``, asked for with ``--questions``. Results:
 ``methods.{json,md}``.
 """
 
@@ -44,10 +45,21 @@ class Row:
     original: Callable[[Any], dict[str, float]]
 
 
+def modules() -> list[Any]:
+    return [importlib.import_module(path.stem) for path in sorted(HERE.glob("methods_*.py"))]
+
+
 def all_rows() -> dict[str, Row]:
     """The rows of every ``methods_*.py``, by name."""
-    modules = [importlib.import_module(path.stem) for path in sorted(HERE.glob("methods_*.py"))]
-    return {row.name: row for module in modules for row in module.ROWS}
+    return {row.name: row for module in modules() for row in getattr(module, "ROWS", [])}
+
+
+def ask(question: str) -> list[dict[str, Any]]:
+    """The rows of a question that a module measures by itself."""
+    for module in modules():
+        if question in getattr(module, "QUESTIONS", ()):
+            return list(module.rows(question))
+    raise SystemExit(f"no methods_*.py has the question {question!r}")
 
 
 def main() -> None:
@@ -64,8 +76,11 @@ def main() -> None:
         results[name] = runs
         print(f"{name}: {runs}", file=sys.stderr, flush=True)
     markdown = f"{table(rows, results)}\n\nMedians of {options.repeats}; one thread. {environment_line()}."
+    answers = {question: ask(question) for question in options.questions}
+    if answers:
+        markdown += f"\n\n```json\n{json.dumps(answers, indent=1)}\n```"
     print(markdown)
-    write_results("methods", {"rows": results}, markdown, options.results)
+    write_results("methods", {"rows": results, "questions": answers}, markdown, options.results)
 
 
 def parse_options() -> argparse.Namespace:
@@ -73,6 +88,7 @@ def parse_options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", nargs="+", help="all by default")
+    parser.add_argument("--questions", nargs="+", default=[], help="of modules that measure by themselves")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--measure", nargs=2, metavar=("ROW", "SIDE"), help=argparse.SUPPRESS)

@@ -115,13 +115,13 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def measure_vgg(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    a, b = (vgg11.trained(seed, options.cache) for seed in (0, 1))
+    (a, epochs_a), (b, epochs_b) = (vgg11.trained(seed, options.cache) for seed in (0, 1))
     test = cifar.load_images("test", options.cache).first(options.test_images)
     train = cifar.load_images("train", options.cache).sample(options.images, seed=0)
     batches = list(torch.from_numpy(cifar.normalised(train.pixels)).split(BATCH))
     title = (
         f"CIFAR-10 (lossy JPEG copies), VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
-        f"instead of 64, {vgg11.EPOCHS // 2} epochs): the midpoint"
+        f"instead of 64; {epochs_a} and {epochs_b} passes over half of the training images): the midpoint"
     )
     return measure(loaded_vgg, a, b, batches, lambda model: vgg11.evaluate(model, test), options, title)
 
