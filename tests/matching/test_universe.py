@@ -16,9 +16,17 @@ SPEC = rf.PermutationSpec(
     {
         "first": ("P", None), "wide": ("Q", blocks("P", 3)), "square": ("Q", "Q"),
         "pieces": (Concat(Slice("Q", 0, 2), "P", Fixed(2), Slice("Q", 2, 4)), None), "last": (None, "Q"),
+        "turned": (Concat(Slice("Q", 2, 4), Slice("Q", 0, 2)), None),
     }
 )  # fmt: skip
-SHAPES = {"first": (5, 3), "wide": (4, 15), "square": (4, 4), "pieces": (11, 2), "last": (2, 4)}
+SHAPES = {
+    "first": (5, 3),
+    "wide": (4, 15),
+    "square": (4, 4),
+    "pieces": (11, 2),
+    "last": (2, 4),
+    "turned": (4, 3),
+}
 SIZES = {"P": 5, "Q": 4}
 
 
@@ -87,14 +95,19 @@ def test_gradients_against_finite_differences():
 
 
 def test_a_step_finds_the_best_point_between():
-    layers, relaxed = relaxation(3)
-    vertices = universe._vertices(universe._gradients(layers, relaxed))
-    found, value = universe._step(layers, relaxed, vertices, universe._objective(layers, relaxed))
-    assert value == pytest.approx(universe._objective(layers, found), rel=1e-9)
-    line = [
-        universe._objective(layers, universe._between(relaxed, vertices, t)) for t in np.linspace(0, 1, 101)
-    ]
-    assert value >= max(line) - 1e-9 * abs(value)
+    inside = 0
+    for seed in range(8):
+        layers, relaxed = relaxation(3, seed)
+        _, vertices = relaxation(3, seed + 100)
+        found, value = universe._step(layers, relaxed, vertices, universe._objective(layers, relaxed))
+        assert value == pytest.approx(universe._objective(layers, found), rel=1e-9)
+        line = [
+            universe._objective(layers, universe._between(relaxed, vertices, t))
+            for t in np.linspace(0, 1, 51)
+        ]
+        assert value >= max(line) - 1e-9 * abs(value)
+        inside += max(line) > max(line[0], line[-1])
+    assert inside > 0
 
 
 @pytest.mark.parametrize("name", ["mlp", "resnet20-padded", "resnet18"])
