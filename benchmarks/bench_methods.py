@@ -75,7 +75,8 @@ def main() -> None:
         }
         results[name] = runs
         print(f"{name}: {runs}", file=sys.stderr, flush=True)
-    markdown = f"{table(rows, results)}\n\nMedians of {options.repeats}; one thread. {environment_line()}."
+    conditions = f"Processor time of one thread, medians of {options.repeats}."
+    markdown = f"{table(rows, results)}\n\n{conditions} {environment_line()}."
     answers = {question: ask(question) for question in options.questions}
     if answers:
         markdown += f"\n\n```json\n{json.dumps(answers, indent=1)}\n```"
@@ -106,7 +107,7 @@ def measure_apart(name: str, side: str) -> dict[str, float]:
 
 
 def measure_here(name: str, side: str) -> dict[str, float]:
-    """Seconds, and megabytes by which the peak of memory rises, of one side."""
+    """Seconds of wall and of processor time, and megabytes by which the peak of memory rises, of one side."""
     from threadpoolctl import threadpool_limits
 
     row = all_rows()[name]
@@ -115,10 +116,11 @@ def measure_here(name: str, side: str) -> dict[str, float]:
     with threadpool_limits(1):
         made = row.make()
         before = peak_megabytes()
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         figures = (row.ours if side == "ours" else row.original)(made)
-        seconds = time.perf_counter() - started
-    return {"seconds": seconds, "megabytes": peak_megabytes() - before, **figures}
+        seconds, busy = time.perf_counter() - started, time.process_time() - busy
+    rise = peak_megabytes() - before
+    return {"seconds": seconds, "processor seconds": busy, "megabytes": rise, **figures}
 
 
 def peak_megabytes() -> float:
@@ -133,11 +135,11 @@ def table(rows: dict[str, Row], results: dict[str, dict[str, list[dict[str, floa
             {key: statistics.median(run[key] for run in runs[side]) for key in runs[side][0]} for side in runs
         ]
         ours, original = sides
-        figures = [key for key in ours if key not in ("seconds", "megabytes")]
+        figures = [key for key in ours if key not in ("seconds", "processor seconds", "megabytes")]
+        slow, fast = (side["processor seconds"] for side in (original, ours))
         cells.append([
-            row.method, row.network, row.original_name, f"{original['seconds']:.3g}", f"{ours['seconds']:.3g}",
-            f"{original['seconds'] / ours['seconds']:.1f}×", f"{original['megabytes']:.0f}",
-            f"{ours['megabytes']:.0f}",
+            row.method, row.network, row.original_name, f"{slow:.3g}", f"{fast:.3g}", f"{slow / fast:.1f}×",
+            f"{original['megabytes']:.0f}", f"{ours['megabytes']:.0f}",
             ", ".join(f"{key} {original.get(key, float('nan')):.6g} / {ours[key]:.6g}" for key in figures),
         ])  # fmt: skip
     header = [

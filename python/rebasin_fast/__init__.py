@@ -8,7 +8,7 @@ except ImportError as error:  # pragma: no cover - a broken installation
         "reinstall it with: pip install --force-reinstall rebasin-fast"
     ) from error
 
-from rebasin_fast import axis, specs
+from rebasin_fast import axis, specs, tracing
 from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_assignment
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.curve import LossCurve, loss_curve
@@ -34,6 +34,7 @@ from rebasin_fast.matching import (
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
 from rebasin_fast.repair import repair
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.tracing import TracedSpec, trace_spec
 
 __version__: str = build_config()["version"]
 
@@ -51,6 +52,7 @@ __all__ = [
     "Progress",
     "RebasinError",
     "SpecError",
+    "TracedSpec",
     "__version__",
     "activation_matching",
     "apply_permutation",
@@ -68,5 +70,7 @@ __all__ = [
     "save_params",
     "solve_assignment",
     "specs",
+    "trace_spec",
+    "tracing",
     "weight_matching",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class MatchingChoices:
     """The options of ``matching_options``."""
 
     spec_name: str
+    trace: Callable[[], Any] | None
     heads: int | None
     norm_groups: int | None
     seed: int
@@ -84,7 +86,13 @@ def align(
     method: Method = BY_WEIGHTS,
 ) -> Alignment:
     """Match B onto A with progress on standard error."""
-    spec = read_spec(choices.spec_name, params_a, heads=choices.heads, norm_groups=choices.norm_groups)
+    spec = read_spec(
+        choices.spec_name,
+        params_a,
+        heads=choices.heads,
+        norm_groups=choices.norm_groups,
+        trace=choices.trace,
+    )
     matching = METHODS[method.name](Task(spec, params_a, params_b, path_b, choices, method, quiet))
     aligned = permuted_params(spec, matching.permutation, params_b)
     matched = [name for name in params_a if name in params_b and name not in spec.unmatched]

@@ -50,6 +50,7 @@ def match(
       rebasin-fast match a.safetensors b.safetensors -o b_aligned.safetensors
       rebasin-fast match a.pt b.pt -o b_aligned.pt --report matching.html
       rebasin-fast match a.pt b.pt -o b_aligned.pt --method activation --model my:net --data my:batches
+      rebasin-fast match a.pt b.pt -o b_aligned.pt --trace mymodels:unet
     """
     chosen = Method(method, model, data)
     params_a, params_b = load_params(model_a), load_params(model_b)
