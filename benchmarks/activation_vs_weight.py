@@ -4,7 +4,8 @@ Two pairs of real networks: MNIST perceptrons 784-512-512-512-10 and two public 
 
     REBASIN_FAST_DATA=/path/to/data python benchmarks/activation_vs_weight.py
 
-The perceptrons are trained first where the cache lacks them. Results: ``activation_vs_weight.{json,md}``.
+The perceptrons are trained first where the cache lacks them. Results:
+``activation_vs_weight_PAIR.{json,md}``.
 """
 
 import argparse
@@ -27,13 +28,11 @@ Found = dict[str, rf.Matching]
 def main() -> None:
     options = parse_options()
     torch.set_num_threads(options.threads)
-    results, texts = {}, []
     for pair in options.pairs:
-        results[pair], text = PAIRS[pair](options)
-        texts.append(text)
-    markdown = "\n\n".join([*texts, f"Measured on {environment_line()}."])
-    print(markdown)
-    write_results("activation_vs_weight", results, markdown, options.results)
+        results, text = PAIRS[pair](options)
+        markdown = f"{text}\n\nMeasured on {environment_line()}."
+        print(markdown, end="\n\n", flush=True)
+        write_results(f"activation_vs_weight_{pair}", results, markdown, options.results)
 
 
 def parse_options() -> argparse.Namespace:

@@ -5,7 +5,8 @@ SciPy. Each runs in a process of its own, so that the peak of its memory is its 
 
     python benchmarks/bench_methods.py --rows activation-mlp512 many-mlp512
 
-More rows come from modules named ``methods_*.py`` beside this file: each has a list ``ROWS``. Results:
+More rows come from modules named ``methods_*.py`` beside this file: each has a list ``ROWS``, or measures by itself
+what it calls ``QUESTIONS`` and gives finished rows by ``rows(question)``, asked for with ``--questions``. Results:
 ``methods.{json,md}``.
 """
 
@@ -44,10 +45,21 @@ class Row:
     original: Callable[[Any], dict[str, float]]
 
 
+def modules() -> list[Any]:
+    return [importlib.import_module(path.stem) for path in sorted(HERE.glob("methods_*.py"))]
+
+
 def all_rows() -> dict[str, Row]:
     """The rows of every ``methods_*.py``, by name."""
-    modules = [importlib.import_module(path.stem) for path in sorted(HERE.glob("methods_*.py"))]
-    return {row.name: row for module in modules for row in module.ROWS}
+    return {row.name: row for module in modules() for row in getattr(module, "ROWS", [])}
+
+
+def ask(question: str) -> list[dict[str, Any]]:
+    """The rows of a question that a module measures by itself."""
+    for module in modules():
+        if question in getattr(module, "QUESTIONS", ()):
+            return list(module.rows(question))
+    raise SystemExit(f"no methods_*.py has the question {question!r}")
 
 
 def main() -> None:
@@ -63,9 +75,13 @@ def main() -> None:
         }
         results[name] = runs
         print(f"{name}: {runs}", file=sys.stderr, flush=True)
-    markdown = f"{table(rows, results)}\n\nMedians of {options.repeats}; one thread. {environment_line()}."
+    conditions = f"Processor time of one thread, medians of {options.repeats}."
+    markdown = f"{table(rows, results)}\n\n{conditions} {environment_line()}."
+    answers = {question: ask(question) for question in options.questions}
+    if answers:
+        markdown += f"\n\n```json\n{json.dumps(answers, indent=1)}\n```"
     print(markdown)
-    write_results("methods", {"rows": results}, markdown, options.results)
+    write_results("methods", {"rows": results, "questions": answers}, markdown, options.results)
 
 
 def parse_options() -> argparse.Namespace:
@@ -73,6 +89,7 @@ def parse_options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", nargs="+", help="all by default")
+    parser.add_argument("--questions", nargs="+", default=[], help="of modules that measure by themselves")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--measure", nargs=2, metavar=("ROW", "SIDE"), help=argparse.SUPPRESS)
@@ -90,7 +107,7 @@ def measure_apart(name: str, side: str) -> dict[str, float]:
 
 
 def measure_here(name: str, side: str) -> dict[str, float]:
-    """Seconds, and megabytes by which the peak of memory rises, of one side."""
+    """Seconds of wall and of processor time, and megabytes by which the peak of memory rises, of one side."""
     from threadpoolctl import threadpool_limits
 
     row = all_rows()[name]
@@ -99,10 +116,11 @@ def measure_here(name: str, side: str) -> dict[str, float]:
     with threadpool_limits(1):
         made = row.make()
         before = peak_megabytes()
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         figures = (row.ours if side == "ours" else row.original)(made)
-        seconds = time.perf_counter() - started
-    return {"seconds": seconds, "megabytes": peak_megabytes() - before, **figures}
+        seconds, busy = time.perf_counter() - started, time.process_time() - busy
+    rise = peak_megabytes() - before
+    return {"seconds": seconds, "processor seconds": busy, "megabytes": rise, **figures}
 
 
 def peak_megabytes() -> float:
@@ -117,11 +135,11 @@ def table(rows: dict[str, Row], results: dict[str, dict[str, list[dict[str, floa
             {key: statistics.median(run[key] for run in runs[side]) for key in runs[side][0]} for side in runs
         ]
         ours, original = sides
-        figures = [key for key in ours if key not in ("seconds", "megabytes")]
+        figures = [key for key in ours if key not in ("seconds", "processor seconds", "megabytes")]
+        slow, fast = (side["processor seconds"] for side in (original, ours))
         cells.append([
-            row.method, row.network, row.original_name, f"{original['seconds']:.3g}", f"{ours['seconds']:.3g}",
-            f"{original['seconds'] / ours['seconds']:.1f}×", f"{original['megabytes']:.0f}",
-            f"{ours['megabytes']:.0f}",
+            row.method, row.network, row.original_name, f"{slow:.3g}", f"{fast:.3g}", f"{slow / fast:.1f}×",
+            f"{original['megabytes']:.0f}", f"{ours['megabytes']:.0f}",
             ", ".join(f"{key} {original.get(key, float('nan')):.6g} / {ours[key]:.6g}" for key in figures),
         ])  # fmt: skip
     header = [

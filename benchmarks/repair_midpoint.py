@@ -47,7 +47,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--images", type=int, default=4_000, help="training images to measure statistics on")
     parser.add_argument("--test-images", type=int, default=10_000)
-    parser.add_argument("--passes", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--passes", type=int, nargs="+", default=[1])
     parser.add_argument("--restarts", type=int, default=5, help="matchings to choose the best from")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
@@ -115,13 +115,13 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def measure_vgg(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    a, b = (vgg11.trained(seed, options.cache) for seed in (0, 1))
+    (a, epochs_a), (b, epochs_b) = (vgg11.trained(seed, options.cache) for seed in (0, 1))
     test = cifar.load_images("test", options.cache).first(options.test_images)
     train = cifar.load_images("train", options.cache).sample(options.images, seed=0)
     batches = list(torch.from_numpy(cifar.normalised(train.pixels)).split(BATCH))
     title = (
         f"CIFAR-10 (lossy JPEG copies), VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
-        f"instead of 64, {vgg11.EPOCHS // 2} epochs): the midpoint"
+        f"instead of 64; {epochs_a} and {epochs_b} passes over half of the training images): the midpoint"
     )
     return measure(loaded_vgg, a, b, batches, lambda model: vgg11.evaluate(model, test), options, title)
 

@@ -8,7 +8,9 @@ import pytest
 import rebasin_fast as rf
 
 PUBLIC = [
+    "ManyMatching",
     "PermutationSpec",
+    "activation_matching",
     "apply_permutation",
     "compose_permutations",
     "interpolate",
@@ -16,6 +18,8 @@ PUBLIC = [
     "linear_sum_assignment",
     "load_params",
     "loss_curve",
+    "merge_many",
+    "repair",
     "reset_batch_norm",
     "save_params",
     "solve_assignment",

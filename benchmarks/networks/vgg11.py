@@ -50,14 +50,14 @@ def vgg11(width: int = WIDTH) -> nn.Sequential:
     return model
 
 
-def trained(seed: int, cache: Path = DEFAULT_CACHE, width: int = WIDTH) -> dict[str, Tensor]:
-    """The parameters of a network whose training is finished; ends the program where it is not."""
+def trained(seed: int, cache: Path = DEFAULT_CACHE, width: int = WIDTH) -> tuple[dict[str, Tensor], int]:
+    """The parameters of a network and the epochs it was trained for; ends the program where there is none yet."""
     state = load_state(seed, cache, width)
-    if state is None or state["epoch"] < EPOCHS:
+    if state is None:
         raise SystemExit(
             f"VGG-11 of seed {seed} is not trained yet: run benchmarks/networks/vgg11.py --seed {seed}"
         )
-    return dict(state["model"])
+    return dict(state["model"]), state["epoch"]
 
 
 def train(seed: int, seconds: float, cache: Path = DEFAULT_CACHE, width: int = WIDTH) -> int:
@@ -162,7 +162,7 @@ def main() -> None:
     done = train(options.seed, options.seconds, options.cache, options.width)
     if done == EPOCHS:
         model = vgg11(options.width)
-        model.load_state_dict(trained(options.seed, options.cache, options.width))
+        model.load_state_dict(trained(options.seed, options.cache, options.width)[0])
         metrics = evaluate(model, cifar.load_images("test", options.cache))
         print(f"seed {options.seed}: test loss {metrics['loss']:.4f}, accuracy {metrics['accuracy']:.2%}")
     else:

@@ -18,10 +18,6 @@ Moments = dict[Point, UnitMoments]
 Goals = dict[Point, tuple[Any, Any]]  # mean and deviation
 Watcher = Callable[[Point, Any], Any]
 
-# Passes over batches that can be gone through again: the second and third take away what a batch's own
-# statistics differ from those of all.
-_PASSES = 3
-
 
 def repair(
     model: Any,
@@ -31,7 +27,7 @@ def repair(
     *,
     t: float = 0.5,
     layers: Sequence[str] | None = None,
-    passes: int | None = None,
+    passes: int = 1,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> list[str]:
     """Correct an interpolated model so that its units have the interpolated statistics of A and B, in place.
@@ -56,11 +52,11 @@ def repair(
         Names of the layers to correct. By default every Linear and convolution layer that runs, except the output
         layer (whose result the model returns, and the one that runs last); where BatchNorm reads what a layer
         gives, BatchNorm in its place. Layers whose weight is shared, or computed from others, are left alone.
-    passes : int, optional
+    passes : int
         1 is the published method: every layer is corrected by each batch's own statistics while those after it
-        are measured. Each further pass measures the corrected model and corrects what is left; after as many
-        passes as layers it is exact over all batches (with one batch it is from the first). By default 3, or 1
-        where ``batches`` can be gone through only once.
+        are measured, which is exact for a single batch, and within a percent or so for batches of hundreds. Each
+        further pass measures the corrected model and makes one more layer exact over all batches, in the order in
+        which they run; ``batches`` must be something that can be gone through again.
     progress : callable, optional
         Called with (batches done, batches in all or None), counted over all passes.
 
@@ -90,8 +86,7 @@ def repair(
 
     Examples
     --------
-    >>> import pytest, rebasin_fast as rf
-    >>> torch = pytest.importorskip("torch")
+    >>> import torch, rebasin_fast as rf
     >>> net = lambda: torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 3))
     >>> a, b, middle = net(), net(), net()
     >>> _ = middle.load_state_dict(rf.interpolate(a.state_dict(), b.state_dict(), 0.5))
@@ -109,7 +104,7 @@ def repair(
         raise ValueError(
             "model is one of the ends of the line; give a third model that holds the interpolation"
         )
-    passes = _checked_passes(passes, batches)
+    _check_passes(passes, batches)
     stream = iter(batches)
     try:
         first = next(stream)
@@ -117,12 +112,13 @@ def repair(
         raise ValueError("batches is empty: repair needs training inputs to measure activations on") from None
     points = find_points(model, first, layers)
     count = count_of(batches)
+    passes = min(passes, 1 + len(points))
     report = _reporter(progress, None if count is None else count * passes)
     with _restoring(model):
         goals = _first_pass(model, model_a, model_b, chain([first], stream), points, t, report)
-        for _ in range(passes - 1):
-            moments = _moments_of(points)
-            with evaluating(model), _watching(model, points, partial(_note, moments)):
+        for point in points[: passes - 1]:
+            moments = _moments_of([point])
+            with evaluating(model), _watching(model, [point], partial(_note, moments)):
                 for batch in batches:
                     call(model, batch, device_of(model))
                     report()
@@ -130,18 +126,14 @@ def repair(
     return [point.name for point in points]
 
 
-def _checked_passes(passes: int | None, batches: Iterable[Any]) -> int:
-    once = isinstance(batches, Iterator)
-    if passes is None:
-        return 1 if once else _PASSES
+def _check_passes(passes: int, batches: Iterable[Any]) -> None:
     if passes < 1:
         raise ValueError(f"passes is a number of passes over the batches, 1 or more; got {passes}")
-    if once and passes > 1:
+    if isinstance(batches, Iterator) and passes > 1:
         raise ValueError(
             f"{passes} passes need batches that can be gone through again, such as a list or a DataLoader; "
             "got an iterator"
         )
-    return passes
 
 
 def _first_pass(

@@ -166,6 +166,15 @@ def test_units_that_never_change_have_no_correlation(dtype, value):
     assert np.diag(matrix)[[0, 2]] == pytest.approx(1.0, abs=1e-6)
 
 
+def test_rounding_of_a_constant_is_no_signal():
+    x = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+    x[:, 1] = 1e4 / 3
+    x[::3, 1] = torch.nextafter(x[0, 1], torch.tensor(1e9))
+    moments = CrossMoments()
+    moments.add(x, x)
+    assert moments.correlation()[1, 1] == 0.0
+
+
 def test_dead_units_count_nothing():
     a = mlp(0)
     with torch.no_grad():

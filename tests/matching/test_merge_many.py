@@ -114,6 +114,20 @@ def test_unrelated_models(method):
         assert again.objective == pytest.approx(again.first_objective, rel=1e-6)
 
 
+def test_sweeps_go_on_until_no_model_comes_closer():
+    spec = rf.specs.mlp(["a", "b", "c"])
+    rng = np.random.default_rng(0)
+    shapes = {"a.weight": (40, 8), "a.bias": (40,), "b.weight": (40, 40), "b.bias": (40,), "c.weight": (4, 40),
+              "c.bias": (4,)}  # fmt: skip
+    models = [{name: rng.standard_normal(shape) for name, shape in shapes.items()} for _ in range(5)]
+    many = rf.merge_many(spec, models, start="identity")
+    assert many.sweeps > 2
+    assert many.history[-1] == many.history[-2] > many.history[1]
+    cut = rf.merge_many(spec, models, start="identity", max_iter=2)
+    assert not cut.converged
+    assert cut.history == many.history[:2]
+
+
 def test_between_moves_one_model_onto_another():
     models = copies(SPEC, model(0), 3)
     many = rf.merge_many(SPEC, models)

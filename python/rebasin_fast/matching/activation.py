@@ -101,8 +101,7 @@ def activation_matching(
 
     Examples
     --------
-    >>> import numpy as np, pytest, rebasin_fast as rf
-    >>> torch = pytest.importorskip("torch")
+    >>> import numpy as np, torch, rebasin_fast as rf
     >>> net = lambda: torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 3))
     >>> a, b, spec = net(), net(), rf.specs.mlp(["0", "2"])
     >>> hidden = {"P0": np.random.default_rng(0).permutation(32)}

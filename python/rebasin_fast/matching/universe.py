@@ -60,7 +60,7 @@ def relaxed_permutations(
     relaxed: list[Matrices] = [_uniform(free, sizes, layers) for _ in models[1:]]
     objective = _objective(layers, relaxed)
     for _ in range(_MOST_STEPS):
-        relaxed, risen = _step(layers, relaxed, _vertices(layers, relaxed), objective)
+        relaxed, risen = _step(layers, relaxed, _vertices(_gradients(layers, relaxed)), objective)
         if risen - objective <= _SMALLEST_GAIN * abs(risen):
             break
         objective = risen
@@ -168,8 +168,8 @@ def _objective(layers: list[Layer], relaxed: Sequence[Matrices]) -> float:
     return total / 2
 
 
-def _vertices(layers: list[Layer], relaxed: Sequence[Matrices]) -> list[Matrices]:
-    """The permutation matrices along which the objective rises fastest: one assignment a model and permutation."""
+def _gradients(layers: list[Layer], relaxed: Sequence[Matrices]) -> list[Matrices]:
+    """The derivatives of the objective by the matrices of every model but the first."""
     gradients = [{name: np.zeros_like(matrix) for name, matrix in own.items()} for own in relaxed]
     for layer in layers:
         moved = [_moved(layer, number, relaxed) for number in range(len(layer.arrays))]
@@ -180,6 +180,11 @@ def _vertices(layers: list[Layer], relaxed: Sequence[Matrices]) -> list[Matrices
                 own = _moved(layer, number, relaxed, but=move)
                 product = np.matmul(_units(others, move), _units(own, move).transpose(0, 2, 1))
                 gradient[move.permutation] += product.sum(0)
+    return gradients
+
+
+def _vertices(gradients: Sequence[Matrices]) -> list[Matrices]:
+    """The permutation matrices along which the objective rises fastest: one assignment a model and permutation."""
     return [
         {name: _as_matrix(_assigned(similarity), similarity) for name, similarity in gradient.items()}
         for gradient in gradients
