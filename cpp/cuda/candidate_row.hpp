@@ -67,9 +67,9 @@ struct Unseen {
 // stored as counted: negated to maximise. Two reads of the row, the second from the cache; see(column, cost)
 // is called once an entry.
 template <class Warp, class T, class Column, class See = Unseen>
-REBASIN_HD_CALL RowCandidates list_candidates(Warp& warp, const CostMatrix<T>& costs, const Grid& grid,
+REBASIN_HD_CALL RowCandidates list_candidates(Warp warp, const CostMatrix<T> costs, const Grid grid,
                                               const double* v, std::int64_t row, double* minima, T* list_cost,
-                                              Column* list_column, const See& see = {}) {
+                                              Column* list_column, const See see = See()) {
   const RotatedRow<T> entries(costs, grid, v, row);
   warp.sync();
   double best = infinity;

@@ -42,8 +42,8 @@ struct RowProof {
 };
 
 template <class Warp, class T>
-REBASIN_HD_CALL RowProof certify_row(Warp& warp, const CostMatrix<T>& costs, const double* v,
-                                     std::int64_t row, std::int64_t matched) {
+REBASIN_HD RowProof certify_row(Warp& warp, const CostMatrix<T>& costs, const double* v, std::int64_t row,
+                                std::int64_t matched) {
   Least least{infinity, 0};
   for (std::int64_t j = warp.rank(); j < costs.columns; j += warp.size()) {
     const double cost = costs.at(row, j);

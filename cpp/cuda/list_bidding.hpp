@@ -123,7 +123,7 @@ class ListBidding {
     return warp_.reduce(two, BetterTwo());
   }
 
-  REBASIN_HD_CALL void refill(std::int32_t row) {
+  REBASIN_HD void refill(std::int32_t row) {
     const std::int64_t at = std::int64_t{row} * list_capacity;
     const RowCandidates found = list_candidates(warp_, costs_, grid_, state_.v, row, state_.minima,
                                                 state_.list_cost + at, state_.list_column + at);
@@ -131,7 +131,7 @@ class ListBidding {
     warp_.sync();
   }
 
-  REBASIN_HD_CALL void free_all_rows() {
+  REBASIN_HD void free_all_rows() {
     const auto rows = static_cast<std::int32_t>(costs_.rows);
     warp_.sync();
     for (std::int32_t i = warp_.rank(); i < rows; i += warp_.size()) {
@@ -179,7 +179,7 @@ class ListBidding {
     return warp_.reduce(found, Min());
   }
 
-  REBASIN_HD_CALL Outcome bid_exactly(std::int32_t row, bool& lost_to_tie) {
+  REBASIN_HD Outcome bid_exactly(std::int32_t row, bool& lost_to_tie) {
     const TwoBest two = find_best(row);
     if (!(two.best < infinity)) return Outcome::infeasible;
     const std::int32_t column = column_at(row, two.at);

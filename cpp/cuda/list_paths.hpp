@@ -86,7 +86,7 @@ class ListPaths {
     state_.from[column] = row;
   }
 
-  REBASIN_HD_CALL void read_whole(std::int32_t place) {
+  REBASIN_HD void read_whole(std::int32_t place) {
     const std::int32_t row = state_.tree[place];
     const double offset = state_.offset[row];
     for (std::int64_t j = warp_.rank(); j < costs_.columns; j += warp_.size()) {
@@ -116,7 +116,7 @@ class ListPaths {
     return warp_.reduce(nearest, Nearer());
   }
 
-  REBASIN_HD_CALL Outcome finish(std::int32_t column, double reached, std::int32_t root) {
+  REBASIN_HD Outcome finish(std::int32_t column, double reached, std::int32_t root) {
     int beyond = 0;
     for (std::int64_t j = warp_.rank(); j < costs_.columns; j += warp_.size()) {
       if (state_.closed[j] == 0) continue;

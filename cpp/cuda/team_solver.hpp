@@ -166,7 +166,7 @@ class TeamSolver {
     }
   }
 
-  REBASIN_HD_CALL void certify_and_write() {
+  REBASIN_HD void certify_and_write() {
     for (std::int64_t i = team_.warp_rank(); i < costs_.rows; i += team_.warps()) {
       const RowProof proof = certify_row(team_.warp(), costs_, state_.v, i, state_.column_of[i]);
       if (team_.warp().rank() != 0) continue;
@@ -191,7 +191,7 @@ class TeamSolver {
   }
 
   // The bound on the distance from the optimum, and the objective in order of the caller's rows.
-  REBASIN_HD_CALL void write_totals() {
+  REBASIN_HD void write_totals() {
     constexpr double acceptable = 1e-12;
     double gap = 0.0;
     double magnitude = 0.0;
@@ -235,7 +235,7 @@ class TeamSolver {
     *result_.status = static_cast<std::int32_t>(ProblemStatus::optimal);
   }
 
-  REBASIN_HD_CALL void give_up(ProblemStatus status) {
+  REBASIN_HD void give_up(ProblemStatus status) {
     const double nan = ::nan("");
     for (std::int64_t i = team_.rank(); i < caller_rows(); i += team_.size()) {
       result_.columns[i] = nobody;
