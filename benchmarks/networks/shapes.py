@@ -16,9 +16,9 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 BATCHNORM_VECTORS = ("weight", "bias", "running_mean", "running_var")
 
 
-def resnet50() -> Shapes:
-    """Return torchvision's ResNet-50."""
-    return _imagenet_resnet((3, 4, 6, 3), _bottleneck, expansion=4)
+def resnet50(width: int = 64) -> Shapes:
+    """Return torchvision's ResNet-50; ``width`` channels inside the blocks of its first stage."""
+    return _imagenet_resnet((3, 4, 6, 3), _bottleneck, expansion=4, width=width)
 
 
 def resnet18(width: int = 64) -> Shapes:
@@ -26,9 +26,9 @@ def resnet18(width: int = 64) -> Shapes:
     return _imagenet_resnet((2, 2, 2, 2), _basic_block, expansion=1, width=width)
 
 
-def resnet20(multiplier: int = 1) -> Shapes:
-    """Return CIFAR-10's ResNet-20 with zero-padded shortcuts and 16 x ``multiplier`` channels."""
-    width = 16 * multiplier
+def resnet20(multiplier: int = 1, width: int = 16) -> Shapes:
+    """Return CIFAR-10's ResNet-20 with zero-padded shortcuts and ``width`` x ``multiplier`` channels."""
+    width *= multiplier
     items = [*_convolution("conv1", width, 3, 3), *_batchnorm("bn1", width)]
     inputs = width
     for stage, outputs in enumerate((width, 2 * width, 4 * width), start=1):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rebasin_fast.arrays import library_of
+from rebasin_fast.derived import DerivedParams
 from rebasin_fast.interpolation import check_same_names, is_interpolated
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def average(models: Sequence[Params], weights: Sequence[float] | None = None) ->
     ValueError
         No models, another number of weights, or weights that sum to zero.
     """
+    return dict(averaged_params(models, weights))
+
+
+def averaged_params(models: Sequence[Params], weights: Sequence[float] | None = None) -> DerivedParams:
+    """What :func:`average` returns, each array averaged only when it is asked for."""
     if not models:
         raise ValueError("there is no model to average")
     shares = [1.0] * len(models) if weights is None else [float(weight) for weight in weights]
@@ -46,9 +52,11 @@ def average(models: Sequence[Params], weights: Sequence[float] | None = None) ->
     for model in models[1:]:
         check_same_names(models[0], model)
     shares = [share / total for share in shares]
-    return {
-        name: library_of(array).blend([model[name] for model in models], shares)
-        if is_interpolated(array)
-        else array
-        for name, array in models[0].items()
-    }
+
+    def averaged(name: str) -> Array:
+        array = models[0][name]
+        if not is_interpolated(array):
+            return array
+        return library_of(array).blend([model[name] for model in models], shares)
+
+    return DerivedParams(models[0], averaged)

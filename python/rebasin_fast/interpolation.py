@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rebasin_fast.arrays import library_of
 from rebasin_fast.arrays.interface import is_floating
+from rebasin_fast.derived import described_by
 from rebasin_fast.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -94,8 +95,12 @@ def check_same_names(params_a: Params, params_b: Params) -> None:
     for model, params in (("A", params_a), ("B", params_b)):
         if not isinstance(params, Mapping):
             raise TypeError(f"the parameters of {model} are a mapping of names to arrays, got {type(params)}")
-    both = {**params_b, **params_a}
-    one_sided = sorted(name for name in set(params_a) ^ set(params_b) if is_interpolated(both[name]))
+    params_a, params_b = described_by(params_a), described_by(params_b)
+    one_sided = sorted(
+        name
+        for name in set(params_a) ^ set(params_b)
+        if is_interpolated(params_a[name] if name in params_a else params_b[name])
+    )
     if one_sided:
         owner = "A" if one_sided[0] in params_a else "B"
         raise ParamsError(

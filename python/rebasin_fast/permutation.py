@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast.arrays import library_of
 from rebasin_fast.axis import Entry, merge_joined
+from rebasin_fast.derived import DerivedParams
 from rebasin_fast.errors import PermutationError
 from rebasin_fast.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
 
@@ -56,17 +57,24 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
     >>> rf.apply_permutation(spec, {"P": [1, 2, 0]}, {"w": np.arange(3.0)[:, None]})["w"].ravel()
     array([1., 2., 0.])
     """
+    return dict(permuted_params(spec, permutation, params))
+
+
+def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Params) -> DerivedParams:
+    """What :func:`apply_permutation` returns, each array moved only when it is asked for.
+
+    Raises the same errors, at once.
+    """
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
-    moved = dict(params)
+    axes = spec.axes_to_perm
     laid_out: dict[Entry, tuple[Block, ...]] = {}
-    for name, entries in spec.axes_to_perm.items():
-        if name not in params:
-            continue
+
+    def moved(name: str) -> Array:
         array = params[name]
         library = library_of(array)
-        merged = merge_joined(entries)
-        if len(merged) < len(entries):
+        merged = merge_joined(axes.get(name, ()))
+        if len(merged) < len(axes.get(name, ())):
             array = array.reshape(merged_shape(array.shape, merged))
         for axis, (entry, _) in enumerate(merged):
             if entry not in laid_out:
@@ -74,8 +82,9 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
             blocks = laid_out[entry]
             if blocks:
                 array = library.take(array, source_index(blocks, array.shape[axis], lookup), axis)
-        moved[name] = array if len(merged) == len(entries) else array.reshape(params[name].shape)
-    return moved
+        return array if array is params[name] else array.reshape(params[name].shape)
+
+    return DerivedParams(params, moved)
 
 
 def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = None) -> dict[str, Index]:

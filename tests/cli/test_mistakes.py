@@ -147,3 +147,20 @@ def test_interrupt_writes_nothing(tmp_path: Path) -> None:
     assert "Traceback" not in errors
     assert output == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]
+
+
+def test_memory_limit_is_read_in_bytes_and_refused_before_matching(
+    models: Models, run: Run, tmp_path: Path
+) -> None:
+    result = run("match", models.a, models.b, "-o", tmp_path / "o.npz", "--memory-limit", "1K")
+    _refused(result, "memory_limit is 1,000")
+    assert not (tmp_path / "o.npz").exists()
+    assert (
+        run("match", models.a, models.b, "-o", tmp_path / "o.npz", "--memory-limit", "0.5GB").exit_code == 0
+    )
+    _refused(
+        run("match", models.a, models.b, "-o", tmp_path / "p.npz", "--memory-limit", "lots"),
+        "lots",
+        "800M",
+        code=2,
+    )

@@ -10,12 +10,13 @@ import click
 
 from rebasin_fast.cli.options import read_spec
 from rebasin_fast.cli.progress import MatchingProgress
+from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
 from rebasin_fast.matching import Matching, weight_matching
-from rebasin_fast.permutation import apply_permutation
+from rebasin_fast.permutation import permuted_params
 from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.typing import Array, Params
+from rebasin_fast.typing import Params
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class MatchingChoices:
     restarts: int
     max_iter: int
     threads: int | None
+    memory_limit: int | None
     no_strict: bool
 
 
@@ -39,7 +41,7 @@ class Alignment:
     path: Path
     spec: PermutationSpec
     matching: Matching
-    aligned: dict[str, Array]
+    aligned: Params
     distance_before: float
     distance_after: float
 
@@ -85,11 +87,12 @@ def align(
             restarts=choices.restarts,
             strict=not choices.no_strict,
             threads=choices.threads,
+            memory_limit=choices.memory_limit,
             progress=progress,
         )
-    aligned = apply_permutation(spec, matching.permutation, params_b)
+    aligned = permuted_params(spec, matching.permutation, params_b)
     matched = [name for name in params_a if name in params_b and name not in spec.unmatched]
-    a, b, moved = ({name: params[name] for name in matched} for params in (params_a, params_b, aligned))
+    a, b, moved = (_part(params, matched) for params in (params_a, params_b, aligned))
     return Alignment(
         path_b,
         spec,
@@ -98,6 +101,11 @@ def align(
         distance_before=l2_distance(a, b),
         distance_after=l2_distance(a, moved),
     )
+
+
+def _part(params: Params, names: list[str]) -> Params:
+    described = described_by(params)
+    return DerivedParams({name: described[name] for name in names}, params.__getitem__)
 
 
 def warn_of_left_out(*models: Params) -> None:

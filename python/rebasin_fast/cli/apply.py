@@ -9,7 +9,7 @@ import click
 
 from rebasin_fast.cli.options import input_path, output_options, output_path, read_spec, spec_options
 from rebasin_fast.files import check_output, load_params, load_permutation, save_params
-from rebasin_fast.permutation import apply_permutation, invert_permutation
+from rebasin_fast.permutation import invert_permutation, permuted_params
 from rebasin_fast.spec import PermutationSpec
 
 
@@ -51,7 +51,7 @@ def apply(
         spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups)
         saved.check_spec(spec.to_json())
     indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
-    save_params(output, apply_permutation(spec, indices, params), like=params, overwrite=force)
+    save_params(output, permuted_params(spec, indices, params), like=params, overwrite=force)
     if as_json:
         click.echo(json.dumps({"permutations": len(indices), "output": str(output)}))
     else:

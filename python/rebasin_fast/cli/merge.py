@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rebasin_fast.averaging import average
+from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
 from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
 from rebasin_fast.files import check_output, load_params, save_params
@@ -53,7 +53,7 @@ def merge(
     if matched:
         for path, params in zip(models[1:], others, strict=True):
             alignments.append(align(first, path, params, MatchingChoices(**choices), quiet=quiet))
-    merged = average([first, *([a.aligned for a in alignments] if matched else others)], shares)
+    merged = averaged_params([first, *([a.aligned for a in alignments] if matched else others)], shares)
     save_params(output, merged, like=first, overwrite=force)
     warn_of_batch_norm(merged)
     warn_of_left_out(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,6 +21,21 @@ _LARGEST_SPEC_FILE = 64 << 20
 
 input_path = click.Path(exists=True, path_type=Path)
 output_path = click.Path(path_type=Path)
+
+
+class ByteCount(click.ParamType[int]):
+    """A number of bytes, as digits and maybe K, M, G or T (powers of 1000) behind them."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; a usage error where it is none."""
+        if isinstance(value, int):
+            return value
+        parts = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", str(value).strip(), re.IGNORECASE)
+        if parts is None:
+            self.fail(f"{value!r} is no number of bytes; write 800M, 1.5G or digits alone", param, ctx)
+        return int(float(parts[1]) * 1000 ** " KMGT".index(parts[2].upper() or " "))
 
 
 def spec_options(function: Function) -> Function:
@@ -68,6 +84,12 @@ def matching_options(function: Function) -> Function:
                 help="Most sweeps a run.",
             ),
             click.option("--threads", type=click.IntRange(1), help="Threads of the matrix products."),
+            click.option(
+                "--memory-limit",
+                type=ByteCount(),
+                metavar="BYTES",
+                help="Most bytes of workspace, such as 800M or 2G; the models stay on disk and do not count.",
+            ),
             click.option(
                 "--no-strict",
                 is_flag=True,

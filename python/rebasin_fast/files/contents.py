@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from ..derived import described_by
 from .arrays import cast, element_code, shape_of
 from .params import LoadedParams, ReadOptions
 
@@ -50,15 +51,17 @@ class Outgoing(Mapping[str, Any]):
         """Tell the element type of an array as it will be written, without converting it."""
         if name in self.codes:
             return self.codes[name]
-        if isinstance(self.arrays, LoadedParams):
-            return self.arrays.entry(name).code
-        return element_code(self.arrays[name], name)
+        described = described_by(self.arrays)
+        if isinstance(described, LoadedParams):
+            return described.entry(name).code
+        return element_code(described[name], name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Tell the shape of an array."""
-        if isinstance(self.arrays, LoadedParams):
-            return self.arrays.shape(name)
-        return shape_of(self.arrays[name])
+        described = described_by(self.arrays)
+        if isinstance(described, LoadedParams):
+            return described.shape(name)
+        return shape_of(described[name])
 
     def part(self, names: Iterable[str]) -> Outgoing:
         """Take some of the arrays; none is read or converted for it."""

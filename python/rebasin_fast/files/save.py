@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..derived import DerivedParams
 from ..errors import FileFormatError, MissingDependencyError, ParamsError
 from .arrays import equal, find_ties
 from .atomic import atomic_write, check_writable
@@ -176,7 +177,7 @@ def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing
         if not isinstance(name, str) or not name or "\0" in name:
             raise ParamsError(f"{name!r} is no name of a parameter: a non-empty text is expected.")
     # A dict keeps the arrays alive while their memory is compared for ties.
-    arrays = Outgoing(params if isinstance(params, LoadedParams) else dict(params))
+    arrays = Outgoing(params if isinstance(params, LoadedParams | DerivedParams) else dict(params))
     given = {
         name: arrays.code(name) for name in arrays
     }  # also finds what cannot be written, before a file exists
@@ -202,7 +203,7 @@ def _contents(
 
 def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
     given = arrays.arrays
-    ties = dict(given.ties) if isinstance(given, LoadedParams) else find_ties(given)
+    ties = _known_ties(given)
     if model is None or given is model:
         return ties
     for other, first in model.ties.items():
@@ -216,6 +217,13 @@ def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
         ties[other] = first
     # Every name must point to one that is itself written, whichever of the two said so.
     return {other: _end_of(first, ties) for other, first in ties.items() if _end_of(first, ties) != other}
+
+
+def _known_ties(given: Mapping[str, Any]) -> dict[str, str]:
+    if isinstance(given, LoadedParams):
+        return dict(given.ties)
+    # Each access computes a new array: memory tells nothing, and what `like` ties is compared below.
+    return {} if isinstance(given, DerivedParams) else find_ties(given)
 
 
 def _end_of(name: str, ties: Mapping[str, str]) -> str:

@@ -1,0 +1,172 @@
+"""How long does `rebasin-fast match` take on 10⁹ float16 parameters, and how much private memory does it hold?
+
+Two files of 2 GB a network are written to a folder of yours, a random network and its permuted copy with noise, and
+matched from disk to disk by the command line::
+
+    python benchmarks/billion_parameters.py FOLDER --networks mlp wide-resnet --options "--threads 1"
+
+The products that had to be done (`product_flop` of the matching) are timed on their own at the speed of one large
+float32 product in this process, so that the last column is the whole command over those products.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from environment import RESULTS, environment_line, markdown_table, write_results
+from networks import shapes
+from process_memory import run_measured
+
+import rebasin_fast as rf
+from rebasin_fast.derived import DerivedParams
+from rebasin_fast.permutation import permuted_params
+
+NETWORKS: dict[str, Callable[[], shapes.Shapes]] = {
+    "mlp": lambda: shapes.mlp(784, *[8192] * 16, 10),
+    "wide-resnet": lambda: shapes.resnet50(width=400),
+    "mlp-small": lambda: shapes.mlp(784, *[8192] * 3, 10),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network, matched once."""
+
+    network: str
+    parameters: int
+    seconds: float
+    private_bytes: int
+    sweeps: int
+    product_flop: float
+    product_seconds: float
+    units: int
+    units_recovered: int
+
+
+def main() -> None:
+    options = parse_options()
+    rows = []
+    for network in options.networks:
+        a, b, truth = write_pair(network, options)
+        rows.append(match(network, a, b, truth, options))
+        print(rows[-1], file=sys.stderr, flush=True)
+    markdown = f"{table(rows)}\n\n{environment_line()}."
+    print(markdown)
+    write_results("billion_parameters", {"rows": [asdict(row) for row in rows]}, markdown, options.results)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="where the files go, and stay")
+    parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=["mlp", "wide-resnet"])
+    parser.add_argument("--noise", type=float, default=0.5, help="standard deviations on the permuted copy")
+    parser.add_argument("--options", default="", help="further options of rebasin-fast match, in one text")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    return parser.parse_args()
+
+
+def write_pair(network: str, options: argparse.Namespace) -> tuple[Path, Path, Path]:
+    """Write A, its permuted noisy copy B, and the permutation that was planted; what is there already stays."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    a, b, truth = (options.folder / f"{network}-{part}.safetensors" for part in ("a", "b", "truth"))
+    if a.exists() and b.exists() and truth.exists():
+        return a, b, truth
+    sizes = NETWORKS[network]()
+    rf.save_params(
+        a, DerivedParams(_described(sizes), lambda name: _random(name, sizes[name])), overwrite=True
+    )
+    params = rf.load_params(a)
+    spec = rf.specs.for_params(params)
+    rng = np.random.default_rng(1)
+    planted = {name: rng.permutation(size) for name, size in spec.sizes(params).items()}
+    moved = permuted_params(spec, planted, params)
+    rf.save_params(
+        b, DerivedParams(params, lambda name: _noisy(name, moved[name], options.noise)), overwrite=True
+    )
+    rf.save_params(truth, rf.invert_permutation(planted), overwrite=True)
+    return a, b, truth
+
+
+def _described(sizes: shapes.Shapes) -> shapes.Arrays:
+    return {
+        name: np.broadcast_to(np.int64(0) if name.endswith("num_batches_tracked") else np.float16(0), shape)
+        for name, shape in sizes.items()
+    }
+
+
+def _random(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    array = shapes.random_params({name: shape}, np.random.default_rng(_seed(name)))[name]
+    return array.astype(np.float16) if array.dtype == np.float32 else array
+
+
+def _noisy(name: str, array: np.ndarray, deviations: float) -> np.ndarray:
+    rng = np.random.default_rng(_seed(name) + 1)
+    return shapes.noisy({name: array.astype(np.float32)}, deviations, rng)[name].astype(array.dtype)
+
+
+def _seed(name: str) -> int:
+    return int.from_bytes(name.encode()[-7:], "little")
+
+
+def match(network: str, a: Path, b: Path, truth: Path, options: argparse.Namespace) -> Row:
+    """Run the command line, and compare what it found with what was planted."""
+    output, found = a.with_name(f"{network}-aligned.safetensors"), a.with_name(f"{network}-found.safetensors")
+    program = [sys.executable, "-m", "rebasin_fast.cli"]
+    files = ["match", str(a), str(b), "-o", str(output), "--save-permutation", str(found)]
+    usage = run_measured([*program, *files, "--force", "--json", *shlex.split(options.options)])
+    result = json.loads(usage.output)
+    planted, recovered = rf.load_params(truth), rf.load_params(found)
+    flop = float(result["stats"]["product_flop"])
+    return Row(
+        network=network,
+        parameters=rf.load_params(a).parameter_count,
+        seconds=usage.seconds,
+        private_bytes=usage.private_bytes,
+        sweeps=result["sweeps"],
+        product_flop=flop,
+        product_seconds=flop / flop_per_second(),
+        units=sum(index.size for index in planted.values()),
+        units_recovered=sum(int((recovered[name] == index).sum()) for name, index in planted.items()),
+    )
+
+
+def flop_per_second(n: int = 3072) -> float:
+    """The speed of a float32 product of this process, the best of three."""
+    matrix = np.ones((n, n), dtype=np.float32)
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - started)
+    return 2 * n**3 / min(seconds)
+
+
+def table(rows: list[Row]) -> str:
+    header = ["network", "parameters", "time (s)", "private memory", "TFLOP of products", "their time (s)",
+              "time / products", "units recovered"]  # fmt: skip
+    return markdown_table(header, [row_cells(row) for row in rows])
+
+
+def row_cells(row: Row) -> list[str]:
+    return [
+        row.network,
+        f"{row.parameters / 1e6:,.0f} M",
+        f"{row.seconds:.0f}",
+        f"{row.private_bytes / 1e9:.2f} GB",
+        f"{row.product_flop / 1e12:.1f}",
+        f"{row.product_seconds:.0f}",
+        f"{row.seconds / row.product_seconds:.2f}",
+        f"{row.units_recovered} of {row.units}",
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Parameters that are computed from others when they are asked for, so that no second model is held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Array, Params
+
+
+class DerivedParams(Mapping[str, "Array"]):
+    """A read-only mapping whose arrays are computed at every access; nothing is kept.
+
+    Parameters
+    ----------
+    like : Mapping[str, array]
+        Whose names, order, shapes and dtypes the results have.
+    compute : callable
+        From a name to its array.
+    """
+
+    def __init__(self, like: Params, compute: Callable[[str], Array]) -> None:
+        self.like = like
+        self._compute = compute
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.like:
+            raise KeyError(name)
+        return self._compute(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.like
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.like)
+
+    def __len__(self) -> int:
+        return len(self.like)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self)} arrays, computed when asked for>"
+
+
+def described_by(params: Params) -> Params:
+    """Parameters of the same names, shapes and dtypes as ``params``, to look at without computing any."""
+    while isinstance(params, DerivedParams):
+        params = params.like
+    return params
