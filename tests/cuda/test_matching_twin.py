@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
+from tests.networks import KNOWN
+from tests.strategies import spec_cases
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Fixed, Product
 from rebasin_fast.cuda.assigners import HostAssigner
+from rebasin_fast.cuda.graph import Graph
 from rebasin_fast.cuda.matching import ResidentDescent
 from rebasin_fast.cuda.operations import NumpyOperations, TorchOperations
 from rebasin_fast.cuda.problem import make_resident
 from rebasin_fast.permutation import identity_permutation
-from tests.networks import KNOWN
-from tests.strategies import spec_cases
 
 
 def descend(spec, a, b, orders, ops, **options):
@@ -82,6 +83,20 @@ def test_heads_match_as_in_the_core():
     orders = sweeps(spec, 6)
     expected = rf.weight_matching(spec, a, b, order=orders)
     assert_same(descend(spec, a, b, orders, TorchOperations("cpu")), expected)
+
+
+def test_pairs_of_heads_as_a_batch_equal_one_by_one(monkeypatch):
+    spec = rf.PermutationSpec({"q": (Product("heads", "qk"), None), "k": (Product("heads", "qk"), None)})
+    rng = np.random.default_rng(3)
+    a, b = ({k: rng.standard_normal((20, 7)) for k in ("q", "k")} for _ in range(2))
+    sizes = {"heads": 4, "qk": 5}
+    spec = rf.PermutationSpec(spec.axes_to_perm, sizes=sizes)
+    orders = [["heads", "qk"]] * 4
+    together = descend(spec, a, b, orders, NumpyOperations())
+    monkeypatch.setattr(Graph, "_is_chain", lambda *_: False)
+    apart = descend(spec, a, b, orders, NumpyOperations())
+    assert together.history == pytest.approx(apart.history, rel=1e-12)
+    np.testing.assert_array_equal(together.permutations["qk"], apart.permutations["qk"])
 
 
 def test_kept_similarities_change_nothing():

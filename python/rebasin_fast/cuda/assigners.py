@@ -36,6 +36,9 @@ class Assigner(Protocol):
     def assign_host(self, matrix: NDArray[Any]) -> Assigned:
         """The same for one matrix on the host."""
 
+    def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Columns (k, n) and objectives (k,) of a (k, n, n) device array."""
+
 
 class HostAssigner:
     """The CPU solver, one problem a thread; each matrix is copied to the host."""
@@ -55,6 +58,15 @@ class HostAssigner:
     def assign_host(self, matrix: NDArray[Any]) -> Assigned:
         """See :class:`Assigner`."""
         return _solve(matrix, None)
+
+    def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """See :class:`Assigner`."""
+        host = self._ops.to_host(matrices)
+        if not np.isfinite(host).all():
+            raise ParamsError(_OVERFLOW)
+        found = _core.assignments(list(host), True, False, None, self._threads)
+        columns = np.array([one[1] for one in found], np.int64).reshape(host.shape[:2])
+        return columns, np.array([one[4] for one in found], np.float64)
 
 
 class DeviceAssigner(HostAssigner):
@@ -81,6 +93,15 @@ class DeviceAssigner(HostAssigner):
         found.update(zip(rest, others, strict=True))
         return [found[k] for k in range(len(sizes))]
 
+    def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """See :class:`Assigner`."""
+        if not device_assignment.kernel_takes(tuple(matrices.shape)):
+            return super().assign_batch(matrices)
+        found = device_assignment.solve_batch(matrices, self._library, maximize=True)
+        if np.any(self._library.get(found.statuses) != 0):
+            raise ParamsError(_OVERFLOW)
+        return self._library.get(found.columns), self._library.get(found.objectives)
+
     def _solve_batch(self, matrices: list[Any], starts: list[Assigned | None]) -> list[Assigned]:
         library, (n, _) = self._library, matrices[0].shape
         costs = library.empty(matrices[0], (len(matrices), n, n), library.dtype(matrices[0]))
@@ -96,10 +117,12 @@ class DeviceAssigner(HostAssigner):
         if np.any(library.get(found.statuses) != 0):
             raise ParamsError(_OVERFLOW)
         columns, row_duals, column_duals, objectives = (
-            library.get(getattr(found, name)) for name in ("columns", "row_duals", "column_duals", "objectives")
+            library.get(getattr(found, name))
+            for name in ("columns", "row_duals", "column_duals", "objectives")
         )
         return [
-            Assigned(columns[k], row_duals[k], column_duals[k], float(objectives[k])) for k in range(len(matrices))
+            Assigned(columns[k], row_duals[k], column_duals[k], float(objectives[k]))
+            for k in range(len(matrices))
         ]
 
 

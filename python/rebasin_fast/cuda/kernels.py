@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from rebasin_fast.cuda.buffers import DeviceLibrary, Placement, placement_of
 from rebasin_fast.cuda.native import require_device
 from rebasin_fast.errors import DeviceError
@@ -20,9 +22,11 @@ _NUMBERS = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
 
 @dataclass(frozen=True)
 class BatchResult:
-    """Device arrays: columns (k, n) int64; row_duals (k, n), column_duals (k, m), objectives, gaps (k,) float64;
-    statuses (k,) int32, keys of ``STATUSES``. Problems that are not optimal hold -1 and NaN.
-    """  # fmt: skip
+    """The answers of a batch, as device arrays.
+
+    columns (k, n) int64; row_duals (k, n), column_duals (k, m), objectives and gaps (k,) float64; statuses (k,)
+    int32, keys of ``STATUSES``. Problems that are not optimal hold -1 and NaN.
+    """
 
     columns: Any
     row_duals: Any
@@ -32,7 +36,9 @@ class BatchResult:
     statuses: Any
 
 
-def solve_batch(costs: Any, library: DeviceLibrary, *, maximize: bool, start: tuple[Any, Any] | None) -> BatchResult:
+def solve_batch(
+    costs: Any, library: DeviceLibrary, *, maximize: bool, start: tuple[Any, Any] | None
+) -> BatchResult:
     """Solve (k, n, m) assignment problems, a warp or a block each.
 
     Parameters
@@ -68,10 +74,12 @@ def solve_batch(costs: Any, library: DeviceLibrary, *, maximize: bool, start: tu
 
 @dataclass(frozen=True)
 class Candidates:
-    """Device arrays: costs (n, 24) of the matrix's dtype, as minimised, ascending by cost - v, padded with inf;
-    columns (n, 24) int32; bounds (n,) float64, the least cost - v not listed; column_minima (m,) float64 or None;
-    invalid (1,) int32, 1 where an entry is NaN or -inf as minimised.
-    """  # fmt: skip
+    """What the host's solver needs of a large matrix, as device arrays.
+
+    costs (n, 24) of the matrix's dtype, as minimised, ascending by cost - v, padded with inf; columns (n, 24) int32;
+    bounds (n,) float64, the least cost - v not listed; column_minima (m,) float64 or None; invalid (1,) int32, 1
+    where an entry is NaN or -inf as minimised.
+    """
 
     costs: Any
     columns: Any
@@ -133,9 +141,10 @@ def certify(
 
 
 def gather(source: Any, tables: list[Any | None], library: DeviceLibrary) -> Any:
-    """A contiguous copy of ``source``, position i of each axis taken from entry ``tables[axis][i]``, an int64 device
-    array of offsets in entries, or in order where it is None.
-    """  # fmt: skip
+    """A contiguous copy of ``source``, position i of each axis taken from offset ``tables[axis][i]``.
+
+    Tables are int64 device arrays of offsets in entries of ``source``; None takes an axis in order.
+    """
     module = require_device()
     place = placement_of(source, library, module)
     out = library.empty(source, _lengths(source, tables), library.dtype(source))
@@ -150,12 +159,14 @@ def gather(source: Any, tables: list[Any | None], library: DeviceLibrary) -> Any
 def gather_differences(
     source: Any, tables: list[Any | None], befores: list[Any | None], library: DeviceLibrary
 ) -> Any:
-    """``source[tables] - source[befores]`` in float32, or float64 for float64; a None among ``befores`` is the table."""
+    """``source[tables] - source[befores]`` in float32 (float64 for float64); a None among ``befores`` is the table."""
     module = require_device()
     place = placement_of(source, library, module)
     dtype = library.dtype(source)
     out = library.empty(source, _lengths(source, tables), "float64" if dtype == "float64" else "float32")
-    pointers = [[0 if table is None else library.pointer(table) for table in side] for side in (tables, befores)]
+    pointers = [
+        [0 if table is None else library.pointer(table) for table in side] for side in (tables, befores)
+    ]
     _call(
         module.gather_differences, place, library.pointer(source), library.pointer(out), list(out.shape),
         list(library.strides(source)), pointers[0], pointers[1], _NUMBERS[dtype],
@@ -171,7 +182,7 @@ def _lengths(source: Any, tables: list[Any | None]) -> list[int]:
 
 
 def _bytes_of(dtype: str) -> int:
-    return {"bool": 1, "bfloat16": 2}.get(dtype) or int(dtype.lstrip("uintfloat")) // 8
+    return {"bool": 1, "bfloat16": 2}.get(dtype) or np.dtype(dtype).itemsize
 
 
 def _call(entry: Any, place: Placement, *arguments: Any) -> None:

@@ -31,7 +31,7 @@ class Descended:
     first_objective: float = 0.0
     history: list[float] = field(default_factory=list)
     converged: bool = False
-    stats: MatchingStats | None = None
+    stats: MatchingStats = field(default_factory=lambda: MatchingStats(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0))
 
 
 class ResidentDescent:

@@ -21,7 +21,9 @@ def load() -> Any:
             "-C cmake.define.REBASIN_CUDA=ON"
         ) from None
     except ImportError as error:
-        raise DeviceError(f"the CUDA module of rebasin_fast cannot be loaded ({error}); build it again") from error
+        raise DeviceError(
+            f"the CUDA module of rebasin_fast cannot be loaded ({error}); build it again"
+        ) from error
 
 
 def require_device() -> Any:

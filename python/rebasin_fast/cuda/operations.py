@@ -32,6 +32,9 @@ class Operations(Protocol):
     def unfold(self, array: Any, axis: int, rows: int) -> Any:
         """(rows, -1), ``axis`` first."""
 
+    def pairs_of_blocks(self, array: Any, outer: int, inner: int) -> Any:
+        """(outer * outer, inner, inner): the blocks of an (outer * inner) square, rows of blocks first."""
+
     def multiply(self, a: Any, b: Any) -> Any:
         """``a @ b.T`` in the dtype of ``a``; inputs rounded where tf32 or bfloat16 was asked for."""
 
@@ -77,6 +80,10 @@ class NumpyOperations:
     def unfold(self, array: Any, axis: int, rows: int) -> Any:
         """See :class:`Operations`."""
         return self._xp.moveaxis(array, axis, 0).reshape(rows, -1)
+
+    def pairs_of_blocks(self, array: Any, outer: int, inner: int) -> Any:
+        """See :class:`Operations`."""
+        return array.reshape(outer, inner, outer, inner).swapaxes(1, 2).reshape(-1, inner, inner)
 
     def multiply(self, a: Any, b: Any) -> Any:
         """See :class:`Operations`."""
@@ -132,6 +139,10 @@ class TorchOperations:
     def unfold(self, array: Any, axis: int, rows: int) -> Any:
         """See :class:`Operations`."""
         return array.movedim(axis, 0).reshape(rows, -1)
+
+    def pairs_of_blocks(self, array: Any, outer: int, inner: int) -> Any:
+        """See :class:`Operations`."""
+        return array.reshape(outer, inner, outer, inner).transpose(1, 2).reshape(-1, inner, inner)
 
     def multiply(self, a: Any, b: Any) -> Any:
         """See :class:`Operations`."""

@@ -102,4 +102,3 @@ def _move(axis: int, block: Block) -> Move:
     extents = positions.shape[: len(moving)]
     copies = positions.size // prod(extents) if prod(extents) else 0
     return Move(block.permutations, axis, np.ascontiguousarray(positions).reshape(*extents, copies))
-

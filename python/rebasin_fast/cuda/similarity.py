@@ -60,7 +60,10 @@ class Similarity:
             changed = [
                 axis
                 for axis, (new, old) in enumerate(zip(now, was, strict=True))
-                if axis != occurrence.axis and new is not None and not np.array_equal(new, old)
+                if axis != occurrence.axis
+                and new is not None
+                and old is not None
+                and not np.array_equal(new, old)
             ]
             if changed:
                 total = self._add_change(total, units, occurrence, now, was, changed)

@@ -41,9 +41,7 @@ class _Path:
     holder: dict[str, int] = field(default_factory=dict)
 
     def within(self, name: str, slot: int, unit: int, holder: int) -> _Path:
-        return _Path(
-            self.slot | {name: slot}, self.unit | {name: unit}, self.holder | {name: holder}
-        )
+        return _Path(self.slot | {name: slot}, self.unit | {name: unit}, self.holder | {name: holder})
 
 
 class Steps:
@@ -102,6 +100,8 @@ class Steps:
         """The step of ``root``'s family: new index arrays of its members."""
         if root in self._graph.alone:
             return {root: self.assign_alone([root], [self.refreshed(root, current, tables)])[0]}
+        if root in self._graph.chains:
+            return self._propose_chain(root, current, tables)
         proposal = {name: current[name].copy() for name in self._graph.family[root]}
         parents = self._problem.parents[root]
         for slots in product(*(range(self._problem.sizes[parent]) for parent in parents)):
@@ -111,6 +111,31 @@ class Steps:
                 path = path.within(parent, slot, unit, slot)
             self._solve(root, root, path, current, tables, proposal)
         return proposal
+
+    def _propose_chain(self, root: str, current: Permutations, tables: list[Tables]) -> Permutations:
+        """Heads and what stands within them: all pairs of heads at once, as one product and one batch."""
+        outer = self._problem.sizes[root]
+        occurrences = self._occurrences(root, root, _Path(), current)
+        values = self._ops.to_host(self._similarity.compute(outer, occurrences, tables)).copy()
+        within: dict[str, Index] = {}
+        for child in self._graph.children[root]:
+            inner = self._problem.sizes[child]
+            pairs = [self._whole(t, m, outer * inner) for t, m in self._graph.moves_of(root, child)]
+            matrix = self._similarity.compute(outer * inner, pairs, tables)
+            columns, objectives = self._assigner.assign_batch(self._ops.pairs_of_blocks(matrix, outer, inner))
+            self.assignments += outer * outer
+            within[child] = columns.reshape(outer, outer, inner)
+            values += objectives.reshape(outer, outer).astype(values.dtype)
+        self.assignments += 1
+        units = self._assigner.assign_host(values).columns
+        slots = np.arange(outer)
+        return {root: units} | {child: columns[slots, units] for child, columns in within.items()}
+
+    def _whole(self, tensor: int, number: int, units: int) -> Occurrence:
+        """A move of two permutations as one of all their pairs of units."""
+        move = self._problem.tensors[tensor].moves[number]
+        positions = move.positions.reshape(units, -1)
+        return Occurrence(tensor, move.axis, positions, positions)
 
     def _solve(
         self,
@@ -170,9 +195,12 @@ class Steps:
                     ranges[parent] if parent in held else np.asarray(path.holder[parent])
                     for parent in self._problem.parents[other]
                 )
-                a, b = ranges[other], current[other][(*around, ranges[other])]
+                within = (*around, ranges[other])
+                a, b = ranges[other], current[other][within]
             a_units.append(np.broadcast_to(a, extents))
             b_units.append(np.broadcast_to(b, extents))
         n = self._problem.sizes[name]
-        a_positions, b_positions = (move.positions[tuple(units)].reshape(n, -1) for units in (a_units, b_units))
+        a_positions, b_positions = (
+            move.positions[tuple(units)].reshape(n, -1) for units in (a_units, b_units)
+        )
         return a_positions, b_positions

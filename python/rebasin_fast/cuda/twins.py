@@ -26,7 +26,10 @@ def gather_differences(
     """The gather by ``tables`` less that by ``befores``, in float32 or, for float64, in float64."""
     kind = np.float64 if source.dtype == np.float64 else np.float32
     before = [now if table is None else table for now, table in zip(tables, befores, strict=True)]
-    return source[_mesh(source, tables)].astype(kind) - source[_mesh(source, before)].astype(kind)
+    difference: NDArray[Any] = source[_mesh(source, tables)].astype(kind) - source[
+        _mesh(source, before)
+    ].astype(kind)
+    return difference
 
 
 def _mesh(source: NDArray[Any], tables: list[Index | None]) -> tuple[Any, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from rebasin_fast import _core
 from rebasin_fast.blas import blas_threads, gemm_address
 from rebasin_fast.compilation import CompiledProblem, compile_problem
+from rebasin_fast.cuda.weights import choose_operations, lies_on_device, match_resident
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 Order = Sequence[str] | Sequence[Sequence[str]]
 Index = NDArray[np.int64]
+
+_CUDA_DEVICE = re.compile(r"cuda(:\d+)?")
 
 # A step counts when it raises the float64 objective by more than this share of its magnitude.
 _TOLERANCE = 1e-9
@@ -86,8 +90,9 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     memory_limit : int, optional
         Bytes of workspace; a problem that needs more raises MemoryError before it starts. What is left keeps
         similarities between visits, up to 1 GiB by default, so that a visit costs only what has moved.
-    device : {None, "cpu"}
-        Where the matching runs.
+    device : {None, "cpu", "cuda", "cuda:0", …}
+        Where the matching runs. None: on the GPU for torch or CuPy arrays that lie on one, else on the CPU.
+        "cuda" keeps parameters and similarities on the GPU; parameters in host memory go there by torch.
     progress : callable, optional
         Called with a :class:`Progress` after every visit. What it raises ends the matching.
 
@@ -137,12 +142,29 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         return [
             weight_matching(
                 spec, params_a, one, rng=generator, max_iter=max_iter, init=init, order=order, visiting=visiting,
-                restarts=restarts, strict=strict, threads=threads, memory_limit=memory_limit, progress=progress,
+                restarts=restarts, strict=strict, threads=threads, memory_limit=memory_limit, device=device,
+                progress=progress,
             )
             for one in params_b
         ]  # fmt: skip
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = _start(spec, pair, init)
+    device = _device_of(device, params_a)
+    if device is not None:
+        return _match_on_device(
+            spec,
+            params_a,
+            params_b,
+            pair,
+            start,
+            order,
+            max_iter,
+            restarts,
+            generator,
+            device,
+            memory_limit,
+            progress,
+        )
     problem = compile_problem(spec, params_a, params_b, pair.sizes)
     bytes_to_keep = _bytes_to_keep(problem, memory_limit)
     orders = [_orders(order, problem.permutations, max_iter, generator) for _ in range(restarts)]
@@ -218,8 +240,67 @@ def _check_options(
         raise ValueError(f"restarts is a number of runs, 1 or more; got {restarts}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads is a number of threads, 1 or more, or None; got {threads}")
-    if device not in (None, "cpu"):
-        raise ValueError(f"device is None or 'cpu' in this version; got {device!r}")
+    if device not in (None, "cpu") and not _CUDA_DEVICE.fullmatch(str(device)):
+        raise ValueError(f"device is None, 'cpu', 'cuda' or 'cuda:0', 'cuda:1', …; got {device!r}")
+
+
+def _device_of(device: str | None, params_a: Params) -> str | None:
+    """The CUDA device that the matching runs on; None for the CPU."""
+    if device is None and lies_on_device(params_a):
+        return "cuda"
+    return None if device == "cpu" else device
+
+
+def _match_on_device(
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    pair: CheckedPair,
+    start: dict[str, Index],
+    order: Order | None,
+    max_iter: int,
+    restarts: int,
+    generator: np.random.Generator,
+    device: str,
+    memory_limit: int | None,
+    progress: ProgressCallback | None,
+) -> Matching:
+    names = tuple(name for name in spec.permutations if name in pair.sizes)
+    numbered = [_orders(order, names, max_iter, generator) for _ in range(restarts)]
+    runs = [[[names[number] for number in sweep] for sweep in sweeps] for sweeps in numbered]
+    ops, assigner = choose_operations(params_a, device)
+    found = match_resident(
+        spec, params_a, params_b, pair.sizes, start, runs, ops=ops, assigner=assigner, tolerance=_TOLERANCE,
+        memory_limit=memory_limit,
+        listeners=[_named_listener(progress, sweeps, run, restarts) for run, sweeps in enumerate(runs, 1)],
+    )  # fmt: skip
+    return _best(
+        [
+            Matching(
+                permutation=start | one.permutations,
+                objective=one.objective,
+                first_objective=one.first_objective,
+                history=one.history,
+                sweeps=len(one.history),
+                converged=one.converged,
+                stats=one.stats,
+                report=pair.left_in_place,
+            )
+            for one in found
+        ]
+    )
+
+
+def _named_listener(
+    progress: ProgressCallback | None, orders: list[list[str]], run: int, restarts: int
+) -> Callable[[int, int, int, str, float], None] | None:
+    if progress is None:
+        return None
+
+    def on_visit(sweep: int, visit: int, visits: int, name: str, objective: float) -> None:
+        progress(Progress(sweep + 1, len(orders), visit, visits, name, objective, run, restarts))
+
+    return on_visit
 
 
 def _start(spec: PermutationSpec, pair: CheckedPair, init: Permutation | None) -> dict[str, Index]:

@@ -1,7 +1,5 @@
 """A stand-in for the compiled CUDA module that reads host memory through pointers and runs the NumPy twins."""
 
-import ctypes
-
 import numpy as np
 
 from rebasin_fast.cuda import twins
@@ -9,16 +7,19 @@ from rebasin_fast.cuda import twins
 _NUMBERS = {0: np.float32, 1: np.float64, 2: np.float16}
 
 
+class _Memory:
+    def __init__(self, interface):
+        self.__array_interface__ = interface
+
+
 def view(pointer, shape, dtype, strides=None):
     """Memory as an array; ``strides`` count entries."""
     dtype = np.dtype(dtype)
     if 0 in shape:
         return np.empty(shape, dtype)
-    if strides is None:
-        strides = np.cumprod([1, *shape[:0:-1]])[::-1]
-    extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    flat = np.ctypeslib.as_array((ctypes.c_char * int(extent * dtype.itemsize)).from_address(pointer)).view(dtype)
-    return np.lib.stride_tricks.as_strided(flat, shape, [int(s) * dtype.itemsize for s in strides])
+    in_bytes = None if strides is None else tuple(int(stride) * dtype.itemsize for stride in strides)
+    interface = {"data": (int(pointer), False), "typestr": dtype.str, "strides": in_bytes, "version": 3}
+    return np.asarray(_Memory(interface | {"shape": tuple(int(n) for n in shape)}))
 
 
 class HostModule:
@@ -45,7 +46,9 @@ class HostModule:
     ):
         self.calls.append(("solve_assignments", shape, starts[0] != 0))
         k, n, m = shape
-        found = twins.solve_batch(view(costs, shape, np.float64 if wide else np.float32, strides), maximize=maximize)
+        found = twins.solve_batch(
+            view(costs, shape, np.float64 if wide else np.float32, strides), maximize=maximize
+        )
         shapes = [((k, n), "i8"), ((k, n), "f8"), ((k, m), "f8"), ((k,), "f8"), ((k,), "f8"), ((k,), "i4")]
         for pointer, (extent, dtype), values in zip(outputs, shapes, found, strict=True):
             view(pointer, extent, dtype)[...] = values
