@@ -39,8 +39,9 @@ Plan make_plan(const AssignmentBatch& batch, std::int64_t shared_limit) {
   const std::int64_t columns = turned_columns(batch);
   Plan plan;
   const bool small = columns <= warp_columns;
-  std::int64_t threads = (columns + warp_lanes - 1) / warp_lanes * warp_lanes;
-  if (threads > most_threads) threads = most_threads;
+  // One warp does most of the work: more blocks on a multiprocessor are worth more than more threads in each.
+  const std::int64_t threads =
+      smaller<std::int64_t>(most_threads, (columns / 2 + warp_lanes - 1) / warp_lanes * warp_lanes);
   plan.threads = small ? warps_per_block * warp_lanes : static_cast<int>(threads);
   plan.teams_per_block = small ? warps_per_block : 1;
   plan.scratch_bytes = small ? 0 : BlockTeam::scratch_bytes;

@@ -55,6 +55,13 @@ bool is_out_of_memory(Error error) {
   return error == cudaErrorMemoryAllocation;
 }
 
+Error fetch(const void* source, void* out, std::int64_t bytes, Stream stream) {
+  auto* queue = static_cast<cudaStream_t>(stream);
+  const cudaError_t error =
+      cudaMemcpyAsync(out, source, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, queue);
+  return error == cudaSuccess ? cudaStreamSynchronize(queue) : error;
+}
+
 int runtime_version() {
   int version = 0;
   return cudaRuntimeGetVersion(&version) == cudaSuccess ? version : 0;

@@ -38,6 +38,14 @@ def coordinate_descent(
     bytes_to_keep: float,
     on_visit: Callable[[int, int, int, int, float], None] | None,
 ) -> dict[str, Any]: ...
+def solve_from_lists(
+    costs: NDArray[Any],
+    columns: NDArray[np.int32],
+    bounds: NDArray[np.float64],
+    duals: NDArray[np.float64],
+    fetch: int,
+    context: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float, int] | None: ...
 def build_config() -> dict[str, str]: ...
 def assignments(
     costs: Sequence[NDArray[Any]],

@@ -1,5 +1,7 @@
 """A stand-in for the compiled CUDA module that reads host memory through pointers and runs the NumPy twins."""
 
+import ctypes
+
 import numpy as np
 
 from rebasin_fast.cuda import twins
@@ -22,8 +24,28 @@ def view(pointer, shape, dtype, strides=None):
     return np.asarray(_Memory(interface | {"shape": tuple(int(n) for n in shape)}))
 
 
+class RowFetcher:
+    """Rows of a matrix through a C function that ctypes makes."""
+
+    def __init__(self, pointer, wide, columns, row_stride, negate, device, stream):
+        kind = np.dtype(np.float64 if wide else np.float32)
+
+        def fetch(_, row, out):
+            entries = view(pointer + row * row_stride * kind.itemsize, (columns,), kind)
+            view(out, (columns,), kind)[...] = -entries if negate else entries
+            return True
+
+        self._function = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(
+            fetch
+        )
+        self.function = ctypes.cast(self._function, ctypes.c_void_p).value
+        self.context = 0
+
+
 class HostModule:
     """What `rebasin_fast._cuda` offers, on "device" 0, which is host memory."""
+
+    RowFetcher = RowFetcher
 
     def __init__(self, device=0):
         self.device = device

@@ -12,6 +12,7 @@
 
 void register_devices(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);
+void register_rows(pybind11::module_& m);
 
 // The one place where CUDA's errors become exceptions.
 inline void raise_unless_ok(rebasin::cuda::Error error) {

@@ -3,4 +3,5 @@
 PYBIND11_MODULE(_cuda, m) {
   register_devices(m);
   register_kernels(m);
+  register_rows(m);
 }

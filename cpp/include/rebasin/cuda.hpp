@@ -2,8 +2,9 @@
 //
 // All pointers are to memory of one device unless said otherwise; strides count elements; indices are 64-bit.
 // Every launcher returns once its kernels are queued on `stream` (a cudaStream_t, null for the default
-// stream) of the current device; none synchronises, allocates or frees, and inputs, outputs and workspaces
-// must live until the stream has passed. Launchers are thread-safe. They return a cudaError_t, 0 for success.
+// stream) of the current device; none but fetch synchronises, none allocates or frees, and inputs, outputs
+// and workspaces must live until the stream has passed. Launchers are thread-safe. They return a cudaError_t,
+// 0 for success.
 #pragma once
 
 #include <cstdint>
@@ -104,6 +105,9 @@ struct CertificateRequest {
   double* matched_costs = nullptr;              // (rows), as minimised
 };
 Error certify(const CertificateRequest& request, Stream stream);
+
+// Copies `bytes` from the device to the host and waits for the stream: the one entry that synchronises.
+Error fetch(const void* source, void* out, std::int64_t bytes, Stream stream);
 
 inline constexpr int most_axes = 6;
 

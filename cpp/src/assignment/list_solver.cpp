@@ -52,13 +52,18 @@ Outcome solve_by_lists(ListState<T>& state, Interrupt& interrupt) {
     outcome = build_lists(state, interrupt);
   }
   if (outcome != Outcome::done) return outcome;
+  outcome = solve_listed(state, interrupt);
+  return outcome == Outcome::done && !thaw_zero_lines(state) ? Outcome::beyond_lists : outcome;
+}
+
+template <class T>
+Outcome solve_listed(ListState<T>& state, Interrupt& interrupt) {
   const bool nearly_solved = count_distinct_best(state) * 10 >= state.rows * 9;
   if (state.rows == state.columns && !nearly_solved) {
-    outcome = run_epsilon_auction(state, interrupt);
+    const Outcome outcome = run_epsilon_auction(state, interrupt);
     if (outcome != Outcome::done) return outcome;
   }
-  outcome = match_exactly(state, interrupt);
-  return outcome == Outcome::done && !thaw_zero_lines(state) ? Outcome::beyond_lists : outcome;
+  return match_exactly(state, interrupt);
 }
 
 template <class T>
@@ -85,6 +90,8 @@ Outcome solve_from_duals(ListState<T>& state, const double* duals, Interrupt& in
   return outcome;
 }
 
+template Outcome solve_listed<float>(ListState<float>&, Interrupt&);
+template Outcome solve_listed<double>(ListState<double>&, Interrupt&);
 template Outcome solve_by_lists<float>(ListState<float>&, Interrupt&);
 template Outcome solve_by_lists<double>(ListState<double>&, Interrupt&);
 template Outcome solve_from_duals<float>(ListState<float>&, const double*, Interrupt&);

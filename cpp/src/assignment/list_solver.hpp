@@ -10,6 +10,10 @@ namespace rebasin::assignment {
 template <class T>
 Outcome solve_by_lists(ListState<T>& state, Interrupt& interrupt);
 
+// The part of it after duals and lists: auction, row reduction, paths.
+template <class T>
+Outcome solve_listed(ListState<T>& state, Interrupt& interrupt);
+
 // The same from an earlier problem's duals, as the caller gave them; stale_start where a cold start is the
 // better one, known after one read.
 template <class T>
