@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
+from tests.cuda.host_library import HostLibrary
+from tests.cuda.host_module import HostModule
 from tests.networks import KNOWN
 from tests.strategies import spec_cases
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Fixed, Product
-from rebasin_fast.cuda.assigners import HostAssigner
+from rebasin_fast.cuda import native
+from rebasin_fast.cuda.assigners import DeviceAssigner, HostAssigner
 from rebasin_fast.cuda.graph import Graph
 from rebasin_fast.cuda.matching import ResidentDescent
 from rebasin_fast.cuda.operations import NumpyOperations, TorchOperations
@@ -107,6 +110,35 @@ def test_kept_similarities_change_nothing():
     whole = descend(spec, a, b, orders, NumpyOperations(), bytes_to_keep=0)
     assert kept.history == pytest.approx(whole.history, rel=1e-9)
     assert kept.stats.product_flop < whole.stats.product_flop
+
+
+def test_independent_permutations_are_one_batch_on_the_device(monkeypatch):
+    module = HostModule()
+    monkeypatch.setattr(native, "load", lambda: module)
+    known = KNOWN["resnet32-projected"]
+    spec, a, b = known.spec(), known.arrays(0), known.arrays(1)
+    problem = make_resident(spec, a, b, spec.sizes(a), NumpyOperations())
+    neighbours = Graph(problem).neighbours
+    apart = []
+    for name in sorted(spec.permutations, key=lambda name: len(neighbours[name])):
+        if not neighbours[name].intersection(apart):
+            apart.append(name)
+    orders = [[*apart, *(name for name in spec.permutations if name not in apart)]] * 4
+    expected = rf.weight_matching(spec, a, b, order=orders)
+    ops = NumpyOperations()
+    engine = ResidentDescent(
+        problem,
+        ops,
+        DeviceAssigner(ops, 1, HostLibrary()),
+        identity_permutation(spec, problem.sizes),
+        tolerance=1e-9,
+    )
+    assert_same(engine.run(orders), expected)
+    shapes = [call[1] for call in module.calls]
+    assert shapes
+    assert all(shape[0] >= DeviceAssigner.fewest for shape in shapes)
+    # Starts come with the second sweep.
+    assert [call[2] for call in module.calls[:3]] == [False] * 3
 
 
 def test_bfloat16_products_lose_little():
