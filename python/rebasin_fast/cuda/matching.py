@@ -13,9 +13,9 @@ from rebasin_fast.cuda.assigners import Assigner
 from rebasin_fast.cuda.graph import Graph
 from rebasin_fast.cuda.operations import Operations
 from rebasin_fast.cuda.problem import ResidentProblem
-from rebasin_fast.cuda.similarity import Similarity, Tables
+from rebasin_fast.cuda.similarity import Similarity
 from rebasin_fast.cuda.steps import Permutations, Steps
-from rebasin_fast.layout import Placed
+from rebasin_fast.cuda.tables import TableMaker, Tables
 from rebasin_fast.matching.result import MatchingStats
 
 # (sweep from 0, visit from 1, visits of the sweep, permutation, objective)
@@ -63,7 +63,8 @@ class ResidentDescent:
         self._pending = set(problem.permutations)
         self._seconds = {"product": 0.0, "assignment": 0.0, "objective": 0.0}
         self._counts = {"visits": 0, "skipped": 0, "accepted": 0}
-        self._tables = [tensor.tables(self._placed(self._current)) for tensor in problem.tensors]
+        self._maker = TableMaker(problem)
+        self._tables = [self._maker.tables_of(t, self._current) for t in range(len(problem.tensors))]
 
     def run(self, orders: list[list[str]]) -> Descended:
         """Descend by ``orders``, one list a sweep, until a sweep accepts nothing."""
@@ -121,7 +122,7 @@ class ResidentDescent:
             with self._timed("assignment"):
                 return {pending[0]: self._steps.propose(pending[0], self._current, self._tables)}
         with self._timed("product"):
-            matrices = [self._steps.refreshed(name, self._current, self._tables) for name in pending]
+            matrices = [self._steps.refreshed(name, self._tables) for name in pending]
         with self._timed("assignment"):
             found = self._steps.assign_alone(pending, matrices)
         return {name: {name: columns} for name, columns in zip(pending, found, strict=True)}
@@ -131,8 +132,8 @@ class ResidentDescent:
             return
         with self._timed("objective"):
             touched = self._graph.tensors[name]
-            placed = self._placed(self._current | proposal)
-            moved: dict[int, Tables] = {t: self._problem.tensors[t].tables(placed) for t in touched}
+            stepped = self._current | proposal
+            moved: dict[int, Tables] = {t: self._maker.tables_of(t, stepped) for t in touched}
             tables = [moved.get(t, table) for t, table in enumerate(self._tables)]
             measured = self._similarity.objectives(touched, tables)
             gain = 0.0
@@ -147,9 +148,6 @@ class ResidentDescent:
             self._objective = sum(self._parts)
         self._counts["accepted"] += 1
         self._pending |= self._graph.neighbours[name]
-
-    def _placed(self, permutations: Permutations) -> dict[str, Placed]:
-        return {name: Placed(index, self._problem.parents[name]) for name, index in permutations.items()}
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:

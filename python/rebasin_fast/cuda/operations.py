@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Index = NDArray[np.int64]
 PRODUCTS = ("float32", "tf32", "bfloat16")
+_MOST_INDICES = 1024
 
 
 class Operations(Protocol):
@@ -24,7 +25,7 @@ class Operations(Protocol):
         """The name of the dtype in NumPy's words."""
 
     def take(self, array: Any, index: Index, axis: int) -> Any:
-        """A copy with position i of ``axis`` from ``index[i]``."""
+        """A copy with position i of ``axis`` from ``index[i]``; ``index`` must not change later."""
 
     def widen(self, array: Any, dtype: str) -> Any:
         """The array in ``dtype``."""
@@ -115,6 +116,7 @@ class TorchOperations:
         self._torch = sys.modules["torch"]
         self._device = self._torch.device(device)
         self._products = products
+        self._indices: dict[int, tuple[Index, Any]] = {}
 
     def place(self, array: Any) -> Any:
         """See :class:`Operations`."""
@@ -130,7 +132,16 @@ class TorchOperations:
 
     def take(self, array: Any, index: Index, axis: int) -> Any:
         """See :class:`Operations`."""
-        return array.index_select(axis, self._torch.from_numpy(np.ascontiguousarray(index)).to(self._device))
+        return array.index_select(axis, self._placed(index))
+
+    def _placed(self, index: Index) -> Any:
+        """The index on the device; the same array of the host, never changed, travels once."""
+        if id(index) not in self._indices:
+            if len(self._indices) >= _MOST_INDICES:
+                self._indices.clear()
+            placed = self._torch.from_numpy(np.ascontiguousarray(index)).to(self._device)
+            self._indices[id(index)] = index, placed
+        return self._indices[id(index)][1]
 
     def widen(self, array: Any, dtype: str) -> Any:
         """See :class:`Operations`."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.axis import merge_joined
+from rebasin_fast.axis import Entry, merge_joined
 from rebasin_fast.cuda.operations import Operations
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.layout import Block, Placed, blocks_of, merged_shape, source_index
+from rebasin_fast.layout import Block, blocks_of, merged_shape
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -41,13 +41,6 @@ class Tensor:
     blocks: tuple[tuple[Block, ...], ...]
     moves: tuple[Move, ...]
 
-    def tables(self, placed: Mapping[str, Placed]) -> list[Index | None]:
-        """For each axis the position of B that fills each position of A; None where nothing moves."""
-        return [
-            source_index(blocks, int(self.a.shape[axis]), placed) if blocks else None
-            for axis, blocks in enumerate(self.blocks)
-        ]
-
 
 @dataclass(frozen=True)
 class ResidentProblem:
@@ -67,6 +60,7 @@ def make_resident(
     names = tuple(name for name in spec.permutations if name in sizes)
     unmatched = set(spec.unmatched)
     tensors, kinds = [], set()
+    laid_out: dict[Entry, tuple[Block, ...]] = {}
     for parameter, entries in spec.axes_to_perm.items():
         if parameter in unmatched or parameter not in params_a or parameter not in params_b:
             continue
@@ -84,7 +78,10 @@ def make_resident(
                 )
         merged = merge_joined(entries)
         shape = merged_shape(tuple(int(n) for n in a.shape), merged)
-        blocks = tuple(blocks_of(entry, sizes) for entry, _ in merged)
+        for entry, _ in merged:
+            if entry not in laid_out:
+                laid_out[entry] = blocks_of(entry, sizes)
+        blocks = tuple(laid_out[entry] for entry, _ in merged)
         tensors.append(Tensor(a.reshape(shape), b.reshape(shape), blocks, tuple(_moves(blocks))))
     return ResidentProblem(
         names, {name: sizes[name] for name in names}, {name: tuple(spec.parents[name]) for name in names},

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from rebasin_fast.cuda.operations import Operations
 from rebasin_fast.cuda.problem import ResidentProblem, Tensor
+from rebasin_fast.cuda.tables import Tables
 
 Index = NDArray[np.int64]
-Tables = list[Index | None]
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,7 @@ class Similarity:
             changed = [
                 axis
                 for axis, (new, old) in enumerate(zip(now, was, strict=True))
-                if axis != occurrence.axis
-                and new is not None
-                and old is not None
-                and not np.array_equal(new, old)
+                if axis != occurrence.axis and new is not old and not _equal(new, old)
             ]
             if changed:
                 total = self._add_change(total, units, occurrence, now, was, changed)
@@ -127,3 +124,7 @@ class Similarity:
 
     def _zeros(self, units: int) -> Any:
         return self._ops.place(np.zeros((units, units), self._dtype))
+
+
+def _equal(new: Index | None, old: Index | None) -> bool:
+    return new is None or old is None or np.array_equal(new, old)

@@ -13,7 +13,8 @@ from rebasin_fast.cuda.assigners import Assigned, Assigner
 from rebasin_fast.cuda.graph import Graph
 from rebasin_fast.cuda.operations import Operations
 from rebasin_fast.cuda.problem import Move, ResidentProblem
-from rebasin_fast.cuda.similarity import Occurrence, Similarity, Tables
+from rebasin_fast.cuda.similarity import Occurrence, Similarity
+from rebasin_fast.cuda.tables import Tables
 
 Index = NDArray[np.int64]
 Permutations = dict[str, Index]
@@ -62,6 +63,7 @@ class Steps:
         self._ops = ops
         self._assigner = assigner
         self._kept: dict[str, Kept] = {}
+        self._alone: dict[str, list[Occurrence]] = {}
         itemsize = 8 if problem.wide else 4
         for name in problem.permutations:
             bytes_needed = problem.sizes[name] ** 2 * itemsize
@@ -70,10 +72,10 @@ class Steps:
                 bytes_to_keep -= bytes_needed
         self.assignments = 0
 
-    def refreshed(self, name: str, current: Permutations, tables: list[Tables]) -> Any:
+    def refreshed(self, name: str, tables: list[Tables]) -> Any:
         """The similarity of a permutation that stands alone, on the device."""
         n = self._problem.sizes[name]
-        occurrences = self._occurrences(name, name, _Path(), current)
+        occurrences = self._occurrences_alone(name)
         kept = self._kept.get(name)
         if kept is None:
             return self._similarity.compute(n, occurrences, tables)
@@ -99,7 +101,7 @@ class Steps:
     def propose(self, root: str, current: Permutations, tables: list[Tables]) -> Permutations:
         """The step of ``root``'s family: new index arrays of its members."""
         if root in self._graph.alone:
-            return {root: self.assign_alone([root], [self.refreshed(root, current, tables)])[0]}
+            return {root: self.assign_alone([root], [self.refreshed(root, tables)])[0]}
         if root in self._graph.chains:
             return self._propose_chain(root, current, tables)
         proposal = {name: current[name].copy() for name in self._graph.family[root]}
@@ -166,6 +168,12 @@ class Steps:
                     inner = path.within(name, i, j, int(holders[j]))
                     self._solve(root, child, inner, current, tables, proposal)
         return found.objective
+
+    def _occurrences_alone(self, name: str) -> list[Occurrence]:
+        """The occurrences of a permutation that stands alone: the same at every visit."""
+        if name not in self._alone:
+            self._alone[name] = self._occurrences(name, name, _Path(), {})
+        return self._alone[name]
 
     def _occurrences(self, root: str, name: str, path: _Path, current: Permutations) -> list[Occurrence]:
         found = []
