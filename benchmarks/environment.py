@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PACKAGES = ("rebasin-fast", "numpy", "scipy", "torch", "scikit-learn", "matplotlib")
+PACKAGES = (
+    "rebasin-fast", "numpy", "scipy", "torch", "torchvision", "timm", "scikit-learn", "matplotlib"
+)  # fmt: skip
 
 
 def environment() -> dict[str, Any]:

@@ -69,12 +69,22 @@ def trained_mlp(seed: int, cache: Path = DEFAULT_CACHE, hidden: tuple[int, ...] 
     return cached_arrays(cache, name, lambda: train(seed, hidden))  # type: ignore[return-value]
 
 
-def train(seed: int, hidden: tuple[int, ...]) -> Params:
-    """Train one network with Adam, its learning rate falling to zero by a cosine."""
+def train(
+    seed: int,
+    hidden: tuple[int, ...],
+    images: Images | None = None,
+    *,
+    epochs: int = EPOCHS,
+    falling: bool = True,
+) -> Params:
+    """Train one network with Adam on all images by default.
+
+    The learning rate falls to zero by a cosine, or with ``falling`` False stays as it is.
+    """
     import torch
     from torch import nn
 
-    images = load_images("train")
+    images = load_images("train") if images is None else images
     inputs, labels = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
     torch.manual_seed(seed)
     widths = [inputs.shape[1], *hidden, 10]
@@ -83,9 +93,9 @@ def train(seed: int, hidden: tuple[int, ...]) -> Params:
         layers += [nn.Linear(before, after), nn.ReLU()]
     model = nn.Sequential(*layers[:-1])
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    steps = EPOCHS * (len(inputs) // BATCH)
+    steps = epochs * (len(inputs) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         started = time.perf_counter()
         total = 0.0
         for rows in torch.randperm(len(inputs)).split(BATCH):
@@ -93,10 +103,11 @@ def train(seed: int, hidden: tuple[int, ...]) -> Params:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            schedule.step()
+            if falling:
+                schedule.step()
             total += loss.item() * len(rows)
         seconds = time.perf_counter() - started
-        report = f"seed {seed} epoch {epoch + 1}/{EPOCHS} loss {total / len(inputs):.5f} {seconds:.1f} s"
+        report = f"seed {seed} epoch {epoch + 1}/{epochs} loss {total / len(inputs):.5f} {seconds:.1f} s"
         print(report, file=sys.stderr)
     return {name: value.detach().numpy().copy() for name, value in model.state_dict().items()}
 

@@ -8,7 +8,7 @@ except ImportError as error:  # pragma: no cover - a broken installation
         "reinstall it with: pip install --force-reinstall rebasin-fast"
     ) from error
 
-from rebasin_fast import axis, cuda, specs
+from rebasin_fast import axis, cuda, specs, tracing
 from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_assignment
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.curve import LossCurve, loss_curve
@@ -23,9 +23,19 @@ from rebasin_fast.errors import (
 )
 from rebasin_fast.files import load_params, save_params
 from rebasin_fast.interpolation import interpolate
-from rebasin_fast.matching import Matching, MatchingStats, Progress, weight_matching
+from rebasin_fast.matching import (
+    ManyMatching,
+    Matching,
+    MatchingStats,
+    Progress,
+    activation_matching,
+    merge_many,
+    weight_matching,
+)
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
+from rebasin_fast.repair import repair
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.tracing import TracedSpec, trace_spec
 
 __version__: str = build_config()["version"]
 
@@ -34,6 +44,7 @@ __all__ = [
     "DeviceError",
     "FileFormatError",
     "LossCurve",
+    "ManyMatching",
     "Matching",
     "MatchingStats",
     "MissingDependencyError",
@@ -43,7 +54,9 @@ __all__ = [
     "Progress",
     "RebasinError",
     "SpecError",
+    "TracedSpec",
     "__version__",
+    "activation_matching",
     "apply_permutation",
     "axis",
     "build_config",
@@ -54,9 +67,13 @@ __all__ = [
     "linear_sum_assignment",
     "load_params",
     "loss_curve",
+    "merge_many",
+    "repair",
     "reset_batch_norm",
     "save_params",
     "solve_assignment",
     "specs",
+    "trace_spec",
+    "tracing",
     "weight_matching",
 ]

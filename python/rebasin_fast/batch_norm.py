@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rebasin_fast.errors import MissingDependencyError
+from rebasin_fast.inference import call, evaluating, import_torch
 
 
 def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
@@ -36,28 +36,17 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     weights, dropout and all other layers stay in eval mode. The statistics of a layer depend on those before
     it, all of which use the batch's own while they are measured, as in training.
     """
-    try:
-        import torch
-    except ImportError:
-        raise MissingDependencyError(
-            "reset_batch_norm needs PyTorch: pip install 'rebasin-fast[torch]'"
-        ) from None
-
-    layers: list[Any] = [
-        module
-        for module in model.modules()
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
-    ]
+    import_torch("reset_batch_norm")
+    layers = tracking_layers(model)
     if not layers:
         raise ValueError(
             "the model has no BatchNorm layer with running statistics: there is nothing to reset"
         )
     device = layers[0].running_mean.device
-    with _measuring(model, layers), torch.no_grad():
+    with measuring(model, layers):
         count = 0
         for batch in batches:
-            args, kwargs = _arguments(batch, device)
-            model(*args, **kwargs)
+            call(model, batch, device)
             count += 1
         if count == 0:
             raise ValueError(
@@ -65,37 +54,37 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
             )
 
 
+def tracking_layers(model: Any) -> list[Any]:
+    """The BatchNorm layers of ``model`` that keep running statistics."""
+    import torch
+
+    return [
+        module
+        for module in model.modules()
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
+    ]
+
+
 @contextmanager
-def _measuring(model: Any, layers: list[Any]) -> Iterator[None]:
-    """BatchNorm layers in cumulative training mode, all else in eval mode; flags restored whatever happens."""
-    training = [(module, module.training) for module in model.modules()]
+def measuring(model: Any, layers: list[Any]) -> Iterator[None]:
+    """BatchNorm layers average the statistics of what they see, all else in eval mode; without gradients.
+
+    Flags and momenta are put back whatever happens, the former statistics after an exception.
+    """
     momenta = [layer.momentum for layer in layers]
     saved = [{name: buffer.clone() for name, buffer in layer.named_buffers()} for layer in layers]
-    model.eval()
-    for layer in layers:
-        layer.train()
-        layer.reset_running_stats()
-        layer.momentum = None
-    try:
-        yield
-    except BaseException:
-        for layer, buffers in zip(layers, saved, strict=True):
-            for name, buffer in layer.named_buffers():
-                buffer.copy_(buffers[name])
-        raise
-    finally:
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
-        for module, flag in training:
-            module.training = flag
-
-
-def _arguments(batch: Any, device: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if isinstance(batch, Mapping):
-        return (), {name: _moved(value, device) for name, value in batch.items()}
-    first = batch[0] if isinstance(batch, tuple | list) else batch
-    return (_moved(first, device),), {}
-
-
-def _moved(value: Any, device: Any) -> Any:
-    return value.to(device) if hasattr(value, "to") else value
+    with evaluating(model):
+        for layer in layers:
+            layer.train()
+            layer.reset_running_stats()
+            layer.momentum = None
+        try:
+            yield
+        except BaseException:
+            for layer, buffers in zip(layers, saved, strict=True):
+                for name, buffer in layer.named_buffers():
+                    buffer.copy_(buffers[name])
+            raise
+        finally:
+            for layer, momentum in zip(layers, momenta, strict=True):
+                layer.momentum = momentum

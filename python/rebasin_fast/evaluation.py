@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.errors import MissingDependencyError, ParamsError
 
@@ -104,7 +106,7 @@ def load_into(model: Any, params: Params) -> None:
 
     own = model.state_dict()
     tensors = {
-        name: value if isinstance(value, torch.Tensor) else torch.as_tensor(value)
+        name: value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
         for name, value in _with_names_of(own, params).items()
     }
     missing = [name for name, tensor in own.items() if name not in tensors and tensor.ndim]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast.errors import MissingDependencyError, SpecError
 from rebasin_fast.permutation import apply_permutation, identity_permutation, random_permutation
+from rebasin_fast.widening import widened
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -133,7 +135,10 @@ class Trial:
         self._model = copy.deepcopy(model).double().eval()
         self._args, self._kwargs = self._widened_inputs(example_inputs)
         self._randomise()
-        self.params: Params = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
+        self._forget()
+        state = self._model.state_dict()
+        self._versions = getattr(state, "_metadata", None)  # some modules refuse states of unknown version
+        self.params: Params = {name: tensor.clone() for name, tensor in state.items()}
         self._ties = _tied_names(self._model)
         self._reference = self._outputs()
         again = self._outputs()
@@ -146,7 +151,7 @@ class Trial:
         """Largest change of an output relative to its magnitude, when ``permutation`` acts on the parameters."""
         moved = apply_permutation(spec, permutation, self.params)
         self._refuse_torn_ties(moved)
-        self._model.load_state_dict(moved)
+        self._load(moved)
         return self._relative_change(self._outputs())
 
     def _refuse_torn_ties(self, moved: Params) -> None:
@@ -158,10 +163,21 @@ class Trial:
                     "give them the same entries"
                 )
 
+    def _load(self, params: Params) -> None:
+        state = OrderedDict(params)
+        state._metadata = self._versions  # type: ignore[attr-defined]
+        self._model.load_state_dict(state)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Networks that keep what they computed from parameters in eval mode drop it when they begin to train."""
+        self._model.train()
+        self._model.eval()
+
     def _outputs(self) -> list[Any]:
         from torch.utils._pytree import tree_flatten
 
-        with self._torch.no_grad():
+        with self._torch.no_grad(), widened():
             leaves, _ = tree_flatten(self._model(*self._args, **self._kwargs))
         outputs = [leaf for leaf in leaves if isinstance(leaf, self._torch.Tensor)]
         if not outputs:

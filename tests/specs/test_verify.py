@@ -127,6 +127,53 @@ def test_several_positional_inputs_and_integers():
         rf.PermutationSpec(axes | {"table.weight": ("V", "P")}).verify(Embedded(), example)
 
 
+def test_models_that_load_only_states_of_their_version():
+    class Versioned(nn.Linear):
+        _version = 2
+
+        def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+            if local_metadata.get("version") != 2:
+                raise ValueError("of another version")
+            super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    axes = {"0.weight": ("P", None), "0.bias": ("P",), "1.weight": (None, "P"), "1.bias": (None,)}
+    rf.PermutationSpec(axes).verify(nn.Sequential(Versioned(3, 4), nn.Linear(4, 2)), torch.randn(5, 3))
+
+
+def test_what_a_model_keeps_between_calls_is_computed_anew():
+    class Remembering(nn.Module):
+        """Looks its position biases up once in eval mode, as EfficientFormer and LeViT do."""
+
+        def __init__(self):
+            super().__init__()
+            self.inner, self.bias, self.out = nn.Linear(3, 4), nn.Parameter(torch.randn(4)), nn.Linear(4, 2)
+            self.kept = None
+
+        def train(self, mode=True):
+            if mode:
+                self.kept = None
+            return super().train(mode)
+
+        def forward(self, x):
+            if self.kept is None:
+                self.kept = self.bias[torch.arange(4)]
+            return self.out(torch.tanh(self.inner(x)) * self.kept)
+
+    axes = {
+        "inner.weight": ("P", None),
+        "inner.bias": ("P",),
+        "bias": ("P",),
+        "out.weight": (None, "P"),
+        "out.bias": (None,),
+    }
+    model = Remembering().eval()
+    with torch.no_grad():
+        model(torch.randn(2, 3))
+    rf.PermutationSpec(axes).verify(model, torch.randn(5, 3))
+    with pytest.raises(rf.SpecError, match="'P' changes the function"):
+        rf.PermutationSpec(axes | {"bias": (None,)}).verify(model, torch.randn(5, 3))
+
+
 def test_tied_parameters_move_together():
     class Tied(nn.Module):
         def __init__(self):

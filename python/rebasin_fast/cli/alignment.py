@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from rebasin_fast.cli.methods import METHODS, Method, Task
 from rebasin_fast.cli.options import read_spec
-from rebasin_fast.cli.progress import MatchingProgress
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
-from rebasin_fast.matching import Matching, weight_matching
+from rebasin_fast.matching import Matching
 from rebasin_fast.permutation import permuted_params
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
+
+BY_WEIGHTS = Method()
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class MatchingChoices:
     """The options of ``matching_options``."""
 
     spec_name: str
+    trace: Callable[[], Any] | None
     heads: int | None
     norm_groups: int | None
     seed: int
@@ -73,23 +77,23 @@ class Alignment:
 
 
 def align(
-    params_a: Params, path_b: Path, params_b: Params, choices: MatchingChoices, *, quiet: bool
+    params_a: Params,
+    path_b: Path,
+    params_b: Params,
+    choices: MatchingChoices,
+    *,
+    quiet: bool,
+    method: Method = BY_WEIGHTS,
 ) -> Alignment:
     """Match B onto A with progress on standard error."""
-    spec = read_spec(choices.spec_name, params_a, heads=choices.heads, norm_groups=choices.norm_groups)
-    with MatchingProgress(quiet=quiet, label=f"{path_b.name}: ") as progress:
-        matching = weight_matching(
-            spec,
-            params_a,
-            params_b,
-            rng=choices.seed,
-            max_iter=choices.max_iter,
-            restarts=choices.restarts,
-            strict=not choices.no_strict,
-            threads=choices.threads,
-            memory_limit=choices.memory_limit,
-            progress=progress,
-        )
+    spec = read_spec(
+        choices.spec_name,
+        params_a,
+        heads=choices.heads,
+        norm_groups=choices.norm_groups,
+        trace=choices.trace,
+    )
+    matching = METHODS[method.name](Task(spec, params_a, params_b, path_b, choices, method, quiet))
     aligned = permuted_params(spec, matching.permutation, params_b)
     matched = [name for name in params_a if name in params_b and name not in spec.unmatched]
     a, b, moved = (_part(params, matched) for params in (params_a, params_b, aligned))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,6 +28,7 @@ def apply(
     output: Path,
     invert: bool,
     spec_name: str,
+    trace: Callable[[], Any] | None,
     heads: int | None,
     norm_groups: int | None,
     force: bool,
@@ -45,10 +48,10 @@ def apply(
     saved = load_permutation(permutation)
     params = load_params(model_b)
     check_output(output, like=params, overwrite=force)
-    if saved.spec_json is not None and spec_name == "auto":
+    if saved.spec_json is not None and spec_name == "auto" and trace is None:
         spec = PermutationSpec.from_json(saved.spec_json)
     else:
-        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups)
+        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, trace=trace)
         saved.check_spec(spec.to_json())
     indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
     save_params(output, permuted_params(spec, indices, params), like=params, overwrite=force)

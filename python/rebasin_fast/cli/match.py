@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rebasin_fast.cli.alignment import MatchingChoices, align, warn_of_left_out
+from rebasin_fast.cli.methods import Method, method_options
 from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
 from rebasin_fast.files import check_output, check_writable, load_params, save_params
 from rebasin_fast.files import save_permutation as write_permutation
@@ -20,6 +22,7 @@ from rebasin_fast.files import save_permutation as write_permutation
 @click.option("-o", "--output", type=output_path, required=True, help="Where the aligned B goes.")
 @click.option("--save-permutation", type=output_path, help="Keep the permutation as a file, for apply.")
 @click.option("--report", type=output_path, help="Write an HTML page that shows what the matching did.")
+@method_options
 @matching_options
 @output_options
 def match(
@@ -28,6 +31,9 @@ def match(
     output: Path,
     save_permutation: Path | None,
     report: Path | None,
+    method: str,
+    model: Callable[[], Any] | None,
+    data: Callable[[], Any] | None,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -36,19 +42,23 @@ def match(
     """Move the units of MODEL_B onto those of MODEL_A and save the aligned B.
 
     The aligned model computes the same function as B; its weights are as close to A's as weight matching
-    brings them. It is written in B's format and dtypes.
+    brings them, or its units behave as much like A's as activation matching finds. It is written in B's format and
+    dtypes.
 
     \b
     Examples:
       rebasin-fast match a.safetensors b.safetensors -o b_aligned.safetensors
       rebasin-fast match a.pt b.pt -o b_aligned.pt --report matching.html
+      rebasin-fast match a.pt b.pt -o b_aligned.pt --method activation --model my:net --data my:batches
+      rebasin-fast match a.pt b.pt -o b_aligned.pt --trace mymodels:unet
     """
+    chosen = Method(method, model, data)
     params_a, params_b = load_params(model_a), load_params(model_b)
     check_output(output, like=params_b, overwrite=force)
     for further in (save_permutation, report):
         if further is not None:
             check_writable(further, overwrite=force)
-    alignment = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet)
+    alignment = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet, method=chosen)
     if save_permutation is not None:
         write_permutation(
             save_permutation, alignment.matching.permutation, alignment.spec.to_json(), overwrite=force

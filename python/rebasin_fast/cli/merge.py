@@ -10,8 +10,11 @@ import click
 
 from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
-from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
+from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path, read_spec
+from rebasin_fast.cli.progress import MatchingProgress
 from rebasin_fast.files import check_output, load_params, save_params
+from rebasin_fast.matching import ManyMatching, merge_many
+from rebasin_fast.typing import Params
 
 
 @click.command()
@@ -23,6 +26,13 @@ from rebasin_fast.files import check_output, load_params, save_params
 @click.option(
     "--match/--no-match", "matched", default=True, show_default=True, help="Match before averaging."
 )
+@click.option(
+    "--method",
+    default="first",
+    show_default=True,
+    type=click.Choice(["first", "merge-many", "cycle-consistent"]),
+    help="Match each model to A, each to the mean of the others, or all at once.",
+)
 @matching_options
 @output_options
 def merge(
@@ -30,6 +40,7 @@ def merge(
     output: Path,
     weights: str | None,
     matched: bool,
+    method: str,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -37,18 +48,28 @@ def merge(
 ) -> None:
     """Match every further model onto A and save the average of all.
 
-    The result is written in A's format and dtypes.
+    With three models or more, --method merge-many brings them closer to one another: each in turn is matched to
+    the mean of the others. The result is in A's order of units, format and dtypes either way.
 
     \b
     Examples:
       rebasin-fast merge a.safetensors b.safetensors -o merged.safetensors
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --weights 2,1,1
+      rebasin-fast merge a.pt b.pt c.pt -o merged.pt --method merge-many
     """
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
     shares = _parse_weights(weights, len(models))
     first, *others = [load_params(path) for path in models]
     check_output(output, like=first, overwrite=force)
+    if matched and method != "first":
+        many = _merge_many(method, [first, *others], shares, MatchingChoices(**choices), quiet=quiet)
+        save_params(output, many.merged, like=first, overwrite=force)
+        warn_of_batch_norm(many.merged)
+        warn_of_left_out(first)
+        account = {**many.to_dict(), "output": str(output)}
+        click.echo(json.dumps(account) if as_json else f"{many!r}\nsaved {output}")
+        return
     alignments: list[Alignment] = []
     if matched:
         for path, params in zip(models[1:], others, strict=True):
@@ -61,6 +82,24 @@ def merge(
         click.echo(json.dumps({"alignments": [a.to_dict() for a in alignments], "output": str(output)}))
     else:
         click.echo("\n".join([*(a.summary() for a in alignments), f"saved {output}"]))
+
+
+def _merge_many(
+    method: str, models: list[Params], shares: list[float] | None, choices: MatchingChoices, *, quiet: bool
+) -> ManyMatching:
+    spec = read_spec(choices.spec_name, models[0], heads=choices.heads, norm_groups=choices.norm_groups)
+    with MatchingProgress(quiet=quiet) as progress:
+        return merge_many(
+            spec,
+            models,
+            method="cycle_consistent" if method == "cycle-consistent" else "merge_many",
+            weights=shares,
+            rng=choices.seed,
+            max_iter=choices.max_iter,
+            strict=not choices.no_strict,
+            threads=choices.threads,
+            progress=progress,
+        )
 
 
 def _parse_weights(text: str | None, count: int) -> list[float] | None:

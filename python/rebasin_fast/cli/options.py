@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from rebasin_fast import specs
+from rebasin_fast.cli.factories import FACTORY
 from rebasin_fast.errors import SpecError
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
@@ -49,6 +50,11 @@ def spec_options(function: Function) -> Function:
                 show_default=True,
                 metavar="auto|NAME|FILE",
                 help="Permutation spec: recognised from the parameters, a ready one such as resnet50, or a JSON file.",
+            ),
+            click.option(
+                "--trace",
+                type=FACTORY,
+                help="Trace the spec: a function of yours that returns (model, example_inputs).",
             ),
             click.option(
                 "--heads", type=click.IntRange(1), help="Attention heads, which shapes do not tell."
@@ -115,14 +121,25 @@ def output_options(function: Function) -> Function:
 
 
 def read_spec(
-    spec_name: str, params: Params, *, heads: int | None, norm_groups: int | None
+    spec_name: str,
+    params: Params,
+    *,
+    heads: int | None,
+    norm_groups: int | None,
+    trace: Callable[[], Any] | None = None,
 ) -> PermutationSpec:
-    """The spec that ``--spec`` and its hints ask for."""
+    """The spec that ``--spec`` and its hints, or ``--trace``, ask for."""
+    if trace is not None:
+        from rebasin_fast.cli.tracing import traced_spec
+
+        if spec_name != "auto":
+            raise click.UsageError("--spec and --trace both say where the spec comes from; give one of them")
+        return traced_spec(trace)
     if spec_name == "auto":
         try:
             return specs.for_params(params, heads=heads, norm_groups=norm_groups)
         except SpecError as error:
-            raise SpecError(f"{error}. Give it as a file with --spec FILE") from None
+            raise SpecError(f"{error}. Give it as a file with --spec FILE, or --trace it") from None
     path = Path(spec_name)
     if not path.is_file():
         return _ready_spec(spec_name)

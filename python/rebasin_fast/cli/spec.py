@@ -3,47 +3,62 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from rebasin_fast.cli.options import input_path, output_path, read_spec, spec_options
 from rebasin_fast.files import atomic_write, check_writable, load_params
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.tracing import TracedSpec
 from rebasin_fast.typing import Params
 
 
 @click.command()
-@click.argument("model", type=input_path)
+@click.argument("model", type=input_path, required=False)
 @spec_options
 @click.option(
     "-o", "--output", type=output_path, help="Write the spec as JSON, to edit it or to pass it to --spec."
 )
+@click.option(
+    "--why", is_flag=True, help="With --trace: what moves every axis or holds it, and the line of code."
+)
 @click.option("--force", is_flag=True, help="Replace an existing output.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
 def spec(
-    model: Path,
+    model: Path | None,
     spec_name: str,
+    trace: Callable[[], Any] | None,
     heads: int | None,
     norm_groups: int | None,
     output: Path | None,
+    why: bool,
     force: bool,
     as_json: bool,
 ) -> None:
     """Show the permutation spec of MODEL, check it against the shapes, and count the symmetries.
+
+    With --trace the spec is derived from the program of a PyTorch model and proven on it; MODEL, a file of its
+    parameters, is then not needed.
 
     \b
     Examples:
       rebasin-fast spec model.safetensors
       rebasin-fast spec model.safetensors --spec mine.json
       rebasin-fast spec model.safetensors -o spec.json
+      rebasin-fast spec --trace mymodels:unet -o spec.json
     """
-    params = load_params(model)
+    if model is None and trace is None:
+        raise click.UsageError("give MODEL, a file of parameters, or --trace module:factory")
     if output is not None:
         check_writable(output, overwrite=force)
-    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups)
+    params: Params = {} if model is None else load_params(model)
+    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, trace=trace)
+    if model is None and isinstance(found, TracedSpec):
+        params = {name: np.broadcast_to(np.float32(0), shape) for name, shape in found.shapes.items()}
     found.validate(params)
     if output is not None:
         with atomic_write(output, overwrite=force, text=True) as file:
@@ -52,6 +67,8 @@ def spec(
     if as_json:
         click.echo(json.dumps(account))
         return
+    if why and isinstance(found, TracedSpec):
+        click.echo(found.report())
     click.echo("\n".join(_lines(account)))
     if output is not None:
         click.echo(f"saved {output}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -66,7 +66,7 @@ class ResidentDescent:
         self._maker = TableMaker(problem)
         self._tables = [self._maker.tables_of(t, self._current) for t in range(len(problem.tensors))]
 
-    def run(self, orders: list[list[str]]) -> Descended:
+    def run(self, orders: Iterable[list[str]]) -> Descended:
         """Descend by ``orders``, one list a sweep, until a sweep accepts nothing."""
         with self._ops.running():
             with self._timed("objective"):

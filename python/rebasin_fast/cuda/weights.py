@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rebasin_fast.cuda.assigners import Assigner, DeviceAssigner, HostAssigner
@@ -78,7 +78,7 @@ def match_resident(
     params_b: Params,
     sizes: Mapping[str, int],
     start: Permutations,
-    runs: list[list[list[str]]],
+    runs: Sequence[Iterable[list[str]]],
     *,
     ops: Operations,
     assigner: Assigner,

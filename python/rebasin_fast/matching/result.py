@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast.errors import PermutationError
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -33,7 +35,10 @@ ProgressCallback: TypeAlias = Callable[[Progress], object]
 
 @dataclass(frozen=True, slots=True)
 class MatchingStats:
-    """Work that a matching did: counts, floating-point operations, seconds of wall time by stage."""
+    """Work that a matching did: counts, floating-point operations, seconds of wall time by stage.
+
+    ``model_seconds``: in the models themselves, for methods that run them.
+    """
 
     visits: int
     skipped_visits: int
@@ -43,6 +48,7 @@ class MatchingStats:
     product_seconds: float
     assignment_seconds: float
     objective_seconds: float
+    model_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,8 @@ class Matching:
     permutation : dict[str, (n,) int64 array]
         Slot i of A is filled by unit ``permutation[p][i]`` of B; for :func:`rebasin_fast.apply_permutation`.
     objective : float
-        vec(A) . vec(permuted B) over the matched parameters of the spec, accumulated in float64.
+        What the method maximises, in float64. For weight matching vec(A) . vec(permuted B) over the matched
+        parameters of the spec; the other methods say.
     first_objective : float
         The same before the first step.
     history : list[float]
@@ -83,6 +90,35 @@ class Matching:
     def moved_units(self) -> dict[str, int]:
         """For each permutation, how many slots are filled by another unit than their own."""
         return {p: int((index != np.arange(index.shape[-1])).sum()) for p, index in self.permutation.items()}
+
+    def agreement(self, other: Matching | Mapping[str, NDArray[np.int64]]) -> float:
+        """The share of units, over all permutations, that ``other`` moves to the same slots.
+
+        Parameters
+        ----------
+        other : Matching or Mapping[str, array of int64]
+            Of the same names and shapes. Units of permutations within others are compared slot by slot.
+
+        Raises
+        ------
+        PermutationError
+            Names or shapes differ.
+        """
+        theirs = other.permutation if isinstance(other, Matching) else other
+        if set(theirs) != set(self.permutation):
+            raise PermutationError(
+                f"the permutations name {sorted(self.permutation)} and {sorted(theirs)}; names must agree"
+            )
+        same = units = 0
+        for name, index in self.permutation.items():
+            their_index = np.asarray(theirs[name])
+            if their_index.shape != index.shape:
+                raise PermutationError(
+                    f"permutation {name!r} has shape {index.shape} here and {their_index.shape} there"
+                )
+            same += int((index == their_index).sum())
+            units += index.size
+        return same / units if units else 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the index arrays, as JSON values."""

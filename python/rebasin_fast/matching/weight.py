@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from rebasin_fast import _core
 from rebasin_fast.blas import blas_threads, gemm_address
 from rebasin_fast.compilation import CompiledProblem, compile_problem
-from rebasin_fast.cuda.weights import choose_operations, lies_on_device, match_resident
 from rebasin_fast.errors import ParamsError, SpecError
+from rebasin_fast.matching.on_device import check_device, device_for, match_on_device
 from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
 from rebasin_fast.permutation import check_permutation, identity_permutation
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 Order = Sequence[str] | Sequence[Sequence[str]]
 Index = NDArray[np.int64]
-
-_CUDA_DEVICE = re.compile(r"cuda(:\d+)?")
 
 # A step counts when it raises the float64 objective by more than this share of its magnitude.
 _TOLERANCE = 1e-9
@@ -149,22 +146,12 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         ]  # fmt: skip
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = _start(spec, pair, init)
-    device = _device_of(device, params_a)
+    device = device_for(device, params_a)
     if device is not None:
-        return _match_on_device(
-            spec,
-            params_a,
-            params_b,
-            pair,
-            start,
-            order,
-            max_iter,
-            restarts,
-            generator,
-            device,
-            memory_limit,
-            progress,
-        )
+        return match_on_device(
+            spec, params_a, params_b, pair, start, order=order, max_iter=max_iter, restarts=restarts,
+            generator=generator, device=device, memory_limit=memory_limit, tolerance=_TOLERANCE, progress=progress,
+        )  # fmt: skip
     problem = compile_problem(spec, params_a, params_b, pair.sizes)
     bytes_to_keep = _bytes_to_keep(problem, memory_limit)
     orders = [_orders(order, problem.permutations, max_iter, generator) for _ in range(restarts)]
@@ -240,67 +227,7 @@ def _check_options(
         raise ValueError(f"restarts is a number of runs, 1 or more; got {restarts}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads is a number of threads, 1 or more, or None; got {threads}")
-    if device not in (None, "cpu") and not _CUDA_DEVICE.fullmatch(str(device)):
-        raise ValueError(f"device is None, 'cpu', 'cuda' or 'cuda:0', 'cuda:1', …; got {device!r}")
-
-
-def _device_of(device: str | None, params_a: Params) -> str | None:
-    """The CUDA device that the matching runs on; None for the CPU."""
-    if device is None and lies_on_device(params_a):
-        return "cuda"
-    return None if device == "cpu" else device
-
-
-def _match_on_device(
-    spec: PermutationSpec,
-    params_a: Params,
-    params_b: Params,
-    pair: CheckedPair,
-    start: dict[str, Index],
-    order: Order | None,
-    max_iter: int,
-    restarts: int,
-    generator: np.random.Generator,
-    device: str,
-    memory_limit: int | None,
-    progress: ProgressCallback | None,
-) -> Matching:
-    names = tuple(name for name in spec.permutations if name in pair.sizes)
-    numbered = [_orders(order, names, max_iter, generator) for _ in range(restarts)]
-    runs = [[[names[number] for number in sweep] for sweep in sweeps] for sweeps in numbered]
-    ops, assigner = choose_operations(params_a, device)
-    found = match_resident(
-        spec, params_a, params_b, pair.sizes, start, runs, ops=ops, assigner=assigner, tolerance=_TOLERANCE,
-        memory_limit=memory_limit,
-        listeners=[_named_listener(progress, sweeps, run, restarts) for run, sweeps in enumerate(runs, 1)],
-    )  # fmt: skip
-    return _best(
-        [
-            Matching(
-                permutation=start | one.permutations,
-                objective=one.objective,
-                first_objective=one.first_objective,
-                history=one.history,
-                sweeps=len(one.history),
-                converged=one.converged,
-                stats=one.stats,
-                report=pair.left_in_place,
-            )
-            for one in found
-        ]
-    )
-
-
-def _named_listener(
-    progress: ProgressCallback | None, orders: list[list[str]], run: int, restarts: int
-) -> Callable[[int, int, int, str, float], None] | None:
-    if progress is None:
-        return None
-
-    def on_visit(sweep: int, visit: int, visits: int, name: str, objective: float) -> None:
-        progress(Progress(sweep + 1, len(orders), visit, visits, name, objective, run, restarts))
-
-    return on_visit
+    check_device(device)
 
 
 def _start(spec: PermutationSpec, pair: CheckedPair, init: Permutation | None) -> dict[str, Index]:

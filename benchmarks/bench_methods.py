@@ -1,0 +1,135 @@
+"""What does each matching method cost beside a plain program of its original algorithm?
+
+A row is a method, a network, our program and the plain one, which is written here from its paper in NumPy, torch and
+SciPy. Each runs in a process of its own, so that the peak of its memory is its own::
+
+    python benchmarks/bench_methods.py --rows activation-mlp512 many-mlp512
+
+More rows come from modules named ``methods_*.py`` beside this file: each has a list ``ROWS``. Results:
+``methods.{json,md}``.
+"""
+
+import argparse
+import importlib
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from environment import RESULTS, environment_line, markdown_table, write_results
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one network.
+
+    ``make()`` prepares what both programs take; ``ours`` and ``original`` take it and give figures worth showing
+    (an objective, a number of steps).
+    """
+
+    name: str
+    method: str
+    network: str
+    original_name: str
+    make: Callable[[], Any]
+    ours: Callable[[Any], dict[str, float]]
+    original: Callable[[Any], dict[str, float]]
+
+
+def all_rows() -> dict[str, Row]:
+    """The rows of every ``methods_*.py``, by name."""
+    modules = [importlib.import_module(path.stem) for path in sorted(HERE.glob("methods_*.py"))]
+    return {row.name: row for module in modules for row in module.ROWS}
+
+
+def main() -> None:
+    options = parse_options()
+    if options.measure:
+        print(json.dumps(measure_here(*options.measure)))
+        return
+    rows = all_rows()
+    results = {}
+    for name in options.rows or rows:
+        runs = {
+            side: [measure_apart(name, side) for _ in range(options.repeats)] for side in ("ours", "original")
+        }
+        results[name] = runs
+        print(f"{name}: {runs}", file=sys.stderr, flush=True)
+    markdown = f"{table(rows, results)}\n\nMedians of {options.repeats}; one thread. {environment_line()}."
+    print(markdown)
+    write_results("methods", {"rows": results}, markdown, options.results)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", nargs="+", help="all by default")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--measure", nargs=2, metavar=("ROW", "SIDE"), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def measure_apart(name: str, side: str) -> dict[str, float]:
+    """Run one side of a row in a process of its own."""
+    command = [sys.executable, str(HERE / "bench_methods.py"), "--measure", name, side]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name}, {side}: {done.stderr}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure_here(name: str, side: str) -> dict[str, float]:
+    """Seconds, and megabytes by which the peak of memory rises, of one side."""
+    from threadpoolctl import threadpool_limits
+
+    row = all_rows()[name]
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    with threadpool_limits(1):
+        made = row.make()
+        before = peak_megabytes()
+        started = time.perf_counter()
+        figures = (row.ours if side == "ours" else row.original)(made)
+        seconds = time.perf_counter() - started
+    return {"seconds": seconds, "megabytes": peak_megabytes() - before, **figures}
+
+
+def peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def table(rows: dict[str, Row], results: dict[str, dict[str, list[dict[str, float]]]]) -> str:
+    cells = []
+    for name, runs in results.items():
+        row = rows[name]
+        sides = [
+            {key: statistics.median(run[key] for run in runs[side]) for key in runs[side][0]} for side in runs
+        ]
+        ours, original = sides
+        figures = [key for key in ours if key not in ("seconds", "megabytes")]
+        cells.append([
+            row.method, row.network, row.original_name, f"{original['seconds']:.3g}", f"{ours['seconds']:.3g}",
+            f"{original['seconds'] / ours['seconds']:.1f}×", f"{original['megabytes']:.0f}",
+            f"{ours['megabytes']:.0f}",
+            ", ".join(f"{key} {original.get(key, float('nan')):.6g} / {ours[key]:.6g}" for key in figures),
+        ])  # fmt: skip
+    header = [
+        "method", "network", "original", "original (s)", "ours (s)", "faster", "original (MB)", "ours (MB)",
+        "original / ours",
+    ]  # fmt: skip
+    return markdown_table(header, cells)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Is the merge of many networks better than the best of them?
+
+Five MNIST perceptrons that each saw a random half of the training images, and two that saw disjoint parts, one with
+80 % of the digits 0-4 and 20 % of 5-9, the other with the rest; beside their ensembles and naive averages::
+
+    REBASIN_FAST_DATA=/path/to/data python benchmarks/many_mnist.py
+
+The networks are trained first where the cache lacks them. Results: ``many_mnist.{json,md}``.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from environment import RESULTS, environment_line, markdown_table, write_results
+from networks import mnist, mnist_parts
+from networks.storage import DEFAULT_CACHE, Params
+
+import rebasin_fast as rf
+from rebasin_fast.averaging import average
+
+METHODS: dict[str, dict[str, Any]] = {
+    "MergeMany, growing start": {},
+    "MergeMany, published start": {"start": "identity"},
+    "cycle-consistent (Frank-Wolfe)": {"method": "cycle_consistent"},
+}
+TITLES = {
+    "halves": "Five perceptrons 784-512-512-512-10, each on a random half of MNIST, learning rate falling to zero",
+    "halves-constant": "The same trained at a constant learning rate, as the published ones",
+    "biased": "Two perceptrons 784-512-512-512-10 on disjoint parts of MNIST, 80 % of five digits and 20 % of the rest",
+}
+
+
+def main() -> None:
+    options = parse_options()
+    test = mnist.load_images("test")
+    results, texts = {}, []
+    for split in options.splits:
+        count = mnist_parts.SPLITS[split][1]
+        models = [mnist_parts.trained(split, part, options.cache) for part in range(count)]
+        results[split], text = measure(split, models, test, options)
+        texts.append(text)
+    markdown = "\n\n".join([*texts, f"Measured on {environment_line()}."])
+    print(markdown)
+    write_results("many_mnist", results, markdown, options.results)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--splits", nargs="+", choices=list(TITLES), default=list(TITLES))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    return parser.parse_args()
+
+
+def measure(
+    split: str, models: list[Params], test: mnist.Images, options: argparse.Namespace
+) -> tuple[dict[str, Any], str]:
+    """Test loss and accuracy of the networks, and of everything that can be made of them."""
+    spec = rf.specs.for_params(models[0])
+    rows: dict[str, dict[str, Any]] = {
+        f"network {number}": mnist.evaluate(model, test) for number, model in enumerate(models, 1)
+    }
+    rows["ensemble (mean of the probabilities)"] = ensemble(models, test)
+    rows["naive average"] = mnist.evaluate(average(models), test)
+    started = time.perf_counter()
+    aligned = [
+        rf.apply_permutation(spec, rf.weight_matching(spec, models[0], model).permutation, model)
+        for model in models[1:]
+    ]
+    seconds = time.perf_counter() - started
+    rows["each matched to the first"] = mnist.evaluate(average([models[0], *aligned]), test)
+    rows["each matched to the first"] |= {"seconds": seconds}
+    for name, arguments in METHODS.items():
+        started = time.perf_counter()
+        many = rf.merge_many(spec, models, threads=options.threads, **arguments)
+        seconds = time.perf_counter() - started
+        rows[name] = mnist.evaluate(many.merged, test)
+        rows[name] |= {"seconds": seconds, "objective": many.objective, "sweeps": many.sweeps}
+    cells = [
+        [name, f"{row['loss']:.4f}", f"{row['accuracy']:.2%}",
+         f"{row['objective']:.1f}" if "objective" in row else "",
+         f"{row['seconds']:.2f}" if "seconds" in row else ""]
+        for name, row in rows.items()
+    ]  # fmt: skip
+    header = ["model", "test loss", "test accuracy", "objective", "matching (s)"]
+    return rows, f"### {TITLES[split]}\n\n{markdown_table(header, cells)}"
+
+
+def ensemble(models: list[Params], test: mnist.Images) -> dict[str, float]:
+    """Loss and accuracy of the mean of the networks' probabilities."""
+    total = np.zeros((len(test.labels), 10))
+    for params in models:
+        names = mnist.layer_names(len(params) // 2)
+        activation = test.inputs
+        for name in names:
+            activation = activation @ params[f"{name}.weight"].T + params[f"{name}.bias"]
+            if name != names[-1]:
+                activation = np.maximum(activation, 0)
+        logits = activation.astype(np.float64)
+        odds = np.exp(logits - logits.max(1, keepdims=True))
+        total += odds / odds.sum(1, keepdims=True) / len(models)
+    right = total[np.arange(len(test.labels)), test.labels]
+    return {
+        "loss": float(-np.log(right).mean()),
+        "accuracy": float((total.argmax(1) == test.labels).mean()),
+    }
+
+
+if __name__ == "__main__":
+    main()

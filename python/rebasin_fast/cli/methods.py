@@ -1,0 +1,121 @@
+"""The matching methods of ``match``: weights alone, or with the torch model and data that a method asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from rebasin_fast.cli.factories import FACTORY
+from rebasin_fast.cli.progress import MatchingProgress, StageProgress
+from rebasin_fast.evaluation import load_into
+from rebasin_fast.matching import Matching, activation_matching, weight_matching
+from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.typing import Params
+
+if TYPE_CHECKING:
+    from rebasin_fast.cli.alignment import MatchingChoices
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Method:
+    """The options of ``method_options``: a method, and the factories of what it runs."""
+
+    name: str = "weight"
+    model: Callable[[], Any] | None = None
+    data: Callable[[], Any] | None = None
+
+    def __post_init__(self) -> None:
+        for option, factory in (("--model", self.model), ("--data", self.data)):
+            if self.name in NEED_DATA and factory is None:
+                raise click.UsageError(f"--method {self.name} needs {option} module:name")
+            if self.name not in NEED_DATA and factory is not None:
+                raise click.UsageError(f"{option} is for --method {', '.join(NEED_DATA)}; got {self.name}")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method is given."""
+
+    spec: PermutationSpec
+    params_a: Params
+    params_b: Params
+    path_b: Path
+    choices: MatchingChoices
+    method: Method
+    quiet: bool
+
+    def models(self) -> tuple[Any, Any]:
+        """Two torch models that hold A's and B's parameters."""
+        assert self.method.model is not None
+        pair = self.method.model(), self.method.model()
+        for model, params in zip(pair, (self.params_a, self.params_b), strict=True):
+            load_into(model, params)
+        return pair
+
+
+def by_weights(task: Task) -> Matching:
+    """``--method weight``."""
+    choices = task.choices
+    with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
+        return weight_matching(
+            task.spec,
+            task.params_a,
+            task.params_b,
+            rng=choices.seed,
+            max_iter=choices.max_iter,
+            restarts=choices.restarts,
+            strict=not choices.no_strict,
+            threads=choices.threads,
+            memory_limit=choices.memory_limit,
+            progress=progress,
+        )
+
+
+def by_activations(task: Task) -> Matching:
+    """``--method activation``."""
+    assert task.method.data is not None
+    model_a, model_b = task.models()
+    batches = task.method.data()
+    report = partial(StageProgress(quiet=task.quiet), f"{task.path_b.name}: batches")
+
+    def progress(done: int, total: int | None) -> None:
+        if total is not None:
+            report(done, total)
+
+    return activation_matching(
+        task.spec, model_a, model_b, batches, strict=not task.choices.no_strict, progress=progress
+    )
+
+
+METHODS: dict[str, Callable[[Task], Matching]] = {"weight": by_weights, "activation": by_activations}
+NEED_DATA = ("activation",)
+
+
+def method_options(function: Function) -> Function:
+    """--method, and --model and --data for those that run the model."""
+    for option in reversed(
+        [
+            click.option(
+                "--method",
+                default="weight",
+                show_default=True,
+                type=click.Choice(list(METHODS)),
+                help="Match by the weights, or by activations on data.",
+            ),
+            click.option(
+                "--model", type=FACTORY, help="Makes the torch model, for methods that run it (module:name)."
+            ),
+            click.option(
+                "--data", type=FACTORY, help="Gives the batches of inputs to run it on (module:name)."
+            ),
+        ]
+    ):
+        function = option(function)
+    return function

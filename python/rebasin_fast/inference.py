@@ -1,0 +1,75 @@
+"""Forward passes of torch models for measuring: batches of every form, flags and hooks put back whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rebasin_fast.errors import MissingDependencyError
+
+
+def import_torch(user: str) -> Any:
+    """The torch module; MissingDependencyError, naming who needs it, where it is not installed."""
+    try:
+        import torch
+    except ImportError:
+        raise MissingDependencyError(f"{user} needs PyTorch: pip install 'rebasin-fast[torch]'") from None
+    return torch
+
+
+def check_model(model: Any, what: str) -> None:
+    """TypeError unless ``model`` has what a ``torch.nn.Module`` has."""
+    if not all(hasattr(model, name) for name in ("named_modules", "state_dict", "eval")):
+        hint = (
+            "; this function runs the model, so that parameters alone do not do"
+            if isinstance(model, Mapping)
+            else ""
+        )
+        raise TypeError(f"{what} is a torch.nn.Module, got {type(model).__qualname__}{hint}")
+
+
+def device_of(model: Any) -> Any:
+    """The device of the first parameter or buffer; None for a model without any."""
+    for tensor in [*model.parameters(), *model.buffers()]:
+        return tensor.device
+    return None
+
+
+def call(model: Any, batch: Any, device: Any) -> Any:
+    """The output of ``model`` for one batch.
+
+    A batch is a tensor, a (inputs, …) tuple or list, whose first element is used, or a mapping of keyword
+    arguments; tensors are moved to ``device``.
+    """
+    if isinstance(batch, Mapping):
+        return model(**{name: _moved(value, device) for name, value in batch.items()})
+    return model(_moved(batch[0] if isinstance(batch, tuple | list) else batch, device))
+
+
+@contextmanager
+def evaluating(*models: Any) -> Iterator[None]:
+    """All models in eval mode and without gradients; the flag of every module is put back."""
+    import torch
+
+    training = [(module, module.training) for model in models for module in model.modules()]
+    try:
+        for model in models:
+            model.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for module, flag in training:
+            module.training = flag
+
+
+def count_of(batches: Iterable[Any]) -> int | None:
+    """How many batches there are, where that can be known beforehand."""
+    try:
+        return len(batches)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def _moved(value: Any, device: Any) -> Any:
+    return value.to(device) if hasattr(value, "to") and device is not None else value

@@ -1,0 +1,49 @@
+"""A model run in float64 throughout, whatever precision its code asks for on the way."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+
+def widened() -> AbstractContextManager[Any]:
+    """Within it, torch gives float64 wherever a shorter floating-point type is asked for by name.
+
+    Norms and attention of many models cast to float32 and back. In a float64 copy that rounds, to 1e-7, where sums
+    in another order should agree to 1e-13.
+    """
+    import torch
+    from torch.overrides import TorchFunctionMode
+    from torch.utils._pytree import tree_map_only
+
+    short = {torch.float16, torch.bfloat16, torch.float32}
+    shortening = {torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.float}
+
+    grouped_products = {getattr(torch, "_grouped_mm", None), getattr(torch.nn.functional, "grouped_mm", None)}
+
+    class Widened(TorchFunctionMode):
+        def __torch_function__(
+            self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        ) -> Any:
+            if function in shortening:
+                return args[0].double()
+            if function in grouped_products and args[0].dtype == torch.float64:
+                return _grouped_product(*args, **(kwargs or {}))
+            arguments = (args, kwargs or {})
+            args, kwargs = tree_map_only(
+                torch.dtype, lambda dtype: torch.float64 if dtype in short else dtype, arguments
+            )
+            return function(*args, **kwargs)
+
+    mode: AbstractContextManager[Any] = Widened()
+    return mode
+
+
+def _grouped_product(rows: Any, weights: Any, offs: Any, **_: Any) -> Any:
+    """Each run of rows times the weight of its group: torch has no such product in float64."""
+    product = rows.new_zeros(rows.shape[0], weights.shape[-1])
+    start = 0
+    for weight, end in zip(weights, offs.tolist(), strict=True):
+        product[start:end] = rows[start:end] @ weight
+        start = end
+    return product
