@@ -14,6 +14,8 @@ def draw(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
+    for row in rows:
+        row["family"] = "trained" if row["family"].startswith("trained") else row["family"]
     families = [
         f for f in dict.fromkeys(r["family"] for r in rows) if sum(r["family"] == f for r in rows) > 1
     ]

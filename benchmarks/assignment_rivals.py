@@ -67,7 +67,7 @@ def _lapx() -> list[Rival]:
     lap: Any = importlib.import_module("lap")
     return [
         Rival("lapx.lapjv", version, lambda c: lap.lapjv(c)[1]),
-        Rival("lapx.lapjvs", version, lambda c: lap.lapjvs(c)[1]),
+        Rival("lapx.lapjvs", version, lambda c: lap.lapjvs(c)[2]),
         Rival("lapx.lapjvr", version, lambda c: lap.lapjvr(c)[2]),
         Rival("lapx.lapjvh", version, lambda c: lap.lapjvh(c)[2]),
     ]

@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from assignment_problems import FAMILIES, Matrix, trained
@@ -162,6 +163,8 @@ def main() -> int:
     parser.add_argument(
         "--large", default="gram:4096,gram:8192,uniform:4096,low rank:4096", help="family:n,..."
     )
+    parser.add_argument("--solvers", default="", help="names to measure, comma-separated; default: all")
+    parser.add_argument("--merge", action="store_true", help="keep the output's rows of other problems")
     parser.add_argument("--plots", action="store_true")
     parser.add_argument("--extras", action="store_true")
     parser.add_argument("--output", type=Path, default=RESULTS / "assignment.json")
@@ -169,19 +172,27 @@ def main() -> int:
     rivals, missing = load()
     for line in missing:
         print("skipped", line)
+    if options.solvers:
+        wanted = {"rebasin_fast", "scipy", *options.solvers.split(",")}
+        rivals = [rival for rival in rivals if rival.name in wanted]
     report: dict[str, object] = {
         "machine": machine(),
         "versions": {rival.name: rival.version for rival in rivals},
         "missing": missing,
     }
     print(json.dumps(report, indent=1))
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
+    if options.merge and options.output.exists():
+        earlier = json.loads(options.output.read_text())
+        rows = earlier.get("rows", [])
+        report |= {key: earlier[key] for key in ("extras",) if key in earlier}
     chosen = problems(options.families.split(","), [int(n) for n in options.sizes.split(",")])
     for item in filter(None, options.large.split(",")):
-        family, n = item.split(":")
+        family, n = item.rsplit(":", 1)
         chosen += problems([family], [int(n)])
     for family, cost in chosen:
         row = summarise(family, cost, measure(rivals, cost, options.budget, options.limit))
+        rows = [old for old in rows if (old["family"], old["n"], old["m"]) != (family, *cost.shape)]
         rows.append(row)
         print(show(row), flush=True)
         report["rows"] = rows
@@ -194,7 +205,7 @@ def main() -> int:
     if options.plots:
         from assignment_plots import draw
 
-        for path in draw(rows, options.output.parent):
+        for path in draw(sorted(rows, key=lambda row: row["n"]), options.output.parent):
             print("drew", path)
     return 0
 

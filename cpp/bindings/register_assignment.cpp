@@ -140,23 +140,44 @@ py::list solve_batch(const std::vector<py::array>& costs, bool maximize, bool bf
   return results;
 }
 
-py::tuple to_indices(const AssignmentSolution& solution, py::ssize_t count) {
-  py::array_t<std::int64_t> rows(count);
-  py::array_t<std::int64_t> columns(count);
-  std::int64_t* row = rows.mutable_data();
-  std::int64_t* column = columns.mutable_data();
+// An uninitialised vector of int64; pybind11's own way there costs a tiny problem a tenth of its time.
+py::object new_indices(Py_intptr_t count, std::int64_t*& data) {
+  const auto& numpy = py::detail::npy_api::get();
+  auto array = py::reinterpret_steal<py::object>(numpy.PyArray_NewFromDescr_(
+      numpy.PyArray_Type_, numpy.PyArray_DescrFromType_(py::detail::npy_api::NPY_INT64_), 1, &count, nullptr,
+      nullptr, 0, nullptr));
+  if (!array) throw py::error_already_set();
+  data = reinterpret_cast<std::int64_t*>(py::detail::array_proxy(array.ptr())->data);
+  return array;
+}
+
+PyObject* to_indices(const AssignmentSolution& solution, py::ssize_t count) {
+  std::int64_t* row = nullptr;
+  std::int64_t* column = nullptr;
+  const py::object rows = new_indices(count, row);
+  const py::object columns = new_indices(count, column);
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(solution.columns.size()); ++i) {
     if (solution.columns[i] < 0) continue;
     *row++ = i;
     *column++ = solution.columns[i];
   }
-  return py::make_tuple(std::move(rows), std::move(columns));
+  PyObject* both = PyTuple_Pack(2, rows.ptr(), columns.ptr());
+  if (both == nullptr) throw py::error_already_set();
+  return both;
 }
 
-// assignment_indices(cost, maximize, bfloat16=False), without pybind11's dispatch, which would be half of a
-// small problem's time.
+bool is_plain_matrix(PyObject* object) {
+  if (!py::isinstance<py::array>(object)) return false;
+  const auto* array = py::detail::array_proxy(object);
+  if (array->nd != 2) return false;
+  return find_element(py::reinterpret_borrow<py::dtype>(array->descr)).has_value();
+}
+
+// assignment_indices(cost, maximize, bfloat16=False), or None where the cost is no two-dimensional NumPy
+// array of numbers that the core reads. Without pybind11's dispatch, which would be half of a small problem's
+// time.
 PyObject* solve_for_indices(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
-  if (count < 2 || count > 3 || !py::isinstance<py::array>(arguments[0])) {
+  if (count < 2 || count > 3) {
     PyErr_SetString(PyExc_TypeError, "assignment_indices expects (array, bool[, bool])");
     return nullptr;
   }
@@ -164,10 +185,11 @@ PyObject* solve_for_indices(PyObject*, PyObject* const* arguments, Py_ssize_t co
   const int bfloat16 = count == 3 ? PyObject_IsTrue(arguments[2]) : 0;
   if (maximize < 0 || bfloat16 < 0) return nullptr;
   try {
+    if (!is_plain_matrix(arguments[0])) Py_RETURN_NONE;
     const auto cost = py::reinterpret_borrow<py::array>(arguments[0]);
     AssignmentSolution solution;
     solve(cost, maximize != 0, bfloat16 != 0, solution);
-    return to_indices(solution, std::min(cost.shape(0), cost.shape(1))).release().ptr();
+    return to_indices(solution, std::min(cost.shape(0), cost.shape(1)));
   } catch (py::error_already_set& error) {
     error.restore();
   } catch (const py::builtin_exception& error) {
@@ -180,7 +202,8 @@ PyObject* solve_for_indices(PyObject*, PyObject* const* arguments, Py_ssize_t co
 
 PyMethodDef fast_methods[] = {
     {"assignment_indices", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(solve_for_indices)),
-     METH_FASTCALL, "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted."},
+     METH_FASTCALL,
+     "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted; None for anything else."},
     {nullptr, nullptr, 0, nullptr},
 };
 

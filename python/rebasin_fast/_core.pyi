@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 _Duals = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def assignment_indices(
-    cost: NDArray[Any], maximize: object, bfloat16: bool = ..., /
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+    cost: object, maximize: object, bfloat16: bool = ..., /
+) -> Any: ...  # (row_ind, col_ind), or None where cost is no NumPy matrix that the core reads
 
 class DType:
     float32: DType

@@ -84,17 +84,19 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     >>> columns.tolist()
     [1, 0, 2]
     """
-    if type(cost_matrix) is not np.ndarray:
-        library = library_of(cost_matrix)
-        if library is not None:
-            device = device_entry.library_for(cost_matrix)
-            found = None if device is None else device_entry.indices(cost_matrix, bool(maximize), device)
-            if found is not None:
-                return found
-            array, bfloat16, restore = to_numpy(cost_matrix, library)
-            rows, columns = _core.assignment_indices(_checked(array), maximize, bfloat16)
-            return restore(rows), restore(columns)
-    return _core.assignment_indices(_checked(cost_matrix), maximize)
+    found = _core.assignment_indices(cost_matrix, maximize)  # None for what is no plain NumPy matrix
+    if found is not None:
+        return found  # type: ignore[no-any-return]
+    library = library_of(cost_matrix)
+    if library is not None:
+        device = device_entry.library_for(cost_matrix)
+        found = None if device is None else device_entry.indices(cost_matrix, bool(maximize), device)
+        if found is not None:
+            return found
+        array, bfloat16, restore = to_numpy(cost_matrix, library)
+        rows, columns = _core.assignment_indices(_checked(array), maximize, bfloat16)
+        return restore(rows), restore(columns)
+    return _core.assignment_indices(_checked(cost_matrix), maximize)  # type: ignore[no-any-return]
 
 
 def solve_assignment(

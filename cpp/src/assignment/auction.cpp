@@ -39,30 +39,45 @@ double mean_spacing(const ListState<T>& state) {
   return spread > tied ? total / static_cast<double>(8 * (spread + tied)) : 0.0;
 }
 
+// Takes the bid of a row that looked at the present duals, or at slightly higher ones, which only makes it
+// bid less. False where the dual would leave the grid.
+template <class T>
+bool take_bid(ListState<T>& state, std::int32_t row, const simd::TwoBest& two, double epsilon) {
+  const std::int32_t column = state.records[row].column[two.at];
+  ++state.counters.bids;
+  // A row with a single candidate could bid without limit; bidding less is always allowed.
+  const double lead = std::min(two.second - two.best, state.grid.limit / 64);
+  const double dual = state.v[column] - lead - epsilon;
+  if (dual < -state.grid.limit / 2) return false;
+  state.set_dual(column, dual);
+  const std::int32_t evicted = state.row_of[column];
+  state.assign_listed(row, two.at);
+  if (evicted != unassigned) {
+    state.column_of[evicted] = static_cast<std::int32_t>(unassigned);
+    state.free_rows.push_back(evicted);
+  }
+  return true;
+}
+
+// Two rows look at once, since a look is a chain of waits for memory; the second looks again if both want the
+// same column.
 template <class T>
 Outcome bid_until_matched(ListState<T>& state, double epsilon, std::int64_t budget, Interrupt& interrupt) {
   std::vector<std::int32_t>& stack = state.free_rows;
-  const double lowest = -state.grid.limit / 2;
   while (!stack.empty()) {
     if (budget-- == 0) return Outcome::out_of_budget;
     if (budget % bids_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
     const std::int32_t row = stack.back();
+    const std::int32_t other = stack.size() > 1 ? stack[stack.size() - 2] : row;
     const simd::TwoBest two = find_best(state, row);
-    if (!(two.best < infinity)) return Outcome::beyond_lists;
-    stack.pop_back();
-    ++state.counters.bids;
+    const simd::TwoBest others = other == row ? two : find_best(state, other);
+    if (!(two.best < infinity && others.best < infinity)) return Outcome::beyond_lists;
     const std::int32_t column = state.records[row].column[two.at];
-    // A row with a single candidate could bid without limit; bidding less is always allowed.
-    const double lead = std::min(two.second - two.best, state.grid.limit / 64);
-    const double dual = state.v[column] - lead - epsilon;
-    if (dual < lowest) return Outcome::beyond_lists;
-    state.set_dual(column, dual);
-    const std::int32_t evicted = state.row_of[column];
-    state.assign_listed(row, two.at);
-    if (evicted != unassigned) {
-      state.column_of[evicted] = static_cast<std::int32_t>(unassigned);
-      stack.push_back(evicted);
-    }
+    const bool apart = state.records[other].column[others.at] != column;
+    stack.pop_back();
+    if (apart) stack.pop_back();
+    if (!take_bid(state, row, two, epsilon)) return Outcome::beyond_lists;
+    if (apart && !take_bid(state, other, others, epsilon)) return Outcome::beyond_lists;
   }
   return Outcome::done;
 }
@@ -142,19 +157,28 @@ Outcome reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt
   std::vector<std::int32_t>& stack = state.free_rows;
   std::vector<std::int32_t> postponed;
   const double lowest = -state.grid.limit / 2;
+  const auto bid = [&](std::int32_t row, const simd::TwoBest& two) {
+    ++state.counters.bids;
+    bool lost_to_tie = false;
+    const std::int32_t evicted = bid_without_epsilon(state, row, two, lost_to_tie);
+    if (evicted != unassigned) (lost_to_tie ? postponed : stack).push_back(evicted);
+    return state.v[state.column_of[row]] >= lowest;
+  };
   for (int round = 0; round < rounds && !stack.empty() && budget > 0; ++round) {
     postponed.clear();
     while (!stack.empty() && budget-- > 0) {
       if (budget % bids_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
       const std::int32_t row = stack.back();
+      const std::int32_t other = stack.size() > 1 ? stack[stack.size() - 2] : row;
       const simd::TwoBest two = find_best(state, row);
-      if (!(two.best < infinity)) return Outcome::beyond_lists;
+      const simd::TwoBest others = other == row ? two : find_best(state, other);
+      if (!(two.best < infinity && others.best < infinity)) return Outcome::beyond_lists;
+      const std::int32_t column = state.records[row].column[two.at];
+      const bool apart = state.records[other].column[others.at] != column;
       stack.pop_back();
-      ++state.counters.bids;
-      bool lost_to_tie = false;
-      const std::int32_t evicted = bid_without_epsilon(state, row, two, lost_to_tie);
-      if (state.v[state.column_of[row]] < lowest) return Outcome::beyond_lists;
-      if (evicted != unassigned) (lost_to_tie ? postponed : stack).push_back(evicted);
+      if (apart) stack.pop_back();
+      if (!bid(row, two)) return Outcome::beyond_lists;
+      if (apart && !bid(other, others)) return Outcome::beyond_lists;
     }
     stack.insert(stack.end(), postponed.rbegin(), postponed.rend());
   }

@@ -15,6 +15,11 @@ void scan_row(ListState<T>& state, std::int64_t i);
 template <class T>
 Outcome build_lists(ListState<T>& state, Interrupt& interrupt);
 
+// The same with one entry a row, where a sample of the rows says that few want the same column; false where
+// it says otherwise and nothing was built. A row that loses its best column gets a whole list when it asks.
+template <class T>
+bool build_best_only(ListState<T>& state, Outcome& outcome, Interrupt& interrupt);
+
 // Rebuilds row i's list at the present duals; false where it has no entry within the grid.
 template <class T>
 bool rebuild_list(ListState<T>& state, std::int64_t i);

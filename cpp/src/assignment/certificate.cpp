@@ -34,12 +34,15 @@ double scaled_row_dual(const T* run, double scale, const std::vector<double>& v)
 }
 
 template <class T>
-double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale,
-                const std::vector<double>& v) {
+double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale, const std::vector<double>& v,
+                std::uint64_t* masks) {
   if (std::abs(scale) != 1.0) return scaled_row_dual(run, scale, v);
   const auto columns = static_cast<std::int64_t>(v.size());
   const simd::TwoBest two = kernels.row_best(run, scale < 0 ? -T{0} : T{0}, columns, v.data());
-  if (two.second == two.best) return lower_ties(run, scale, v, two.best);
+  if (two.second == two.best) {
+    const simd::Tight tight = kernels.mark_tight(run, scale < 0 ? -T{0} : T{0}, columns, v.data(), masks);
+    return tight.below ? next_down(tight.least) : tight.least;
+  }
   const double cost = scale * static_cast<double>(run[two.at]);
   return difference_error(cost, v[two.at], two.best) < 0.0 ? next_down(two.best) : two.best;
 }
@@ -86,14 +89,16 @@ Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proo
     for (double& dual : v) dual = std::min(dual, 0.0);
   }
   const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
-  std::vector<T> buffer(costs.columns());
+  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  std::vector<std::uint64_t> masks(costs.columns() / simd::block + 1);
+  const bool proven_rows = !proof.u.empty();
   proof.u.resize(costs.rows());
   double bound = 0.0;
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (interrupt.requested()) return Status::interrupted;
     const T* run = costs.row(i, buffer.data());
     const std::int64_t j = state.column_of[i];
-    proof.u[i] = row_dual(kernels, run, costs.scale(), v);
+    if (!proven_rows) proof.u[i] = row_dual(kernels, run, costs.scale(), v, masks.data());
     bound = add_up(bound, slack_bound(costs.scale() * static_cast<double>(run[j]), v[j], proof.u[i]));
   }
   if (!square) {

@@ -40,14 +40,32 @@ struct BlockSums {
   explicit BlockSums(std::int64_t columns)
       : sum(columns, T{0}), squares(columns, T{0}), blocks(columns, T{0}) {}
 
+  void add(const simd::KernelsFor<T>& kernels, const std::vector<T>& minima) {
+    kernels.add_minima(minima.data(), static_cast<std::int64_t>(minima.size()), sum.data(), squares.data(),
+                       blocks.data());
+  }
+};
+
+// How many blocks meet the least of their column: more than one means costs of few values.
+template <class T>
+struct TieCount {
+  std::vector<T> least;
+  std::vector<std::int32_t> blocks;
+
+  explicit TieCount(std::int64_t columns)
+      : least(columns, std::numeric_limits<T>::infinity()), blocks(columns) {}
+
   void add(const std::vector<T>& minima) {
     for (std::size_t j = 0; j < minima.size(); ++j) {
-      const bool finite = minima[j] < std::numeric_limits<T>::infinity();
-      const T value = finite ? minima[j] : T{0};
-      sum[j] += value;
-      squares[j] += value * value;
-      blocks[j] += finite ? T{1} : T{0};
+      blocks[j] = minima[j] < least[j] ? 1 : blocks[j] + (minima[j] == least[j] ? 1 : 0);
+      least[j] = std::min(least[j], minima[j]);
     }
+  }
+
+  bool mostly() const {
+    std::int64_t hits = 0;
+    for (const std::int32_t count : blocks) hits += count;
+    return hits * 2 > static_cast<std::int64_t>(blocks.size()) * 3;
   }
 };
 
@@ -87,6 +105,7 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   std::vector<T> buffers(state.costs.direct() ? 0 : rows_at_once * m);
   std::vector<T> minima(m);
   std::vector<T> coarse_minima(m);
+  TieCount<T> ties(m);
   BlockSums<T> fine(m);
   BlockSums<T> coarse(m);
   for (int block = 0; block < fine_blocks; ++block) {
@@ -95,13 +114,26 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
     const std::int64_t rows_in_block = state.rows * (block + 1) / fine_blocks - first;
     const std::int64_t read = state.rows >= rows_to_read_half ? rows_in_block / 2 : rows_in_block;
     find_minima(state, first, first + read, buffers, minima);
-    fine.add(minima);
+    fine.add(state.kernels, minima);
     if (block % fine_per_coarse == 0) {
       coarse_minima = minima;
     } else {
-      for (std::int64_t j = 0; j < m; ++j) coarse_minima[j] = std::min(coarse_minima[j], minima[j]);
+      const T* run = minima.data();
+      state.kernels.lower_minima(&run, 1, T{0}, m, coarse_minima.data());
     }
-    if (block % fine_per_coarse == fine_per_coarse - 1) coarse.add(coarse_minima);
+    if (block % fine_per_coarse == fine_per_coarse - 1) {
+      coarse.add(state.kernels, coarse_minima);
+      ties.add(coarse_minima);
+    }
+  }
+  state.mostly_ties = ties.mostly();
+  if (state.mostly_ties) {
+    for (std::int64_t j = 0; j < m; ++j) {
+      if (!std::isfinite(ties.least[j])) return Outcome::beyond_lists;
+      state.v[j] = static_cast<double>(ties.least[j]);
+      state.v_up[j] = ties.least[j];
+    }
+    return Outcome::done;
   }
   const BlockSums<T>& chosen = variance_ratio(fine) > heterogeneous ? fine : coarse;
   for (std::int64_t j = 0; j < m; ++j) {
@@ -157,6 +189,11 @@ Outcome start_duals(ListState<T>& state, Interrupt& interrupt) {
     const Outcome outcome = average_block_minima(state, interrupt);
     if (outcome != Outcome::done) return outcome;
   }
+  return state.mostly_ties ? Outcome::done : put_on_grid(state);
+}
+
+template <class T>
+Outcome put_on_grid(ListState<T>& state) {
   if (!choose_grid(state)) return Outcome::beyond_lists;
   for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
   return Outcome::done;
@@ -176,6 +213,8 @@ Outcome adopt_duals(ListState<T>& state, const double* duals) {
   return Outcome::done;
 }
 
+template Outcome put_on_grid<float>(ListState<float>&);
+template Outcome put_on_grid<double>(ListState<double>&);
 template Outcome adopt_duals<float>(ListState<float>&, const double*);
 template Outcome adopt_duals<double>(ListState<double>&, const double*);
 template Outcome start_duals<float>(ListState<float>&, Interrupt&);

@@ -1,11 +1,13 @@
 #include "assignment/list_solver.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "assignment/auction.hpp"
 #include "assignment/candidates.hpp"
 #include "assignment/first_duals.hpp"
 #include "assignment/path_search.hpp"
+#include "assignment/tie_matching.hpp"
 #include "assignment/zero_lines.hpp"
 
 namespace rebasin::assignment {
@@ -32,6 +34,31 @@ Outcome match_exactly(ListState<T>& state, Interrupt& interrupt) {
   return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
 }
 
+// A sample of rows tells whether earlier duals still fit: most rows' least reduced cost is near the old row
+// dual, or they still meet it twice, as rows do at an optimum (then the rows may have been permuted).
+template <class T>
+bool duals_still_fit(ListState<T>& state, const double* row_duals) {
+  constexpr std::int64_t sampled_rows = 32;
+  constexpr int compared = 8;
+  constexpr double most_spacings = 2.3;  // measured: beyond it a cold start is the faster one
+  const double sign = state.costs.scale() < 0 ? -1.0 : 1.0;
+  const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
+  int seen = 0;
+  int near = 0;
+  int tied = 0;
+  for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
+    scan_row(state, i);
+    const auto& found = state.found;
+    if (found.invalid || found.count <= compared) return true;  // too short a row to tell
+    const auto least = static_cast<double>(found.reduced[0]);
+    const double spacing = (static_cast<double>(found.reduced[compared]) - least) / compared;
+    ++seen;
+    near += std::abs(least - sign * row_duals[i]) <= most_spacings * spacing ? 1 : 0;
+    tied += static_cast<double>(found.reduced[1]) - least <= 0x1p-12 * spacing ? 1 : 0;
+  }
+  return near * 2 >= seen || tied * 4 >= seen;
+}
+
 // Duals below zero on a rectangle's unmatched columns: no optimum has them.
 template <class T>
 bool leaves_dual_unmatched(const ListState<T>& state) {
@@ -42,14 +69,41 @@ bool leaves_dual_unmatched(const ListState<T>& state) {
   return false;
 }
 
+// Ties first; where they leave few rows, shortest paths over whole rows. stale_start where lists do better.
+template <class T>
+Outcome solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+  Outcome outcome = match_ties(state, proof, interrupt);
+  state.solved_by_ties = outcome == Outcome::done;
+  if (outcome != Outcome::done || state.free_rows.empty()) return outcome;
+  const bool few_left = static_cast<std::int64_t>(state.free_rows.size()) * 16 <= state.rows;
+  const std::vector<double> before = state.v;
+  outcome = put_on_grid(state);
+  if (outcome == Outcome::done && few_left && state.v == before) {
+    for (std::int64_t i = 0; i < state.rows; ++i) {
+      const std::int32_t j = state.column_of[i];
+      if (j != unassigned) state.pair_cost[i] = state.grid.round(state.costs.at(i, j));
+    }
+    proof.u.clear();
+    return search_paths_over_rows(state, interrupt);
+  }
+  state.solved_by_ties = false;
+  state.drop_matching();
+  return outcome == Outcome::done ? Outcome::stale_start : outcome;
+}
+
 }  // namespace
 
 template <class T>
-Outcome solve_by_lists(ListState<T>& state, Interrupt& interrupt) {
+Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
   Outcome outcome = start_duals(state, interrupt);
+  if (outcome == Outcome::done && state.mostly_ties) {
+    outcome = solve_by_ties(state, proof, interrupt);
+    if (outcome != Outcome::stale_start) return outcome;
+    outcome = Outcome::done;
+  }
   if (outcome == Outcome::done) {
     freeze_zero_lines(state);
-    outcome = build_lists(state, interrupt);
+    if (!build_best_only(state, outcome, interrupt)) outcome = build_lists(state, interrupt);
   }
   if (outcome != Outcome::done) return outcome;
   outcome = solve_listed(state, interrupt);
@@ -67,8 +121,10 @@ Outcome solve_listed(ListState<T>& state, Interrupt& interrupt) {
 }
 
 template <class T>
-Outcome solve_from_duals(ListState<T>& state, const double* duals, Interrupt& interrupt) {
-  Outcome outcome = adopt_duals(state, duals);
+Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
+                         Interrupt& interrupt) {
+  Outcome outcome = adopt_duals(state, column_duals);
+  if (outcome == Outcome::done && !duals_still_fit(state, row_duals)) outcome = Outcome::stale_start;
   if (outcome == Outcome::done) outcome = build_lists(state, interrupt);
   if (outcome == Outcome::done) {
     const std::int64_t distinct = count_distinct_best(state);
@@ -92,9 +148,9 @@ Outcome solve_from_duals(ListState<T>& state, const double* duals, Interrupt& in
 
 template Outcome solve_listed<float>(ListState<float>&, Interrupt&);
 template Outcome solve_listed<double>(ListState<double>&, Interrupt&);
-template Outcome solve_by_lists<float>(ListState<float>&, Interrupt&);
-template Outcome solve_by_lists<double>(ListState<double>&, Interrupt&);
-template Outcome solve_from_duals<float>(ListState<float>&, const double*, Interrupt&);
-template Outcome solve_from_duals<double>(ListState<double>&, const double*, Interrupt&);
+template Outcome solve_by_lists<float>(ListState<float>&, Certificate&, Interrupt&);
+template Outcome solve_by_lists<double>(ListState<double>&, Certificate&, Interrupt&);
+template Outcome solve_from_duals<float>(ListState<float>&, const double*, const double*, Interrupt&);
+template Outcome solve_from_duals<double>(ListState<double>&, const double*, const double*, Interrupt&);
 
 }  // namespace rebasin::assignment

@@ -56,6 +56,8 @@ struct ListState {
   std::vector<std::uint8_t> frozen;  // per row: paired beforehand, to be skipped, without a list
   std::vector<std::pair<std::int32_t, std::int32_t>> frozen_pairs;
   double frozen_dual = 0.0;  // of the frozen columns
+  bool mostly_ties = false;  // columns meet their minima again and again
+  bool solved_by_ties = false;
   std::vector<std::int32_t> column_of;
   std::vector<std::int32_t> row_of;
   std::vector<std::int32_t> free_rows;

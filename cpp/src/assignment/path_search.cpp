@@ -31,7 +31,8 @@ class PathSearch {
         offset_(state.rows, 0.0) {}
 
   Outcome run(std::int32_t free_row, Interrupt& interrupt) {
-    begin(free_row);
+    clear(free_row);
+    enter(free_row, 0.0);
     while (!events_.empty()) {
       const Event event = pop();
       if (event.id >= 2 * state_.columns) {
@@ -51,11 +52,18 @@ class PathSearch {
     return Outcome::beyond_lists;
   }
 
+  Outcome run_over_rows(std::int32_t free_row, Interrupt& interrupt) {
+    clear(free_row);
+    offset_[free_row] = 0.0;
+    tree_rows_.push_back(free_row);
+    return run_dense(interrupt);
+  }
+
  private:
   // A rebuilt list costs about as much as a dense step, but the row keeps it.
   static constexpr std::int64_t refill_allowance = 32;
 
-  void begin(std::int32_t free_row) {
+  void clear(std::int32_t free_row) {
     for (const std::int32_t column : touched_) open_[column] = infinity;
     touched_.clear();
     events_.clear();
@@ -64,7 +72,6 @@ class PathSearch {
     refills_ = 0;
     nearest_free_ = infinity;
     root_ = free_row;
-    enter(free_row, 0.0);
   }
 
   // Adds a row to the tree; a path through it to column j is offset + c - v long.
@@ -172,11 +179,17 @@ class PathSearch {
 
   // A column at distance `nearest`, free if one is.
   std::int32_t find_nearest(double nearest) const {
+    constexpr std::int64_t together = 8;  // `open_` is padded to whole blocks
     std::int32_t found = none;
-    for (std::int64_t j = 0; j < state_.columns; ++j) {
-      if (open_[j] != nearest) continue;
-      found = static_cast<std::int32_t>(j);
-      if (state_.row_of[j] == unassigned) break;
+    for (std::int64_t first = 0; first < state_.columns; first += together) {
+      bool here = false;
+      for (std::int64_t k = 0; k < together; ++k) here |= open_[first + k] == nearest;
+      if (!here) continue;
+      for (std::int64_t j = first; j < std::min(first + together, state_.columns); ++j) {
+        if (open_[j] != nearest) continue;
+        found = static_cast<std::int32_t>(j);
+        if (state_.row_of[j] == unassigned) return found;
+      }
     }
     return found;
   }
@@ -226,6 +239,21 @@ Outcome search_paths(ListState<T>& state, Interrupt& interrupt) {
   return Outcome::done;
 }
 
+template <class T>
+Outcome search_paths_over_rows(ListState<T>& state, Interrupt& interrupt) {
+  if (state.free_rows.empty()) return Outcome::done;
+  PathSearch<T> search(state);
+  for (const std::int32_t row : state.free_rows) {
+    ++state.counters.augmentations;
+    const Outcome outcome = search.run_over_rows(row, interrupt);
+    if (outcome != Outcome::done) return outcome;
+  }
+  state.free_rows.clear();
+  return Outcome::done;
+}
+
+template Outcome search_paths_over_rows<float>(ListState<float>&, Interrupt&);
+template Outcome search_paths_over_rows<double>(ListState<double>&, Interrupt&);
 template Outcome search_paths<float>(ListState<float>&, Interrupt&);
 template Outcome search_paths<double>(ListState<double>&, Interrupt&);
 

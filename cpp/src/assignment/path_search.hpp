@@ -12,4 +12,8 @@ namespace rebasin::assignment {
 template <class T>
 Outcome search_paths(ListState<T>& state, Interrupt& interrupt);
 
+// The same without any lists: whole rows from the start.
+template <class T>
+Outcome search_paths_over_rows(ListState<T>& state, Interrupt& interrupt);
+
 }  // namespace rebasin::assignment

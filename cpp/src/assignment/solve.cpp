@@ -3,13 +3,13 @@
 #include <new>
 #include <numeric>
 
+#include "assignment/block_solver.hpp"
 #include "assignment/certificate.hpp"
 #include "assignment/cost_rows.hpp"
 #include "assignment/inspection.hpp"
 #include "assignment/jonker_volgenant.hpp"
 #include "assignment/list_certificate.hpp"
 #include "assignment/list_solver.hpp"
-#include "assignment/small_solver.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin {
@@ -64,6 +64,11 @@ bool is_constant(const CostRows<T>& costs) {
   return true;
 }
 
+bool forget(Certificate& proof) {
+  proof.u.clear();
+  return false;
+}
+
 // True when the lists gave an answer whose proof is as good as the dense solver's would be.
 template <class T>
 bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& proof,
@@ -73,21 +78,32 @@ bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& p
   ListState<T> state(costs);
   Outcome outcome = Outcome::stale_start;
   if (warm_start != nullptr) {
-    const double* duals = costs.turned() ? warm_start->row_duals : warm_start->column_duals;
-    outcome = solve_from_duals(state, duals, interrupt);
+    const double* row_duals = costs.turned() ? warm_start->column_duals : warm_start->row_duals;
+    const double* column_duals = costs.turned() ? warm_start->row_duals : warm_start->column_duals;
+    outcome = solve_from_duals(state, row_duals, column_duals, interrupt);
   }
-  if (outcome != Outcome::done && outcome != Outcome::interrupted) outcome = solve_by_lists(state, interrupt);
-  if (outcome == Outcome::done) outcome = certify_lists(state, proof, pair_cost, interrupt);
+  if (outcome != Outcome::done && outcome != Outcome::interrupted)
+    outcome = solve_by_lists(state, proof, interrupt);
   counters = state.counters;
-  if (outcome != Outcome::done) return false;
-  double magnitude = 0.0;
-  for (const double cost : pair_cost) magnitude += std::abs(cost);
-  if (proof.gap > acceptable * magnitude) return false;
+  if (outcome != Outcome::done) return forget(proof);
+  const bool by_ties = state.solved_by_ties;
+  if (!by_ties) {
+    outcome = certify_lists(state, proof, pair_cost, interrupt);
+    counters = state.counters;
+  }
   matching.column_of.assign(state.column_of.begin(), state.column_of.end());
   matching.row_of.assign(state.row_of.begin(), state.row_of.end());
   state.v.resize(state.columns);
   matching.v = std::move(state.v);
-  return true;
+  if (by_ties) {
+    if (proof.u.empty()) counters.entries_read += costs.rows() * costs.columns();
+    if (certify(costs, matching, proof, interrupt) != Status::ok) outcome = Outcome::interrupted;
+    for (std::int64_t i = 0; i < costs.rows(); ++i) pair_cost.push_back(costs.at(i, matching.column_of[i]));
+  }
+  if (outcome != Outcome::done) return forget(proof);
+  double magnitude = 0.0;
+  for (const double cost : pair_cost) magnitude += std::abs(cost);
+  return proof.gap <= acceptable * magnitude || forget(proof);
 }
 
 template <class T>
@@ -106,11 +122,11 @@ Status solve_by_size(CostRows<T>& costs, MatchingState& state, Certificate& proo
                      std::vector<double>& pair_cost, const WarmStart* warm_start,
                      AssignmentCounters& counters, Interrupt& interrupt) {
   constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
-  if (costs.rows() <= small_rows && costs.columns() <= small_columns) {
+  if (costs.columns() <= block_columns) {
     bool beyond = false;
-    const Status status = solve_small(costs, state, proof, beyond);
+    const Status status = solve_block(costs, state, proof, beyond);
     if (!beyond) return status;
-  } else if (costs.rows() > small_rows && costs.columns() <= most_columns &&
+  } else if (costs.columns() <= most_columns &&
              try_lists(costs, state, proof, pair_cost, warm_start, counters, interrupt)) {
     return Status::ok;
   }

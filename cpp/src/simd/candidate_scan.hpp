@@ -10,8 +10,8 @@ using rebasin::simd::block;
 using rebasin::simd::Scan;
 using rebasin::simd::scan_capacity;
 
-inline constexpr int fewest_lanes = 14;
-inline constexpr int most_lanes = 20;
+inline constexpr int fewest_lanes = 11;
+inline constexpr int most_lanes = 16;
 
 template <class T, bool negate>
 struct RowView {

@@ -41,6 +41,12 @@ struct Scan {
   T reduced[scan_capacity];  // cost - v, rounded to T
 };
 
+struct Tight {
+  double least;  // a row's least reduced cost, rounded
+  bool below;    // some entry that rounds to it lies below it
+  bool invalid;  // NaN or -inf among the reduced costs
+};
+
 // Costs of this magnitude and more are scaled down, lest their sums overflow.
 inline constexpr double huge = 0x1p1000;
 
@@ -49,15 +55,37 @@ struct Widened {
   bool beyond;   // a finite one above `huge`
 };
 
+enum class BlockFound : std::int32_t { optimum, infeasible, invalid, beyond };
+
+// A problem of rows <= columns <= 64 and the room to solve it in.
+template <class T>
+struct BlockProblem {
+  int rows;
+  int columns;
+  BlockFound found;
+  bool beyond;
+  alignas(64) T cost[block * block];  // rows of 16, 32 or 64 entries
+  alignas(64) T start[block];
+  alignas(64) double v[block];
+  double least[block];            // per row: its least reduced cost, rounded
+  std::uint64_t holders[block];   // per row: the columns where it is met
+  std::int32_t column_of[block];  // per row
+  std::int32_t row_of[block];     // per column, -1 if none
+};
+
 template <class T>
 struct KernelsFor {
   // minima[j] = min(minima[j], flip ^ runs[k][j]) over `count` <= 8 runs; NaN is passed over.
   void (*lower_minima)(const T* const* runs, int count, T flip, std::int64_t columns, T* minima);
+  // Adds each finite minimum, its square and a one to the sums of its column.
+  void (*add_minima)(const T* minima, std::int64_t columns, T* sum, T* squares, T* blocks);
   // Finds some 14 to 24 columns of smallest (flip ^ run[j]) - v[j], more or fewer where ties, forbidden
   // entries or short rows make it so. `v` is padded to a multiple of `block`; `masks` holds columns / block +
   // 1 words. Among too many ties the columns from `start` on, cyclically, are preferred.
   void (*scan)(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* next,
                std::uint64_t* masks, Scan<T>& found);
+  // Finds the smallest alone, with the second smallest as the bound, or nothing where they are nearly tied.
+  void (*scan_best)(const T* run, const T* v, T flip, std::int64_t columns, const T* next, Scan<T>& found);
   // The two smallest round(cost) - v[column]; stops at a group that cannot matter.
   TwoBest (*two_best)(const Record<T>& record, const double* v, double magic);
   // open[j] = min(open[j], offset + round(cost) - w[j]), remembering `row` in `from` where it fell; returns
@@ -68,6 +96,11 @@ struct KernelsFor {
   Widened (*widen)(const T* run, T flip, std::int64_t columns, double* out);
   // The two smallest (flip ^ run[j]) - v[j] in double, and the first column of the best.
   TwoBest (*row_best)(const T* run, T flip, std::int64_t columns, const double* v);
+  // A row's least (flip ^ run[j]) - v[j] in double, and a bit for every column where it is met.
+  Tight (*mark_tight)(const T* run, T flip, std::int64_t columns, const double* v, std::uint64_t* masks);
+  // Solves a whole problem of up to 64 columns, given by its rows. `beyond` where sums of costs could
+  // overflow.
+  void (*solve_block)(const T* const* runs, T flip, BlockProblem<T>& problem);
 };
 
 struct Kernels {

@@ -36,7 +36,27 @@ struct Lanes<float> {
   static Vector flip(Vector a, Vector sign) { return _mm512_xor_ps(a, sign); }
   // b where a is NaN.
   static Vector min(Vector a, Vector b) { return _mm512_min_ps(a, b); }
+  static Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
+  static std::uint32_t equal(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+  static Vector blend(Vector a, Vector b, std::uint32_t bits) {
+    return _mm512_mask_blend_ps(static_cast<__mmask16>(bits), a, b);
+  }
   static float least(Vector a) { return _mm512_reduce_min_ps(a); }
+  static Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
+  static Vector mul(Vector a, Vector b) { return _mm512_mul_ps(a, b); }
+  // Folds the lanes' best two into one pair, best <= second.
+  static void two_least(Vector best, Vector second, float& least, float& next) {
+    const auto fold = [&](Vector low, Vector high) {
+      second = min(max(best, low), min(second, high));
+      best = min(best, low);
+    };
+    fold(_mm512_shuffle_f32x4(best, best, 0x4e), _mm512_shuffle_f32x4(second, second, 0x4e));
+    fold(_mm512_shuffle_f32x4(best, best, 0xb1), _mm512_shuffle_f32x4(second, second, 0xb1));
+    fold(_mm512_permute_ps(best, 0x4e), _mm512_permute_ps(second, 0x4e));
+    fold(_mm512_permute_ps(best, 0xb1), _mm512_permute_ps(second, 0xb1));
+    least = _mm512_cvtss_f32(best);
+    next = _mm512_cvtss_f32(second);
+  }
   // -a - b or a - b.
   template <bool negate>
   static Vector reduced(Vector a, Vector b) {
@@ -80,6 +100,18 @@ struct Lanes<double> {
   static std::uint32_t below(Vector a, Vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
   static std::uint32_t equal(Vector a, Vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ); }
   static double least(Vector a) { return _mm512_reduce_min_pd(a); }
+  static Vector mul(Vector a, Vector b) { return _mm512_mul_pd(a, b); }
+  static void two_least(Vector best, Vector second, double& least, double& next) {
+    const auto fold = [&](Vector low, Vector high) {
+      second = min(max(best, low), min(second, high));
+      best = min(best, low);
+    };
+    fold(_mm512_shuffle_f64x2(best, best, 0x4e), _mm512_shuffle_f64x2(second, second, 0x4e));
+    fold(_mm512_shuffle_f64x2(best, best, 0xb1), _mm512_shuffle_f64x2(second, second, 0xb1));
+    fold(_mm512_permute_pd(best, 0x55), _mm512_permute_pd(second, 0x55));
+    least = _mm512_cvtsd_f64(best);
+    next = _mm512_cvtsd_f64(second);
+  }
   // a, with b in the lanes whose bit is set.
   static Vector blend(Vector a, Vector b, std::uint32_t bits) {
     return _mm512_mask_blend_pd(static_cast<__mmask8>(bits), a, b);
@@ -101,6 +133,28 @@ struct Lanes<float> {
   static Vector sub(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
   static Vector flip(Vector a, Vector sign) { return _mm256_xor_ps(a, sign); }
   static Vector min(Vector a, Vector b) { return _mm256_min_ps(a, b); }
+  static Vector max(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+  static std::uint32_t equal(Vector a, Vector b) {
+    return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ)));
+  }
+  static Vector blend(Vector a, Vector b, std::uint32_t bits) {
+    const __m256i lane_bit = _mm256_set_epi32(128, 64, 32, 16, 8, 4, 2, 1);
+    const __m256i chosen = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), lane_bit);
+    return _mm256_blendv_ps(a, b, _mm256_castsi256_ps(_mm256_cmpeq_epi32(chosen, lane_bit)));
+  }
+  static Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+  static Vector mul(Vector a, Vector b) { return _mm256_mul_ps(a, b); }
+  static void two_least(Vector best, Vector second, float& least, float& next) {
+    const auto fold = [&](Vector low, Vector high) {
+      second = min(max(best, low), min(second, high));
+      best = min(best, low);
+    };
+    fold(_mm256_permute2f128_ps(best, best, 1), _mm256_permute2f128_ps(second, second, 1));
+    fold(_mm256_permute_ps(best, 0x4e), _mm256_permute_ps(second, 0x4e));
+    fold(_mm256_permute_ps(best, 0xb1), _mm256_permute_ps(second, 0xb1));
+    least = _mm256_cvtss_f32(best);
+    next = _mm256_cvtss_f32(second);
+  }
   static float least(Vector a) {
     __m128 half = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     half = _mm_min_ps(half, _mm_movehl_ps(half, half));
@@ -148,6 +202,17 @@ struct Lanes<double> {
   static std::uint32_t not_above(Vector a, Vector b) { return bits_of(_mm256_cmp_pd(a, b, _CMP_NGT_UQ)); }
   static std::uint32_t below(Vector a, Vector b) { return bits_of(_mm256_cmp_pd(a, b, _CMP_LT_OQ)); }
   static std::uint32_t equal(Vector a, Vector b) { return bits_of(_mm256_cmp_pd(a, b, _CMP_EQ_OQ)); }
+  static Vector mul(Vector a, Vector b) { return _mm256_mul_pd(a, b); }
+  static void two_least(Vector best, Vector second, double& least, double& next) {
+    const auto fold = [&](Vector low, Vector high) {
+      second = min(max(best, low), min(second, high));
+      best = min(best, low);
+    };
+    fold(_mm256_permute2f128_pd(best, best, 1), _mm256_permute2f128_pd(second, second, 1));
+    fold(_mm256_permute_pd(best, 0x5), _mm256_permute_pd(second, 0x5));
+    least = _mm256_cvtsd_f64(best);
+    next = _mm256_cvtsd_f64(second);
+  }
   static double least(Vector a) {
     const __m128d half = _mm_min_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
     return _mm_cvtsd_f64(_mm_min_sd(half, _mm_unpackhi_pd(half, half)));
@@ -158,9 +223,9 @@ struct Lanes<double> {
     return _mm256_blendv_pd(a, b, _mm256_castsi256_pd(_mm256_cmpeq_epi64(chosen, lane_bit)));
   }
   static void store_bits(std::int32_t* p, std::int32_t value, std::uint32_t bits) {
-    for (int k = 0; k < width; ++k) {
-      if ((bits >> k & 1u) != 0) p[k] = value;
-    }
+    const __m128i lane_bit = _mm_set_epi32(8, 4, 2, 1);
+    const __m128i chosen = _mm_and_si128(_mm_set1_epi32(static_cast<int>(bits)), lane_bit);
+    _mm_maskstore_epi32(p, _mm_cmpeq_epi32(chosen, lane_bit), _mm_set1_epi32(value));
   }
 };
 
@@ -200,6 +265,20 @@ struct Lanes {
   }
   static Vector sub(Vector a, Vector b) {
     return map([&](int k) { return a.at[k] - b.at[k]; });
+  }
+  static Vector mul(Vector a, Vector b) {
+    return map([&](int k) { return a.at[k] * b.at[k]; });
+  }
+  // Folds the lanes' best two into one pair, best <= second.
+  static void two_least(Vector best, Vector second, T& least, T& next) {
+    least = best.at[0];
+    next = second.at[0];
+    for (int k = 1; k < width; ++k) {
+      const T other = best.at[k] > least ? best.at[k] : least;
+      next = other < next ? other : next;
+      next = second.at[k] < next ? second.at[k] : next;
+      least = best.at[k] < least ? best.at[k] : least;
+    }
   }
   // `sign` is 0.0 or -0.0 in every lane.
   static Vector flip(Vector a, Vector sign) {

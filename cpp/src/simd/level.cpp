@@ -1,9 +1,13 @@
 // Compiled once per instruction-set level; REBASIN_SIMD_LEVEL names the level and its table.
+#include "simd/best_scan.hpp"
+#include "simd/block_auction.hpp"
+#include "simd/block_search.hpp"
 #include "simd/candidate_scan.hpp"
 #include "simd/column_minima.hpp"
 #include "simd/dense_search.hpp"
 #include "simd/kernels.hpp"
 #include "simd/record_search.hpp"
+#include "simd/tight_scan.hpp"
 
 #define REBASIN_JOIN_(a, b) a##b
 #define REBASIN_JOIN(a, b) REBASIN_JOIN_(a, b)
@@ -15,8 +19,10 @@ namespace rebasin::simd {
 extern const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL);
 const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL) = {
     REBASIN_TEXT(REBASIN_SIMD_LEVEL),
-    {lower_minima<float>, scan<float>, two_best<float>, relax<float>, widen<float>, row_best<float>},
-    {lower_minima<double>, scan<double>, two_best<double>, relax<double>, widen<double>, row_best<double>},
+    {lower_minima<float>, add_minima<float>, scan<float>, scan_best<float>, two_best<float>, relax<float>,
+     widen<float>, row_best<float>, mark_tight<float>, solve_block<float>},
+    {lower_minima<double>, add_minima<double>, scan<double>, scan_best<double>, two_best<double>,
+     relax<double>, widen<double>, row_best<double>, mark_tight<double>, solve_block<double>},
 };
 
 }  // namespace rebasin::simd

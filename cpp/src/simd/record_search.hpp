@@ -21,15 +21,14 @@ rebasin::simd::TwoBest two_best(const rebasin::simd::Record<T>& record, const do
     if (record.group_bound[group] >= found.second) break;
     for (int k = group * 8; k < group * 8 + 8; k += L::width) {
       const auto reduced = L::sub(to_grid(L::load(record.cost + k), shift), L::gather(v, record.column + k));
-      const double least = L::least(reduced);
+      double least;
+      double next;
+      L::two_least(reduced, L::all(infinity), least, next);
       if (least >= found.second) continue;
-      const std::uint32_t where = L::equal(reduced, L::all(least));
-      const double next =
-          (where & (where - 1)) != 0 ? least : L::least(L::blend(reduced, L::all(infinity), where));
       if (least < found.best) {
         found.second = next < found.best ? next : found.best;
         found.best = least;
-        found.at = k + __builtin_ctz(where);
+        found.at = k + __builtin_ctz(L::equal(reduced, L::all(least)));
       } else {
         found.second = least;
       }

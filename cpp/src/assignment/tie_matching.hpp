@@ -1,0 +1,15 @@
+// Costs of few distinct values: most of the optimum lies among ties.
+#pragma once
+
+#include "assignment/certificate.hpp"
+#include "assignment/list_state.hpp"
+
+namespace rebasin::assignment {
+
+// Finds a greatest matching of rows to columns at their least reduced cost under state.v, by searching on
+// bits (Koenig; one bit an entry), and leaves the rest in state.free_rows. Fills proof.u with the row duals,
+// which prove the matching if it is complete. One read.
+template <class T>
+Outcome match_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
+
+}  // namespace rebasin::assignment
