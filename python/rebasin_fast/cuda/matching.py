@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,11 @@ from rebasin_fast.matching.result import MatchingStats
 Listener = Callable[[int, int, int, str, float], None]
 
 
+def _stats(work: dict[str, Any]) -> MatchingStats:
+    """Statistics in which what is not counted on a device is zero."""
+    return MatchingStats(**{one.name: work.get(one.name, 0) for one in fields(MatchingStats)})
+
+
 @dataclass
 class Descended:
     """Where a descent ended; ``permutations`` have the shape (*parents' sizes, n)."""
@@ -31,7 +37,7 @@ class Descended:
     first_objective: float = 0.0
     history: list[float] = field(default_factory=list)
     converged: bool = False
-    stats: MatchingStats = field(default_factory=lambda: MatchingStats(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0))
+    stats: MatchingStats = field(default_factory=lambda: _stats({}))
 
 
 class ResidentDescent:
@@ -159,13 +165,14 @@ class ResidentDescent:
             self._seconds[what] += perf_counter() - began
 
     def _statistics(self) -> MatchingStats:
-        return MatchingStats(
-            visits=self._counts["visits"],
-            skipped_visits=self._counts["skipped"],
-            assignments=self._steps.assignments,
-            accepted_steps=self._counts["accepted"],
-            product_flop=self._similarity.flop,
-            product_seconds=self._seconds["product"],
-            assignment_seconds=self._seconds["assignment"],
-            objective_seconds=self._seconds["objective"],
-        )
+        work = {
+            "visits": self._counts["visits"],
+            "skipped_visits": self._counts["skipped"],
+            "assignments": self._steps.assignments,
+            "accepted_steps": self._counts["accepted"],
+            "product_flop": self._similarity.flop,
+            "product_seconds": self._seconds["product"],
+            "assignment_seconds": self._seconds["assignment"],
+            "objective_seconds": self._seconds["objective"],
+        }
+        return _stats(work)
