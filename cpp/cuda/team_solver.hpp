@@ -149,10 +149,11 @@ class TeamSolver {
   template <class Bidding>
   REBASIN_HD Outcome run_auction(Bidding& bidding, double spacing) {
     constexpr double share = 0.15;
+    constexpr int most_phases = 32;
     if (!(spacing > 0.0)) return Outcome::done;
     const double finest = larger(grid_.step, ::ldexp(1.0, ::ilogb(share * spacing * 1.5)));
     double epsilon = finest;
-    for (;;) {
+    for (int phase = 0; phase < most_phases; ++phase) {
       const Outcome outcome = bidding.run_phase(epsilon, 16 * costs_.rows);
       if (outcome == Outcome::done) {
         if (epsilon <= finest) return outcome;
@@ -164,6 +165,7 @@ class TeamSolver {
         return outcome;
       }
     }
+    return Outcome::done;
   }
 
   REBASIN_HD void certify_and_write() {

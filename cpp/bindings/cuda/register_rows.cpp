@@ -19,9 +19,13 @@ class RowFetcher {
 
   static bool fetch(void* context, std::int64_t row, void* out) {
     const auto& self = *static_cast<RowFetcher*>(context);
+    int before = 0;
+    if (rebasin::cuda::current_device(before) != 0) return false;
     if (rebasin::cuda::select_device(self.device_) != 0) return false;
     const char* source = self.data_ + row * self.row_stride_ * self.entry_bytes_;
-    if (rebasin::cuda::fetch(source, out, self.columns_ * self.entry_bytes_, self.stream_) != 0) return false;
+    const bool copied =
+        rebasin::cuda::fetch(source, out, self.columns_ * self.entry_bytes_, self.stream_) == 0;
+    if (rebasin::cuda::select_device(before) != 0 || !copied) return false;
     if (!self.negate_) return true;
     if (self.entry_bytes_ == 8) {
       negate(static_cast<double*>(out), self.columns_);
