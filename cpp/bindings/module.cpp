@@ -4,4 +4,5 @@ PYBIND11_MODULE(_core, m) {
   register_assignment(m);
   register_build(m);
   register_descent(m);
+  register_lists(m);
 }

@@ -8,11 +8,12 @@ except ImportError as error:  # pragma: no cover - a broken installation
         "reinstall it with: pip install --force-reinstall rebasin-fast"
     ) from error
 
-from rebasin_fast import axis, specs, tracing
+from rebasin_fast import axis, cuda, specs, tracing
 from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_assignment
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.curve import LossCurve, loss_curve
 from rebasin_fast.errors import (
+    DeviceError,
     FileFormatError,
     MissingDependencyError,
     ParamsError,
@@ -46,6 +47,7 @@ __version__: str = build_config()["version"]
 
 __all__ = [
     "Assignment",
+    "DeviceError",
     "FileFormatError",
     "FrankWolfeMatching",
     "LossCurve",
@@ -68,6 +70,7 @@ __all__ = [
     "axis",
     "build_config",
     "compose_permutations",
+    "cuda",
     "frank_wolfe_matching",
     "interpolate",
     "invert_permutation",

@@ -42,6 +42,14 @@ def coordinate_descent(
     recorded: list[tuple[int, float, list[NDArray[np.int64]]]] = ...,
     on_step: Callable[[int, float, list[NDArray[np.int64]]], object] | None = None,
 ) -> dict[str, Any]: ...
+def solve_from_lists(
+    costs: NDArray[Any],
+    columns: NDArray[np.int32],
+    bounds: NDArray[np.float64],
+    duals: NDArray[np.float64],
+    fetch: int,
+    context: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float, int] | None: ...
 def build_config() -> dict[str, str]: ...
 def assignments(
     costs: Sequence[NDArray[Any]],

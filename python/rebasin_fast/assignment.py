@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rebasin_fast import _core
+from rebasin_fast.cuda import entry as device_entry
 from rebasin_fast.foreign_arrays import library_of, to_numpy
 
 _NATIVE_SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8)}
@@ -88,6 +89,10 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
         return found  # type: ignore[no-any-return]
     library = library_of(cost_matrix)
     if library is not None:
+        device = device_entry.library_for(cost_matrix)
+        found = None if device is None else device_entry.indices(cost_matrix, bool(maximize), device)
+        if found is not None:
+            return found
         array, bfloat16, restore = to_numpy(cost_matrix, library)
         rows, columns = _core.assignment_indices(_checked(array), maximize, bfloat16)
         return restore(rows), restore(columns)
@@ -115,12 +120,13 @@ def solve_assignment(
         duals are the start. It changes how fast the answer comes, never the optimum; a stale one costs at
         most one read of the matrix.
     threads : int, default 1
-        Threads that share the problems of a batch. The results do not depend on it.
+        Threads that share the problems of a batch. The results do not depend on it. Not used on a GPU.
 
     Returns
     -------
     Assignment or list of Assignment
-        One for a matrix or a three-dimensional batch (leading batch axis), a list for a list.
+        One for a matrix or a three-dimensional batch (leading batch axis), a list for a list. NumPy arrays; for
+        torch or CuPy arrays on a GPU, where the CUDA module was built, arrays of that library and device.
 
     Raises
     ------
@@ -151,6 +157,11 @@ def solve_assignment(
         raise ValueError(f"threads must be at least 1, got {threads}")
     if isinstance(cost, (list, tuple)) and any(np.ndim(problem) == 2 for problem in cost):
         return _solve_many(list(cost), maximize, _starts_of_list(warm_start, len(cost)), threads)
+    device = device_entry.library_for(cost)
+    if device is not None:
+        found = device_entry.solve(cost, bool(maximize), warm_start, device)
+        if found is not None:
+            return found
     array, bfloat16 = _host_array(cost)
     if array.ndim == 3:
         starts = _starts_of_batch(warm_start, array.shape)

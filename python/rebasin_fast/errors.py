@@ -26,3 +26,7 @@ class FileFormatError(RebasinError, ValueError):
 
 class MissingDependencyError(RebasinError, ImportError):
     """An optional dependency is needed and not installed; the message holds the command that installs it."""
+
+
+class DeviceError(RebasinError, RuntimeError):
+    """A CUDA device is needed and not there, or arrays lie where the work is not; the message says what to do."""

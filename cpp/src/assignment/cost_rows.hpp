@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "assignment/elements.hpp"
+#include "assignment/row_source.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin::assignment {
@@ -12,7 +13,7 @@ namespace rebasin::assignment {
 //
 // An entry counts as scale() * run[j]; the scale is a signed power of two, so the product is exact. Runs
 // point into the caller's matrix where its layout allows, else into the buffer passed. Immutable but for
-// set_scale.
+// set_scale and set_source.
 template <class T>
 class CostRows {
  public:
@@ -36,12 +37,16 @@ class CostRows {
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
   bool turned() const { return turned_; }
-  bool direct() const { return direct_; }
+  bool direct() const { return direct_ && source_ == nullptr; }
   double scale() const { return scale_; }
   void set_scale(double scale) { scale_ = scale; }
 
+  // Rows come from `source`, whose memory the view is of; not owned.
+  void set_source(RowSource<T>* source) { source_ = source; }
+
   // Row i; `buffer` holds columns() entries and is written only when the matrix cannot be read in place.
   const T* row(std::int64_t i, T* buffer) const {
+    if (source_ != nullptr) return source_->row(i);
     const char* first = data_ + i * row_stride_;
     if (direct_) return reinterpret_cast<const T*>(first);
     gather_(first, column_stride_, columns_, buffer);
@@ -49,6 +54,7 @@ class CostRows {
   }
 
   double at(std::int64_t i, std::int64_t j) const {
+    if (source_ != nullptr) return scale_ * static_cast<double>(source_->row(i)[j]);
     T entry;
     gather_(data_ + i * row_stride_ + j * column_stride_, column_stride_, 1, &entry);
     return scale_ * static_cast<double>(entry);
@@ -62,6 +68,7 @@ class CostRows {
   std::int64_t column_stride_ = 0;
   double scale_ = 1.0;
   Gather<T> gather_ = nullptr;
+  RowSource<T>* source_ = nullptr;
   bool turned_ = false;
   bool direct_ = false;
 };

@@ -106,16 +106,21 @@ Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& inter
     if (!build_best_only(state, outcome, interrupt)) outcome = build_lists(state, interrupt);
   }
   if (outcome != Outcome::done) return outcome;
+  outcome = solve_listed(state, interrupt);
+  return outcome == Outcome::done && !thaw_zero_lines(state) ? Outcome::beyond_lists : outcome;
+}
+
+template <class T>
+Outcome solve_listed(ListState<T>& state, Interrupt& interrupt) {
   // Among ties an epsilon starts price wars; a large problem is still better off with one.
   constexpr std::int64_t few_rows = 512;
   const bool few_tied_rows = state.mostly_ties && state.rows <= few_rows;
   const bool nearly_solved = count_distinct_best(state) * 10 >= state.rows * 9;
   if (state.rows == state.columns && !nearly_solved && !few_tied_rows) {
-    outcome = run_epsilon_auction(state, interrupt);
+    const Outcome outcome = run_epsilon_auction(state, interrupt);
     if (outcome != Outcome::done) return outcome;
   }
-  outcome = match_exactly(state, interrupt);
-  return outcome == Outcome::done && !thaw_zero_lines(state) ? Outcome::beyond_lists : outcome;
+  return match_exactly(state, interrupt);
 }
 
 template <class T>
@@ -144,6 +149,8 @@ Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const dou
   return outcome;
 }
 
+template Outcome solve_listed<float>(ListState<float>&, Interrupt&);
+template Outcome solve_listed<double>(ListState<double>&, Interrupt&);
 template Outcome solve_by_lists<float>(ListState<float>&, Certificate&, Interrupt&);
 template Outcome solve_by_lists<double>(ListState<double>&, Certificate&, Interrupt&);
 template Outcome solve_from_duals<float>(ListState<float>&, const double*, const double*, Interrupt&);

@@ -12,6 +12,10 @@ namespace rebasin::assignment {
 template <class T>
 Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
 
+// The part of it after duals and lists: auction, row reduction, paths.
+template <class T>
+Outcome solve_listed(ListState<T>& state, Interrupt& interrupt);
+
 // The same from an earlier problem's duals, as the caller gave them; stale_start where a cold start is the
 // better one, known after a few rows or, at worst, one read.
 template <class T>

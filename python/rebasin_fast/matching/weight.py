@@ -17,6 +17,7 @@ from rebasin_fast.blas import blas_threads, gemm_address
 from rebasin_fast.compilation import CompiledProblem, compile_problem, refuse_all_nonfinite
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.checkpoint import Checkpoint, Step, key_of, open_checkpoint
+from rebasin_fast.matching.on_device import check_device, device_for, match_on_device
 from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
 from rebasin_fast.permutation import check_permutation, identity_permutation
@@ -96,8 +97,9 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     memory_limit : int, optional
         Bytes of workspace; a problem that needs more raises MemoryError before it starts. What is left keeps
         similarities between visits, up to 1 GiB by default, so that a visit costs only what has moved.
-    device : {None, "cpu"}
-        Where the matching runs.
+    device : {None, "cpu", "cuda", "cuda:0", …}
+        Where the matching runs. None: on the GPU for torch or CuPy arrays that lie on one, else on the CPU.
+        "cuda" keeps parameters and similarities on the GPU; parameters in host memory go there by torch.
     checkpoint : path, optional
         A .safetensors or .npz file that keeps the steps so far, written every half minute, at the end, and when the
         matching is interrupted. If it exists the matching continues from it to the result it would have had: steps
@@ -160,12 +162,19 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         return [
             weight_matching(
                 spec, params_a, one, rng=generator, max_iter=max_iter, init=init, order=order, visiting=visiting,
-                restarts=restarts, strict=strict, threads=threads, memory_limit=memory_limit, progress=progress,
+                restarts=restarts, strict=strict, threads=threads, memory_limit=memory_limit, device=device,
+                progress=progress,
             )
             for one in params_b
         ]  # fmt: skip
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = _start(spec, pair, init)
+    device = device_for(device, params_a)
+    if device is not None:
+        return match_on_device(
+            spec, params_a, params_b, pair, start, order=order, max_iter=max_iter, restarts=restarts,
+            generator=generator, device=device, memory_limit=memory_limit, tolerance=_TOLERANCE, progress=progress,
+        )  # fmt: skip
     problem = compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
     bytes_to_keep = _bytes_to_keep(problem, memory_limit)
     options = {"rng": rng, "max_iter": max_iter, "order": order, "visiting": visiting, "restarts": restarts}
@@ -303,8 +312,7 @@ def _check_options(
         raise ValueError(f"restarts is a number of runs, 1 or more; got {restarts}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads is a number of threads, 1 or more, or None; got {threads}")
-    if device not in (None, "cpu"):
-        raise ValueError(f"device is None or 'cpu' in this version; got {device!r}")
+    check_device(device)
 
 
 def _start(spec: PermutationSpec, pair: CheckedPair, init: Permutation | None) -> dict[str, Index]:

@@ -1,0 +1,63 @@
+#include <pybind11/numpy.h>
+
+#include "bindings.hpp"
+#include "python_interrupt.hpp"
+#include "rebasin/candidate_lists.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style>;
+
+// (columns, row_duals, column_duals, objective, gap, fetched), or None where the whole matrix is needed.
+template <class T>
+py::object solve(const Array<T>& costs, const Array<std::int32_t>& columns, const Array<double>& bounds,
+                 const Array<double>& duals, std::uintptr_t fetch, std::uintptr_t context) {
+  if (costs.ndim() != 2 || costs.shape(1) != rebasin::list_length || columns.size() != costs.size() ||
+      bounds.size() != costs.shape(0) || duals.size() < costs.shape(0)) {
+    throw py::value_error("lists, bounds and duals do not belong together");
+  }
+  rebasin::CandidateLists<T> lists;
+  lists.rows = costs.shape(0);
+  lists.columns = duals.size();
+  lists.costs = costs.data();
+  lists.columns_of = columns.data();
+  lists.bounds = bounds.data();
+  lists.duals = duals.data();
+  lists.fetch = reinterpret_cast<rebasin::FetchRow>(fetch);
+  lists.context = reinterpret_cast<void*>(context);
+  rebasin::AssignmentSolution solution;
+  bool beyond = false;
+  std::int64_t fetched = 0;
+  rebasin::Status status = rebasin::Status::ok;
+  {
+    rebasin::Interrupt interrupt = python_interrupt();
+    const py::gil_scoped_release without_gil;
+    status = rebasin::solve_from_lists(lists, solution, beyond, fetched, interrupt);
+  }
+  if (status == rebasin::Status::interrupted) throw py::error_already_set();
+  if (status == rebasin::Status::out_of_memory) throw std::bad_alloc();
+  if (beyond) return py::none();
+  const auto array = [](const auto& values) {
+    using Value = typename std::decay_t<decltype(values)>::value_type;
+    return py::array_t<Value>(static_cast<py::ssize_t>(values.size()), values.data());
+  };
+  return py::make_tuple(array(solution.columns), array(solution.row_duals), array(solution.column_duals),
+                        solution.objective, solution.gap, fetched);
+}
+
+}  // namespace
+
+void register_lists(py::module_& m) {
+  const char* text =
+      "Minimise from candidate lists: (columns, row_duals, column_duals, objective, gap, rows fetched), or "
+      "None "
+      "where the whole matrix is needed. fetch: the address of bool (*)(void* context, int64_t row, void* "
+      "out).";
+  m.def("solve_from_lists", &solve<float>, py::arg("costs").noconvert(), py::arg("columns"),
+        py::arg("bounds"), py::arg("duals"), py::arg("fetch"), py::arg("context"), text);
+  m.def("solve_from_lists", &solve<double>, py::arg("costs").noconvert(), py::arg("columns"),
+        py::arg("bounds"), py::arg("duals"), py::arg("fetch"), py::arg("context"), text);
+}

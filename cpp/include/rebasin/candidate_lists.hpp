@@ -1,0 +1,46 @@
+// The assignment solver for a matrix that lies elsewhere, such as on a GPU: candidate lists come in, and rows
+// only as they are asked for.
+#pragma once
+
+#include <cstdint>
+
+#include "rebasin/assignment.hpp"
+
+namespace rebasin {
+
+inline constexpr int list_length = 24;
+
+// Writes `row` of the matrix, as minimised, to `out`; false where it cannot. Called from the solving thread.
+using FetchRow = bool (*)(void* context, std::int64_t row, void* out);
+
+// Lists of the matrix's smallest cost - duals, row by row, as minimised; rows <= columns. Nothing is owned.
+template <class T>
+struct CandidateLists {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  const T* costs = nullptr;                  // (rows, list_length), in any order, padded at the end with +inf
+  const std::int32_t* columns_of = nullptr;  // (rows, list_length)
+  const double* bounds = nullptr;  // (rows): at or below the rounded cost - duals of what is not listed
+  const double* duals = nullptr;   // (columns); of a rectangle all zero
+  FetchRow fetch = nullptr;
+  void* context = nullptr;
+};
+
+// Solves as solve_assignment does, minimising, and proves the answer by the lists' bounds. Rows are fetched
+// to rebuild a list whose bound no longer proves its best, at most once each; `fetched` counts them. Sets
+// `beyond`, leaving the solution as it is, where the lists do not suffice (costs of too many magnitudes,
+// forbidden entries in the way, a gap that the dense solver would better, a row that could not be fetched):
+// the whole matrix must then be given to solve_assignment.
+//
+// Entries must not be NaN or -inf, and not all equal. Memory: rows x columns entries of address space, of
+// which only fetched rows are touched.
+template <class T>
+Status solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solution, bool& beyond,
+                        std::int64_t& fetched, Interrupt& interrupt);
+
+extern template Status solve_from_lists<float>(const CandidateLists<float>&, AssignmentSolution&, bool&,
+                                               std::int64_t&, Interrupt&);
+extern template Status solve_from_lists<double>(const CandidateLists<double>&, AssignmentSolution&, bool&,
+                                                std::int64_t&, Interrupt&);
+
+}  // namespace rebasin

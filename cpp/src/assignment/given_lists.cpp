@@ -1,0 +1,111 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <new>
+
+#include "assignment/first_duals.hpp"
+#include "assignment/list_certificate.hpp"
+#include "assignment/list_solver.hpp"
+#include "assignment/row_source.hpp"
+#include "rebasin/candidate_lists.hpp"
+
+namespace rebasin {
+namespace {
+
+using namespace assignment;
+
+static_assert(list_length == simd::record_capacity);
+
+// Duals were rounded to the grid, and costs will be: together less than two steps.
+constexpr double steps_of_rounding = 2.0;
+
+template <class T>
+bool adopt_list(ListState<T>& state, const CandidateLists<T>& lists, std::int64_t i) {
+  constexpr T none = std::numeric_limits<T>::infinity();
+  simd::Record<T>& record = state.records[static_cast<std::size_t>(i)];
+  for (int k = 0; k < list_length; ++k) {
+    record.cost[k] = lists.costs[i * list_length + k];
+    record.column[k] = record.cost[k] < none ? lists.columns_of[i * list_length + k] : 0;
+    if (record.cost[k] < none && !(std::abs(static_cast<double>(record.cost[k])) <= state.grid.limit))
+      return false;
+  }
+  double least = std::numeric_limits<double>::infinity();
+  for (int k = list_length; k-- > 0;) {
+    if (record.cost[k] < none) {
+      const double image = state.grid.round(static_cast<double>(record.cost[k]));
+      least = std::min(least, image - state.v[static_cast<std::size_t>(record.column[k])]);
+    }
+    if (k % 8 == 0) record.group_bound[k / 8] = least;
+  }
+  const double bound = lists.bounds[i] - steps_of_rounding * state.grid.step;
+  record.bound = state.grid.round_down(bound);
+  return record.cost[0] < none && bound > -state.grid.limit;
+}
+
+template <class T>
+Outcome adopt_lists(ListState<T>& state, const CandidateLists<T>& lists) {
+  for (std::int64_t i = 0; i < lists.rows; ++i) {
+    if (!adopt_list(state, lists, i)) return Outcome::beyond_lists;
+  }
+  return Outcome::done;
+}
+
+template <class T>
+AnyCostView view_of(const RowSource<T>& source, std::int64_t rows, std::int64_t columns) {
+  constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+  return {.data = source.data(),
+          .element = size == 4 ? Element::float32 : Element::float64,
+          .swapped_bytes = false,
+          .rows = rows,
+          .columns = columns,
+          .row_stride = columns * size,
+          .column_stride = size,
+          .maximize = false};
+}
+
+template <class T>
+bool write_proven(ListState<T>& state, Certificate& proof, const std::vector<double>& pair_cost,
+                  AssignmentSolution& solution) {
+  constexpr double acceptable = 1e-12;
+  double magnitude = 0.0;
+  for (const double cost : pair_cost) magnitude += std::abs(cost);
+  if (proof.gap > acceptable * magnitude) return false;
+  solution.columns.assign(state.column_of.begin(), state.column_of.end());
+  solution.row_duals = std::move(proof.u);
+  solution.column_duals.assign(state.v.begin(), state.v.begin() + state.columns);
+  solution.objective = 0.0;
+  for (const double cost : pair_cost) solution.objective += cost;
+  solution.gap = proof.gap;
+  solution.counters = state.counters;
+  return true;
+}
+
+}  // namespace
+
+template <class T>
+Status solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solution, bool& beyond,
+                        std::int64_t& fetched, Interrupt& interrupt) try {
+  RowSource<T> source(lists.rows, lists.columns, lists.fetch, lists.context);
+  CostRows<T> costs(view_of(source, lists.rows, lists.columns));
+  costs.set_source(&source);
+  ListState<T> state(costs);
+  Certificate proof;
+  std::vector<double> pair_cost;
+  Outcome outcome = adopt_duals(state, lists.duals);
+  if (outcome == Outcome::done) outcome = adopt_lists(state, lists);
+  if (outcome == Outcome::done) outcome = solve_listed(state, interrupt);
+  if (outcome == Outcome::done) outcome = certify_lists(state, proof, pair_cost, interrupt);
+  fetched = source.fetched();
+  if (outcome == Outcome::interrupted) return Status::interrupted;
+  beyond = outcome != Outcome::done || source.failed() || !write_proven(state, proof, pair_cost, solution);
+  return Status::ok;
+} catch (const std::bad_alloc&) {
+  return Status::out_of_memory;
+}
+
+template Status solve_from_lists<float>(const CandidateLists<float>&, AssignmentSolution&, bool&,
+                                        std::int64_t&, Interrupt&);
+template Status solve_from_lists<double>(const CandidateLists<double>&, AssignmentSolution&, bool&,
+                                         std::int64_t&, Interrupt&);
+
+}  // namespace rebasin

@@ -1,0 +1,52 @@
+// Rows of a matrix that lies elsewhere, fetched when first asked for.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "rebasin/candidate_lists.hpp"
+
+namespace rebasin::assignment {
+
+template <class T>
+class RowSource {
+ public:
+  RowSource(std::int64_t rows, std::int64_t columns, FetchRow fetch, void* context)
+      : columns_(columns),
+        fetch_(fetch),
+        context_(context),
+        entries_(std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(rows * columns))),
+        here_(static_cast<std::size_t>(rows), 0) {}
+
+  const T* data() const { return entries_.get(); }
+  std::int64_t fetched() const { return fetched_; }
+  bool failed() const { return failed_; }
+
+  // A row that cannot be fetched reads as zeros; the caller asks failed() in the end.
+  const T* row(std::int64_t i) {
+    T* entries = entries_.get() + i * columns_;
+    auto& here = here_[static_cast<std::size_t>(i)];
+    if (here == 0) {
+      here = 1;
+      ++fetched_;
+      if (failed_ || !fetch_(context_, i, entries)) {
+        failed_ = true;
+        std::fill_n(entries, columns_, T{0});
+      }
+    }
+    return entries;
+  }
+
+ private:
+  std::int64_t columns_;
+  FetchRow fetch_;
+  void* context_;
+  std::unique_ptr<T[]> entries_;
+  std::vector<std::uint8_t> here_;
+  std::int64_t fetched_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace rebasin::assignment

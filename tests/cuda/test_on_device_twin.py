@@ -1,0 +1,65 @@
+"""weight_matching(device="cuda"), the engine's device being torch's CPU."""
+
+import numpy as np
+import pytest
+from tests.networks import KNOWN
+
+import rebasin_fast as rf
+from rebasin_fast.cuda.assigners import HostAssigner
+from rebasin_fast.cuda.operations import TorchOperations
+from rebasin_fast.matching import on_device
+
+KNOWN_NAME = "resnet20-projected"
+
+
+@pytest.fixture
+def pair(monkeypatch):
+    def on_the_host(params, device):
+        ops = TorchOperations("cpu")
+        return ops, HostAssigner(ops, 1)
+
+    monkeypatch.setattr(on_device, "choose_operations", on_the_host)
+    known = KNOWN[KNOWN_NAME]
+    return known.spec(), known.arrays(0), known.arrays(1)
+
+
+def assert_same(found, expected):
+    assert found.history == pytest.approx(expected.history, rel=1e-9)
+    assert found.sweeps == expected.sweeps
+    for name, index in expected.permutation.items():
+        np.testing.assert_array_equal(found.permutation[name], index)
+
+
+def test_the_same_order_gives_the_same_result(pair):
+    spec = pair[0]
+    for order in (list(spec.permutations), [list(spec.permutations), list(spec.permutations)[::-1]]):
+        found = rf.weight_matching(*pair, order=order, device="cuda")
+        assert_same(found, rf.weight_matching(*pair, order=order))
+
+
+def test_a_seed_gives_the_published_loop(pair):
+    found = rf.weight_matching(*pair, rng=3, visiting="random", device="cuda")
+    assert_same(found, rf.weight_matching(*pair, rng=3, visiting="random"))
+    assert found.converged
+
+
+def test_starts_restarts_and_progress(pair):
+    spec, a, b = pair
+    events = []
+    first = rf.weight_matching(spec, a, b, max_iter=2, device="cuda")
+    again = rf.weight_matching(
+        spec, a, b, init=first, restarts=2, max_iter=3, device="cuda", progress=events.append
+    )
+    assert again.first_objective == pytest.approx(first.objective)
+    assert len(again.restarts) == 2
+    assert again.objective == max(run.objective for run in again.restarts)
+    assert {(event.restart, event.max_sweeps) for event in events} == {(1, 3), (2, 3)}
+    assert sum(event.restart == 1 for event in events) == again.restarts[0].stats.visits
+
+
+def test_lists_of_models_and_mistakes(pair):
+    spec, a, b = pair
+    two = rf.weight_matching(spec, a, [b, a], max_iter=2, device="cuda")
+    assert len(two) == 2
+    with pytest.raises(rf.SpecError, match="'nobody'"):
+        rf.weight_matching(spec, a, b, order=["nobody"], device="cuda")
