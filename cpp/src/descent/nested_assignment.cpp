@@ -68,7 +68,7 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
   settled_score_ = 0.0;
   if (kept_[static_cast<std::size_t>(root)] != nullptr) return solve_kept(step, root);
   const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
-  Status status = Status::ok;
+  Status status = parents.empty() ? compare_leaves(step) : Status::ok;
   for_each_combination(problem_, parents, slot_, [&] {
     if (status != Status::ok) return;
     for (const std::int32_t parent : parents) {
@@ -79,7 +79,84 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
     double value = 0.0;
     status = solve(step, root, true, value);
   });
+  leaves_.clear();
   return status;
+}
+
+// One product for every pair of slots and units within the family, where every axis that moves with it nests
+// its members alike: the similarities of slot and unit are blocks of that. Leaves nothing behind where axes
+// differ.
+template <class T>
+Status NestedAssignment<T>::compare_leaves(const Step& step) {
+  if (nesting_.children(step.root).empty() || !nests_alike(step.root)) return Status::ok;
+  const Stopwatch watch(product_seconds_);
+  for (const std::int32_t member : nesting_.family(step.root)) {
+    if (!nesting_.children(member).empty()) continue;
+    const auto p = static_cast<std::size_t>(member);
+    std::int64_t units = problem_.permutations[p].size;
+    for (const std::int32_t parent : problem_.permutations[p].parents) {
+      units *= problem_.permutations[static_cast<std::size_t>(parent)].size;
+    }
+    std::vector<T>& matrix = leaves_[member];
+    matrix.resize(static_cast<std::size_t>(units * units));
+    const Status status = similarity_.compute(units, leaf_occurrences(step, member), step.gather,
+                                              matrix.data(), step.interrupt);
+    if (status != Status::ok) return status;
+  }
+  return Status::ok;
+}
+
+template <class T>
+bool NestedAssignment<T>::nests_alike(std::int32_t root) const {
+  for (const Tensor& tensor : problem_.tensors) {
+    for (const Move& move : tensor.moves) {
+      const bool touched = std::any_of(move.permutations.begin(), move.permutations.end(),
+                                       [&](std::int32_t member) { return nesting_.in_family(root, member); });
+      if (!touched) continue;
+      const std::int32_t last = move.permutations.back();
+      std::vector<std::int32_t> path = problem_.permutations[static_cast<std::size_t>(last)].parents;
+      path.push_back(last);
+      if (path != move.permutations || !nesting_.children(last).empty()) return false;
+    }
+  }
+  return true;
+}
+
+template <class T>
+std::vector<Occurrence> NestedAssignment<T>::leaf_occurrences(const Step& step, std::int32_t leaf) const {
+  std::vector<Occurrence> found;
+  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
+    for (const Move& move : problem_.tensors[t].moves) {
+      if (move.permutations.back() != leaf) continue;
+      if (step.settled != nullptr && !step.settled->around(t, move, nesting_, step.root)) continue;
+      found.push_back({t, move.axis, move.copies, move.positions, move.positions});
+    }
+  }
+  return found;
+}
+
+// The similarity of `permutation`'s units within the slots and units of those around it.
+template <class T>
+Status NestedAssignment<T>::compare(const Step& step, std::int32_t permutation, std::vector<T>& matrix) {
+  const auto p = static_cast<std::size_t>(permutation);
+  const std::int64_t n = problem_.permutations[p].size;
+  matrix.assign(static_cast<std::size_t>(n * n), T{0});
+  if (leaves_.empty()) {
+    const Stopwatch watch(product_seconds_);
+    return similarity_.compute(n, occurrences(step, permutation), step.gather, matrix.data(), step.interrupt);
+  }
+  const auto leaf = leaves_.find(permutation);
+  if (leaf == leaves_.end()) return Status::ok;  // the entries count for those within
+  std::int64_t slot = 0, unit = 0, copies = 1;
+  for (const std::int32_t parent : problem_.permutations[p].parents) {
+    const auto q = static_cast<std::size_t>(parent);
+    slot = slot * problem_.permutations[q].size + slot_[q];
+    unit = unit * problem_.permutations[q].size + unit_[q];
+    copies *= problem_.permutations[q].size;
+  }
+  const T* block = leaf->second.data() + slot * n * copies * n + unit * n;
+  for (std::int64_t i = 0; i < n; ++i) std::copy_n(block + i * copies * n, n, matrix.data() + i * n);
+  return Status::ok;
 }
 
 template <class T>
@@ -145,13 +222,9 @@ Status NestedAssignment<T>::assign(const T* matrix, std::int64_t n, const WarmSt
 template <class T>
 Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bool keep, double& value) {
   const std::int64_t n = problem_.permutations[static_cast<std::size_t>(permutation)].size;
-  std::vector<T> matrix(static_cast<std::size_t>(n * n));
-  {
-    const Stopwatch watch(product_seconds_);
-    const Status status =
-        similarity_.compute(n, occurrences(step, permutation), step.gather, matrix.data(), step.interrupt);
-    if (status != Status::ok) return status;
-  }
+  std::vector<T> matrix;
+  const Status compared = compare(step, permutation, matrix);
+  if (compared != Status::ok) return compared;
   const std::vector<std::int64_t> holders = holders_of_units(step, permutation);
   if (!nesting_.children(permutation).empty()) {
     const Status status = add_values_within(step, permutation, holders, matrix);

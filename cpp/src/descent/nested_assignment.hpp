@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "cost/gather.hpp"
@@ -72,6 +73,10 @@ class NestedAssignment {
   Status keep_step(const Step& step, std::int32_t permutation, const std::vector<std::int64_t>& holders,
                    const std::vector<std::int64_t>& units);
   std::vector<std::int64_t> holders_of_units(const Step& step, std::int32_t permutation) const;
+  Status compare_leaves(const Step& step);
+  bool nests_alike(std::int32_t root) const;
+  std::vector<Occurrence> leaf_occurrences(const Step& step, std::int32_t leaf) const;
+  Status compare(const Step& step, std::int32_t permutation, std::vector<T>& matrix);
   std::vector<Occurrence> all_occurrences(std::int32_t permutation) const;
   std::vector<Occurrence> occurrences(const Step& step, std::int32_t permutation);
   Occurrence occurrence(const Step& step, std::size_t tensor, const Move& move, std::int32_t permutation);
@@ -83,6 +88,8 @@ class NestedAssignment {
   // unit now.
   std::vector<std::int64_t> slot_, unit_, holder_;
   std::vector<std::unique_ptr<KeptSimilarity<T>>> kept_;  // by permutation; null unless it stands alone
+  // By innermost permutation of the family that steps: all its slots, of all copies, and all its units.
+  std::unordered_map<std::int32_t, std::vector<T>> leaves_;
   double settled_score_ = 0.0;
   std::int64_t assignments_ = 0;
   double product_seconds_ = 0.0;
