@@ -215,9 +215,14 @@ def related(make_shapes: Callable[[], shapes.Shapes]) -> Callable[[int, argparse
     return make_pair
 
 
-def trained_mnist(seed: int, options: argparse.Namespace) -> Pair:
-    """Return the same two trained networks for every seed, which draws the order only."""
-    return mnist.trained_mlp(0, options.cache), mnist.trained_mlp(1, options.cache)
+def trained_mnist(width: int) -> Callable[[int, argparse.Namespace], Pair]:
+    """The same two trained networks with three hidden layers for every seed, which draws the order only."""
+
+    def make_pair(_seed: int, options: argparse.Namespace) -> Pair:
+        hidden = (width, width, width)
+        return mnist.trained_mlp(0, options.cache, hidden), mnist.trained_mlp(1, options.cache, hidden)
+
+    return make_pair
 
 
 def trained_resnet20(seed: int, options: argparse.Namespace) -> Pair:
@@ -235,7 +240,8 @@ JOBS: dict[str, Callable[[int, argparse.Namespace], Pair]] = {
     "resnet50": unrelated(shapes.resnet50),
     "resnet50-related": related(shapes.resnet50),
     "vgg16": unrelated(shapes.vgg16),
-    "mlp512-trained": trained_mnist,
+    "mlp512-trained": trained_mnist(512),
+    "mlp2048-trained": trained_mnist(2048),
 }
 
 

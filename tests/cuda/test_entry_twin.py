@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.cuda.host_library import HostLibrary
-from tests.cuda.host_module import HostModule
 
 import rebasin_fast as rf
 from rebasin_fast.cuda import assignment, entry, large, native
+
+from .host_library import HostLibrary
+from .host_module import HostModule
 
 LIBRARY = HostLibrary()
 

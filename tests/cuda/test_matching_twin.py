@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
-from tests.cuda.host_library import HostLibrary
-from tests.cuda.host_module import HostModule
-from tests.networks import KNOWN
-from tests.strategies import spec_cases
+from networks import KNOWN
+from strategies import spec_cases
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Fixed, Product
@@ -18,6 +16,9 @@ from rebasin_fast.cuda.matching import ResidentDescent
 from rebasin_fast.cuda.operations import NumpyOperations, TorchOperations
 from rebasin_fast.cuda.problem import make_resident
 from rebasin_fast.permutation import identity_permutation
+
+from .host_library import HostLibrary
+from .host_module import HostModule
 
 
 def descend(spec, a, b, orders, ops, **options):

@@ -4,7 +4,7 @@ import gc
 
 import numpy as np
 import pytest
-from tests.networks import KNOWN
+from networks import KNOWN
 
 import rebasin_fast as rf
 from rebasin_fast.cuda import assignment, kernels, twins

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.networks import KNOWN
+from networks import KNOWN
 
 import rebasin_fast as rf
 from rebasin_fast.cuda.assigners import HostAssigner

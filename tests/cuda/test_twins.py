@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from tests.cuda.host_library import HostLibrary
-from tests.cuda.host_module import HostModule
 
 import rebasin_fast as rf
 from rebasin_fast.cuda import assignment, kernels, native, twins
 from rebasin_fast.cuda.assigners import DeviceAssigner, HostAssigner
 from rebasin_fast.cuda.buffers import check_same_device
 from rebasin_fast.cuda.operations import NumpyOperations
+
+from .host_library import HostLibrary
+from .host_module import HostModule
 
 LIBRARY = HostLibrary()
 

@@ -71,11 +71,7 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
   Status status = parents.empty() ? compare_leaves(step) : Status::ok;
   for_each_combination(problem_, parents, slot_, [&] {
     if (status != Status::ok) return;
-    for (const std::int32_t parent : parents) {
-      const auto p = static_cast<std::size_t>(parent);
-      unit_[p] = current[p][static_cast<std::size_t>(copy_offset(problem_, parent, slot_) + slot_[p])];
-      holder_[p] = slot_[p];
-    }
+    hold(step, parents);
     double value = 0.0;
     status = solve(step, root, true, value);
   });
@@ -88,10 +84,10 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
 // differ.
 template <class T>
 Status NestedAssignment<T>::compare_leaves(const Step& step) {
-  if (nesting_.children(step.root).empty() || !nests_alike(step.root)) return Status::ok;
+  if (nesting_.family(step.root).size() == 1 || !nests_alike(step.root)) return Status::ok;
   const Stopwatch watch(product_seconds_);
   for (const std::int32_t member : nesting_.family(step.root)) {
-    if (!nesting_.children(member).empty()) continue;
+    if (!nesting_.is_leaf(member)) continue;
     const auto p = static_cast<std::size_t>(member);
     std::int64_t units = problem_.permutations[p].size;
     for (const std::int32_t parent : problem_.permutations[p].parents) {
@@ -116,7 +112,7 @@ bool NestedAssignment<T>::nests_alike(std::int32_t root) const {
       const std::int32_t last = move.permutations.back();
       std::vector<std::int32_t> path = problem_.permutations[static_cast<std::size_t>(last)].parents;
       path.push_back(last);
-      if (path != move.permutations || !nesting_.children(last).empty()) return false;
+      if (path != move.permutations || !nesting_.is_leaf(last)) return false;
     }
   }
   return true;
@@ -226,7 +222,7 @@ Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bo
   const Status compared = compare(step, permutation, matrix);
   if (compared != Status::ok) return compared;
   const std::vector<std::int64_t> holders = holders_of_units(step, permutation);
-  if (!nesting_.children(permutation).empty()) {
+  if (!nesting_.children(step.root, permutation).empty()) {
     const Status status = add_values_within(step, permutation, holders, matrix);
     if (status != Status::ok) return status;
   }
@@ -237,6 +233,31 @@ Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bo
   return keep ? keep_step(step, permutation, holders, solution.columns) : Status::ok;
 }
 
+// Sums over the copies of `child` within parents that do not step: they are held.
+template <class T>
+Status NestedAssignment<T>::solve_within(const Step& step, std::int32_t child, bool keep, double& value) {
+  const std::vector<std::int32_t> held = nesting_.parents_outside(problem_, step.root, child);
+  Status status = Status::ok;
+  for_each_combination(problem_, held, slot_, [&] {
+    if (status != Status::ok) return;
+    hold(step, held);
+    double one = 0.0;
+    status = solve(step, child, keep, one);
+    value += one;
+  });
+  return status;
+}
+
+// The units and holders of permutations that stay, in the slots as they are set.
+template <class T>
+void NestedAssignment<T>::hold(const Step& step, const std::vector<std::int32_t>& permutations) {
+  for (const std::int32_t held : permutations) {
+    const auto p = static_cast<std::size_t>(held);
+    unit_[p] = step.current[p][static_cast<std::size_t>(copy_offset(problem_, held, slot_) + slot_[p])];
+    holder_[p] = slot_[p];
+  }
+}
+
 template <class T>
 Status NestedAssignment<T>::add_values_within(const Step& step, std::int32_t permutation,
                                               const std::vector<std::int64_t>& holders,
@@ -245,12 +266,12 @@ Status NestedAssignment<T>::add_values_within(const Step& step, std::int32_t per
   const std::int64_t n = problem_.permutations[p].size;
   for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t j = 0; j < n; ++j) {
-      for (const std::int32_t child : nesting_.children(permutation)) {
+      for (const std::int32_t child : nesting_.children(step.root, permutation)) {
         slot_[p] = i;
         unit_[p] = j;
         holder_[p] = holders[static_cast<std::size_t>(j)];
         double value = 0.0;
-        const Status status = solve(step, child, false, value);
+        const Status status = solve_within(step, child, false, value);
         if (status != Status::ok) return status;
         matrix[static_cast<std::size_t>(i * n + j)] += static_cast<T>(value);
       }
@@ -267,12 +288,12 @@ Status NestedAssignment<T>::keep_step(const Step& step, std::int32_t permutation
   const std::int64_t offset = copy_offset(problem_, permutation, slot_);
   std::copy(units.begin(), units.end(), step.proposal[p].begin() + offset);
   for (std::size_t i = 0; i < units.size(); ++i) {
-    for (const std::int32_t child : nesting_.children(permutation)) {
+    for (const std::int32_t child : nesting_.children(step.root, permutation)) {
       slot_[p] = static_cast<std::int64_t>(i);
       unit_[p] = units[i];
       holder_[p] = holders[static_cast<std::size_t>(units[i])];
       double value = 0.0;
-      const Status status = solve(step, child, true, value);
+      const Status status = solve_within(step, child, true, value);
       if (status != Status::ok) return status;
     }
   }

@@ -68,6 +68,8 @@ class NestedAssignment {
   Status assign(const T* matrix, std::int64_t n, const WarmStart* start, AssignmentSolution& solution,
                 Interrupt& interrupt);
   Status solve(const Step& step, std::int32_t permutation, bool keep, double& value);
+  Status solve_within(const Step& step, std::int32_t child, bool keep, double& value);
+  void hold(const Step& step, const std::vector<std::int32_t>& permutations);
   Status add_values_within(const Step& step, std::int32_t permutation,
                            const std::vector<std::int64_t>& holders, std::vector<T>& matrix);
   Status keep_step(const Step& step, std::int32_t permutation, const std::vector<std::int64_t>& holders,
