@@ -81,6 +81,9 @@ CASES = {
     "norm of heads": (between(lambda m, h: m.n(h.view(2, 5, 3, 2)).flatten(2), 6, 6, n=nn.LayerNorm(2)), [(3,), (2,)]),
     "cat": (between(lambda m, h: torch.cat([h, m.w(h)], -1), 6, 10, w=nn.Linear(6, 4)), [(6,), (4,)]),
     "cat of one with itself": (between(lambda m, h: torch.cat([h, -h], -1), 6, 12), [(6,)]),
+    "cat of one with itself, as a residual": (
+        between(lambda m, h: torch.cat([h, -h], -1) + m.w(h), 6, 12, w=nn.Linear(6, 12)), [(6,)],
+    ),
     "stack": (between(lambda m, h: torch.stack([h, m.w(h)], -1).flatten(2), 6, 12, w=nn.Linear(6, 6)), [(6,), (6,)]),
     "split": (between(lambda m, h: h.split([2, 4], -1)[1], 6, 4), [(2,), (4,)]),
     "slice": (between(lambda m, h: h[..., 1:4], 6, 3), [(3,), (3,)]),

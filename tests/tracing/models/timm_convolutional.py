@@ -220,16 +220,13 @@ MODELS = [
     ),
     _model("seresnet18", resnet((2, 2, 2, 2), 1, squeeze=True)),
     _model("seresnet50", resnet((3, 4, 6, 3), 4, squeeze=True)),
-    *(
-        _model(name, efficientnet_v2(*config), small=name.endswith("b0"))
-        for name, config in EFFICIENTNET_V2.items()
-    ),
+    *(_model(name, efficientnet_v2(*config)) for name, config in EFFICIENTNET_V2.items()),
     *(
         _model(name, mobilenet_v4(*config), small=name.endswith("small"))
         for name, config in MOBILENET_V4.items()
     ),
     *(_model(name, convnext(*config), small=name.endswith("atto")) for name, config in CONVNEXT_V2.items()),
-    *(_model(name, config.symmetries(), small=name.endswith("002")) for name, config in REGNET_Y.items()),
+    *(_model(name, config.symmetries()) for name, config in REGNET_Y.items()),
     *(_model(name, hrnet(*config), small=name == "hrnet_w18_small") for name, config in HRNET.items()),
     *(_model(name, nfnet(*config), narrow=_nfnet_narrow(config[0])) for name, config in NFNET.items()),
     *(_model(name, repvgg(*config), small=name.endswith("a0")) for name, config in REPVGG.items()),

@@ -143,7 +143,7 @@ MODELS = [
         small=False,
         narrow=_NARROW_ALEXNET,
     ),
-    *(_narrow_vgg("vgg11", bn, small=True) for bn in ("", "_bn")),
+    *(_narrow_vgg("vgg11", bn, small=bn == "_bn") for bn in ("", "_bn")),
     *(_vgg(name, bn) for name in VGG for bn in ("", "_bn")),
     *(_squeezenet(name) for name in FIRE),
     Model(

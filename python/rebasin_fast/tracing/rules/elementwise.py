@@ -9,7 +9,7 @@ import numpy as np
 from rebasin_fast.tracing.registry import Call, rule
 from rebasin_fast.tracing.selection import take
 from rebasin_fast.tracing.values import Group, Value
-from rebasin_fast.tracing.variables import Var
+from rebasin_fast.tracing.variables import Index, Var
 
 _UNARY = """
     abs acos acosh alias asin asinh atan atanh bernoulli bitwise_not ceil celu clone contiguous cos cosh
@@ -149,8 +149,19 @@ def _tie_entries(call: Call, first: Group, other: Group) -> None:
     if np.array_equal(a, b) and a.size == algebra.size(first.base) == algebra.size(other.base):
         call.unify(first.base, other.base)
         return
-    order = np.argsort(a.ravel(), kind="stable")
+    order = _order_of_fewest_cuts(a.ravel(), b.ravel())
     call.unify(
         call.space.saw(take(algebra, first.base, a.ravel()[order])),
         call.space.saw(take(algebra, other.base, b.ravel()[order])),
     )
+
+
+def _order_of_fewest_cuts(a: Index, b: Index) -> Index:
+    """Entries by their place in ``a``; as they stand where that is better: sorted copies of a run interleave."""
+    by_place = np.argsort(a, kind="stable")
+    as_they_stand = np.arange(a.size)
+    return min(by_place, as_they_stand, key=lambda order: _breaks(a[order]) + _breaks(b[order]))
+
+
+def _breaks(positions: Index) -> int:
+    return int(np.count_nonzero(np.diff(positions) != 1))
