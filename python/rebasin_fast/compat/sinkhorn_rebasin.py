@@ -170,7 +170,7 @@ class RebasinNet(torch.nn.Module):
 
     def parameters(self, recurse: bool = True) -> Iterator[Any]:
         """The scores."""
-        return self.p.parameters(recurse)
+        yield from self.p.parameters(recurse)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of the scores."""
