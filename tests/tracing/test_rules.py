@@ -126,6 +126,9 @@ CASES = {
         between(lambda m, h: torch.cat([-h[..., 6:], h[..., :6]], -1), 12, 12), [(6,), (6,)],
     ),
     "a part scaled in place": (between(lambda m, h: scaled_in_place(h), 12, 12), [(4,), (8,)]),
+    "a part of each of two copies": (
+        between(lambda m, h: torch.cat([h, h.sigmoid()], -1)[..., 2:10], 6, 8), [(2,), (2,), (2,)],
+    ),
     "windows that cut across heads": (
         between(lambda m, h: (F.pad(h[..., 2:10], (2, 2)) + h).unflatten(-1, (3, 4)).softmax(-2).flatten(2), 12, 12),
         [(2,), (2,)],

@@ -8,6 +8,7 @@ import numpy as np
 
 from rebasin_fast.tracing.registry import Call
 from rebasin_fast.tracing.rules.elementwise import combine
+from rebasin_fast.tracing.selection import take
 from rebasin_fast.tracing.values import Group, Value
 from rebasin_fast.tracing.variables import Index, Var
 
@@ -67,6 +68,11 @@ def _joined_lazily(
         for group in groups:
             if group is not None:
                 call.space.flat(group)
+        entries = np.concatenate([p.ravel() for p in positions])
+        if (
+            np.unique(entries).size < entries.size
+        ):  # a unit in two pieces: what is left of each tells units apart
+            call.space.saw(take(call.algebra, first.base, entries))
     return Group(first.base, first.axes, np.concatenate(positions, axis=first.axes.index(axis)))
 
 
