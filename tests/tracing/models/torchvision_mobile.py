@@ -83,9 +83,9 @@ def efficientnet(width: float, depth: float) -> Symmetries:
 
 def efficientnet_v2(size: str, share: int = 1) -> Symmetries:
     """Fused blocks have an ordinary convolution in place of the expansion, and no squeeze."""
-    chain = Chain(EFFICIENTNET_V2[size][0][2] // share)
+    chain = Chain(rounded(EFFICIENTNET_V2[size][0][2] / share))
     for fused, expansion, channels, blocks, stride in EFFICIENTNET_V2[size]:
-        _mobile_stage(chain, fused, expansion, channels // share, blocks, stride)
+        _mobile_stage(chain, fused, expansion, rounded(channels / share), blocks, stride)
     return total(chain.found, units(1280 // share))
 
 
@@ -126,10 +126,10 @@ def _narrow_v1(name: str) -> Model:
 def _narrow_v2(size: str) -> Model:
     """An eighth as wide as the published network, and as deep."""
     kinds = {True: _tv.efficientnet.FusedMBConvConfig, False: _tv.efficientnet.MBConvConfig}
-    settings, ins = [], EFFICIENTNET_V2[size][0][2] // 8
+    settings, ins = [], rounded(EFFICIENTNET_V2[size][0][2] / 8)
     for fused, expansion, channels, blocks, stride in EFFICIENTNET_V2[size]:
-        settings.append(kinds[fused](expansion, 3, stride, ins, channels // 8, blocks))
-        ins = channels // 8
+        settings.append(kinds[fused](expansion, 3, stride, ins, rounded(channels / 8), blocks))
+        ins = rounded(channels / 8)
     make = partial(_tv.EfficientNet, settings, dropout=0.1, last_channel=160, num_classes=10)
     name = f"torchvision/efficientnet_v2_{size}, narrow"
     return Model(name, image_model(make, 64), efficientnet_v2(size, 8), small=False)
