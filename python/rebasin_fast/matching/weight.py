@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rebasin_fast import _core
-from rebasin_fast.blas import blas_threads, gemm_address
+from rebasin_fast.blas import blas_threads
 from rebasin_fast.compilation import CompiledProblem, compile_problem, refuse_all_nonfinite
-from rebasin_fast.errors import ParamsError, SpecError
-from rebasin_fast.matching.checkpoint import Checkpoint, Step, key_of, open_checkpoint
+from rebasin_fast.errors import ParamsError
+from rebasin_fast.matching.checkpoint import Checkpoint, key_of, open_checkpoint
+from rebasin_fast.matching.descent import (
+    TOLERANCE,
+    Index,
+    Order,
+    Steps,
+    Way,
+    descend,
+    most_sweeps,
+    orders_of,
+    visit_listener,
+)
 from rebasin_fast.matching.on_device import check_device, device_for, match_on_device
 from rebasin_fast.matching.pair import CheckedPair, check_pair
-from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
+from rebasin_fast.matching.result import Matching, ProgressCallback
 from rebasin_fast.permutation import check_permutation, identity_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation, Rng
-
-Order = Sequence[str] | Sequence[Sequence[str]]
-Index = NDArray[np.int64]
-
-# A step counts when it raises the float64 objective by more than this share of its magnitude.
-_TOLERANCE = 1e-9
-
-# Small permutations come first and are slow for their size: no time is foretold before this share of the products.
-_SHARE_BEFORE_ESTIMATE = 0.05
 
 # Similarities kept between visits: 32 MB for ResNet-50, 141 MB for VGG-16 with a classifier of 4096 units.
 _KEPT_BY_DEFAULT = float(1 << 30)
@@ -173,7 +171,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     if device is not None:
         return match_on_device(
             spec, params_a, params_b, pair, start, order=order, max_iter=max_iter, restarts=restarts,
-            generator=generator, device=device, memory_limit=memory_limit, tolerance=_TOLERANCE, progress=progress,
+            generator=generator, device=device, memory_limit=memory_limit, tolerance=TOLERANCE, progress=progress,
         )  # fmt: skip
     problem = compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
     bytes_to_keep = _bytes_to_keep(problem, memory_limit)
@@ -184,30 +182,13 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         for run in range(1, restarts + 1):
             own_way = order is None and visiting == "auto" and run == 1
             way = Way(
-                None if own_way else _orders(order, problem.permutations, max_iter, generator),
+                None if own_way else orders_of(order, problem.permutations, max_iter, generator),
                 max_iter,
                 first_pass=init is None,
             )
-            on_visit = _listener(progress, problem, _most_sweeps(order, max_iter), run, restarts)
-            runs.append(_descend(problem, start, way, bytes_to_keep, pair, on_visit, _Steps(kept, run)))
+            on_visit = visit_listener(progress, problem, most_sweeps(order, max_iter), run, restarts)
+            runs.append(descend(problem, start, way, bytes_to_keep, pair, on_visit, Steps(kept, run)))
     return _best(runs)
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """The steps of one run in the checkpoint, if there is one."""
-
-    checkpoint: Checkpoint | None
-    run: int
-
-    def recorded(self) -> list[Step]:
-        return [] if self.checkpoint is None else self.checkpoint.recorded(self.run)
-
-    def listener(self) -> Callable[[int, float, list[Index]], None] | None:
-        checkpoint = self.checkpoint
-        if checkpoint is None:
-            return None
-        return lambda permutation, score, family: checkpoint.add(self.run, (permutation, score, family))
 
 
 def _open_checkpoint(
@@ -234,15 +215,6 @@ def _saved(checkpoint: Checkpoint | None) -> Iterator[None]:
             checkpoint.save()
 
 
-@dataclass(frozen=True)
-class Way:
-    """Which permutations a run visits: ``next_order(sweep)``, or its own way for at most ``most_sweeps``."""
-
-    next_order: Callable[[int], list[int] | None] | None
-    most_sweeps: int
-    first_pass: bool
-
-
 @contextmanager
 def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Params) -> Iterator[None]:
     """The core tells an objective that is not finite; which entry spoils it, or that none does, is told here."""
@@ -251,46 +223,6 @@ def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Param
     except OverflowError as error:
         refuse_all_nonfinite(spec, params_a, params_b)
         raise ParamsError(str(error)) from None
-
-
-def _descend(
-    problem: CompiledProblem,
-    start: dict[str, Index],
-    way: Way,
-    bytes_to_keep: float,
-    pair: CheckedPair,
-    on_visit: Any,
-    steps: _Steps,
-) -> Matching:
-    found = _core.coordinate_descent(
-        problem.native,
-        double_products=problem.double_products,
-        gemm=gemm_address("dgemm" if problem.double_products else "sgemm"),
-        start=[start[name] for name in problem.permutations],
-        next_order=way.next_order,
-        most_sweeps=way.most_sweeps,
-        first_pass=way.first_pass,
-        tolerance=_TOLERANCE,
-        overwrite=False,
-        bytes_to_keep=bytes_to_keep,
-        on_visit=on_visit,
-        recorded=steps.recorded(),
-        on_step=steps.listener(),
-    )
-    return Matching(
-        permutation=start
-        | {
-            name: units.reshape(start[name].shape)
-            for name, units in zip(problem.permutations, found["permutations"], strict=True)
-        },
-        objective=found["objective"],
-        first_objective=found["first_objective"],
-        history=found["history"],
-        sweeps=len(found["history"]),
-        converged=found["converged"],
-        stats=MatchingStats(**found["stats"]),
-        report=pair.left_in_place,
-    )
 
 
 def _best(runs: list[Matching]) -> Matching:
@@ -335,62 +267,3 @@ def _bytes_to_keep(problem: CompiledProblem, memory_limit: int | None) -> float:
             f"memory_limit is {memory_limit:,}"
         )
     return float(memory_limit - needed)
-
-
-def _orders(
-    order: Order | None, permutations: tuple[str, ...], max_iter: int, rng: np.random.Generator
-) -> Callable[[int], list[int] | None]:
-    """The visits of each sweep, one sweep at a time: replayed, or drawn."""
-    if order is None:
-
-        def draw(sweep: int) -> list[int] | None:
-            return rng.permutation(len(permutations)).tolist() if sweep < max_iter else None
-
-        return draw
-    numbers = {name: number for number, name in enumerate(permutations)}
-    sweeps: list[Any] = list(order)
-    same_every_sweep = bool(sweeps) and all(isinstance(name, str) for name in sweeps)
-    try:
-        numbered = [
-            [numbers[name] for name in sweep]
-            for sweep in ([sweeps] if same_every_sweep else sweeps[:max_iter])
-        ]
-    except KeyError as error:
-        raise SpecError(
-            f"order names permutation {error}, which the spec lacks; it has {permutations}"
-        ) from None
-
-    def replay(sweep: int) -> list[int] | None:
-        if sweep >= (max_iter if same_every_sweep else len(numbered)):
-            return None
-        return numbered[0 if same_every_sweep else sweep]
-
-    return replay
-
-
-def _most_sweeps(order: Order | None, max_iter: int) -> int:
-    listed = order is not None and not all(isinstance(name, str) for name in order)
-    return min(max_iter, len(order)) if listed and order is not None else max_iter
-
-
-def _listener(
-    progress: ProgressCallback | None,
-    problem: CompiledProblem,
-    max_sweeps: int,
-    run: int,
-    restarts: int,
-) -> Any:
-    if progress is None:
-        return None
-
-    started = perf_counter()
-
-    def on_visit(
-        sweep: int, visit: int, visits: int, permutation: int, objective: float, done: float, ahead: float
-    ) -> None:
-        name = problem.permutations[permutation]
-        told = done > _SHARE_BEFORE_ESTIMATE * (done + ahead)
-        left = ahead * (perf_counter() - started) / done if told else None
-        progress(Progress(sweep + 1, max_sweeps, visit, visits, name, objective, run, restarts, left))
-
-    return on_visit
