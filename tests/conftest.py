@@ -1,4 +1,6 @@
-"""One hypothesis profile for every run: the same examples each time, and no deadline on a shared machine."""
+"""What holds for every run: one hypothesis profile without deadlines, and a Ctrl-C that is heard."""
+
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -12,3 +14,7 @@ settings.register_profile(
 )
 settings.register_profile("search", deadline=None, max_examples=2000, suppress_health_check=list(HealthCheck))
 settings.load_profile("suite")
+
+# A run in the background of a script inherits an ignored SIGINT, and its child processes would, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
