@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rebasin_fast.matching.functional import import_torch
 
 # Up to this size float64 costs nothing to speak of.
@@ -126,7 +128,9 @@ def _dense(soft: Any, rows: Any, columns: Any, right_rows: Any, right_columns: A
     bottom = torch.cat((soft.mT, torch.diag_embed(columns)), -1)
     system = torch.cat((top, bottom), -2)[..., :-1, :-1]
     right = torch.cat((right_rows, right_columns), -1)[..., :-1]
-    solved = torch.linalg.solve(system, right.unsqueeze(-1)).squeeze(-1)
+    # On the host by NumPy: torch's LU has returned pivots of 0 with several threads (2.13.0, CPU).
+    host = np.linalg.solve(system.cpu().numpy(), right.unsqueeze(-1).cpu().numpy())
+    solved = torch.from_numpy(host).to(right.device).squeeze(-1)
     solved = torch.nn.functional.pad(solved, (0, 1))
     return solved[..., : soft.shape[-1]], solved[..., soft.shape[-1] :]
 
