@@ -164,3 +164,11 @@ def test_memory_limit_is_read_in_bytes_and_refused_before_matching(
         "800M",
         code=2,
     )
+
+
+def test_resume_is_refused_for_methods_that_keep_no_steps(models: Models, run: Run, tmp_path: Path) -> None:
+    options = ("--method", "frank-wolfe", "--resume", tmp_path / "steps.npz")
+    _refused(
+        run("match", models.a, models.b, "-o", tmp_path / "o.npz", *options), "--resume", "weight", code=2
+    )
+    assert not (tmp_path / "o.npz").exists()

@@ -49,6 +49,8 @@ class Method:
                 raise click.UsageError(f"--method {self.name} needs {option} module:name")
             if self.name not in TAKE_DATA and factory is not None:
                 raise click.UsageError(f"{option} is for --method {', '.join(TAKE_DATA)}; got {self.name}")
+        if self.resume is not None and self.name != "weight":
+            raise click.UsageError(f"--resume is for --method weight; got {self.name}")
 
 
 @dataclass(frozen=True)

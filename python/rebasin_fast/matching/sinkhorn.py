@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.functional import Batches, FunctionalModel, import_torch
+from rebasin_fast.matching.learnt import LearntMatching
 from rebasin_fast.matching.pair import check_pair
-from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
+from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback
 from rebasin_fast.matching.sinkhorn_run import SinkhornOptions, SinkhornRun
 from rebasin_fast.matching.weight import weight_matching
 from rebasin_fast.permutation import check_permutation, identity_permutation, invert_permutation
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SinkhornMatching(Matching):
+class SinkhornMatching(LearntMatching):
     """What :func:`sinkhorn_matching` returns: a :class:`Matching`, and how the loss fell.
 
     ``objective`` is that of the weights; it decides with the L2 objective, and may be below ``first_objective`` with
@@ -40,24 +41,6 @@ class SinkhornMatching(Matching):
     evaluations : list[tuple[int, float]]
         The steps after which a rounded permutation was compared, and its loss.
     """
-
-    loss: float = float("nan")
-    first_loss: float = float("nan")
-    steps: int = 0
-    best_step: int = 0
-    losses: list[float] = field(default_factory=list, repr=False)
-    evaluations: list[tuple[int, float]] = field(default_factory=list, repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the index arrays, as JSON values."""
-        return {
-            **super().to_dict(),
-            "loss": self.loss,
-            "first_loss": self.first_loss,
-            "steps": self.steps,
-            "best_step": self.best_step,
-            "evaluations": [list(pair) for pair in self.evaluations],
-        }
 
 
 def sinkhorn_matching(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rebasin_fast.matching.functional import Batches, FunctionalModel, import_torch
+from rebasin_fast.matching.learnt import LearntMatching
 from rebasin_fast.matching.pair import check_pair
-from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
+from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.straight_through_run import RunOptions, StraightThroughRun
 from rebasin_fast.matching.weight import weight_matching
 from rebasin_fast.permutation import check_permutation, identity_permutation
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class StraightThroughMatching(Matching):
+class StraightThroughMatching(LearntMatching):
     """What :func:`straight_through_matching` returns: a :class:`Matching`, and how the loss fell.
 
     ``objective`` is that of the weights and may be lower than ``first_objective``: the loss decides. ``history``
@@ -40,24 +41,6 @@ class StraightThroughMatching(Matching):
     evaluations : list[tuple[int, float]]
         The steps after which a permutation was compared, and its loss.
     """
-
-    loss: float = float("nan")
-    first_loss: float = float("nan")
-    steps: int = 0
-    best_step: int = 0
-    losses: list[float] = field(default_factory=list, repr=False)
-    evaluations: list[tuple[int, float]] = field(default_factory=list, repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the index arrays, as JSON values."""
-        return {
-            **super().to_dict(),
-            "loss": self.loss,
-            "first_loss": self.first_loss,
-            "steps": self.steps,
-            "best_step": self.best_step,
-            "evaluations": [list(pair) for pair in self.evaluations],
-        }
 
 
 def straight_through_matching(

@@ -169,6 +169,10 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     start = _start(spec, pair, init)
     device = device_for(device, params_a)
     if device is not None:
+        if checkpoint is not None:
+            raise ValueError(
+                f"a matching on {device!r} keeps no checkpoint; run it on the CPU (device='cpu')"
+            )
         return match_on_device(
             spec, params_a, params_b, pair, start, order=order, max_iter=max_iter, restarts=restarts,
             generator=generator, device=device, memory_limit=memory_limit, tolerance=TOLERANCE, progress=progress,

@@ -1,0 +1,31 @@
+"""What matchings that are learnt by gradient steps have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rebasin_fast.matching.result import Matching
+
+
+@dataclass(frozen=True)
+class LearntMatching(Matching):
+    """A :class:`Matching` with the losses of the steps that led to it."""
+
+    loss: float = float("nan")
+    first_loss: float = float("nan")
+    steps: int = 0
+    best_step: int = 0
+    losses: list[float] = field(default_factory=list, repr=False)
+    evaluations: list[tuple[int, float]] = field(default_factory=list, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the index arrays, as JSON values."""
+        return {
+            **super().to_dict(),
+            "loss": self.loss,
+            "first_loss": self.first_loss,
+            "steps": self.steps,
+            "best_step": self.best_step,
+            "evaluations": [list(pair) for pair in self.evaluations],
+        }
