@@ -13,6 +13,7 @@ from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_ass
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.curve import LossCurve, loss_curve
 from rebasin_fast.errors import (
+    DataError,
     DeviceError,
     FileFormatError,
     MissingDependencyError,
@@ -47,6 +48,7 @@ __version__: str = build_config()["version"]
 
 __all__ = [
     "Assignment",
+    "DataError",
     "DeviceError",
     "FileFormatError",
     "FrankWolfeMatching",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rebasin_fast.errors import DataError
 from rebasin_fast.inference import call, evaluating, import_torch
 
 
@@ -26,7 +27,7 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
 
     Raises
     ------
-    ValueError
+    DataError
         The model has no BatchNorm layer with running statistics, or ``batches`` is empty; then the statistics
         are left as they were.
 
@@ -39,9 +40,7 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     import_torch("reset_batch_norm")
     layers = tracking_layers(model)
     if not layers:
-        raise ValueError(
-            "the model has no BatchNorm layer with running statistics: there is nothing to reset"
-        )
+        raise DataError("the model has no BatchNorm layer with running statistics: there is nothing to reset")
     device = layers[0].running_mean.device
     with measuring(model, layers):
         count = 0
@@ -49,7 +48,7 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
             call(model, batch, device)
             count += 1
         if count == 0:
-            raise ValueError(
+            raise DataError(
                 "batches is empty: BatchNorm statistics need at least one batch of training inputs"
             )
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rebasin_fast.arrays import library_of
 from rebasin_fast.axis import Entry, merge_joined
 from rebasin_fast.derived import DerivedParams
-from rebasin_fast.errors import PermutationError
+from rebasin_fast.errors import PermutationError, SpecError
 from rebasin_fast.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
     PermutationError
         An index array is missing, no permutation, or of the wrong size; or a name is unknown to the spec.
     SpecError
-        The spec does not fit the shapes of ``params``.
+        The spec does not fit the shapes of ``params``, or names none of them.
 
     Notes
     -----
@@ -65,6 +65,7 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
 
     Raises the same errors, at once.
     """
+    _refuse_strangers(spec, params)
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
     axes = spec.axes_to_perm
@@ -208,6 +209,15 @@ def as_index(name: str, values: object) -> Index:
             f"permutation {name!r} is none: it must hold each of 0 … {index.shape[-1] - 1} once, got {index!r:.120}"
         )
     return index
+
+
+def _refuse_strangers(spec: PermutationSpec, params: Params) -> None:
+    """Parameters under other names, such as a wrapper's ``module.``, would come back unmoved without a word."""
+    if params and spec.permutations and not any(name in params for name in spec.axes_to_perm):
+        raise SpecError(
+            f"the spec names none of the {len(params)} parameters: the first is {next(iter(params))!r}, and the "
+            f"spec's first {next(iter(spec.axes_to_perm))!r}; rename the parameters, or use their own spec"
+        )
 
 
 def _parent_sizes(spec: PermutationSpec, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from os.path import splitext
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.errors import MissingDependencyError
+from rebasin_fast.errors import FileFormatError, MissingDependencyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,6 +122,28 @@ def plot_loss_curves(
     return figure
 
 
+def check_figure(path: str | PathLike[str], *, overwrite: bool = False, extra: str = "plot") -> None:
+    """Find out before long work whether `save_figure` could write ``path``.
+
+    Raises
+    ------
+    MissingDependencyError
+        matplotlib is not installed; names the ``extra`` that installs it.
+    FileFormatError
+        A suffix that says no format that can be drawn.
+    OutputExistsError, UnwritableOutputError
+        The file exists and may not be replaced, or cannot be written.
+    """
+    require_matplotlib(extra)
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    from rebasin_fast.files import check_writable
+
+    if _format_of(path) not in FigureCanvasBase.get_supported_filetypes():
+        raise FileFormatError(f"{path}: pictures of this kind cannot be drawn (.png, .pdf and .svg can)")
+    check_writable(path, overwrite)
+
+
 def save_figure(figure: Figure, path: str | PathLike[str], *, overwrite: bool = False) -> None:
     """Write a figure in the format of the path's suffix, whole or not at all.
 
@@ -129,13 +152,15 @@ def save_figure(figure: Figure, path: str | PathLike[str], *, overwrite: bool = 
     OutputExistsError, UnwritableOutputError
         The file exists and may not be replaced, or cannot be written.
     """
-    import os
-
     from rebasin_fast.files import atomic_write
 
-    suffix = os.path.splitext(path)[1].lstrip(".") or "png"
     with atomic_write(path, overwrite=overwrite) as file:
-        figure.savefig(file, format=suffix, dpi=_DPI)
+        figure.savefig(file, format=_format_of(path), dpi=_DPI)
+
+
+def _format_of(path: str | PathLike[str]) -> str:
+    """What the suffix says; PNG where there is none."""
+    return splitext(path)[1].lstrip(".").lower() or "png"
 
 
 def _checked_metrics(curves: Mapping[str, LossCurve], metrics: Sequence[str] | None) -> list[str]:

@@ -83,3 +83,49 @@ def test_merge_of_many(models: Models, run: Run, tmp_path: Path, method: str) ->
     assert account["models"] == 3
     assert account["objective"] > account["first_objective"]
     assert "objective" in result.stderr
+
+
+def test_merge_many_takes_the_spec_of_a_trace(shaped: Models, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "nothing_moves.py").write_text(
+        "import torch\nfrom mine_of_methods import net\n"
+        "class Still(torch.nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.w = torch.nn.Parameter(torch.ones(3))\n"
+        "    def forward(self, x):\n        return x * self.w\n"
+        "def still():\n    return Still(), torch.ones(2, 3)\n"
+    )
+    result = run(
+        "merge", shaped.a, shaped.b, "-o", "o.npz", "--method", "merge-many", "--trace", "nothing_moves:still"
+    )
+    assert result.exit_code == 1
+    assert "'w'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "words"),
+    [
+        ("mine_of_methods:batches", "mine_of_methods:batches", ("--model", "list")),
+        ("mine_of_methods:net", "faulty_data:unpaired", ("pair", "Tensor")),
+        ("mine_of_methods:net", "faulty_data:none", ("no batches",)),
+    ],
+)
+def test_curve_says_what_was_wrong_with_models_and_data(
+    model: str, data: str, words: tuple[str, ...], shaped: Models, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "faulty_data.py").write_text(
+        "import torch\ndef unpaired():\n    return [torch.ones(2, 6)]\ndef none():\n    return []\n"
+    )
+    result = run("curve", shaped.a, shaped.b, "--model", model, "--data", data, "--points", "3")
+    assert result.exit_code in (1, 2), result.output
+    for word in words:
+        assert word in result.stderr
+
+
+def test_curve_refuses_a_picture_that_cannot_be_drawn_before_it_measures(
+    shaped: Models, run: Run, tmp_path: Path
+) -> None:
+    arguments = ["--model", "mine_of_methods:net", "--data", "mine_of_methods:batches", "-o", "curve.xyz"]
+    result = run("curve", shaped.a, shaped.b, *arguments)
+    assert result.exit_code == 1
+    assert "curve.xyz" in result.stderr
+    assert ".png" in result.stderr
+    assert "[1/" not in result.stderr

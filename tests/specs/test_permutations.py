@@ -174,3 +174,10 @@ def test_nested_permutations_must_fit_the_spec(permutation, message):
         rf.invert_permutation(permutation, NESTED)
     with pytest.raises(rf.PermutationError, match=message):
         rf.compose_permutations(permutation, permutation, NESTED)
+
+
+def test_parameters_under_other_names_are_refused():
+    spec = rf.PermutationSpec({"w": ("P", None)})
+    with pytest.raises(rf.SpecError, match=r"none of the 1 parameters: the first is 'module\.w'"):
+        rf.apply_permutation(spec, {"P": [1, 0]}, {"module.w": np.eye(2)})
+    assert rf.apply_permutation(spec, {"P": [1, 0]}, {}) == {}

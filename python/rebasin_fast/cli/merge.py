@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from rebasin_fast.cli.progress import MatchingProgress
 from rebasin_fast.files import check_output, load_params, save_params
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.typing import Params
+
+# Options of ``matching_options`` that not every method has a use for.
+_HEARD_BY = {"--restarts": ("first",), "--memory-limit": ("first",)}
 
 
 @click.command()
@@ -59,11 +63,15 @@ def merge(
     """
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
+    how = MatchingChoices(**choices)
+    how.refuse_unheard(method, _HEARD_BY)
+    if not matched and method != "first":
+        raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
     shares = _parse_weights(weights, len(models))
     first, *others = [load_params(path) for path in models]
     check_output(output, like=first, overwrite=force)
-    if matched and method != "first":
-        many = _merge_many(method, [first, *others], shares, MatchingChoices(**choices), quiet=quiet)
+    if method != "first":
+        many = _merge_many(method, [first, *others], shares, how, quiet=quiet)
         save_params(output, many.merged, like=first, overwrite=force)
         warn_of_batch_norm(many.merged)
         warn_of_left_out(first)
@@ -73,7 +81,7 @@ def merge(
     alignments: list[Alignment] = []
     if matched:
         for path, params in zip(models[1:], others, strict=True):
-            alignments.append(align(first, path, params, MatchingChoices(**choices), quiet=quiet))
+            alignments.append(align(first, path, params, how, quiet=quiet))
     merged = averaged_params([first, *([a.aligned for a in alignments] if matched else others)], shares)
     save_params(output, merged, like=first, overwrite=force)
     warn_of_batch_norm(merged)
@@ -87,7 +95,13 @@ def merge(
 def _merge_many(
     method: str, models: list[Params], shares: list[float] | None, choices: MatchingChoices, *, quiet: bool
 ) -> ManyMatching:
-    spec = read_spec(choices.spec_name, models[0], heads=choices.heads, norm_groups=choices.norm_groups)
+    spec = read_spec(
+        choices.spec_name,
+        models[0],
+        heads=choices.heads,
+        norm_groups=choices.norm_groups,
+        trace=choices.trace,
+    )
     with MatchingProgress(quiet=quiet) as progress:
         return merge_many(
             spec,
@@ -115,6 +129,8 @@ def _parse_weights(text: str | None, count: int) -> list[float] | None:
         raise click.BadParameter(
             f"{count} models take {count} weights; got {len(shares)}", param_hint="--weights"
         )
-    if not sum(shares) > 0.0:
-        raise click.BadParameter(f"the weights {text} must have a positive sum", param_hint="--weights")
+    if not 0.0 < sum(shares) < inf:
+        raise click.BadParameter(
+            f"the weights {text} must be finite and have a positive sum", param_hint="--weights"
+        )
     return shares
