@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rebasin_fast.errors import DataError
-from rebasin_fast.inference import call, evaluating, import_torch
+from rebasin_fast.inference import call, check_model, evaluating, import_torch
 
 
 def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
@@ -38,6 +38,7 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     it, all of which use the batch's own while they are measured, as in training.
     """
     import_torch("reset_batch_norm")
+    check_model(model, "model")
     layers = tracking_layers(model)
     if not layers:
         raise DataError("the model has no BatchNorm layer with running statistics: there is nothing to reset")

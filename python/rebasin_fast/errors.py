@@ -29,7 +29,7 @@ class MissingDependencyError(RebasinError, ImportError):
 
 
 class DataError(RebasinError, ValueError):
-    """A model or batches that a caller gave to be run, and that are not of the form asked for."""
+    """Batches, or a model, on which what was asked for cannot be measured."""
 
 
 class DeviceError(RebasinError, RuntimeError):

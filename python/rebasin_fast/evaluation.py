@@ -9,7 +9,7 @@ import numpy as np
 
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.errors import DataError, ParamsError
-from rebasin_fast.inference import device_of, import_torch
+from rebasin_fast.inference import check_model, device_of, import_torch, moved
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
@@ -38,9 +38,11 @@ class Evaluator:
     Raises
     ------
     DataError
-        ``model`` is no torch.nn.Module. At a call: there are no batches, or one is no pair.
+        At a call: there are no batches, or one is no pair.
     ParamsError
         At a call: the parameters are not the model's.
+    TypeError
+        ``model`` is no torch.nn.Module.
     MissingDependencyError
         PyTorch is not installed.
 
@@ -67,8 +69,7 @@ class Evaluator:
         batch_norm_batches: Inputs | Callable[[], Inputs] | None = None,
     ) -> None:
         torch = import_torch("evaluation")
-        if not isinstance(model, torch.nn.Module):
-            raise DataError(f"model is a torch.nn.Module to be evaluated; got {type(model).__qualname__}")
+        check_model(model, "model")
         self._torch = torch
         self._model = model
         self._batches = batches
@@ -95,7 +96,7 @@ class Evaluator:
         for batch in _fresh(self._batches):
             inputs, targets = _pair(batch)
             outputs = self._outputs(inputs, device)
-            targets = _moved(targets, device)
+            targets = moved(targets, device)
             count = len(targets)
             samples += count
             loss += float(self._loss(outputs, targets)) * count
@@ -109,9 +110,9 @@ class Evaluator:
 
     def _outputs(self, inputs: Any, device: Any) -> Any:
         if isinstance(inputs, Mapping):
-            return self._model(**{name: _moved(value, device) for name, value in inputs.items()})
+            return self._model(**{name: moved(value, device) for name, value in inputs.items()})
         arguments = inputs if isinstance(inputs, tuple | list) else (inputs,)
-        return self._model(*(_moved(value, device) for value in arguments))
+        return self._model(*(moved(value, device) for value in arguments))
 
     def _are_classes(self, outputs: Any, targets: Any) -> bool:
         """Whether ``targets`` are class numbers that scores in ``outputs`` tell."""
@@ -128,10 +129,6 @@ def _pair(batch: Any) -> tuple[Any, Any]:
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         raise DataError(f"a batch is a pair (inputs, targets); got {type(batch).__qualname__}")
     return batch[0], batch[1]
-
-
-def _moved(value: Any, device: Any) -> Any:
-    return value.to(device) if hasattr(value, "to") and device is not None else value
 
 
 def load_into(model: Any, params: Params) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays import check_mapping, library_of
 from rebasin_fast.axis import Entry, merge_joined
 from rebasin_fast.derived import DerivedParams
 from rebasin_fast.errors import PermutationError, SpecError
@@ -42,6 +42,8 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
     ------
     PermutationError
         An index array is missing, no permutation, or of the wrong size; or a name is unknown to the spec.
+    TypeError
+        ``permutation`` or ``params`` is no mapping.
     SpecError
         The spec does not fit the shapes of ``params``, or names none of them.
 
@@ -65,6 +67,7 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
 
     Raises the same errors, at once.
     """
+    check_mapping(params, "the parameters")
     _refuse_strangers(spec, params)
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
@@ -177,6 +180,7 @@ def check_permutation(
     spec: PermutationSpec, permutation: Permutation, sizes: Mapping[str, int]
 ) -> dict[str, Index]:
     """``permutation`` as contiguous int64 arrays in the spec's order; PermutationError when it does not fit."""
+    _refuse_other_than_mapping(permutation)
     unknown = [name for name in permutation if name not in spec.parents]
     if unknown:
         raise PermutationError(
@@ -196,12 +200,20 @@ def check_permutation(
     return checked
 
 
+def _refuse_other_than_mapping(permutation: object) -> None:
+    if not isinstance(permutation, Mapping):
+        hint = "; pass matching.permutation" if hasattr(permutation, "permutation") else ""
+        raise TypeError(
+            f"a permutation is a mapping of names to index arrays, got {type(permutation).__qualname__}{hint}"
+        )
+
+
 def as_index(name: str, values: object) -> Index:
     """``values`` as contiguous int64; PermutationError unless every row holds each of its units once."""
     array = np.asarray(values)
     if array.ndim == 0 or not np.issubdtype(array.dtype, np.integer):
         raise PermutationError(
-            f"permutation {name!r} must be an array of integers, got {array.dtype} {array!r:.80}"
+            f"permutation {name!r} must be an array of integers, got {array.dtype} of shape {array.shape}"
         )
     index = np.ascontiguousarray(array, dtype=np.int64)
     if not np.array_equal(np.sort(index, axis=-1), np.broadcast_to(np.arange(index.shape[-1]), index.shape)):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.inference import import_torch
+from rebasin_fast.inference import check_model, import_torch
 from rebasin_fast.permutation import apply_permutation, identity_permutation, random_permutation
 from rebasin_fast.widening import widened
 
@@ -132,6 +132,7 @@ class Trial:
 
     def __init__(self, model: Any, example_inputs: Any, rng: np.random.Generator) -> None:
         self._torch = import_torch("verify")
+        check_model(model, "model")
         self.rng = rng
         self._model = copy.deepcopy(model).double().eval()
         self._args, self._kwargs = self._widened_inputs(example_inputs)

@@ -77,7 +77,7 @@ def test_statistics_are_measured_again_from_a_list() -> None:
 
 
 def test_what_is_refused() -> None:
-    with pytest.raises(rf.DataError, match="Module to be evaluated; got tuple"):
+    with pytest.raises(TypeError, match=r"model is a torch\.nn\.Module, got tuple"):
         Evaluator((Sum(), INPUTS), [])
     with pytest.raises(rf.DataError, match="no batches"):
         Evaluator(Sum(), [])(IDENTITY)
