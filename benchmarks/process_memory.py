@@ -1,5 +1,6 @@
 """A command's time, and the most private memory that it held; mapped files do not count as private."""
 
+import resource
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ class Usage:
     seconds: float
     private_bytes: int
     output: str
+    processor_seconds: float
 
 
 def run_measured(command: list[str]) -> Usage:
@@ -23,7 +25,7 @@ def run_measured(command: list[str]) -> Usage:
 
     Raises subprocess.CalledProcessError where it fails.
     """
-    started = time.perf_counter()
+    started, processor_before = time.perf_counter(), _processor_seconds_of_children()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         most = _Most(process.pid)
         watcher = threading.Thread(target=most.watch, args=(process,), daemon=True)
@@ -32,7 +34,13 @@ def run_measured(command: list[str]) -> Usage:
         watcher.join()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, output)
-    return Usage(time.perf_counter() - started, most.value, output)
+    seconds, processor = time.perf_counter() - started, _processor_seconds_of_children() - processor_before
+    return Usage(seconds, most.value, output, processor)
+
+
+def _processor_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _Most:
