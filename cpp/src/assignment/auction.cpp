@@ -152,8 +152,13 @@ Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
 
 template <class T>
 Outcome reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
-  constexpr int rounds = 4;
   free_all_rows(state);
+  return reduce_free_rows(state, budget, interrupt);
+}
+
+template <class T>
+Outcome reduce_free_rows(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
+  constexpr int rounds = 4;
   std::vector<std::int32_t>& stack = state.free_rows;
   std::vector<std::int32_t> postponed;
   const double lowest = -state.grid.limit / 2;
@@ -189,5 +194,7 @@ template Outcome run_epsilon_auction<float>(ListState<float>&, Interrupt&);
 template Outcome run_epsilon_auction<double>(ListState<double>&, Interrupt&);
 template Outcome reduce_rows_by_lists<float>(ListState<float>&, std::int64_t, Interrupt&);
 template Outcome reduce_rows_by_lists<double>(ListState<double>&, std::int64_t, Interrupt&);
+template Outcome reduce_free_rows<float>(ListState<float>&, std::int64_t, Interrupt&);
+template Outcome reduce_free_rows<double>(ListState<double>&, std::int64_t, Interrupt&);
 
 }  // namespace rebasin::assignment

@@ -17,4 +17,8 @@ Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt);
 template <class T>
 Outcome reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt& interrupt);
 
+// The same for the rows in state.free_rows, the last first; the others keep what they have.
+template <class T>
+Outcome reduce_free_rows(ListState<T>& state, std::int64_t budget, Interrupt& interrupt);
+
 }  // namespace rebasin::assignment

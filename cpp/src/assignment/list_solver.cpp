@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 
 #include "assignment/auction.hpp"
 #include "assignment/candidates.hpp"
 #include "assignment/first_duals.hpp"
 #include "assignment/path_search.hpp"
+#include "assignment/row_spread.hpp"
 #include "assignment/tie_matching.hpp"
 #include "assignment/zero_lines.hpp"
 
@@ -91,10 +94,40 @@ Outcome solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interr
   return outcome == Outcome::done ? Outcome::stale_start : outcome;
 }
 
+// Lists that the first look at each row builds.
+template <class T>
+void forget_lists(ListState<T>& state) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    simd::Record<T>& record = state.records[i];
+    std::fill_n(record.cost, simd::record_capacity, std::numeric_limits<T>::infinity());
+    std::fill_n(record.column, simd::record_capacity, 0);
+    std::fill_n(record.group_bound, simd::record_groups, infinity);
+    record.bound = -infinity;
+  }
+}
+
+// Rows of very different spreads: from v = 0, the largest settle the columns that matter to them before the
+// smaller ones come, whose bids are too small to move them again.
+template <class T>
+Outcome solve_largest_first(ListState<T>& state, Interrupt& interrupt) {
+  constexpr std::int64_t bids_per_row = 64;
+  constexpr std::size_t sampled_rows = 16;
+  state.free_rows = order_by_spread(state);
+  const std::span<const std::int32_t> order(state.free_rows);
+  Outcome outcome = put_on_grid(state, order.last(std::min(sampled_rows, order.size())));
+  if (outcome != Outcome::done) return outcome;
+  forget_lists(state);
+  outcome = reduce_free_rows(state, bids_per_row * state.rows, interrupt);
+  std::reverse(state.free_rows.begin(), state.free_rows.end());
+  return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
+}
+
 }  // namespace
 
 template <class T>
 Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+  if (rows_differ_in_spread(state)) return solve_largest_first(state, interrupt);
   Outcome outcome = start_duals(state, interrupt);
   if (outcome == Outcome::done && state.mostly_ties) {
     outcome = solve_by_ties(state, proof, interrupt);
