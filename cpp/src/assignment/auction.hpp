@@ -5,7 +5,7 @@
 
 namespace rebasin::assignment {
 
-// Improves v by forward auctions with a positive epsilon, derived from the mean spacing of the lists, and
+// Improves v by forward auctions with a positive epsilon, derived from the typical spacing of the lists, and
 // drops their matching. Square problems only. Where one epsilon leaves a price war, it grows until a phase
 // completes within the budget of bids, then shrinks back.
 template <class T>

@@ -62,6 +62,17 @@ struct TieCount {
     }
   }
 
+  // Positive costs of many magnitudes: the mean of a column's minima is then one block's alone.
+  bool far_below(const BlockSums<T>& sums) const {
+    constexpr T magnitude = 8;
+    std::size_t far = 0;
+    for (std::size_t j = 0; j < least.size(); ++j) {
+      const T mean = sums.sum[j] / sums.blocks[j];
+      far += least[j] > T{0} && least[j] < mean / magnitude ? 1 : 0;
+    }
+    return far * 2 > least.size();
+  }
+
   // Columns without an entry of their own, or copies of one another, tie too, but leave many minima.
   bool mostly() const {
     constexpr std::ptrdiff_t columns_per_value = 8;
@@ -142,8 +153,9 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
     return Outcome::done;
   }
   const BlockSums<T>& chosen = variance_ratio(fine) > heterogeneous ? fine : coarse;
+  state.minima_far_apart = ties.far_below(coarse);
   for (std::int64_t j = 0; j < m; ++j) {
-    const T mean = chosen.sum[j] / chosen.blocks[j];
+    const T mean = state.minima_far_apart ? ties.least[j] : chosen.sum[j] / chosen.blocks[j];
     if (!std::isfinite(mean)) return Outcome::beyond_lists;
     state.v[j] = static_cast<double>(mean);
     state.v_up[j] = mean;

@@ -8,7 +8,7 @@
 
 namespace rebasin::assignment {
 
-// A sample tells whether the distances between rows' best entries differ by more than an order of magnitude.
+// A few entries of a sample of rows tell whether spreads differ by more than an order of magnitude.
 template <class T>
 bool rows_differ_in_spread(ListState<T>& state);
 
