@@ -181,7 +181,6 @@ def test_resume_is_refused_for_methods_that_keep_no_steps(models: Models, run: R
         ("match", ("--method", "frank-wolfe", "--max-iter", "3")),
         ("match", ("--method", "sinkhorn", "--restarts", "3")),
         ("merge", ("--method", "merge-many", "--restarts", "3")),
-        ("merge", ("--method", "cycle-consistent", "--memory-limit", "1G")),
         ("merge", ("--method", "merge-many", "--no-match")),
     ],
 )
@@ -219,6 +218,15 @@ def test_what_lies_beside_the_output_is_checked_before_matching(
     result = run("match", models.a, models.b, "-o", "o.npz", *option)
     _refused(result, *words)
     assert "sweep" not in result.stderr
+
+
+@pytest.mark.parametrize("name", ["o.npz", "a.npz"])
+@pytest.mark.parametrize("option", ["--save-permutations", "--resume"])
+def test_merge_does_not_write_one_file_over_another(option: str, name: str, models: Models, run: Run) -> None:
+    before = models.a.read_bytes()
+    arguments = ("-o", "o.npz", "--method", "merge-many", "--force", option, name)
+    _refused(run("merge", models.a, models.b, *arguments), option, code=2)
+    assert models.a.read_bytes() == before
 
 
 def test_weights_that_are_not_finite(models: Models, run: Run, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from rebasin_fast.cli.options import (
     output_path,
     refuse_shared_paths,
 )
+from rebasin_fast.cli.progress import telling_of_resume
 from rebasin_fast.files import (
     check_output,
     check_permutation_output,
@@ -85,12 +86,8 @@ def match(
         check_writable(report, overwrite=force)
     if resume is not None:
         check_writable(resume, overwrite=True)
-    try:
+    with telling_of_resume(resume):
         alignment = align(params_a, model_b, params_b, how, quiet=quiet, method=chosen)
-    except KeyboardInterrupt:
-        if resume is not None and resume.exists():
-            click.echo(f"The steps taken are in {resume}: the same command goes on from there.", err=True)
-        raise
     if save_permutation is not None:
         write_permutation(
             save_permutation, alignment.matching.permutation, alignment.spec.to_json(), overwrite=force

@@ -11,14 +11,27 @@ import click
 
 from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
-from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path, read_spec
-from rebasin_fast.cli.progress import MatchingProgress
-from rebasin_fast.files import check_output, load_params, save_params
+from rebasin_fast.cli.options import (
+    input_path,
+    matching_options,
+    output_options,
+    output_path,
+    read_spec,
+    refuse_shared_paths,
+)
+from rebasin_fast.cli.progress import MatchingProgress, telling_of_resume
+from rebasin_fast.files import (
+    check_output,
+    check_permutation_output,
+    check_writable,
+    load_params,
+    save_params,
+)
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.typing import Params
 
 # Options of ``matching_options`` that not every method has a use for.
-_HEARD_BY = {"--restarts": ("first",), "--memory-limit": ("first",)}
+_HEARD_BY = {"--restarts": ("first",)}
 
 
 @click.command()
@@ -37,6 +50,18 @@ _HEARD_BY = {"--restarts": ("first",), "--memory-limit": ("first",)}
     type=click.Choice(["first", "merge-many", "cycle-consistent"]),
     help="Match each model to A, each to the mean of the others, or all at once.",
 )
+@click.option(
+    "--save-permutations",
+    type=output_path,
+    metavar="FILE",
+    help="Keep where each model's units went, with merge-many.",
+)
+@click.option(
+    "--resume",
+    type=output_path,
+    metavar="FILE",
+    help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
+)
 @matching_options
 @output_options
 def merge(
@@ -45,6 +70,8 @@ def merge(
     weights: str | None,
     matched: bool,
     method: str,
+    save_permutations: Path | None,
+    resume: Path | None,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -53,7 +80,8 @@ def merge(
     """Match every further model onto A and save the average of all.
 
     With three models or more, --method merge-many brings them closer to one another: each in turn is matched to
-    the mean of the others. The result is in A's order of units, format and dtypes either way.
+    the mean of the others. The result is in A's order of units, format and dtypes either way. What
+    --save-permutations wrote, rebasin_fast.ManyMatching.load reads.
 
     \b
     Examples:
@@ -65,13 +93,26 @@ def merge(
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
     how = MatchingChoices(**choices)
     how.refuse_unheard(method, _HEARD_BY)
-    if not matched and method != "first":
+    together = method != "first"
+    if together and not matched:
         raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
+    beside = {"--save-permutations": save_permutations, "--resume": resume}
+    for option, value in beside.items():
+        if value is not None and not together:
+            raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
+    refuse_shared_paths(models, output, beside)
     shares = _parse_weights(weights, len(models))
     first, *others = [load_params(path) for path in models]
     check_output(output, like=first, overwrite=force)
-    if method != "first":
-        many = _merge_many(method, [first, *others], shares, how, quiet=quiet)
+    if together:
+        if save_permutations is not None:
+            check_permutation_output(save_permutations, overwrite=force)
+        if resume is not None:
+            check_writable(resume, overwrite=True)
+        with telling_of_resume(resume):
+            many = _merge_many(method, [first, *others], shares, how, resume=resume, quiet=quiet)
+        if save_permutations is not None:
+            many.save(save_permutations, overwrite=force)
         save_params(output, many.merged, like=first, overwrite=force)
         warn_of_batch_norm(many.merged)
         warn_of_left_out(first)
@@ -93,7 +134,13 @@ def merge(
 
 
 def _merge_many(
-    method: str, models: list[Params], shares: list[float] | None, choices: MatchingChoices, *, quiet: bool
+    method: str,
+    models: list[Params],
+    shares: list[float] | None,
+    choices: MatchingChoices,
+    *,
+    resume: Path | None,
+    quiet: bool,
 ) -> ManyMatching:
     spec = read_spec(
         choices.spec_name,
@@ -112,6 +159,8 @@ def _merge_many(
             max_iter=choices.max_iter,
             strict=not choices.no_strict,
             threads=choices.threads,
+            memory_limit=choices.memory_limit,
+            checkpoint=resume,
             progress=progress,
         )
 
