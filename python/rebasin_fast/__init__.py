@@ -5,7 +5,7 @@ try:
 except ImportError as error:  # pragma: no cover - a broken installation
     raise ImportError(
         f"the native core of rebasin_fast cannot be loaded ({error}); "
-        "reinstall it with: pip install --force-reinstall rebasin-fast"
+        "build it again, in the folder of the source: pip install --force-reinstall --no-deps ."
     ) from error
 
 from rebasin_fast import axis, cuda, specs, tracing
