@@ -72,9 +72,10 @@ def curve(
         ends["matched"] = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet).aligned
     curves = {}
     for name, end in ends.items():
-        report = partial(StageProgress(quiet=quiet), f"loss on the line, B {name}")
-        report(0, points)
-        curves[name] = loss_curve(evaluate, params_a, end, points, progress=report)
+        with StageProgress(quiet=quiet) as progress:
+            report = partial(progress, f"loss on the line, B {name}")
+            report(0, points)
+            curves[name] = loss_curve(evaluate, params_a, end, points, progress=report)
     if output is not None:
         from rebasin_fast.plots import plot_loss_curves
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -98,15 +97,15 @@ def by_activations(task: Task) -> Matching:
     assert task.method.data is not None
     model_a, model_b = task.models()
     batches = task.method.data()
-    report = partial(StageProgress(quiet=task.quiet), f"{task.path_b.name}: batches")
+    with StageProgress(quiet=task.quiet) as stage:
 
-    def progress(done: int, total: int | None) -> None:
-        if total is not None:
-            report(done, total)
+        def progress(done: int, total: int | None) -> None:
+            if total is not None:
+                stage(f"{task.path_b.name}: batches", done, total)
 
-    return activation_matching(
-        task.spec, model_a, model_b, batches, strict=not task.choices.no_strict, progress=progress
-    )
+        return activation_matching(
+            task.spec, model_a, model_b, batches, strict=not task.choices.no_strict, progress=progress
+        )
 
 
 def by_relaxation(task: Task) -> Matching:
