@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 
 #include "assignment/auction.hpp"
 #include "assignment/candidates.hpp"
 #include "assignment/first_duals.hpp"
 #include "assignment/path_search.hpp"
+#include "assignment/row_spread.hpp"
 #include "assignment/tie_matching.hpp"
 #include "assignment/zero_lines.hpp"
 
@@ -27,10 +30,22 @@ std::int64_t count_distinct_best(const ListState<T>& state) {
   return distinct;
 }
 
+constexpr std::int64_t bids_per_row = 8;
+
 template <class T>
 Outcome match_exactly(ListState<T>& state, Interrupt& interrupt) {
-  constexpr std::int64_t bids_per_row = 8;
   const Outcome outcome = reduce_rows_by_lists(state, bids_per_row * state.rows, interrupt);
+  return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
+}
+
+// Few bids show whether row reduction alone gets far; then it goes on.
+template <class T>
+Outcome try_without_epsilon(ListState<T>& state, bool& solved, Interrupt& interrupt) {
+  constexpr std::int64_t bids_to_tell = 2;
+  Outcome outcome = reduce_rows_by_lists(state, bids_to_tell * state.rows, interrupt);
+  solved = static_cast<std::int64_t>(state.free_rows.size()) * 4 <= state.rows;
+  if (!solved || outcome != Outcome::done) return outcome;
+  outcome = reduce_free_rows(state, bids_per_row * state.rows, interrupt);
   return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
 }
 
@@ -91,11 +106,56 @@ Outcome solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interr
   return outcome == Outcome::done ? Outcome::stale_start : outcome;
 }
 
+template <class T>
+void forget_progress(ListState<T>& state) {
+  std::fill(state.v.begin(), state.v.end(), 0.0);
+  std::fill(state.v_up.begin(), state.v_up.end(), T{0});
+  state.free_rows.clear();
+  state.drop_matching();
+  std::fill(state.bound_is_rounded.begin(), state.bound_is_rounded.end(), std::uint8_t{0});
+}
+
+// Lists that the first look at each row builds.
+template <class T>
+void forget_lists(ListState<T>& state) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    simd::Record<T>& record = state.records[i];
+    std::fill_n(record.cost, simd::record_capacity, std::numeric_limits<T>::infinity());
+    std::fill_n(record.column, simd::record_capacity, 0);
+    std::fill_n(record.group_bound, simd::record_groups, infinity);
+    record.bound = -infinity;
+  }
+}
+
+// Rows of very different spreads: from v = 0, the largest settle the columns that matter to them before the
+// smaller ones come, whose bids are too small to move them again. stale_start where it does not come out so.
+template <class T>
+Outcome solve_largest_first(ListState<T>& state, Interrupt& interrupt) {
+  constexpr std::int64_t most_bids_per_row = 64;
+  constexpr std::size_t sampled_rows = 16;
+  state.free_rows = order_by_spread(state);
+  const std::span<const std::int32_t> order(state.free_rows);
+  Outcome outcome = put_on_grid(state, order.last(std::min(sampled_rows, order.size())));
+  if (outcome != Outcome::done) return outcome;
+  forget_lists(state);
+  outcome = reduce_free_rows(state, most_bids_per_row * state.rows, interrupt);
+  std::reverse(state.free_rows.begin(), state.free_rows.end());
+  if (outcome == Outcome::done && static_cast<std::int64_t>(state.free_rows.size()) * 8 > state.rows) {
+    forget_progress(state);
+    return Outcome::stale_start;
+  }
+  return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
+}
+
 }  // namespace
 
 template <class T>
 Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
-  Outcome outcome = start_duals(state, interrupt);
+  Outcome outcome = Outcome::stale_start;
+  if (rows_differ_in_spread(state)) outcome = solve_largest_first(state, interrupt);
+  if (outcome != Outcome::stale_start) return outcome;
+  outcome = start_duals(state, interrupt);
   if (outcome == Outcome::done && state.mostly_ties) {
     outcome = solve_by_ties(state, proof, interrupt);
     if (outcome != Outcome::stale_start) return outcome;
@@ -116,7 +176,13 @@ Outcome solve_listed(ListState<T>& state, Interrupt& interrupt) {
   constexpr std::int64_t few_rows = 512;
   const bool few_tied_rows = state.mostly_ties && state.rows <= few_rows;
   const bool nearly_solved = count_distinct_best(state) * 10 >= state.rows * 9;
-  if (state.rows == state.columns && !nearly_solved && !few_tied_rows) {
+  const bool square = state.rows == state.columns && state.spare_rows.empty();
+  if (square && !nearly_solved && !few_tied_rows) {
+    if (state.minima_far_apart) {
+      bool solved = false;
+      const Outcome outcome = try_without_epsilon(state, solved, interrupt);
+      if (solved || outcome != Outcome::done) return outcome;
+    }
     const Outcome outcome = run_epsilon_auction(state, interrupt);
     if (outcome != Outcome::done) return outcome;
   }
@@ -139,13 +205,7 @@ Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const dou
   }
   if (outcome == Outcome::done) outcome = match_exactly(state, interrupt);
   if (outcome == Outcome::done && leaves_dual_unmatched(state)) outcome = Outcome::stale_start;
-  if (outcome != Outcome::done) {
-    std::fill(state.v.begin(), state.v.end(), 0.0);
-    std::fill(state.v_up.begin(), state.v_up.end(), T{0});
-    state.free_rows.clear();
-    state.drop_matching();
-    std::fill(state.bound_is_rounded.begin(), state.bound_is_rounded.end(), std::uint8_t{0});
-  }
+  if (outcome != Outcome::done) forget_progress(state);
   return outcome;
 }
 
