@@ -46,6 +46,30 @@ def weights(**options: Any) -> Callable[..., Any]:
     return lambda spec, a, b, seed: rf.weight_matching(spec, a, b, rng=seed, **options)
 
 
+def rounded(params: dict[str, Any]) -> dict[str, Any]:
+    """The nearest bfloat16 of every float32 entry, kept as float32: its products are those of bfloat16 inputs."""
+    short = {}
+    for name, value in params.items():
+        array = np.array(value)
+        if array.dtype == np.float32:
+            bits = array.view(np.uint32)
+            array = ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+        short[name] = array
+    return short
+
+
+def in_bfloat16(spec: Any, a: Any, b: Any, seed: int) -> Any:
+    return rf.weight_matching(spec, rounded(a), rounded(b), rng=seed)
+
+
+def polished(spec: Any, a: Any, b: Any, seed: int) -> Any:
+    return rf.weight_matching(spec, a, b, init=in_bfloat16(spec, a, b, seed).permutation)
+
+
+def frank_wolfe(spec: Any, a: Any, b: Any, seed: int) -> Any:
+    return rf.frank_wolfe_matching(spec, a, b, rng=seed)
+
+
 def strategies() -> list[Strategy]:
     """Those that this build has."""
     found = [
@@ -58,9 +82,11 @@ def strategies() -> list[Strategy]:
             Strategy(f"auto, effort={effort!r}", weights(effort=effort), draws=False)
             for effort in ("low", "high")
         ]
-    found.append(
-        Strategy("Frank-Wolfe", lambda spec, a, b, seed: rf.frank_wolfe_matching(spec, a, b, rng=seed), False)
-    )
+    found += [
+        Strategy("auto on bfloat16", in_bfloat16, draws=False),
+        Strategy("the same, then float32", polished, draws=False),
+        Strategy("Frank-Wolfe", frank_wolfe, draws=False),
+    ]
     return found
 
 
