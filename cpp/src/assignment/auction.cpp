@@ -135,7 +135,8 @@ Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
 template <class T>
 Outcome run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& interrupt) {
   constexpr double spacing_share = 0.15;
-  const std::int64_t budget = 16 * state.rows;
+  constexpr double step_down = 8.0;
+  const std::int64_t budget = 14 * state.rows;
   // Among ties, as integers give, small steps would only make every list be built anew.
   if (!(spacing > 0.0)) return Outcome::done;
   // A power of two leaves duals of integer costs with few bits, so that ties stay exact in float32 scans.
@@ -143,13 +144,16 @@ Outcome run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& inte
   double epsilon = finest;
   for (;;) {
     free_all_rows(state);
+    const std::int64_t refills_before = state.counters.refills;
     const Outcome outcome = bid_until_matched(state, epsilon, budget, interrupt);
     if (outcome == Outcome::done) {
       if (epsilon <= finest) break;
-      epsilon = std::max(finest, epsilon / 4);
+      epsilon = std::max(finest, epsilon / step_down);
     } else if (outcome == Outcome::out_of_budget) {
       if (epsilon > state.grid.limit / 1024) break;
-      epsilon *= 8;
+      // Lists that had to be built anew tell of duals far from their place; else it is a war among equals.
+      const bool far_off = state.counters.refills - refills_before > state.rows;
+      epsilon *= far_off ? 64.0 : 8.0;
     } else {
       return outcome;
     }
