@@ -151,7 +151,7 @@ void compare_levels() {
     const std::int64_t start = static_cast<std::int64_t>(random()) % columns;
     for (std::size_t k = 0; k < levels.size(); ++k) {
       const auto& kernels = simd::select<T>(*levels[k]);
-      kernels.scan(run.data(), v.data(), T{0}, columns, start, nullptr, masks.data(),
+      kernels.scan(run.data(), v.data(), T{0}, columns, start, nullptr, nullptr, masks.data(),
                    k == 0 ? reference : found);
       if (k == 0) {
         check_scan(reference, run, v);
@@ -278,7 +278,7 @@ TEST(simd_scan_reports_invalid_entries) {
         const std::vector<float> v(192, 0.0f);
         std::vector<std::uint64_t> masks(4);
         simd::Scan<float> found;
-        level->float32.scan(run.data(), v.data(), 0.0f, 151, 0, nullptr, masks.data(), found);
+        level->float32.scan(run.data(), v.data(), 0.0f, 151, 0, nullptr, nullptr, masks.data(), found);
         CHECK(found.invalid);
       }
     }

@@ -120,13 +120,20 @@ bool leads_stand_out(ListState<T>& state) {
 
 template <class T>
 void scan_row(ListState<T>& state, std::int64_t i) {
+  // In longer rows the search for a threshold matters less than the second read where a guess fails.
+  constexpr std::int64_t short_row = 256;
   const T* run = state.costs.row(i, state.buffer.data());
   // Rows alike begin their ties in different places; the multiplier spreads consecutive rows over the
   // columns.
   const std::int64_t start = i * 40503 % state.columns;
   const bool fetch = state.costs.direct() && i + 1 < state.rows;
+  const T* next = fetch ? state.costs.row(i + 1, nullptr) : nullptr;
+  const bool guess = state.columns <= short_row;
+  const T threshold = state.guess.threshold;
   state.kernels.scan(run, state.v_up.data(), state.flip, state.columns, start,
-                     fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.masks.data(), state.found);
+                     guess && state.guess.trust > 0 ? &threshold : nullptr, next, state.masks.data(),
+                     state.found);
+  if (guess) state.guess.learn(state.found);
   state.counters.entries_read += state.columns;
 }
 

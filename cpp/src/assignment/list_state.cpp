@@ -1,8 +1,6 @@
 #include "assignment/list_state.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 namespace rebasin::assignment {
 
@@ -25,13 +23,6 @@ ListState<T>::ListState(const CostRows<T>& problem)
       masks(v.size() / simd::block + 1) {
   free_rows.reserve(rows);
   counters.list_bytes = rows * static_cast<std::int64_t>(sizeof(simd::Record<T>));
-}
-
-template <class T>
-T ListState<T>::round_up(double value) {
-  const T rounded = static_cast<T>(value);
-  return static_cast<double>(rounded) < value ? std::nextafter(rounded, std::numeric_limits<T>::infinity())
-                                              : rounded;
 }
 
 template <class T>
