@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "assignment/aligned_rows.hpp"
 #include "assignment/auction.hpp"
 #include "assignment/candidates.hpp"
 #include "assignment/first_duals.hpp"
@@ -25,6 +26,11 @@ std::int64_t count_distinct_best(const ListState<T>& state) {
     taken[best] = 1;
   }
   return distinct;
+}
+
+template <class T>
+bool nearly_all_apart(const ListState<T>& state) {
+  return count_distinct_best(state) * 10 >= state.rows * 9;
 }
 
 template <class T>
@@ -91,20 +97,46 @@ Outcome solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interr
   return outcome == Outcome::done ? Outcome::stale_start : outcome;
 }
 
+// Where rows want columns of their own from the beginning, no duals are needed: one read of the matrix.
+// stale_start where the sample deceived.
+template <class T>
+Outcome match_aligned(ListState<T>& state, Interrupt& interrupt) {
+  constexpr std::int64_t sampled_rows = 8;
+  if (state.rows != state.columns || !rows_stand_out(state, sampled_rows, true)) return Outcome::stale_start;
+  Outcome outcome = put_on_grid(state);
+  if (outcome == Outcome::done) {
+    freeze_zero_lines(state);
+    outcome = build_best_only(state, interrupt);
+  }
+  if (outcome == Outcome::done) {
+    outcome = nearly_all_apart(state) ? match_exactly(state, interrupt) : Outcome::stale_start;
+  }
+  if (outcome == Outcome::interrupted || (outcome == Outcome::done && thaw_zero_lines(state))) return outcome;
+  state.forget();
+  return Outcome::stale_start;
+}
+
+template <class T>
+Outcome list_candidates(ListState<T>& state, Interrupt& interrupt) {
+  constexpr std::int64_t sampled_rows = 16;
+  freeze_zero_lines(state);
+  const bool best_only = state.rows == state.columns && rows_stand_out(state, sampled_rows, false);
+  return best_only ? build_best_only(state, interrupt) : build_lists(state, interrupt);
+}
+
 }  // namespace
 
 template <class T>
 Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
-  Outcome outcome = start_duals(state, interrupt);
+  Outcome outcome = match_aligned(state, interrupt);
+  if (outcome != Outcome::stale_start) return outcome;
+  outcome = start_duals(state, interrupt);
   if (outcome == Outcome::done && state.mostly_ties) {
     outcome = solve_by_ties(state, proof, interrupt);
     if (outcome != Outcome::stale_start) return outcome;
     outcome = Outcome::done;
   }
-  if (outcome == Outcome::done) {
-    freeze_zero_lines(state);
-    if (!build_best_only(state, outcome, interrupt)) outcome = build_lists(state, interrupt);
-  }
+  if (outcome == Outcome::done) outcome = list_candidates(state, interrupt);
   if (outcome != Outcome::done) return outcome;
   outcome = solve_listed(state, interrupt);
   return outcome == Outcome::done && !thaw_zero_lines(state) ? Outcome::beyond_lists : outcome;
@@ -115,8 +147,7 @@ Outcome solve_listed(ListState<T>& state, Interrupt& interrupt) {
   // Among ties an epsilon starts price wars; a large problem is still better off with one.
   constexpr std::int64_t few_rows = 512;
   const bool few_tied_rows = state.mostly_ties && state.rows <= few_rows;
-  const bool nearly_solved = count_distinct_best(state) * 10 >= state.rows * 9;
-  if (state.rows == state.columns && !nearly_solved && !few_tied_rows) {
+  if (state.rows == state.columns && !nearly_all_apart(state) && !few_tied_rows) {
     const Outcome outcome = run_epsilon_auction(state, interrupt);
     if (outcome != Outcome::done) return outcome;
   }
@@ -139,13 +170,7 @@ Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const dou
   }
   if (outcome == Outcome::done) outcome = match_exactly(state, interrupt);
   if (outcome == Outcome::done && leaves_dual_unmatched(state)) outcome = Outcome::stale_start;
-  if (outcome != Outcome::done) {
-    std::fill(state.v.begin(), state.v.end(), 0.0);
-    std::fill(state.v_up.begin(), state.v_up.end(), T{0});
-    state.free_rows.clear();
-    state.drop_matching();
-    std::fill(state.bound_is_rounded.begin(), state.bound_is_rounded.end(), std::uint8_t{0});
-  }
+  if (outcome != Outcome::done) state.forget();
   return outcome;
 }
 

@@ -31,6 +31,17 @@ void ListState<T>::drop_matching() {
   std::fill(row_of.begin(), row_of.end(), static_cast<std::int32_t>(unassigned));
 }
 
+template <class T>
+void ListState<T>::forget() {
+  drop_matching();
+  free_rows.clear();
+  frozen_pairs.clear();
+  std::fill(v.begin(), v.end(), 0.0);
+  std::fill(v_up.begin(), v_up.end(), T{0});
+  std::fill(frozen.begin(), frozen.end(), std::uint8_t{0});
+  std::fill(bound_is_rounded.begin(), bound_is_rounded.end(), std::uint8_t{0});
+}
+
 template struct ListState<float>;
 template struct ListState<double>;
 

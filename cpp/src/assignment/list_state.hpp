@@ -115,6 +115,9 @@ struct ListState {
   // Frees every row, keeping v.
   void drop_matching();
 
+  // Back to the beginning.
+  void forget();
+
   void assign(std::int32_t row, std::int32_t column, double cost) {
     column_of[row] = column;
     row_of[column] = row;
