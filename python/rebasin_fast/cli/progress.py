@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import click
 
 from rebasin_fast.matching import Progress
+
+
+@contextmanager
+def telling_of_resume(path: Path | None) -> Iterator[None]:
+    """Where Ctrl-C ends the block, says that ``path`` keeps the steps taken."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if path is not None and path.exists():
+            click.echo(f"The steps taken are in {path}: the same command goes on from there.", err=True)
+        raise
 
 
 class StageProgress:
