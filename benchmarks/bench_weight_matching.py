@@ -102,8 +102,9 @@ def said(conditions: dict[str, Any]) -> str:
     clock = "processor seconds of 1 BLAS thread" if threads == 1 else f"seconds, BLAS threads: {threads}"
     more = "" if conditions["options"] == "{}" else f" with {conditions['options']}"
     return (
-        f"Medians over the seeds, of the objective the mean; {clock} (stages of the native descent: wall time); "
-        f"{way}{more}, at most {conditions['max_sweeps']} sweeps. Memory: rise of the peak over both models."
+        f"Medians over the seeds, of the objective the mean; {clock} (stages of the native descent by their shares of "
+        f"wall time); {way}{more}, at most {conditions['max_sweeps']} sweeps. Memory: by how much its peak rises above "
+        f"what both models hold."
     )
 
 
@@ -135,7 +136,11 @@ def row(job: str, runs: Runs) -> list[str]:
 
 
 def stage(name: str) -> Callable[[Record], float]:
-    return lambda record: float(record["stats"][f"{name}_seconds"])
+    def of(record: Record) -> float:
+        share = record.get("share_of_wall", record["seconds"] / record["wall_seconds"])
+        return float(record["stats"][f"{name}_seconds"]) * share
+
+    return of
 
 
 def middle(records: list[Record], value: Callable[[Record], float], form: str) -> str:

@@ -11,6 +11,10 @@ namespace rebasin::assignment {
 template <class T>
 Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt);
 
+// The same with the spacing given, for lists too short to show it.
+template <class T>
+Outcome run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& interrupt);
+
 // Row reduction, which is the auction at epsilon = 0: strict winners bid down to the second best; ties take a
 // free column or are postponed. At most `budget` bids; rows still without a column are left in
 // state.free_rows. Every matched entry is its row's least reduced cost.

@@ -1,6 +1,7 @@
 #include "assignment/first_duals.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -51,18 +52,25 @@ template <class T>
 struct TieCount {
   std::vector<T> least;
   std::vector<std::int32_t> blocks;
+  std::array<std::int64_t, coarse_blocks>
+      lowered{};  // in how many columns each block went below those before it
+  std::size_t added = 0;
 
   explicit TieCount(std::int64_t columns)
       : least(columns, std::numeric_limits<T>::infinity()), blocks(columns) {}
 
   void add(const std::vector<T>& minima) {
+    std::int64_t lower = 0;
     for (std::size_t j = 0; j < minima.size(); ++j) {
+      lower += minima[j] < least[j] ? 1 : 0;
       blocks[j] = minima[j] < least[j] ? 1 : blocks[j] + (minima[j] == least[j] ? 1 : 0);
       least[j] = std::min(least[j], minima[j]);
     }
+    lowered[added++] = lower;
   }
 
-  // Positive costs of many magnitudes: the mean of a column's minima is then one block's alone.
+  // Positive costs of many magnitudes, in no order of rows: the mean of a column's minima is then one block's
+  // alone, and later blocks go below earlier ones in some columns, not in none or all.
   bool far_below(const BlockSums<T>& sums) const {
     constexpr T magnitude = 8;
     std::size_t far = 0;
@@ -70,7 +78,9 @@ struct TieCount {
       const T mean = sums.sum[j] / sums.blocks[j];
       far += least[j] > T{0} && least[j] < mean / magnitude ? 1 : 0;
     }
-    return far * 2 > least.size();
+    const auto [fewest, most] = std::minmax_element(lowered.begin() + 1, lowered.end());
+    const auto columns = static_cast<std::int64_t>(least.size());
+    return far * 2 > least.size() && *fewest * 16 > columns && *most * 8 < columns * 7;
   }
 
   // Columns without an entry of their own, or copies of one another, tie too, but leave many minima.

@@ -31,8 +31,8 @@ std::vector<std::int32_t> find_zero_columns(ListState<T>& state) {
   return zero;
 }
 
-// Rows of zeros beyond the columns of zeros: the others then face a rectangle, with duals of at most zero, and
-// zero where no other row goes.
+// Rows of zeros beyond the columns of zeros: the others then face a rectangle, with duals of at most zero,
+// and zero where no other row goes.
 template <class T>
 void spare_zero_rows(ListState<T>& state, const std::vector<std::int32_t>& zero_rows) {
   for (const std::int32_t row : zero_rows) {

@@ -15,6 +15,7 @@ from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
 from rebasin_fast.matching import Matching
+from rebasin_fast.matching.descent import Effort
 from rebasin_fast.permutation import permuted_params
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
@@ -32,6 +33,7 @@ class MatchingChoices:
     norm_groups: int | None
     seed: int
     restarts: int
+    effort: Effort
     max_iter: int
     threads: int | None
     memory_limit: int | None

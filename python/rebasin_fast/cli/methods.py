@@ -84,6 +84,7 @@ def by_weights(task: Task) -> Matching:
             rng=choices.seed,
             max_iter=choices.max_iter,
             restarts=choices.restarts,
+            effort=choices.effort,
             strict=not choices.no_strict,
             threads=choices.threads,
             memory_limit=choices.memory_limit,

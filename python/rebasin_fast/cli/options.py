@@ -13,6 +13,7 @@ import click
 from rebasin_fast import specs
 from rebasin_fast.cli.factories import FACTORY
 from rebasin_fast.errors import SpecError
+from rebasin_fast.matching.descent import EFFORTS
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.specs.hints import HintNeededError
 from rebasin_fast.typing import Params
@@ -85,6 +86,13 @@ def matching_options(function: Function) -> Function:
                 show_default=True,
                 type=click.IntRange(1),
                 help="Runs; the best wins.",
+            ),
+            click.option(
+                "--effort",
+                default="normal",
+                show_default=True,
+                type=click.Choice(EFFORTS),
+                help="How far weight matching searches beyond the first optimum.",
             ),
             click.option(
                 "--max-iter",
