@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from rebasin_fast.cli.methods import METHODS, Method, Task
-from rebasin_fast.cli.options import DEFAULT_MAX_ITER, read_spec
+from rebasin_fast.cli.options import DEFAULT_EFFORT, DEFAULT_MAX_ITER, read_spec
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
@@ -43,6 +43,7 @@ class MatchingChoices:
         """UsageError for an option that was given and that ``method`` would not hear."""
         given = {
             "--restarts": self.restarts != 1,
+            "--effort": self.effort != DEFAULT_EFFORT,
             "--max-iter": self.max_iter != DEFAULT_MAX_ITER,
             "--memory-limit": self.memory_limit is not None,
         }

@@ -31,7 +31,7 @@ from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.typing import Params
 
 # Options of ``matching_options`` that not every method has a use for.
-_HEARD_BY = {"--restarts": ("first",)}
+_HEARD_BY = {"--restarts": ("first",), "--effort": ("first",)}
 
 
 @click.command()

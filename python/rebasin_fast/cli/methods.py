@@ -185,6 +185,7 @@ TAKE_DATA = (*NEED_DATA, "sinkhorn")
 # Options of ``matching_options`` that not every method has a use for.
 HEARD_BY = {
     "--restarts": ("weight", "frank-wolfe"),
+    "--effort": ("weight",),
     "--max-iter": ("weight", "straight-through"),
     "--memory-limit": ("weight",),
 }

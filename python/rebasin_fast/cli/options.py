@@ -24,6 +24,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _LARGEST_SPEC_FILE = 64 << 20
 
 DEFAULT_MAX_ITER = 100
+DEFAULT_EFFORT = "normal"
 
 input_path = click.Path(exists=True, path_type=Path)
 output_path = click.Path(path_type=Path)
@@ -89,7 +90,7 @@ def matching_options(function: Function) -> Function:
             ),
             click.option(
                 "--effort",
-                default="normal",
+                default=DEFAULT_EFFORT,
                 show_default=True,
                 type=click.Choice(EFFORTS),
                 help="How far weight matching searches beyond the first optimum.",
