@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays import library_of, of_one_library
 from rebasin_fast.derived import DerivedParams
 from rebasin_fast.interpolation import check_same_names, is_interpolated
 
@@ -58,6 +58,6 @@ def averaged_params(models: Sequence[Params], weights: Sequence[float] | None = 
         array = models[0][name]
         if not is_interpolated(array):
             return array
-        return library_of(array).blend([model[name] for model in models], shares)
+        return library_of(array).blend(of_one_library([model[name] for model in models]), shares)
 
     return DerivedParams(models[0], averaged)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import acos, sin, sqrt
 from typing import TYPE_CHECKING, Literal
 
-from rebasin_fast.arrays import check_mapping, library_of
+from rebasin_fast.arrays import check_mapping, library_of, of_one_library
 from rebasin_fast.arrays.interface import is_floating
 from rebasin_fast.derived import described_by
 from rebasin_fast.errors import ParamsError
@@ -62,7 +62,7 @@ def is_interpolated(array: Array) -> bool:
 
 
 def _blend(a: Array, b: Array, weight_a: float, weight_b: float) -> Array:
-    return library_of(a).blend([a, b], [weight_a, weight_b])
+    return library_of(a).blend(of_one_library([a, b]), [weight_a, weight_b])
 
 
 def _weights(params_a: Params, params_b: Params, t: float, method: str) -> tuple[float, float]:
@@ -85,7 +85,7 @@ def _dot(params_a: Params, params_b: Params) -> float:
     total = 0.0
     for name, a in params_a.items():
         if is_interpolated(a):
-            total += library_of(a).dot(a, params_b[name])
+            total += library_of(a).dot(*of_one_library([a, params_b[name]]))
     return total
 
 

@@ -24,6 +24,9 @@ class ArrayLibrary(Protocol):
     def to_host(self, array: Array) -> NDArray[Any]:
         """``array`` as NumPy, without a copy where it lies in host memory; bfloat16 as ml_dtypes or uint16 bits."""
 
+    def adopt(self, host: NDArray[Any]) -> Array:
+        """A NumPy array as one that operations with this library's arrays take."""
+
     def dtype_name(self, array: Array) -> str:
         """``float32``, ``bfloat16``, ``int64``, … in NumPy's words."""
 
