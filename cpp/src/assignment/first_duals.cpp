@@ -52,7 +52,8 @@ template <class T>
 struct TieCount {
   std::vector<T> least;
   std::vector<std::int32_t> blocks;
-  std::array<std::int64_t, coarse_blocks> lowered{};  // in how many columns each block went below those before it
+  std::array<std::int64_t, coarse_blocks>
+      lowered{};  // in how many columns each block went below those before it
   std::size_t added = 0;
 
   explicit TieCount(std::int64_t columns)
@@ -68,8 +69,8 @@ struct TieCount {
     lowered[added++] = lower;
   }
 
-  // Positive costs of many magnitudes, in no order of rows: the mean of a column's minima is then one block's alone,
-  // and later blocks go below earlier ones in some columns, not in none or all.
+  // Positive costs of many magnitudes, in no order of rows: the mean of a column's minima is then one block's
+  // alone, and later blocks go below earlier ones in some columns, not in none or all.
   bool far_below(const BlockSums<T>& sums) const {
     constexpr T magnitude = 8;
     std::size_t far = 0;
