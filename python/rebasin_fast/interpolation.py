@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import acos, sin, sqrt
 from typing import TYPE_CHECKING, Literal
 
-from rebasin_fast.arrays import library_of, of_one_library
+from rebasin_fast.arrays import check_mapping, library_of, of_one_library
 from rebasin_fast.arrays.interface import is_floating
 from rebasin_fast.derived import described_by
 from rebasin_fast.errors import ParamsError
@@ -93,8 +92,7 @@ def _dot(params_a: Params, params_b: Params) -> float:
 def check_same_names(params_a: Params, params_b: Params) -> None:
     """ParamsError unless both models have the same floating-point parameters in the same shapes."""
     for model, params in (("A", params_a), ("B", params_b)):
-        if not isinstance(params, Mapping):
-            raise TypeError(f"the parameters of {model} are a mapping of names to arrays, got {type(params)}")
+        check_mapping(params, f"the parameters of {model}")
     params_a, params_b = described_by(params_a), described_by(params_b)
     one_sided = sorted(
         name

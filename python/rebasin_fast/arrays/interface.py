@@ -40,9 +40,6 @@ class ArrayLibrary(Protocol):
         """Sum of products over all entries, in float64."""
 
 
-FLOATING = ("float16", "bfloat16", "float32", "float64")
-
-
 def is_floating(dtype_name: str) -> bool:
     """Whether a dtype takes part in interpolation; integers and booleans do not."""
     return dtype_name.startswith(("float", "bfloat"))
