@@ -19,10 +19,13 @@ digest = hashlib.sha256()
 for n, m in [(60, 60), (129, 129), (200, 333), (333, 200), (300, 300)]:
     for dtype in (np.float32, np.float64):
         product = np.outer(np.arange(n), np.arange(m))
-        for cost in (rng.standard_normal((n, m)), rng.integers(0, 9, (n, m)), product):
+        heavy = rng.standard_normal((n, m)) * np.exp(1.5 * rng.standard_normal((n, 1)))
+        for cost in (rng.standard_normal((n, m)), rng.integers(0, 9, (n, m)), product, heavy):
             result = rf.solve_assignment(cost.astype(dtype), maximize=True)
             for part in (result.columns, result.row_duals, result.column_duals):
                 digest.update(part.tobytes())
+            noisy = cost.astype(dtype) + dtype(0.01) * rng.standard_normal((n, m)).astype(dtype)
+            digest.update(rf.solve_assignment(noisy, maximize=True, warm_start=result).column_duals.tobytes())
 print(digest.hexdigest())
 """
 

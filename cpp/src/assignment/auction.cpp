@@ -22,21 +22,24 @@ void free_all_rows(ListState<T>& state) {
   }
 }
 
-// Mean distance between neighbours on the lists; 0 where most rows' best entries are ties.
+// Distance between neighbours on the lists: the geometric mean over a sample of rows, as wide rows would
+// outvote all others in a sum. 0 where most rows' best entries are ties.
 template <class T>
-double mean_spacing(const ListState<T>& state) {
+double typical_spacing(const ListState<T>& state) {
+  constexpr std::int64_t sampled_rows = 128;
   const double negligible = 0x1p-30 * state.grid.limit;
-  double total = 0.0;
+  const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
+  double logarithms = 0.0;
   std::int64_t spread = 0;
   std::int64_t tied = 0;
-  for (std::int64_t i = 0; i < state.rows; ++i) {
+  for (std::int64_t i = 0; i < state.rows; i += stride) {
     const simd::Record<T>& record = state.records[i];
     if (state.frozen[i] != 0 || !(record.group_bound[1] < infinity)) continue;
     const double width = record.group_bound[1] - record.group_bound[0];
-    total += width;
+    if (width > negligible) logarithms += std::log2(width);
     ++(width > negligible ? spread : tied);
   }
-  return spread > tied ? total / static_cast<double>(8 * (spread + tied)) : 0.0;
+  return spread > tied ? std::exp2(logarithms / static_cast<double>(spread)) / 8 : 0.0;
 }
 
 // Takes the bid of a row that looked at the present duals, or at slightly higher ones, which only makes it
@@ -126,9 +129,14 @@ std::int32_t bid_without_epsilon(ListState<T>& state, std::int32_t row, const si
 
 template <class T>
 Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
+  return run_epsilon_auction(state, typical_spacing(state), interrupt);
+}
+
+template <class T>
+Outcome run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& interrupt) {
   constexpr double spacing_share = 0.15;
-  const std::int64_t budget = 16 * state.rows;
-  const double spacing = mean_spacing(state);
+  constexpr double step_down = 8.0;
+  const std::int64_t budget = 14 * state.rows;
   // Among ties, as integers give, small steps would only make every list be built anew.
   if (!(spacing > 0.0)) return Outcome::done;
   // A power of two leaves duals of integer costs with few bits, so that ties stay exact in float32 scans.
@@ -136,13 +144,16 @@ Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
   double epsilon = finest;
   for (;;) {
     free_all_rows(state);
+    const std::int64_t refills_before = state.counters.refills;
     const Outcome outcome = bid_until_matched(state, epsilon, budget, interrupt);
     if (outcome == Outcome::done) {
       if (epsilon <= finest) break;
-      epsilon = std::max(finest, epsilon / 4);
+      epsilon = std::max(finest, epsilon / step_down);
     } else if (outcome == Outcome::out_of_budget) {
       if (epsilon > state.grid.limit / 1024) break;
-      epsilon *= 8;
+      // Lists that had to be built anew tell of duals far from their place; else it is a war among equals.
+      const bool far_off = state.counters.refills - refills_before > state.rows;
+      epsilon *= far_off ? 64.0 : 8.0;
     } else {
       return outcome;
     }
@@ -152,8 +163,13 @@ Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
 
 template <class T>
 Outcome reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
-  constexpr int rounds = 4;
   free_all_rows(state);
+  return reduce_free_rows(state, budget, interrupt);
+}
+
+template <class T>
+Outcome reduce_free_rows(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
+  constexpr int rounds = 4;
   std::vector<std::int32_t>& stack = state.free_rows;
   std::vector<std::int32_t> postponed;
   const double lowest = -state.grid.limit / 2;
@@ -187,7 +203,11 @@ Outcome reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt
 
 template Outcome run_epsilon_auction<float>(ListState<float>&, Interrupt&);
 template Outcome run_epsilon_auction<double>(ListState<double>&, Interrupt&);
+template Outcome run_epsilon_auction<float>(ListState<float>&, double, Interrupt&);
+template Outcome run_epsilon_auction<double>(ListState<double>&, double, Interrupt&);
 template Outcome reduce_rows_by_lists<float>(ListState<float>&, std::int64_t, Interrupt&);
 template Outcome reduce_rows_by_lists<double>(ListState<double>&, std::int64_t, Interrupt&);
+template Outcome reduce_free_rows<float>(ListState<float>&, std::int64_t, Interrupt&);
+template Outcome reduce_free_rows<double>(ListState<double>&, std::int64_t, Interrupt&);
 
 }  // namespace rebasin::assignment

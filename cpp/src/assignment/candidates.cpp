@@ -151,6 +151,25 @@ Outcome build_best_only(ListState<T>& state, Interrupt& interrupt) {
 }
 
 template <class T>
+Outcome build_lists_below(ListState<T>& state, const std::vector<T>& thresholds, Interrupt& interrupt) {
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    if (i % 64 == 0 && interrupt.requested()) return Outcome::interrupted;
+    const T* run = state.costs.row(i, state.buffer.data());
+    const bool fetch = state.costs.direct() && i + 1 < state.rows;
+    state.kernels.scan_below(run, state.v_up.data(), state.flip, state.columns, thresholds[i],
+                             fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.masks.data(),
+                             state.found);
+    state.counters.entries_read += state.columns;
+    const bool built =
+        state.found.count == 0
+            ? rebuild_list(state, i)
+            : !state.found.invalid && write_record(state.found, state.grid, state.v, state.records[i]);
+    if (!built) return Outcome::beyond_lists;
+  }
+  return Outcome::done;
+}
+
+template <class T>
 bool rebuild_list(ListState<T>& state, std::int64_t i) {
   ++state.counters.refills;
   state.bound_is_rounded[i] = 0;
@@ -180,6 +199,8 @@ template Outcome build_lists<float>(ListState<float>&, Interrupt&);
 template Outcome build_lists<double>(ListState<double>&, Interrupt&);
 template Outcome build_best_only<float>(ListState<float>&, Interrupt&);
 template Outcome build_best_only<double>(ListState<double>&, Interrupt&);
+template Outcome build_lists_below<float>(ListState<float>&, const std::vector<float>&, Interrupt&);
+template Outcome build_lists_below<double>(ListState<double>&, const std::vector<double>&, Interrupt&);
 template bool rebuild_list<float>(ListState<float>&, std::int64_t);
 template bool rebuild_list<double>(ListState<double>&, std::int64_t);
 template simd::TwoBest find_best<float>(ListState<float>&, std::int64_t);

@@ -20,6 +20,11 @@ Outcome build_lists(ListState<T>& state, Interrupt& interrupt);
 template <class T>
 Outcome build_best_only(ListState<T>& state, Interrupt& interrupt);
 
+// The same with what lies at or below `thresholds[i]`, where one is known; a whole list where that is
+// nothing, or too much.
+template <class T>
+Outcome build_lists_below(ListState<T>& state, const std::vector<T>& thresholds, Interrupt& interrupt);
+
 // Rebuilds row i's list at the present duals; false where it has no entry within the grid.
 template <class T>
 bool rebuild_list(ListState<T>& state, std::int64_t i);

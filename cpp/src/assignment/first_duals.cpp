@@ -1,6 +1,7 @@
 #include "assignment/first_duals.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -51,21 +52,47 @@ template <class T>
 struct TieCount {
   std::vector<T> least;
   std::vector<std::int32_t> blocks;
+  std::array<std::int64_t, coarse_blocks>
+      lowered{};  // in how many columns each block went below those before it
+  std::size_t added = 0;
 
   explicit TieCount(std::int64_t columns)
       : least(columns, std::numeric_limits<T>::infinity()), blocks(columns) {}
 
   void add(const std::vector<T>& minima) {
+    std::int64_t lower = 0;
     for (std::size_t j = 0; j < minima.size(); ++j) {
+      lower += minima[j] < least[j] ? 1 : 0;
       blocks[j] = minima[j] < least[j] ? 1 : blocks[j] + (minima[j] == least[j] ? 1 : 0);
       least[j] = std::min(least[j], minima[j]);
     }
+    lowered[added++] = lower;
   }
 
+  // Positive costs of many magnitudes, in no order of rows: the mean of a column's minima is then one block's
+  // alone, and later blocks go below earlier ones in some columns, not in none or all.
+  bool far_below(const BlockSums<T>& sums) const {
+    constexpr T magnitude = 8;
+    std::size_t far = 0;
+    for (std::size_t j = 0; j < least.size(); ++j) {
+      const T mean = sums.sum[j] / sums.blocks[j];
+      far += least[j] > T{0} && least[j] < mean / magnitude ? 1 : 0;
+    }
+    const auto [fewest, most] = std::minmax_element(lowered.begin() + 1, lowered.end());
+    const auto columns = static_cast<std::int64_t>(least.size());
+    return far * 2 > least.size() && *fewest * 16 > columns && *most * 8 < columns * 7;
+  }
+
+  // Columns without an entry of their own, or copies of one another, tie too, but leave many minima.
   bool mostly() const {
+    constexpr std::ptrdiff_t columns_per_value = 8;
     std::int64_t hits = 0;
     for (const std::int32_t count : blocks) hits += count;
-    return hits * 2 > static_cast<std::int64_t>(blocks.size()) * 3;
+    if (hits * 2 <= static_cast<std::int64_t>(blocks.size()) * 3) return false;
+    std::vector<T> values = least;
+    std::sort(values.begin(), values.end());
+    return (std::unique(values.begin(), values.end()) - values.begin()) * columns_per_value <=
+           static_cast<std::ptrdiff_t>(values.size());
   }
 };
 
@@ -136,8 +163,9 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
     return Outcome::done;
   }
   const BlockSums<T>& chosen = variance_ratio(fine) > heterogeneous ? fine : coarse;
+  state.minima_far_apart = ties.far_below(coarse);
   for (std::int64_t j = 0; j < m; ++j) {
-    const T mean = chosen.sum[j] / chosen.blocks[j];
+    const T mean = state.minima_far_apart ? ties.least[j] : chosen.sum[j] / chosen.blocks[j];
     if (!std::isfinite(mean)) return Outcome::beyond_lists;
     state.v[j] = static_cast<double>(mean);
     state.v_up[j] = mean;
@@ -145,14 +173,21 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   return Outcome::done;
 }
 
+template <class T>
+std::vector<std::int32_t> sample_rows(const ListState<T>& state) {
+  constexpr std::int64_t sampled_rows = 16;
+  std::vector<std::int32_t> sample;
+  const std::int64_t stride = std::max<std::int64_t>(64, state.rows / sampled_rows);
+  for (std::int64_t i = 0; i < state.rows; i += stride) sample.push_back(static_cast<std::int32_t>(i));
+  return sample;
+}
+
 // The magnitude of what matters: duals, and the candidates of a sample of rows.
 template <class T>
-double find_scale(ListState<T>& state) {
-  constexpr std::int64_t sampled_rows = 16;
+double find_scale(ListState<T>& state, std::span<const std::int32_t> sample) {
   double scale = 0.0;
   for (std::int64_t j = 0; j < state.columns; ++j) scale = std::max(scale, std::abs(state.v[j]));
-  const std::int64_t stride = std::max<std::int64_t>(64, state.rows / sampled_rows);
-  for (std::int64_t i = 0; i < state.rows; i += stride) {
+  for (const std::int32_t i : sample) {
     scan_row(state, i);
     for (int k = 0; k < std::min(state.found.count, simd::record_capacity); ++k) {
       scale = std::max(scale, std::abs(static_cast<double>(state.found.cost[k])));
@@ -162,12 +197,12 @@ double find_scale(ListState<T>& state) {
 }
 
 template <class T>
-bool choose_grid(ListState<T>& state) {
+bool choose_grid(ListState<T>& state, std::span<const std::int32_t> sample) {
   // Bits below the scale: float32 keeps headroom above for costs and duals, float64 needs the bits more.
   constexpr int bits = sizeof(T) == 4 ? 46 : 49;
   constexpr double smallest = sizeof(T) == 4 ? 0x1p-140 : 0x1p-900;
   constexpr double largest = sizeof(T) == 4 ? 0x1p120 : 0x1p900;
-  const double scale = find_scale(state);
+  const double scale = find_scale(state, sample);
   if (!(scale < largest)) return false;
   int exponent = 1;
   if (scale > 0.0) {
@@ -194,7 +229,12 @@ Outcome start_duals(ListState<T>& state, Interrupt& interrupt) {
 
 template <class T>
 Outcome put_on_grid(ListState<T>& state) {
-  if (!choose_grid(state)) return Outcome::beyond_lists;
+  return put_on_grid(state, sample_rows(state));
+}
+
+template <class T>
+Outcome put_on_grid(ListState<T>& state, std::span<const std::int32_t> sample) {
+  if (!choose_grid(state, sample)) return Outcome::beyond_lists;
   for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
   return Outcome::done;
 }
@@ -208,13 +248,15 @@ Outcome adopt_duals(ListState<T>& state, const double* duals) {
     if (!std::isfinite(dual)) return Outcome::stale_start;
     state.set_dual(j, square ? dual : std::min(dual, 0.0));
   }
-  if (!choose_grid(state)) return Outcome::stale_start;
+  if (!choose_grid(state, sample_rows(state))) return Outcome::stale_start;
   for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
   return Outcome::done;
 }
 
 template Outcome put_on_grid<float>(ListState<float>&);
 template Outcome put_on_grid<double>(ListState<double>&);
+template Outcome put_on_grid<float>(ListState<float>&, std::span<const std::int32_t>);
+template Outcome put_on_grid<double>(ListState<double>&, std::span<const std::int32_t>);
 template Outcome adopt_duals<float>(ListState<float>&, const double*);
 template Outcome adopt_duals<double>(ListState<double>&, const double*);
 template Outcome start_duals<float>(ListState<float>&, Interrupt&);

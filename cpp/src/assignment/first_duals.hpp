@@ -1,6 +1,8 @@
 // Where the list solver's duals start.
 #pragma once
 
+#include <span>
+
 #include "assignment/list_state.hpp"
 
 namespace rebasin::assignment {
@@ -14,9 +16,13 @@ namespace rebasin::assignment {
 template <class T>
 Outcome start_duals(ListState<T>& state, Interrupt& interrupt);
 
-// Sets the grid for the present duals and moves them to it.
+// Sets the grid for the present duals, and the best costs of a sample of rows, and moves the duals to it.
 template <class T>
 Outcome put_on_grid(ListState<T>& state);
+
+// The same with the rows to look at given.
+template <class T>
+Outcome put_on_grid(ListState<T>& state, std::span<const std::int32_t> sample);
 
 // Takes duals of an earlier problem, as the caller gave them, and sets the grid.
 template <class T>

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 
 #include "assignment/aligned_rows.hpp"
 #include "assignment/auction.hpp"
 #include "assignment/candidates.hpp"
 #include "assignment/first_duals.hpp"
 #include "assignment/path_search.hpp"
+#include "assignment/row_spread.hpp"
 #include "assignment/tie_matching.hpp"
 #include "assignment/zero_lines.hpp"
 
@@ -28,6 +31,8 @@ std::int64_t count_distinct_best(const ListState<T>& state) {
   return distinct;
 }
 
+constexpr std::int64_t bids_per_row = 8;
+
 template <class T>
 bool nearly_all_apart(const ListState<T>& state) {
   return count_distinct_best(state) * 10 >= state.rows * 9;
@@ -35,34 +40,77 @@ bool nearly_all_apart(const ListState<T>& state) {
 
 template <class T>
 Outcome match_exactly(ListState<T>& state, Interrupt& interrupt) {
-  constexpr std::int64_t bids_per_row = 8;
   const Outcome outcome = reduce_rows_by_lists(state, bids_per_row * state.rows, interrupt);
   return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
 }
 
-// A sample of rows tells whether earlier duals still fit: most rows' least reduced cost is near the old row
-// dual, or they still meet it twice, as rows do at an optimum (then the rows may have been permuted).
+// Few bids show whether row reduction alone gets far; then it goes on.
 template <class T>
-bool duals_still_fit(ListState<T>& state, const double* row_duals) {
+Outcome try_without_epsilon(ListState<T>& state, bool& solved, Interrupt& interrupt) {
+  constexpr std::int64_t bids_to_tell = 2;
+  Outcome outcome = reduce_rows_by_lists(state, bids_to_tell * state.rows, interrupt);
+  solved = static_cast<std::int64_t>(state.free_rows.size()) * 4 <= state.rows;
+  if (!solved || outcome != Outcome::done) return outcome;
+  outcome = reduce_free_rows(state, bids_per_row * state.rows, interrupt);
+  return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
+}
+
+// What a sample of rows tells about earlier duals.
+struct StartFit {
+  bool fits = true;        // worth a start
+  bool row_duals = false;  // most rows' least reduced cost is near the old row dual
+  double spacing = 0.0;    // between neighbours among a row's best
+  double drift = 0.0;      // of the least reduced costs that are near
+};
+
+// Most rows' least reduced cost is near the old row dual, or they still meet it twice, as rows do at an
+// optimum (then the rows may have been permuted).
+template <class T>
+StartFit look_at_start(ListState<T>& state, const double* row_duals) {
   constexpr std::int64_t sampled_rows = 32;
+  constexpr int rows_at_once = 8;
   constexpr int compared = 8;
   constexpr double most_spacings = 2.3;  // measured: beyond it a cold start is the faster one
   const double sign = state.costs.scale() < 0 ? -1.0 : 1.0;
   const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
+  StartFit fit;
   int seen = 0;
   int near = 0;
   int tied = 0;
   for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
     scan_row(state, i);
     const auto& found = state.found;
-    if (found.invalid || found.count <= compared) return true;  // too short a row to tell
+    if (found.invalid || found.count <= compared) return {};  // too short a row to tell
     const auto least = static_cast<double>(found.reduced[0]);
     const double spacing = (static_cast<double>(found.reduced[compared]) - least) / compared;
     ++seen;
-    near += std::abs(least - sign * row_duals[i]) <= most_spacings * spacing ? 1 : 0;
+    fit.spacing += spacing;
+    const double drift = std::abs(least - sign * row_duals[i]);
+    const bool is_near = drift <= most_spacings * spacing;
+    near += is_near ? 1 : 0;
+    fit.drift += is_near ? drift : 0.0;
     tied += static_cast<double>(found.reduced[1]) - least <= 0x1p-12 * spacing ? 1 : 0;
+    if (seen % rows_at_once == 0 && near * 2 < seen && tied * 8 < seen) break;
   }
-  return near * 2 >= seen || tied * 4 >= seen;
+  fit.row_duals = near * 8 >= seen * 5;  // measured: with fewer a cold start is as fast
+  fit.fits = fit.row_duals || tied * 4 >= seen;
+  fit.spacing /= std::max(seen, 1);
+  fit.drift /= std::max(near, 1);
+  return fit;
+}
+
+// The earlier row duals, and a few neighbours beyond: most rows need no more of a list.
+template <class T>
+std::vector<T> thresholds_from(const ListState<T>& state, const double* row_duals, const StartFit& fit) {
+  constexpr double neighbours = 4.0;
+  constexpr double drifts = 2.0;
+  const double margin = neighbours * fit.spacing + drifts * fit.drift;
+  const double sign = state.costs.scale() < 0 ? -1.0 : 1.0;
+  std::vector<T> thresholds(state.rows);
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    thresholds[i] = static_cast<T>(sign * row_duals[i] + margin);
+  }
+  return thresholds;
 }
 
 // Duals below zero on a rectangle's unmatched columns: no optimum has them.
@@ -73,6 +121,23 @@ bool leaves_dual_unmatched(const ListState<T>& state) {
     if (state.row_of[j] == unassigned && state.v[j] < 0.0) return true;
   }
   return false;
+}
+
+// Row reduction where most rows are apart; an epsilon of its own where they are not, or where it gets stuck.
+template <class T>
+Outcome finish_from_duals(ListState<T>& state, std::int64_t distinct, double spacing, Interrupt& interrupt) {
+  constexpr std::int64_t bids_to_tell = 2;
+  constexpr std::int64_t few_rows = 8;
+  Outcome outcome = Outcome::done;
+  if (distinct * 100 >= state.rows * 75 || state.rows != state.columns) {
+    outcome = reduce_rows_by_lists(state, bids_to_tell * state.rows, interrupt);
+    if (outcome != Outcome::done) return outcome;
+    const auto left = static_cast<std::int64_t>(state.free_rows.size());
+    if (left <= few_rows || left * 64 <= state.rows) return search_paths(state, interrupt);
+    if (state.rows != state.columns) return match_exactly(state, interrupt);
+  }
+  outcome = run_epsilon_auction(state, spacing, interrupt);
+  return outcome == Outcome::done ? match_exactly(state, interrupt) : outcome;
 }
 
 // Ties first; where they leave few rows, shortest paths over whole rows. stale_start where lists do better.
@@ -95,6 +160,39 @@ Outcome solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interr
   state.solved_by_ties = false;
   state.drop_matching();
   return outcome == Outcome::done ? Outcome::stale_start : outcome;
+}
+
+// Lists that the first look at each row builds.
+template <class T>
+void forget_lists(ListState<T>& state) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    simd::Record<T>& record = state.records[i];
+    std::fill_n(record.cost, simd::record_capacity, std::numeric_limits<T>::infinity());
+    std::fill_n(record.column, simd::record_capacity, 0);
+    std::fill_n(record.group_bound, simd::record_groups, infinity);
+    record.bound = -infinity;
+  }
+}
+
+// Rows of very different spreads: from v = 0, the largest settle the columns that matter to them before the
+// smaller ones come, whose bids are too small to move them again. stale_start where it does not come out so.
+template <class T>
+Outcome solve_largest_first(ListState<T>& state, Interrupt& interrupt) {
+  constexpr std::int64_t most_bids_per_row = 64;
+  constexpr std::size_t sampled_rows = 16;
+  state.free_rows = order_by_spread(state);
+  const std::span<const std::int32_t> order(state.free_rows);
+  Outcome outcome = put_on_grid(state, order.last(std::min(sampled_rows, order.size())));
+  if (outcome != Outcome::done) return outcome;
+  forget_lists(state);
+  outcome = reduce_free_rows(state, most_bids_per_row * state.rows, interrupt);
+  std::reverse(state.free_rows.begin(), state.free_rows.end());
+  if (outcome == Outcome::done && static_cast<std::int64_t>(state.free_rows.size()) * 8 > state.rows) {
+    state.forget();
+    return Outcome::stale_start;
+  }
+  return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
 }
 
 // Where rows want columns of their own from the beginning, no duals are needed: one read of the matrix.
@@ -129,6 +227,9 @@ Outcome list_candidates(ListState<T>& state, Interrupt& interrupt) {
 template <class T>
 Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
   Outcome outcome = match_aligned(state, interrupt);
+  if (outcome == Outcome::stale_start && rows_differ_in_spread(state)) {
+    outcome = solve_largest_first(state, interrupt);
+  }
   if (outcome != Outcome::stale_start) return outcome;
   outcome = start_duals(state, interrupt);
   if (outcome == Outcome::done && state.mostly_ties) {
@@ -147,7 +248,13 @@ Outcome solve_listed(ListState<T>& state, Interrupt& interrupt) {
   // Among ties an epsilon starts price wars; a large problem is still better off with one.
   constexpr std::int64_t few_rows = 512;
   const bool few_tied_rows = state.mostly_ties && state.rows <= few_rows;
-  if (state.rows == state.columns && !nearly_all_apart(state) && !few_tied_rows) {
+  const bool square = state.rows == state.columns && state.spare_rows.empty();
+  if (square && !nearly_all_apart(state) && !few_tied_rows) {
+    if (state.minima_far_apart) {
+      bool solved = false;
+      const Outcome outcome = try_without_epsilon(state, solved, interrupt);
+      if (solved || outcome != Outcome::done) return outcome;
+    }
     const Outcome outcome = run_epsilon_auction(state, interrupt);
     if (outcome != Outcome::done) return outcome;
   }
@@ -158,17 +265,17 @@ template <class T>
 Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
                          Interrupt& interrupt) {
   Outcome outcome = adopt_duals(state, column_duals);
-  if (outcome == Outcome::done && !duals_still_fit(state, row_duals)) outcome = Outcome::stale_start;
-  if (outcome == Outcome::done) outcome = build_lists(state, interrupt);
+  StartFit fit;
+  if (outcome == Outcome::done) fit = look_at_start(state, row_duals);
+  if (!fit.fits) outcome = Outcome::stale_start;
   if (outcome == Outcome::done) {
-    const std::int64_t distinct = count_distinct_best(state);
-    // Cold starts begin with about half of the rows apart.
-    if (distinct * 100 < state.rows * 55) outcome = Outcome::stale_start;
-    if (outcome == Outcome::done && distinct * 100 < state.rows * 75 && state.rows == state.columns) {
-      outcome = run_epsilon_auction(state, interrupt);
-    }
+    outcome = fit.row_duals ? build_lists_below(state, thresholds_from(state, row_duals, fit), interrupt)
+                            : build_lists(state, interrupt);
   }
-  if (outcome == Outcome::done) outcome = match_exactly(state, interrupt);
+  // Cold starts begin with about half of the rows apart.
+  const std::int64_t distinct = outcome == Outcome::done ? count_distinct_best(state) : 0;
+  if (outcome == Outcome::done && distinct * 100 < state.rows * 55) outcome = Outcome::stale_start;
+  if (outcome == Outcome::done) outcome = finish_from_duals(state, distinct, fit.spacing, interrupt);
   if (outcome == Outcome::done && leaves_dual_unmatched(state)) outcome = Outcome::stale_start;
   if (outcome != Outcome::done) state.forget();
   return outcome;

@@ -36,6 +36,7 @@ void ListState<T>::forget() {
   drop_matching();
   free_rows.clear();
   frozen_pairs.clear();
+  spare_rows.clear();
   std::fill(v.begin(), v.end(), 0.0);
   std::fill(v_up.begin(), v_up.end(), T{0});
   std::fill(frozen.begin(), frozen.end(), std::uint8_t{0});

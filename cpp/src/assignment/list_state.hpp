@@ -84,8 +84,10 @@ struct ListState {
       bound_is_rounded;  // per row: its bound holds for grid costs; real ones may lie a step lower
   std::vector<std::uint8_t> frozen;  // per row: paired beforehand, to be skipped, without a list
   std::vector<std::pair<std::int32_t, std::int32_t>> frozen_pairs;
-  double frozen_dual = 0.0;  // of the frozen columns
-  bool mostly_ties = false;  // columns meet their minima again and again
+  double frozen_dual = 0.0;              // of the frozen columns
+  std::vector<std::int32_t> spare_rows;  // frozen without a column: they take what is left in the end
+  bool mostly_ties = false;              // columns meet their minima again and again
+  bool minima_far_apart = false;         // positive costs of many magnitudes: no epsilon suits them all
   bool solved_by_ties = false;
   std::vector<std::int32_t> column_of;
   std::vector<std::int32_t> row_of;

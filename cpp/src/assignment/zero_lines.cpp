@@ -31,6 +31,33 @@ std::vector<std::int32_t> find_zero_columns(ListState<T>& state) {
   return zero;
 }
 
+// Rows of zeros beyond the columns of zeros: the others then face a rectangle, with duals of at most zero,
+// and zero where no other row goes.
+template <class T>
+void spare_zero_rows(ListState<T>& state, const std::vector<std::int32_t>& zero_rows) {
+  for (const std::int32_t row : zero_rows) {
+    if (state.frozen[row] == 0) state.spare_rows.push_back(row);
+    state.frozen[row] = 1;
+  }
+  std::vector<std::uint8_t> taken(state.columns, 0);
+  for (const auto& [row, column] : state.frozen_pairs) taken[column] = 1;
+  for (std::int64_t j = 0; j < state.columns; ++j) {
+    if (taken[j] == 0) state.set_dual(j, 0.0);
+  }
+}
+
+template <class T>
+void place_spare_rows(ListState<T>& state) {
+  if (state.spare_rows.empty()) return;
+  std::vector<std::uint8_t> taken(state.columns, 0);
+  for (const auto& [row, column] : state.frozen_pairs) taken[column] = 1;
+  std::int32_t j = 0;
+  for (const std::int32_t row : state.spare_rows) {
+    while (taken[j] != 0 || state.row_of[j] != unassigned) ++j;
+    state.assign(row, j, 0.0);
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -39,17 +66,18 @@ void freeze_zero_lines(ListState<T>& state) {
   const std::vector<std::int32_t> rows = find_zero_rows(state);
   if (rows.size() < 2) return;
   const std::vector<std::int32_t> columns = find_zero_columns(state);
-  if (columns.size() < 2) return;
   const std::size_t pairs = std::min(rows.size(), columns.size());
   for (std::size_t k = 0; k < pairs; ++k) {
     state.frozen[rows[k]] = 1;
     state.frozen_pairs.emplace_back(rows[k], columns[k]);
     state.set_dual(columns[k], -state.grid.limit / 4);
   }
+  if (rows.size() > columns.size()) spare_zero_rows(state, rows);
 }
 
 template <class T>
 bool thaw_zero_lines(ListState<T>& state) {
+  place_spare_rows(state);
   if (state.frozen_pairs.empty()) return true;
   double largest_u = -std::numeric_limits<double>::infinity();
   for (std::int64_t i = 0; i < state.rows; ++i) {

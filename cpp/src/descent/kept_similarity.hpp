@@ -71,7 +71,7 @@ class KeptSimilarity {
     return 2.0 * static_cast<double>(units_ * units_) * columns;
   }
 
-  const T* matrix() const { return matrix_.data(); }
+  T* matrix() { return matrix_.data(); }
 
   // The last assignment's duals, to start the next from; null before the first.
   const WarmStart* duals() {
@@ -83,7 +83,7 @@ class KeptSimilarity {
   // The visit is over: remembers its duals, and lets go of a matrix that there is no room for.
   void keep(const AssignmentSolution& solution) {
     solution_ = solution;
-    if (!keeps_matrix_) matrix_ = {};
+    if (!keeps_matrix_) matrix_ = std::vector<T>();  // = {} would keep the memory
   }
 
  private:

@@ -97,6 +97,12 @@ T largest_finite(const T* values) {
   return -L::least(least);
 }
 
+// Values of T in order, as integers.
+template <class T>
+std::int64_t to_order(T x);
+template <class T>
+T from_order(std::int64_t order);
+
 // A value with about 14 to 20 of the class minima at or below it: then about as many entries of a row are,
 // since few classes hold two of them.
 template <class T>
@@ -108,7 +114,10 @@ T choose_threshold(const T* minima, T least) {
   T high = largest_finite(minima);
   for (int step = 0; step < 8; ++step) {
     // The minima crowd towards the high end, so the first guess leans low. Halving each avoids overflow.
-    const T middle = step == 0 ? low * T(0.625) + high * T(0.375) : low * T(0.5) + high * T(0.5);
+    // Where they spread over many magnitudes halving the range finds none, halving the exponent does.
+    const T middle = step == 0  ? low * T(0.625) + high * T(0.375)
+                     : step < 3 ? low * T(0.5) + high * T(0.5)
+                                : from_order<T>((to_order(low) + to_order(high)) / 2);
     const int count = count_not_above(minima, middle);
     if (count >= fewest_lanes && count <= most_lanes) return middle;
     (count < fewest_lanes ? low : high) = middle;
@@ -246,7 +255,6 @@ T largest_below(const RowView<T, negate>& row, std::int64_t end, T limit) {
   return -L::least(least);
 }
 
-// Values of T in order, as integers.
 template <class T>
 std::int64_t to_order(T x) {
   using I = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;

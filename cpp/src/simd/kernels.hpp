@@ -102,6 +102,9 @@ struct KernelsFor {
   // Solves a whole problem of up to 64 columns, given by its rows. `beyond` where sums of costs could
   // overflow.
   void (*solve_block)(const T* const* runs, T flip, BlockProblem<T>& problem);
+  // Finds all columns of (flip ^ run[j]) - v[j] at or below the threshold; none where a record has no room.
+  void (*scan_below)(const T* run, const T* v, T flip, std::int64_t columns, T threshold, const T* next,
+                     std::uint64_t* masks, Scan<T>& found);
 };
 
 struct Kernels {

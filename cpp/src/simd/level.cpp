@@ -7,6 +7,7 @@
 #include "simd/dense_search.hpp"
 #include "simd/kernels.hpp"
 #include "simd/record_search.hpp"
+#include "simd/threshold_scan.hpp"
 #include "simd/tight_scan.hpp"
 
 #define REBASIN_JOIN_(a, b) a##b
@@ -20,9 +21,10 @@ extern const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL);
 const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL) = {
     REBASIN_TEXT(REBASIN_SIMD_LEVEL),
     {lower_minima<float>, add_minima<float>, scan<float>, scan_best<float>, two_best<float>, relax<float>,
-     widen<float>, row_best<float>, mark_tight<float>, solve_block<float>},
+     widen<float>, row_best<float>, mark_tight<float>, solve_block<float>, scan_below<float>},
     {lower_minima<double>, add_minima<double>, scan<double>, scan_best<double>, two_best<double>,
-     relax<double>, widen<double>, row_best<double>, mark_tight<double>, solve_block<double>},
+     relax<double>, widen<double>, row_best<double>, mark_tight<double>, solve_block<double>,
+     scan_below<double>},
 };
 
 }  // namespace rebasin::simd

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,27 @@ import click
 
 from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
-from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path, read_spec
-from rebasin_fast.cli.progress import MatchingProgress
-from rebasin_fast.files import check_output, load_params, save_params
+from rebasin_fast.cli.options import (
+    input_path,
+    matching_options,
+    output_options,
+    output_path,
+    read_spec,
+    refuse_shared_paths,
+)
+from rebasin_fast.cli.progress import MatchingProgress, telling_of_resume
+from rebasin_fast.files import (
+    check_output,
+    check_permutation_output,
+    check_writable,
+    load_params,
+    save_params,
+)
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.typing import Params
+
+# Options of ``matching_options`` that not every method has a use for.
+_HEARD_BY = {"--restarts": ("first",), "--effort": ("first",)}
 
 
 @click.command()
@@ -33,6 +50,18 @@ from rebasin_fast.typing import Params
     type=click.Choice(["first", "merge-many", "cycle-consistent"]),
     help="Match each model to A, each to the mean of the others, or all at once.",
 )
+@click.option(
+    "--save-permutations",
+    type=output_path,
+    metavar="FILE",
+    help="Keep where each model's units went, with merge-many.",
+)
+@click.option(
+    "--resume",
+    type=output_path,
+    metavar="FILE",
+    help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
+)
 @matching_options
 @output_options
 def merge(
@@ -41,6 +70,8 @@ def merge(
     weights: str | None,
     matched: bool,
     method: str,
+    save_permutations: Path | None,
+    resume: Path | None,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -49,7 +80,8 @@ def merge(
     """Match every further model onto A and save the average of all.
 
     With three models or more, --method merge-many brings them closer to one another: each in turn is matched to
-    the mean of the others. The result is in A's order of units, format and dtypes either way.
+    the mean of the others. The result is in A's order of units, format and dtypes either way. What
+    --save-permutations wrote, rebasin_fast.ManyMatching.load reads.
 
     \b
     Examples:
@@ -59,11 +91,28 @@ def merge(
     """
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
+    how = MatchingChoices(**choices)
+    how.refuse_unheard(method, _HEARD_BY)
+    together = method != "first"
+    if together and not matched:
+        raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
+    beside = {"--save-permutations": save_permutations, "--resume": resume}
+    for option, value in beside.items():
+        if value is not None and not together:
+            raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
+    refuse_shared_paths(models, output, beside)
     shares = _parse_weights(weights, len(models))
     first, *others = [load_params(path) for path in models]
     check_output(output, like=first, overwrite=force)
-    if matched and method != "first":
-        many = _merge_many(method, [first, *others], shares, MatchingChoices(**choices), quiet=quiet)
+    if together:
+        if save_permutations is not None:
+            check_permutation_output(save_permutations, overwrite=force)
+        if resume is not None:
+            check_writable(resume, overwrite=True)
+        with telling_of_resume(resume):
+            many = _merge_many(method, [first, *others], shares, how, resume=resume, quiet=quiet)
+        if save_permutations is not None:
+            many.save(save_permutations, overwrite=force)
         save_params(output, many.merged, like=first, overwrite=force)
         warn_of_batch_norm(many.merged)
         warn_of_left_out(first)
@@ -73,7 +122,7 @@ def merge(
     alignments: list[Alignment] = []
     if matched:
         for path, params in zip(models[1:], others, strict=True):
-            alignments.append(align(first, path, params, MatchingChoices(**choices), quiet=quiet))
+            alignments.append(align(first, path, params, how, quiet=quiet))
     merged = averaged_params([first, *([a.aligned for a in alignments] if matched else others)], shares)
     save_params(output, merged, like=first, overwrite=force)
     warn_of_batch_norm(merged)
@@ -85,9 +134,21 @@ def merge(
 
 
 def _merge_many(
-    method: str, models: list[Params], shares: list[float] | None, choices: MatchingChoices, *, quiet: bool
+    method: str,
+    models: list[Params],
+    shares: list[float] | None,
+    choices: MatchingChoices,
+    *,
+    resume: Path | None,
+    quiet: bool,
 ) -> ManyMatching:
-    spec = read_spec(choices.spec_name, models[0], heads=choices.heads, norm_groups=choices.norm_groups)
+    spec = read_spec(
+        choices.spec_name,
+        models[0],
+        heads=choices.heads,
+        norm_groups=choices.norm_groups,
+        trace=choices.trace,
+    )
     with MatchingProgress(quiet=quiet) as progress:
         return merge_many(
             spec,
@@ -98,6 +159,8 @@ def _merge_many(
             max_iter=choices.max_iter,
             strict=not choices.no_strict,
             threads=choices.threads,
+            memory_limit=choices.memory_limit,
+            checkpoint=resume,
             progress=progress,
         )
 
@@ -115,6 +178,8 @@ def _parse_weights(text: str | None, count: int) -> list[float] | None:
         raise click.BadParameter(
             f"{count} models take {count} weights; got {len(shares)}", param_hint="--weights"
         )
-    if not sum(shares) > 0.0:
-        raise click.BadParameter(f"the weights {text} must have a positive sum", param_hint="--weights")
+    if not 0.0 < sum(shares) < inf:
+        raise click.BadParameter(
+            f"the weights {text} must be finite and have a positive sum", param_hint="--weights"
+        )
     return shares
