@@ -5,7 +5,7 @@ Five MNIST perceptrons that each saw a random half of the training images, and t
 
     REBASIN_FAST_DATA=/path/to/data python benchmarks/many_mnist.py
 
-The networks are trained first where the cache lacks them. Results: ``many_mnist.{json,md}``.
+The networks are trained first where the cache lacks them. Results: ``many_mnist_SPLIT.{json,md}``.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from environment import RESULTS, environment_line, markdown_table, write_results
-from networks import mnist, mnist_parts
+from networks import mnist, mnist_parts, mnist_published
 from networks.storage import DEFAULT_CACHE, Params
 
 import rebasin_fast as rf
@@ -29,22 +29,29 @@ METHODS: dict[str, dict[str, Any]] = {
 TITLES = {
     "halves": "Five perceptrons 784-512-512-512-10, each on a random half of MNIST, learning rate falling to zero",
     "halves-constant": "The same trained at a constant learning rate, as the published ones",
+    "halves-published": "Five trained as the published program trains: 100 epochs at a constant rate, pixels in [0, 1]",
     "biased": "Two perceptrons 784-512-512-512-10 on disjoint parts of MNIST, 80 % of five digits and 20 % of the rest",
 }
 
 
 def main() -> None:
     options = parse_options()
-    test = mnist.load_images("test")
-    results, texts = {}, []
     for split in options.splits:
-        count = mnist_parts.SPLITS[split][1]
-        models = [mnist_parts.trained(split, part, options.cache) for part in range(count)]
-        results[split], text = measure(split, models, test, options)
-        texts.append(text)
-    markdown = "\n\n".join([*texts, f"Measured on {environment_line()}."])
-    print(markdown)
-    write_results("many_mnist", results, markdown, options.results)
+        models, test = trained(split, options.cache)
+        results, text = measure(split, models, test, options)
+        markdown = f"{text}\n\nMeasured on {environment_line()}."
+        print(markdown, end="\n\n", flush=True)
+        write_results(f"many_mnist_{split}", results, markdown, options.results)
+
+
+def trained(split: str, cache: Path) -> tuple[list[Params], mnist.Images]:
+    """The networks of a split, and the test images as they take them."""
+    if split == "halves-published":
+        recipe = mnist_published.MANY
+        models = [recipe.trained(part, cache) for part in range(mnist_published.HALVES)]
+        return models, recipe.images("test")
+    count = mnist_parts.SPLITS[split][1]
+    return [mnist_parts.trained(split, part, cache) for part in range(count)], mnist.load_images("test")
 
 
 def parse_options() -> argparse.Namespace:
@@ -52,6 +59,7 @@ def parse_options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--splits", nargs="+", choices=list(TITLES), default=list(TITLES))
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -76,7 +84,8 @@ def measure(
     seconds = time.perf_counter() - started
     rows["each matched to the first"] = mnist.evaluate(average([models[0], *aligned]), test)
     rows["each matched to the first"] |= {"seconds": seconds}
-    for name, arguments in METHODS.items():
+    for name in options.methods:
+        arguments = METHODS[name]
         started = time.perf_counter()
         many = rf.merge_many(spec, models, threads=options.threads, **arguments)
         seconds = time.perf_counter() - started

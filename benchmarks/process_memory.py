@@ -1,5 +1,6 @@
 """A command's time, and the most private memory that it held; mapped files do not count as private."""
 
+import resource
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ class Usage:
     seconds: float
     private_bytes: int
     output: str
+    processor_seconds: float
 
 
 def run_measured(command: list[str]) -> Usage:
@@ -23,7 +25,7 @@ def run_measured(command: list[str]) -> Usage:
 
     Raises subprocess.CalledProcessError where it fails.
     """
-    started = time.perf_counter()
+    started, processor_before = time.perf_counter(), _processor_seconds_of_children()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         most = _Most(process.pid)
         watcher = threading.Thread(target=most.watch, args=(process,), daemon=True)
@@ -32,7 +34,13 @@ def run_measured(command: list[str]) -> Usage:
         watcher.join()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, output)
-    return Usage(time.perf_counter() - started, most.value, output)
+    seconds, processor = time.perf_counter() - started, _processor_seconds_of_children() - processor_before
+    return Usage(seconds, most.value, output, processor)
+
+
+def _processor_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _Most:
@@ -51,3 +59,24 @@ class _Most:
         except OSError:
             return 0
         return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon:"))
+
+
+class PeakRise:
+    """By how many bytes the peak of this process's resident memory rises over what it holds at the start (Linux)."""
+
+    bytes: int = 0
+
+    def __enter__(self) -> "PeakRise":
+        """Forget the peak so far."""
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        self._held = _own_status("VmRSS")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Look at the peak since."""
+        self.bytes = _own_status("VmHWM") - self._held
+
+
+def _own_status(field: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{field}:"))

@@ -5,8 +5,8 @@ ResNet-20 checkpoints with BatchNorm, matched by weights or, as in the paper, by
 
     REBASIN_FAST_DATA=/path/to/data python benchmarks/repair_midpoint.py
 
-The perceptrons are trained first where the cache lacks them; ``networks/vgg11.py`` trains the VGGs. Results:
-``repair_midpoint_NETWORK.{json,md}``.
+The perceptrons are trained first where the cache lacks them; ``networks/vgg11.py`` trains the VGGs, and
+``networks/mnist_published.py --recipe deep`` perceptrons as published. Results: ``repair_midpoint_NETWORK.{json,md}``.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from activation_vs_weight import perceptron
 from environment import RESULTS, environment_line, markdown_table, write_results
-from networks import cifar, mnist, resnet20, vgg11
+from networks import cifar, mnist, mnist_published, resnet20, vgg11
 from networks.storage import DEFAULT_CACHE
 from torch import nn
 
@@ -103,14 +103,26 @@ def measure(
 
 
 def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    a, b = (mnist.trained_mlp(seed, options.cache, DEEP) for seed in (0, 1))
+    pair = [mnist.trained_mlp(seed, options.cache, DEEP) for seed in (0, 1)]
+    title = "MNIST, perceptrons of 10 hidden layers of 128 units, Adam: the midpoint"
+    return measure_perceptrons(*pair, options, title)
+
+
+def measure_published(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    pair = [mnist_published.DEEP.trained(seed, options.cache) for seed in (0, 1)]
+    title = "MNIST, perceptrons of 10 hidden layers of 128 units, trained as the published ones: the midpoint"
+    return measure_perceptrons(*pair, options, title)
+
+
+def measure_perceptrons(
+    a: Any, b: Any, options: argparse.Namespace, title: str
+) -> tuple[dict[str, Any], str]:
     test = mnist.load_images("test")
     batches = list(torch.from_numpy(mnist.load_images("train").inputs[: options.images]).split(BATCH))
 
     def evaluate(model: nn.Module) -> dict[str, float]:
         return mnist.evaluate({name: t.numpy() for name, t in model.state_dict().items()}, test)
 
-    title = "MNIST, perceptrons of 10 hidden layers of 128 units: the midpoint"
     return measure(perceptron, a, b, batches, evaluate, options, title)
 
 
@@ -145,6 +157,7 @@ def measure_resnet(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 NETWORKS: dict[str, Callable[[argparse.Namespace], tuple[dict[str, Any], str]]] = {
     "mnist": measure_mnist,
+    "mnist-published": measure_published,
     "vgg11": measure_vgg,
     "resnet20": measure_resnet,
 }

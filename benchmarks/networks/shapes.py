@@ -26,13 +26,16 @@ def resnet18(width: int = 64) -> Shapes:
     return _imagenet_resnet((2, 2, 2, 2), _basic_block, expansion=1, width=width)
 
 
-def resnet20(multiplier: int = 1, width: int = 16) -> Shapes:
-    """Return CIFAR-10's ResNet-20 with zero-padded shortcuts and ``width`` x ``multiplier`` channels."""
+def resnet20(multiplier: int = 1, width: int = 16, blocks: int = 3) -> Shapes:
+    """Return CIFAR-10's ResNet-20 with zero-padded shortcuts and ``width`` x ``multiplier`` channels.
+
+    Other numbers of blocks a stage make it a ResNet of 6 x blocks + 2 layers.
+    """
     width *= multiplier
     items = [*_convolution("conv1", width, 3, 3), *_batchnorm("bn1", width)]
     inputs = width
     for stage, outputs in enumerate((width, 2 * width, 4 * width), start=1):
-        for block in range(3):
+        for block in range(blocks):
             items += _basic_block(f"layer{stage}.{block}", inputs, outputs)
             inputs = outputs
     return dict([*items, *_linear("linear", 10, inputs)])

@@ -83,3 +83,44 @@ def test_merge_of_many(models: Models, run: Run, tmp_path: Path, method: str) ->
     assert account["models"] == 3
     assert account["objective"] > account["first_objective"]
     assert "objective" in result.stderr
+
+
+def test_merge_keeps_and_resumes(models: Models, run: Run, tmp_path: Path) -> None:
+    files = ("--save-permutations", "many.npz", "--resume", "state.npz")
+    arguments = ("merge", models.a, models.b, models.b, "--method", "merge-many", "-o")
+    first = run(*arguments, "m.npz", *files)
+    assert first.exit_code == 0, first.stderr
+    saved = rf.ManyMatching.load(tmp_path / "many.npz", [models.params_a, models.params_b, models.params_b])
+    for name, array in rf.load_params(tmp_path / "m.npz").items():
+        np.testing.assert_array_equal(saved.merged[name], array)
+    again = run(*arguments, "m.npz", *files, "--force", "--json")
+    assert json.loads(again.stdout)["objective"] == saved.objective
+
+
+def test_merge_of_many_says_what_it_does_not_take(models: Models, run: Run) -> None:
+    for options in (
+        ("--resume", "state.npz"),
+        ("--save-permutations", "many.npz"),
+        ("--method", "merge-many", "--restarts", 2),
+    ):
+        result = run("merge", models.a, models.b, "-o", "m.npz", *options)
+        assert result.exit_code == 2
+        assert options[-2] in result.stderr
+
+
+def test_merge_of_many_traces(
+    models: Models, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import torch\nfrom collections import OrderedDict\nfrom torch import nn\n"
+        "def traced():\n    net = nn.Sequential(OrderedDict(fc1=nn.Linear(6, 24), r1=nn.ReLU(), fc2=nn.Linear(24, 20),"
+        " r2=nn.ReLU(), fc3=nn.Linear(20, 4)))\n    return net, torch.zeros(2, 6)\n"
+    )
+    (tmp_path / "many_traced.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    # Names that no ready spec knows.
+    renamed = {name.replace("fc", "layer_of_mine."): array for name, array in models.params_a.items()}
+    rf.save_params(tmp_path / "own.npz", renamed)
+    options = ("-o", "m.npz", "--method", "merge-many", "--trace", "many_traced:traced")
+    assert run("merge", models.a, models.b, *options).exit_code == 0
+    assert run("merge", "own.npz", "own.npz", *options, "--force").exit_code != 0

@@ -40,7 +40,8 @@ def _run(case: str, dtype: str, seed: int, kept: float, monkeypatch: pytest.Monk
     a, b = (
         {name: rng.standard_normal(shape).astype(dtype) for name, shape in shapes.items()} for _ in range(2)
     )
-    monkeypatch.setattr(weight, "_KEPT_BY_DEFAULT", kept)
+    largest = max(max(shape) for shape in shapes.values()) ** 2 * (8 if dtype == "float64" else 4)
+    monkeypatch.setattr(weight, "_SIMILARITIES_BY_DEFAULT", largest + kept if kept else 0)
     return rf.weight_matching(spec, a, b, rng=seed)
 
 

@@ -13,6 +13,9 @@ constexpr std::int64_t lanes = 8;  // independent sums: as many as a vector regi
 
 constexpr std::int64_t rows_at_once = 256;
 
+// A joined axis is a table of 8 bytes an entry, of a length that a cache holds; not of a whole tensor.
+constexpr std::size_t longest_joined_axis = 4096;
+
 using Lanes = std::array<double, lanes>;
 using Table = std::vector<std::int64_t>;
 
@@ -142,13 +145,14 @@ double dot_change(const Source* a, const std::vector<const Table*>& a_tables, co
   return total_of(sums);
 }
 
-// Joins the last axes of all tensors into one, as long as each lies in memory as one. `joined` is what the
-// last axis then points to.
+// Joins the last axes of all tensors into one, as long as each lies in memory as one and it stays short.
+// `joined` is what the last axis then points to.
 void join_last_axes(std::vector<std::vector<const Table*>*> tensors, Table& joined) {
   const std::vector<const Table*>& first = *tensors.front();
   std::size_t length = 1, axes = 0;
   for (; axes < first.size(); ++axes) {
     const std::size_t axis = first.size() - 1 - axes;
+    if (axes > 0 && length * first[axis]->size() > longest_joined_axis) break;
     const bool as_one = std::all_of(tensors.begin(), tensors.end(), [&](const auto* tables) {
       return steps_by(*(*tables)[axis], static_cast<std::int64_t>(length));
     });

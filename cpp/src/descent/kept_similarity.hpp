@@ -83,7 +83,7 @@ class KeptSimilarity {
   // The visit is over: remembers its duals, and lets go of a matrix that there is no room for.
   void keep(const AssignmentSolution& solution) {
     solution_ = solution;
-    if (!keeps_matrix_) matrix_ = {};
+    if (!keeps_matrix_) matrix_ = std::vector<T>();  // = {} would keep the memory
   }
 
  private:

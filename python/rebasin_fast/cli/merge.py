@@ -12,7 +12,7 @@ from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
 from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path, read_spec
 from rebasin_fast.cli.progress import MatchingProgress
-from rebasin_fast.files import check_output, load_params, save_params
+from rebasin_fast.files import check_output, check_writable, load_params, save_params
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.typing import Params
 
@@ -33,6 +33,18 @@ from rebasin_fast.typing import Params
     type=click.Choice(["first", "merge-many", "cycle-consistent"]),
     help="Match each model to A, each to the mean of the others, or all at once.",
 )
+@click.option(
+    "--save-permutations",
+    type=output_path,
+    metavar="FILE",
+    help="Keep where each model's units went, with merge-many.",
+)
+@click.option(
+    "--resume",
+    type=output_path,
+    metavar="FILE",
+    help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
+)
 @matching_options
 @output_options
 def merge(
@@ -41,6 +53,8 @@ def merge(
     weights: str | None,
     matched: bool,
     method: str,
+    save_permutations: Path | None,
+    resume: Path | None,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -49,7 +63,8 @@ def merge(
     """Match every further model onto A and save the average of all.
 
     With three models or more, --method merge-many brings them closer to one another: each in turn is matched to
-    the mean of the others. The result is in A's order of units, format and dtypes either way.
+    the mean of the others. The result is in A's order of units, format and dtypes either way. What
+    --save-permutations wrote, rebasin_fast.ManyMatching.load reads.
 
     \b
     Examples:
@@ -59,11 +74,23 @@ def merge(
     """
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
+    together = matched and method != "first"
+    for option, value in (("--save-permutations", save_permutations), ("--resume", resume)):
+        if value is not None and not together:
+            raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
+    if together and choices["restarts"] != 1:
+        raise click.UsageError("--restarts is for --method first")
     shares = _parse_weights(weights, len(models))
     first, *others = [load_params(path) for path in models]
     check_output(output, like=first, overwrite=force)
-    if matched and method != "first":
-        many = _merge_many(method, [first, *others], shares, MatchingChoices(**choices), quiet=quiet)
+    if together:
+        if save_permutations is not None:
+            check_writable(save_permutations, overwrite=force)
+        many = _merge_many(
+            method, [first, *others], shares, MatchingChoices(**choices), resume=resume, quiet=quiet
+        )
+        if save_permutations is not None:
+            many.save(save_permutations, overwrite=force)
         save_params(output, many.merged, like=first, overwrite=force)
         warn_of_batch_norm(many.merged)
         warn_of_left_out(first)
@@ -85,9 +112,21 @@ def merge(
 
 
 def _merge_many(
-    method: str, models: list[Params], shares: list[float] | None, choices: MatchingChoices, *, quiet: bool
+    method: str,
+    models: list[Params],
+    shares: list[float] | None,
+    choices: MatchingChoices,
+    *,
+    resume: Path | None,
+    quiet: bool,
 ) -> ManyMatching:
-    spec = read_spec(choices.spec_name, models[0], heads=choices.heads, norm_groups=choices.norm_groups)
+    spec = read_spec(
+        choices.spec_name,
+        models[0],
+        heads=choices.heads,
+        norm_groups=choices.norm_groups,
+        trace=choices.trace,
+    )
     with MatchingProgress(quiet=quiet) as progress:
         return merge_many(
             spec,
@@ -98,6 +137,8 @@ def _merge_many(
             max_iter=choices.max_iter,
             strict=not choices.no_strict,
             threads=choices.threads,
+            memory_limit=choices.memory_limit,
+            checkpoint=resume,
             progress=progress,
         )
 

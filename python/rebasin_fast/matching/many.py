@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rebasin_fast.arrays import library_of
 from rebasin_fast.averaging import average
-from rebasin_fast.errors import ParamsError
+from rebasin_fast.errors import ParamsError, PermutationError
+from rebasin_fast.matching.crowd import Crowd
+from rebasin_fast.matching.many_file import KeptState
 from rebasin_fast.matching.many_result import Index, ManyMatching
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.universe import relaxed_permutations
-from rebasin_fast.matching.weight import weight_matching
-from rebasin_fast.permutation import (
-    compose_permutations,
-    identity_permutation,
-    invert_permutation,
-    permuted_params,
-)
+from rebasin_fast.permutation import check_permutation
 from rebasin_fast.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params, Rng
+    from rebasin_fast.typing import Params, Permutation, Rng
 
 Method: TypeAlias = Literal["merge_many", "cycle_consistent"]
 Start: TypeAlias = Literal["growing", "identity"]
@@ -39,9 +34,12 @@ def merge_many(
     start: Start = "growing",
     weights: Sequence[float] | None = None,
     rng: Rng = 0,
+    init: ManyMatching | Sequence[Permutation] | None = None,
     max_iter: int = 100,
     strict: bool = True,
     threads: int | None = None,
+    memory_limit: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> ManyMatching:
     """Match any number of models to one another and average them.
@@ -63,6 +61,9 @@ def merge_many(
         Share of each model in ``merged``, divided by their sum; equal by default. They do not bear on the matching.
     rng : int, numpy.random.Generator or None
         Seeds the order of the models and the visits of each matching.
+    init : ManyMatching or sequence of Mapping[str, array of int64], optional
+        Where the models' units start, one permutation a model, in place of where they are and of ``start``; a
+        matching of earlier versions of the models, for instance.
     max_iter : int
         Most sweeps over the models.
     strict : bool
@@ -70,6 +71,11 @@ def merge_many(
         place and lists them in ``report``; ``merged`` needs all models to have the same names either way.
     threads : int, optional
         Threads of the matrix products of each matching.
+    memory_limit : int, optional
+        Most bytes of workspace of each matching, as in :func:`rebasin_fast.weight_matching`.
+    checkpoint : path, optional
+        A .safetensors or .npz file that holds the state after each sweep; where it exists the run continues from
+        it, to the result that it would have had. :meth:`ManyMatching.load` reads it.
     progress : callable, optional
         Called with a :class:`Progress` after each model: ``permutation`` is then ``"model 3"``, ``visit`` counts
         models, and ``objective`` is the sum over pairs.
@@ -79,7 +85,7 @@ def merge_many(
     ManyMatching
         Both methods give permutations into the order of model 0, so that those between any two models compose
         exactly around every cycle. ``objective`` never falls from one sweep to the next; with "identity" and
-        "cycle_consistent" it is never below ``first_objective``.
+        "cycle_consistent" it is never below ``first_objective``, and with ``init`` never below that of ``init``.
 
     Raises
     ------
@@ -87,6 +93,10 @@ def merge_many(
         As :func:`rebasin_fast.weight_matching`; the message names the model by its number.
     ValueError
         Fewer than two models, or an unknown method or start.
+    PermutationError
+        ``init`` does not fit the models.
+    FileFormatError
+        ``checkpoint`` is no such file, is damaged, or belongs to other models, another spec or other options.
 
     Notes
     -----
@@ -123,16 +133,30 @@ def merge_many(
             raise type(error)(f"model {number} against model 0 (as B and A): {error}") from None
         report |= pair.left_in_place
     generator = np.random.default_rng(rng)
-    crowd = _Crowd(spec, models, pair.sizes, generator, threads)
+    begin = None if init is None else _checked_init(init, spec, pair.sizes, len(models))
+    kept = KeptState(
+        checkpoint,
+        spec,
+        models,
+        generator,
+        report,
+        {"method": method, "start": start, "rng": rng, "init": begin},
+    )
+    crowd = Crowd(spec, models, pair.sizes, generator, threads, memory_limit)
+    if kept.state is not None:
+        crowd.move_all(kept.state.permutations)
+    elif begin is not None:
+        crowd.move_all(begin)
+    elif method == "cycle_consistent":
+        crowd.move_all_if_nearer(relaxed_permutations(spec, models, crowd.matched, pair.sizes))
     tell = _teller(progress, len(models), max_iter)
-    if method == "cycle_consistent":
-        crowd.move_all(relaxed_permutations(spec, models, crowd.matched, pair.sizes))
-    history, converged = _sweeps(crowd, max_iter, tell, growing=method == "merge_many" and start == "growing")
+    growing = method == "merge_many" and start == "growing" and begin is None
+    history, converged = _sweeps(crowd, max_iter, tell, kept, growing=growing)
     crowd.return_to_first()
     return ManyMatching(
         permutations=crowd.permutations,
         merged=average(crowd.moved(), weights),
-        objective=crowd.objective(),
+        objective=history[-1] if history else crowd.objective(),
         first_objective=crowd.first_objective,
         history=history,
         sweeps=len(history),
@@ -142,117 +166,49 @@ def merge_many(
     )
 
 
-class _Crowd:
-    """The models, where their units are now, and the sum of all of them there."""
-
-    def __init__(
-        self,
-        spec: PermutationSpec,
-        models: list[Params],
-        sizes: Mapping[str, int],
-        rng: np.random.Generator,
-        threads: int | None,
-    ) -> None:
-        self.models = models
-        self.rng = rng
-        self.permutations = [identity_permutation(spec, sizes) for _ in models]
-        unmatched = set(spec.unmatched)
-        self.matched = [
-            name
-            for name in spec.axes_to_perm
-            if name not in unmatched and all(name in model for model in models)
-        ]
-        self._spec = spec
-        self._threads = threads
-        self._squares = sum(
-            _dot(array, array)
-            for model in models
-            for array in (_host64(model[name]) for name in self.matched)
-        )
-        self._sum: dict[str, NDArray[np.float64]] = {}
-        self._members: set[int] = set()
-        self.gather(range(len(models)))
-        self.first_objective = self.objective()
-
-    def moved(self) -> list[Params]:
-        """The models in their new orders, each array computed when it is asked for."""
-        pairs = zip(self.permutations, self.models, strict=True)
-        return [permuted_params(self._spec, permutation, model) for permutation, model in pairs]
-
-    def gather(self, members: Any) -> None:
-        """Make the sum that of ``members`` alone, where they stand."""
-        self._sum, self._members = {}, set()
-        for member in members:
-            self._add(member, 1.0)
-
-    def objective(self) -> float:
-        """Sum over pairs of inner products: half of |sum|^2 less the squares, with all models in the sum."""
-        return (sum(_dot(total, total) for total in self._sum.values()) - self._squares) / 2
-
-    def match(self, number: int) -> bool:
-        """Match one model to the mean of the others in the sum, which it then joins; whether it came closer."""
-        if number in self._members:
-            self._add(number, -1.0)
-        model, count = self.models[number], len(self._members)
-        mean = {
-            name: (total / count).astype(_product_dtype(model[name]), copy=False)
-            for name, total in self._sum.items()
-        }
-        found = weight_matching(
-            self._spec, {**model, **mean}, model, init=self.permutations[number], rng=self.rng, strict=False,
-            threads=self._threads,
-        )  # fmt: skip
-        self.permutations[number] = found.permutation
-        self._add(number, 1.0)
-        return found.objective > found.first_objective
-
-    def move_all(self, permutations: list[dict[str, Index]]) -> None:
-        """Take these permutations, unless the models are nearer to one another as they stand."""
-        before = self.permutations, self.objective()
-        self.permutations = permutations
-        self.gather(range(len(self.models)))
-        if self.objective() < before[1]:
-            self.permutations = before[0]
-            self.gather(range(len(self.models)))
-
-    def return_to_first(self) -> None:
-        """Undo model 0's permutation in all models alike, which leaves the objective as it is."""
-        back = invert_permutation(self.permutations[0], self._spec)
-        self.permutations = [compose_permutations(p, back, self._spec) for p in self.permutations]
-
-    def _add(self, number: int, sign: float) -> None:
-        moved = permuted_params(self._spec, self.permutations[number], self.models[number])
-        for name in self.matched:
-            array = _host64(moved[name])
-            if name not in self._sum:
-                self._sum[name] = sign * array
-            elif sign > 0:
-                self._sum[name] += array
-            else:
-                self._sum[name] -= array
-        (self._members.add if sign > 0 else self._members.discard)(number)
-
-
 def _sweeps(
-    crowd: _Crowd, max_iter: int, tell: Callable[[int, int, int, float], None], *, growing: bool
+    crowd: Crowd,
+    max_iter: int,
+    tell: Callable[[int, int, int, float], None],
+    kept: KeptState,
+    *,
+    growing: bool,
 ) -> tuple[list[float], bool]:
     """Sweep over the models in random orders until none comes closer to the mean of the others."""
-    history: list[float] = []
+    history = [] if kept.state is None else list(kept.state.history)
+    if kept.state is not None and kept.state.converged:
+        return history, True
     count = len(crowd.models)
-    for sweep in range(max_iter):
+    for sweep in range(len(history), max_iter):
         order = crowd.rng.permutation(count).tolist()
         grows = growing and sweep == 0
         if grows:
             crowd.gather(order[:1])
+        else:
+            crowd.settle()  # what a run that continues from a file starts from
         closer = False
         for visit, number in enumerate(order):
             if not (grows and visit == 0):
                 closer = crowd.match(number) or closer
             tell(sweep + 1, visit + 1, number, crowd.objective())
         history.append(crowd.objective())
-        if not closer and not grows:
+        crowd.return_to_first()
+        converged = not closer and not grows
+        kept.write(crowd, history, converged)
+        if converged:
             return history, True
     return history, False
+
+
+def _checked_init(
+    init: ManyMatching | Sequence[Permutation], spec: PermutationSpec, sizes: Mapping[str, int], count: int
+) -> list[dict[str, Index]]:
+    permutations = list(init.permutations if isinstance(init, ManyMatching) else init)
+    if len(permutations) != count:
+        raise PermutationError(
+            f"init has {len(permutations)} permutations for {count} models; give one a model"
+        )
+    return [check_permutation(spec, permutation, sizes) for permutation in permutations]
 
 
 def _checked_models(models: Sequence[Params], method: str, start: str) -> list[Params]:
@@ -276,17 +232,3 @@ def _teller(
             progress(Progress(sweep, max_iter, visit, count, f"model {number}", objective))
 
     return tell
-
-
-def _product_dtype(array: Array) -> type[np.floating[Any]]:
-    return np.float64 if library_of(array).dtype_name(array) == "float64" else np.float32
-
-
-def _host64(array: Array) -> NDArray[np.float64]:
-    library = library_of(array)
-    host: NDArray[np.float64] = library.to_host(library.widen(array))
-    return host
-
-
-def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    return float(np.dot(a.ravel(), b.ravel()))

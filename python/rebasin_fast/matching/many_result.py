@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.permutation import compose_permutations, invert_permutation
+from rebasin_fast.averaging import average
+from rebasin_fast.permutation import compose_permutations, invert_permutation, permuted_params
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
-    from rebasin_fast.typing import Array
+    from rebasin_fast.typing import Array, Params
 
 Index = NDArray[np.int64]
 
@@ -28,7 +30,8 @@ class ManyMatching:
         One a model, into the order of model 0, whose own is the identity; for
         :func:`rebasin_fast.apply_permutation`.
     merged : dict[str, array]
-        The average of the permuted models, in the order of units, dtypes and devices of model 0.
+        The average of the permuted models, in the order of units, dtypes and devices of model 0. Empty in one that
+        was loaded without its models.
     objective : float
         The sum over pairs of models of vec(A) . vec(B), both permuted, over the matched parameters of the spec,
         float64. It rises exactly as the sum of squared L2 distances between the permuted models falls.
@@ -61,6 +64,96 @@ class ManyMatching:
         back = invert_permutation(self.permutations[onto], self.spec)
         return compose_permutations(self.permutations[moved], back, self.spec)
 
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the permutations, their spec and the account to a file, whole or not at all.
+
+        The models and ``merged`` are not in it; ``merged`` is a model like any other, for
+        :func:`rebasin_fast.save_params`.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .safetensors or .npz: plain integer arrays and JSON, no pickle.
+        overwrite : bool
+            Replace an existing file.
+
+        Raises
+        ------
+        FileFormatError
+            Another extension.
+        OutputExistsError, UnwritableOutputError
+            As in :func:`rebasin_fast.save_params`.
+
+        Examples
+        --------
+        >>> import os, tempfile, numpy as np, rebasin_fast as rf
+        >>> spec = rf.specs.mlp(["fc1", "fc2"], bias=False)
+        >>> models = [{"fc1.weight": np.eye(3)[order], "fc2.weight": np.eye(3)[:, order]}
+        ...           for order in ([0, 1, 2], [2, 0, 1])]
+        >>> path = os.path.join(tempfile.mkdtemp(), "many.npz")
+        >>> rf.merge_many(spec, models).save(path)
+        >>> rf.ManyMatching.load(path, models).merged["fc1.weight"].tolist() == np.eye(3).tolist()
+        True
+        """
+        from rebasin_fast.matching.many_file import ManyState, write_state
+
+        state = ManyState(
+            self.spec,
+            self.permutations,
+            self.objective,
+            self.first_objective,
+            self.history,
+            self.converged,
+            self.report,
+        )
+        write_state(path, state, overwrite=overwrite)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        models: Sequence[Params] | None = None,
+        *,
+        weights: Sequence[float] | None = None,
+    ) -> ManyMatching:
+        """Read what :meth:`save`, or ``merge_many(..., checkpoint=path)``, wrote.
+
+        Parameters
+        ----------
+        path : path
+        models : sequence of Mapping[str, array], optional
+            The models, in the order in which they were matched; with them ``merged`` is computed anew.
+        weights : sequence of float, optional
+            Share of each model in ``merged``; equal by default.
+
+        Raises
+        ------
+        FileFormatError
+            It is no such file, or damaged.
+        SpecError, PermutationError
+            The models do not fit.
+        ValueError
+            There are more or fewer models than permutations.
+        """
+        from rebasin_fast.matching.many_file import read_state
+
+        state = read_state(path)
+        merged: dict[str, Array] = {}
+        if models is not None:
+            pairs = zip(state.permutations, _as_many(models, state.permutations), strict=True)
+            merged = average([permuted_params(state.spec, index, model) for index, model in pairs], weights)
+        return cls(
+            state.permutations,
+            merged,
+            state.objective,
+            state.first_objective,
+            state.history,
+            len(state.history),
+            state.converged,
+            state.spec,
+            state.report,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but arrays, as JSON values."""
         moved = [
@@ -83,3 +176,9 @@ class ManyMatching:
             f"ManyMatching({len(self.permutations)} models, objective {self.first_objective:.6g} -> "
             f"{self.objective:.6g}, {self.sweeps} sweeps, {'converged' if self.converged else 'not converged'})"
         )
+
+
+def _as_many(models: Sequence[Params], permutations: list[dict[str, Index]]) -> list[Params]:
+    if len(models) != len(permutations):
+        raise ValueError(f"the file is of {len(permutations)} models; got {len(models)}")
+    return list(models)

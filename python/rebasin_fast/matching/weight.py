@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation, Rng
 
-# Similarities kept between visits: 32 MB for ResNet-50, 141 MB for VGG-16 with a classifier of 4096 units.
-_KEPT_BY_DEFAULT = float(1 << 30)
+# Most bytes of similarities by default, the one at work and those kept between visits: ResNet-50 needs 32 MB, VGG-16
+# with a classifier of 4096 units 141 MB; of a perceptron of 16 layers of 8192 units three are kept beside the fourth.
+_SIMILARITIES_BY_DEFAULT = 1 << 30
 
 
 @overload
@@ -94,7 +95,8 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is.
     memory_limit : int, optional
         Bytes of workspace; a problem that needs more raises MemoryError before it starts. What is left keeps
-        similarities between visits, up to 1 GiB by default, so that a visit costs only what has moved.
+        similarities between visits, by default as far as 1 GiB holds them and the largest, so that a visit costs only
+        what has moved.
     device : {None, "cpu", "cuda", "cuda:0", …}
         Where the matching runs. None: on the GPU for torch or CuPy arrays that lie on one, else on the CPU.
         "cuda" keeps parameters and similarities on the GPU; parameters in host memory go there by torch.
@@ -260,10 +262,10 @@ def _start(spec: PermutationSpec, pair: CheckedPair, init: Permutation | None) -
 
 def _bytes_to_keep(problem: CompiledProblem, memory_limit: int | None) -> float:
     """What ``memory_limit`` leaves for similarities between visits; MemoryError if not even the rest fits."""
-    if memory_limit is None:
-        return _KEPT_BY_DEFAULT
     largest = max(problem.sizes.values(), default=0)
     itemsize = 8 if problem.double_products else 4
+    if memory_limit is None:
+        return float(max(0, _SIMILARITIES_BY_DEFAULT - largest * largest * itemsize))
     needed = largest * largest * itemsize + 4 * max(1 << 20, 256 * largest) * itemsize
     if needed > memory_limit:
         raise MemoryError(

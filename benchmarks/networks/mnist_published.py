@@ -1,0 +1,193 @@
+"""MNIST perceptrons trained as the published programs train theirs.
+
+``many``: 784-512-512-512-10 on random halves of the images, as in the program for many models of Git Re-Basin
+(Ainsworth et al., 2022): Adam at a rate that never falls, 100 epochs, batches of 500, pixels in [0, 1] and not
+centred, Flax's first weights. ``deep``: 10 hidden layers of 128 units, as in REPAIR (Jordan et al., 2022): SGD with
+momentum, a warm-up and a linear fall, 50 epochs, batches of 1000, centred pixels, torch's first weights.
+
+Run as a program it trains for a number of seconds, keeps where it stands in the cache, and goes on there at the next
+call, until all epochs are done::
+
+    REBASIN_FAST_DATA=... python benchmarks/networks/mnist_published.py --recipe many --part 0 --seconds 150
+"""
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from networks import mnist
+from networks.storage import DEFAULT_CACHE, Params
+
+HALVES = 5
+# What cutting a normal distribution at two deviations leaves of its deviation.
+CUT = 0.87962566103423978
+
+
+def perceptron(hidden: tuple[int, ...]) -> nn.Sequential:
+    """Untrained, with torch's first weights."""
+    widths = [784, *hidden, 10]
+    layers = [
+        part for before, after in itertools.pairwise(widths) for part in (nn.Linear(before, after), nn.ReLU())
+    ]
+    return nn.Sequential(*layers[:-1])
+
+
+def flax_perceptron(hidden: tuple[int, ...]) -> nn.Sequential:
+    """Untrained, with Flax's: normal of variance 1 / inputs, cut at two deviations; no biases."""
+    model = perceptron(hidden)
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            deviation = layer.in_features**-0.5 / CUT
+            nn.init.trunc_normal_(layer.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+            nn.init.zeros_(layer.bias)
+    return model
+
+
+def adam(model: nn.Module, steps: int) -> tuple[Any, Any]:
+    """The rate stays as it is."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+
+
+def falling_sgd(model: nn.Module, steps: int) -> tuple[Any, Any]:
+    """The rate rises for a tenth of the steps, and then falls to zero."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+    def share(step: int) -> float:
+        return min(step / (0.1 * steps), (steps - step) / (0.9 * steps))
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+
+
+def random_half(count: int, part: int) -> Any:
+    """Half of all rows, drawn for each part by itself."""
+    return np.random.default_rng(100 + part).permutation(count)[: count // 2]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; ``name`` goes into its file."""
+
+    name: str
+    hidden: tuple[int, ...]
+    epochs: int
+    batch: int
+    centred: bool
+    seed: int  # of part 0
+    build: Callable[[tuple[int, ...]], nn.Sequential]
+    optimize: Callable[[nn.Module, int], tuple[Any, Any]]
+    rows: Callable[[int, int], Any]
+
+    def images(self, split: str) -> mnist.Images:
+        """MNIST's ``"train"`` or ``"test"`` images as the networks take them."""
+        images = mnist.load_images(split)
+        if self.centred:
+            return images
+        pixels = images.inputs * np.float32(mnist.DEVIATION) + np.float32(mnist.MEAN)
+        return mnist.Images(pixels, images.labels)
+
+    def path(self, part: int, cache: Path) -> Path:
+        """Where the state of a network lies."""
+        widths = "-".join(map(str, self.hidden))
+        return cache / f"mnist_mlp_{widths}_{self.epochs}epochs_{self.name}{part}.pt"
+
+    def trained(self, part: int, cache: Path = DEFAULT_CACHE) -> Params:
+        """The parameters of a network; ends the program where it is not yet trained to the end."""
+        path = self.path(part, cache)
+        state = torch.load(path, weights_only=True) if path.exists() else {"epoch": 0}
+        if state["epoch"] < self.epochs:
+            raise SystemExit(
+                f"{path.stem} has {state['epoch']} of {self.epochs} epochs: run benchmarks/networks/mnist_published.py"
+            )
+        return {name: tensor.numpy() for name, tensor in state["model"].items()}
+
+
+MANY = Recipe("published", mnist.HIDDEN, 100, 500, False, 10, flax_perceptron, adam, random_half)
+DEEP = Recipe(
+    "repair", (128,) * 10, 50, 1000, True, 0, perceptron, falling_sgd, lambda count, part: np.arange(count)
+)
+RECIPES = {"many": MANY, "deep": DEEP}
+
+
+def train(recipe: Recipe, part: int, seconds: float, cache: Path = DEFAULT_CACHE) -> int:
+    """Train whole epochs until the seconds are used up; the number of epochs done in all."""
+    data, path = recipe.images("train"), recipe.path(part, cache)
+    rows = recipe.rows(len(data.labels), part)
+    inputs, labels = torch.from_numpy(data.inputs[rows]), torch.from_numpy(data.labels[rows])
+    torch.manual_seed(recipe.seed + part)
+    model = recipe.build(recipe.hidden)
+    optimizer, schedule = recipe.optimize(model, recipe.epochs * (len(labels) // recipe.batch))
+    epoch = 0
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        epoch = state["epoch"]
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        for _ in range(epoch * (len(labels) // recipe.batch)):
+            schedule.step()
+        torch.set_rng_state(state["rng"])
+    started = time.perf_counter()
+    while epoch < recipe.epochs and time.perf_counter() - started < seconds:
+        began = time.perf_counter()
+        loss = train_epoch(model, optimizer, schedule, inputs, labels, recipe.batch)
+        epoch += 1
+        report = f"{path.stem} epoch {epoch}/{recipe.epochs} loss {loss:.5f}"
+        print(f"{report} {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    torch.save(
+        {"epoch": epoch, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
+         "rng": torch.get_rng_state()}, unfinished,
+    )  # fmt: skip
+    unfinished.replace(path)
+    return epoch
+
+
+def train_epoch(
+    model: nn.Module, optimizer: Any, schedule: Any, inputs: Any, labels: Any, batch: int
+) -> float:
+    """One pass over the images in a random order; the mean loss."""
+    total = 0.0
+    for rows in torch.randperm(len(labels)).split(batch):
+        loss = nn.functional.cross_entropy(model(inputs[rows]), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        total += loss.item() * len(rows)
+    return total / len(labels)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipe", choices=list(RECIPES), default="many")
+    parser.add_argument("--part", type=int, required=True, help="of the data, or with deep the seed")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after these are used up")
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    recipe = RECIPES[options.recipe]
+    done = train(recipe, options.part, options.seconds, options.cache)
+    if done == recipe.epochs:
+        metrics = mnist.evaluate(recipe.trained(options.part, options.cache), recipe.images("test"))
+        print(f"part {options.part}: test loss {metrics['loss']:.4f}, accuracy {metrics['accuracy']:.2%}")
+    else:
+        print(f"part {options.part}: {done} of {recipe.epochs} epochs done; run again to go on")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Many models in a common order of units: where each stands, the sum of all, one matched to the mean of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast.arrays import library_of
+from rebasin_fast.matching.weight import weight_matching
+from rebasin_fast.permutation import (
+    compose_permutations,
+    identity_permutation,
+    invert_permutation,
+    permuted_params,
+)
+
+if TYPE_CHECKING:
+    from rebasin_fast.matching.many_result import Index
+    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Params
+
+
+class Crowd:
+    """The models, where their units are now, and the sum of all of them there."""
+
+    def __init__(
+        self,
+        spec: PermutationSpec,
+        models: list[Params],
+        sizes: Mapping[str, int],
+        rng: np.random.Generator,
+        threads: int | None,
+        memory_limit: int | None,
+    ) -> None:
+        self.models = models
+        self.rng = rng
+        self.permutations = [identity_permutation(spec, sizes) for _ in models]
+        unmatched = set(spec.unmatched)
+        self.matched = [
+            name
+            for name in spec.axes_to_perm
+            if name not in unmatched and all(name in model for model in models)
+        ]
+        self._spec = spec
+        self._threads, self._memory_limit = threads, memory_limit
+        self._squares = sum(
+            _dot(array, array)
+            for model in models
+            for array in (_host64(model[name]) for name in self.matched)
+        )
+        self._sum: dict[str, NDArray[np.float64]] = {}
+        self._members: set[int] = set()
+        self.gather_all()
+        self.first_objective = self.objective()
+
+    def moved(self) -> list[Params]:
+        """The models in their new orders, each array computed when it is asked for."""
+        pairs = zip(self.permutations, self.models, strict=True)
+        return [permuted_params(self._spec, permutation, model) for permutation, model in pairs]
+
+    def gather(self, members: Any) -> None:
+        """Make the sum that of ``members`` alone, where they stand."""
+        self._sum, self._members = {}, set()
+        for member in members:
+            self._add(member, 1.0)
+
+    def gather_all(self) -> None:
+        """Make the sum that of all models, free of the rounding of what came and went."""
+        self.gather(range(len(self.models)))
+        self._settled = True
+
+    def objective(self) -> float:
+        """Sum over pairs of inner products: half of |sum|^2 less the squares, with all models in the sum."""
+        return (sum(_dot(total, total) for total in self._sum.values()) - self._squares) / 2
+
+    def match(self, number: int) -> bool:
+        """Match one model to the mean of the others in the sum, which it then joins; whether it came closer."""
+        if number in self._members:
+            self._add(number, -1.0)
+        model, count = self.models[number], len(self._members)
+        mean = {
+            name: (total / count).astype(_product_dtype(model[name]), copy=False)
+            for name, total in self._sum.items()
+        }
+        found = weight_matching(
+            self._spec, {**model, **mean}, model, init=self.permutations[number], rng=self.rng, strict=False,
+            threads=self._threads, memory_limit=self._memory_limit,
+        )  # fmt: skip
+        self.permutations[number] = found.permutation
+        self._add(number, 1.0)
+        return found.objective > found.first_objective
+
+    def move_all(self, permutations: list[dict[str, Index]]) -> None:
+        """Take these permutations."""
+        self.permutations = [dict(permutation) for permutation in permutations]
+        self.gather_all()
+
+    def move_all_if_nearer(self, permutations: list[dict[str, Index]]) -> None:
+        """Take these permutations, unless the models are nearer to one another as they stand."""
+        before = self.permutations, self.objective()
+        self.move_all(permutations)
+        if self.objective() < before[1]:
+            self.move_all(before[0])
+
+    def return_to_first(self) -> None:
+        """Undo model 0's permutation in all models alike, which leaves the objective as it is, and the sum stale."""
+        back = invert_permutation(self.permutations[0], self._spec)
+        self.permutations = [compose_permutations(p, back, self._spec) for p in self.permutations]
+
+    def settle(self) -> None:
+        """Gather all models, unless nothing has moved since."""
+        if not self._settled:
+            self.gather_all()
+
+    def _add(self, number: int, sign: float) -> None:
+        self._settled = False
+        moved = permuted_params(self._spec, self.permutations[number], self.models[number])
+        for name in self.matched:
+            array = _host64(moved[name])
+            if name not in self._sum:
+                self._sum[name] = sign * array
+            elif sign > 0:
+                self._sum[name] += array
+            else:
+                self._sum[name] -= array
+        (self._members.add if sign > 0 else self._members.discard)(number)
+
+
+def _product_dtype(array: Array) -> type[np.floating[Any]]:
+    return np.float64 if library_of(array).dtype_name(array) == "float64" else np.float32
+
+
+def _host64(array: Array) -> NDArray[np.float64]:
+    library = library_of(array)
+    host: NDArray[np.float64] = library.to_host(library.widen(array))
+    return host
+
+
+def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float(np.dot(a.ravel(), b.ravel()))
