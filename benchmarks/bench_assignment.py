@@ -61,7 +61,8 @@ def measure(
 ) -> dict[str, dict[str, float]]:
     """Interleave runs of each solver until `budget` seconds are spent on it; slower than `limit`: one run.
 
-    Every round is another instance, the same for all solvers; all are solved by all.
+    Every round is another instance, the same for all solvers; all are solved by all. Each round begins with
+    another solver, since the first one fetches the matrix for the others.
     """
     cost = instances[0]
     n, m = cost.shape
@@ -74,7 +75,8 @@ def measure(
     totals: dict[str, float] = {}
     for round_ in range(200):
         cost = instances[round_ % len(instances)]
-        for rival in able:
+        first = round_ % len(able)
+        for rival in able[first:] + able[:first]:
             spent = sum(times[rival.name])
             if round_ >= len(instances) and (spent > budget or times[rival.name][0] > limit):
                 continue

@@ -149,10 +149,11 @@ void compare_levels() {
     for (std::int64_t j = 0; repeat % 2 == 0 && j < columns; ++j) v[j] = static_cast<T>(random() % 5) / T{4};
     std::vector<std::uint64_t> masks(columns / 64 + 1);
     const std::int64_t start = static_cast<std::int64_t>(random()) % columns;
+    const T guess = run[random() % run.size()];
     for (std::size_t k = 0; k < levels.size(); ++k) {
       const auto& kernels = simd::select<T>(*levels[k]);
-      kernels.scan(run.data(), v.data(), T{0}, columns, start, nullptr, masks.data(),
-                   k == 0 ? reference : found);
+      kernels.scan(run.data(), v.data(), T{0}, columns, start, repeat % 3 == 0 ? &guess : nullptr, nullptr,
+                   masks.data(), k == 0 ? reference : found);
       if (k == 0) {
         check_scan(reference, run, v);
       } else {
@@ -278,7 +279,7 @@ TEST(simd_scan_reports_invalid_entries) {
         const std::vector<float> v(192, 0.0f);
         std::vector<std::uint64_t> masks(4);
         simd::Scan<float> found;
-        level->float32.scan(run.data(), v.data(), 0.0f, 151, 0, nullptr, masks.data(), found);
+        level->float32.scan(run.data(), v.data(), 0.0f, 151, 0, nullptr, nullptr, masks.data(), found);
         CHECK(found.invalid);
       }
     }

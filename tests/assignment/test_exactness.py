@@ -134,3 +134,33 @@ def test_shifts_of_the_short_sides_lines(cost, shift):
     else:
         shifted[:, 0] += shift
     assert rf.solve_assignment(shifted).objective == best + shift
+
+
+def leading_matrix(n, leading, rng):
+    """Noise, where the rows `leading` have a column each far ahead of their others."""
+    cost = rng.standard_normal((n, n)).astype(np.float32)
+    cost[leading, rng.permutation(n)[: len(leading)]] -= 50
+    return cost
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("share", [1.0, 0.95, 0.8, 0.3])
+@pytest.mark.parametrize("dead", [0, 5])
+def test_rows_with_columns_of_their_own(share, dead, maximize):
+    """Few reads where rows stand apart, and no other answer where only some of them do."""
+    n = 136
+    rng = np.random.default_rng(int(100 * share) + dead)
+    cost = leading_matrix(n, np.arange(int(share * n)), rng)
+    cost[:dead] = 0
+    cost[:, rng.permutation(n)[:dead]] = 0
+    agree(-cost if maximize else cost, maximize)
+
+
+def test_a_sample_of_rows_that_deceives():
+    """The rows that are looked at first stand apart; all others are alike."""
+    n = 128
+    rng = np.random.default_rng(1)
+    cost = leading_matrix(n, np.arange(n // 16, n, n // 8), rng)
+    others = np.setdiff1d(np.arange(n), np.arange(n // 16, n, n // 8))
+    cost[others] = cost[others[0]] + rng.integers(0, 3, (len(others), n))
+    agree(cost, False)

@@ -97,36 +97,24 @@ void sharpen_bound(ListState<T>& state, std::int64_t i) {
   state.bound_is_rounded[i] = on_grid ? 0 : 1;
 }
 
-// Nearly aligned problems: most rows' best entry leads by more than the rest of their lists spreads.
-template <class T>
-bool leads_stand_out(ListState<T>& state) {
-  constexpr std::int64_t sampled_rows = 16;
-  constexpr int compared = 8;
-  const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
-  int seen = 0;
-  int leading = 0;
-  for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
-    if (state.frozen[i] != 0) continue;
-    scan_row(state, i);
-    ++seen;
-    const auto& found = state.found;
-    if (found.invalid || found.count <= compared) continue;
-    leading += found.reduced[1] - found.reduced[0] > found.reduced[compared] - found.reduced[1] ? 1 : 0;
-  }
-  return leading * 4 >= seen * 3;
-}
-
 }  // namespace
 
 template <class T>
 void scan_row(ListState<T>& state, std::int64_t i) {
+  // In longer rows the search for a threshold matters less than the second read where a guess fails.
+  constexpr std::int64_t short_row = 256;
   const T* run = state.costs.row(i, state.buffer.data());
   // Rows alike begin their ties in different places; the multiplier spreads consecutive rows over the
   // columns.
   const std::int64_t start = i * 40503 % state.columns;
   const bool fetch = state.costs.direct() && i + 1 < state.rows;
+  const T* next = fetch ? state.costs.row(i + 1, nullptr) : nullptr;
+  const bool guess = state.columns <= short_row;
+  const T threshold = state.guess.threshold;
   state.kernels.scan(run, state.v_up.data(), state.flip, state.columns, start,
-                     fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.masks.data(), state.found);
+                     guess && state.guess.trust > 0 ? &threshold : nullptr, next, state.masks.data(),
+                     state.found);
+  if (guess) state.guess.learn(state.found);
   state.counters.entries_read += state.columns;
 }
 
@@ -144,26 +132,22 @@ Outcome build_lists(ListState<T>& state, Interrupt& interrupt) {
 }
 
 template <class T>
-bool build_best_only(ListState<T>& state, Outcome& outcome, Interrupt& interrupt) {
-  if (state.rows != state.columns || !leads_stand_out(state)) return false;
-  outcome = Outcome::done;
-  for (std::int64_t i = 0; i < state.rows && outcome == Outcome::done; ++i) {
-    if (i % 64 == 0 && interrupt.requested()) outcome = Outcome::interrupted;
+Outcome build_best_only(ListState<T>& state, Interrupt& interrupt) {
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    if (i % 64 == 0 && interrupt.requested()) return Outcome::interrupted;
     if (state.frozen[i] != 0) continue;
     const T* run = state.costs.row(i, state.buffer.data());
     const bool fetch = state.costs.direct() && i + 1 < state.rows;
     state.kernels.scan_best(run, state.v_up.data(), state.flip, state.columns,
                             fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.found);
     state.counters.entries_read += state.columns;
-    if (state.found.invalid) {
-      outcome = Outcome::beyond_lists;
-    } else if (state.found.count == 0) {
-      if (!rebuild_list(state, i)) outcome = Outcome::beyond_lists;
-    } else if (!write_record(state.found, state.grid, state.v, state.records[i])) {
-      outcome = Outcome::beyond_lists;
-    }
+    if (state.found.invalid) return Outcome::beyond_lists;
+    const bool built = state.found.count == 0
+                           ? rebuild_list(state, i)
+                           : write_record(state.found, state.grid, state.v, state.records[i]);
+    if (!built) return Outcome::beyond_lists;
   }
-  return true;
+  return Outcome::done;
 }
 
 template <class T>
@@ -213,8 +197,8 @@ template void scan_row<float>(ListState<float>&, std::int64_t);
 template void scan_row<double>(ListState<double>&, std::int64_t);
 template Outcome build_lists<float>(ListState<float>&, Interrupt&);
 template Outcome build_lists<double>(ListState<double>&, Interrupt&);
-template bool build_best_only<float>(ListState<float>&, Outcome&, Interrupt&);
-template bool build_best_only<double>(ListState<double>&, Outcome&, Interrupt&);
+template Outcome build_best_only<float>(ListState<float>&, Interrupt&);
+template Outcome build_best_only<double>(ListState<double>&, Interrupt&);
 template Outcome build_lists_below<float>(ListState<float>&, const std::vector<float>&, Interrupt&);
 template Outcome build_lists_below<double>(ListState<double>&, const std::vector<double>&, Interrupt&);
 template bool rebuild_list<float>(ListState<float>&, std::int64_t);

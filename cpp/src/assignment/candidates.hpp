@@ -15,10 +15,10 @@ void scan_row(ListState<T>& state, std::int64_t i);
 template <class T>
 Outcome build_lists(ListState<T>& state, Interrupt& interrupt);
 
-// The same with one entry a row, where a sample of the rows says that few want the same column; false where
-// it says otherwise and nothing was built. A row that loses its best column gets a whole list when it asks.
+// The same with one entry a row, for rows that want columns of their own. A row that loses its best column
+// gets a whole list when it asks.
 template <class T>
-bool build_best_only(ListState<T>& state, Outcome& outcome, Interrupt& interrupt);
+Outcome build_best_only(ListState<T>& state, Interrupt& interrupt);
 
 // The same with what lies at or below `thresholds[i]`, where one is known; a whole list where that is
 // nothing, or too much.

@@ -5,6 +5,7 @@
 #include <limits>
 #include <span>
 
+#include "assignment/aligned_rows.hpp"
 #include "assignment/auction.hpp"
 #include "assignment/candidates.hpp"
 #include "assignment/first_duals.hpp"
@@ -31,6 +32,11 @@ std::int64_t count_distinct_best(const ListState<T>& state) {
 }
 
 constexpr std::int64_t bids_per_row = 8;
+
+template <class T>
+bool nearly_all_apart(const ListState<T>& state) {
+  return count_distinct_best(state) * 10 >= state.rows * 9;
+}
 
 template <class T>
 Outcome match_exactly(ListState<T>& state, Interrupt& interrupt) {
@@ -156,15 +162,6 @@ Outcome solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interr
   return outcome == Outcome::done ? Outcome::stale_start : outcome;
 }
 
-template <class T>
-void forget_progress(ListState<T>& state) {
-  std::fill(state.v.begin(), state.v.end(), 0.0);
-  std::fill(state.v_up.begin(), state.v_up.end(), T{0});
-  state.free_rows.clear();
-  state.drop_matching();
-  std::fill(state.bound_is_rounded.begin(), state.bound_is_rounded.end(), std::uint8_t{0});
-}
-
 // Lists that the first look at each row builds.
 template <class T>
 void forget_lists(ListState<T>& state) {
@@ -192,10 +189,37 @@ Outcome solve_largest_first(ListState<T>& state, Interrupt& interrupt) {
   outcome = reduce_free_rows(state, most_bids_per_row * state.rows, interrupt);
   std::reverse(state.free_rows.begin(), state.free_rows.end());
   if (outcome == Outcome::done && static_cast<std::int64_t>(state.free_rows.size()) * 8 > state.rows) {
-    forget_progress(state);
+    state.forget();
     return Outcome::stale_start;
   }
   return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
+}
+
+// Where rows want columns of their own from the beginning, no duals are needed: one read of the matrix.
+// stale_start where the sample deceived.
+template <class T>
+Outcome match_aligned(ListState<T>& state, Interrupt& interrupt) {
+  constexpr std::int64_t sampled_rows = 8;
+  if (state.rows != state.columns || !rows_stand_out(state, sampled_rows, true)) return Outcome::stale_start;
+  Outcome outcome = put_on_grid(state);
+  if (outcome == Outcome::done) {
+    freeze_zero_lines(state);
+    outcome = build_best_only(state, interrupt);
+  }
+  if (outcome == Outcome::done) {
+    outcome = nearly_all_apart(state) ? match_exactly(state, interrupt) : Outcome::stale_start;
+  }
+  if (outcome == Outcome::interrupted || (outcome == Outcome::done && thaw_zero_lines(state))) return outcome;
+  state.forget();
+  return Outcome::stale_start;
+}
+
+template <class T>
+Outcome list_candidates(ListState<T>& state, Interrupt& interrupt) {
+  constexpr std::int64_t sampled_rows = 16;
+  freeze_zero_lines(state);
+  const bool best_only = state.rows == state.columns && rows_stand_out(state, sampled_rows, false);
+  return best_only ? build_best_only(state, interrupt) : build_lists(state, interrupt);
 }
 
 }  // namespace
@@ -204,6 +228,7 @@ template <class T>
 Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
   Outcome outcome = Outcome::stale_start;
   if (rows_differ_in_spread(state)) outcome = solve_largest_first(state, interrupt);
+  if (outcome == Outcome::stale_start) outcome = match_aligned(state, interrupt);
   if (outcome != Outcome::stale_start) return outcome;
   outcome = start_duals(state, interrupt);
   if (outcome == Outcome::done && state.mostly_ties) {
@@ -211,10 +236,7 @@ Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& inter
     if (outcome != Outcome::stale_start) return outcome;
     outcome = Outcome::done;
   }
-  if (outcome == Outcome::done) {
-    freeze_zero_lines(state);
-    if (!build_best_only(state, outcome, interrupt)) outcome = build_lists(state, interrupt);
-  }
+  if (outcome == Outcome::done) outcome = list_candidates(state, interrupt);
   if (outcome != Outcome::done) return outcome;
   outcome = solve_listed(state, interrupt);
   return outcome == Outcome::done && !thaw_zero_lines(state) ? Outcome::beyond_lists : outcome;
@@ -225,9 +247,8 @@ Outcome solve_listed(ListState<T>& state, Interrupt& interrupt) {
   // Among ties an epsilon starts price wars; a large problem is still better off with one.
   constexpr std::int64_t few_rows = 512;
   const bool few_tied_rows = state.mostly_ties && state.rows <= few_rows;
-  const bool nearly_solved = count_distinct_best(state) * 10 >= state.rows * 9;
   const bool square = state.rows == state.columns && state.spare_rows.empty();
-  if (square && !nearly_solved && !few_tied_rows) {
+  if (square && !nearly_all_apart(state) && !few_tied_rows) {
     if (state.minima_far_apart) {
       bool solved = false;
       const Outcome outcome = try_without_epsilon(state, solved, interrupt);
@@ -255,7 +276,7 @@ Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const dou
   if (outcome == Outcome::done && distinct * 100 < state.rows * 55) outcome = Outcome::stale_start;
   if (outcome == Outcome::done) outcome = finish_from_duals(state, distinct, fit.spacing, interrupt);
   if (outcome == Outcome::done && leaves_dual_unmatched(state)) outcome = Outcome::stale_start;
-  if (outcome != Outcome::done) forget_progress(state);
+  if (outcome != Outcome::done) state.forget();
   return outcome;
 }
 

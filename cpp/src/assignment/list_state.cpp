@@ -1,8 +1,6 @@
 #include "assignment/list_state.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 namespace rebasin::assignment {
 
@@ -28,16 +26,22 @@ ListState<T>::ListState(const CostRows<T>& problem)
 }
 
 template <class T>
-T ListState<T>::round_up(double value) {
-  const T rounded = static_cast<T>(value);
-  return static_cast<double>(rounded) < value ? std::nextafter(rounded, std::numeric_limits<T>::infinity())
-                                              : rounded;
-}
-
-template <class T>
 void ListState<T>::drop_matching() {
   std::fill(column_of.begin(), column_of.end(), static_cast<std::int32_t>(unassigned));
   std::fill(row_of.begin(), row_of.end(), static_cast<std::int32_t>(unassigned));
+}
+
+template <class T>
+void ListState<T>::forget() {
+  drop_matching();
+  free_rows.clear();
+  frozen_pairs.clear();
+  spare_rows.clear();
+  frozen_dual = 0.0;
+  std::fill(v.begin(), v.end(), 0.0);
+  std::fill(v_up.begin(), v_up.end(), T{0});
+  std::fill(frozen.begin(), frozen.end(), std::uint8_t{0});
+  std::fill(bound_is_rounded.begin(), bound_is_rounded.end(), std::uint8_t{0});
 }
 
 template struct ListState<float>;

@@ -1,8 +1,12 @@
 // What the stages of the list solver hand to one another.
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,6 +42,31 @@ struct Grid {
   }
 };
 
+// The threshold that would have suited the last rows: rows alike need no search for one of their own.
+template <class T>
+struct ThresholdGuess {
+  static constexpr int wanted = 16;  // entries at or below it
+  static constexpr int fewer = 6;    // that many fewer or more still make a list
+  static constexpr int most_trust = 3;
+
+  T threshold = 0;
+  int trust = 0;  // rises and falls with success; above zero the guess is worth trying
+
+  void learn(const simd::Scan<T>& found) {
+    const int count = std::min(found.count, simd::record_capacity);
+    const T spread = count == 0 || found.invalid ? T{0} : found.reduced[count - 1] - found.reduced[0];
+    if (!(spread > 0)) {
+      trust = 0;
+      return;
+    }
+    const T spacing = spread / static_cast<T>(count);
+    const T suited = found.reduced[count - 1] + spacing * static_cast<T>(wanted - count);
+    const bool fits = std::abs(threshold - suited) <= spacing * fewer;
+    threshold = fits ? threshold + (suited - threshold) / 4 : suited;
+    trust = std::clamp(trust + (fits ? 1 : -1), 0, most_trust);
+  }
+};
+
 // Every step only lowers v, so reduced costs only grow, and a lower bound in a record stays valid for ever.
 template <class T>
 struct ListState {
@@ -67,6 +96,7 @@ struct ListState {
   std::vector<T> buffer;
   std::vector<std::uint64_t> masks;
   simd::Scan<T> found;
+  ThresholdGuess<T> guess;
   AssignmentCounters counters;
 
   explicit ListState(const CostRows<T>& problem);
@@ -76,10 +106,20 @@ struct ListState {
     v_up[column] = round_up(value);
   }
 
-  static T round_up(double value);
+  // The least T at or above the value. Without a branch, which half of the bids would mispredict.
+  static T round_up(double value) {
+    using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    const T rounded = static_cast<T>(value);
+    const auto bits = std::bit_cast<Bits>(rounded);
+    const Bits upward = bits < 0 ? Bits{-1} : Bits{1};
+    return std::bit_cast<T>(bits + (static_cast<double>(rounded) < value ? upward : Bits{0}));
+  }
 
   // Frees every row, keeping v.
   void drop_matching();
+
+  // Back to the beginning.
+  void forget();
 
   void assign(std::int32_t row, std::int32_t column, double cost) {
     column_of[row] = column;

@@ -12,6 +12,7 @@ using rebasin::simd::scan_capacity;
 
 inline constexpr int fewest_lanes = 11;
 inline constexpr int most_lanes = 16;
+inline constexpr int fewest_entries = 9;  // of a threshold guessed
 
 template <class T, bool negate>
 struct RowView {
@@ -24,6 +25,7 @@ struct RowView {
   RowView(const T* run_in, const T* v_in, std::int64_t columns)
       : run(run_in), v(v_in), full(columns / block * block) {
     constexpr T infinity = std::numeric_limits<T>::infinity();
+    if (full == columns) return;
     const T padding = negate ? -infinity : infinity;
     for (int k = 0; k < block; ++k) tail[k] = full + k < columns ? run[full + k] : padding;
   }
@@ -146,31 +148,93 @@ std::int64_t mark(const RowView<T, negate>& row, std::int64_t end, T threshold, 
   return total;
 }
 
+// What a row's marks lead to, unsorted.
+template <class T>
+struct Entries {
+  static constexpr int padding = 2 * Lanes<T>::width > 16 ? 2 * Lanes<T>::width : 16;
+  static constexpr int room = scan_capacity + 2 * padding;
+  int count = 0;
+  bool invalid = false;
+  std::int32_t column[room];
+  T cost[room];
+  T reduced[room];
+};
+
 template <class T, bool negate>
-void collect_word(const RowView<T, negate>& row, std::int64_t word, std::uint64_t bits, Scan<T>& found) {
-  const T* entries = row.block_at(word * block);
-  for (; bits != 0 && found.count < scan_capacity; bits &= bits - 1) {
+void collect_word(const RowView<T, negate>& row, std::int64_t word, std::uint64_t bits, Entries<T>& entries) {
+  const T* from = row.block_at(word * block);
+  for (; bits != 0 && entries.count < scan_capacity; bits &= bits - 1) {
     const int k = __builtin_ctzll(bits);
-    const T cost = negate ? -entries[k] : entries[k];
+    const T cost = negate ? -from[k] : from[k];
     const T reduced = cost - row.v[word * block + k];
-    found.invalid |= !(reduced > -std::numeric_limits<T>::infinity());
-    found.cost[found.count] = cost;
-    found.column[found.count] = static_cast<std::int32_t>(word * block + k);
-    found.reduced[found.count] = reduced;
-    ++found.count;
+    entries.invalid |= !(reduced > -std::numeric_limits<T>::infinity());
+    entries.cost[entries.count] = cost;
+    entries.column[entries.count] = static_cast<std::int32_t>(word * block + k);
+    entries.reduced[entries.count] = reduced;
+    ++entries.count;
   }
 }
 
 // Takes the marked entries from column `start` on, cyclically, while there is room.
 template <class T, bool negate>
 void collect(const RowView<T, negate>& row, std::int64_t words, std::int64_t start,
-             const std::uint64_t* masks, Scan<T>& found) {
+             const std::uint64_t* masks, Entries<T>& entries) {
   const std::int64_t turn = start / block;
   const std::uint64_t before_start = (1ull << (start % block)) - 1;
-  collect_word(row, turn, masks[turn] & ~before_start, found);
-  for (std::int64_t word = turn + 1; word < words; ++word) collect_word(row, word, masks[word], found);
-  for (std::int64_t word = 0; word < turn; ++word) collect_word(row, word, masks[word], found);
-  collect_word(row, turn, masks[turn] & before_start, found);
+  collect_word(row, turn, masks[turn] & ~before_start, entries);
+  for (std::int64_t word = turn + 1; word < words; ++word) collect_word(row, word, masks[word], entries);
+  for (std::int64_t word = 0; word < turn; ++word) collect_word(row, word, masks[word], entries);
+  collect_word(row, turn, masks[turn] & before_start, entries);
+}
+
+// Takes the entries at or below the threshold, ascending by column, without a branch on where they are: for
+// rows so short that hardly a block has none. Returns how many there are, which may be more than there is
+// room for.
+template <class T, bool negate>
+std::int64_t pack_entries(const RowView<T, negate>& row, std::int64_t end, T threshold, const T* next,
+                          Entries<T>& entries) {
+  using L = Lanes<T>;
+  constexpr int line = 64 / static_cast<int>(sizeof(T));
+  const auto limit = L::all(threshold);
+  const auto sign = L::all(negate ? -T(0) : T(0));
+  std::int64_t total = 0;
+  for (std::int64_t first = 0; first < end; first += block) {
+    const T* from = row.block_at(first);
+    if (next != nullptr) {
+      for (int k = 0; k < block; k += line) __builtin_prefetch(next + first + k, 0, 2);
+    }
+    for (int k = 0; k < block; k += L::width) {
+      const auto cost = L::load(from + k);
+      const auto reduced = row.reduced(from, first, k);
+      const std::uint32_t bits = L::not_above(reduced, limit);
+      const std::int64_t at = total < scan_capacity ? total : scan_capacity;
+      L::pack(entries.cost + at, negate ? L::flip(cost, sign) : cost, bits);
+      L::pack(entries.reduced + at, reduced, bits);
+      total += append_columns(entries.column + at, static_cast<std::int32_t>(first) + k, bits);
+    }
+  }
+  entries.count = static_cast<int>(total < scan_capacity ? total : scan_capacity);
+  L::store(entries.reduced + entries.count, L::all(T(0)));
+  std::uint32_t invalid = 0;
+  for (int k = 0; k < entries.count; k += L::width) {
+    invalid |= L::not_above(L::load(entries.reduced + k), L::all(-std::numeric_limits<T>::infinity()));
+  }
+  entries.invalid = invalid != 0;
+  return total;
+}
+
+// Takes the entries at or below the threshold, ascending by column, if there is room for all; returns how
+// many there are.
+template <class T, bool negate>
+std::int64_t take_entries(const RowView<T, negate>& row, std::int64_t end, T threshold, std::uint64_t* masks,
+                          const T* next, Entries<T>& entries) {
+  constexpr std::int64_t short_row = 256;
+  if constexpr (Lanes<T>::can_pack) {
+    if (end <= short_row) return pack_entries(row, end, threshold, next, entries);
+  }
+  const std::int64_t total = mark(row, end, threshold, masks, next);
+  if (total <= scan_capacity) collect(row, end / block, 0, masks, entries);
+  return total;
 }
 
 // The largest reduced cost below `limit`, or -inf.
@@ -231,88 +295,113 @@ T split_ties(const RowView<T, negate>& row, std::int64_t end, T least, T& top, s
 }
 
 // Takes the entries below the ties, and of the ties those from `start` on, so that rows alike do not all want
-// the same columns.
+// the same columns. Returns the ties' value.
 template <class T, bool negate>
-void scan_ties(const RowView<T, negate>& row, std::int64_t end, T least, T top, std::int64_t start,
-               std::uint64_t* masks, Scan<T>& found) {
+T collect_ties(const RowView<T, negate>& row, std::int64_t end, T least, T top, std::int64_t start,
+               std::uint64_t* masks, Entries<T>& entries) {
   const std::int64_t words = end / block;
   const T low = split_ties(row, end, least, top, masks);
   mark(row, end, low, masks);
-  collect(row, words, start, masks, found);
-  found.threshold = top;
-  if (found.count >= fewest_lanes / 2) return;
-  const std::int32_t strict = found.count;
+  collect(row, words, start, masks, entries);
+  if (entries.count >= fewest_lanes / 2) return top;
+  const std::int32_t strict = entries.count;
   mark(row, end, top, masks);
   for (std::int32_t k = 0; k < strict; ++k) {
-    masks[found.column[k] / block] &= ~(1ull << (found.column[k] % block));
+    masks[entries.column[k] / block] &= ~(1ull << (entries.column[k] % block));
   }
-  collect(row, words, start, masks, found);
+  collect(row, words, start, masks, entries);
+  return top;
 }
 
-// Sorts by counting, for each entry, those before it; pads what a record would hold beyond them.
+// Sorts by counting, for each entry, those before it. Of ties those at `turn` and after come first. Returns
+// whether there were any.
 template <class T>
-void sort_by_reduced(Scan<T>& found) {
+bool place_by_rank(const Entries<T>& entries, int turn, Scan<T>& found) {
+  using L = Lanes<T>;
+  constexpr int chunk = Entries<T>::padding;
+  std::uint64_t taken = 0;
+  bool tied = false;
+  const auto place = [&](int k) {
+    const auto key = L::all(entries.reduced[k]);
+    int rank = 0;
+    for (int part = 0; part < entries.count; part += chunk) {
+      for (int at = part; at < part + chunk; at += L::width) {
+        rank += __builtin_popcount(L::below(L::load(entries.reduced + at), key));
+      }
+    }
+    for (; (taken >> rank & 1) != 0; ++rank) tied = true;
+    taken |= 1ull << rank;
+    found.column[rank] = entries.column[k];
+    found.cost[rank] = entries.cost[k];
+    found.reduced[rank] = entries.reduced[k];
+  };
+  for (int k = turn; k < entries.count; ++k) place(k);
+  for (int k = 0; k < turn; ++k) place(k);
+  return tied;
+}
+
+// Hands back the entries, ascending by reduced cost; pads what a record would hold beyond them. Ties from
+// column `start` on come first if the entries are in the order of their columns, else as they stand.
+template <class T>
+void sort_by_reduced(Entries<T>& entries, std::int64_t start, Scan<T>& found) {
   using L = Lanes<T>;
   constexpr T infinity = std::numeric_limits<T>::infinity();
-  const int count = found.count;
-  const int padded = (count + L::width - 1) / L::width * L::width;
-  std::int32_t column[scan_capacity];
-  T cost[scan_capacity];
-  alignas(64) T keys[scan_capacity + L::width];
-  __builtin_memcpy(column, found.column, sizeof column);
-  __builtin_memcpy(cost, found.cost, sizeof cost);
-  __builtin_memcpy(keys, found.reduced, sizeof found.reduced);
-  L::store(keys + count, L::all(infinity));
-  for (int k = count; k < rebasin::simd::record_capacity; ++k) {
+  for (int k = 0; k < Entries<T>::padding; k += L::width) {
+    L::store(entries.reduced + entries.count + k, L::all(infinity));
+  }
+  for (int k = 0; k < rebasin::simd::record_capacity; ++k) {
     found.column[k] = 0;
     found.cost[k] = infinity;
     found.reduced[k] = infinity;
   }
-  std::uint64_t taken = 0;
-  for (int k = 0; k < count; ++k) {
-    const auto key = L::all(keys[k]);
-    int rank = 0;
-    for (int part = 0; part < padded; part += L::width) {
-      rank += __builtin_popcount(L::below(L::load(keys + part), key));
-    }
-    while ((taken >> rank & 1) != 0) ++rank;  // ties keep their order
-    taken |= 1ull << rank;
-    found.column[rank] = column[k];
-    found.cost[rank] = cost[k];
-    found.reduced[rank] = keys[k];
+  if (place_by_rank(entries, 0, found)) {
+    int turn = 0;
+    for (int k = 0; k < entries.count; ++k) turn += entries.column[k] < start ? 1 : 0;
+    if (turn > 0) place_by_rank(entries, turn, found);
   }
+  found.count = entries.count;
+  found.invalid = entries.invalid;
 }
 
 template <class T, bool negate>
-void scan_row(const T* run, const T* v, std::int64_t columns, std::int64_t start, const T* next,
-              std::uint64_t* masks, Scan<T>& found) {
+void scan_row(const T* run, const T* v, std::int64_t columns, std::int64_t start, const T* guess,
+              const T* next, std::uint64_t* masks, Scan<T>& found) {
   const RowView<T, negate> row(run, v, columns);
   const std::int64_t end = (columns + block - 1) / block * block;
+  Entries<T> entries;
+  if (guess != nullptr) {
+    const std::int64_t total = take_entries(row, end, *guess, masks, next, entries);
+    if (total >= fewest_entries && total <= rebasin::simd::record_capacity) {
+      found.threshold = *guess;
+      return sort_by_reduced(entries, start, found);
+    }
+    next = nullptr;
+    entries.count = 0;
+  }
   alignas(64) T minima[block];
   class_minima(row, end, minima);
-  found.count = 0;
-  found.invalid = false;
   const T least = least_of(minima);
   found.threshold = choose_threshold(minima, least);
-  if (mark(row, end, found.threshold, masks, next) <= scan_capacity) {
+  if (take_entries(row, end, found.threshold, masks, next, entries) <= scan_capacity) {
     // Ties from `start` on come first, so that rows alike do not all want the same columns.
-    collect(row, end / block, start, masks, found);
-    sort_by_reduced(found);
-  } else if (least > -std::numeric_limits<T>::infinity()) {
-    scan_ties(row, end, least, found.threshold, start, masks, found);
-    sort_by_reduced(found);
-  } else {
-    found.invalid = true;
+    return sort_by_reduced(entries, start, found);
   }
+  if (least > -std::numeric_limits<T>::infinity()) {
+    entries.count = 0;
+    found.threshold = collect_ties(row, end, least, found.threshold, start, masks, entries);
+  } else {
+    entries.invalid = true;
+  }
+  sort_by_reduced(entries, 0, found);
 }
 
 template <class T>
-void scan(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* next,
-          std::uint64_t* masks, Scan<T>& found) {
+void scan(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* guess,
+          const T* next, std::uint64_t* masks, Scan<T>& found) {
   if (negates(flip)) {
-    scan_row<T, true>(run, v, columns, start, next, masks, found);
+    scan_row<T, true>(run, v, columns, start, guess, next, masks, found);
   } else {
-    scan_row<T, false>(run, v, columns, start, next, masks, found);
+    scan_row<T, false>(run, v, columns, start, guess, next, masks, found);
   }
 }
 

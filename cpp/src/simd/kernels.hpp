@@ -81,9 +81,10 @@ struct KernelsFor {
   void (*add_minima)(const T* minima, std::int64_t columns, T* sum, T* squares, T* blocks);
   // Finds some 14 to 24 columns of smallest (flip ^ run[j]) - v[j], more or fewer where ties, forbidden
   // entries or short rows make it so. `v` is padded to a multiple of `block`; `masks` holds columns / block +
-  // 1 words. Among too many ties the columns from `start` on, cyclically, are preferred.
-  void (*scan)(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* next,
-               std::uint64_t* masks, Scan<T>& found);
+  // 1 words. Among too many ties the columns from `start` on, cyclically, are preferred. `guess` is null or
+  // points to a threshold to try first: the one read that it takes is enough where it leaves a list.
+  void (*scan)(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* guess,
+               const T* next, std::uint64_t* masks, Scan<T>& found);
   // Finds the smallest alone, with the second smallest as the bound, or nothing where they are nearly tied.
   void (*scan_best)(const T* run, const T* v, T flip, std::int64_t columns, const T* next, Scan<T>& found);
   // The two smallest round(cost) - v[column]; stops at a group that cannot matter.

@@ -65,6 +65,11 @@ struct Lanes<float> {
   // Bits of the lanes where a <= b or either is NaN.
   static std::uint32_t not_above(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_NGT_UQ); }
   static std::uint32_t below(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+  // Stores the lanes whose bit is set side by side; may overwrite as much as a whole vector.
+  static constexpr bool can_pack = true;
+  static void pack(float* p, Vector a, std::uint32_t bits) {
+    store(p, _mm512_maskz_compress_ps(static_cast<__mmask16>(bits), a));
+  }
   // +inf where a is not above b.
   static Vector keep_above(Vector a, Vector b) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ),
@@ -93,6 +98,10 @@ struct Lanes<double> {
     return _mm512_i32gather_pd(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), base, 8);
   }
   static std::uint32_t not_above(Vector a, Vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_NGT_UQ); }
+  static constexpr bool can_pack = true;
+  static void pack(double* p, Vector a, std::uint32_t bits) {
+    store(p, _mm512_maskz_compress_pd(static_cast<__mmask8>(bits), a));
+  }
   static Vector keep_above(Vector a, Vector b) {
     return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_GT_OQ),
                                 all(std::numeric_limits<double>::infinity()), a);
@@ -127,6 +136,7 @@ template <>
 struct Lanes<float> {
   using Vector = __m256;
   static constexpr int width = 8;
+  static constexpr bool can_pack = false;
   static Vector load(const float* p) { return _mm256_loadu_ps(p); }
   static void store(float* p, Vector a) { _mm256_storeu_ps(p, a); }
   static Vector all(float a) { return _mm256_set1_ps(a); }
@@ -179,6 +189,7 @@ template <>
 struct Lanes<double> {
   using Vector = __m256d;
   static constexpr int width = 4;
+  static constexpr bool can_pack = false;
   static Vector load(const double* p) { return _mm256_loadu_pd(p); }
   static Vector load(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
   static void store(double* p, Vector a) { _mm256_storeu_pd(p, a); }
@@ -235,6 +246,7 @@ struct Lanes<double> {
 template <class T>
 struct Lanes {
   static constexpr int width = 4;
+  static constexpr bool can_pack = false;
   struct Vector {
     T at[width];
   };
@@ -326,5 +338,20 @@ struct Lanes {
 };
 
 #endif
+
+// Appends the columns first + k of the set bits k, ascending; returns how many. May overwrite 16 entries
+// more.
+inline int append_columns(std::int32_t* out, std::int32_t first, std::uint32_t bits) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+  const auto lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const auto columns = _mm512_add_epi32(_mm512_set1_epi32(first), lane);
+  _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), columns));
+  return __builtin_popcount(bits);
+#else
+  const int count = __builtin_popcount(bits);
+  for (; bits != 0; bits &= bits - 1) *out++ = first + __builtin_ctz(bits);
+  return count;
+#endif
+}
 
 }  // namespace
