@@ -107,6 +107,10 @@ def match_pair(
             raise ValueError(
                 f"a matching on {device!r} keeps no checkpoint; run it on the CPU (device='cpu')"
             )
+        if options.effort != "normal":
+            raise ValueError(
+                f"effort={options.effort!r} is for matchings on the CPU (device='cpu'); this one is on {device!r}"
+            )
         return match_on_device(
             spec, params_a, params_b, pair, start, order=options.order, max_iter=options.max_iter,
             restarts=options.restarts, generator=generator, device=device, memory_limit=options.memory_limit,
