@@ -73,6 +73,7 @@ Status Engine<T>::settle(std::int32_t root, const Settled& settled, bool measure
   if (status != Status::ok) return status;
   pending_flop_[static_cast<std::size_t>(root)] = -1.0;
   due_[static_cast<std::size_t>(root)] = false;
+  if (proposal_ != result_.permutations) ++result_.stats.accepted_steps;
   if (measured) return take(root);
   gather_.update(neighbours_.tensors_of(root), proposal_);
   move_family(root);
