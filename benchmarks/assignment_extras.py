@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from assignment_problems import gram, trained
+from assignment_rivals import load
 from scipy.optimize import linear_sum_assignment as scipy_solve
 
 import rebasin_fast as rf
@@ -36,25 +37,32 @@ def tiny_calls() -> list[dict[str, object]]:
 
 
 def batch() -> list[dict[str, object]]:
+    """208 problems in one call, against the other solvers called one after the other."""
     costs = np.stack([gram(300, np.random.default_rng(k)) for k in range(208)])
-    rows = []
-    for threads in (1, 2):
-        ours, scipy = median_ms(
-            [
-                lambda t=threads: rf.solve_assignment(costs, threads=t),
-                lambda: [scipy_solve(cost) for cost in costs],
-            ],
-            3,
-        )
-        rows.append(
-            {
-                "what": "208 of 300x300",
-                "threads": threads,
-                "ours_ms": ours,
-                "against_scipy_loop": scipy / ours,
-            }
-        )
-    return rows
+    names = ["1 thread", "2 threads"]
+    solvers: list[Callable[[], object]] = [
+        lambda: rf.solve_assignment(costs, threads=1),
+        lambda: rf.solve_assignment(costs, threads=2),
+    ]
+    for rival in load()[0]:
+        if rival.name == "rebasin_fast":
+            continue
+        names.append(rival.name)
+        solvers.append(lambda solve=rival.solve: [solve(cost) for cost in costs])
+    times = dict(zip(names, median_ms(solvers, 3), strict=True))
+    rivals = {name: ms for name, ms in times.items() if name not in ("1 thread", "2 threads", "scipy")}
+    best = min(rivals, key=lambda name: rivals[name]) if rivals else None
+    return [
+        {
+            "what": "208 of 300x300",
+            "threads": threads,
+            "ours_ms": ours,
+            "against_scipy_loop": times["scipy"] / ours,
+            "best_rival": best,
+            "against_best_rival_loop": rivals[best] / ours if best else None,
+        }
+        for threads, ours in ((1, times["1 thread"]), (2, times["2 threads"]))
+    ]
 
 
 def second_solves() -> list[dict[str, object]]:

@@ -6,6 +6,11 @@
 Each solver is timed on the same float32 matrices in one process (eight up to n = 256, else one), its runs
 interleaved with the others', and every solver's total is compared with ours. Writes `results/assignment.json`
 and, with --plots, a picture. `--extras` times batches, second solves and small calls too.
+
+In pieces, where a machine is quiet for a minute at a time:
+
+    python benchmarks/bench_assignment.py --merge --large "" --families gram,uniform
+    python benchmarks/bench_assignment.py --merge --large "" --families "" --extras --plots
 """
 
 from __future__ import annotations
@@ -209,6 +214,7 @@ def main() -> int:
         earlier = json.loads(options.output.read_text())
         rows = earlier.get("rows", [])
         report |= {key: earlier[key] for key in ("extras",) if key in earlier}
+    report["rows"] = rows
     sizes = [int(n) for n in options.sizes.split(",")]
     clock = time.thread_time if options.processor_time else time.perf_counter
     chosen = [problems(options.families.split(","), sizes, options.instances)]
@@ -222,7 +228,7 @@ def main() -> int:
         rows.append(row)
         print(show(row), flush=True)
         report["rows"] = rows
-        write(options.output, report)
+        write(options.output, report)  # what a stopped run has measured so far
     if options.extras:
         report["extras"] = extras()
         for line in report["extras"]:  # type: ignore[attr-defined]

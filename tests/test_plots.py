@@ -37,6 +37,29 @@ def test_midpoints_are_written_in_numbers():
     assert written == [["0.60", "0.11"], ["48.0 %", "97.0 %"]]
 
 
+def test_a_curve_without_its_middle_has_no_number_for_the_average():
+    ts = np.array([0.0, 0.4, 1.0])
+    figure = plot_loss_curves({"one": rf.LossCurve(ts, {"loss": np.array([0.1, 0.9, 0.1])})})
+    assert [text.get_text() for text in figure.axes[0].texts] == []
+    assert figure.axes[0].lines[0].get_markevery() == [0, 2]
+
+
+def test_accuracies_given_in_percent_are_not_multiplied_again():
+    ts, accuracy = np.linspace(0, 1, 3), np.array([98.0, 60.0, 97.0])
+    figure = plot_loss_curves({"one": rf.LossCurve(ts, {"accuracy": accuracy})})
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), accuracy)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["60.0 %"]
+
+
+def test_a_suffix_that_is_no_picture_is_refused_before_drawing(tmp_path):
+    from rebasin_fast.plots import check_figure
+
+    with pytest.raises(rf.FileFormatError, match=r"\.xyz.*\.png"):
+        check_figure(tmp_path / "a.xyz")
+    check_figure(tmp_path / "a.PNG")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_numbers_that_would_cover_one_another_are_left_out():
     figure = plot_loss_curves({str(i): curve(0.1 * i) for i in range(3)})
     assert [len(panel.texts) for panel in figure.axes] == [0, 0]

@@ -2,8 +2,9 @@
 
 ``many``: 784-512-512-512-10 on random halves of the images, as in the program for many models of Git Re-Basin
 (Ainsworth et al., 2022): Adam at a rate that never falls, 100 epochs, batches of 500, pixels in [0, 1] and not
-centred, Flax's first weights. ``deep``: 10 hidden layers of 128 units, as in REPAIR (Jordan et al., 2022): SGD with
-momentum, a warm-up and a linear fall, 50 epochs, batches of 1000, centred pixels, torch's first weights.
+centred, Flax's first weights. ``deep7``, ``deep10``: 7 and 10 hidden layers of 128 units, as in REPAIR (Jordan et
+al., 2022): SGD with momentum, a warm-up and a linear fall, 50 epochs, batches of 1000, centred pixels, torch's first
+weights.
 
 Run as a program it trains for a number of seconds, keeps where it stands in the cache, and goes on there at the next
 call, until all epochs are done::
@@ -115,10 +116,19 @@ class Recipe:
 
 
 MANY = Recipe("published", mnist.HIDDEN, 100, 500, False, 10, flax_perceptron, adam, random_half)
-DEEP = Recipe(
-    "repair", (128,) * 10, 50, 1000, True, 0, perceptron, falling_sgd, lambda count, part: np.arange(count)
-)
-RECIPES = {"many": MANY, "deep": DEEP}
+
+
+def deep(layers: int) -> Recipe:
+    """The recipe of REPAIR for so many hidden layers of 128 units."""
+
+    def every(count: int, part: int) -> Any:
+        return np.arange(count)
+
+    return Recipe("repair", (128,) * layers, 50, 1000, True, 0, perceptron, falling_sgd, every)
+
+
+DEEP = {layers: deep(layers) for layers in (7, 10)}
+RECIPES = {"many": MANY, "deep7": DEEP[7], "deep10": DEEP[10]}
 
 
 def train(recipe: Recipe, part: int, seconds: float, cache: Path = DEFAULT_CACHE) -> int:
@@ -175,7 +185,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--recipe", choices=list(RECIPES), default="many")
-    parser.add_argument("--part", type=int, required=True, help="of the data, or with deep the seed")
+    parser.add_argument("--part", type=int, required=True, help="of the data, or of the deep ones the seed")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after these are used up")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()

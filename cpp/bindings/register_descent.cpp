@@ -103,8 +103,9 @@ struct Listener {
 
 template <class T>
 rebasin::Status descend_with(const OwnedProblem& owned, std::uintptr_t gemm,
-                             const rebasin::DescentOptions& options, rebasin::DescentResult& result) {
-  rebasin::Interrupt interrupt = python_interrupt();
+                             const rebasin::DescentOptions& options, rebasin::DescentResult& result,
+                             StopFlag* stop) {
+  rebasin::Interrupt interrupt = python_interrupt(stop);
   const py::gil_scoped_release without_gil;
   return rebasin::coordinate_descent<T>(owned.problem, reinterpret_cast<rebasin::Gemm<T>>(gemm), options,
                                         result, interrupt);
@@ -116,6 +117,8 @@ py::dict stats_of(const rebasin::DescentStats& stats) {
   fields["skipped_visits"] = stats.skipped_visits;
   fields["assignments"] = stats.assignments;
   fields["accepted_steps"] = stats.accepted_steps;
+  fields["shakes"] = stats.shakes;
+  fields["shakes_kept"] = stats.shakes_kept;
   fields["product_flop"] = stats.product_flop;
   fields["product_columns"] = stats.product_columns;
   fields["packed_bytes"] = stats.packed_bytes;
@@ -143,7 +146,8 @@ py::dict result_of(const rebasin::DescentResult& result) {
 py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t gemm,
                  const std::vector<Index>& start, py::object next_order, std::int64_t most_sweeps,
                  bool first_pass, double tolerance, bool overwrite, double bytes_to_keep, py::object on_visit,
-                 const std::vector<Step>& recorded, py::object on_step) {
+                 const std::vector<Step>& recorded, py::object on_step, std::int64_t shakes,
+                 bool shakes_where_astray, StopFlag* stop) {
   rebasin::DescentResult result;
   for (const Index& units : start) result.permutations.push_back(to_vector(units));
   Listener listener{std::move(on_visit), std::move(next_order), std::move(on_step), nullptr};
@@ -155,6 +159,8 @@ py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t
   }
   options.most_sweeps = most_sweeps;
   options.first_pass = first_pass;
+  options.shakes = shakes;
+  options.shakes_where_astray = shakes_where_astray;
   options.tolerance = tolerance;
   options.overwrite = overwrite;
   options.bytes_to_keep = bytes_to_keep;
@@ -169,13 +175,14 @@ py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t
     options.on_visit = Listener::on_visit;
     options.context = &listener;
   }
-  const rebasin::Status status = double_products ? descend_with<double>(owned, gemm, options, result)
-                                                 : descend_with<float>(owned, gemm, options, result);
+  const rebasin::Status status = double_products ? descend_with<double>(owned, gemm, options, result, stop)
+                                                 : descend_with<float>(owned, gemm, options, result, stop);
   if (listener.raised) std::rethrow_exception(listener.raised);
   switch (status) {
     case rebasin::Status::ok:
       return result_of(result);
     case rebasin::Status::interrupted:
+      if (PyErr_Occurred() == nullptr) PyErr_SetNone(PyExc_KeyboardInterrupt);  // stopped by the flag
       throw py::error_already_set();
     case rebasin::Status::out_of_memory:
       throw std::bad_alloc();
@@ -192,6 +199,10 @@ void register_descent(py::module_& m) {
       .value("float64", rebasin::DType::float64)
       .value("float16", rebasin::DType::float16)
       .value("bfloat16", rebasin::DType::bfloat16);
+
+  py::class_<StopFlag>(m, "StopFlag", "Ends a descent that runs on another thread.")
+      .def(py::init<>())
+      .def("set", [](StopFlag& flag) { flag.raised = true; });
 
   py::class_<OwnedProblem>(m, "Problem", "A permutation spec compiled against two sets of parameters.")
       .def(py::init<>())
@@ -210,7 +221,8 @@ void register_descent(py::module_& m) {
       "coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
       py::arg("start"), py::arg("next_order"), py::arg("most_sweeps"), py::arg("first_pass"),
       py::arg("tolerance"), py::arg("overwrite"), py::arg("bytes_to_keep"), py::arg("on_visit"),
-      py::arg("recorded") = std::vector<Step>{}, py::arg("on_step") = py::none(),
+      py::arg("recorded") = std::vector<Step>{}, py::arg("on_step") = py::none(), py::arg("shakes") = 0,
+      py::arg("shakes_where_astray") = true, py::arg("stop") = nullptr,
       "Weight matching; gemm is the address of a Fortran sgemm or dgemm. next_order(sweep) lists the "
       "permutations to "
       "visit, or is None after the last sweep; in its place None lets the descent find its own way. "

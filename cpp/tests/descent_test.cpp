@@ -10,6 +10,7 @@
 
 #include "check.hpp"
 #include "cost/objective.hpp"
+#include "descent/denial.hpp"
 #include "descent/evidence.hpp"
 #include "descent/plan.hpp"
 #include "descent/standard_score.hpp"
@@ -485,6 +486,29 @@ TEST(scores_tell_copies_from_strangers) {
   CHECK(standard_score(matrix.data(), n, solution.columns) > 1.5);
   std::fill(matrix.begin(), matrix.end(), 1.0);
   CHECK(standard_score(matrix.data(), n, iota(n)) == 0.0);
+}
+
+TEST(denied_slots_are_distinct_and_drawn_anew_for_every_shake) {
+  for (const std::int64_t units : {2, 9, 10, 11, 500}) {
+    std::vector<std::int64_t> slots = denied_slots(units, 3, 1);
+    CHECK(slots == denied_slots(units, 3, 1));
+    CHECK(static_cast<std::int64_t>(slots.size()) == (units + 9) / 10);
+    std::sort(slots.begin(), slots.end());
+    CHECK(std::adjacent_find(slots.begin(), slots.end()) == slots.end());
+    CHECK(slots.front() >= 0 && slots.back() < units);
+  }
+  CHECK(denied_slots(500, 3, 1) != denied_slots(500, 4, 1));
+  CHECK(denied_slots(500, 3, 1) != denied_slots(500, 3, 2));
+}
+
+TEST(a_denial_ends_where_it_began) {
+  std::vector<float> matrix = {1, 2, 3, 6, 5, 4, 7, 8, 9};
+  const std::vector<float> before = matrix;
+  {
+    const Denial<float> denial(matrix.data(), 3, {0, 2}, {2, 0, 1});
+    CHECK((matrix == std::vector<float>{1, 2, 1, 6, 5, 4, 7, 7, 9}));
+  }
+  CHECK(matrix == before);
 }
 
 TEST(gains_of_moved_positions_are_differences_of_objectives) {

@@ -5,7 +5,7 @@ try:
 except ImportError as error:  # pragma: no cover - a broken installation
     raise ImportError(
         f"the native core of rebasin_fast cannot be loaded ({error}); "
-        "reinstall it with: pip install --force-reinstall rebasin-fast"
+        "build it again, in the folder of the source: pip install --force-reinstall --no-deps ."
     ) from error
 
 from rebasin_fast import axis, cuda, specs, tracing
@@ -13,6 +13,7 @@ from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_ass
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.curve import LossCurve, loss_curve
 from rebasin_fast.errors import (
+    DataError,
     DeviceError,
     FileFormatError,
     MissingDependencyError,
@@ -47,6 +48,7 @@ __version__: str = build_config()["version"]
 
 __all__ = [
     "Assignment",
+    "DataError",
     "DeviceError",
     "FileFormatError",
     "FrankWolfeMatching",

@@ -16,6 +16,10 @@ class DType:
     float16: DType
     bfloat16: DType
 
+class StopFlag:
+    def __init__(self) -> None: ...
+    def set(self) -> None: ...
+
 class Problem:
     def __init__(self) -> None: ...
     def add_permutation(self, size: int, parents: list[int]) -> None: ...
@@ -41,6 +45,9 @@ def coordinate_descent(
     on_visit: Callable[[int, int, int, int, float, float, float], None] | None,
     recorded: list[tuple[int, float, list[NDArray[np.int64]]]] = ...,
     on_step: Callable[[int, float, list[NDArray[np.int64]]], object] | None = None,
+    shakes: int = 0,
+    shakes_where_astray: bool = True,
+    stop: StopFlag | None = None,
 ) -> dict[str, Any]: ...
 def solve_from_lists(
     costs: NDArray[Any],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
-from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays import library_of, of_one_library
 from rebasin_fast.derived import DerivedParams
 from rebasin_fast.interpolation import check_same_names, is_interpolated
 
@@ -34,7 +35,7 @@ def average(models: Sequence[Params], weights: Sequence[float] | None = None) ->
     ParamsError
         Names or shapes differ.
     ValueError
-        No models, another number of weights, or weights that sum to zero.
+        No models, another number of weights, or weights whose sum is zero or not finite.
     """
     return dict(averaged_params(models, weights))
 
@@ -47,7 +48,7 @@ def averaged_params(models: Sequence[Params], weights: Sequence[float] | None = 
     if len(shares) != len(models):
         raise ValueError(f"{len(models)} models take {len(models)} weights; got {len(shares)}")
     total = sum(shares)
-    if not abs(total) > 0.0:
+    if total == 0.0 or not isfinite(total):
         raise ValueError(f"the weights {shares} do not have a sum to divide by")
     for model in models[1:]:
         check_same_names(models[0], model)
@@ -57,6 +58,6 @@ def averaged_params(models: Sequence[Params], weights: Sequence[float] | None = 
         array = models[0][name]
         if not is_interpolated(array):
             return array
-        return library_of(array).blend([model[name] for model in models], shares)
+        return library_of(array).blend(of_one_library([model[name] for model in models]), shares)
 
     return DerivedParams(models[0], averaged)

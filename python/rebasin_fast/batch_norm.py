@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rebasin_fast.inference import call, evaluating, import_torch
+from rebasin_fast.errors import DataError
+from rebasin_fast.inference import call, check_model, evaluating, import_torch
 
 
 def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
@@ -26,7 +27,7 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
 
     Raises
     ------
-    ValueError
+    DataError
         The model has no BatchNorm layer with running statistics, or ``batches`` is empty; then the statistics
         are left as they were.
 
@@ -37,11 +38,10 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     it, all of which use the batch's own while they are measured, as in training.
     """
     import_torch("reset_batch_norm")
+    check_model(model, "model")
     layers = tracking_layers(model)
     if not layers:
-        raise ValueError(
-            "the model has no BatchNorm layer with running statistics: there is nothing to reset"
-        )
+        raise DataError("the model has no BatchNorm layer with running statistics: there is nothing to reset")
     device = layers[0].running_mean.device
     with measuring(model, layers):
         count = 0
@@ -49,7 +49,7 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
             call(model, batch, device)
             count += 1
         if count == 0:
-            raise ValueError(
+            raise DataError(
                 "batches is empty: BatchNorm statistics need at least one batch of training inputs"
             )
 

@@ -27,6 +27,11 @@ _HIGHER_IS_BETTER = (
     "precision",
     "recall",
     "iou",
+    "miou",
+    "map",
+    "auroc",
+    "acc1",
+    "acc5",
     "bleu",
     "r2",
 )
@@ -61,7 +66,9 @@ class LossCurve:
             - midpoint: L(1/2) - (L(0) + L(1)) / 2 (Ito et al. 2024).
         metric : str
         higher_is_better : bool, optional
-            By default known from the metric's name (accuracy, f1, …).
+            By default told by the last word of the metric's name, words being parted by ``/`` and ``_``:
+            accuracy, acc, acc1, acc5, top1, top5, f1, auc, auroc, precision, recall, iou, miou, map, bleu and
+            r2 are high where they are good; every other name is taken for a loss.
 
         Raises
         ------

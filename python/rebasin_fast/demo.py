@@ -116,7 +116,7 @@ def run_demo(
     ------
     MissingDependencyError
         scikit-learn or matplotlib is not installed; raised before anything is trained.
-    OutputExistsError, UnwritableOutputError
+    FileFormatError, OutputExistsError, UnwritableOutputError
         The picture cannot be written; raised before anything is trained.
 
     Notes
@@ -130,11 +130,9 @@ def run_demo(
     >>> result = run_demo("digits.png")  # doctest: +SKIP
     >>> print(result.summary())  # doctest: +SKIP
     """
-    from rebasin_fast.files import check_writable
-    from rebasin_fast.plots import require_matplotlib
+    from rebasin_fast.plots import check_figure
 
-    require_matplotlib("demo")
-    check_writable(output, overwrite)
+    check_figure(output, overwrite=overwrite, extra="demo")
     steps = _Steps(progress, total=2 * len(networks.PHASES) + 4)
     steps.begin("loading", "loading the digits")
     train_images, test_images = networks.load_digits()

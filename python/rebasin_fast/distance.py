@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import prod, sqrt
 from typing import TYPE_CHECKING
 
-from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays import library_of, of_one_library
 from rebasin_fast.interpolation import check_same_names, is_interpolated
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def l2_distance(params_a: Params, params_b: Params) -> float:
 def _squared_distance(a: Array, b: Array) -> float:
     library = library_of(a)
     total = 0.0
-    for piece_a, piece_b in _pieces(a, b):
-        difference = library.blend([library.widen(piece_a), library.widen(piece_b)], [1.0, -1.0])
+    for pieces in _pieces(a, b):
+        difference = library.blend([library.widen(piece) for piece in of_one_library(pieces)], [1.0, -1.0])
         total += library.dot(difference, difference)
     return total
 

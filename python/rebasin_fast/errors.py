@@ -28,5 +28,9 @@ class MissingDependencyError(RebasinError, ImportError):
     """An optional dependency is needed and not installed; the message holds the command that installs it."""
 
 
+class DataError(RebasinError, ValueError):
+    """Batches, or a model, on which what was asked for cannot be measured."""
+
+
 class DeviceError(RebasinError, RuntimeError):
     """A CUDA device is needed and not there, or arrays lie where the work is not; the message says what to do."""

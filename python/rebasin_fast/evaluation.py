@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rebasin_fast.batch_norm import reset_batch_norm
-from rebasin_fast.errors import MissingDependencyError, ParamsError
+from rebasin_fast.errors import DataError, ParamsError
+from rebasin_fast.inference import check_model, device_of, import_torch, moved
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
 
 Batches = Iterable[tuple[Any, Any]]
+Inputs = Iterable[Any]
 
 
 class Evaluator:
@@ -23,39 +25,51 @@ class Evaluator:
     ----------
     model : torch.nn.Module
         Its parameters are overwritten at every call; evaluated in eval mode, without gradients.
-    batches : callable
-        Gives a fresh iterable of (inputs, targets) at every call.
+    batches : iterable, or callable that gives one
+        Pairs of (inputs, targets), gone through at every call: a list, a ``DataLoader``, or a function that
+        gives a fresh iterable. Inputs are a tensor, a tuple of arguments, or a mapping of keyword arguments;
+        they are moved to the device of the model.
     loss : callable, optional
         ``loss(outputs, targets)``, the mean over a batch; cross-entropy by default.
-    batch_norm_batches : callable, optional
-        Gives training inputs on which BatchNorm statistics are measured again before every evaluation.
+    batch_norm_batches : iterable, or callable that gives one, optional
+        Training inputs on which BatchNorm statistics are measured again before every evaluation; see
+        :func:`rebasin_fast.reset_batch_norm`.
 
     Raises
     ------
+    DataError
+        At a call: there are no batches, or one is no pair.
     ParamsError
         At a call: the parameters are not the model's.
-    ValueError
-        At a call: there are no batches.
+    TypeError
+        ``model`` is no torch.nn.Module.
+    MissingDependencyError
+        PyTorch is not installed.
 
     Notes
     -----
     A call gives ``{"loss": …}``, and ``"accuracy"`` where targets are class numbers, both averaged over samples.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from rebasin_fast.evaluation import Evaluator
+    >>> model = torch.nn.Linear(2, 3)
+    >>> evaluate = Evaluator(model, [(torch.zeros(4, 2), torch.tensor([0, 1, 2, 0]))])
+    >>> sorted(evaluate(model.state_dict()))
+    ['accuracy', 'loss']
     """
 
     def __init__(
         self,
         model: Any,
-        batches: Callable[[], Batches],
+        batches: Batches | Callable[[], Batches],
         *,
         loss: Callable[[Any, Any], Any] | None = None,
-        batch_norm_batches: Callable[[], Iterable[Any]] | None = None,
+        batch_norm_batches: Inputs | Callable[[], Inputs] | None = None,
     ) -> None:
-        try:
-            import torch
-        except ImportError:
-            raise MissingDependencyError(
-                "evaluation needs PyTorch: pip install 'rebasin-fast[torch]'"
-            ) from None
+        torch = import_torch("evaluation")
+        check_model(model, "model")
         self._torch = torch
         self._model = model
         self._batches = batches
@@ -66,7 +80,7 @@ class Evaluator:
         """Mean loss, and accuracy, of the model with ``params``."""
         load_into(self._model, params)
         if self._batch_norm_batches is not None:
-            reset_batch_norm(self._model, self._batch_norm_batches())
+            reset_batch_norm(self._model, _fresh(self._batch_norm_batches))
         training = self._model.training
         self._model.eval()
         try:
@@ -76,22 +90,45 @@ class Evaluator:
             self._model.train(training)
 
     def _measure(self) -> dict[str, float]:
-        device = next(iter(self._model.parameters())).device
+        device = device_of(self._model)
         samples, loss, correct = 0, 0.0, 0
         classified = True
-        for inputs, targets in self._batches():
-            outputs = self._model(inputs.to(device))
-            targets = targets.to(device)
+        for batch in _fresh(self._batches):
+            inputs, targets = _pair(batch)
+            outputs = self._outputs(inputs, device)
+            targets = moved(targets, device)
             count = len(targets)
             samples += count
             loss += float(self._loss(outputs, targets)) * count
-            classified = classified and not targets.is_floating_point() and outputs.ndim == targets.ndim + 1
+            classified = classified and self._are_classes(outputs, targets)
             if classified:
                 correct += int((outputs.argmax(1) == targets).sum()) / max(targets[0].numel(), 1)
         if samples == 0:
-            raise ValueError("the data source gave no batches")
+            raise DataError("the data source gave no batches")
         measured = {"loss": loss / samples}
         return {**measured, "accuracy": correct / samples} if classified else measured
+
+    def _outputs(self, inputs: Any, device: Any) -> Any:
+        if isinstance(inputs, Mapping):
+            return self._model(**{name: moved(value, device) for name, value in inputs.items()})
+        arguments = inputs if isinstance(inputs, tuple | list) else (inputs,)
+        return self._model(*(moved(value, device) for value in arguments))
+
+    def _are_classes(self, outputs: Any, targets: Any) -> bool:
+        """Whether ``targets`` are class numbers that scores in ``outputs`` tell."""
+        if not all(isinstance(value, self._torch.Tensor) for value in (outputs, targets)):
+            return False
+        return not targets.is_floating_point() and outputs.ndim == targets.ndim + 1
+
+
+def _fresh(batches: Any) -> Any:
+    return batches() if callable(batches) else batches
+
+
+def _pair(batch: Any) -> tuple[Any, Any]:
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise DataError(f"a batch is a pair (inputs, targets); got {type(batch).__qualname__}")
+    return batch[0], batch[1]
 
 
 def load_into(model: Any, params: Params) -> None:

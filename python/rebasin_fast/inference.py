@@ -43,8 +43,8 @@ def call(model: Any, batch: Any, device: Any) -> Any:
     arguments; tensors are moved to ``device``.
     """
     if isinstance(batch, Mapping):
-        return model(**{name: _moved(value, device) for name, value in batch.items()})
-    return model(_moved(batch[0] if isinstance(batch, tuple | list) else batch, device))
+        return model(**{name: moved(value, device) for name, value in batch.items()})
+    return model(moved(batch[0] if isinstance(batch, tuple | list) else batch, device))
 
 
 @contextmanager
@@ -71,5 +71,6 @@ def count_of(batches: Iterable[Any]) -> int | None:
         return None
 
 
-def _moved(value: Any, device: Any) -> Any:
+def moved(value: Any, device: Any) -> Any:
+    """A tensor (or what else has ``to``) on ``device``; everything else as it is."""
     return value.to(device) if hasattr(value, "to") and device is not None else value

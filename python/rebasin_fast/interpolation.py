@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import acos, sin, sqrt
 from typing import TYPE_CHECKING, Literal
 
-from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays import check_mapping, library_of, of_one_library
 from rebasin_fast.arrays.interface import is_floating
 from rebasin_fast.derived import described_by
 from rebasin_fast.errors import ParamsError
@@ -63,7 +62,7 @@ def is_interpolated(array: Array) -> bool:
 
 
 def _blend(a: Array, b: Array, weight_a: float, weight_b: float) -> Array:
-    return library_of(a).blend([a, b], [weight_a, weight_b])
+    return library_of(a).blend(of_one_library([a, b]), [weight_a, weight_b])
 
 
 def _weights(params_a: Params, params_b: Params, t: float, method: str) -> tuple[float, float]:
@@ -86,15 +85,14 @@ def _dot(params_a: Params, params_b: Params) -> float:
     total = 0.0
     for name, a in params_a.items():
         if is_interpolated(a):
-            total += library_of(a).dot(a, params_b[name])
+            total += library_of(a).dot(*of_one_library([a, params_b[name]]))
     return total
 
 
 def check_same_names(params_a: Params, params_b: Params) -> None:
     """ParamsError unless both models have the same floating-point parameters in the same shapes."""
     for model, params in (("A", params_a), ("B", params_b)):
-        if not isinstance(params, Mapping):
-            raise TypeError(f"the parameters of {model} are a mapping of names to arrays, got {type(params)}")
+        check_mapping(params, f"the parameters of {model}")
     params_a, params_b = described_by(params_a), described_by(params_b)
     one_sided = sorted(
         name

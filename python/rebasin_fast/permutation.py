@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays import check_mapping, library_of
 from rebasin_fast.axis import Entry, merge_joined
 from rebasin_fast.derived import DerivedParams
-from rebasin_fast.errors import PermutationError
+from rebasin_fast.errors import PermutationError, SpecError
 from rebasin_fast.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
 
 if TYPE_CHECKING:
@@ -42,8 +42,10 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
     ------
     PermutationError
         An index array is missing, no permutation, or of the wrong size; or a name is unknown to the spec.
+    TypeError
+        ``permutation`` or ``params`` is no mapping.
     SpecError
-        The spec does not fit the shapes of ``params``.
+        The spec does not fit the shapes of ``params``, or names none of them.
 
     Notes
     -----
@@ -65,6 +67,8 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
 
     Raises the same errors, at once.
     """
+    check_mapping(params, "the parameters")
+    _refuse_strangers(spec, params)
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
     axes = spec.axes_to_perm
@@ -176,6 +180,7 @@ def check_permutation(
     spec: PermutationSpec, permutation: Permutation, sizes: Mapping[str, int]
 ) -> dict[str, Index]:
     """``permutation`` as contiguous int64 arrays in the spec's order; PermutationError when it does not fit."""
+    _refuse_other_than_mapping(permutation)
     unknown = [name for name in permutation if name not in spec.parents]
     if unknown:
         raise PermutationError(
@@ -195,12 +200,20 @@ def check_permutation(
     return checked
 
 
+def _refuse_other_than_mapping(permutation: object) -> None:
+    if not isinstance(permutation, Mapping):
+        hint = "; pass matching.permutation" if hasattr(permutation, "permutation") else ""
+        raise TypeError(
+            f"a permutation is a mapping of names to index arrays, got {type(permutation).__qualname__}{hint}"
+        )
+
+
 def as_index(name: str, values: object) -> Index:
     """``values`` as contiguous int64; PermutationError unless every row holds each of its units once."""
     array = np.asarray(values)
     if array.ndim == 0 or not np.issubdtype(array.dtype, np.integer):
         raise PermutationError(
-            f"permutation {name!r} must be an array of integers, got {array.dtype} {array!r:.80}"
+            f"permutation {name!r} must be an array of integers, got {array.dtype} of shape {array.shape}"
         )
     index = np.ascontiguousarray(array, dtype=np.int64)
     if not np.array_equal(np.sort(index, axis=-1), np.broadcast_to(np.arange(index.shape[-1]), index.shape)):
@@ -208,6 +221,15 @@ def as_index(name: str, values: object) -> Index:
             f"permutation {name!r} is none: it must hold each of 0 … {index.shape[-1] - 1} once, got {index!r:.120}"
         )
     return index
+
+
+def _refuse_strangers(spec: PermutationSpec, params: Params) -> None:
+    """Parameters under other names, such as a wrapper's ``module.``, would come back unmoved without a word."""
+    if params and spec.permutations and not any(name in params for name in spec.axes_to_perm):
+        raise SpecError(
+            f"the spec names none of the {len(params)} parameters: the first is {next(iter(params))!r}, and the "
+            f"spec's first {next(iter(spec.axes_to_perm))!r}; rename the parameters, or use their own spec"
+        )
 
 
 def _parent_sizes(spec: PermutationSpec, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:

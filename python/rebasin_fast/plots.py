@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from os.path import splitext
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.errors import MissingDependencyError
+from rebasin_fast.errors import FileFormatError, MissingDependencyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ _INK = "#222222"
 _FAINT = "#767676"
 _DPI = 160
 _MOST_NUMBERED = 2  # more numbers at the middle would cover one another
-_SHARES = ("accuracy", "top1", "top5")  # metrics between 0 and 1, shown in percent
+_SHARES = ("accuracy", "top1", "top5")  # metrics shown in percent, given as shares of 1 or in percent
 
 
 class _Line(NamedTuple):
@@ -49,11 +50,13 @@ class _Line(NamedTuple):
     style: LineStyle
     label: str
 
-    def middle(self) -> int:
-        return int(np.abs(self.ts - 0.5).argmin())
+    def middle_value(self) -> float | None:
+        """The value of the average; None where no point lies there."""
+        places = self.places_of(0.5)
+        return float(self.values[places[0]]) if places else None
 
-    def middle_value(self) -> float:
-        return float(self.values[self.middle()])
+    def places_of(self, *ts: float) -> list[int]:
+        return [int(i) for t in ts for i in np.flatnonzero(np.isclose(self.ts, t, rtol=0.0, atol=1e-12))[:1]]
 
 
 def plot_loss_curves(
@@ -121,6 +124,28 @@ def plot_loss_curves(
     return figure
 
 
+def check_figure(path: str | PathLike[str], *, overwrite: bool = False, extra: str = "plot") -> None:
+    """Find out before long work whether `save_figure` could write ``path``.
+
+    Raises
+    ------
+    MissingDependencyError
+        matplotlib is not installed; names the ``extra`` that installs it.
+    FileFormatError
+        A suffix that says no format that can be drawn.
+    OutputExistsError, UnwritableOutputError
+        The file exists and may not be replaced, or cannot be written.
+    """
+    require_matplotlib(extra)
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    from rebasin_fast.files import check_writable
+
+    if _format_of(path) not in FigureCanvasBase.get_supported_filetypes():
+        raise FileFormatError(f"{path}: pictures of this kind cannot be drawn (.png, .pdf and .svg can)")
+    check_writable(path, overwrite)
+
+
 def save_figure(figure: Figure, path: str | PathLike[str], *, overwrite: bool = False) -> None:
     """Write a figure in the format of the path's suffix, whole or not at all.
 
@@ -129,13 +154,15 @@ def save_figure(figure: Figure, path: str | PathLike[str], *, overwrite: bool = 
     OutputExistsError, UnwritableOutputError
         The file exists and may not be replaced, or cannot be written.
     """
-    import os
-
     from rebasin_fast.files import atomic_write
 
-    suffix = os.path.splitext(path)[1].lstrip(".") or "png"
     with atomic_write(path, overwrite=overwrite) as file:
-        figure.savefig(file, format=suffix, dpi=_DPI)
+        figure.savefig(file, format=_format_of(path), dpi=_DPI)
+
+
+def _format_of(path: str | PathLike[str]) -> str:
+    """What the suffix says; PNG where there is none."""
+    return splitext(path)[1].lstrip(".").lower() or "png"
 
 
 def _checked_metrics(curves: Mapping[str, LossCurve], metrics: Sequence[str] | None) -> list[str]:
@@ -191,8 +218,9 @@ def _write_legend(figure: Figure, panel: Axes, columns: int) -> None:
 
 def _draw_panel(panel: Axes, curves: Mapping[str, LossCurve], metric: str, ends: tuple[str, str]) -> None:
     percent = metric.lower().endswith(_SHARES)
+    is_share = percent and all(curve.values[metric].max() <= 1.0 for curve in curves.values())
     lines = [
-        _Line(curve.ts, curve.values[metric] * (100.0 if percent else 1.0), style, label)
+        _Line(curve.ts, curve.values[metric] * (100.0 if is_share else 1.0), style, label)
         for style, (label, curve) in zip(STYLES, curves.items(), strict=False)
     ]
     for line in lines:
@@ -201,14 +229,15 @@ def _draw_panel(panel: Axes, curves: Mapping[str, LossCurve], metric: str, ends:
     low, high = panel.get_ylim()
     panel.set_ylim(low - 0.06 * (high - low), high + 0.09 * (high - low))
     if len(lines) <= _MOST_NUMBERED:
-        lowest = min(lines, key=_Line.middle_value)
-        for line in lines:
-            _write_middle(panel, line, percent=percent, below=percent and line is lowest and len(lines) > 1)
+        middles = [(line, value) for line in lines if (value := line.middle_value()) is not None]
+        lowest = min(middles, key=lambda middle: middle[1])[0] if len(middles) > 1 else None
+        for line, value in middles:
+            _write_middle(panel, line, value, percent=percent, below=percent and line is lowest)
     _dress(panel, ends, percent=percent)
 
 
 def _draw_line(panel: Axes, line: _Line) -> None:
-    marked = [int(np.abs(line.ts - t).argmin()) for t in (0.0, 0.5, 1.0)]
+    marked = line.places_of(0.0, 0.5, 1.0)
     panel.plot(
         line.ts, line.values, color=line.style.colour, linestyle=line.style.dashes, linewidth=2.6, zorder=3,
         label=line.label, marker=line.style.marker, markersize=6.5, markevery=marked, markeredgecolor="white",
@@ -222,12 +251,11 @@ def _shade_barrier(panel: Axes, line: _Line) -> None:
     )
 
 
-def _write_middle(panel: Axes, line: _Line, *, percent: bool, below: bool) -> None:
-    value = line.middle_value()
+def _write_middle(panel: Axes, line: _Line, value: float, *, percent: bool, below: bool) -> None:
     digits = ".2f" if value >= 0.1 else ".2g"
     text = f"{value:.1f} %" if percent else f"{value:{digits}}"
     panel.annotate(
-        text, (line.ts[line.middle()], value), xytext=(0, -9 if below else 9), textcoords="offset points",
+        text, (0.5, value), xytext=(0, -9 if below else 9), textcoords="offset points",
         ha="center", va="top" if below else "bottom", fontsize=12, fontweight="bold", zorder=4,
         color=line.style.colour, bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "linewidth": 0},
     )  # fmt: skip

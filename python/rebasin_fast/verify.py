@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.errors import MissingDependencyError, SpecError
+from rebasin_fast.errors import SpecError
+from rebasin_fast.inference import check_model, import_torch
 from rebasin_fast.permutation import apply_permutation, identity_permutation, random_permutation
 from rebasin_fast.widening import widened
 
@@ -130,7 +131,8 @@ class Trial:
     """A randomised float64 copy of a model, its inputs, and its reference outputs."""
 
     def __init__(self, model: Any, example_inputs: Any, rng: np.random.Generator) -> None:
-        self._torch = _import_torch()
+        self._torch = import_torch("verify")
+        check_model(model, "model")
         self.rng = rng
         self._model = copy.deepcopy(model).double().eval()
         self._args, self._kwargs = self._widened_inputs(example_inputs)
@@ -241,11 +243,3 @@ def _tied_names(model: Any) -> list[tuple[str, str]]:
         if first != name:
             ties.append((first, name))
     return ties
-
-
-def _import_torch() -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise MissingDependencyError("verify needs PyTorch: pip install 'rebasin-fast[torch]'") from None
-    return torch

@@ -85,6 +85,37 @@ def test_merge_of_many(models: Models, run: Run, tmp_path: Path, method: str) ->
     assert "objective" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("model", "data", "words"),
+    [
+        ("mine_of_methods:batches", "mine_of_methods:batches", ("--model", "list")),
+        ("mine_of_methods:net", "faulty_data:unpaired", ("pair", "Tensor")),
+        ("mine_of_methods:net", "faulty_data:none", ("no batches",)),
+    ],
+)
+def test_curve_says_what_was_wrong_with_models_and_data(
+    model: str, data: str, words: tuple[str, ...], shaped: Models, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "faulty_data.py").write_text(
+        "import torch\ndef unpaired():\n    return [torch.ones(2, 6)]\ndef none():\n    return []\n"
+    )
+    result = run("curve", shaped.a, shaped.b, "--model", model, "--data", data, "--points", "3")
+    assert result.exit_code in (1, 2), result.output
+    for word in words:
+        assert word in result.stderr
+
+
+def test_curve_refuses_a_picture_that_cannot_be_drawn_before_it_measures(
+    shaped: Models, run: Run, tmp_path: Path
+) -> None:
+    arguments = ["--model", "mine_of_methods:net", "--data", "mine_of_methods:batches", "-o", "curve.xyz"]
+    result = run("curve", shaped.a, shaped.b, *arguments)
+    assert result.exit_code == 1
+    assert "curve.xyz" in result.stderr
+    assert ".png" in result.stderr
+    assert "[1/" not in result.stderr
+
+
 def test_merge_keeps_and_resumes(models: Models, run: Run, tmp_path: Path) -> None:
     files = ("--save-permutations", "many.npz", "--resume", "state.npz")
     arguments = ("merge", models.a, models.b, models.b, "--method", "merge-many", "-o")

@@ -143,7 +143,7 @@ def test_interrupt_writes_nothing(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "nothing was written" in errors
+    assert "no file was left half-written" in errors
     assert "Traceback" not in errors
     assert output == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]
@@ -172,3 +172,85 @@ def test_resume_is_refused_for_methods_that_keep_no_steps(models: Models, run: R
         run("match", models.a, models.b, "-o", tmp_path / "o.npz", *options), "--resume", "weight", code=2
     )
     assert not (tmp_path / "o.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("match", ("--method", "frank-wolfe", "--memory-limit", "1G")),
+        ("match", ("--method", "frank-wolfe", "--max-iter", "3")),
+        ("match", ("--method", "sinkhorn", "--restarts", "3")),
+        ("match", ("--method", "frank-wolfe", "--effort", "high")),
+        ("merge", ("--method", "merge-many", "--effort", "high")),
+        ("merge", ("--method", "merge-many", "--restarts", "3")),
+        ("merge", ("--method", "merge-many", "--no-match")),
+    ],
+)
+def test_options_that_a_method_does_not_hear(
+    command: str, options: tuple[str, ...], models: Models, run: Run, tmp_path: Path
+) -> None:
+    result = run(command, models.a, models.b, "-o", tmp_path / "o.npz", *options)
+    _refused(result, next(word for word in reversed(options) if word.startswith("--")), options[1], code=2)
+    assert not (tmp_path / "o.npz").exists()
+
+
+@pytest.mark.parametrize("option", ["--save-permutation", "--report", "--resume"])
+@pytest.mark.parametrize("name", ["o.npz", "b.npz", "a.npz"])
+def test_one_file_is_not_written_over_another(
+    option: str, name: str, models: Models, run: Run, tmp_path: Path
+) -> None:
+    before = models.a.read_bytes(), models.b.read_bytes()
+    result = run("match", models.a, models.b, "-o", "./o.npz", option, name, "--force")
+    _refused(result, option, name, code=2)
+    assert (models.a.read_bytes(), models.b.read_bytes()) == before
+    assert not (tmp_path / "o.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--save-permutation", "p.pt"), (".safetensors",)),
+        (("--save-permutation", "nowhere/p.npz"), ("mkdir",)),
+        (("--resume", "nowhere/steps.npz"), ("mkdir",)),
+    ],
+)
+def test_what_lies_beside_the_output_is_checked_before_matching(
+    option: tuple[str, str], words: tuple[str, ...], models: Models, run: Run, tmp_path: Path
+) -> None:
+    result = run("match", models.a, models.b, "-o", "o.npz", *option)
+    _refused(result, *words)
+    assert "sweep" not in result.stderr
+
+
+@pytest.mark.parametrize("name", ["o.npz", "a.npz"])
+@pytest.mark.parametrize("option", ["--save-permutations", "--resume"])
+def test_merge_does_not_write_one_file_over_another(option: str, name: str, models: Models, run: Run) -> None:
+    before = models.a.read_bytes()
+    arguments = ("-o", "o.npz", "--method", "merge-many", "--force", option, name)
+    _refused(run("merge", models.a, models.b, *arguments), option, code=2)
+    assert models.a.read_bytes() == before
+
+
+def test_weights_that_are_not_finite(models: Models, run: Run, tmp_path: Path) -> None:
+    _refused(run("merge", models.a, models.b, "-o", "o.npz", "--weights", "1,inf"), "--weights", code=2)
+    assert not (tmp_path / "o.npz").exists()
+
+
+def test_a_permutation_applied_to_another_architecture(models: Models, run: Run, tmp_path: Path) -> None:
+    run("match", models.a, models.b, "-o", "o.npz", "--save-permutation", "p.npz")
+    rf.save_params(tmp_path / "wrapped.npz", {f"module.{n}": w for n, w in models.params_b.items()})
+    _refused(run("apply", "p.npz", "wrapped.npz", "-o", "w.npz"), "module.fc1.weight", "'fc1.weight'")
+    assert not (tmp_path / "w.npz").exists()
+
+
+def test_a_model_given_as_a_permutation(models: Models, run: Run) -> None:
+    _refused(run("apply", models.b, models.a, "-o", "w.npz"), "b.npz", "--save-permutation")
+
+
+def test_why_without_a_trace(models: Models, run: Run) -> None:
+    _refused(run("spec", models.a, "--why"), "--trace", code=2)
+
+
+def test_a_factory_named_by_its_file(models: Models, run: Run) -> None:
+    result = run("curve", models.a, models.b, "--model", "mine.py:net", "--data", "json:loads")
+    _refused(result, "mine:net", code=2)

@@ -106,3 +106,8 @@ def test_a_model_without_parameters():
     x = torch.randn(10, 3)
     rf.reset_batch_norm(layer, [x])
     torch.testing.assert_close(layer.running_mean, x.mean(0))
+
+
+def test_parameters_in_the_place_of_a_model():
+    with pytest.raises(TypeError, match=r"model is a torch\.nn\.Module, got dict"):
+        rf.reset_batch_norm({}, [])

@@ -37,7 +37,7 @@ def test_a_valley_has_a_negative_midpoint_barrier():
     assert found.barrier("mean") == 0.5
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "val_acc", "test/accuracy", "Top1", "f1"])
+@pytest.mark.parametrize("metric", ["accuracy", "val_acc", "test/accuracy", "Top1", "f1", "test_acc1"])
 def test_metrics_that_should_be_high(metric):
     """-L = 0.9, 0.4, 0.7: ends average 0.8."""
     found = curve([0.9, 0.4, 0.7], metric=metric)

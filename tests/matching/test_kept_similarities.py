@@ -7,7 +7,7 @@ import pytest
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Concat, Slice, blocks, tiled
-from rebasin_fast.matching import weight
+from rebasin_fast.matching import weight_runs
 
 CASES = {
     "perceptron": (
@@ -41,7 +41,7 @@ def _run(case: str, dtype: str, seed: int, kept: float, monkeypatch: pytest.Monk
         {name: rng.standard_normal(shape).astype(dtype) for name, shape in shapes.items()} for _ in range(2)
     )
     largest = max(max(shape) for shape in shapes.values()) ** 2 * (8 if dtype == "float64" else 4)
-    monkeypatch.setattr(weight, "_SIMILARITIES_BY_DEFAULT", largest + kept if kept else 0)
+    monkeypatch.setattr(weight_runs, "_SIMILARITIES_BY_DEFAULT", largest + kept if kept else 0)
     return rf.weight_matching(spec, a, b, rng=seed)
 
 

@@ -174,3 +174,23 @@ def test_nested_permutations_must_fit_the_spec(permutation, message):
         rf.invert_permutation(permutation, NESTED)
     with pytest.raises(rf.PermutationError, match=message):
         rf.compose_permutations(permutation, permutation, NESTED)
+
+
+def test_parameters_under_other_names_are_refused():
+    spec = rf.PermutationSpec({"w": ("P", None)})
+    with pytest.raises(rf.SpecError, match=r"none of the 1 parameters: the first is 'module\.w'"):
+        rf.apply_permutation(spec, {"P": [1, 0]}, {"module.w": np.eye(2)})
+    assert rf.apply_permutation(spec, {"P": [1, 0]}, {}) == {}
+
+
+def test_what_is_given_in_the_place_of_mappings_is_named():
+    spec, params = rf.PermutationSpec({"w": ("P", None)}), {"w": np.eye(2)}
+    matching = rf.weight_matching(spec, params, params)
+    with pytest.raises(TypeError, match=r"got Matching; pass matching\.permutation"):
+        rf.apply_permutation(spec, matching, params)
+    with pytest.raises(TypeError, match="the parameters are a mapping of names to arrays, got list"):
+        rf.apply_permutation(spec, matching.permutation, [params])
+    with pytest.raises(TypeError, match="the parameters are a mapping of names to arrays, got list"):
+        rf.specs.for_params([params])
+    with pytest.raises(TypeError, match="the parameters are a mapping of names to arrays, got list"):
+        rf.save_params("never.npz", [params])

@@ -222,3 +222,16 @@ def test_another_seed_draws_other_trials():
     known = KNOWN["mlp"]
     for rng in (0, 1, np.random.default_rng(2), None):
         known.spec().verify(known.build(), known.inputs(), rng=rng)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda params: rf.PermutationSpec({"weight": ("P", None)}).verify(params, torch.zeros(1, 2)),
+        lambda params: rf.trace_spec(params, torch.zeros(1, 2)),
+    ],
+    ids=["verify", "trace_spec"],
+)
+def test_parameters_in_the_place_of_a_model(call):
+    with pytest.raises(TypeError, match=r"model is a torch\.nn\.Module, got OrderedDict"):
+        call(nn.Linear(2, 3).state_dict())

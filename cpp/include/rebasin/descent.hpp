@@ -35,7 +35,12 @@ struct DescentOptions {
   std::function<bool(std::int64_t sweep, std::vector<std::int32_t>& order)> next_order;
   std::int64_t most_sweeps = 100;  // of as many visits as there are permutations, where it finds its own way
   bool first_pass = true;          // false: it starts from the permutations as they stand
-  double bytes_to_keep = 0.0;      // for similarities between visits, beyond one of the largest permutation
+  // Finding its own way, once nothing raises the objective: how often some units are denied their partners
+  // and the descent goes on from there, back to where it was unless that led higher. Only where the first
+  // pass went astray, if `shakes_where_astray`.
+  std::int64_t shakes = 0;
+  bool shakes_where_astray = true;
+  double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
   double tolerance =
       1e-9;                // a step must raise the float64 objective by more than this share of its magnitude
   bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the
@@ -54,6 +59,8 @@ struct DescentStats {
   std::int64_t skipped_visits = 0;  // nothing that the permutation depends on had moved
   std::int64_t assignments = 0;
   std::int64_t accepted_steps = 0;
+  std::int64_t shakes = 0;
+  std::int64_t shakes_kept = 0;  // those that led higher
   double product_flop = 0.0;
   std::int64_t product_columns = 0;  // of unfolded tensors, or of differences of them, that were multiplied
   double packed_bytes = 0.0;         // copied on the way to BLAS

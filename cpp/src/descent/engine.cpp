@@ -1,5 +1,6 @@
 #include "descent/engine.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cost/objective.hpp"
@@ -37,7 +38,8 @@ Engine<T>::Engine(const Problem& problem, Gemm<T> gemm, const DescentOptions& op
       nested_(problem, nesting_, similarity_, options.bytes_to_keep),
       proposal_(result.permutations),
       pending_(problem.permutations.size(), true),
-      pending_flop_(problem.permutations.size(), -1.0) {}
+      pending_flop_(problem.permutations.size(), -1.0),
+      due_(problem.permutations.size(), false) {}
 
 template <class T>
 Status Engine<T>::measure() {
@@ -58,36 +60,54 @@ Status Engine<T>::visit(std::int32_t permutation) {
     ++result_.stats.skipped_visits;
     return Status::ok;
   }
-  const Status status = propose(permutation, nullptr);
+  const Status status = propose(permutation, Reach{});
   if (status != Status::ok) return status;
   // Cleared before the step: a permutation that is its own neighbour is pending again once it has moved.
-  pending_[p] = false;
+  pending_[p] = due_[p] = false;
   return proposal_ != result_.permutations ? take_if_better(permutation) : Status::ok;
 }
 
 template <class T>
 Status Engine<T>::settle(std::int32_t root, const Settled& settled, bool measured) {
-  const Status status = propose(root, &settled);
+  const Status status = propose(root, Reach{&settled});
   if (status != Status::ok) return status;
   pending_flop_[static_cast<std::size_t>(root)] = -1.0;
-  if (measured) {
-    double gain = 0.0;
-    const Status measuring = gain_of_proposal(root, gain);
-    if (measuring != Status::ok) return measuring;
-    result_.objective += gain;
-  } else {
-    gather_.update(neighbours_.tensors_of(root), proposal_);
-  }
+  due_[static_cast<std::size_t>(root)] = false;
+  if (measured) return take(root);
+  gather_.update(neighbours_.tensors_of(root), proposal_);
   move_family(root);
+  return Status::ok;
+}
+
+template <class T>
+Status Engine<T>::shake(std::int32_t permutation, std::vector<std::int64_t> denied) {
+  ++result_.stats.visits;
+  const Status status = propose(permutation, Reach{nullptr, std::move(denied)});
+  if (status != Status::ok) return status;
+  const Status taking = take(permutation);
+  const auto p = static_cast<std::size_t>(permutation);
+  pending_[p] = due_[p] = true;
+  pending_flop_[p] = -1.0;
+  return taking;
+}
+
+// Takes the proposal for the permutation's family, wherever it leads.
+template <class T>
+Status Engine<T>::take(std::int32_t permutation) {
+  double gain = 0.0;
+  const Status status = gain_of_proposal(permutation, gain);
+  if (status != Status::ok) return status;
+  result_.objective += gain;
+  move_family(permutation);
   return Status::ok;
 }
 
 // Writes the step of the permutation's family into proposal_: recalled, or computed.
 template <class T>
-Status Engine<T>::propose(std::int32_t permutation, const Settled* settled) {
-  if (recall(permutation, settled)) return Status::ok;
+Status Engine<T>::propose(std::int32_t permutation, const Reach& reach) {
+  if (recall(permutation, reach.settled)) return Status::ok;
   const Status status =
-      nested_.propose(permutation, gather_, result_.permutations, proposal_, settled, interrupt_);
+      nested_.propose(permutation, gather_, result_.permutations, proposal_, reach, interrupt_);
   if (status != Status::ok || !options_.on_step) return status;
   DescentStep step{permutation, nested_.settled_score(), {}};
   for_family(permutation, [&](std::size_t p) { step.family.push_back(proposal_[p]); });
@@ -158,11 +178,13 @@ void Engine<T>::move_family(std::int32_t permutation) {
 }
 
 template <class T>
-void Engine<T>::restore(const std::vector<Permutation>& permutations) {
+void Engine<T>::restore(const std::vector<Permutation>& permutations, bool at_rest) {
+  for (std::size_t p = 0; p < permutations.size(); ++p)
+    due_[p] = !at_rest && permutations[p] != result_.permutations[p];
   result_.permutations = permutations;
   proposal_ = permutations;
   for (std::size_t t = 0; t < problem_.tensors.size(); ++t) gather_.update({t}, permutations);
-  pending_.assign(pending_.size(), true);
+  pending_.assign(pending_.size(), !at_rest);
   pending_flop_.assign(pending_flop_.size(), -1.0);
 }
 
@@ -170,7 +192,8 @@ template <class T>
 double Engine<T>::pending_flop(std::int32_t permutation) {
   const auto p = static_cast<std::size_t>(permutation);
   if (!pending_[p]) return 0.0;
-  if (pending_flop_[p] < 0.0) pending_flop_[p] = nested_.pending_flop(permutation, gather_);
+  if (pending_flop_[p] < 0.0)
+    pending_flop_[p] = std::max(due_[p] ? 1.0 : 0.0, nested_.pending_flop(permutation, gather_));
   return pending_flop_[p];
 }
 

@@ -33,11 +33,17 @@ class Engine {
   // `measured`; otherwise it is not kept.
   Status settle(std::int32_t root, const Settled& settled, bool measured);
 
+  // Takes the best step of a permutation that stands alone while the `denied` slots may not keep their unit,
+  // whatever it does to the objective.
+  Status shake(std::int32_t permutation, std::vector<std::int64_t> denied);
+  bool can_be_shaken(std::int32_t permutation) const { return nested_.stands_alone(permutation); }
+
   // How far the last settled family's step stands out from a random one.
   double settled_score() const { return nested_.settled_score(); }
 
-  // Goes back to other permutations; result.objective is not kept.
-  void restore(const std::vector<Permutation>& permutations);
+  // Goes back to other permutations; result.objective is not kept. `at_rest`: no step of a single permutation
+  // raises the objective there.
+  void restore(const std::vector<Permutation>& permutations, bool at_rest);
 
   // Floating-point operations of the products that a visit would start with; 0: it has seen all that moved.
   double pending_flop(std::int32_t permutation);
@@ -53,7 +59,8 @@ class Engine {
   void take_statistics();
 
  private:
-  Status propose(std::int32_t permutation, const Settled* settled);
+  Status propose(std::int32_t permutation, const Reach& reach);
+  Status take(std::int32_t permutation);
   bool recall(std::int32_t permutation, const Settled* settled);
   Status take_if_better(std::int32_t permutation);
   Status gain_of_proposal(std::int32_t permutation, double& gain);
@@ -78,7 +85,9 @@ class Engine {
   // Something that the permutation's similarity depends on has moved since its visit.
   std::vector<bool> pending_;
   std::vector<double> pending_flop_;  // negative: to be counted
-  std::size_t steps_ = 0;             // proposals so far, while they are recalled
+  // A visit is due even where nothing else has moved since: the last step was taken back, or bounded.
+  std::vector<bool> due_;
+  std::size_t steps_ = 0;  // proposals so far, while they are recalled
 };
 
 extern template class Engine<float>;

@@ -71,7 +71,7 @@ class KeptSimilarity {
     return 2.0 * static_cast<double>(units_ * units_) * columns;
   }
 
-  const T* matrix() const { return matrix_.data(); }
+  T* matrix() { return matrix_.data(); }
 
   // The last assignment's duals, to start the next from; null before the first.
   const WarmStart* duals() {

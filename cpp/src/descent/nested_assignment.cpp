@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "cost/slots.hpp"
+#include "descent/denial.hpp"
 #include "descent/standard_score.hpp"
 #include "stopwatch.hpp"
 
@@ -32,23 +33,21 @@ NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nes
     : problem_(problem),
       nesting_(nesting),
       similarity_(similarity),
-      slot_(problem.permutations.size(), 0),
-      unit_(problem.permutations.size(), 0),
-      holder_(problem.permutations.size(), 0),
+      path_(problem.permutations.size()),
       kept_(problem.permutations.size()) {
   for (std::size_t p = 0; p < problem.permutations.size(); ++p) {
     const auto self = static_cast<std::int32_t>(p);
-    if (!stands_alone(self)) continue;
+    if (!is_alone(self)) continue;
     const std::int64_t n = problem.permutations[p].size;
     const double bytes = static_cast<double>(n) * static_cast<double>(n) * sizeof(T);
     const bool fits = bytes <= bytes_to_keep;
-    kept_[p] = std::make_unique<KeptSimilarity<T>>(n, all_occurrences(self), fits);
+    kept_[p] = std::make_unique<KeptSimilarity<T>>(n, occurrences_alone(problem, self), fits);
     if (fits) bytes_to_keep -= bytes;
   }
 }
 
 template <class T>
-bool NestedAssignment<T>::stands_alone(std::int32_t permutation) const {
+bool NestedAssignment<T>::is_alone(std::int32_t permutation) const {
   if (!problem_.permutations[static_cast<std::size_t>(permutation)].parents.empty()) return false;
   for (const Tensor& tensor : problem_.tensors) {
     for (const Move& move : tensor.moves) {
@@ -62,14 +61,14 @@ bool NestedAssignment<T>::stands_alone(std::int32_t permutation) const {
 template <class T>
 Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
                                     const std::vector<Permutation>& current,
-                                    std::vector<Permutation>& proposal, const Settled* settled,
+                                    std::vector<Permutation>& proposal, const Reach& reach,
                                     Interrupt& interrupt) {
-  const Step step{root, gather, current, proposal, settled, interrupt};
+  const Step step{root, gather, current, proposal, reach.settled, reach.denied, interrupt};
   settled_score_ = 0.0;
-  if (kept_[static_cast<std::size_t>(root)] != nullptr) return solve_kept(step, root);
+  if (stands_alone(root)) return solve_kept(step, root);
   const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
   Status status = parents.empty() ? compare_leaves(step) : Status::ok;
-  for_each_combination(problem_, parents, slot_, [&] {
+  for_each_combination(problem_, parents, path_.slot, [&] {
     if (status != Status::ok) return;
     hold(step, parents);
     double value = 0.0;
@@ -95,8 +94,9 @@ Status NestedAssignment<T>::compare_leaves(const Step& step) {
     }
     std::vector<T>& matrix = leaves_[member];
     matrix.resize(static_cast<std::size_t>(units * units));
-    const Status status = similarity_.compute(units, leaf_occurrences(step, member), step.gather,
-                                              matrix.data(), step.interrupt);
+    const Status status =
+        similarity_.compute(units, occurrences_of_leaf(problem_, nesting_, step.root, step.settled, member),
+                            step.gather, matrix.data(), step.interrupt);
     if (status != Status::ok) return status;
   }
   return Status::ok;
@@ -118,19 +118,6 @@ bool NestedAssignment<T>::nests_alike(std::int32_t root) const {
   return true;
 }
 
-template <class T>
-std::vector<Occurrence> NestedAssignment<T>::leaf_occurrences(const Step& step, std::int32_t leaf) const {
-  std::vector<Occurrence> found;
-  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
-    for (const Move& move : problem_.tensors[t].moves) {
-      if (move.permutations.back() != leaf) continue;
-      if (step.settled != nullptr && !step.settled->around(t, move, nesting_, step.root)) continue;
-      found.push_back({t, move.axis, move.copies, move.positions, move.positions});
-    }
-  }
-  return found;
-}
-
 // The similarity of `permutation`'s units within the slots and units of those around it.
 template <class T>
 Status NestedAssignment<T>::compare(const Step& step, std::int32_t permutation, std::vector<T>& matrix) {
@@ -139,15 +126,17 @@ Status NestedAssignment<T>::compare(const Step& step, std::int32_t permutation, 
   matrix.assign(static_cast<std::size_t>(n * n), T{0});
   if (leaves_.empty()) {
     const Stopwatch watch(product_seconds_);
-    return similarity_.compute(n, occurrences(step, permutation), step.gather, matrix.data(), step.interrupt);
+    return similarity_.compute(
+        n, occurrences_within(problem_, nesting_, step.root, step.settled, step.current, path_, permutation),
+        step.gather, matrix.data(), step.interrupt);
   }
   const auto leaf = leaves_.find(permutation);
   if (leaf == leaves_.end()) return Status::ok;  // the entries count for those within
   std::int64_t slot = 0, unit = 0, copies = 1;
   for (const std::int32_t parent : problem_.permutations[p].parents) {
     const auto q = static_cast<std::size_t>(parent);
-    slot = slot * problem_.permutations[q].size + slot_[q];
-    unit = unit * problem_.permutations[q].size + unit_[q];
+    slot = slot * problem_.permutations[q].size + path_.slot[q];
+    unit = unit * problem_.permutations[q].size + path_.unit[q];
     copies *= problem_.permutations[q].size;
   }
   const T* block = leaf->second.data() + slot * n * copies * n + unit * n;
@@ -178,8 +167,11 @@ Status NestedAssignment<T>::solve_kept(const Step& step, std::int32_t permutatio
     if (status != Status::ok) return status;
   }
   AssignmentSolution solution;
-  const Status status = assign(kept.matrix(), n, kept.duals(), solution, step.interrupt);
-  if (status != Status::ok) return status;
+  {
+    const Denial<T> denial(kept.matrix(), n, step.denied, step.current[p]);
+    const Status status = assign(kept.matrix(), n, kept.duals(), solution, step.interrupt);
+    if (status != Status::ok) return status;
+  }
   step.proposal[p] = solution.columns;
   if (step.settled != nullptr) settled_score_ = standard_score(kept.matrix(), n, solution.columns);
   kept.keep(solution);
@@ -238,7 +230,7 @@ template <class T>
 Status NestedAssignment<T>::solve_within(const Step& step, std::int32_t child, bool keep, double& value) {
   const std::vector<std::int32_t> held = nesting_.parents_outside(problem_, step.root, child);
   Status status = Status::ok;
-  for_each_combination(problem_, held, slot_, [&] {
+  for_each_combination(problem_, held, path_.slot, [&] {
     if (status != Status::ok) return;
     hold(step, held);
     double one = 0.0;
@@ -253,8 +245,9 @@ template <class T>
 void NestedAssignment<T>::hold(const Step& step, const std::vector<std::int32_t>& permutations) {
   for (const std::int32_t held : permutations) {
     const auto p = static_cast<std::size_t>(held);
-    unit_[p] = step.current[p][static_cast<std::size_t>(copy_offset(problem_, held, slot_) + slot_[p])];
-    holder_[p] = slot_[p];
+    path_.unit[p] =
+        step.current[p][static_cast<std::size_t>(copy_offset(problem_, held, path_.slot) + path_.slot[p])];
+    path_.holder[p] = path_.slot[p];
   }
 }
 
@@ -267,9 +260,9 @@ Status NestedAssignment<T>::add_values_within(const Step& step, std::int32_t per
   for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t j = 0; j < n; ++j) {
       for (const std::int32_t child : nesting_.children(step.root, permutation)) {
-        slot_[p] = i;
-        unit_[p] = j;
-        holder_[p] = holders[static_cast<std::size_t>(j)];
+        path_.slot[p] = i;
+        path_.unit[p] = j;
+        path_.holder[p] = holders[static_cast<std::size_t>(j)];
         double value = 0.0;
         const Status status = solve_within(step, child, false, value);
         if (status != Status::ok) return status;
@@ -285,13 +278,13 @@ Status NestedAssignment<T>::keep_step(const Step& step, std::int32_t permutation
                                       const std::vector<std::int64_t>& holders,
                                       const std::vector<std::int64_t>& units) {
   const auto p = static_cast<std::size_t>(permutation);
-  const std::int64_t offset = copy_offset(problem_, permutation, slot_);
+  const std::int64_t offset = copy_offset(problem_, permutation, path_.slot);
   std::copy(units.begin(), units.end(), step.proposal[p].begin() + offset);
   for (std::size_t i = 0; i < units.size(); ++i) {
     for (const std::int32_t child : nesting_.children(step.root, permutation)) {
-      slot_[p] = static_cast<std::int64_t>(i);
-      unit_[p] = units[i];
-      holder_[p] = holders[static_cast<std::size_t>(units[i])];
+      path_.slot[p] = static_cast<std::int64_t>(i);
+      path_.unit[p] = units[i];
+      path_.holder[p] = holders[static_cast<std::size_t>(units[i])];
       double value = 0.0;
       const Status status = solve_within(step, child, true, value);
       if (status != Status::ok) return status;
@@ -305,80 +298,10 @@ std::vector<std::int64_t> NestedAssignment<T>::holders_of_units(const Step& step
                                                                 std::int32_t permutation) const {
   const auto p = static_cast<std::size_t>(permutation);
   const std::int64_t n = problem_.permutations[p].size;
-  const std::int64_t* filled = step.current[p].data() + copy_offset(problem_, permutation, holder_);
+  const std::int64_t* filled = step.current[p].data() + copy_offset(problem_, permutation, path_.holder);
   std::vector<std::int64_t> holders(static_cast<std::size_t>(n));
   for (std::int64_t slot = 0; slot < n; ++slot) holders[static_cast<std::size_t>(filled[slot])] = slot;
   return holders;
-}
-
-// Of a permutation that stands alone.
-template <class T>
-std::vector<Occurrence> NestedAssignment<T>::all_occurrences(std::int32_t permutation) const {
-  std::vector<Occurrence> found;
-  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
-    for (const Move& move : problem_.tensors[t].moves) {
-      if (move.permutations.front() != permutation) continue;
-      found.push_back({t, move.axis, move.copies, move.positions, move.positions});
-    }
-  }
-  return found;
-}
-
-template <class T>
-std::vector<Occurrence> NestedAssignment<T>::occurrences(const Step& step, std::int32_t permutation) {
-  std::vector<Occurrence> found;
-  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
-    for (const Move& move : problem_.tensors[t].moves) {
-      // The entries of a move count for the innermost member of the stepping family, and only there.
-      std::int32_t counted_for = -1;
-      for (const std::int32_t member : move.permutations) {
-        if (nesting_.in_family(step.root, member)) counted_for = member;
-      }
-      if (counted_for != permutation) continue;
-      if (step.settled != nullptr && !step.settled->around(t, move, nesting_, step.root)) continue;
-      found.push_back(occurrence(step, t, move, permutation));
-    }
-  }
-  return found;
-}
-
-template <class T>
-Occurrence NestedAssignment<T>::occurrence(const Step& step, std::size_t tensor, const Move& move,
-                                           std::int32_t permutation) {
-  const auto p = static_cast<std::size_t>(permutation);
-  const std::vector<std::int32_t>& parents = problem_.permutations[p].parents;
-  std::vector<std::int32_t> held;
-  std::int64_t copies = move.copies;
-  for (const std::int32_t other : move.permutations) {
-    if (other == permutation || std::find(parents.begin(), parents.end(), other) != parents.end()) continue;
-    held.push_back(other);
-    copies *= problem_.permutations[static_cast<std::size_t>(other)].size;
-  }
-
-  Occurrence result{tensor, move.axis, copies, {}, {}};
-  for (std::int64_t i = 0; i < problem_.permutations[p].size; ++i) {
-    for_each_combination(problem_, held, holder_, [&] {
-      std::int64_t a = 0, b = 0;
-      for (const std::int32_t other : move.permutations) {
-        const auto q = static_cast<std::size_t>(other);
-        std::int64_t a_unit = slot_[q], b_unit = unit_[q];
-        if (other == permutation) {
-          a_unit = b_unit = i;
-        } else if (std::find(held.begin(), held.end(), other) != held.end()) {
-          a_unit = holder_[q];
-          b_unit =
-              step.current[q][static_cast<std::size_t>(copy_offset(problem_, other, holder_) + holder_[q])];
-        }
-        a = a * problem_.permutations[q].size + a_unit;
-        b = b * problem_.permutations[q].size + b_unit;
-      }
-      for (std::int64_t r = 0; r < move.copies; ++r) {
-        result.a_positions.push_back(move.positions[static_cast<std::size_t>(a * move.copies + r)]);
-        result.b_positions.push_back(move.positions[static_cast<std::size_t>(b * move.copies + r)]);
-      }
-    });
-  }
-  return result;
 }
 
 template class NestedAssignment<float>;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cost/gather.hpp"
-#include "cost/occurrence.hpp"
 #include "cost/similarity.hpp"
+#include "descent/find_occurrences.hpp"
 #include "descent/kept_similarity.hpp"
 #include "descent/nesting.hpp"
 #include "descent/settled.hpp"
@@ -18,6 +18,13 @@
 #include "rebasin/status.hpp"
 
 namespace rebasin {
+
+// What bounds a step. Where `settled` is given, only entries whose other axes it holds count; `denied` slots
+// of a permutation that stands alone may not keep their unit.
+struct Reach {
+  const Settled* settled = nullptr;
+  std::vector<std::int64_t> denied = {};
+};
 
 // The value of filling a slot with a unit is their similarity plus, for each permutation that stands directly
 // within, the optimum of its own assignment between that slot and that unit. For a permutation that stands
@@ -33,10 +40,9 @@ class NestedAssignment {
   NestedAssignment(const Problem& problem, const Nesting& nesting, Similarity<T>& similarity,
                    double bytes_to_keep);
 
-  // Writes the step of `root`'s family into `proposal`, which holds `current` when called. Where `settled` is
-  // given, only entries whose other axes it holds count.
+  // Writes the step of `root`'s family into `proposal`, which holds `current` when called.
   Status propose(std::int32_t root, const Gather& gather, const std::vector<Permutation>& current,
-                 std::vector<Permutation>& proposal, const Settled* settled, Interrupt& interrupt);
+                 std::vector<Permutation>& proposal, const Reach& reach, Interrupt& interrupt);
 
   // Stands in for a propose() whose result is known from an earlier descent: `score` was its settled_score().
   void recall(std::int32_t root, const Gather& gather, const Settled* settled, double score);
@@ -44,6 +50,11 @@ class NestedAssignment {
   // Floating-point operations of the products that propose() would spend on a permutation that is out of
   // date; 0 where a kept similarity is up to date after all.
   double pending_flop(std::int32_t root, const Gather& gather) const;
+
+  // Whether a step of the permutation is one assignment.
+  bool stands_alone(std::int32_t permutation) const {
+    return kept_[static_cast<std::size_t>(permutation)] != nullptr;
+  }
 
   // How far the last step on settled axes stands out from a random one (descent/standard_score.hpp); 0 where
   // the permutation does not stand alone.
@@ -60,10 +71,11 @@ class NestedAssignment {
     const std::vector<Permutation>& current;
     std::vector<Permutation>& proposal;
     const Settled* settled;
+    const std::vector<std::int64_t>& denied;
     Interrupt& interrupt;
   };
 
-  bool stands_alone(std::int32_t permutation) const;
+  bool is_alone(std::int32_t permutation) const;
   Status solve_kept(const Step& step, std::int32_t permutation);
   Status assign(const T* matrix, std::int64_t n, const WarmStart* start, AssignmentSolution& solution,
                 Interrupt& interrupt);
@@ -77,18 +89,12 @@ class NestedAssignment {
   std::vector<std::int64_t> holders_of_units(const Step& step, std::int32_t permutation) const;
   Status compare_leaves(const Step& step);
   bool nests_alike(std::int32_t root) const;
-  std::vector<Occurrence> leaf_occurrences(const Step& step, std::int32_t leaf) const;
   Status compare(const Step& step, std::int32_t permutation, std::vector<T>& matrix);
-  std::vector<Occurrence> all_occurrences(std::int32_t permutation) const;
-  std::vector<Occurrence> occurrences(const Step& step, std::int32_t permutation);
-  Occurrence occurrence(const Step& step, std::size_t tensor, const Move& move, std::int32_t permutation);
 
   const Problem& problem_;
   const Nesting& nesting_;
   Similarity<T>& similarity_;
-  // By permutation, along the path of outer permutations: A's slot, B's unit, and the slot that holds B's
-  // unit now.
-  std::vector<std::int64_t> slot_, unit_, holder_;
+  Path path_;
   std::vector<std::unique_ptr<KeptSimilarity<T>>> kept_;  // by permutation; null unless it stands alone
   // By innermost permutation of the family that steps: all its slots, of all copies, and all its units.
   std::unordered_map<std::int32_t, std::vector<T>> leaves_;

@@ -1,6 +1,7 @@
 // Counts visits and sweeps, tells the listener, and keeps the history.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "descent/engine.hpp"
@@ -17,18 +18,29 @@ class VisitLog {
     visit_ = 0;
   }
 
+  // From here to go_on() visits may lower the objective; it is told as `objective`, which the result will
+  // have at least.
+  void hold(double objective) {
+    held_ = objective;
+    holds_ = holding_ = true;
+  }
+  void go_on() { holding_ = false; }
+
+  // By more than the tolerance of a step.
+  bool higher_than_held() const { return result_.objective - held_ > options_.tolerance * std::abs(held_); }
+
   // interrupted: the listener wants no more.
   template <class T>
   Status after_visit(std::int32_t permutation, Engine<T>& engine) {
     ++visit_;
     if (options_.on_visit == nullptr) return Status::ok;
     const DescentEvent event{
-        sweep_, visit_, visits_, permutation, result_.objective, engine.flop_done(), engine.flop_ahead()};
+        sweep_, visit_, visits_, permutation, objective(), engine.flop_done(), engine.flop_ahead()};
     return options_.on_visit(options_.context, event) ? Status::ok : Status::interrupted;
   }
 
   void end_sweep() {
-    result_.history.push_back(result_.objective);
+    result_.history.push_back(objective());
     ++sweep_;
   }
 
@@ -37,8 +49,15 @@ class VisitLog {
   bool heard() const { return options_.on_visit != nullptr; }
 
  private:
+  double objective() const {
+    if (!holds_) return result_.objective;
+    return !holding_ && higher_than_held() ? result_.objective : held_;
+  }
+
   const DescentOptions& options_;
   DescentResult& result_;
+  double held_ = 0.0;
+  bool holds_ = false, holding_ = false;
   std::int64_t sweep_ = 0, visit_ = 0, visits_ = 0;
 };
 

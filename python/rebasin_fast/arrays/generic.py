@@ -29,6 +29,10 @@ class GenericArrays:
         """See :class:`ArrayLibrary`."""
         return np.asarray(array.get() if hasattr(array, "get") else array)
 
+    def adopt(self, host: NDArray[Any]) -> Array:
+        """See :class:`ArrayLibrary`."""
+        return host
+
     def dtype_name(self, array: Array) -> str:
         """See :class:`ArrayLibrary`."""
         return str(np.dtype(array.dtype).name)

@@ -24,6 +24,9 @@ class ArrayLibrary(Protocol):
     def to_host(self, array: Array) -> NDArray[Any]:
         """``array`` as NumPy, without a copy where it lies in host memory; bfloat16 as ml_dtypes or uint16 bits."""
 
+    def adopt(self, host: NDArray[Any]) -> Array:
+        """A NumPy array as one that operations with this library's arrays take."""
+
     def dtype_name(self, array: Array) -> str:
         """``float32``, ``bfloat16``, ``int64``, … in NumPy's words."""
 
@@ -35,9 +38,6 @@ class ArrayLibrary(Protocol):
 
     def dot(self, a: Array, b: Array) -> float:
         """Sum of products over all entries, in float64."""
-
-
-FLOATING = ("float16", "bfloat16", "float32", "float64")
 
 
 def is_floating(dtype_name: str) -> bool:

@@ -36,6 +36,10 @@ class TorchArrays:
         numpy_array: NDArray[Any] = host.numpy()
         return numpy_array
 
+    def adopt(self, host: NDArray[Any]) -> Array:
+        """See :class:`ArrayLibrary`."""
+        return sys.modules["torch"].from_numpy(host)
+
     def dtype_name(self, array: Array) -> str:
         """See :class:`ArrayLibrary`."""
         return str(array.dtype).removeprefix("torch.")

@@ -29,7 +29,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 done; 1 the job could not be done, the message says why;
-    2 the command was misused; 130 interrupted, nothing was written.
+    2 the command was misused; 130 interrupted, no file is left half-written.
     """
 
 

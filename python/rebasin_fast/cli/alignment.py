@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from rebasin_fast.cli.methods import METHODS, Method, Task
-from rebasin_fast.cli.options import read_spec
+from rebasin_fast.cli.options import DEFAULT_EFFORT, DEFAULT_MAX_ITER, read_spec
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
 from rebasin_fast.matching import Matching
+from rebasin_fast.matching.descent import Effort
 from rebasin_fast.permutation import permuted_params
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
@@ -32,10 +33,23 @@ class MatchingChoices:
     norm_groups: int | None
     seed: int
     restarts: int
+    effort: Effort
     max_iter: int
     threads: int | None
     memory_limit: int | None
     no_strict: bool
+
+    def refuse_unheard(self, method: str, heard_by: Mapping[str, tuple[str, ...]]) -> None:
+        """UsageError for an option that was given and that ``method`` would not hear."""
+        given = {
+            "--restarts": self.restarts != 1,
+            "--effort": self.effort != DEFAULT_EFFORT,
+            "--max-iter": self.max_iter != DEFAULT_MAX_ITER,
+            "--memory-limit": self.memory_limit is not None,
+        }
+        for option, methods in heard_by.items():
+            if given[option] and method not in methods:
+                raise click.UsageError(f"{option} is for --method {', '.join(methods)}; got {method}")
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,7 @@ class Alignment:
     def summary(self) -> str:
         """The account as lines of text."""
         matching = self.matching
-        sizes = {name: index.shape[-1] for name, index in matching.permutation.items()}
+        sizes = {name: index.size for name, index in matching.permutation.items()}
         width = max(map(len, sizes), default=0)
         state = "converged" if matching.converged else "stopped before it converged"
         lines = [

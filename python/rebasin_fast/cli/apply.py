@@ -55,7 +55,11 @@ def apply(
         saved.check_spec(spec.to_json())
     indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
     save_params(output, permuted_params(spec, indices, params), like=params, overwrite=force)
+    left = [name for name in params if name not in spec.axes_to_perm and params.shape(name)]
+    applied = len(spec.sizes(params))
     if as_json:
-        click.echo(json.dumps({"permutations": len(indices), "output": str(output)}))
+        account = {"permutations": applied, "left_in_place": left, "output": str(output)}
+        click.echo(json.dumps(account))
     else:
-        click.echo(f"{len(indices)} permutations applied\nsaved {output}")
+        lines = [f"  left in place: {name} (not in the spec)" for name in left]
+        click.echo("\n".join([f"{applied} permutations applied", *lines, f"saved {output}"]))

@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from rebasin_fast.cli.alignment import MatchingChoices, align
-from rebasin_fast.cli.factories import FACTORY
+from rebasin_fast.cli.factories import FACTORY, made_model
 from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
 from rebasin_fast.cli.progress import StageProgress
 from rebasin_fast.curve import Barrier, LossCurve, loss_curve
 from rebasin_fast.evaluation import Evaluator
-from rebasin_fast.files import check_writable, load_params
+from rebasin_fast.files import load_params
 from rebasin_fast.typing import Params
 
 _DEFINITIONS: tuple[Barrier, ...] = ("mean", "linear", "midpoint")
@@ -62,17 +62,20 @@ def curve(
       rebasin-fast curve a.pt b.pt --model mymodels:net --data mydata:test_batches --match -o curve.png
     """
     if output is not None:
-        check_writable(output, overwrite=force)
+        from rebasin_fast.plots import check_figure
+
+        check_figure(output, overwrite=force)
     params_a, params_b = load_params(model_a), load_params(model_b)
-    evaluate = Evaluator(model(), data, loss=loss, batch_norm_batches=training_data)
+    evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
     ends: dict[str, Params] = {"as they are": params_b}
     if matched:
         ends["matched"] = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet).aligned
     curves = {}
     for name, end in ends.items():
-        report = partial(StageProgress(quiet=quiet), f"loss on the line, B {name}")
-        report(0, points)
-        curves[name] = loss_curve(evaluate, params_a, end, points, progress=report)
+        with StageProgress(quiet=quiet) as progress:
+            report = partial(progress, f"loss on the line, B {name}")
+            report(0, points)
+            curves[name] = loss_curve(evaluate, params_a, end, points, progress=report)
     if output is not None:
         from rebasin_fast.plots import plot_loss_curves
 

@@ -34,7 +34,8 @@ def demo(output: Path, seed: int, as_json: bool, quiet: bool) -> None:
     """
     from rebasin_fast.demo import run_demo
 
-    result = run_demo(output, seed=seed, progress=StageProgress(quiet=quiet))
+    with StageProgress(quiet=quiet) as progress:
+        result = run_demo(output, seed=seed, progress=progress)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
     else:

@@ -26,7 +26,7 @@ class ReportingGroup(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):
-            click.echo("Interrupted; nothing was written.", err=True)
+            click.echo("Interrupted; no file was left half-written.", err=True)
             sys.exit(_INTERRUPTED)
         except BrokenPipeError:
             # The reader of our output has gone: nothing more can be said to it, not even while exiting.

@@ -25,6 +25,9 @@ class FactoryType(click.ParamType[Callable[..., Any]]):
         module_name, separator, attribute = value.partition(":")
         if not separator or not module_name or not attribute:
             self.fail(f"{value!r} is not of the form module:name, such as mymodels:resnet20", param, ctx)
+        if module_name.endswith(".py"):
+            hint = module_name.removesuffix(".py").replace("/", ".")
+            self.fail(f"{module_name!r} is a file; name its module: {hint}:{attribute}", param, ctx)
         here = str(Path.cwd())
         if here not in sys.path:
             sys.path.insert(0, here)
@@ -42,3 +45,14 @@ class FactoryType(click.ParamType[Callable[..., Any]]):
 
 
 FACTORY = FactoryType()
+
+
+def made_model(factory: Callable[[], Any]) -> Any:
+    """What a factory of ``--model`` makes: a torch model, or the first of the (model, inputs) of ``--trace``."""
+    made = factory()
+    model = made[0] if isinstance(made, tuple) and made else made
+    if not callable(getattr(model, "named_parameters", None)):
+        raise click.UsageError(
+            f"--model: the factory gave {type(made).__qualname__}; expected a torch.nn.Module"
+        )
+    return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from rebasin_fast import _core, build_config
+from rebasin_fast import _core, build_config, cuda
 
 _COMPANIONS = (
     "numpy",
@@ -53,6 +54,7 @@ def _facts() -> dict[str, Any]:
         "simd": f"{_core.simd_level()} (of {', '.join(_core.simd_levels())}; REBASIN_FAST_SIMD chooses)",
         "blas": _blas(),
         "devices": _devices(),
+        "cuda module": _cuda_module(),
         **{name: _version(name) for name in _COMPANIONS},
     }
 
@@ -65,13 +67,20 @@ def _version(distribution: str) -> str:
 
 
 def _devices() -> str:
-    """Where matching can run, and where parameters may lie."""
+    """Where torch finds that parameters may lie, and that weight_matching(device=) can run."""
     try:
         import torch
     except ImportError:
         return "cpu"
     cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return ", ".join(["cpu", *(f"{card} (parameters only; matching runs on the cpu)" for card in cards)])
+    return ", ".join(["cpu", *cards])
+
+
+def _cuda_module() -> str:
+    """The compiled device code, which assignments on a GPU need."""
+    if importlib.util.find_spec("rebasin_fast._cuda") is None:
+        return "not built"
+    return f"built, {len(cuda.devices())} devices"
 
 
 def _blas() -> str:

@@ -10,9 +10,22 @@ from typing import Any
 import click
 
 from rebasin_fast.cli.alignment import MatchingChoices, align, warn_of_left_out
-from rebasin_fast.cli.methods import Method, method_options
-from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
-from rebasin_fast.files import check_output, check_writable, load_params, save_params
+from rebasin_fast.cli.methods import HEARD_BY, Method, method_options
+from rebasin_fast.cli.options import (
+    input_path,
+    matching_options,
+    output_options,
+    output_path,
+    refuse_shared_paths,
+)
+from rebasin_fast.cli.progress import telling_of_resume
+from rebasin_fast.files import (
+    check_output,
+    check_permutation_output,
+    check_writable,
+    load_params,
+    save_params,
+)
 from rebasin_fast.files import save_permutation as write_permutation
 
 
@@ -61,12 +74,20 @@ def match(
       rebasin-fast match a.pt b.pt -o b_aligned.pt --trace mymodels:unet
     """
     chosen = Method(method, model, data, resume)
+    how = MatchingChoices(**choices)
+    how.refuse_unheard(method, HEARD_BY)
+    beside = {"--save-permutation": save_permutation, "--report": report, "--resume": resume}
+    refuse_shared_paths([model_a, model_b], output, beside)
     params_a, params_b = load_params(model_a), load_params(model_b)
     check_output(output, like=params_b, overwrite=force)
-    for further in (save_permutation, report):
-        if further is not None:
-            check_writable(further, overwrite=force)
-    alignment = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet, method=chosen)
+    if save_permutation is not None:
+        check_permutation_output(save_permutation, overwrite=force)
+    if report is not None:
+        check_writable(report, overwrite=force)
+    if resume is not None:
+        check_writable(resume, overwrite=True)
+    with telling_of_resume(resume):
+        alignment = align(params_a, model_b, params_b, how, quiet=quiet, method=chosen)
     if save_permutation is not None:
         write_permutation(
             save_permutation, alignment.matching.permutation, alignment.spec.to_json(), overwrite=force

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,27 @@ import click
 
 from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
-from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path, read_spec
-from rebasin_fast.cli.progress import MatchingProgress
-from rebasin_fast.files import check_output, check_writable, load_params, save_params
+from rebasin_fast.cli.options import (
+    input_path,
+    matching_options,
+    output_options,
+    output_path,
+    read_spec,
+    refuse_shared_paths,
+)
+from rebasin_fast.cli.progress import MatchingProgress, telling_of_resume
+from rebasin_fast.files import (
+    check_output,
+    check_permutation_output,
+    check_writable,
+    load_params,
+    save_params,
+)
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.typing import Params
+
+# Options of ``matching_options`` that not every method has a use for.
+_HEARD_BY = {"--restarts": ("first",), "--effort": ("first",)}
 
 
 @click.command()
@@ -74,21 +91,26 @@ def merge(
     """
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
-    together = matched and method != "first"
-    for option, value in (("--save-permutations", save_permutations), ("--resume", resume)):
+    how = MatchingChoices(**choices)
+    how.refuse_unheard(method, _HEARD_BY)
+    together = method != "first"
+    if together and not matched:
+        raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
+    beside = {"--save-permutations": save_permutations, "--resume": resume}
+    for option, value in beside.items():
         if value is not None and not together:
             raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
-    if together and choices["restarts"] != 1:
-        raise click.UsageError("--restarts is for --method first")
+    refuse_shared_paths(models, output, beside)
     shares = _parse_weights(weights, len(models))
     first, *others = [load_params(path) for path in models]
     check_output(output, like=first, overwrite=force)
     if together:
         if save_permutations is not None:
-            check_writable(save_permutations, overwrite=force)
-        many = _merge_many(
-            method, [first, *others], shares, MatchingChoices(**choices), resume=resume, quiet=quiet
-        )
+            check_permutation_output(save_permutations, overwrite=force)
+        if resume is not None:
+            check_writable(resume, overwrite=True)
+        with telling_of_resume(resume):
+            many = _merge_many(method, [first, *others], shares, how, resume=resume, quiet=quiet)
         if save_permutations is not None:
             many.save(save_permutations, overwrite=force)
         save_params(output, many.merged, like=first, overwrite=force)
@@ -100,7 +122,7 @@ def merge(
     alignments: list[Alignment] = []
     if matched:
         for path, params in zip(models[1:], others, strict=True):
-            alignments.append(align(first, path, params, MatchingChoices(**choices), quiet=quiet))
+            alignments.append(align(first, path, params, how, quiet=quiet))
     merged = averaged_params([first, *([a.aligned for a in alignments] if matched else others)], shares)
     save_params(output, merged, like=first, overwrite=force)
     warn_of_batch_norm(merged)
@@ -156,6 +178,8 @@ def _parse_weights(text: str | None, count: int) -> list[float] | None:
         raise click.BadParameter(
             f"{count} models take {count} weights; got {len(shares)}", param_hint="--weights"
         )
-    if not sum(shares) > 0.0:
-        raise click.BadParameter(f"the weights {text} must have a positive sum", param_hint="--weights")
+    if not 0.0 < sum(shares) < inf:
+        raise click.BadParameter(
+            f"the weights {text} must be finite and have a positive sum", param_hint="--weights"
+        )
     return shares

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from rebasin_fast.cli.factories import FACTORY
+from rebasin_fast.cli.factories import FACTORY, made_model
 from rebasin_fast.cli.progress import MatchingProgress, StageProgress
 from rebasin_fast.evaluation import load_into
 from rebasin_fast.matching import (
@@ -68,7 +67,7 @@ class Task:
     def models(self) -> tuple[Any, Any]:
         """Two torch models that hold A's and B's parameters."""
         assert self.method.model is not None
-        pair = self.method.model(), self.method.model()
+        pair = made_model(self.method.model), made_model(self.method.model)
         for model, params in zip(pair, (self.params_a, self.params_b), strict=True):
             load_into(model, params)
         return pair
@@ -85,6 +84,7 @@ def by_weights(task: Task) -> Matching:
             rng=choices.seed,
             max_iter=choices.max_iter,
             restarts=choices.restarts,
+            effort=choices.effort,
             strict=not choices.no_strict,
             threads=choices.threads,
             memory_limit=choices.memory_limit,
@@ -98,15 +98,15 @@ def by_activations(task: Task) -> Matching:
     assert task.method.data is not None
     model_a, model_b = task.models()
     batches = task.method.data()
-    report = partial(StageProgress(quiet=task.quiet), f"{task.path_b.name}: batches")
+    with StageProgress(quiet=task.quiet) as stage:
 
-    def progress(done: int, total: int | None) -> None:
-        if total is not None:
-            report(done, total)
+        def progress(done: int, total: int | None) -> None:
+            if total is not None:
+                stage(f"{task.path_b.name}: batches", done, total)
 
-    return activation_matching(
-        task.spec, model_a, model_b, batches, strict=not task.choices.no_strict, progress=progress
-    )
+        return activation_matching(
+            task.spec, model_a, model_b, batches, strict=not task.choices.no_strict, progress=progress
+        )
 
 
 def by_relaxation(task: Task) -> Matching:
@@ -133,7 +133,7 @@ def by_training(task: Task) -> Matching:
     with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
         return straight_through_matching(
             task.spec,
-            task.method.model(),
+            made_model(task.method.model),
             task.params_a,
             task.params_b,
             task.method.data,
@@ -152,7 +152,7 @@ def by_sinkhorn(task: Task) -> Matching:
     with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
         return sinkhorn_matching(
             task.spec,
-            None if model is None else model(),
+            None if model is None else made_model(model),
             task.params_a,
             task.params_b,
             task.method.data,
@@ -182,6 +182,13 @@ METHODS: dict[str, Callable[[Task], Matching]] = {
 }
 NEED_DATA = ("activation", "straight-through")
 TAKE_DATA = (*NEED_DATA, "sinkhorn")
+# Options of ``matching_options`` that not every method has a use for.
+HEARD_BY = {
+    "--restarts": ("weight", "frank-wolfe"),
+    "--effort": ("weight",),
+    "--max-iter": ("weight", "straight-through"),
+    "--memory-limit": ("weight",),
+}
 
 
 def method_options(function: Function) -> Function:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -12,13 +13,18 @@ import click
 from rebasin_fast import specs
 from rebasin_fast.cli.factories import FACTORY
 from rebasin_fast.errors import SpecError
+from rebasin_fast.matching.descent import EFFORTS
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.hints import HintNeededError
 from rebasin_fast.typing import Params
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # A spec file is text of this order for the largest models; what is larger is something else.
 _LARGEST_SPEC_FILE = 64 << 20
+
+DEFAULT_MAX_ITER = 100
+DEFAULT_EFFORT = "normal"
 
 input_path = click.Path(exists=True, path_type=Path)
 output_path = click.Path(path_type=Path)
@@ -83,8 +89,15 @@ def matching_options(function: Function) -> Function:
                 help="Runs; the best wins.",
             ),
             click.option(
+                "--effort",
+                default=DEFAULT_EFFORT,
+                show_default=True,
+                type=click.Choice(EFFORTS),
+                help="How far weight matching searches beyond the first optimum.",
+            ),
+            click.option(
                 "--max-iter",
-                default=100,
+                default=DEFAULT_MAX_ITER,
                 show_default=True,
                 type=click.IntRange(0),
                 help="Most sweeps a run.",
@@ -120,6 +133,19 @@ def output_options(function: Function) -> Function:
     return function
 
 
+def refuse_shared_paths(inputs: Sequence[Path], output: Path, further: Mapping[str, Path | None]) -> None:
+    """UsageError where two outputs have one name, or one beside ``--output`` would replace an input."""
+    taken = {os.path.realpath(path): f"the input {path}" for path in inputs}
+    taken[os.path.realpath(output)] = f"--output {output}"
+    for option, path in further.items():
+        if path is None:
+            continue
+        there = taken.get(os.path.realpath(path))
+        if there is not None:
+            raise click.UsageError(f"{option} {path} is the same file as {there}; give it a name of its own")
+        taken[os.path.realpath(path)] = f"{option} {path}"
+
+
 def read_spec(
     spec_name: str,
     params: Params,
@@ -138,6 +164,8 @@ def read_spec(
     if spec_name == "auto":
         try:
             return specs.for_params(params, heads=heads, norm_groups=norm_groups)
+        except HintNeededError as error:
+            raise SpecError(f"{error}. On the command line: --heads N, --norm-groups N") from None
         except SpecError as error:
             raise SpecError(f"{error}. Give it as a file with --spec FILE, or --trace it") from None
     path = Path(spec_name)

@@ -53,6 +53,8 @@ def spec(
     """
     if model is None and trace is None:
         raise click.UsageError("give MODEL, a file of parameters, or --trace module:factory")
+    if why and trace is None:
+        raise click.UsageError("--why tells what a trace found: give --trace module:factory")
     if output is not None:
         check_writable(output, overwrite=force)
     params: Params = {} if model is None else load_params(model)

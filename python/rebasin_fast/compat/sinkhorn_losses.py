@@ -47,7 +47,7 @@ class DistL2Loss(_Loss):
 
     def forward(self, modelb: Any) -> Any:
         """The distance of ``modelb``."""
-        return self._mean(modelb, lambda a, b: (a - b).square().sum())
+        return self._mean(modelb, lambda a, b: torch.nn.functional.mse_loss(b, a, reduction="sum"))
 
 
 class DistL1Loss(_Loss):

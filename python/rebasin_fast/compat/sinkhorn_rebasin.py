@@ -198,7 +198,9 @@ class RebasinNet(torch.nn.Module):
         source = dict(self._source.state_dict())
         permutation = None
         if self.training:
-            scores = {name: value * self.l for name, value in zip(self._names, self.p, strict=True)}
+            scores = dict(zip(self._names, self.p, strict=True))
+            if self.l != 1.0:
+                scores = {name: value * self.l for name, value in scores.items()}
             parameters = dict(self._source.named_parameters())
             moved = self._application(parameters, soft_by_size(scores, tau=self.tau, iterations=self.n_iter))
         else:

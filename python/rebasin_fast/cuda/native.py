@@ -17,7 +17,7 @@ def load() -> Any:
     except ModuleNotFoundError:
         raise DeviceError(
             "this build of rebasin_fast has no CUDA module; with a CUDA compiler (nvcc >= 12.4) on the PATH, "
-            "build it with: pip install --no-binary rebasin-fast --force-reinstall rebasin-fast "
+            "build it, in the folder of the source: pip install --force-reinstall --no-deps . "
             "-C cmake.define.REBASIN_CUDA=ON"
         ) from None
     except ImportError as error:

@@ -4,7 +4,13 @@ from .atomic import atomic_write, check_writable
 from .errors import MissingFileError, OutputExistsError, UnwritableOutputError
 from .load import load_params
 from .params import LoadedParams, Source
-from .permutations import PermutationFile, load_permutation, save_permutation, spec_digest
+from .permutations import (
+    PermutationFile,
+    check_permutation_output,
+    load_permutation,
+    save_permutation,
+    spec_digest,
+)
 from .save import check_output, save_params
 
 __all__ = [
@@ -16,6 +22,7 @@ __all__ = [
     "UnwritableOutputError",
     "atomic_write",
     "check_output",
+    "check_permutation_output",
     "check_writable",
     "load_params",
     "load_permutation",

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, PermutationError
 from ..permutation import as_index
 from .arrays import to_numpy
-from .atomic import atomic_write
-from .contents import Contents, Outgoing
+from .atomic import atomic_write, check_writable
+from .contents import Contents, FileFormat, Outgoing
 from .formats import format_of_name
 from .load import load_params
 
@@ -114,9 +114,7 @@ def save_permutation(
     {'P_0': array([2, 0, 1])}
     """
     path = Path(path)
-    known = format_of_name(path)
-    if known is None or path.suffix.lower() not in _SUFFIXES:
-        raise FileFormatError(f"{path}: a permutation is saved as {' or '.join(_SUFFIXES)}.")
+    known = _format(path)
     arrays: dict[str, NDArray[Any]] = {str(n): _checked(n, to_numpy(a)) for n, a in permutation.items()}
     notes = {**(metadata or {}), "format": KIND}
     if spec_json is not None:
@@ -125,6 +123,12 @@ def save_permutation(
         arrays[_NOTES] = np.frombuffer(json.dumps(notes).encode(), np.uint8)
     with atomic_write(path, overwrite=overwrite) as file:
         known.write(file, Contents(Outgoing(arrays), {}, notes))
+
+
+def check_permutation_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Find out before long work whether `save_permutation` could write `path`; raises the errors it would."""
+    _format(Path(path))
+    check_writable(path, overwrite)
 
 
 def load_permutation(path: str | os.PathLike[str]) -> PermutationFile:
@@ -165,11 +169,21 @@ def load_permutation(path: str | os.PathLike[str]) -> PermutationFile:
     return PermutationFile(permutation, spec, digest, notes)
 
 
+def _format(path: Path) -> FileFormat:
+    known = format_of_name(path)
+    if known is None or path.suffix.lower() not in _SUFFIXES:
+        raise FileFormatError(f"{path}: a permutation is saved as {' or '.join(_SUFFIXES)}.")
+    return known
+
+
 def _checked(name: object, array: NDArray[Any], where: str = "") -> NDArray[np.int64]:
     try:
         return as_index(str(name), array)
     except PermutationError as error:
-        raise PermutationError(f"{where}: {error}" if where else str(error)) from None
+        if not where:
+            raise
+        hint = "is this a permutation, as save_permutation or match --save-permutation writes it?"
+        raise PermutationError(f"{where}: {hint} {error}") from None
 
 
 def _notes(array: NDArray[Any], path: object) -> dict[str, str]:

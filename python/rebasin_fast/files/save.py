@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..arrays import check_mapping
 from ..derived import DerivedParams
 from ..errors import FileFormatError, MissingDependencyError, ParamsError
 from .arrays import equal, find_ties
@@ -171,6 +172,7 @@ def _writable() -> list[str]:
 
 
 def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing:
+    check_mapping(params, "the parameters")
     if not params:
         raise ParamsError("there are no parameters to save (an empty mapping).")
     for name in params:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.arrays import library_of
+from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.weight import weight_matching
 from rebasin_fast.permutation import (
     compose_permutations,
@@ -47,9 +49,7 @@ class Crowd:
         self._spec = spec
         self._threads, self._memory_limit = threads, memory_limit
         self._squares = sum(
-            _dot(array, array)
-            for model in models
-            for array in (_host64(model[name]) for name in self.matched)
+            _square(model[name], name, number) for number, model in enumerate(models) for name in self.matched
         )
         self._sum: dict[str, NDArray[np.float64]] = {}
         self._members: set[int] = set()
@@ -137,6 +137,17 @@ def _host64(array: Array) -> NDArray[np.float64]:
     library = library_of(array)
     host: NDArray[np.float64] = library.to_host(library.widen(array))
     return host
+
+
+def _square(array: Array, name: str, number: int) -> float:
+    """The squared length of a parameter, which is where NaN and infinities show first."""
+    host = _host64(array)
+    square = _dot(host, host)
+    if not isfinite(square):
+        raise ParamsError(
+            f"parameter {name!r} of model {number} holds NaN or infinite values; such a model cannot be matched"
+        )
+    return square
 
 
 def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -75,7 +75,10 @@ class FunctionalModel:
 
     def __call__(self, tensors: Tensors, inputs: Any) -> Any:
         """The model's outputs; buffers such as BatchNorm statistics are not written back."""
-        buffers = {name: value.clone() for name, value in tensors.items() if name not in self._trainable_set}
+        # Buffers that were mixed softly carry gradients, which statistics may not.
+        buffers = {
+            name: value.detach().clone() for name, value in tensors.items() if name not in self._trainable_set
+        }
         values = {name: tensors[name] for name in self.trainable} | self._without_ties(buffers)
         if isinstance(inputs, Mapping):
             moved = {name: to_device(value, self.device) for name, value in inputs.items()}

@@ -43,7 +43,8 @@ class MatchingStats:
     A visit is skipped when nothing that the permutation depends on has moved. ``product_columns`` counts the columns
     of unfolded arrays, or of differences of them, that were multiplied with all units of a permutation;
     ``packed_bytes`` those that were copied for it. ``packing_seconds`` are part of ``product_seconds``;
-    ``model_seconds`` are those in the models themselves, for methods that run them.
+    ``model_seconds`` are those in the models themselves, for methods that run them. ``shakes`` counts how often weight
+    matching left a local optimum in search of a better one, ``shakes_kept`` how often it found one.
     """
 
     visits: int
@@ -59,6 +60,8 @@ class MatchingStats:
     planning_seconds: float = 0.0
     packing_seconds: float = 0.0
     model_seconds: float = 0.0
+    shakes: int = 0
+    shakes_kept: int = 0
 
 
 @dataclass(frozen=True)

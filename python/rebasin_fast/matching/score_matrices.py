@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rebasin_fast.typing import Permutation
 
 Index = NDArray[np.int64]
+# Beyond this a CPU gains nothing from a batch, which costs copies of the scores and of their gradients.
+_BATCHED_UP_TO = 256
 
 
 class ScoreMatrices:
@@ -60,7 +62,7 @@ class ScoreMatrices:
 
 
 def soft_by_size(scores: Mapping[str, Any], *, tau: float, iterations: int) -> dict[str, Any]:
-    """Doubly stochastic matrices of named scores (..., n, n), those of one size in one batch."""
+    """Doubly stochastic matrices of named scores (..., n, n), those of one size in one batch where that pays."""
     torch = import_torch("sinkhorn")
     names_of_size: dict[int, list[str]] = {}
     for name, tensor in scores.items():
@@ -68,8 +70,12 @@ def soft_by_size(scores: Mapping[str, Any], *, tau: float, iterations: int) -> d
     soft: dict[str, Any] = {}
     for n, names in names_of_size.items():
         flat = [scores[name].reshape(-1, n, n) for name in names]
-        batch = flat[0] if len(flat) == 1 else torch.cat(flat)
-        pieces = soft_permutations(batch, tau=tau, iterations=iterations).split([len(part) for part in flat])
+        if flat[0].device.type == "cpu" and n > _BATCHED_UP_TO:
+            pieces = [soft_permutations(part, tau=tau, iterations=iterations) for part in flat]
+        else:
+            batch = flat[0] if len(flat) == 1 else torch.cat(flat)
+            soft_batch = soft_permutations(batch, tau=tau, iterations=iterations)
+            pieces = soft_batch.split([len(part) for part in flat])
         for name, piece in zip(names, pieces, strict=True):
             soft[name] = piece.reshape(scores[name].shape)
     return {name: soft[name] for name in scores}

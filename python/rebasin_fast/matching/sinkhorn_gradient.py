@@ -8,8 +8,9 @@ import numpy as np
 
 from rebasin_fast.matching.functional import import_torch
 
-# Up to this size float64 costs nothing to speak of.
+# Up to this size float64 costs nothing to speak of, and up to that one factorisation beats many short iterations.
 _WIDE_UP_TO = 256
+_FACTORISED_UP_TO = 128
 _MOST_ITERATIONS = 300
 _BATCHED_UP_TO = 32
 
@@ -29,6 +30,8 @@ def implicit_gradient(soft: Any, gradient: Any, tau: float, solver: str) -> Any:
     preconditioned by its diagonal, O(n²) an iteration. Eisenberger et al., *A Unified Framework for Implicit Sinkhorn
     Differentiation*, 2022, theorem 3, solve the whole system.
     """
+    if solver == "auto" and soft.shape[-1] <= _FACTORISED_UP_TO:
+        solver = "schur"
     if solver in ("schur", "dense") or soft.shape[-1] <= _WIDE_UP_TO:
         # A nearly hard permutation leaves a system that is nearly 0: its sums must be those of its very entries.
         found, _ = _solved(soft.double(), gradient.double(), tau, solver)
@@ -54,9 +57,10 @@ def _solved(soft: Any, gradient: Any, tau: float, solver: str) -> tuple[Any, Any
         if solver == "schur" and not bool(settled.all()):
             y[~settled] = _solved_duals(soft[~settled], weighted[~settled])
         x = (right[0] - batch_times(soft, y)) / rows
-    weighted -= soft * (x.unsqueeze(-1) + y.unsqueeze(-2))
+    found = gradient - x.unsqueeze(-1)
+    found.sub_(y.unsqueeze(-2)).mul_(soft).div_(tau)
     # A matrix that is hard to the last bit has no gradient, and its system no solution.
-    return import_torch("sinkhorn").nan_to_num(weighted.div_(tau), 0.0, 0.0, 0.0), settled
+    return found.nan_to_num_(0.0, 0.0, 0.0), settled
 
 
 def _solved_duals(soft: Any, weighted: Any) -> Any:
@@ -139,6 +143,8 @@ def batch_times(matrices: Any, vectors: Any) -> Any:
     """(k, n, n) times (k, n)."""
     if matrices.device.type == "cpu" and matrices.shape[-1] > _BATCHED_UP_TO:
         # torch's batched product of a matrix and a vector is ten times slower on a CPU than one after the other.
-        torch = import_torch("sinkhorn")
-        return torch.stack([matrix @ vector for matrix, vector in zip(matrices, vectors, strict=True)])
+        product = vectors.new_empty(matrices.shape[:-1])
+        for matrix, vector, row in zip(matrices, vectors, product, strict=True):
+            import_torch("sinkhorn").mv(matrix, vector, out=row)
+        return product
     return (matrices @ vectors.unsqueeze(-1)).squeeze(-1)

@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from rebasin_fast.blas import blas_threads
-from rebasin_fast.compilation import CompiledProblem, compile_problem, refuse_all_nonfinite
-from rebasin_fast.errors import ParamsError
-from rebasin_fast.matching.checkpoint import Checkpoint, key_of, open_checkpoint
-from rebasin_fast.matching.descent import (
-    TOLERANCE,
-    Index,
-    Order,
-    Steps,
-    Way,
-    descend,
-    most_sweeps,
-    orders_of,
-    visit_listener,
-)
-from rebasin_fast.matching.on_device import check_device, device_for, match_on_device
-from rebasin_fast.matching.pair import CheckedPair, check_pair
+from rebasin_fast.matching.descent import EFFORTS, Effort, Order
+from rebasin_fast.matching.on_device import check_device
 from rebasin_fast.matching.result import Matching, ProgressCallback
-from rebasin_fast.permutation import check_permutation, identity_permutation
+from rebasin_fast.matching.weight_runs import Options, match_list, match_pair
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation, Rng
-
-# Most bytes of similarities by default, the one at work and those kept between visits: ResNet-50 needs 32 MB, VGG-16
-# with a classifier of 4096 units 141 MB; of a perceptron of 16 layers of 8192 units three are kept beside the fourth.
-_SIMILARITIES_BY_DEFAULT = 1 << 30
 
 
 @overload
@@ -56,6 +36,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     init: Permutation | None = None,
     order: Order | None = None,
     visiting: Literal["auto", "random"] = "auto",
+    effort: Effort = "normal",
     restarts: int = 1,
     strict: bool = True,
     threads: int | None = None,
@@ -76,7 +57,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     rng : int, numpy.random.Generator or None
         Seeds random orders of visits. Same inputs and seed: same permutation. None draws a fresh seed.
     max_iter : int
-        Most sweeps, of as many visits as there are permutations.
+        Most sweeps, of as many visits as there are permutations; ten times as many with ``effort="high"``.
     init : Mapping[str, array of int64], optional
         The permutation to start from; the identity by default.
     order : sequence of names, or of sequences of names, optional
@@ -86,13 +67,20 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
         skipped. "auto" draws nothing: a first pass matches every permutation once on what is settled before it,
         then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone.
+    effort : {"low", "normal", "high"}
+        What "auto" does once no single permutation can be improved. "low": nothing. "normal": where the first pass had
+        gone astray, and the queue had to add more than 2 % of the rise, it is shaken once: one unit in ten is
+        denied its partner, the queue goes on from there, and the better end is kept. "high": ten shakes, whatever the
+        first pass did. For the same models more effort never ends lower.
     restarts : int
         Number of runs; the best objective wins. With "auto" the runs after the first visit in random orders.
     strict : bool
         Refuse parameters that the spec or one of the models lacks. False leaves them in place and lists them
         in ``report``.
     threads : int, optional
-        Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is.
+        Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is. Several runs (``restarts``, a
+        list of models) go on so many threads at once, with one BLAS thread each, to the same results; they share the
+        memory for similarities, and ``progress`` is called by one at a time. Runs with a ``checkpoint`` take turns.
     memory_limit : int, optional
         Bytes of workspace; a problem that needs more raises MemoryError before it starts. What is left keeps
         similarities between visits, by default as far as 1 GiB holds them and the largest, so that a visit costs only
@@ -153,90 +141,19 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     True
     """
     _check_options(max_iter, visiting, restarts, threads, device)
+    _check_effort(effort, visiting, order, device)
     generator = np.random.default_rng(rng)
     if checkpoint is not None and (not isinstance(rng, int) or not isinstance(params_b, Mapping)):
         raise ValueError(
             "checkpoint needs one model B and an integer rng, so that the same matching can go on"
         )
+    options = Options(
+        rng=rng, max_iter=max_iter, init=init, order=order, visiting=visiting, effort=effort, restarts=restarts,
+        strict=strict, threads=threads, memory_limit=memory_limit, device=device,
+    )  # fmt: skip
     if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
-        return [
-            weight_matching(
-                spec, params_a, one, rng=generator, max_iter=max_iter, init=init, order=order, visiting=visiting,
-                restarts=restarts, strict=strict, threads=threads, memory_limit=memory_limit, device=device,
-                progress=progress,
-            )
-            for one in params_b
-        ]  # fmt: skip
-    pair = check_pair(spec, params_a, params_b, strict=strict)
-    start = _start(spec, pair, init)
-    device = device_for(device, params_a)
-    if device is not None:
-        if checkpoint is not None:
-            raise ValueError(
-                f"a matching on {device!r} keeps no checkpoint; run it on the CPU (device='cpu')"
-            )
-        return match_on_device(
-            spec, params_a, params_b, pair, start, order=order, max_iter=max_iter, restarts=restarts,
-            generator=generator, device=device, memory_limit=memory_limit, tolerance=TOLERANCE, progress=progress,
-        )  # fmt: skip
-    problem = compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
-    bytes_to_keep = _bytes_to_keep(problem, memory_limit)
-    options = {"rng": rng, "max_iter": max_iter, "order": order, "visiting": visiting, "restarts": restarts}
-    kept = _open_checkpoint(checkpoint, spec, params_a, params_b, start, options)
-    runs: list[Matching] = []
-    with blas_threads(threads), _overflow_explained(spec, params_a, params_b), _saved(kept):
-        for run in range(1, restarts + 1):
-            own_way = order is None and visiting == "auto" and run == 1
-            way = Way(
-                None if own_way else orders_of(order, problem.permutations, max_iter, generator),
-                max_iter,
-                first_pass=init is None,
-            )
-            on_visit = visit_listener(progress, problem, most_sweeps(order, max_iter), run, restarts)
-            runs.append(descend(problem, start, way, bytes_to_keep, pair, on_visit, Steps(kept, run)))
-    return _best(runs)
-
-
-def _open_checkpoint(
-    path: str | os.PathLike[str] | None,
-    spec: PermutationSpec,
-    params_a: Params,
-    params_b: Params,
-    start: Mapping[str, Index],
-    options: Mapping[str, Any],
-) -> Checkpoint | None:
-    if path is None:
-        return None
-    started = {name: index.tolist() for name, index in start.items()}
-    return open_checkpoint(path, key_of(spec, params_a, params_b, {**options, "start": started}))
-
-
-@contextmanager
-def _saved(checkpoint: Checkpoint | None) -> Iterator[None]:
-    """Saves the steps however the block ends."""
-    try:
-        yield
-    finally:
-        if checkpoint is not None:
-            checkpoint.save()
-
-
-@contextmanager
-def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Params) -> Iterator[None]:
-    """The core tells an objective that is not finite; which entry spoils it, or that none does, is told here."""
-    try:
-        yield
-    except OverflowError as error:
-        refuse_all_nonfinite(spec, params_a, params_b)
-        raise ParamsError(str(error)) from None
-
-
-def _best(runs: list[Matching]) -> Matching:
-    best = max(runs, key=lambda run: run.objective)
-    if len(runs) == 1:
-        return best
-    fields = {name: getattr(best, name) for name in best.__dataclass_fields__}
-    return Matching(**{**fields, "restarts": tuple(runs)})
+        return match_list(spec, params_a, params_b, options, generator, progress)
+    return match_pair(spec, params_a, params_b, options, generator, progress, checkpoint)
 
 
 def _check_options(
@@ -253,23 +170,11 @@ def _check_options(
     check_device(device)
 
 
-def _start(spec: PermutationSpec, pair: CheckedPair, init: Permutation | None) -> dict[str, Index]:
-    """A permutation for every name whose size is known, the names outside the shared part included."""
-    if init is None:
-        return identity_permutation(spec, pair.sizes)
-    return check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
-
-
-def _bytes_to_keep(problem: CompiledProblem, memory_limit: int | None) -> float:
-    """What ``memory_limit`` leaves for similarities between visits; MemoryError if not even the rest fits."""
-    largest = max(problem.sizes.values(), default=0)
-    itemsize = 8 if problem.double_products else 4
-    if memory_limit is None:
-        return float(max(0, _SIMILARITIES_BY_DEFAULT - largest * largest * itemsize))
-    needed = largest * largest * itemsize + 4 * max(1 << 20, 256 * largest) * itemsize
-    if needed > memory_limit:
-        raise MemoryError(
-            f"the largest permutation has {largest} units and needs {needed:,} bytes of workspace; "
-            f"memory_limit is {memory_limit:,}"
+def _check_effort(effort: str, visiting: str, order: Order | None, device: str | None) -> None:
+    if effort not in EFFORTS:
+        raise ValueError(f"effort is one of {EFFORTS}; got {effort!r}")
+    on_cpu = device is None or device == "cpu"
+    if effort != "normal" and not (visiting == "auto" and order is None and on_cpu):
+        raise ValueError(
+            f"effort={effort!r} is for visiting='auto' on the CPU: an order that is given or drawn ends where it ends"
         )
-    return float(memory_limit - needed)

@@ -89,6 +89,8 @@ def write_report(
     >>> path = os.path.join(tempfile.mkdtemp(), "report.html")
     >>> write_report(path, spec, a, b, rf.weight_matching(spec, a, b), names=("first.pt", "second.pt"))
     """
+    if not hasattr(matching, "permutation"):
+        raise TypeError(f"matching is what a matching function returned, got {type(matching).__qualname__}")
     check_writable(path, overwrite)
     text = _page(gather(spec, params_a, params_b, matching, names))
     with atomic_write(path, overwrite=overwrite, text=True) as file:

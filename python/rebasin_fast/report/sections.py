@@ -67,7 +67,7 @@ def distances(found: Findings) -> str:
     )
     return section(
         "Distance by layer",
-        "Each layer’s distance |A − B| over √(|A|² + |B|²), from the input at the top to the output: 0 where the "
+        "Each layer’s distance |A − B| over √(|A|² + |B|²), in the order of A’s parameters: 0 where the "
         f"two are equal, 1 where they have nothing in common.{runs}{paid}",
         KEY + charts.distance_rows(layers, prefix)
         + "<details><summary>As numbers</summary><div class=\"wide\"><table><tr><th>layer</th>"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from rebasin_fast.errors import MissingDependencyError, SpecError
+from rebasin_fast.errors import SpecError
+from rebasin_fast.inference import check_model, import_torch
 from rebasin_fast.tracing.opaque import OpaqueModule, kept_whole
 from rebasin_fast.tracing.variables import Reason
 
@@ -39,7 +40,8 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
     SpecError
         torch.export cannot follow the model; the message holds what it says.
     """
-    torch = import_torch()
+    torch = import_torch("trace_spec")
+    check_model(model, "model")
     args, kwargs = split_inputs(example_inputs)
     training = {name: module.training for name, module in model.named_modules()}
     model.eval()
@@ -72,15 +74,6 @@ def split_inputs(example_inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if isinstance(example_inputs, Mapping):
         return (), dict(example_inputs)
     return (example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)), {}
-
-
-def import_torch() -> Any:
-    """Torch, or an error that says how to install it."""
-    try:
-        import torch
-    except ImportError:
-        raise MissingDependencyError("trace_spec needs PyTorch: pip install 'rebasin-fast[torch]'") from None
-    return torch
 
 
 def _export(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rebasin_fast.tracing.graph import Program, import_torch, reason_at
+from rebasin_fast.inference import import_torch
+from rebasin_fast.tracing.graph import Program, reason_at
 from rebasin_fast.tracing.opaque import OPERATION
 from rebasin_fast.tracing.registry import Call, Rule, Trace, full_name, rule_for
 from rebasin_fast.tracing.values import Group, Space, Value
@@ -36,7 +37,7 @@ class Interpreter:
         }
         self.used: set[str] = set()
         self.sources: dict[str, str] = {}
-        self._torch = import_torch()
+        self._torch = import_torch("trace_spec")
         self._computed = 0  # operations so far, of which each makes entries of its own
 
     def run(self) -> None:

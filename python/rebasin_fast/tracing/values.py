@@ -108,11 +108,6 @@ class Space:
                 value.groups.append(Group(x, (axis,)))
         self.record(value)
 
-    def all_apart(self, value: Value, reason: Reason) -> None:
-        """Take every group of ``value`` apart."""
-        for group in list(value.groups):
-            self.take_apart(value, group, reason)
-
     def flat(self, group: Group) -> Var:
         """One variable for all entries of ``group``, in the order of its axes."""
         if group.positions is None:
