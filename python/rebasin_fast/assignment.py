@@ -284,7 +284,7 @@ def _checked(cost: Any) -> NDArray[Any]:
     """Return the cost as a 2-D array that the core can read, or raise what SciPy raises."""
     array = _native(cost)
     if array.ndim != 2:
-        raise ValueError(f"expected a matrix (2-D array), got a {array.ndim}-D array")
+        raise ValueError(f"expected a matrix (2-D array), got a {array.ndim} array")
     return array
 
 
