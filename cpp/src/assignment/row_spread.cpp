@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace rebasin::assignment {
@@ -50,16 +51,25 @@ bool rows_differ_in_spread(ListState<T>& state) {
   constexpr std::int64_t sampled_rows = 64;
   constexpr double least_deviation = 1.15;  // of the logarithm of a row's spread
   constexpr double least_ratio = 4.0;
+  // Eight rows of such a deviation hardly ever lie as close together as this; most problems end here.
+  constexpr double few_rows = 8.0;
+  constexpr double least_range = 1.0;
   const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
   const std::int64_t quarter = state.columns / 4;
   Moments level;
   Moments noise;
+  double lowest = std::numeric_limits<double>::infinity();
+  double highest = -lowest;
   for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
+    if (level.count == few_rows && highest - lowest < least_range) return false;
     const T* run = state.costs.row(i, state.buffer.data());
     const double one = variance_of_chunks(run, state.columns, 0, 2 * quarter, 2);
     const double other = variance_of_chunks(run, state.columns, quarter, 2 * quarter, 2);
     if (!(one > 0.0 && other > 0.0)) continue;
-    level.add(0.25 * std::log(one) + 0.25 * std::log(other));
+    const double deviation = 0.25 * std::log(one) + 0.25 * std::log(other);
+    lowest = std::min(lowest, deviation);
+    highest = std::max(highest, deviation);
+    level.add(deviation);
     noise.add(0.25 * std::log(one) - 0.25 * std::log(other));
   }
   // Where entries differ as much within a row as rows do, two parts of a row do not agree on its spread.
