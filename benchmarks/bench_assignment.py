@@ -23,7 +23,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,17 @@ def machine() -> dict[str, str]:
     }
 
 
-def timed(rival: Rival, cost: Matrix) -> tuple[float, np.ndarray]:
-    start = time.perf_counter()
+Clock = Callable[[], float]
+
+
+def timed(rival: Rival, cost: Matrix, clock: Clock) -> tuple[float, np.ndarray]:
+    start = clock()
     columns = rival.solve(cost)
-    return time.perf_counter() - start, columns
+    return clock() - start, columns
 
 
 def measure(
-    rivals: list[Rival], instances: list[Matrix], budget: float, limit: float
+    rivals: list[Rival], instances: list[Matrix], budget: float, limit: float, clock: Clock
 ) -> dict[str, dict[str, float]]:
     """Interleave runs of each solver until `budget` seconds are spent on it; slower than `limit`: one run.
 
@@ -85,7 +88,7 @@ def measure(
             spent = sum(times[rival.name])
             if round_ >= len(instances) and (spent > budget or times[rival.name][0] > limit):
                 continue
-            seconds, columns = timed(rival, cost)
+            seconds, columns = timed(rival, cost, clock)
             times[rival.name].append(seconds)
             if round_ > 0:
                 continue
@@ -147,15 +150,15 @@ def show(row: dict[str, object]) -> str:
     )
 
 
-def problems(families: list[str], sizes: list[int]) -> Iterator[tuple[str, list[Matrix]]]:
-    """Several instances of a small problem, since single ones differ by a factor of two."""
+def problems(families: list[str], sizes: list[int], instances: int) -> Iterator[tuple[str, list[Matrix]]]:
+    """Eight instances of a small problem, since single ones differ by a factor of two, else `instances`."""
     if "trained" in families:
         for (name, n), cost in trained().items():
             if n in sizes:
                 yield name, [np.ascontiguousarray(cost)]
     for family in families:
         for n in sizes if family in FAMILIES else []:
-            count = 8 if n <= 256 else 1
+            count = 8 if n <= 256 else instances
             generators = [np.random.default_rng((n, k)) for k in range(count)]
             yield family, [np.ascontiguousarray(FAMILIES[family](n, rng)) for rng in generators]
 
@@ -185,6 +188,10 @@ def main() -> int:
         "--large", default="gram:4096,gram:8192,uniform:4096,low rank:4096", help="family:n,..."
     )
     parser.add_argument("--solvers", default="", help="names to measure, comma-separated; default: all")
+    parser.add_argument("--instances", type=int, default=1, help="of each problem beyond n = 256")
+    parser.add_argument(
+        "--processor-time", action="store_true", help="time of the thread, for a machine with other work"
+    )
     parser.add_argument("--merge", action="store_true", help="keep the output's rows of other problems")
     parser.add_argument("--plots", action="store_true")
     parser.add_argument("--extras", action="store_true")
@@ -208,13 +215,15 @@ def main() -> int:
         rows = earlier.get("rows", [])
         report |= {key: earlier[key] for key in ("extras",) if key in earlier}
     report["rows"] = rows
-    chosen = [problems(options.families.split(","), [int(n) for n in options.sizes.split(",")])]
+    sizes = [int(n) for n in options.sizes.split(",")]
+    clock = time.thread_time if options.processor_time else time.perf_counter
+    chosen = [problems(options.families.split(","), sizes, options.instances)]
     for item in filter(None, options.large.split(",")):
         family, n = item.rsplit(":", 1)
-        chosen.append(problems([family], [int(n)]))
+        chosen.append(problems([family], [int(n)], options.instances))
     for family, instances in itertools.chain(*chosen):
         cost = instances[0]
-        row = summarise(family, cost, measure(rivals, instances, options.budget, options.limit))
+        row = summarise(family, cost, measure(rivals, instances, options.budget, options.limit, clock))
         rows = [old for old in rows if (old["family"], old["n"], old["m"]) != (family, *cost.shape)]
         rows.append(row)
         print(show(row), flush=True)

@@ -40,18 +40,24 @@ def pair_of(job: str) -> tuple[Any, Any, Any]:
     return rf.specs.for_params(pair[0]), pair[0], pair[1]
 
 
-def seconds(solve: Any) -> float:
-    times = []
+def seconds(solves: list[Any]) -> list[float]:
+    """Median processor time of each, taken in turns."""
+    times: list[list[float]] = [[] for _ in solves]
     for _ in range(REPEATS):
-        start = time.perf_counter()
-        solve()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        for solve, spent in zip(solves, times, strict=True):
+            start = time.thread_time()
+            solve()
+            spent.append(time.thread_time() - start)
+    return [statistics.median(spent) for spent in times]
 
 
 def compare(cost: Matrix, start: rf.Assignment) -> dict[str, float]:
-    cold = seconds(lambda: rf.solve_assignment(cost, maximize=True))
-    warm = seconds(lambda: rf.solve_assignment(cost, maximize=True, warm_start=start))
+    cold, warm = seconds(
+        [
+            lambda: rf.solve_assignment(cost, maximize=True),
+            lambda: rf.solve_assignment(cost, maximize=True, warm_start=start),
+        ]
+    )
     duals = (start.row_duals, start.column_duals)
     return {
         "n": cost.shape[0],

@@ -156,15 +156,20 @@ def ratio_of_medians(loop: list[Record], native: list[Record]) -> str:
 
 
 def objective_ratio(loop: list[Record], native: list[Record]) -> str:
-    """The mean rise of the native objective over the identity's, as a share of the loop's, over common seeds."""
+    """The mean rise of the native objective over the identity's, as a share of the loop's.
+
+    Over common seeds where these draw the networks; over all where they draw the loop's order for the same pair.
+    """
     rises = {
         program: {r["seed"]: r["objective"] - r["first_objective"] for r in records}
         for program, records in ((LOOP, loop), (NATIVE, native))
     }
-    common = rises[LOOP].keys() & rises[NATIVE].keys()
-    if not common:
+    if len({f"{record['first_objective']:.6g}" for record in loop + native}) > 1:
+        common = rises[LOOP].keys() & rises[NATIVE].keys()
+        rises = {program: {seed: found[seed] for seed in common} for program, found in rises.items()}
+    if not rises[LOOP] or not rises[NATIVE]:
         return "–"
-    return f"{sum(rises[NATIVE][s] for s in common) / sum(rises[LOOP][s] for s in common):.4f}"
+    return f"{statistics.mean(rises[NATIVE].values()) / statistics.mean(rises[LOOP].values()):.4f}"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from environment import RESULTS, environment_line, markdown_table, write_results
 from networks import mnist, mnist_parts, mnist_published
+from networks.mnist_published import HALVES
 from networks.storage import DEFAULT_CACHE, Params
 
 import rebasin_fast as rf
@@ -37,21 +38,22 @@ TITLES = {
 def main() -> None:
     options = parse_options()
     for split in options.splits:
-        models, test = trained(split, options.cache)
+        models, test, note = trained(split, options.cache)
         results, text = measure(split, models, test, options)
-        markdown = f"{text}\n\nMeasured on {environment_line()}."
+        markdown = f"{text}\n\n{note}Measured on {environment_line()}."
         print(markdown, end="\n\n", flush=True)
         write_results(f"many_mnist_{split}", results, markdown, options.results)
 
 
-def trained(split: str, cache: Path) -> tuple[list[Params], mnist.Images]:
-    """The networks of a split, and the test images as they take them."""
+def trained(split: str, cache: Path) -> tuple[list[Params], mnist.Images, str]:
+    """The networks of a split, the test images as they take them, and a note on their training."""
     if split == "halves-published":
         recipe = mnist_published.MANY
-        models = [recipe.trained(part, cache) for part in range(mnist_published.HALVES)]
-        return models, recipe.images("test")
+        models, epochs = zip(*(recipe.trained(part, cache) for part in range(HALVES)), strict=True)
+        done = ", ".join(map(str, epochs))
+        return list(models), recipe.images("test"), f"Trained for {done} of {recipe.epochs} epochs. "
     count = mnist_parts.SPLITS[split][1]
-    return [mnist_parts.trained(split, part, cache) for part in range(count)], mnist.load_images("test")
+    return [mnist_parts.trained(split, part, cache) for part in range(count)], mnist.load_images("test"), ""
 
 
 def parse_options() -> argparse.Namespace:

@@ -6,12 +6,14 @@ ResNet-20 checkpoints with BatchNorm, matched by weights or, as in the paper, by
     REBASIN_FAST_DATA=/path/to/data python benchmarks/repair_midpoint.py
 
 The perceptrons are trained first where the cache lacks them; ``networks/vgg11.py`` trains the VGGs, and
-``networks/mnist_published.py --recipe deep`` perceptrons as published. Results: ``repair_midpoint_NETWORK.{json,md}``.
+``networks/mnist_published.py --recipe deep10`` perceptrons as
+published. Results: ``repair_midpoint_NETWORK.{json,md}``.
 """
 
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +110,14 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return measure_perceptrons(*pair, options, title)
 
 
-def measure_published(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    pair = [mnist_published.DEEP.trained(seed, options.cache) for seed in (0, 1)]
-    title = "MNIST, perceptrons of 10 hidden layers of 128 units, trained as the published ones: the midpoint"
-    return measure_perceptrons(*pair, options, title)
+def measure_published(layers: int, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    recipe = mnist_published.DEEP[layers]
+    (a, epochs_a), (b, epochs_b) = (recipe.trained(seed, options.cache) for seed in (0, 1))
+    title = (
+        f"MNIST, perceptrons of {layers} hidden layers of 128 units, trained as the published ones ({epochs_a} and "
+        f"{epochs_b} epochs of {recipe.epochs}): the midpoint"
+    )
+    return measure_perceptrons(a, b, options, title)
 
 
 def measure_perceptrons(
@@ -157,7 +163,8 @@ def measure_resnet(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 NETWORKS: dict[str, Callable[[argparse.Namespace], tuple[dict[str, Any], str]]] = {
     "mnist": measure_mnist,
-    "mnist-published": measure_published,
+    "mnist-published7": partial(measure_published, 7),
+    "mnist-published10": partial(measure_published, 10),
     "vgg11": measure_vgg,
     "resnet20": measure_resnet,
 }

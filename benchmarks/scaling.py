@@ -167,6 +167,7 @@ def table(records: list[Record]) -> str:
             seconds = points(records, series, program, "seconds")
             flop = points(records, series, program, "flop")
             sweep = points(records, series, program, "sweep_flop")
+            rises, loops = (dict(points(records, series, each, "rise")) for each in (program, LOOP))
             rows.append([
                 series.name,
                 series.size,
@@ -175,6 +176,7 @@ def table(records: list[Record]) -> str:
                 exponent(seconds),
                 exponent(flop),
                 ", ".join(f"{done / one:.1f}" for (_, done), (_, one) in zip(flop, sweep, strict=True)),
+                ", ".join(f"{rises[size] / loops[size]:.3f}" for size in loops if size in rises),
             ])  # fmt: skip
     return markdown_table(header, rows)
 

@@ -153,8 +153,11 @@ def solve_assignment(
     >>> best.columns.tolist(), best.objective, best.gap
     ([1, 0, 2], 5.0, 0.0)
     """
+    if not isinstance(threads, (int, np.integer)):
+        raise TypeError(f"threads is a number of threads, 1 or more; got {threads!r}")
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
+    _check_start_type(warm_start)
     if isinstance(cost, (list, tuple)) and any(np.ndim(problem) == 2 for problem in cost):
         return _solve_many(list(cost), maximize, _starts_of_list(warm_start, len(cost)), threads)
     device = device_entry.library_for(cost)
@@ -223,6 +226,15 @@ def _host_array(cost: Any) -> tuple[NDArray[Any], bool]:
         array, bfloat16, _ = to_numpy(cost, library)
         return _native(array), bfloat16
     return _native(cost), False
+
+
+def _check_start_type(start: Any) -> None:
+    for one in start if isinstance(start, list) else [start]:
+        if one is not None and not (hasattr(one, "row_duals") and hasattr(one, "column_duals")):
+            raise TypeError(
+                "warm_start is the Assignment of an earlier problem, or a list of them for a list of problems; "
+                f"got {type(one).__name__}"
+            )
 
 
 def _duals(start: Assignment, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

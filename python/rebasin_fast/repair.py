@@ -104,6 +104,8 @@ def repair(
         raise ValueError(
             "model is one of the ends of the line; give a third model that holds the interpolation"
         )
+    if not 0.0 <= t <= 1.0:
+        raise ValueError(f"t is a place on the line between A (0) and B (1), got {t}")
     _check_passes(passes, batches)
     stream = iter(batches)
     try:

@@ -106,3 +106,15 @@ def test_a_list_needs_a_start_each():
     costs = [gram(4, 4), gram(5, 5)]
     with pytest.raises(ValueError, match="list of 2 warm starts"):
         rf.solve_assignment(costs, warm_start=rf.solve_assignment(costs)[:1])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": None}, "threads is a number"),
+        ({"warm_start": (np.zeros(4), np.zeros(4))}, "warm_start is the"),
+    ],
+)
+def test_arguments_of_another_type_are_named(options, message):
+    with pytest.raises(TypeError, match=message):
+        rf.solve_assignment(gram(4, 4), **options)

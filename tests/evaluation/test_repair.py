@@ -229,6 +229,8 @@ def test_mistakes_are_named():
         rf.repair(model, a, b, iter([vectors(10)]), passes=2)
     with pytest.raises(ValueError, match="1 or more"):
         rf.repair(model, a, b, [vectors(10)], passes=0)
+    with pytest.raises(ValueError, match="a place on the line"):
+        rf.repair(model, a, b, [vectors(10)], t=5)
     with pytest.raises(rf.ParamsError, match="NaN or infinite"):
         rf.repair(model, a, b, [vectors(10) * float("inf")])
     with pytest.raises(rf.ParamsError, match="has no layer"):

@@ -151,3 +151,9 @@ def test_a_run_may_start_from_a_matching(tmp_path):
         rf.merge_many(SPEC, models, init=many.permutations[:3])
     with pytest.raises(rf.PermutationError, match="P1"):
         rf.merge_many(SPEC, models, init=[{"P0": np.arange(24)}] * 4)
+
+
+def test_a_checkpoint_needs_a_seed_that_can_be_given_again(tmp_path):
+    with pytest.raises(ValueError, match="integer rng"):
+        rf.merge_many(SPEC, models_of(), checkpoint=tmp_path / "state.npz", rng=np.random.default_rng(0))
+    assert not list(tmp_path.iterdir())

@@ -142,3 +142,16 @@ def test_what_are_no_real_numbers(models, dtype):
 def test_options_out_of_range(models, options, error, message):
     with pytest.raises(error, match=message):
         rf.weight_matching(SPEC, *models, **options)
+
+
+def test_models_of_different_architectures_are_told_apart_first(models):
+    a, b = models
+    renamed = {f"other.{name}": array for name, array in b.items()}
+    with pytest.raises(rf.ParamsError, match=r"share no parameter.*one architecture"):
+        rf.weight_matching(SPEC, a, renamed)
+
+
+def test_a_matching_prints_itself_in_a_line(models):
+    text = repr(rf.frank_wolfe_matching(SPEC, *models))
+    assert text.startswith("FrankWolfeMatching(")
+    assert "array" not in text

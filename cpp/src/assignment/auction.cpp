@@ -136,12 +136,13 @@ template <class T>
 Outcome run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& interrupt) {
   constexpr double spacing_share = 0.15;
   constexpr double step_down = 8.0;
-  const std::int64_t budget = 14 * state.rows;
+  const std::int64_t budget = 16 * state.rows;
   // Among ties, as integers give, small steps would only make every list be built anew.
   if (!(spacing > 0.0)) return Outcome::done;
   // A power of two leaves duals of integer costs with few bits, so that ties stay exact in float32 scans.
   const double finest = std::max(state.grid.step, std::exp2(std::round(std::log2(spacing_share * spacing))));
-  double epsilon = finest;
+  // Copies outbid one another by epsilon alone: a step above the finest is due.
+  double epsilon = state.columns_repeat ? step_down * finest : finest;
   for (;;) {
     free_all_rows(state);
     const std::int64_t refills_before = state.counters.refills;

@@ -83,16 +83,17 @@ struct TieCount {
     return far * 2 > least.size() && *fewest * 16 > columns && *most * 8 < columns * 7;
   }
 
-  // Columns without an entry of their own, or copies of one another, tie too, but leave many minima.
-  bool mostly() const {
-    constexpr std::ptrdiff_t columns_per_value = 8;
+  // Whether most columns' least is met in more than one block.
+  bool are_met_again() const {
     std::int64_t hits = 0;
     for (const std::int32_t count : blocks) hits += count;
-    if (hits * 2 <= static_cast<std::int64_t>(blocks.size()) * 3) return false;
+    return hits * 2 > static_cast<std::int64_t>(blocks.size()) * 3;
+  }
+
+  std::int64_t count_values() const {
     std::vector<T> values = least;
     std::sort(values.begin(), values.end());
-    return (std::unique(values.begin(), values.end()) - values.begin()) * columns_per_value <=
-           static_cast<std::ptrdiff_t>(values.size());
+    return std::unique(values.begin(), values.end()) - values.begin();
   }
 };
 
@@ -153,7 +154,12 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
       ties.add(coarse_minima);
     }
   }
-  state.mostly_ties = ties.mostly();
+  if (ties.are_met_again()) {
+    // Columns without an entry of their own, or copies of one another, tie too, but leave many values.
+    const std::int64_t values = ties.count_values();
+    state.mostly_ties = values * 8 <= m;
+    state.columns_repeat = values * 2 <= m;
+  }
   if (state.mostly_ties) {
     for (std::int64_t j = 0; j < m; ++j) {
       if (!std::isfinite(ties.least[j])) return Outcome::beyond_lists;

@@ -226,10 +226,9 @@ Outcome list_candidates(ListState<T>& state, Interrupt& interrupt) {
 
 template <class T>
 Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
-  Outcome outcome = match_aligned(state, interrupt);
-  if (outcome == Outcome::stale_start && rows_differ_in_spread(state)) {
-    outcome = solve_largest_first(state, interrupt);
-  }
+  Outcome outcome = Outcome::stale_start;
+  if (rows_differ_in_spread(state)) outcome = solve_largest_first(state, interrupt);
+  if (outcome == Outcome::stale_start) outcome = match_aligned(state, interrupt);
   if (outcome != Outcome::stale_start) return outcome;
   outcome = start_duals(state, interrupt);
   if (outcome == Outcome::done && state.mostly_ties) {

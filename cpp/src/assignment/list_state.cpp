@@ -37,6 +37,7 @@ void ListState<T>::forget() {
   free_rows.clear();
   frozen_pairs.clear();
   spare_rows.clear();
+  frozen_dual = 0.0;
   std::fill(v.begin(), v.end(), 0.0);
   std::fill(v_up.begin(), v_up.end(), T{0});
   std::fill(frozen.begin(), frozen.end(), std::uint8_t{0});

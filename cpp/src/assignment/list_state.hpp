@@ -87,6 +87,7 @@ struct ListState {
   double frozen_dual = 0.0;              // of the frozen columns
   std::vector<std::int32_t> spare_rows;  // frozen without a column: they take what is left in the end
   bool mostly_ties = false;              // columns meet their minima again and again
+  bool columns_repeat = false;           // many are copies of one another
   bool minima_far_apart = false;         // positive costs of many magnitudes: no epsilon suits them all
   bool solved_by_ties = false;
   std::vector<std::int32_t> column_of;

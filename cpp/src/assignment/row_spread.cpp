@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 namespace rebasin::assignment {
@@ -44,37 +43,41 @@ struct Moments {
   double variance() const { return count > 0.0 ? (squares - sum * sum / count) / count : 0.0; }
 };
 
-}  // namespace
+struct Spreads {
+  Moments level;  // of the logarithm of a row's spread
+  Moments noise;  // of what its two halves differ by
+};
 
 template <class T>
-bool rows_differ_in_spread(ListState<T>& state) {
-  constexpr std::int64_t sampled_rows = 64;
-  constexpr double least_deviation = 1.15;  // of the logarithm of a row's spread
-  constexpr double least_ratio = 4.0;
-  // Eight rows of such a deviation hardly ever lie as close together as this; most problems end here.
-  constexpr double few_rows = 8.0;
-  constexpr double least_range = 1.0;
+Spreads sample_spreads(ListState<T>& state, std::int64_t sampled_rows) {
+  Spreads found;
   const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
   const std::int64_t quarter = state.columns / 4;
-  Moments level;
-  Moments noise;
-  double lowest = std::numeric_limits<double>::infinity();
-  double highest = -lowest;
   for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
-    if (level.count == few_rows && highest - lowest < least_range) return false;
     const T* run = state.costs.row(i, state.buffer.data());
     const double one = variance_of_chunks(run, state.columns, 0, 2 * quarter, 2);
     const double other = variance_of_chunks(run, state.columns, quarter, 2 * quarter, 2);
     if (!(one > 0.0 && other > 0.0)) continue;
-    const double deviation = 0.25 * std::log(one) + 0.25 * std::log(other);
-    lowest = std::min(lowest, deviation);
-    highest = std::max(highest, deviation);
-    level.add(deviation);
-    noise.add(0.25 * std::log(one) - 0.25 * std::log(other));
+    found.level.add(0.25 * std::log(one * other));
+    found.noise.add(0.25 * std::log(one / other));
   }
+  return found;
+}
+
+}  // namespace
+
+template <class T>
+bool rows_differ_in_spread(ListState<T>& state) {
+  constexpr std::int64_t few_rows = 16;
+  constexpr std::int64_t more_rows = 64;
+  constexpr double least_variance = 1.3;
+  constexpr double least_ratio = 4.0;
+  // Most matrices are told by a few rows.
+  if (sample_spreads(state, few_rows).level.variance() < least_variance / 4) return false;
+  const Spreads found = sample_spreads(state, more_rows);
   // Where entries differ as much within a row as rows do, two parts of a row do not agree on its spread.
-  return level.count * 4 > sampled_rows && level.variance() > least_deviation * least_deviation &&
-         level.variance() > least_ratio * noise.variance();
+  return found.level.count * 4 > more_rows && found.level.variance() > least_variance &&
+         found.level.variance() > least_ratio * found.noise.variance();
 }
 
 template <class T>

@@ -31,6 +31,19 @@ std::vector<std::int32_t> find_zero_columns(ListState<T>& state) {
   return zero;
 }
 
+// A sample of rows has entries below zero: only then do rows of zeros go to columns of zeros.
+template <class T>
+bool gains_beside_zero(ListState<T>& state) {
+  constexpr std::int64_t sampled_rows = 32;
+  const T sign = state.costs.scale() < 0 ? T{-1} : T{1};
+  const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
+  for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
+    const T* run = state.costs.row(i, state.buffer.data());
+    if (std::any_of(run, run + state.columns, [sign](T cost) { return sign * cost < T{0}; })) return true;
+  }
+  return false;
+}
+
 // Rows of zeros beyond the columns of zeros: the others then face a rectangle, with duals of at most zero,
 // and zero where no other row goes.
 template <class T>
@@ -64,7 +77,7 @@ template <class T>
 void freeze_zero_lines(ListState<T>& state) {
   if (state.rows != state.columns) return;
   const std::vector<std::int32_t> rows = find_zero_rows(state);
-  if (rows.size() < 2) return;
+  if (rows.size() < 2 || !gains_beside_zero(state)) return;
   const std::vector<std::int32_t> columns = find_zero_columns(state);
   const std::size_t pairs = std::min(rows.size(), columns.size());
   for (std::size_t k = 0; k < pairs; ++k) {

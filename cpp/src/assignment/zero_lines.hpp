@@ -7,6 +7,8 @@ namespace rebasin::assignment {
 
 // Pairs equal numbers of all-zero rows and columns of a square problem and freezes them: their rows are
 // skipped by the stages, their columns made too dear to be listed. Expects duals and grid, and no lists yet.
+// Does nothing where a sample shows no cost below zero. Rows of zeros beyond the columns of zeros are frozen
+// too: they take what the others leave, whose duals then start from zero, as a rectangle's do.
 // Reads the matrix once at most, and little of it where there are no zero rows.
 template <class T>
 void freeze_zero_lines(ListState<T>& state);

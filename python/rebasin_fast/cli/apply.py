@@ -9,7 +9,14 @@ from typing import Any
 
 import click
 
-from rebasin_fast.cli.options import input_path, output_options, output_path, read_spec, spec_options
+from rebasin_fast.cli.options import (
+    entry_option,
+    input_path,
+    output_options,
+    output_path,
+    read_spec,
+    spec_options,
+)
 from rebasin_fast.files import check_output, load_params, load_permutation, save_params
 from rebasin_fast.permutation import invert_permutation, permuted_params
 from rebasin_fast.spec import PermutationSpec
@@ -21,6 +28,7 @@ from rebasin_fast.spec import PermutationSpec
 @click.option("-o", "--output", type=output_path, required=True, help="Where the permuted model goes.")
 @click.option("--invert", is_flag=True, help="Apply the inverse: undo the permutation.")
 @spec_options
+@entry_option
 @output_options
 def apply(
     permutation: Path,
@@ -32,6 +40,7 @@ def apply(
     heads: int | None,
     norm_groups: int | None,
     force: bool,
+    entry: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -46,7 +55,7 @@ def apply(
       rebasin-fast apply ab.safetensors b.npz -o b_again.npz
     """
     saved = load_permutation(permutation)
-    params = load_params(model_b)
+    params = load_params(model_b, entry=entry)
     check_output(output, like=params, overwrite=force)
     if saved.spec_json is not None and spec_name == "auto" and trace is None:
         spec = PermutationSpec.from_json(saved.spec_json)

@@ -12,7 +12,7 @@ import click
 
 from rebasin_fast.cli.alignment import MatchingChoices, align
 from rebasin_fast.cli.factories import FACTORY, made_model
-from rebasin_fast.cli.options import input_path, matching_options, output_options, output_path
+from rebasin_fast.cli.options import entry_option, input_path, matching_options, output_options, output_path
 from rebasin_fast.cli.progress import StageProgress
 from rebasin_fast.curve import Barrier, LossCurve, loss_curve
 from rebasin_fast.evaluation import Evaluator
@@ -37,6 +37,7 @@ _DEFINITIONS: tuple[Barrier, ...] = ("mean", "linear", "midpoint")
 @click.option("--points", default=25, show_default=True, type=click.IntRange(2), help="Points on the line.")
 @click.option("-o", "--output", type=output_path, help="Draw the curves (.png, .pdf, .svg).")
 @matching_options
+@entry_option
 @output_options
 def curve(
     model_a: Path,
@@ -49,6 +50,7 @@ def curve(
     points: int,
     output: Path | None,
     force: bool,
+    entry: str | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -65,7 +67,7 @@ def curve(
         from rebasin_fast.plots import check_figure
 
         check_figure(output, overwrite=force)
-    params_a, params_b = load_params(model_a), load_params(model_b)
+    params_a, params_b = load_params(model_a, entry=entry), load_params(model_b, entry=entry)
     evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
     ends: dict[str, Params] = {"as they are": params_b}
     if matched:

@@ -12,6 +12,7 @@ import click
 from rebasin_fast.cli.alignment import MatchingChoices, align, warn_of_left_out
 from rebasin_fast.cli.methods import HEARD_BY, Method, method_options
 from rebasin_fast.cli.options import (
+    entry_option,
     input_path,
     matching_options,
     output_options,
@@ -43,6 +44,7 @@ from rebasin_fast.files import save_permutation as write_permutation
 )
 @method_options
 @matching_options
+@entry_option
 @output_options
 def match(
     model_a: Path,
@@ -55,6 +57,7 @@ def match(
     model: Callable[[], Any] | None,
     data: Callable[[], Any] | None,
     force: bool,
+    entry: str | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -78,7 +81,7 @@ def match(
     how.refuse_unheard(method, HEARD_BY)
     beside = {"--save-permutation": save_permutation, "--report": report, "--resume": resume}
     refuse_shared_paths([model_a, model_b], output, beside)
-    params_a, params_b = load_params(model_a), load_params(model_b)
+    params_a, params_b = load_params(model_a, entry=entry), load_params(model_b, entry=entry)
     check_output(output, like=params_b, overwrite=force)
     if save_permutation is not None:
         check_permutation_output(save_permutation, overwrite=force)

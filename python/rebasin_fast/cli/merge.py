@@ -12,6 +12,7 @@ import click
 from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
 from rebasin_fast.cli.options import (
+    entry_option,
     input_path,
     matching_options,
     output_options,
@@ -63,6 +64,7 @@ _HEARD_BY = {"--restarts": ("first",), "--effort": ("first",)}
     help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
 )
 @matching_options
+@entry_option
 @output_options
 def merge(
     models: tuple[Path, ...],
@@ -73,6 +75,7 @@ def merge(
     save_permutations: Path | None,
     resume: Path | None,
     force: bool,
+    entry: str | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -102,7 +105,7 @@ def merge(
             raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
     refuse_shared_paths(models, output, beside)
     shares = _parse_weights(weights, len(models))
-    first, *others = [load_params(path) for path in models]
+    first, *others = [load_params(path, entry=entry) for path in models]
     check_output(output, like=first, overwrite=force)
     if together:
         if save_permutations is not None:

@@ -45,6 +45,13 @@ class ByteCount(click.ParamType[int]):
         return int(float(parts[1]) * 1000 ** " KMGT".index(parts[2].upper() or " "))
 
 
+entry_option = click.option(
+    "--entry",
+    metavar="NAME",
+    help="Which set of parameters of a torch file, such as state_dict_ema or nets/generator.",
+)
+
+
 def spec_options(function: Function) -> Function:
     """Which spec: --spec, and what shapes do not tell about a recognised architecture."""
     for option in reversed(

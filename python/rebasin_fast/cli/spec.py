@@ -10,7 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
-from rebasin_fast.cli.options import input_path, output_path, read_spec, spec_options
+from rebasin_fast.cli.options import entry_option, input_path, output_path, read_spec, spec_options
 from rebasin_fast.files import atomic_write, check_writable, load_params
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.tracing import TracedSpec
@@ -19,6 +19,7 @@ from rebasin_fast.typing import Params
 
 @click.command()
 @click.argument("model", type=input_path, required=False)
+@entry_option
 @spec_options
 @click.option(
     "-o", "--output", type=output_path, help="Write the spec as JSON, to edit it or to pass it to --spec."
@@ -37,6 +38,7 @@ def spec(
     output: Path | None,
     why: bool,
     force: bool,
+    entry: str | None,
     as_json: bool,
 ) -> None:
     """Show the permutation spec of MODEL, check it against the shapes, and count the symmetries.
@@ -57,7 +59,7 @@ def spec(
         raise click.UsageError("--why tells what a trace found: give --trace module:factory")
     if output is not None:
         check_writable(output, overwrite=force)
-    params: Params = {} if model is None else load_params(model)
+    params: Params = {} if model is None else load_params(model, entry=entry)
     found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, trace=trace)
     if model is None and isinstance(found, TracedSpec):
         params = {name: np.broadcast_to(np.float32(0), shape) for name, shape in found.shapes.items()}

@@ -122,7 +122,7 @@ def _find(root: Any, entry: str | None, path: Path) -> tuple[list[Any], Any]:
         if chosen is None and len(inner) > 1:
             raise FileFormatError(
                 f"{path} holds several sets of parameters: {', '.join(map(repr, inner))}. Say which: "
-                f"load_params(path, entry={inner[0]!r})."
+                f"load_params(path, entry={inner[0]!r}), or --entry {inner[0]} on the command line."
             )
         if chosen is None and not inner:
             break

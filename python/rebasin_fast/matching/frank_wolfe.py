@@ -37,7 +37,7 @@ _STARTS = ("identity", "barycentre", "random")
 _RANDOM_PERMUTATIONS = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FrankWolfeMatching(Matching):
     """What :func:`frank_wolfe_matching` returns: a :class:`Matching`, and the way to it.
 

@@ -8,7 +8,7 @@ from typing import Any
 from rebasin_fast.matching.result import Matching
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LearntMatching(Matching):
     """A :class:`Matching` with the losses of the steps that led to it."""
 

@@ -132,6 +132,8 @@ def merge_many(
         except (ParamsError, TypeError) as error:
             raise type(error)(f"model {number} against model 0 (as B and A): {error}") from None
         report |= pair.left_in_place
+    if checkpoint is not None and not isinstance(rng, int):
+        raise ValueError("checkpoint needs an integer rng, so that the same matching can go on")
     generator = np.random.default_rng(rng)
     begin = None if init is None else _checked_init(init, spec, pair.sizes, len(models))
     kept = KeptState(

@@ -34,6 +34,11 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
         spec or one of the models lacks.
     """
     _check_types(spec, params_a, params_b)
+    if not params_a.keys() & params_b.keys():
+        raise ParamsError(
+            f"A and B share no parameter, so they are not of one architecture: A has {_few(params_a)}, "
+            f"B has {_few(params_b)}"
+        )
     left = _left_in_place(spec, params_a, params_b)
     movable = {
         name: reason for name, reason in left.items() if not _is_scalar(name, spec, params_a, params_b)

@@ -150,8 +150,9 @@ class Matching:
 
     def __repr__(self) -> str:
         units = sum(index.size for index in self.permutation.values())
+        moved = sum(self.moved_units().values())
         return (
-            f"Matching({len(self.permutation)} permutations, {sum(self.moved_units().values())} of {units} units "
+            f"{type(self).__name__}({len(self.permutation)} permutations, {moved} of {units} units "
             f"moved, objective {self.first_objective:.6g} -> {self.objective:.6g}, {self.sweeps} sweeps, "
             f"{'converged' if self.converged else 'not converged'})"
         )

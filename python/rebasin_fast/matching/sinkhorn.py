@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rebasin_fast.typing import Params, Permutation, Rng
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SinkhornMatching(LearntMatching):
     """What :func:`sinkhorn_matching` returns: a :class:`Matching`, and how the loss fell.
 

@@ -117,8 +117,10 @@ def match_pair(
     at_once = 1 if kept is not None else min(options.threads or 1, options.restarts)
     runs = _Runs(problem, start, pair, options, progress if at_once == 1 else one_at_a_time(progress),
                  _bytes_to_keep(problem, options.memory_limit, at_once), kept)  # fmt: skip
-    draws = enumerate(generators(generator, options.restarts), 1)
-    calls = [partial(runs.run, number, each, outer=stop) for number, each in draws]
+    # The run that goes its own way draws nothing: the one after it draws as a single run would.
+    undrawn = 1 if runs.goes_own_way(1) else 0
+    draws = [generator] * undrawn + generators(generator, options.restarts - undrawn)
+    calls = [partial(runs.run, number, each, outer=stop) for number, each in enumerate(draws, 1)]
     threads = 1 if at_once > 1 else options.threads
     with blas_threads(threads), _overflow_explained(spec, params_a, params_b), _saved(kept):
         return _best(run_all(calls, at_once))
@@ -136,6 +138,10 @@ class _Runs:
     bytes_to_keep: float
     checkpoint: Checkpoint | None
 
+    def goes_own_way(self, number: int) -> bool:
+        """Whether a run draws no order and replays none."""
+        return self.options.order is None and self.options.visiting == "auto" and number == 1
+
     def run(
         self,
         number: int,
@@ -145,7 +151,7 @@ class _Runs:
     ) -> Matching:
         """One run, counted from 1; the flag of a list that it belongs to ends it too."""
         options = self.options
-        own_way = options.order is None and options.visiting == "auto" and number == 1
+        own_way = self.goes_own_way(number)
         way = Way(
             None if own_way else orders_of(options.order, self.problem.permutations, options.max_iter, draws),
             options.max_iter * (10 if options.effort == "high" else 1),
