@@ -112,12 +112,14 @@ T choose_threshold(const T* minima, T least) {
   if (count_not_above(minima, least) >= fewest_lanes) return least;
   T low = least;
   T high = largest_finite(minima);
-  for (int step = 0; step < 8; ++step) {
+  for (int step = 0; step < 10; ++step) {
     // The minima crowd towards the high end, so the first guess leans low. Halving each avoids overflow.
-    // Where they spread over many magnitudes halving the range finds none, halving the exponent does.
-    const T middle = step == 0  ? low * T(0.625) + high * T(0.375)
-                     : step < 3 ? low * T(0.5) + high * T(0.5)
-                                : from_order<T>((to_order(low) + to_order(high)) / 2);
+    // Where they spread over many magnitudes halving the range finds none, halving the exponent does; where
+    // one lies far below the rest it is the other way round.
+    const bool by_exponent = step >= 3 && step % 2 == 1;
+    const T middle = by_exponent ? from_order<T>((to_order(low) + to_order(high)) / 2)
+                     : step == 0 ? low * T(0.625) + high * T(0.375)
+                                 : low * T(0.5) + high * T(0.5);
     const int count = count_not_above(minima, middle);
     if (count >= fewest_lanes && count <= most_lanes) return middle;
     (count < fewest_lanes ? low : high) = middle;
