@@ -25,7 +25,9 @@ from rebasin_fast.averaging import average
 METHODS: dict[str, dict[str, Any]] = {
     "MergeMany, growing start": {},
     "MergeMany, published start": {"start": "identity"},
+    "MergeMany, growing start, high effort": {"effort": "high"},
     "cycle-consistent (Frank-Wolfe)": {"method": "cycle_consistent"},
+    "cycle-consistent, high effort": {"method": "cycle_consistent", "effort": "high"},
 }
 TITLES = {
     "halves": "Five perceptrons 784-512-512-512-10, each on a random half of MNIST, learning rate falling to zero",

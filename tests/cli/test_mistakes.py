@@ -186,7 +186,6 @@ def test_resume_is_refused_for_methods_that_keep_no_steps(models: Models, run: R
         ("match", ("--method", "frank-wolfe", "--max-iter", "3")),
         ("match", ("--method", "sinkhorn", "--restarts", "3")),
         ("match", ("--method", "frank-wolfe", "--effort", "high")),
-        ("merge", ("--method", "merge-many", "--effort", "high")),
         ("merge", ("--method", "merge-many", "--restarts", "3")),
         ("merge", ("--method", "merge-many", "--no-match")),
     ],

@@ -222,3 +222,15 @@ def test_account():
     assert account["models"] == 2
     assert account["moved_units"][0] == {"P0": 0, "P1": 0}
     assert "2 models" in repr(many)
+
+
+def test_more_effort_finds_nearer_models_that_were_trained_apart():
+    rng = np.random.default_rng(3)
+    spec = rf.specs.mlp(["fc1", "fc2", "fc3"])
+    shapes = {"fc1.weight": (40, 16), "fc1.bias": (40,), "fc2.weight": (40, 40), "fc2.bias": (40,),
+              "fc3.weight": (8, 40), "fc3.bias": (8,)}  # fmt: skip
+    models = [{name: rng.standard_normal(shape) for name, shape in shapes.items()} for _ in range(3)]
+    low, high = (rf.merge_many(spec, models, effort=effort).objective for effort in ("low", "high"))
+    assert high > low
+    with pytest.raises(ValueError, match="effort is one of"):
+        rf.merge_many(spec, models, effort="most")

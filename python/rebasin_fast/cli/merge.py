@@ -32,7 +32,7 @@ from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.typing import Params
 
 # Options of ``matching_options`` that not every method has a use for.
-_HEARD_BY = {"--restarts": ("first",), "--effort": ("first",)}
+_HEARD_BY = {"--restarts": ("first",)}
 
 
 @click.command()
@@ -160,6 +160,7 @@ def _merge_many(
             weights=shares,
             rng=choices.seed,
             max_iter=choices.max_iter,
+            effort=choices.effort,
             strict=not choices.no_strict,
             threads=choices.threads,
             memory_limit=choices.memory_limit,

@@ -20,6 +20,7 @@ from rebasin_fast.permutation import (
 )
 
 if TYPE_CHECKING:
+    from rebasin_fast.matching.descent import Effort
     from rebasin_fast.matching.many_result import Index
     from rebasin_fast.spec import PermutationSpec
     from rebasin_fast.typing import Array, Params
@@ -36,6 +37,7 @@ class Crowd:
         rng: np.random.Generator,
         threads: int | None,
         memory_limit: int | None,
+        effort: Effort,
     ) -> None:
         self.models = models
         self.rng = rng
@@ -47,7 +49,7 @@ class Crowd:
             if name not in unmatched and all(name in model for model in models)
         ]
         self._spec = spec
-        self._threads, self._memory_limit = threads, memory_limit
+        self._threads, self._memory_limit, self._effort = threads, memory_limit, effort
         self._squares = sum(
             _square(model[name], name, number) for number, model in enumerate(models) for name in self.matched
         )
@@ -85,9 +87,11 @@ class Crowd:
             name: (total / count).astype(_product_dtype(model[name]), copy=False)
             for name, total in self._sum.items()
         }
+        # A model that was never moved has no permutation worth keeping: it goes through the first pass.
+        where = self.permutations[number]
         found = weight_matching(
-            self._spec, {**model, **mean}, model, init=self.permutations[number], rng=self.rng, strict=False,
-            threads=self._threads, memory_limit=self._memory_limit,
+            self._spec, {**model, **mean}, model, init=where if _moves(where) else None, rng=self.rng, strict=False,
+            effort=self._effort, threads=self._threads, memory_limit=self._memory_limit,
         )  # fmt: skip
         self.permutations[number] = found.permutation
         self._add(number, 1.0)
@@ -127,6 +131,10 @@ class Crowd:
             else:
                 self._sum[name] -= array
         (self._members.add if sign > 0 else self._members.discard)(number)
+
+
+def _moves(permutation: dict[str, Index]) -> bool:
+    return any((units != np.arange(units.shape[-1])).any() for units in permutation.values())
 
 
 def _product_dtype(array: Array) -> type[np.floating[Any]]:

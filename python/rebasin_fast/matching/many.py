@@ -20,6 +20,7 @@ from rebasin_fast.permutation import check_permutation
 from rebasin_fast.spec import PermutationSpec
 
 if TYPE_CHECKING:
+    from rebasin_fast.matching.descent import Effort
     from rebasin_fast.typing import Params, Permutation, Rng
 
 Method: TypeAlias = Literal["merge_many", "cycle_consistent"]
@@ -36,6 +37,7 @@ def merge_many(
     rng: Rng = 0,
     init: ManyMatching | Sequence[Permutation] | None = None,
     max_iter: int = 100,
+    effort: Effort = "normal",
     strict: bool = True,
     threads: int | None = None,
     memory_limit: int | None = None,
@@ -66,6 +68,8 @@ def merge_many(
         matching of earlier versions of the models, for instance.
     max_iter : int
         Most sweeps over the models.
+    effort : {"low", "normal", "high"}
+        How far each matching searches, as in :func:`rebasin_fast.weight_matching`.
     strict : bool
         Refuse parameters that the spec or one of the models lacks. False leaves parameters that the spec lacks in
         place and lists them in ``report``; ``merged`` needs all models to have the same names either way.
@@ -142,9 +146,9 @@ def merge_many(
         models,
         generator,
         report,
-        {"method": method, "start": start, "rng": rng, "init": begin},
+        {"method": method, "start": start, "rng": rng, "init": begin, "effort": effort},
     )
-    crowd = Crowd(spec, models, pair.sizes, generator, threads, memory_limit)
+    crowd = Crowd(spec, models, pair.sizes, generator, threads, memory_limit, effort)
     if kept.state is not None:
         crowd.move_all(kept.state.permutations)
     elif begin is not None:
