@@ -117,7 +117,7 @@ T choose_threshold(const T* minima, T least) {
     // Where they spread over many magnitudes halving the range finds none, halving the exponent does; where
     // one lies far below the rest it is the other way round.
     const bool by_exponent = step >= 3 && step % 2 == 1;
-    const T middle = by_exponent ? from_order<T>((to_order(low) + to_order(high)) / 2)
+    const T middle = by_exponent ? from_order<T>(to_order(low) / 2 + to_order(high) / 2)
                      : step == 0 ? low * T(0.625) + high * T(0.375)
                                  : low * T(0.5) + high * T(0.5);
     const int count = count_not_above(minima, middle);
