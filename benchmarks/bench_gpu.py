@@ -1,10 +1,10 @@
 """How fast are assignments and matchings on this GPU? Writes gpu.json and gpu.md, the device and driver in them.
 
-    python benchmarks/bench_gpu.py [--output FOLDER] [--only batches large matching]
+    python benchmarks/bench_gpu.py [--output FOLDER] [--only batches large matching unet]
 
 Rivals that are not installed are left out: torch-linear-assignment (``pip install torch-linear-assignment``), SciPy
-on the host. Times are the least of several runs, the device waited for; transfers are counted where results or
-matrices cross to the host.
+on the host; so is the U-Net where diffusers is not. Times are the least of several runs, the device waited for;
+transfers are counted where results or matrices cross to the host.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import scipy.optimize
 from networks import shapes
 
 import rebasin_fast as rf
+from rebasin_fast.permutation import invert_permutation, random_permutation
 
 REPEATS = 5
 
@@ -24,16 +25,15 @@ REPEATS = 5
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=environment.RESULTS)
-    parser.add_argument("--only", nargs="*", default=["batches", "large", "matching"])
+    parser.add_argument("--only", nargs="*", default=list(QUESTIONS))
     options = parser.parse_args()
     if not rf.cuda.is_available():
         raise SystemExit("no CUDA device, or rebasin_fast was built without its CUDA module")
     import torch
 
     rows: list[tuple[str, str, float]] = []
-    questions = {"batches": measure_batches, "large": measure_large, "matching": measure_matching}
     for name in options.only:
-        for row in questions[name](torch):
+        for row in QUESTIONS[name](torch):
             print(f"{row[0]:45s} {row[1]:45s} {1e3 * row[2]:12.2f} ms", flush=True)
             rows.append(row)
     device = {**rf.cuda.devices()[0], **_versions(torch)}
@@ -217,6 +217,40 @@ def _published(torch, spec, models, orders):
     start = identity_permutation(spec, sizes)
     return EveryVisit(problem, ops, Scipy(), start, tolerance=1e-9, bytes_to_keep=0).run([*orders])
 
+
+def measure_unet(torch):
+    """Stable Diffusion 1.5's U-Net in float16 and a permuted copy with noise, both on the device."""
+    try:
+        from stable_diffusion import unet
+
+        model, inputs = unet()
+    except ImportError as error:
+        print(f"left out: the U-Net ({error})")
+        return
+    spec = rf.trace_spec(model, inputs, verify=False)
+    generator = torch.Generator("cuda").manual_seed(0)
+    a = {name: _draw(torch, tensor.shape, generator) for name, tensor in model.state_dict().items()}
+    hidden = random_permutation(spec, spec.sizes(a), np.random.default_rng(0))
+    b = {name: tensor + _draw(torch, tensor.shape, generator) / 2 for name, tensor in a.items()}
+    b = rf.apply_permutation(spec, hidden, b)
+    found = []
+    seconds = _wall(lambda: found.append(rf.weight_matching(spec, a, b)))
+    back = invert_permutation(hidden, spec)
+    units = sum(index.size for index in back.values())
+    right = sum(int((found[0].permutation[name] == index).sum()) for name, index in back.items())
+    yield f"U-Net of Stable Diffusion 1.5, {right} of {units} units recovered", "resident", seconds
+
+
+def _draw(torch, shape, generator):
+    return torch.randn(shape, generator=generator, device="cuda").div_(50).half()
+
+
+QUESTIONS = {
+    "batches": measure_batches,
+    "large": measure_large,
+    "matching": measure_matching,
+    "unet": measure_unet,
+}
 
 if __name__ == "__main__":
     main()

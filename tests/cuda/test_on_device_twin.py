@@ -14,8 +14,8 @@ KNOWN_NAME = "resnet20-projected"
 
 @pytest.fixture
 def pair(monkeypatch):
-    def on_the_host(params, device):
-        ops = TorchOperations("cpu")
+    def on_the_host(params, device, products):
+        ops = TorchOperations("cpu", products)
         return ops, HostAssigner(ops, 1)
 
     monkeypatch.setattr(on_device, "choose_operations", on_the_host)
@@ -63,3 +63,18 @@ def test_lists_of_models_and_mistakes(pair):
     assert len(two) == 2
     with pytest.raises(rf.SpecError, match="'nobody'"):
         rf.weight_matching(spec, a, b, order=["nobody"], device="cuda")
+
+
+def test_products_reach_the_device_and_the_objective_stays_exact(pair, monkeypatch):
+    spec, a, b = pair
+    seen, choose = [], on_device.choose_operations
+
+    def noting(params, device, products):
+        seen.append(products)
+        return choose(params, device, products)
+
+    monkeypatch.setattr(on_device, "choose_operations", noting)
+    found = rf.weight_matching(spec, a, b, max_iter=1, device="cuda", products="bfloat16")
+    assert seen == ["bfloat16"]
+    there = rf.weight_matching(spec, a, b, init=found.permutation, max_iter=0)
+    assert found.objective == pytest.approx(there.objective, rel=1e-9)

@@ -259,3 +259,11 @@ def test_memory_limit():
     with pytest.raises(MemoryError, match=r"8 units and needs [\d,]+ bytes .*memory_limit is 1,000"):
         rf.weight_matching(SPEC, a, b, memory_limit=1000)
     rf.weight_matching(SPEC, a, b, memory_limit=1 << 30)
+
+
+def test_products_are_for_a_gpu():
+    spec, (a, b) = SPEC, models(0, 1)
+    with pytest.raises(ValueError, match="for matchings on a GPU"):
+        rf.weight_matching(spec, a, b, products="tf32")
+    with pytest.raises(ValueError, match="products is one of"):
+        rf.weight_matching(spec, a, b, products="float8")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast.cuda.operations import PRODUCTS
 from rebasin_fast.cuda.weights import choose_operations, lies_on_device, match_resident
 from rebasin_fast.errors import SpecError
 from rebasin_fast.matching.pair import CheckedPair
@@ -26,6 +27,12 @@ def check_device(device: str | None) -> None:
     """ValueError for what names neither the CPU nor a CUDA device."""
     if device not in (None, "cpu") and not _CUDA_DEVICE.fullmatch(str(device)):
         raise ValueError(f"device is None, 'cpu', 'cuda' or 'cuda:0', 'cuda:1', …; got {device!r}")
+
+
+def check_products(products: str) -> None:
+    """ValueError for what is no way of multiplying."""
+    if products not in PRODUCTS:
+        raise ValueError(f"products is one of {PRODUCTS}; got {products!r}")
 
 
 def device_for(device: str | None, params: Params) -> str | None:
@@ -47,6 +54,7 @@ def match_on_device(
     restarts: int,
     generator: np.random.Generator,
     device: str,
+    products: str,
     memory_limit: int | None,
     tolerance: float,
     progress: ProgressCallback | None,
@@ -54,7 +62,7 @@ def match_on_device(
     """The best of ``restarts`` descents by ``order``, or by random orders; arguments as of ``weight_matching``."""
     names = tuple(name for name in spec.permutations if name in pair.sizes)
     most = max_iter if order is None or _is_one_sweep(order) else min(max_iter, len(order))
-    ops, assigner = choose_operations(params_a, device)
+    ops, assigner = choose_operations(params_a, device, products)
     found = match_resident(
         spec, params_a, params_b, pair.sizes, start,
         [_sweeps(order, names, max_iter, generator) for _ in range(restarts)],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from rebasin_fast.matching.descent import EFFORTS, Effort, Order
-from rebasin_fast.matching.on_device import check_device
+from rebasin_fast.matching.on_device import check_device, check_products
 from rebasin_fast.matching.result import Matching, ProgressCallback
 from rebasin_fast.matching.weight_runs import Options, match_list, match_pair
 
@@ -42,6 +42,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     threads: int | None = None,
     memory_limit: int | None = None,
     device: str | None = None,
+    products: Literal["float32", "tf32", "bfloat16"] = "float32",
     checkpoint: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> Matching | list[Matching]:
@@ -88,6 +89,8 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     device : {None, "cpu", "cuda", "cuda:0", …}
         Where the matching runs. None: on the GPU for torch or CuPy arrays that lie on one, else on the CPU.
         "cuda" keeps parameters and similarities on the GPU; parameters in host memory go there by torch.
+    products : {"float32", "tf32", "bfloat16"}
+        How a GPU multiplies float32 and narrower parameters held by torch; objectives are float64 whatever it is.
     checkpoint : path, optional
         A .safetensors or .npz file that keeps the steps so far, written every half minute, at the end, and when the
         matching is interrupted. If it exists the matching continues from it to the result it would have had: steps
@@ -142,6 +145,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     """
     _check_options(max_iter, visiting, restarts, threads, device)
     _check_effort(effort, visiting, order, device)
+    check_products(products)
     generator = np.random.default_rng(rng)
     if checkpoint is not None and (not isinstance(rng, int) or not isinstance(params_b, Mapping)):
         raise ValueError(
@@ -149,7 +153,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         )
     options = Options(
         rng=rng, max_iter=max_iter, init=init, order=order, visiting=visiting, effort=effort, restarts=restarts,
-        strict=strict, threads=threads, memory_limit=memory_limit, device=device,
+        strict=strict, threads=threads, memory_limit=memory_limit, device=device, products=products,
     )  # fmt: skip
     if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
         return match_list(spec, params_a, params_b, options, generator, progress)

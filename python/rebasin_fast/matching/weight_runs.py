@@ -58,6 +58,7 @@ class Options:
     threads: int | None
     memory_limit: int | None
     device: str | None
+    products: str
 
     def decisive(self) -> dict[str, Any]:
         """Those that decide which steps are taken, beside the start."""
@@ -113,9 +114,12 @@ def match_pair(
             )
         return match_on_device(
             spec, params_a, params_b, pair, start, order=options.order, max_iter=options.max_iter,
-            restarts=options.restarts, generator=generator, device=device, memory_limit=options.memory_limit,
+            restarts=options.restarts, generator=generator, device=device, products=options.products,
+            memory_limit=options.memory_limit,
             tolerance=TOLERANCE, progress=progress,
         )  # fmt: skip
+    if options.products != "float32":
+        raise ValueError(f"products={options.products!r} is for matchings on a GPU; this one is on the CPU")
     problem = compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
     kept = _open_checkpoint(checkpoint, spec, params_a, params_b, start, options)
     at_once = 1 if kept is not None else min(options.threads or 1, options.restarts)
