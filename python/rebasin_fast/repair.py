@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from rebasin_fast.batch_norm import measuring, tracking_layers
-from rebasin_fast.errors import ParamsError
+from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.inference import call, check_model, count_of, device_of, evaluating, import_torch
 from rebasin_fast.moments import UnitMoments
 from rebasin_fast.repair_points import Point, find_points
@@ -111,7 +111,7 @@ def repair(
     try:
         first = next(stream)
     except StopIteration:
-        raise ValueError("batches is empty: repair needs training inputs to measure activations on") from None
+        raise DataError("batches is empty: repair needs training inputs to measure activations on") from None
     points = find_points(model, first, layers)
     count = count_of(batches)
     passes = min(passes, 1 + len(points))

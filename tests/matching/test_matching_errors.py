@@ -134,6 +134,7 @@ def test_what_are_no_real_numbers(models, dtype):
         ({"restarts": 0}, ValueError, "restarts is a number of runs, 1 or more; got 0"),
         ({"threads": 0}, ValueError, "threads is a number of threads, 1 or more"),
         ({"threads": -2}, ValueError, "threads is a number of threads, 1 or more"),
+        ({"memory_limit": "2G"}, TypeError, "memory_limit is a number of bytes.*got '2G'"),
         ({"device": "cuda:7x"}, ValueError, "device"),
         ({"rng": -1}, ValueError, "non-negative|negative"),
         ({"init": {"P9": [0]}}, rf.PermutationError, "'P9' is unknown"),

@@ -262,7 +262,7 @@ def test_mistakes_are_named():
         match(data=iter([]))
     with pytest.raises(ValueError, match="epoch 2: pass a list"):
         match(data=iter(batches()), epochs=2)
-    with pytest.raises(TypeError, match="a pair of inputs and targets"):
+    with pytest.raises(rf.DataError, match="a pair of inputs and targets"):
         match(data=[torch.zeros(2, 6)])
     with pytest.raises(TypeError, match=r"model is a torch\.nn\.Module"):
         match(model=A)

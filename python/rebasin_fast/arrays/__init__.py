@@ -13,7 +13,7 @@ from rebasin_fast.arrays.interface import ArrayLibrary
 from rebasin_fast.arrays.torch import TorchArrays
 
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+    from rebasin_fast.typing import Array
 
 __all__ = ["ArrayLibrary", "check_arrays", "check_mapping", "library_of", "of_one_library"]
 
@@ -50,9 +50,10 @@ def _wide_on_host(array: Array) -> NDArray[np.float64]:
     return host
 
 
-def check_arrays(params: Params, what: str) -> None:
+def check_arrays(params: object, what: str) -> None:
     """TypeError, naming the entry, unless ``params`` is a mapping whose every value has a shape."""
     check_mapping(params, what)
+    assert isinstance(params, Mapping)
     for name, array in params.items():
         if hasattr(array, "shape"):
             continue

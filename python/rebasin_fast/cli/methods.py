@@ -12,6 +12,7 @@ import click
 from rebasin_fast.cli.factories import FACTORY, made_model
 from rebasin_fast.cli.progress import MatchingProgress, StageProgress
 from rebasin_fast.evaluation import load_into
+from rebasin_fast.inference import import_torch
 from rebasin_fast.matching import (
     Matching,
     activation_matching,
@@ -21,7 +22,6 @@ from rebasin_fast.matching import (
     weight_matching,
 )
 from rebasin_fast.matching.frank_wolfe import Start
-from rebasin_fast.matching.functional import import_torch
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
 

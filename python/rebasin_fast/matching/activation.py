@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.axis import Entry, Product
-from rebasin_fast.errors import ParamsError, SpecError
+from rebasin_fast.errors import DataError, ParamsError, SpecError
 from rebasin_fast.inference import check_model, count_of, evaluating, import_torch
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Matching, MatchingStats
@@ -154,7 +154,7 @@ def _measure(
     try:
         first = next(stream)
     except StopIteration:
-        raise ValueError("batches is empty: activation matching needs inputs to run the models on") from None
+        raise DataError("batches is empty: activation matching needs inputs to run the models on") from None
     seconds = 0.0
     with evaluating(model_a, model_b):
         with TapReader(model_a, candidates) as reader:

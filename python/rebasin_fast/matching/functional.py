@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rebasin_fast.arrays import library_of
-from rebasin_fast.errors import MissingDependencyError, ParamsError
+from rebasin_fast.errors import DataError, ParamsError
+from rebasin_fast.inference import import_torch, moved
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
@@ -81,18 +82,18 @@ class FunctionalModel:
         }
         values = {name: tensors[name] for name in self.trainable} | self._without_ties(buffers)
         if isinstance(inputs, Mapping):
-            moved = {name: to_device(value, self.device) for name, value in inputs.items()}
-            return self._torch.func.functional_call(self.model, values, (), moved)
+            keywords = {name: moved(value, self.device) for name, value in inputs.items()}
+            return self._torch.func.functional_call(self.model, values, (), keywords)
         arguments = inputs if isinstance(inputs, tuple) else (inputs,)
-        moved_arguments = tuple(to_device(value, self.device) for value in arguments)
+        moved_arguments = tuple(moved(value, self.device) for value in arguments)
         return self._torch.func.functional_call(self.model, values, moved_arguments)
 
     def loss(self, tensors: Tensors, batch: Any, loss: Callable[[Any, Any], Any]) -> Any:
         """``loss(outputs, targets)`` of one pair."""
         if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise TypeError(f"a batch is a pair of inputs and targets, got {type(batch).__qualname__}")
+            raise DataError(f"a batch is a pair of inputs and targets, got {type(batch).__qualname__}")
         inputs, targets = batch
-        return loss(self(tensors, inputs), to_device(targets, self.device))
+        return loss(self(tensors, inputs), moved(targets, self.device))
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -121,17 +122,3 @@ class FunctionalModel:
 def fresh(batches: Batches) -> Iterator[Any]:
     """The batches from the beginning."""
     return iter(batches() if callable(batches) else batches)
-
-
-def to_device(value: Any, device: Any) -> Any:
-    """Tensors (and what else has ``to``) on ``device``; everything else as it is."""
-    return value.to(device) if hasattr(value, "to") else value
-
-
-def import_torch(method: str) -> Any:
-    """The torch module; MissingDependencyError, naming ``method``, where it is not installed."""
-    try:
-        import torch
-    except ImportError:
-        raise MissingDependencyError(f"{method} needs PyTorch: pip install 'rebasin-fast[torch]'") from None
-    return torch

@@ -67,11 +67,6 @@ def _check_types(spec: object, params_a: object, params_b: object) -> None:
             f"the first argument is the PermutationSpec, then A's and B's parameters; got {type(spec).__qualname__}"
         )
     for model, params in (("A", params_a), ("B", params_b)):
-        if not isinstance(params, Mapping):
-            hint = "; pass model.state_dict()" if hasattr(params, "state_dict") else ""
-            raise TypeError(
-                f"the parameters of {model} are a mapping of names to arrays, got {type(params)}{hint}"
-            )
         check_arrays(params, f"the parameters of {model}")
 
 
@@ -113,4 +108,6 @@ def _refuse_incomplete(
 
 def _few(names: Mapping[str, object]) -> str:
     listed = list(names)
+    if not listed:
+        return "none"
     return ", ".join(map(repr, listed[:3])) + (f", … ({len(listed)} names)" if len(listed) > 3 else "")

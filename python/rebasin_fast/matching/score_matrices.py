@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.assignment import Assignment, solve_assignment
-from rebasin_fast.matching.functional import import_torch
+from rebasin_fast.inference import import_torch
 from rebasin_fast.matching.sinkhorn_operator import soft_permutations
 
 if TYPE_CHECKING:

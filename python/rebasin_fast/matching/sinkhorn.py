@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.matching.functional import Batches, FunctionalModel, import_torch
+from rebasin_fast.inference import import_torch
+from rebasin_fast.matching.functional import Batches, FunctionalModel
 from rebasin_fast.matching.learnt import LearntMatching
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rebasin_fast.matching.functional import import_torch
+from rebasin_fast.inference import import_torch
 
 # Up to this size float64 costs nothing to speak of, and up to that one factorisation beats many short iterations.
 _WIDE_UP_TO = 256

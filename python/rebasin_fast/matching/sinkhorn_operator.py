@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Literal
 
-from rebasin_fast.matching.functional import import_torch
+from rebasin_fast.inference import import_torch
 from rebasin_fast.matching.sinkhorn_gradient import batch_times, implicit_gradient
 
 Solver = Literal["auto", "schur", "conjugate_gradients", "dense"]

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.arrays import library_of
-from rebasin_fast.matching.functional import Batches, FunctionalModel, Tensors, fresh, import_torch
+from rebasin_fast.errors import DataError
+from rebasin_fast.inference import import_torch
+from rebasin_fast.matching.functional import Batches, FunctionalModel, Tensors, fresh
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.score_matrices import ScoreMatrices
 from rebasin_fast.matching.soft_application import SoftApplication
@@ -165,7 +167,7 @@ class SinkhornRun:
                     return
             if seen == 0:
                 cause = "it is empty" if self.epoch == 1 else "pass a list, a DataLoader or a callable"
-                raise ValueError(f"batches gave nothing in epoch {self.epoch}: {cause}")
+                raise DataError(f"batches gave nothing in epoch {self.epoch}: {cause}")
             length = seen
 
     def _step(self, batch: Any) -> float:

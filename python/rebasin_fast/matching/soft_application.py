@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rebasin_fast.axis import merge_joined
+from rebasin_fast.inference import import_torch
 from rebasin_fast.layout import Block, blocks_of, merged_shape
-from rebasin_fast.matching.functional import Tensors, import_torch
+from rebasin_fast.matching.functional import Tensors
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.matching.functional import Batches, FunctionalModel, Tensors, fresh, import_torch
+from rebasin_fast.errors import DataError
+from rebasin_fast.inference import import_torch
+from rebasin_fast.matching.functional import Batches, FunctionalModel, Tensors, fresh
 from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback
 from rebasin_fast.matching.training_state import TrainingState
 from rebasin_fast.matching.weight import weight_matching
@@ -136,7 +138,7 @@ class StraightThroughRun:
             cause = (
                 "pass a list, a DataLoader or a callable, not an iterator" if state.epoch else "it is empty"
             )
-            raise ValueError(f"batches gave nothing in epoch {state.epoch + 1}: {cause}")
+            raise DataError(f"batches gave nothing in epoch {state.epoch + 1}: {cause}")
         self._compare()
         state.epoch, state.seen_in_epoch = state.epoch + 1, 0
         state.history.append(self._objective(state.current))

@@ -143,7 +143,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     >>> all(np.array_equal(a[name], aligned[name]) for name in a)
     True
     """
-    _check_options(max_iter, visiting, restarts, threads, device)
+    _check_options(max_iter, visiting, restarts, threads, memory_limit, device)
     _check_effort(effort, visiting, order, device)
     check_products(products)
     generator = np.random.default_rng(rng)
@@ -161,7 +161,12 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
 
 
 def _check_options(
-    max_iter: int, visiting: str, restarts: int, threads: int | None, device: str | None
+    max_iter: int,
+    visiting: str,
+    restarts: int,
+    threads: int | None,
+    memory_limit: int | None,
+    device: str | None,
 ) -> None:
     if max_iter < 0:
         raise ValueError(f"max_iter is a number of sweeps, 0 or more; got {max_iter}")
@@ -171,6 +176,8 @@ def _check_options(
         raise ValueError(f"restarts is a number of runs, 1 or more; got {restarts}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads is a number of threads, 1 or more, or None; got {threads}")
+    if memory_limit is not None and not isinstance(memory_limit, int):
+        raise TypeError(f"memory_limit is a number of bytes, such as 2 * 10**9; got {memory_limit!r}")
     check_device(device)
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rebasin_fast.files import spec_digest
 from rebasin_fast.layout import Block, Placed, source_index
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.permutation import check_permutation
@@ -99,7 +98,7 @@ def gather(
         left_in_place=dict(matching.report) or pair.left_in_place,
         unmatched=[name for name in shared if name in spec.unmatched and any(spec.axes_to_perm[name])],
         unmoved=[n for n in shared if spec.axes_to_perm[n] and not any(spec.axes_to_perm[n])],
-        digest=spec_digest(spec.to_json()),
+        digest=spec.digest(),
         environment=_environment(),
     )
 
