@@ -50,7 +50,7 @@ struct AnyCostView {
 
 // What a solve did; for benchmarks.
 struct AssignmentCounters {
-  std::int64_t entries_read = 0;    // of the matrix, each time it was read; 0 for the dense solver
+  std::int64_t entries_read = 0;    // of the matrix, each time it was read
   std::int64_t bids = 0;            // rows that took a column in an auction
   std::int64_t refills = 0;         // candidate lists built anew
   std::int64_t augmentations = 0;   // rows left to the path search
@@ -58,6 +58,16 @@ struct AssignmentCounters {
   std::int64_t dense_searches = 0;  // searches that went on over whole rows
   std::int64_t list_bytes = 0;      // memory of the candidate lists
   bool dense_solver = false;        // the dense solver gave the answer
+
+  void add(const AssignmentCounters& more) {
+    entries_read += more.entries_read;
+    bids += more.bids;
+    refills += more.refills;
+    augmentations += more.augmentations;
+    scanned_rows += more.scanned_rows;
+    dense_searches += more.dense_searches;
+    list_bytes = more.list_bytes > list_bytes ? more.list_bytes : list_bytes;
+  }
 };
 
 // The optimum and its proof, in the caller's orientation and sign.

@@ -7,10 +7,9 @@
 #include "assignment/certificate.hpp"
 #include "assignment/cost_rows.hpp"
 #include "assignment/inspection.hpp"
-#include "assignment/jonker_volgenant.hpp"
-#include "assignment/list_certificate.hpp"
-#include "assignment/list_solver.hpp"
+#include "assignment/strategies.hpp"
 #include "rebasin/assignment.hpp"
+#include "simd/kernels.hpp"
 
 namespace rebasin {
 namespace {
@@ -31,7 +30,7 @@ void assign_in_order(double value, MatchingState& state, Certificate& proof, std
 template <class T>
 void write_solution(const CostRows<T>& costs, MatchingState& state, Certificate& proof,
                     const std::vector<double>& pair_cost, AssignmentSolution& solution) {
-  const double scale = costs.scale();
+  const double scale = costs.scale() * costs.transform().factor;
   solution.columns = costs.turned() ? std::move(state.row_of) : std::move(state.column_of);
   solution.row_duals = costs.turned() ? std::move(state.v) : std::move(proof.u);
   solution.column_duals = costs.turned() ? std::move(proof.u) : std::move(state.v);
@@ -64,75 +63,53 @@ bool is_constant(const CostRows<T>& costs) {
   return true;
 }
 
-bool forget(Certificate& proof) {
-  proof.u.clear();
-  return false;
-}
-
-// True when the lists gave an answer whose proof is as good as the dense solver's would be.
+// Sums of costs must stay finite; float32 costs always do. Also tells what a float64 matrix that could not be
+// solved as it is really holds.
 template <class T>
-bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& proof,
-               std::vector<double>& pair_cost, const WarmStart* warm_start, AssignmentCounters& counters,
-               Interrupt& interrupt) {
-  constexpr double acceptable = 1e-12;
-  ListState<T> state(costs);
-  Outcome outcome = Outcome::stale_start;
-  if (warm_start != nullptr) {
-    const double* row_duals = costs.turned() ? warm_start->column_duals : warm_start->row_duals;
-    const double* column_duals = costs.turned() ? warm_start->row_duals : warm_start->column_duals;
-    outcome = solve_from_duals(state, row_duals, column_duals, interrupt);
-  }
-  if (outcome != Outcome::done && outcome != Outcome::interrupted)
-    outcome = solve_by_lists(state, proof, interrupt);
-  counters = state.counters;
-  if (outcome != Outcome::done) return forget(proof);
-  const bool by_ties = state.solved_by_ties;
-  if (!by_ties) {
-    outcome = certify_lists(state, proof, pair_cost, interrupt);
-    counters = state.counters;
-  }
-  matching.column_of.assign(state.column_of.begin(), state.column_of.end());
-  matching.row_of.assign(state.row_of.begin(), state.row_of.end());
-  state.v.resize(state.columns);
-  matching.v = std::move(state.v);
-  if (by_ties) {
-    if (proof.u.empty()) counters.entries_read += costs.rows() * costs.columns();
-    if (certify(costs, matching, proof, interrupt) != Status::ok) outcome = Outcome::interrupted;
-    for (std::int64_t i = 0; i < costs.rows(); ++i) pair_cost.push_back(costs.at(i, matching.column_of[i]));
-  }
-  if (outcome != Outcome::done) return forget(proof);
-  double magnitude = 0.0;
-  for (const double cost : pair_cost) magnitude += std::abs(cost);
-  return proof.gap <= acceptable * magnitude || forget(proof);
-}
-
-template <class T>
-Status solve_densely(CostRows<T>& costs, MatchingState& state, Certificate& proof, Interrupt& interrupt) {
-  // Sums of costs must stay finite; float32 costs always do.
+Attempt solve_scaled(CostRows<T>& costs, Task<T>& task, Answer& answer) {
   constexpr double shrink = 0x1p-64;
-  const Inspection found = inspect(costs, interrupt);
-  if (found.status != Status::ok) return found.status;
-  if (found.largest >= simd::huge) costs.set_scale(costs.scale() * shrink);
-  const Status status = solve_jonker_volgenant(costs, state, interrupt);
-  return status == Status::ok ? certify(costs, state, proof, interrupt) : status;
+  const Inspection found = inspect(costs, task.interrupt);
+  if (found.status == Status::invalid_entry) return Attempt::invalid;
+  if (found.status == Status::infeasible) return Attempt::infeasible;
+  if (found.largest < simd::huge) return Attempt::declined;
+  Transform smaller;
+  smaller.factor = shrink;
+  costs.set_transform(smaller);
+  task.traits = {};
+  answer = {};
+  return solve_by_strategies(task, answer);
+}
+
+Status status_of(Attempt attempt) {
+  switch (attempt) {
+    case Attempt::solved:
+      return Status::ok;
+    case Attempt::infeasible:
+      return Status::infeasible;
+    case Attempt::interrupted:
+      return Status::interrupted;
+    default:
+      return Status::invalid_entry;
+  }
 }
 
 template <class T>
-Status solve_by_size(CostRows<T>& costs, MatchingState& state, Certificate& proof,
-                     std::vector<double>& pair_cost, const WarmStart* warm_start,
-                     AssignmentCounters& counters, Interrupt& interrupt) {
-  constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
+Attempt solve_by_size(CostRows<T>& costs, Task<T>& task, Answer& answer) {
   if (costs.columns() <= block_columns) {
     bool beyond = false;
-    const Status status = solve_block(costs, state, proof, beyond);
-    if (!beyond) return status;
-  } else if (costs.columns() <= most_columns &&
-             try_lists(costs, state, proof, pair_cost, warm_start, counters, interrupt)) {
-    return Status::ok;
+    const Status status = solve_block(costs, answer.matching, answer.proof, beyond);
+    if (!beyond) {
+      return status == Status::ok           ? Attempt::solved
+             : status == Status::infeasible ? Attempt::infeasible
+                                            : Attempt::invalid;
+    }
   }
-  pair_cost.clear();
-  counters.dense_solver = true;
-  return solve_densely(costs, state, proof, interrupt);
+  const Attempt attempt = solve_by_strategies(task, answer);
+  // Sums of float64 costs may overflow: then what failed may be solvable.
+  const bool failed = attempt == Attempt::invalid || attempt == Attempt::infeasible;
+  if (!failed || sizeof(T) == 4) return attempt;
+  const Attempt scaled = solve_scaled(costs, task, answer);
+  return scaled == Attempt::declined ? attempt : scaled;
 }
 
 template <class T>
@@ -144,17 +121,18 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
   Interrupt& interrupt = view.rows * view.columns < soon_done ? never : caller;
   CostRows<T> costs(view);
   solution.counters = {};
-  MatchingState state;
-  Certificate proof;
-  std::vector<double> pair_cost;
+  Answer answer;
   if (costs.rows() > 0 && is_constant(costs)) {
-    assign_in_order(costs.at(0, 0), state, proof, costs.rows(), costs.columns());
+    assign_in_order(costs.at(0, 0), answer.matching, answer.proof, costs.rows(), costs.columns());
+  } else if (costs.rows() > 0) {
+    Task<T> task{costs, warm_start,        std::numeric_limits<double>::infinity(),
+                 {},    solution.counters, interrupt};
+    const Attempt attempt = solve_by_size(costs, task, answer);
+    if (attempt != Attempt::solved) return status_of(attempt);
   } else {
-    const Status status =
-        solve_by_size(costs, state, proof, pair_cost, warm_start, solution.counters, interrupt);
-    if (status != Status::ok) return status;
+    answer.matching.reset(costs.rows(), costs.columns());
   }
-  write_solution(costs, state, proof, pair_cost, solution);
+  write_solution(costs, answer.matching, answer.proof, answer.pair_cost, solution);
   return Status::ok;
 }
 
