@@ -6,6 +6,9 @@
 #include "assignment/block_solver.hpp"
 #include "assignment/certificate.hpp"
 #include "assignment/cost_rows.hpp"
+#include "assignment/exact/exact_costs.hpp"
+#include "assignment/exact/finish.hpp"
+#include "assignment/exact/totals.hpp"
 #include "assignment/inspection.hpp"
 #include "assignment/jonker_volgenant.hpp"
 #include "assignment/list_certificate.hpp"
@@ -135,6 +138,20 @@ Status solve_by_size(CostRows<T>& costs, MatchingState& state, Certificate& proo
   return solve_densely(costs, state, proof, interrupt);
 }
 
+// True where the float64 proof is not as good as float64 allows, or is one of rounded costs.
+bool needs_exact_end(const AnyCostView& view, const AssignmentSolution& solution) {
+  if (rounds_in_float64(view)) return true;
+  if (solution.gap == 0.0) return false;
+  const ExactCosts costs(view);
+  std::vector<double> pair_cost;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(solution.columns.size()); ++i) {
+    const std::int64_t j = solution.columns[i];
+    if (j < 0) continue;
+    pair_cost.push_back(costs.transposed() ? costs.nearest(j, i) : costs.nearest(i, j));
+  }
+  return !proof_is_good_enough(pair_cost, solution.gap);
+}
+
 template <class T>
 Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& caller,
              const WarmStart* warm_start) {
@@ -155,7 +172,7 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
     if (status != Status::ok) return status;
   }
   write_solution(costs, state, proof, pair_cost, solution);
-  return Status::ok;
+  return needs_exact_end(view, solution) ? finish_exactly(view, solution, interrupt) : Status::ok;
 }
 
 template <class T>
