@@ -50,10 +50,26 @@ void take_matching(const std::vector<std::int64_t>& columns, Problem& problem) {
   }
 }
 
-// Any column duals prove something. Those of a rectangle are shifted until the largest is 0.
-void take_duals(const std::vector<double>& duals, bool maximize, Problem& problem) {
+constexpr int shift_of_huge_numbers = 64;
+
+// True where differences of costs and duals may overflow for all that is known before a read.
+bool holds_huge_numbers(const Problem& problem) {
   constexpr double may_overflow = 0x1p960;
-  constexpr int shift = 64;
+  double largest = 0.0;
+  for (const double dual : problem.v) largest = std::max(largest, std::abs(dual));
+  for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
+    largest = std::max(largest, std::abs(problem.costs.nearest(i, problem.matching.column_of[index(i)])));
+  }
+  return largest >= may_overflow;
+}
+
+void shift(Problem& problem) {
+  problem.costs.set_shift(shift_of_huge_numbers);
+  for (double& dual : problem.v) dual = std::ldexp(dual, -shift_of_huge_numbers);
+}
+
+// Any column duals prove something. Those of a rectangle are moved until the largest is 0.
+void take_duals(const std::vector<double>& duals, bool maximize, Problem& problem) {
   std::vector<double>& v = problem.v;
   v.assign(index(problem.costs.columns()), 0.0);
   if (duals.size() == v.size()) {
@@ -61,15 +77,7 @@ void take_duals(const std::vector<double>& duals, bool maximize, Problem& proble
       if (std::isfinite(duals[j])) v[j] = maximize ? -duals[j] : duals[j];
     }
   }
-  double largest = 0.0;
-  for (const double dual : v) largest = std::max(largest, std::abs(dual));
-  for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
-    largest = std::max(largest, std::abs(problem.costs.nearest(i, problem.matching.column_of[index(i)])));
-  }
-  if (largest >= may_overflow) {
-    problem.costs.set_shift(shift);
-    for (double& dual : v) dual = std::ldexp(dual, -shift);
-  }
+  if (holds_huge_numbers(problem)) shift(problem);
   if (problem.costs.rows() == problem.costs.columns()) return;
   const double top = *std::max_element(v.begin(), v.end());
   if (top != 0.0) {
@@ -239,8 +247,15 @@ Status finish_exactly(const AnyCostView& cost, AssignmentSolution& solution, Int
   take_matching(solution.columns, problem);
   take_duals(problem.costs.transposed() ? solution.row_duals : solution.column_duals, cost.maximize, problem);
   NearTightEntries entries;
-  Status status = find_near_tight(problem.costs, problem.matching, problem.v,
-                                  expected_deficit(problem, solution.gap), entries, interrupt);
+  const auto find = [&] {
+    return find_near_tight(problem.costs, problem.matching, problem.v,
+                           expected_deficit(problem, solution.gap), entries, interrupt);
+  };
+  Status status = find();
+  if (status == Status::ok && std::isinf(entries.deficit) && problem.costs.shift() == 0) {
+    shift(problem);
+    status = find();
+  }
   if (status != Status::ok) return status;
   Optimum optimum;
   if (entries.deficit == 0.0) {

@@ -194,8 +194,7 @@ Status find_near_tight(const ExactCosts& costs, const CompleteMatching& matching
                        Interrupt& interrupt) {
   Collection collection(costs, matching, v, found);
   Status status = collection.guess(expected, interrupt);
-  if (status != Status::ok || found.deficit == 0.0) return status;
-  found.deficit = std::min(found.deficit, largest_double);
+  if (status != Status::ok || found.deficit == 0.0 || std::isinf(found.deficit)) return status;
   if (collection.guessed_enough(expected)) {
     collection.prune();
   } else {
