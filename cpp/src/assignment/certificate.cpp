@@ -47,6 +47,17 @@ double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale, 
   return difference_error(cost, v[two.at], two.best) < 0.0 ? next_down(two.best) : two.best;
 }
 
+// True where scaling down rounds some entry of the row.
+template <class T>
+bool scale_rounds(const T* run, std::int64_t columns, double scale) {
+  const double unscale = 1.0 / scale;
+  for (std::int64_t j = 0; j < columns; ++j) {
+    const auto cost = static_cast<double>(run[j]);
+    if (std::abs(cost) < infinity && scale * cost * unscale != cost) return true;
+  }
+  return false;
+}
+
 // The exponent of the lowest set bit of x != 0: x is a multiple of that power of two.
 int lowest_bit_exponent(double x) {
   constexpr std::uint64_t fraction_mask = (std::uint64_t{1} << 52) - 1;
@@ -94,10 +105,16 @@ Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proo
   const bool proven_rows = !proof.u.empty();
   proof.u.resize(costs.rows());
   double bound = 0.0;
+  bool rounded_costs = false;
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (interrupt.requested()) return Status::interrupted;
     const T* run = costs.row(i, buffer.data());
     const std::int64_t j = state.column_of[i];
+    if (std::abs(costs.scale()) < 1.0 && scale_rounds(run, costs.columns(), costs.scale())) {
+      // By half of the least subnormal at most: an entry, and the matched one.
+      bound = add_up(bound, std::numeric_limits<double>::denorm_min());
+      rounded_costs = true;
+    }
     if (!proven_rows) proof.u[i] = row_dual(kernels, run, costs.scale(), v, masks.data());
     bound = add_up(bound, slack_bound(costs.scale() * static_cast<double>(run[j]), v[j], proof.u[i]));
   }
@@ -106,7 +123,7 @@ Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proo
       if (state.row_of[j] == unassigned) bound = add_up(bound, -v[j]);
     }
   }
-  proof.gap = bound > 0.0 && totals_lie_apart(costs, bound, interrupt) ? 0.0 : bound;
+  proof.gap = bound > 0.0 && !rounded_costs && totals_lie_apart(costs, bound, interrupt) ? 0.0 : bound;
   return Status::ok;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <new>
@@ -29,11 +30,10 @@ void assign_in_order(double value, MatchingState& state, Certificate& proof, std
   proof.gap = 0.0;
 }
 
-// Brings the result of the turned, signed, scaled problem back to the caller's. pair_cost holds the matched
-// entries by row of the turned problem; if it is empty they are read.
+// Brings the matching and duals of the turned, signed, scaled problem back to the caller's.
 template <class T>
 void write_solution(const CostRows<T>& costs, MatchingState& state, Certificate& proof,
-                    const std::vector<double>& pair_cost, AssignmentSolution& solution) {
+                    AssignmentSolution& solution) {
   const double scale = costs.scale();
   solution.columns = costs.turned() ? std::move(state.row_of) : std::move(state.column_of);
   solution.row_duals = costs.turned() ? std::move(state.v) : std::move(proof.u);
@@ -42,14 +42,6 @@ void write_solution(const CostRows<T>& costs, MatchingState& state, Certificate&
   for (double& dual : solution.row_duals) dual = dual / scale + 0.0;
   for (double& dual : solution.column_duals) dual = dual / scale + 0.0;
   solution.gap = proof.gap / std::abs(scale);
-  solution.objective = 0.0;
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(solution.columns.size()); ++i) {
-    const std::int64_t j = solution.columns[i];
-    if (j == unassigned) continue;
-    const std::int64_t row = costs.turned() ? j : i;
-    solution.objective +=
-        (pair_cost.empty() ? costs.at(row, costs.turned() ? i : j) : pair_cost[row]) / scale;
-  }
 }
 
 // One finite value everywhere; most matrices are told apart by their first entries.
@@ -138,18 +130,26 @@ Status solve_by_size(CostRows<T>& costs, MatchingState& state, Certificate& proo
   return solve_densely(costs, state, proof, interrupt);
 }
 
-// True where the float64 proof is not as good as float64 allows, or is one of rounded costs.
-bool needs_exact_end(const AnyCostView& view, const AssignmentSolution& solution) {
-  if (rounds_in_float64(view)) return true;
-  if (solution.gap == 0.0) return false;
+bool all_finite(const std::vector<double>& duals) {
+  return std::all_of(duals.begin(), duals.end(), [](double dual) { return std::isfinite(dual); });
+}
+
+// Sums the assigned costs up; ends exactly where the float64 proof is not as good as float64 allows, or is
+// one of rounded costs.
+Status conclude(const AnyCostView& view, AssignmentSolution& solution, Interrupt& interrupt) {
   const ExactCosts costs(view);
   std::vector<double> pair_cost;
+  pair_cost.reserve(solution.columns.size());
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(solution.columns.size()); ++i) {
     const std::int64_t j = solution.columns[i];
-    if (j < 0) continue;
-    pair_cost.push_back(costs.transposed() ? costs.nearest(j, i) : costs.nearest(i, j));
+    if (j != unassigned) pair_cost.push_back(costs.transposed() ? costs.nearest(j, i) : costs.nearest(i, j));
   }
-  return !proof_is_good_enough(pair_cost, solution.gap);
+  const bool proven = all_finite(solution.row_duals) && all_finite(solution.column_duals) &&
+                      proof_is_good_enough(pair_cost, solution.gap) && !rounds_in_float64(view);
+  if (!proven) return finish_exactly(view, solution, interrupt);
+  const double total = exact_total(pair_cost.data(), static_cast<std::int64_t>(pair_cost.size()));
+  solution.objective = (view.maximize ? -total : total) + 0.0;
+  return Status::ok;
 }
 
 template <class T>
@@ -171,8 +171,8 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
         solve_by_size(costs, state, proof, pair_cost, warm_start, solution.counters, interrupt);
     if (status != Status::ok) return status;
   }
-  write_solution(costs, state, proof, pair_cost, solution);
-  return needs_exact_end(view, solution) ? finish_exactly(view, solution, interrupt) : Status::ok;
+  write_solution(costs, state, proof, solution);
+  return conclude(view, solution, interrupt);
 }
 
 template <class T>

@@ -49,20 +49,40 @@ std::uint64_t read_bits(const char* at, bool swapped_bytes) {
   return std::bit_cast<std::uint64_t>(bytes);
 }
 
+// The bits of all magnitudes, each negative integer counted as its complement: -x - 1.
+template <bool plain>
+std::uint64_t bits_of_run(const char* first, std::int64_t stride, std::int64_t length, bool swapped_bytes,
+                          std::uint64_t sign_bit) {
+  std::uint64_t seen = 0;
+  for (std::int64_t k = 0; k < length; ++k) {
+    std::uint64_t bits;
+    if constexpr (plain) {
+      std::memcpy(&bits, first + k * std::int64_t{sizeof(bits)}, sizeof(bits));
+    } else {
+      bits = read_bits(first + k * stride, swapped_bytes);
+    }
+    seen |= (bits & sign_bit) != 0 ? ~bits : bits;
+  }
+  return seen;
+}
+
 }  // namespace
 
 bool rounds_in_float64(const AnyCostView& view) {
   constexpr std::uint64_t exact = std::uint64_t{1} << 53;
   if (view.element != Element::int64 && view.element != Element::uint64) return false;
-  // A negative integer x is held where -x - 1, its complement, is below 2^53.
   const std::uint64_t sign_bit = view.element == Element::int64 ? std::uint64_t{1} << 63 : 0;
-  std::uint64_t seen = 0;
-  for (std::int64_t i = 0; i < view.rows; ++i) {
-    const char* first = static_cast<const char*>(view.data) + i * view.row_stride;
-    for (std::int64_t j = 0; j < view.columns; ++j) {
-      const std::uint64_t bits = read_bits(first + j * view.column_stride, view.swapped_bytes);
-      seen |= (bits & sign_bit) != 0 ? ~bits : bits;
-    }
+  const bool by_rows = magnitude(view.column_stride) <= magnitude(view.row_stride);
+  const std::int64_t runs = by_rows ? view.rows : view.columns;
+  const std::int64_t length = by_rows ? view.columns : view.rows;
+  const std::int64_t stride = by_rows ? view.column_stride : view.row_stride;
+  for (std::int64_t i = 0; i < runs; ++i) {
+    const char* first =
+        static_cast<const char*>(view.data) + i * (by_rows ? view.row_stride : view.column_stride);
+    const bool plain = stride == std::int64_t{sizeof(std::uint64_t)} && !view.swapped_bytes;
+    const std::uint64_t seen = plain
+                                   ? bits_of_run<true>(first, stride, length, false, sign_bit)
+                                   : bits_of_run<false>(first, stride, length, view.swapped_bytes, sign_bit);
     if (seen >= exact) return true;
   }
   return false;
