@@ -38,13 +38,38 @@ class CompensatedSum {
   std::int64_t count_ = 0;
 };
 
-// The element of rank size / 16 among the nonzero magnitudes; 0 if there are none.
-double low_quantile(std::vector<double>& magnitudes) {
-  std::erase(magnitudes, 0.0);
-  if (magnitudes.empty()) return 0.0;
-  const auto at = magnitudes.begin() + static_cast<std::ptrdiff_t>(magnitudes.size() / 16);
-  std::nth_element(magnitudes.begin(), at, magnitudes.end());
+// Of a few low ranks: above what an outlier or two could be.
+std::size_t low_rank(std::size_t size) {
+  return std::min<std::size_t>(size / 16, 2);
+}
+
+double of_rank(std::vector<double>& values, std::size_t rank) {
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(rank);
+  std::nth_element(values.begin(), at, values.end());
   return *at;
+}
+
+std::vector<double> distances_from(double centre, const std::vector<double>& values) {
+  std::vector<double> distances;
+  distances.reserve(values.size());
+  for (const double value : values) {
+    if (value != centre) distances.push_back(std::abs(value - centre));
+  }
+  return distances;
+}
+
+// The sum of the distances up to the first above that of the given rank which exceeds the one before by a
+// factor of a thousand.
+double sum_without_outliers(std::vector<double>& distances, std::size_t rank) {
+  constexpr double outlier = 1024.0;
+  if (distances.empty()) return 0.0;
+  std::sort(distances.begin(), distances.end());
+  double sum = 0.0;
+  for (std::size_t k = 0; k < distances.size(); ++k) {
+    if (k > rank && distances[k] > outlier * distances[k - 1]) break;
+    sum += distances[k];
+  }
+  return sum;
 }
 
 }  // namespace
@@ -87,19 +112,17 @@ bool proof_is_good_enough(const std::vector<double>& pair_costs, double gap) {
   if (gap == 0.0) return true;
   if (pair_costs.empty() || !std::isfinite(gap)) return false;
   std::vector<double> values = pair_costs;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  const double median = *middle;
-  std::vector<double> magnitudes;
-  magnitudes.reserve(values.size());
-  for (const double value : values) magnitudes.push_back(std::abs(value));
-  const double plain = low_quantile(magnitudes);
-  magnitudes.clear();
-  for (const double value : values) magnitudes.push_back(std::abs(value - median));
-  const double centred = low_quantile(magnitudes);
-  // Equal costs leave nothing once their median is removed.
-  const double least = centred == 0.0 ? 0.0 : std::min(plain, centred);
-  return gap <= acceptable * least * static_cast<double>(values.size());
+  const std::size_t size = values.size();
+  const double median = of_rank(values, size / 2);
+  const double low = of_rank(values, low_rank(size));
+  const auto allows = [&](double centre, bool centred) {
+    std::vector<double> distances = distances_from(centre, values);
+    if (distances.empty()) return false;
+    const std::size_t rank = centred ? distances.size() / 4 : low_rank(distances.size());
+    const double below = static_cast<double>(distances.size() - rank) * of_rank(distances, rank);
+    return gap <= acceptable * below || gap <= acceptable * sum_without_outliers(distances, rank);
+  };
+  return allows(0.0, false) && allows(median, true) && allows(low, true);
 }
 
 }  // namespace rebasin::assignment

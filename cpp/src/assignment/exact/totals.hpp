@@ -16,10 +16,10 @@ double exact_total(const double* terms, std::int64_t count);
 // column, or -1, per row.
 double exact_total(const AnyCostView& cost, const std::vector<std::int64_t>& columns);
 
-// True where a bound on the distance from the optimum is as small as rounding explains: 1e-12 for each pair
-// of a low quantile of the assigned costs' magnitudes, with and without their median removed. So neither a
-// common offset nor a few large numbers that mean "forbidden" excuse a gap that the other costs would not.
-// O(n log n), only where the gap is not zero.
+// True where a bound on the distance from the optimum is as small as rounding explains: 1e-12 of the sum of
+// the magnitudes of the assigned costs (minimised). Numbers a thousand times and more above the others
+// ("forbidden") are left out of the sum, and so is an offset that the costs have in common: neither excuses a
+// gap that the rest would not. O(n log n), O(n) where the gap is far below that, O(1) where it is 0.
 bool proof_is_good_enough(const std::vector<double>& pair_costs, double gap);
 
 }  // namespace rebasin::assignment
