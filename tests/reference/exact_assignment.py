@@ -40,7 +40,7 @@ def least_total(integers: np.ndarray, forbidden: np.ndarray) -> int | None:
     """The least total of a complete assignment; None when every one uses a forbidden entry."""
     if integers.shape[0] > integers.shape[1]:
         integers, forbidden = integers.T, forbidden.T
-    n, m = integers.shape
+    n = len(integers)
     if n == 0:
         return 0
     low = min((int(x) for x in integers[~forbidden].tolist()), default=0)

@@ -239,17 +239,12 @@ void write_solution(const AnyCostView& cost, Optimum& optimum, bool transposed,
   solution.gap = 0.0;
 }
 
-}  // namespace
-
-Status finish_exactly(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt) {
-  Problem problem{.costs = ExactCosts(cost), .matching = {}, .v = {}};
-  if (problem.costs.columns() >= std::numeric_limits<std::int32_t>::max()) return Status::ok;
-  take_matching(solution.columns, problem);
-  take_duals(problem.costs.transposed() ? solution.row_duals : solution.column_duals, cost.maximize, problem);
+// Finds the optimum from the problem's matching and duals. `gap` is what the duals are said to prove.
+Status prove(Problem& problem, double gap, Optimum& optimum, Interrupt& interrupt) {
   NearTightEntries entries;
   const auto find = [&] {
-    return find_near_tight(problem.costs, problem.matching, problem.v,
-                           expected_deficit(problem, solution.gap), entries, interrupt);
+    return find_near_tight(problem.costs, problem.matching, problem.v, expected_deficit(problem, gap),
+                           entries, interrupt);
   };
   Status status = find();
   if (status == Status::ok && std::isinf(entries.deficit) && problem.costs.shift() == 0) {
@@ -257,15 +252,65 @@ Status finish_exactly(const AnyCostView& cost, AssignmentSolution& solution, Int
     status = find();
   }
   if (status != Status::ok) return status;
-  Optimum optimum;
-  if (entries.deficit == 0.0) {
-    optimum.column_of = problem.matching.column_of;
-    optimum.row_of = problem.matching.row_of;
-    round_duals<std::int64_t>(problem, nullptr, 0, optimum);
-  } else {
-    status = solve_entries(problem, entries, optimum, interrupt);
-    if (status != Status::ok) return status;
+  if (entries.deficit > 0.0) return solve_entries(problem, entries, optimum, interrupt);
+  optimum.column_of = problem.matching.column_of;
+  optimum.row_of = problem.matching.row_of;
+  round_duals<std::int64_t>(problem, nullptr, 0, optimum);
+  return Status::ok;
+}
+
+double last_bit(double x) {
+  const double size = std::abs(x);
+  return size < std::numeric_limits<double>::max() ? next_up(size) - size : size - next_down(size);
+}
+
+double last_bits(const std::vector<double>& numbers) {
+  double sum = 0.0;
+  for (const double x : numbers) sum += last_bit(x);
+  return sum;
+}
+
+// True where the duals are so much larger than the costs assigned that rounding leaves little of the proof.
+bool duals_are_coarse(const Problem& problem, const Optimum& optimum) {
+  constexpr double tolerable = 64.0;
+  double costs = 0.0;
+  for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
+    const double cost = problem.costs.nearest(i, optimum.column_of[index(i)]);
+    costs += last_bit(std::ldexp(cost, problem.costs.shift()));
   }
+  return last_bits(optimum.u) + last_bits(optimum.v) > tolerable * costs;
+}
+
+// Duals that grow from zero are no larger than the optimum needs; kept where they round better.
+Status prove_from_zero(Problem& problem, Optimum& optimum, Interrupt& interrupt) {
+  problem.matching.column_of = optimum.column_of;
+  problem.matching.row_of = optimum.row_of;
+  for (std::int64_t& row : problem.matching.row_of) {
+    if (row >= problem.costs.rows()) row = -1;
+  }
+  std::fill(problem.v.begin(), problem.v.end(), 0.0);
+  Optimum finer;
+  const Status status = prove(problem, 0.0, finer, interrupt);
+  if (status == Status::ok &&
+      last_bits(finer.u) + last_bits(finer.v) < last_bits(optimum.u) + last_bits(optimum.v)) {
+    optimum = std::move(finer);
+  }
+  return status;
+}
+
+}  // namespace
+
+Status finish_exactly(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt) {
+  Problem problem{.costs = ExactCosts(cost), .matching = {}, .v = {}};
+  if (problem.costs.columns() >= std::numeric_limits<std::int32_t>::max()) return Status::ok;
+  take_matching(solution.columns, problem);
+  take_duals(problem.costs.transposed() ? solution.row_duals : solution.column_duals, cost.maximize, problem);
+  Optimum optimum;
+  Status status = prove(problem, solution.gap, optimum, interrupt);
+  if (status == Status::ok && duals_are_coarse(problem, optimum)) {
+    status = prove_from_zero(problem, optimum, interrupt);
+  }
+  if (status != Status::ok) return status;
   write_solution(cost, optimum, problem.costs.transposed(), solution);
   return Status::ok;
 }
