@@ -65,8 +65,10 @@ struct AssignmentSolution {
   std::vector<std::int64_t> columns;  // per row: its column, -1 when rows > columns leave it unassigned
   std::vector<double> row_duals;      // minimising: row_dual + column_dual <= cost; maximising: >=
   std::vector<double> column_duals;
-  double objective = 0.0;  // float64 sum of the assigned costs, in row order
-  double gap = 0.0;        // checked bound on the distance from the optimum; 0.0 = proven optimal
+  double objective = 0.0;  // the assigned costs' sum in real arithmetic, rounded once to float64
+  double gap = 0.0;  // checked bound on the distance from the optimum of the costs as they were passed, in
+                     // real arithmetic; 0.0 = proven optimal. Where integers proved it, the duals are
+                     // those of the proof, rounded so that they stay feasible
   AssignmentCounters counters;
 };
 

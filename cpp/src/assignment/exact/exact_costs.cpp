@@ -66,6 +66,16 @@ std::uint64_t bits_of_run(const char* first, std::int64_t stride, std::int64_t l
   return seen;
 }
 
+// out[j] = factor * entry j - minus, for entries side by side that need no alignment.
+template <class T>
+void contiguous_differences(const char* first, std::int64_t count, double factor, double minus, double* out) {
+  for (std::int64_t j = 0; j < count; ++j) {
+    T entry;
+    std::memcpy(&entry, first + j * std::int64_t{sizeof(T)}, sizeof(T));
+    out[j] = factor * static_cast<double>(entry) - minus;
+  }
+}
+
 }  // namespace
 
 bool rounds_in_float64(const AnyCostView& view) {
@@ -150,6 +160,12 @@ void ExactCosts::differences(std::int64_t i, std::int64_t base, double* out) con
   if (element_ == Element::int64) return integer_differences<std::int64_t>(first, base_at, out);
   if (element_ == Element::uint64) return integer_differences<std::uint64_t>(first, base_at, out);
   const double minus = counted(base_at);
+  if (holds_contiguous<double>(Element::float64)) {
+    return contiguous_differences<double>(first, columns_, factor_, minus, out);
+  }
+  if (holds_contiguous<float>(Element::float32)) {
+    return contiguous_differences<float>(first, columns_, factor_, minus, out);
+  }
   gather_(first, column_stride_, columns_, out);
   for (std::int64_t j = 0; j < columns_; ++j) out[j] = factor_ * out[j] - minus;
 }

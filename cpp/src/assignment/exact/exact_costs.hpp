@@ -48,6 +48,10 @@ class ExactCosts {
   std::uint64_t bits(const char* at) const;
   double counted(const char* at) const;  // as counted: signed and shifted
   bool wide() const { return element_ == Element::int64 || element_ == Element::uint64; }
+  template <class T>
+  bool holds_contiguous(Element element) const {
+    return element_ == element && !swapped_bytes_ && column_stride_ == std::int64_t{sizeof(T)};
+  }
   template <class S>
   void integer_differences(const char* first, const char* base, double* out) const;
 
