@@ -76,10 +76,16 @@ Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_
   const bool proven_rows = !proof.u.empty();
   proof.u.resize(costs.rows());
   double bound = 0.0;
+  bool rounded_costs = false;
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (interrupt.requested()) return Status::interrupted;
     const T* run = costs.row(i, buffer.data());
     const std::int64_t j = state.column_of[i];
+    if (costs.transform().factor < 1.0) {
+      // By half of the least subnormal at most: an entry, and the matched one.
+      bound = add_up(bound, std::numeric_limits<double>::denorm_min());
+      rounded_costs = true;
+    }
     if (!proven_rows) {
       proof.u[i] = std::min(row_dual(kernels, run, costs.scale(), v, masks.data()), unmatched_price);
     }
@@ -94,7 +100,7 @@ Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_
       if (state.row_of[j] == unassigned) bound = add_up(bound, -v[j]);
     }
   }
-  proof.gap = bound > 0.0 && totals_lie_apart(costs, bound, interrupt) ? 0.0 : bound;
+  proof.gap = bound > 0.0 && !rounded_costs && totals_lie_apart(costs, bound, interrupt) ? 0.0 : bound;
   return Status::ok;
 }
 

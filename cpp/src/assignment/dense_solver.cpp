@@ -108,7 +108,7 @@ class DenseSolver {
 
   // Gives `row` its best column, or leaves it to the path search. False where it has none.
   bool take_bid(std::int64_t row, const simd::RowBid& bid, std::int64_t& evicted) {
-    if (price_ <= bid.best) return price_ < infinity || fail({row});
+    if (price_ <= bid.best) return price_ < infinity;
     const double second = std::min(bid.second, price_);
     const std::int64_t owner = state_.row_of[bid.at];
     const double lowered = state_.v[bid.at] - (second - bid.best);
@@ -141,11 +141,6 @@ class DenseSolver {
     return chosen != unassigned;
   }
 
-  bool fail(std::vector<std::int64_t> violators) {
-    state_.violator_rows = std::move(violators);
-    return false;
-  }
-
   void assign(std::int64_t row, std::int64_t column) {
     state_.assign(row, column);
     pair_cost_[row] = costs_.at(row, column);
@@ -165,9 +160,7 @@ class DenseSolver {
     for (;;) {
       if (stop_requested()) return restore(Attempt::interrupted);
       if (!(nearest < unmatched)) {
-        if (unmatched < infinity) return finish_unmatched(giving_up, unmatched);
-        name_violator();
-        return restore(Attempt::infeasible);
+        return unmatched < infinity ? finish_unmatched(giving_up, unmatched) : restore(Attempt::infeasible);
       }
       // Rounding may offer a path shorter than its own beginning.
       reached = std::max(reached, nearest);
@@ -235,11 +228,6 @@ class DenseSolver {
       if (row == root_) return;
       column = next;
     }
-  }
-
-  void name_violator() {
-    state_.violator_rows.assign(1, root_);
-    for (const Scanned& closed : scanned_) state_.violator_rows.push_back(state_.row_of[closed.column]);
   }
 
   struct Scanned {

@@ -25,10 +25,9 @@ template <class T>
 Attempt start_from_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt);
 
 // Completes a matching at least cost from the column duals state.v, any on a square problem without a price,
-// zero otherwise. Starts from an empty matching. infeasible leaves a Hall violator in state.violator_rows:
-// rows that may take fewer columns than they are. declined where a limit is met: state.v is then where row
-// reduction left it. `free_rows` is the share of rows that row reduction left free. Time O(n^2 m); reads each
-// row once, and a row for every step of a path search.
+// zero otherwise. Starts from an empty matching. declined where a limit is met. `free_rows` is the share of
+// rows that row reduction left free. Time O(n^2 m); reads each row once, and a row for every step of a path
+// search.
 template <class T>
 Attempt solve_densely(const CostRows<T>& costs, MatchingState& state, const DenseLimits& limits,
                       double& free_rows, AssignmentCounters& counters, Interrupt& interrupt);

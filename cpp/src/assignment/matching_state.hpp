@@ -15,20 +15,11 @@ struct MatchingState {
   std::vector<double> v;
   std::vector<std::int64_t> column_of;      // per row
   std::vector<std::int64_t> row_of;         // per column
-  std::vector<std::int64_t> violator_rows;  // of an infeasible problem: more rows than columns they may take
 
   void reset(std::int64_t rows, std::int64_t columns) {
     v.assign(static_cast<std::size_t>(columns), 0.0);
     column_of.assign(static_cast<std::size_t>(rows), unassigned);
     row_of.assign(static_cast<std::size_t>(columns), unassigned);
-    violator_rows.clear();
-  }
-
-  // Frees every row, keeping v.
-  void drop() {
-    std::fill(column_of.begin(), column_of.end(), unassigned);
-    std::fill(row_of.begin(), row_of.end(), unassigned);
-    violator_rows.clear();
   }
 
   void take(const std::vector<std::int32_t>& columns, const std::vector<std::int32_t>& rows,

@@ -54,7 +54,12 @@ Attempt match_row_minima(Task<T>& task, Answer& answer) {
 
 template <class T>
 Attempt start_dense(Task<T>& task, Answer& answer, double most_free_rows) {
-  const Attempt attempt = start_from_minima(task.costs, answer.matching, task.interrupt);
+  Attempt attempt = Attempt::solved;
+  if (is_priced(task)) {
+    answer.matching.reset(task.costs.rows(), task.costs.columns());
+  } else {
+    attempt = start_from_minima(task.costs, answer.matching, task.interrupt);
+  }
   if (attempt != Attempt::solved) return attempt;
   if (is_square(task)) task.counters.entries_read += task.costs.rows() * task.costs.columns();
   return run_dense(task, answer, {.unmatched_price = task.unmatched_price, .most_free_rows = most_free_rows});
