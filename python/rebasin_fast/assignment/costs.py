@@ -30,15 +30,28 @@ def checked(cost: Any) -> NDArray[Any]:
 
 
 def native(cost: Any) -> NDArray[Any]:
-    """Return the cost as an array of a dtype that the core reads."""
+    """Return the cost as an array of a dtype that the core reads.
+
+    Arrays are cast as far as that is safe. Of everything else the values are taken as float64, one by one where
+    they are objects, as SciPy does.
+    """
     if not isinstance(cost, np.ndarray):
-        cost = np.asarray(cost) if hasattr(cost, "__array__") else np.asarray(cost, dtype=np.float64)
-    dtype = cost.dtype
-    if dtype.char not in "fd" and dtype.itemsize not in _NATIVE_SIZES.get(dtype.kind, ()):
-        cost = cost.astype(np.float64, casting="safe")
-    return cost  # type: ignore[no-any-return]
+        array = np.asarray(cost) if hasattr(cost, "__array__") else None
+        return array if array is not None and _is_native(array.dtype) else np.asarray(cost, dtype=np.float64)
+    return cost if _is_native(cost.dtype) else cost.astype(np.float64, casting="safe")
 
 
 def widened(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Numbers of bfloat16, given by their bits, as float32."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def as_numbers(array: NDArray[Any], bfloat16: bool) -> NDArray[Any]:
+    """The costs as NumPy computes with them: bfloat16 widened, everything in the native byte order."""
+    if bfloat16:
+        return widened(array)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _is_native(dtype: np.dtype[Any]) -> bool:
+    return dtype.char in "fd" or dtype.itemsize in _NATIVE_SIZES.get(dtype.kind, ())

@@ -7,51 +7,90 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.assignment.result import Assignment
+from rebasin_fast.assignment.result import AssignmentBatch
+from rebasin_fast.foreign_arrays import library_of, to_numpy
 
-Starts = list[tuple[NDArray[np.float64], NDArray[np.float64]]]
-
-
-def check_start_type(start: Any) -> None:
-    """TypeError unless ``start`` has the duals of a result, or is a list of such."""
-    for one in start if isinstance(start, list) else [start]:
-        if one is not None and not (hasattr(one, "row_duals") and hasattr(one, "column_duals")):
-            raise TypeError(
-                "warm_start is the Assignment of an earlier problem, or a list of them for a list of problems; "
-                f"got {type(one).__name__}"
-            )
+Start = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def duals_of(start: Assignment, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The duals of one result; ValueError unless they have the problem's shape."""
-    check_shape((len(start.row_duals), len(start.column_duals)), shape)
-    return np.ascontiguousarray(start.row_duals), np.ascontiguousarray(start.column_duals)
+def start_of_matrix(start: Any, shape: tuple[int, ...]) -> Start | None:
+    """The duals for one matrix."""
+    if start is None:
+        return None
+    if isinstance(start, (list, tuple)):
+        raise TypeError(
+            "warm_start is the Assignment of an earlier problem of the same shape; for one matrix got a "
+            f"{type(start).__name__} of {len(start)}, pass one of them or none"
+        )
+    duals = _duals_of(start)
+    _check_shape((*duals[0].shape, *duals[1].shape), shape)
+    return duals
 
 
-def check_shape(found: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    """ValueError unless a warm start belongs to a problem of the expected shape."""
+def start_of_batch(start: Any, shape: tuple[int, ...]) -> Start | None:
+    """The duals for a (k, n, m) batch: (k, n) and (k, m), from a batch's result or a list of k."""
+    if start is None:
+        return None
+    if isinstance(start, (list, tuple)):
+        starts = starts_of_list(start, [shape[1:]] * shape[0])
+        if starts is None:
+            return None
+        rows, columns = zip(*starts, strict=True) if starts else ((), ())
+        return np.reshape(rows, shape[:2]), np.reshape(columns, (shape[0], shape[2]))
+    duals = _duals_of(start)
+    found = (*duals[0].shape, *duals[1].shape[1:])
+    _check_shape(
+        found if duals[1].shape[:1] == duals[0].shape[:1] else duals[0].shape + duals[1].shape, shape
+    )
+    return duals
+
+
+def starts_of_list(starts: Any, shapes: list[tuple[int, ...]]) -> list[Start] | None:
+    """The duals for each problem of a list; a problem whose start is None starts from nothing."""
+    if starts is None:
+        return None
+    count = len(shapes)
+    if not isinstance(starts, (list, tuple, AssignmentBatch)):
+        _duals_of(starts)
+        raise ValueError(f"a list of {count} problems needs a list of {count} warm starts, got one")
+    if len(starts) != count:
+        raise ValueError(f"a list of {count} problems needs a list of {count} warm starts, got {len(starts)}")
+    # The core leaves duals aside that are not finite.
+    return [
+        (np.full(shape[0], np.nan), np.full(shape[1], np.nan)) if start is None else _checked(start, shape)
+        for start, shape in zip(starts, shapes, strict=True)
+    ]
+
+
+def _checked(start: Any, shape: tuple[int, ...]) -> Start:
+    duals = _duals_of(start)
+    _check_shape((*duals[0].shape, *duals[1].shape), shape)
+    return duals
+
+
+def _duals_of(start: Any) -> Start:
+    if not (hasattr(start, "row_duals") and hasattr(start, "column_duals")):
+        raise TypeError(
+            "warm_start is the Assignment of an earlier problem, or a list of them for a list of problems; "
+            f"got {type(start).__name__}"
+        )
+    return _numbers(start.row_duals, "row_duals"), _numbers(start.column_duals, "column_duals")
+
+
+def _numbers(duals: Any, what: str) -> NDArray[np.float64]:
+    library = library_of(duals)
+    array = np.asarray(duals) if library is None else to_numpy(duals, library)[0]
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{what} of a warm start are real numbers, got dtype {array.dtype}; pass the Assignment of an earlier "
+            "problem as it was returned"
+        )
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _check_shape(found: tuple[int, ...], expected: tuple[int, ...]) -> None:
     if found != tuple(expected):
         raise ValueError(
             f"warm_start belongs to a problem of shape {found}, the cost has shape {tuple(expected)}; "
             "pass the Assignment of a problem of the same shape, or none"
         )
-
-
-def starts_of_batch(start: Assignment | None, shape: tuple[int, ...]) -> Starts | None:
-    """The duals for each problem of a three-dimensional batch."""
-    if start is None:
-        return None
-    batch, n, m = shape
-    check_shape((*np.shape(start.row_duals), *np.shape(start.column_duals)[1:]), (batch, n, m))
-    return list(
-        zip(np.ascontiguousarray(start.row_duals), np.ascontiguousarray(start.column_duals), strict=True)
-    )
-
-
-def starts_of_list(starts: Any, count: int) -> Starts | None:
-    """The duals for each problem of a list."""
-    if starts is None:
-        return None
-    if not isinstance(starts, (list, tuple)) or len(starts) != count:
-        raise ValueError(f"a list of {count} problems needs a list of {count} warm starts")
-    return [(np.ascontiguousarray(s.row_duals), np.ascontiguousarray(s.column_duals)) for s in starts]
