@@ -129,9 +129,9 @@ class AssignmentBatch(Assignment):
     def __getitem__(self, index: slice) -> AssignmentBatch: ...
     def __getitem__(self, index: int | slice) -> Assignment:
         if isinstance(index, slice):
-            # torch knows no negative steps.
-            picked: Any = range(len(self))[index]
-            picked = list(picked) if picked.step < 0 else index
+            picked: Any = index
+            if library_of(self.columns) == "torch" and (index.step or 1) < 0:
+                picked = list(range(len(self))[index])  # torch knows no negative steps
             return AssignmentBatch(*(getattr(self, field.name)[picked] for field in fields(self)))
         if not isinstance(index, (int, np.integer)):
             raise TypeError(f"a batch is indexed by an integer or a slice, got {type(index).__name__}")
