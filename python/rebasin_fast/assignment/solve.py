@@ -164,7 +164,7 @@ def solve_assignment(
                 f"cost is an empty {type(cost).__name__}: neither a matrix nor a list of matrices; pass "
                 "np.empty((0, m)) for a matrix without rows"
             )
-        if any(_depth(problem) == 2 for problem in cost):
+        if any(map(_is_matrix, cost)):
             return solve_list(list(cost), warm_start, options)
     return _solve_array(cost, warm_start, options)
 
@@ -210,8 +210,8 @@ def _check_threads(threads: Any) -> None:
         raise ValueError(f"threads must be at least 1, got {threads}")
 
 
-def _depth(value: Any) -> int:
-    """The number of axes, by the first entries of nested lists."""
+def _is_matrix(value: Any) -> bool:
+    """Whether an entry of a list is a matrix, judged by its first row where it is a list itself."""
     if isinstance(value, (list, tuple)):
-        return 1 + _depth(value[0]) if value else 1
-    return int(getattr(value, "ndim", 0))
+        return bool(value) and (isinstance(value[0], (list, tuple)) or getattr(value[0], "ndim", 0) == 1)
+    return bool(getattr(value, "ndim", 0) == 2)
