@@ -186,6 +186,7 @@ def test_lapmod():
         ({"kk": [0, 1, 2]}, "same length"),
         ({"kk": [0, 1, 2, 3]}, "column indices kk must be in"),
         ({"kk": [1, 0, 1, 2]}, "increase strictly"),
+        ({"kk": [1, 1, 1, 2]}, "increase strictly"),
         ({"cc": [1, np.inf, 1, 1]}, "must be finite"),
         ({"cc": [1j, 1, 1, 1]}, "real numbers"),
         ({"kk": [0.0, 1.0, 1.0, 2.0]}, "must be integers"),
