@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -82,16 +83,16 @@ void raise_unless_ok(Status status) {
 }
 
 Status solve(const AnyCostView& view, AssignmentSolution& solution,
-             const rebasin::WarmStart* start = nullptr) {
+             const rebasin::AssignmentOptions& options = {}) {
   // Handing the interpreter over costs more than a problem of this size.
   constexpr py::ssize_t soon_done = 1 << 12;
   if (view.rows * view.columns < soon_done) {
     rebasin::Interrupt never;
-    return rebasin::solve_assignment(view, solution, never, start);
+    return rebasin::solve_assignment(view, solution, never, options);
   }
   rebasin::Interrupt interrupt = python_interrupt();
   const GilRelease without_gil;
-  return rebasin::solve_assignment(view, solution, interrupt, start);
+  return rebasin::solve_assignment(view, solution, interrupt, options);
 }
 
 // An uninitialised array; pybind11's own way there costs a tiny problem a tenth of its time.
@@ -286,13 +287,27 @@ PyObject* solve_with_duals(PyObject*, PyObject* const* arguments, Py_ssize_t cou
                        } else {
                          const auto [row_duals, column_duals] = duals_of(arguments[3]);
                          const rebasin::WarmStart start = warm_start_of(row_duals, column_duals, view);
-                         status = solve(view, solution, &start);
+                         status = solve(view, solution, {.warm_start = &start});
                        }
                        if (status != Status::invalid_entry && status != Status::infeasible) {
                          raise_unless_ok(status);
                        }
                        return to_tuple(status, solution).release().ptr();
                      });
+}
+
+// The same where rows and columns may stay unmatched.
+py::tuple solve_priced(const py::array& cost, bool maximize, bool bfloat16,
+                       const std::optional<double>& cost_limit, bool partial) {
+  const AnyCostView view = view_of(cost, maximize, bfloat16);
+  rebasin::AssignmentOptions options;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  options.cost_limit = cost_limit.value_or(maximize ? -infinity : infinity);
+  options.partial = partial;
+  AssignmentSolution solution;
+  const Status status = solve(view, solution, options);
+  if (status != Status::invalid_entry && status != Status::infeasible) raise_unless_ok(status);
+  return to_tuple(status, solution);
 }
 
 PyMethodDef fast_methods[] = {
@@ -317,7 +332,8 @@ py::dict solve_for_counters(const py::array& cost, bool maximize, const py::obje
     duals = duals_of(start);
     warm_start = warm_start_of(duals.first, duals.second, view);
   }
-  raise_unless_ok(rebasin::solve_assignment(view, solution, never, start.is_none() ? nullptr : &warm_start));
+  raise_unless_ok(rebasin::solve_assignment(view, solution, never,
+                                            {.warm_start = start.is_none() ? nullptr : &warm_start}));
   const rebasin::AssignmentCounters& counters = solution.counters;
   py::dict result;
   result["entries_read"] = counters.entries_read;
@@ -358,6 +374,10 @@ void register_assignment(py::module_& m) {
         "(columns, row_duals, column_duals, objectives, gaps, statuses) of a (k, n, m) array, one row a "
         "problem; starts is None or ((k, n), (k, m)) duals.");
   if (PyModule_AddFunctions(m.ptr(), fast_methods) != 0) throw py::error_already_set();
+  m.def("priced_assignment", &solve_priced, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16"),
+        py::arg("cost_limit"), py::arg("partial"),
+        "(status, columns, row_duals, column_duals, objective, gap) of a 2-D array whose rows and columns may "
+        "stay unmatched: at half of cost_limit each, or, partial, as few as can be.");
   m.def("assignment_counters", &solve_for_counters, py::arg("cost"), py::arg("maximize"),
         py::arg("start") = py::none(), "Solves, and returns what the solver did as a dict; for benchmarks.");
 }

@@ -94,7 +94,7 @@ struct AssignmentOptions {
   const WarmStart* warm_start = nullptr;
   // A row or a column may stay unmatched at half of this price each, as in the extended matrix
   // [[C, L/2], [L/2, 0]]; to maximise, pairs below it are refused.
-  double cost_limit = std::numeric_limits<double>::infinity();
+  double cost_limit = std::numeric_limits<double>::infinity();  // to maximise: -infinity
   bool partial = false;  // match as many rows as can be, at the least cost among those
 };
 

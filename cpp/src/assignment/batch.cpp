@@ -20,7 +20,7 @@ class BatchSolver {
     WarmStart start;
     const bool warm = batch_.start_row_duals != nullptr;
     if (warm) start = {batch_.start_row_duals + k * n, batch_.start_column_duals + k * m};
-    const Status status = solve_assignment(cost, solution_, interrupt, warm ? &start : nullptr);
+    const Status status = solve_assignment(cost, solution_, interrupt, {.warm_start = warm ? &start : nullptr});
     if (status == Status::ok) {
       store(k);
     } else {
@@ -62,7 +62,7 @@ void solve_assignments(const AnyCostView* costs, const WarmStart* warm_starts, s
   solve_on_threads(count, threads, statuses, interrupt, [&] {
     return [&](std::int64_t k, Interrupt& heard) {
       return solve_assignment(costs[k], solutions[k], heard,
-                              warm_starts == nullptr ? nullptr : warm_starts + k);
+                              {.warm_start = warm_starts == nullptr ? nullptr : warm_starts + k});
     };
   });
 }

@@ -159,7 +159,7 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
     solution.objective = 0.0;
     return Status::ok;
   }
-  const bool limited = options.cost_limit * call.costs.scale() < infinity;
+  const bool limited = std::isfinite(options.cost_limit);
   if (options.partial || limited) return solve_priced(call, options);
   if constexpr (sizeof(T) == 8) call.rounded = remove_integer_offset(view, call.costs);
   return solve_complete(call);
