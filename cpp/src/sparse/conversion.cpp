@@ -7,8 +7,8 @@ namespace rebasin::sparse {
 namespace {
 
 template <class T>
-bool is_present(T cost) {
-  if constexpr (std::is_floating_point_v<T>) return std::abs(cost) < std::numeric_limits<T>::infinity();
+bool is_present(T cost, double limit) {
+  if constexpr (std::is_floating_point_v<T>) return std::abs(static_cast<double>(cost)) < limit;
   return true;
 }
 
@@ -23,7 +23,7 @@ void for_each_entry(const View& view, const Selection& selection, Action action)
     for (std::int64_t k = view.begin(i); k < view.end(i); ++k) {
       const auto j = static_cast<std::int32_t>(view.columns_of[k]);
       const std::int32_t column = all_columns ? j : selection.column[j];
-      if (column >= 0 && is_present(view.values[k])) action(row, column, view.values[k]);
+      if (column >= 0 && is_present(view.values[k], selection.limit)) action(row, column, view.values[k]);
     }
   }
 }
@@ -50,6 +50,7 @@ Graph to_graph(const View& view, const Selection& selection, const FixedPoint& f
     graph.column[place] = transposed ? row : column;
     graph.cost[place] = fixed.from(cost);
   });
+  graph.unit = fixed.unit;
   return graph;
 }
 

@@ -15,6 +15,7 @@ struct Selection {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   bool transposed = false;
+  double limit = std::numeric_limits<double>::infinity();  // greater magnitudes, if floats, are left out
 };
 
 template <class View>

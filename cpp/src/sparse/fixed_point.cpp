@@ -1,7 +1,9 @@
 #include "sparse/fixed_point.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <type_traits>
 
 #include "sparse/typed_view.hpp"
 
@@ -13,6 +15,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr int fraction_bits = 16;
 // Integers below keep their value; of larger ones the least is taken off.
 constexpr int small_bits = 40;
+// So many powers of two between them and the rest make magnitudes markers.
+constexpr int marker_bits = 16;
 
 // x != 0 is a multiple of two to this power.
 int lowest_bit_of(double x) {
@@ -24,34 +28,51 @@ int lowest_bit_of(double x) {
   return exponent - 1075 + std::countr_zero(fraction | (std::uint64_t{1} << 52));
 }
 
-void widen(CostRange& range, double cost, bool maximize) {
+// The exponents that occur among magnitudes, zero and infinity left out.
+using Exponents = std::array<bool, 2048>;
+
+void widen(CostRange& range, Exponents& exponents, double cost, double limit, bool maximize) {
   const double magnitude = std::abs(cost);
   if (!(magnitude < infinity)) {
     range.invalid |= cost != cost || (cost < 0.0) != maximize;
     return;
   }
+  if (cost == 0.0 || magnitude >= limit) return;
   range.largest = std::max(range.largest, magnitude);
-  if (cost != 0.0) range.lowest_bit = std::min(range.lowest_bit, lowest_bit_of(cost));
+  range.lowest_bit = std::min(range.lowest_bit, lowest_bit_of(cost));
+  exponents[std::bit_cast<std::uint64_t>(magnitude) >> 52] = true;
 }
 
-void widen(CostRange& range, std::int64_t cost, bool) {
-  range.least = std::min(range.least, cost);
-  range.greatest = std::max(range.greatest, cost);
+// Above the highest gap in the exponents that is wide enough.
+double find_markers(const Exponents& exponents) {
+  int above = -1;
+  for (int exponent = 2046; exponent >= 0; --exponent) {
+    if (!exponents[exponent]) continue;
+    if (above >= 0 && above - exponent > marker_bits) return std::ldexp(1.0, above - 1023);
+    above = exponent;
+  }
+  return infinity;
 }
 
 }  // namespace
 
 template <class View>
-CostRange find_range(const View& view) {
+CostRange find_range(const View& view, double limit) {
   CostRange range;
-  for (std::int64_t k = view.begin(0); k < view.end(view.rows - 1); ++k) {
-    if constexpr (std::is_same_v<typename View::Value, std::int64_t>) {
-      widen(range, view.values[k], view.maximize);
-    } else {
-      widen(range, static_cast<double>(view.values[k]), view.maximize);
+  const std::int64_t end = view.rows > 0 ? view.end(view.rows - 1) : 0;
+  if constexpr (std::is_same_v<typename View::Value, std::int64_t>) {
+    range.lowest_bit = 0;
+    for (std::int64_t k = view.begin(0); k < end; ++k) {
+      range.least = std::min(range.least, view.values[k]);
+      range.greatest = std::max(range.greatest, view.values[k]);
     }
+  } else {
+    Exponents exponents{};
+    for (std::int64_t k = view.begin(0); k < end; ++k) {
+      widen(range, exponents, static_cast<double>(view.values[k]), limit, view.maximize);
+    }
+    range.markers_from = find_markers(exponents);
   }
-  if constexpr (std::is_same_v<typename View::Value, std::int64_t>) range.lowest_bit = 0;
   return range;
 }
 
@@ -70,6 +91,7 @@ FixedPoint FixedPoint::of_floats(const CostRange& range, int bits, bool maximize
   fixed.exact = top - range.lowest_bit <= bits;
   const int exponent = fixed.exact ? std::max(range.lowest_bit - fraction_bits, top - bits) : top - bits;
   fixed.set_exponent(exponent);
+  if (fixed.exact) fixed.unit = Fixed{1} << (range.lowest_bit - exponent);
   if (maximize) fixed.up_first_ = -fixed.up_first_;
   return fixed;
 }
@@ -89,6 +111,7 @@ FixedPoint FixedPoint::of_integers(const CostRange& range, int bits, bool maximi
   fixed.exact = used <= bits;
   if (fixed.exact) {
     fixed.left_shift_ = std::min(fraction_bits, bits - used);
+    fixed.unit = Fixed{1} << fixed.left_shift_;
   } else {
     fixed.offset_ = range.least;
     fixed.right_shift_ = width(range.least, range.greatest) - bits;
@@ -97,11 +120,11 @@ FixedPoint FixedPoint::of_integers(const CostRange& range, int bits, bool maximi
   return fixed;
 }
 
-template CostRange find_range(const TypedView<float, std::int32_t>&);
-template CostRange find_range(const TypedView<float, std::int64_t>&);
-template CostRange find_range(const TypedView<double, std::int32_t>&);
-template CostRange find_range(const TypedView<double, std::int64_t>&);
-template CostRange find_range(const TypedView<std::int64_t, std::int32_t>&);
-template CostRange find_range(const TypedView<std::int64_t, std::int64_t>&);
+template CostRange find_range(const TypedView<float, std::int32_t>&, double);
+template CostRange find_range(const TypedView<float, std::int64_t>&, double);
+template CostRange find_range(const TypedView<double, std::int32_t>&, double);
+template CostRange find_range(const TypedView<double, std::int64_t>&, double);
+template CostRange find_range(const TypedView<std::int64_t, std::int32_t>&, double);
+template CostRange find_range(const TypedView<std::int64_t, std::int64_t>&, double);
 
 }  // namespace rebasin::sparse

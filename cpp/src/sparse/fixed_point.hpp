@@ -16,10 +16,14 @@ struct CostRange {
   std::int64_t least = std::numeric_limits<std::int64_t>::max();  // for integers
   std::int64_t greatest = std::numeric_limits<std::int64_t>::min();
   bool invalid = false;  // NaN, or the infinity that no assignment may use
+  // Magnitudes at or above are so far beyond the rest that they look like markers of forbidden entries, and
+  // that one grid of fixed-point numbers cannot hold both; infinity when there are none.
+  double markers_from = std::numeric_limits<double>::infinity();
 };
 
+// Of the entries of lesser magnitude than `limit`, which is for floats.
 template <class View>
-CostRange find_range(const View& view);
+CostRange find_range(const View& view, double limit = std::numeric_limits<double>::infinity());
 
 // The number that stands for a cost: sign * (cost - offset) / 2^exponent, rounded where `exact` is false.
 class FixedPoint {
@@ -44,6 +48,7 @@ class FixedPoint {
   double to_real(Fixed dual) const { return static_cast<double>(dual) * down_first_ * down_second_; }
 
   bool exact = true;
+  Fixed unit = 1;  // a power of two that divides every number
 
  private:
   void set_exponent(int exponent);

@@ -22,6 +22,7 @@ struct Graph {
   std::vector<std::int64_t> start;           // rows + 1
   std::unique_ptr<std::int32_t[]> column;    // one an entry
   std::unique_ptr<Fixed[]> cost;
+  Fixed unit = 1;  // a power of two that divides every cost
 
   std::int64_t entries() const { return start.back(); }
   bool square() const { return rows == columns; }

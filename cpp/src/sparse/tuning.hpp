@@ -1,0 +1,39 @@
+// Every threshold of the sparse solver. Work is counted in reads: entries looked at, over entries there are.
+#pragma once
+
+#include <cstdint>
+
+namespace rebasin::sparse::tuning {
+
+// Row reduction before anything else: enough for diagonals with few others, far from enough for random costs.
+constexpr int first_rounds = 2;
+constexpr double first_reads = 3.0;
+
+// Shortest paths straight after it. They are given up for an auction when what they have read, or what the
+// free rows are expected to read at the present mean, exceeds these reads. Small problems: path by path is
+// cheaper than the auction's levels.
+constexpr double direct_reads = 4.0;
+constexpr std::int64_t searches_between_forecasts = 16;
+
+// Bid increments of the auction, as quantiles of the positive gaps between the best and the second best entry
+// of sampled rows, times a factor. The last one is what decides how many rows refinement must free.
+constexpr std::int64_t sampled_rows = 1000;
+constexpr double first_quantile = 0.75;
+constexpr double first_factor = 10.0;
+constexpr double last_quantile = 0.1;
+constexpr double last_factor = 0.01;
+constexpr double falling_factor = 5.0;
+// Costs with a common unit: their optimal duals are multiples of it, and this fraction of it finds them.
+constexpr std::int64_t unit_fraction = 64;
+// A level that reads more has met a price war: its increment was too small, or the problem is infeasible.
+constexpr double level_reads = 12.0;
+constexpr int most_retries = 6;
+
+// Label correcting visits a row this often before the row is freed.
+constexpr int most_visits = 10;
+
+// A joint search goes on while each one assigns this share of the free rows.
+constexpr double joint_share = 0.02;
+constexpr std::int64_t fewest_for_joint = 32;
+
+}  // namespace rebasin::sparse::tuning
