@@ -9,13 +9,14 @@ except ImportError as error:  # pragma: no cover - a broken installation
     ) from error
 
 from rebasin_fast import axis, cuda, specs, tracing
-from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_assignment
+from rebasin_fast.assignment import Assignment, AssignmentBatch, linear_sum_assignment, solve_assignment
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.curve import LossCurve, loss_curve
 from rebasin_fast.errors import (
     DataError,
     DeviceError,
     FileFormatError,
+    InfeasibleError,
     MissingDependencyError,
     ParamsError,
     PermutationError,
@@ -48,10 +49,12 @@ __version__: str = build_config()["version"]
 
 __all__ = [
     "Assignment",
+    "AssignmentBatch",
     "DataError",
     "DeviceError",
     "FileFormatError",
     "FrankWolfeMatching",
+    "InfeasibleError",
     "LossCurve",
     "ManyMatching",
     "Matching",

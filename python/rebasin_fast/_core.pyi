@@ -9,6 +9,19 @@ _Duals = tuple[NDArray[np.float64], NDArray[np.float64]]
 def assignment_indices(
     cost: object, maximize: object, bfloat16: bool = ..., /
 ) -> Any: ...  # (row_ind, col_ind), or None where cost is no NumPy matrix that the core reads
+def assignment(
+    cost: object, maximize: object, bfloat16: bool = ..., start: _Duals | None = ..., /
+) -> Any: ...  # (status, columns, row_duals, column_duals, objective, gap), or None as above
+def assignment_batch(
+    costs: NDArray[Any], maximize: bool, bfloat16: bool, starts: _Duals | None, threads: int
+) -> tuple[
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.int32],
+]: ...
 
 class DType:
     float32: DType
