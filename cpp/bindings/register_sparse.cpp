@@ -70,7 +70,7 @@ py::tuple solve(const py::array& values, const py::array& indices, const py::arr
   Status status = Status::ok;
   {
     rebasin::Interrupt interrupt = python_interrupt();
-    const py::gil_scoped_release without_gil;
+    const GilRelease without_gil;
     status = rebasin::solve_sparse_assignment(
         view, partial ? rebasin::Matching::greatest : rebasin::Matching::complete, solution, interrupt);
   }

@@ -102,12 +102,41 @@ class Solver {
     const Outcome outcome = decompose(crowded, rest);
     if (outcome != Outcome::done) return outcome;
     crowded.transposed = true;
-    for (const Selection* half : {&crowded, &rest}) {
+    for (const Selection* half : {&rest, &crowded}) {
       if (half->rows == 0 || half->columns == 0) continue;
       const Outcome solved = solve_part(*half);
       if (solved != Outcome::done) return solved;
     }
+    if (crowded.rows > 0 && rest.rows + rest.columns > 0) join_halves(crowded);
     return Outcome::done;
+  }
+
+  // A price of being unassigned for the crowded rows, off the duals of their columns, high enough for the
+  // entries between the halves, and for these rows and the other columns to have the highest duals. A power of
+  // two: adding it costs few bits.
+  void join_halves(const Selection& crowded) {
+    double price = 0.0;
+    for (std::int64_t i = 0; i < view_.rows; ++i) {
+      if (crowded.row[i] >= 0) continue;
+      price = std::max(price, matching_.row_dual[i]);
+      for (std::int64_t k = view_.begin(i); k < view_.end(i); ++k) {
+        const auto j = static_cast<std::int64_t>(view_.columns_of[k]);
+        const double cost = static_cast<double>(view_.values[k]) * (view_.maximize ? -1.0 : 1.0);
+        if (crowded.column[j] < 0 || !(cost < infinity)) continue;
+        price = std::max(price, matching_.row_dual[i] + matching_.column_dual[j] - cost);
+      }
+    }
+    for (std::int64_t j = 0; j < view_.columns; ++j) {
+      if (crowded.column[j] >= 0) price = std::max(price, matching_.column_dual[j]);
+    }
+    if (price == 0.0) return;
+    price = std::ldexp(1.0, std::ilogb(price) + 1);
+    for (std::int64_t i = 0; i < view_.rows; ++i) {
+      if (crowded.row[i] >= 0) matching_.row_dual[i] += price;
+    }
+    Selection columns = crowded;
+    columns.row.clear();
+    gap_ = assignment::add_up(gap_of_rest_, prove(view_, columns, matching_));
   }
 
   Outcome decompose(Selection& crowded, Selection& rest) {
@@ -196,6 +225,7 @@ class Solver {
     const double gap = prove(view_, selection, matching_);
     // Duals of integers beyond 2^53 are rounded; the integers themselves prove more.
     const bool proven = is_integer && fixed.exact && is_proven(state);
+    if (!transposed || selection.row.empty()) gap_of_rest_ = proven ? 0.0 : gap;
     if (!proven) gap_ = assignment::add_up(gap_, gap);
   }
 
@@ -234,6 +264,7 @@ class Solver {
   CostRange range_;
   ProvenMatching matching_;
   double gap_ = 0.0;
+  double gap_of_rest_ = 0.0;  // its share that the crowded half has none of
 };
 
 }  // namespace
