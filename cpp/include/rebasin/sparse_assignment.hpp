@@ -26,11 +26,11 @@ struct SparseCostView {
 
 // Operations, for benchmarks.
 struct SparseCounters {
-  std::int64_t entries_read = 0;   // by all stages, the conversion and the certificate excluded
-  std::int64_t bids = 0;           // rows that took a column in an auction
-  std::int64_t searches = 0;       // shortest paths from one free row
-  std::int64_t joint_searches = 0; // shortest paths from all free rows at once
-  std::int64_t levels = 0;         // epsilons of the auction
+  std::int64_t entries_read = 0;    // by all stages, the conversion and the certificate excluded
+  std::int64_t bids = 0;            // rows that took a column in an auction
+  std::int64_t searches = 0;        // shortest paths from one free row
+  std::int64_t joint_searches = 0;  // shortest paths from all free rows at once
+  std::int64_t levels = 0;          // epsilons of the auction
 };
 
 // The optimum and its proof, in the caller's orientation and sign.
@@ -49,10 +49,10 @@ struct SparseSolution {
 
 enum class Matching { complete, greatest };
 
-// Solves `cost` into `solution`. `complete` assigns min(rows, columns) pairs or reports infeasible with a Hall
-// violator. `greatest` assigns as many pairs as can be, at the least cost among those; the duals then prove
-// each of the two halves of the Dulmage-Mendelsohn decomposition: rows that some greatest matching leaves
-// unassigned with all columns of their entries, and the rest.
+// Solves `cost` into `solution`. `complete` assigns min(rows, columns) pairs or reports infeasible with a
+// Hall violator. `greatest` assigns as many pairs as can be, at the least cost among those; the duals then
+// prove each of the two halves of the Dulmage-Mendelsohn decomposition: rows that some greatest matching
+// leaves unassigned with all columns of their entries, and the rest.
 //
 // +inf (minimising; -inf when maximising) is an absent entry; NaN and the opposite infinity give
 // invalid_entry. The entries are copied once, as fixed-point numbers: memory 12 bytes an entry and some 100 a

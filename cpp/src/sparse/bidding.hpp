@@ -14,7 +14,6 @@ Outcome run_auction(MatchingState& state, Fixed epsilon, Fixed range, std::int64
 
 // The same with epsilon = 0, from tight pairs to tight pairs. A row with a tie takes a free column or waits
 // for the next of `rounds`. Rows left over stay in free_rows; never ends out_of_budget.
-Outcome reduce_rows(MatchingState& state, Fixed range, int rounds, std::int64_t budget,
-                    Interrupt& interrupt);
+Outcome reduce_rows(MatchingState& state, Fixed range, int rounds, std::int64_t budget, Interrupt& interrupt);
 
 }  // namespace rebasin::sparse

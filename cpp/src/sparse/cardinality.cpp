@@ -17,8 +17,7 @@ class HopcroftKarp {
       const Outcome outcome = layer(interrupt);
       if (outcome != Outcome::done) return outcome;
       if (!found_free_) break;
-      extend();
-      if (interrupt.requested()) return Outcome::interrupted;
+      if (!extend(interrupt)) return Outcome::interrupted;
     }
     return Outcome::done;
   }
@@ -52,12 +51,15 @@ class HopcroftKarp {
   }
 
   // A greatest set of disjoint shortest paths, depth first along the layers.
-  void extend() {
+  bool extend(Interrupt& interrupt) {
     std::vector<std::int32_t> left;
+    std::size_t seen = 0;
     for (const std::int32_t root : state_.free_rows) {
+      if (++seen % rows_between_polls == 0 && interrupt.requested()) return false;
       if (!augment(root)) left.push_back(root);
     }
     state_.free_rows.swap(left);
+    return true;
   }
 
   bool augment(std::int32_t root) {

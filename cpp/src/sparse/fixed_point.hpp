@@ -11,8 +11,8 @@ namespace rebasin::sparse {
 
 // The finite costs of a problem, and the two errors that an entry can be.
 struct CostRange {
-  double largest = 0.0;        // magnitude, for floats
-  int lowest_bit = 2000;       // every cost is a multiple of 2^lowest_bit; 2000 when all are zero
+  double largest = 0.0;   // magnitude, for floats
+  int lowest_bit = 2000;  // every cost is a multiple of 2^lowest_bit; 2000 when all are zero
   std::int64_t least = std::numeric_limits<std::int64_t>::max();  // for integers
   std::int64_t greatest = std::numeric_limits<std::int64_t>::min();
   bool invalid = false;  // NaN, or the infinity that no assignment may use

@@ -7,8 +7,8 @@
 
 namespace rebasin::sparse {
 
-// A cost or dual as a multiple of a power of two, so that sums, differences and comparisons are exact: matched
-// entries are exactly tight and nothing drifts.
+// A cost or dual as a multiple of a power of two, so that sums, differences and comparisons are exact:
+// matched entries are exactly tight and nothing drifts.
 using Fixed = std::int64_t;
 
 // Beyond +-limit a dual is refused, so that sums of a few of them cannot overflow.
@@ -19,8 +19,8 @@ constexpr Fixed fixed_infinity = Fixed{1} << 62;
 struct Graph {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
-  std::vector<std::int64_t> start;           // rows + 1
-  std::unique_ptr<std::int32_t[]> column;    // one an entry
+  std::vector<std::int64_t> start;         // rows + 1
+  std::unique_ptr<std::int32_t[]> column;  // one an entry
   std::unique_ptr<Fixed[]> cost;
   Fixed unit = 1;  // a power of two that divides every cost
 

@@ -22,7 +22,9 @@ struct ExactCost {
   double low;
 };
 
-ExactCost exact_cost(double cost, double sign) { return {sign * cost, 0.0}; }
+ExactCost exact_cost(double cost, double sign) {
+  return {sign * cost, 0.0};
+}
 
 ExactCost exact_cost(std::int64_t cost, double sign) {
   constexpr std::int64_t low_half = 0xffffffff;
@@ -113,8 +115,8 @@ double total_of(const View& view, const std::vector<std::int32_t>& column_of) {
   return total;
 }
 
-#define REBASIN_INSTANTIATE(T, I)                                                            \
-  template double prove(const TypedView<T, I>&, const Selection&, ProvenMatching&);          \
+#define REBASIN_INSTANTIATE(T, I)                                                   \
+  template double prove(const TypedView<T, I>&, const Selection&, ProvenMatching&); \
   template double total_of(const TypedView<T, I>&, const std::vector<std::int32_t>&)
 
 REBASIN_INSTANTIATE(float, std::int32_t);

@@ -14,8 +14,8 @@ struct ProvenMatching {
 };
 
 // From the duals of one side, the columns of the graph that `selection` describes, computes those of the
-// other as lower bounds of the least reduced cost, over the entries of the selection and nothing else; returns
-// an upper bound, in real arithmetic, of (cost of the matching) - (cost of the optimum) on them.
+// other as lower bounds of the least reduced cost, over the entries of the selection and nothing else;
+// returns an upper bound, in real arithmetic, of (cost of the matching) - (cost of the optimum) on them.
 template <class View>
 double prove(const View& view, const Selection& selection, ProvenMatching& matching);
 

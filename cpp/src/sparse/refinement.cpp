@@ -10,8 +10,10 @@ class Refinement {
   Refinement(MatchingState& state, int most_visits)
       : state_(state), visits_(state.graph.rows, 0), waits_(state.graph.rows, 1), most_visits_(most_visits) {
     for (std::int32_t i = 0; i < state.graph.rows; ++i) {
-      if (state.column_of[i] != none) now_.push_back(i);
-      else waits_[i] = 0;
+      if (state.column_of[i] != none)
+        now_.push_back(i);
+      else
+        waits_[i] = 0;
     }
   }
 

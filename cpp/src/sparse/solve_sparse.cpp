@@ -92,9 +92,9 @@ class Solver {
     return outcome;
   }
 
-  // The halves of the Dulmage-Mendelsohn decomposition: rows that some greatest matching leaves unassigned with
-  // the columns of their entries, which all greatest matchings assign among them; and the rest, whose rows
-  // all have a column.
+  // The halves of the Dulmage-Mendelsohn decomposition: rows that some greatest matching leaves unassigned
+  // with the columns of their entries, which all greatest matchings assign among them; and the rest, whose
+  // rows all have a column.
   Outcome solve_halves() {
     Selection crowded = all();
     crowded.transposed = false;
@@ -112,8 +112,8 @@ class Solver {
   }
 
   // A price of being unassigned for the crowded rows, off the duals of their columns, high enough for the
-  // entries between the halves, and for these rows and the other columns to have the highest duals. A power of
-  // two: adding it costs few bits.
+  // entries between the halves, and for these rows and the other columns to have the highest duals. A power
+  // of two: adding it costs few bits.
   void join_halves(const Selection& crowded) {
     double price = 0.0;
     for (std::int64_t i = 0; i < view_.rows; ++i) {
@@ -170,8 +170,8 @@ class Solver {
     }
   }
 
-  static void number(const std::vector<bool>& first, std::vector<std::int32_t>& in_first, std::int64_t& of_first,
-                     std::vector<std::int32_t>& in_second, std::int64_t& of_second) {
+  static void number(const std::vector<bool>& first, std::vector<std::int32_t>& in_first,
+                     std::int64_t& of_first, std::vector<std::int32_t>& in_second, std::int64_t& of_second) {
     in_first.assign(first.size(), none);
     in_second.assign(first.size(), none);
     of_first = 0;

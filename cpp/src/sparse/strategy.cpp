@@ -1,9 +1,7 @@
 #include "sparse/strategy.hpp"
 
-#include <cmath>
-#include <cstdlib>
-#include <cstdio>
-#include <ctime>
+#include <algorithm>
+#include <limits>
 
 #include "sparse/bidding.hpp"
 #include "sparse/cardinality.hpp"
@@ -14,11 +12,6 @@
 
 namespace rebasin::sparse {
 namespace {
-
-double par(const char* name, double d) { const char* s = std::getenv(name); return s ? std::atof(s) : d; }
-double now() { return (double)std::clock() / CLOCKS_PER_SEC; }
-double t0 = 0;
-#define TRACE(...) if (par("TRACE", 0)) { std::fprintf(stderr, "%.4f ", now() - t0); std::fprintf(stderr, __VA_ARGS__); }
 
 // Least cost of each column: square problems, where duals have no sign, start there.
 void reduce_columns(MatchingState& state) {
@@ -33,6 +26,8 @@ void reduce_columns(MatchingState& state) {
   }
 }
 
+constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max() / 2;
+
 struct Increments {
   Fixed first = 1;
   Fixed last = 1;
@@ -43,26 +38,19 @@ class Strategy {
   Strategy(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt)
       : state_(state), graph_(state.graph), search_(state), violator_(violator), interrupt_(interrupt) {}
 
-  Outcome run() {
-    t0 = now();
+  Outcome run(double direct_reads) {
     for (std::int32_t i = 0; i < graph_.rows; ++i) {
       if (state_.degree(i) == 0) return infeasible_by({i});
     }
     if (graph_.square()) reduce_columns(state_);
     state_.drop_matching();
     measure();
-    Outcome outcome = reduce_rows(state_, range_, tuning::first_rounds, reads(tuning::first_reads), interrupt_);
-    TRACE("arr free %zu\n", state_.free_rows.size());
-    const auto fr = state_.free_rows.size();
-    if (outcome == Outcome::done) outcome = match_tight_entries(state_, interrupt_);
-    TRACE("tight free %zu\n", state_.free_rows.size());
-    if (outcome == Outcome::done && (double)state_.free_rows.size() < par("JSHARE", .5) * (double)fr) outcome = search_jointly();
-    TRACE("joint free %zu\n", state_.free_rows.size());
-    if (outcome == Outcome::done) outcome = search_paths(reads(par("DIRECT", tuning::direct_reads)));
-    TRACE("direct free %zu read %.2f\n", state_.free_rows.size(), (double)search_.entries_read()/(double)graph_.entries());
-    if (outcome == Outcome::out_of_budget) outcome = run_levels();
+    Outcome outcome =
+        reduce_rows(state_, range_, tuning::first_rounds, reads(tuning::first_reads), interrupt_);
+    if (outcome == Outcome::done) outcome = match_ties();
+    if (outcome == Outcome::done) outcome = search_paths(direct_budget(direct_reads));
+    if (outcome == Outcome::out_of_budget) outcome = leave_paths();
     if (outcome == Outcome::done && !graph_.square()) outcome = release_columns(state_, interrupt_);
-    TRACE("release\n");
     state_.counters.entries_read += search_.entries_read();
     return outcome;
   }
@@ -70,6 +58,10 @@ class Strategy {
  private:
   std::int64_t reads(double count) const {
     return static_cast<std::int64_t>(count * static_cast<double>(graph_.entries()));
+  }
+
+  std::int64_t direct_budget(double direct_reads) const {
+    return direct_reads > 0.0 ? std::max(reads(direct_reads), tuning::fewest_direct_entries) : 0;
   }
 
   Outcome infeasible_by(std::vector<std::int32_t> rows) {
@@ -97,9 +89,9 @@ class Strategy {
     const auto quantile = [&](double q) {
       return static_cast<double>(gaps[static_cast<std::size_t>(q * static_cast<double>(gaps.size() - 1))]);
     };
-    increments_.last = static_cast<Fixed>(par("LAST", tuning::last_factor) * quantile(par("LASTQ",tuning::last_quantile)));
+    increments_.last = static_cast<Fixed>(tuning::last_factor * quantile(tuning::last_quantile));
     increments_.last = std::max({increments_.last, graph_.unit / tuning::unit_fraction, Fixed{1}});
-    increments_.first = static_cast<Fixed>(par("FIRST", tuning::first_factor) * quantile(par("FIRSTQ", tuning::first_quantile)));
+    increments_.first = static_cast<Fixed>(tuning::first_factor * quantile(tuning::first_quantile));
     increments_.first = std::max(increments_.first, increments_.last);
   }
 
@@ -134,32 +126,55 @@ class Strategy {
     return Outcome::done;
   }
 
-  // Auctions with falling epsilon, then exact duals for their matching, then paths for the rows left.
+  // Tight entries first; where most free rows find one, ties go on.
+  Outcome match_ties() {
+    const std::size_t before = state_.free_rows.size();
+    const Outcome outcome = match_tight_entries(state_, interrupt_);
+    const bool ties = state_.free_rows.size() < before / 2;
+    return outcome == Outcome::done && ties ? search_jointly() : outcome;
+  }
+
+  // The auction; should it fail, the paths are gone on with from where they were left.
+  Outcome leave_paths() {
+    const std::vector<Fixed> v = state_.v;
+    const std::vector<Fixed> pair_cost = state_.pair_cost;
+    const std::vector<std::int32_t> column_of = state_.column_of;
+    const std::vector<std::int32_t> row_of = state_.row_of;
+    const std::vector<std::int32_t> free_rows = state_.free_rows;
+    const Outcome outcome = run_levels();
+    if (outcome == Outcome::done) return finish();
+    if (outcome != Outcome::out_of_budget && outcome != Outcome::out_of_range) return outcome;
+    state_.v = v;
+    state_.pair_cost = pair_cost;
+    state_.column_of = column_of;
+    state_.row_of = row_of;
+    state_.free_rows = free_rows;
+    return search_paths(unlimited);
+  }
+
+  // Auctions with falling epsilon, each from the duals of the one before.
   Outcome run_levels() {
     auto epsilon = static_cast<double>(increments_.first);
     const auto last = static_cast<double>(increments_.last);
-    int retries = 0;
+    bool retried = false;
     for (;;) {
       state_.drop_matching();
       ++state_.counters.levels;
-      const Outcome outcome = run_auction(state_, static_cast<Fixed>(epsilon), range_,
-                                          reads(retries > 0 ? 6 * tuning::level_reads : tuning::level_reads), interrupt_);
-      TRACE("eps %g free %zu bids %ld\n", epsilon, state_.free_rows.size(), (long)state_.counters.bids);
-      if (outcome == Outcome::out_of_budget) {
-        if (retries == 0) {
-          const Outcome feasible = check_feasible();
-          if (feasible != Outcome::done) return feasible;
-        }
-        if (++retries > tuning::most_retries) break;
-        epsilon *= tuning::falling_factor * tuning::falling_factor;
+      const double allowed = retried ? tuning::retried_level_reads : tuning::level_reads;
+      const Outcome outcome =
+          run_auction(state_, static_cast<Fixed>(epsilon), range_, reads(allowed), interrupt_);
+      if (outcome == Outcome::out_of_budget && !retried) {
+        const Outcome feasible = check_feasible();
+        if (feasible != Outcome::done) return feasible;
+        retried = true;
+        epsilon *= tuning::retry_factor;
         continue;
       }
       if (outcome != Outcome::done) return outcome;
       lift_unmatched();
-      if (epsilon <= last) break;
-      epsilon = std::max(last, epsilon / par("FALL", tuning::falling_factor));
+      if (epsilon <= last) return Outcome::done;
+      epsilon = std::max(last, epsilon / tuning::falling_factor);
     }
-    return finish();
   }
 
   // Rectangles: an unmatched column has the dual zero. Rows that would now rather have it are found later.
@@ -188,12 +203,9 @@ class Strategy {
       for (Fixed& dual : state_.v) dual = (dual + unit / 2) & -unit;
     }
     Outcome outcome = refine_duals(state_, tuning::most_visits, interrupt_);
-    TRACE("refine free %zu\n", state_.free_rows.size());
     if (outcome == Outcome::done) outcome = match_tight_entries(state_, interrupt_);
-    TRACE("tight free %zu\n", state_.free_rows.size());
     if (outcome == Outcome::done && unit > 1) outcome = search_jointly();
-    TRACE("joint free %zu\n", state_.free_rows.size());
-    return outcome == Outcome::done ? search_paths(std::numeric_limits<std::int64_t>::max() / 2) : outcome;
+    return outcome == Outcome::done ? search_paths(unlimited) : outcome;
   }
 
   // Hopcroft and Karp's phases at the distance of the nearest free column, as long as ties make them pay.
@@ -221,8 +233,9 @@ class Strategy {
 
 }  // namespace
 
-Outcome solve(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt) {
-  return Strategy(state, violator, interrupt).run();
+Outcome solve(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt,
+              double direct_reads) {
+  return Strategy(state, violator, interrupt).run(direct_reads);
 }
 
 }  // namespace rebasin::sparse
