@@ -121,7 +121,7 @@ def solve_csr(
     if status == 2:
         raise violator_error(tuple(rows_named.tolist()), tuple(columns_named.tolist()))
     if offset:
-        objective += float(offset * np.count_nonzero(columns >= 0))
+        objective += float(offset * int(np.count_nonzero(columns >= 0)))
         duals = row_duals if n <= m else column_duals
         duals += np.float64(offset)
         np.nextafter(duals, np.inf if maximize else -np.inf, out=duals)
