@@ -162,7 +162,11 @@ def test_explicit_zeros_are_entries_and_duplicates_are_summed():
     twice = sp.coo_array(([1.0, 4.0, 1.0, 1.0, 1.0], ([0, 0, 0, 1, 1], [0, 0, 1, 0, 1])), shape=(2, 2))
     assert rf.solve_assignment(twice).columns.tolist() == [1, 0]
     raw = sp.csr_array((2, 2))
-    raw.data, raw.indices, raw.indptr = np.array([1.0, 4, 1, 1, 1]), np.array([0, 0, 1, 0, 1]), np.array([0, 3, 5])
+    raw.data, raw.indices, raw.indptr = (
+        np.array([1.0, 4, 1, 1, 1]),
+        np.array([0, 0, 1, 0, 1]),
+        np.array([0, 3, 5]),
+    )
     assert rf.solve_assignment(raw).columns.tolist() == [1, 0]
     assert raw.nnz == 5  # the caller's array stays as it is
 
@@ -341,6 +345,8 @@ def test_indices_of_both_widths():
 
 
 def test_nothing_of_scipy_sparse_is_imported_for_dense_costs():
-    code = "import sys, rebasin_fast as rf; rf.solve_assignment([[1.0]]); print('scipy.sparse' in sys.modules)"
+    code = (
+        "import sys, rebasin_fast as rf; rf.solve_assignment([[1.0]]); print('scipy.sparse' in sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"

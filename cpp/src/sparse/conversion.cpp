@@ -28,6 +28,23 @@ void for_each_entry(const View& view, const Selection& selection, Action action)
   }
 }
 
+// The whole view as it lies, in one pass.
+template <class View>
+void copy_all(const View& view, double limit, const FixedPoint& fixed, Graph& graph) {
+  const std::int64_t most = view.rows > 0 ? view.end(view.rows - 1) : 0;
+  graph.column = std::make_unique_for_overwrite<std::int32_t[]>(most);
+  graph.cost = std::make_unique_for_overwrite<Fixed[]>(most);
+  std::int64_t place = 0;
+  for (std::int64_t i = 0; i < view.rows; ++i) {
+    for (std::int64_t k = view.begin(i); k < view.end(i); ++k) {
+      if (!is_present(view.values[k], limit)) continue;
+      graph.column[place] = static_cast<std::int32_t>(view.columns_of[k]);
+      graph.cost[place++] = fixed.from(view.values[k]);
+    }
+    graph.start[i + 1] = place;
+  }
+}
+
 }  // namespace
 
 template <class View>
@@ -37,6 +54,11 @@ Graph to_graph(const View& view, const Selection& selection, const FixedPoint& f
   graph.rows = transposed ? selection.columns : selection.rows;
   graph.columns = transposed ? selection.rows : selection.columns;
   graph.start.assign(graph.rows + 1, 0);
+  graph.unit = fixed.unit;
+  if (!transposed && selection.row.empty() && selection.column.empty()) {
+    copy_all(view, selection.limit, fixed, graph);
+    return graph;
+  }
   using Value = typename View::Value;
   for_each_entry(view, selection, [&](std::int32_t row, std::int32_t column, Value) {
     ++graph.start[(transposed ? column : row) + 1];
@@ -50,7 +72,6 @@ Graph to_graph(const View& view, const Selection& selection, const FixedPoint& f
     graph.column[place] = transposed ? row : column;
     graph.cost[place] = fixed.from(cost);
   });
-  graph.unit = fixed.unit;
   return graph;
 }
 

@@ -85,11 +85,13 @@ double prove(const View& view, const Selection& selection, ProvenMatching& match
       const ExactCost cost = minimised(view.values[k], sign);
       if (!(cost.high < infinity) || !holds(selection.column, static_cast<std::size_t>(j))) continue;
       const std::int64_t line = transposed ? j : i;
-      const ExactCost value = reduced(cost, given[transposed ? i : j]);
-      if (value.high <= found[line]) found[line] = std::min(found[line], lower_bound(value));
-      if (matching.column_of[i] == j && value.high + value.low < taken[line].high + taken[line].low) {
-        taken[line] = value;
-      }
+      const double dual = given[transposed ? i : j];
+      const bool matched = matching.column_of[i] == j;
+      // What lies a rounding or more above the least changes nothing.
+      if (cost.high - dual > found[line] && !matched) continue;
+      const ExactCost value = reduced(cost, dual);
+      found[line] = std::min(found[line], lower_bound(value));
+      if (matched && value.high + value.low < taken[line].high + taken[line].low) taken[line] = value;
     }
   }
   double total = 0.0;

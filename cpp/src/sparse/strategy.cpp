@@ -44,7 +44,7 @@ class Strategy {
     }
     if (graph_.square()) reduce_columns(state_);
     state_.drop_matching();
-    measure();
+    find_range();
     Outcome outcome =
         reduce_rows(state_, range_, tuning::first_rounds, reads(tuning::first_reads), interrupt_);
     if (outcome == Outcome::done) outcome = match_ties();
@@ -69,8 +69,7 @@ class Strategy {
     return Outcome::no_path;
   }
 
-  // The range of costs, and from sampled rows the increments of the auction.
-  void measure() {
+  void find_range() {
     Fixed least = fixed_infinity;
     Fixed greatest = -fixed_infinity;
     for (std::int64_t k = 0; k < graph_.entries(); ++k) {
@@ -78,6 +77,15 @@ class Strategy {
       greatest = std::max(greatest, graph_.cost[k]);
     }
     range_ = std::max<Fixed>(greatest - least, 1);
+  }
+
+  // From sampled rows at the first duals, where gaps are still open. Leaves these duals.
+  void choose_increments() {
+    if (graph_.square()) {
+      reduce_columns(state_);
+    } else {
+      std::fill(state_.v.begin(), state_.v.end(), 0);
+    }
     std::vector<Fixed> gaps;
     const std::int64_t step = std::max<std::int64_t>(1, graph_.rows / tuning::sampled_rows);
     for (std::int64_t i = 0; i < graph_.rows; i += step) {
@@ -141,6 +149,8 @@ class Strategy {
     const std::vector<std::int32_t> column_of = state_.column_of;
     const std::vector<std::int32_t> row_of = state_.row_of;
     const std::vector<std::int32_t> free_rows = state_.free_rows;
+    choose_increments();
+    state_.v = v;
     const Outcome outcome = run_levels();
     if (outcome == Outcome::done) return finish();
     if (outcome != Outcome::out_of_budget && outcome != Outcome::out_of_range) return outcome;

@@ -144,7 +144,12 @@ def _checked_indices(
     wide = places.dtype != np.int32 or starts.dtype != np.int32
     dtype = np.int64 if wide else np.int32
     starts, places = (np.ascontiguousarray(array, dtype) for array in (starts, places))
-    if starts.size != n + 1 or starts[0] != 0 or starts[-1] != places.size or np.any(starts[1:] < starts[:-1]):
+    if (
+        starts.size != n + 1
+        or starts[0] != 0
+        or starts[-1] != places.size
+        or np.any(starts[1:] < starts[:-1])
+    ):
         raise ValueError(
             f"indptr has to rise from 0 to the number of indices, {places.size}, in {n + 1} steps; got "
             f"{starts.size} from {starts[:1].tolist()} to {starts[-1:].tolist()}"
@@ -157,7 +162,9 @@ def _checked_indices(
 def _checked_values(values: NDArray[Any], count: int) -> tuple[NDArray[Any], int]:
     """Costs of a dtype that the core reads, and what was taken off them."""
     if values.shape != (count,):
-        raise ValueError(f"one cost an index is needed, got costs of shape {values.shape} for {count} indices")
+        raise ValueError(
+            f"one cost an index is needed, got costs of shape {values.shape} for {count} indices"
+        )
     kind = values.dtype.kind
     if kind == "u" and values.size and int(values.max()) > _INT64.max:
         least = int(values.min())
