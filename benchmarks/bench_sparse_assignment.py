@@ -9,6 +9,7 @@ is given) and stands in the table as "> patience".
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import statistics
 import time
@@ -202,7 +203,10 @@ SOLVERS = {"ours": solve_ours, "scipy": solve_scipy, "lapmod": solve_lapmod}
 
 def timed(name: str, cost: Any, reply: Any = None) -> tuple[float, float]:
     start = time.process_time()
-    objective = SOLVERS[name](cost)
+    try:
+        objective = SOLVERS[name](cost)
+    except ValueError:  # lapmod takes costs from 0 to 1e6 only
+        objective = math.nan
     found = (time.process_time() - start, objective)
     if reply is not None:
         reply.send(found)
@@ -225,10 +229,12 @@ def measure(name: str, cost: Any, patience: float, repeats: int) -> str:
     times: dict[str, list[float]] = {}
     objectives: dict[str, float] = {}
     names = [solver for solver in SOLVERS if solver != "lapmod" or cost.shape[0] == cost.shape[1]]
+    refused = set(SOLVERS).difference(names)
     for solver in list(names):
         first = timed_patiently(solver, cost, patience)
-        if first is None:
+        if first is None or math.isnan(first[1]):
             names.remove(solver)
+            refused.update({solver} if first else ())
         else:
             objectives[solver] = first[1]
     for _ in range(repeats):
@@ -243,7 +249,7 @@ def measure(name: str, cost: Any, patience: float, repeats: int) -> str:
     for solver in ("scipy", "lapmod"):
         if solver in medians:
             ratios.append(f"{medians[solver] / ours:.2f}")
-        elif solver == "lapmod" and cost.shape[0] != cost.shape[1]:
+        elif solver in refused:
             ratios.append("–")
         else:
             ratios.append(f"> {patience / ours:.0f}")

@@ -47,10 +47,12 @@ def check_violator(error, allowed):
     rows, columns = list(error.rows), list(error.columns)
     n, m = allowed.shape
     if n <= m:
-        assert len(rows) > len(columns) == len(set(columns)) and len(rows) == len(set(rows))
+        assert len(rows) > len(columns) == len(set(columns))
+        assert len(rows) == len(set(rows))
         assert set(np.nonzero(allowed[rows])[1]) <= set(columns)
     else:
-        assert len(columns) > len(rows) == len(set(rows)) and len(columns) == len(set(columns))
+        assert len(columns) > len(rows) == len(set(rows))
+        assert len(columns) == len(set(columns))
         assert set(np.nonzero(allowed[:, columns])[0]) <= set(rows)
     assert str(error).startswith("cost matrix is infeasible")
 
@@ -140,7 +142,7 @@ def test_partial_matches_as_many_as_can_be_at_the_least_cost(seed, kind, shape, 
     slack = sign * total - bound
     assert slack >= 0
     # Below the lowest bit of any cost a bound leaves nothing open.
-    assert slack <= Fraction(result.gap) or result.gap == 0.0 and slack < Fraction(1, 2**60)
+    assert slack <= Fraction(result.gap) or (result.gap == 0.0 and slack < Fraction(1, 2**60))
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "dok", "bsr"])
@@ -151,7 +153,8 @@ def test_every_format(form, matrix):
     result = rf.solve_assignment(cost)
     assert result.columns.tolist() == [1, 0, 2]
     rows, columns = rf.linear_sum_assignment(cost)
-    assert rows.tolist() == [0, 1, 2] and columns.tolist() == [1, 0, 2]
+    assert rows.tolist() == [0, 1, 2]
+    assert columns.tolist() == [1, 0, 2]
     assert rows.dtype == columns.dtype == np.int64
 
 
@@ -214,9 +217,11 @@ def test_rows_without_entries():
     cost = sp.csr_array(np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [4.0, 5.0, 6.0]]))
     with pytest.raises(InfeasibleError, match="row 1 may take no column") as caught:
         rf.solve_assignment(cost)
-    assert caught.value.rows == (1,) and caught.value.columns == ()
+    assert caught.value.rows == (1,)
+    assert caught.value.columns == ()
     partial = rf.solve_assignment(cost, partial=True)
-    assert partial.columns.tolist() in ([0, -1, 1], [1, -1, 0]) and partial.objective == 6.0
+    assert partial.columns.tolist() in ([0, -1, 1], [1, -1, 0])
+    assert partial.objective == 6.0
 
 
 def test_violators_of_large_problems():
@@ -244,7 +249,8 @@ def test_integers_beyond_doubles_are_solved_exactly(offset):
     result = rf.solve_assignment(cost)
     expected = rf.solve_assignment(np.where(mask, small.astype(float), np.inf)).objective
     found = sum(int(small[i, j]) for i, j in enumerate(result.columns))
-    assert found == expected and result.gap == 0.0
+    assert found == expected
+    assert result.gap == 0.0
     exact = cost.toarray()
     for i, j in np.argwhere(mask):
         assert Fraction(result.row_duals[i]) + Fraction(result.column_duals[j]) <= int(exact[i, j])

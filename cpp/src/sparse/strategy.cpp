@@ -117,19 +117,20 @@ class Strategy {
   // Path by path; out_of_budget when the budget does not suffice, or will not.
   Outcome search_paths(std::int64_t budget) {
     const std::int64_t before = search_.entries_read();
-    for (std::int64_t done = 0; !state_.free_rows.empty();) {
-      const std::int32_t row = state_.free_rows.back();
-      const Outcome outcome = search_.augment(row, interrupt_);
+    std::int64_t recent = before;
+    for (std::int64_t done = 1; !state_.free_rows.empty(); ++done) {
+      const Outcome outcome = search_.augment(state_.free_rows.back(), interrupt_);
       if (outcome == Outcome::no_path) return infeasible_by(search_.tree_rows());
       if (outcome != Outcome::done) return outcome;
       state_.free_rows.pop_back();
-      ++done;
-      const std::int64_t spent = search_.entries_read() - before;
       const auto left = static_cast<std::int64_t>(state_.free_rows.size());
-      const bool forecast = done % tuning::searches_between_forecasts == 0;
-      if (left > 0 && (spent > budget || (forecast && spent / done > (budget - spent) / left))) {
-        return Outcome::out_of_budget;
-      }
+      const std::int64_t unspent = budget - (search_.entries_read() - before);
+      if (left > 0 && unspent < 0) return Outcome::out_of_budget;
+      if (left == 0 || done % tuning::searches_between_forecasts != 0) continue;
+      // Paths get longer as free columns get fewer, so this is rather too little.
+      const std::int64_t mean = (search_.entries_read() - recent) / tuning::searches_between_forecasts;
+      if (mean > unspent / left) return Outcome::out_of_budget;
+      recent = search_.entries_read();
     }
     return Outcome::done;
   }

@@ -27,8 +27,9 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     ----------
     cost_matrix : (n, m) array_like
         Whatever SciPy takes: real numbers of any dtype, any strides, lists, data frames, objects that are
-        numbers; a torch, CuPy or JAX array too; a ``scipy.sparse`` array, where absent entries are forbidden. +inf (-inf when maximising) marks a forbidden pair. Never copied
-        or changed when it is a NumPy array of integers, booleans or floats up to 64 bits.
+        numbers; a torch, CuPy or JAX array too; a ``scipy.sparse`` array, whose absent entries are forbidden
+        pairs. +inf (-inf when maximising) marks a forbidden pair. Never copied or changed when it is a NumPy
+        array of integers, booleans or floats up to 64 bits.
     maximize : bool, default False
         Maximise the sum instead.
 
