@@ -5,4 +5,5 @@ PYBIND11_MODULE(_core, m) {
   register_build(m);
   register_descent(m);
   register_lists(m);
+  register_sparse(m);
 }

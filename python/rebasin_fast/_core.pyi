@@ -84,3 +84,21 @@ def priced_assignment(
 def assignment_counters(cost: NDArray[Any], maximize: bool, start: _Duals | None = ...) -> dict[str, int]: ...
 def simd_level() -> str: ...
 def simd_levels() -> list[str]: ...
+def sparse_assignment(
+    values: NDArray[Any],
+    indices: NDArray[Any],
+    starts: NDArray[Any],
+    columns: int,
+    maximize: bool,
+    partial: bool,
+) -> tuple[
+    int,
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    float,
+    float,
+    NDArray[np.int64],
+    NDArray[np.int64],
+    dict[str, int],
+]: ...

@@ -19,9 +19,16 @@ def infeasible_error(cost: NDArray[Any]) -> InfeasibleError:
     n, m = allowed.shape
     if n <= m:
         rows, columns = hall_violator(allowed)
-        told = f"row{_named(rows)} may take {_partners('column', columns)}"
     else:
         columns, rows = hall_violator(allowed.T)
+    return violator_error(rows, columns)
+
+
+def violator_error(rows: tuple[int, ...], columns: tuple[int, ...]) -> InfeasibleError:
+    """The error that names a Hall violator: the larger set may take the smaller only."""
+    if len(rows) > len(columns):
+        told = f"row{_named(rows)} may take {_partners('column', columns)}"
+    else:
         told = f"column{_named(columns)} may take {_partners('row', rows)}"
     return InfeasibleError(f"cost matrix is infeasible: {told}", rows=rows, columns=columns)
 

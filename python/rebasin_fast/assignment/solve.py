@@ -14,6 +14,7 @@ from rebasin_fast.assignment.costs import as_numbers, checked, host_array
 from rebasin_fast.assignment.infeasible import infeasible_error
 from rebasin_fast.assignment.priced import checked_limit, solve_priced
 from rebasin_fast.assignment.result import Assignment
+from rebasin_fast.assignment.sparse import indices_of_sparse, is_sparse, solve_sparse
 from rebasin_fast.assignment.warm_start import start_of_batch, start_of_matrix
 from rebasin_fast.cuda import entry as device_entry
 from rebasin_fast.foreign_arrays import library_of, to_numpy
@@ -26,8 +27,9 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     ----------
     cost_matrix : (n, m) array_like
         Whatever SciPy takes: real numbers of any dtype, any strides, lists, data frames, objects that are
-        numbers; a torch, CuPy or JAX array too. +inf (-inf when maximising) marks a forbidden pair. Never copied
-        or changed when it is a NumPy array of integers, booleans or floats up to 64 bits.
+        numbers; a torch, CuPy or JAX array too; a ``scipy.sparse`` array, whose absent entries are forbidden
+        pairs. +inf (-inf when maximising) marks a forbidden pair. Never copied or changed when it is a NumPy
+        array of integers, booleans or floats up to 64 bits.
     maximize : bool, default False
         Maximise the sum instead.
 
@@ -60,6 +62,8 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     found = _core.assignment_indices(cost_matrix, maximize)  # None for what is no plain NumPy matrix
     if found is not None:
         return found  # type: ignore[no-any-return]
+    if is_sparse(cost_matrix):
+        return indices_of_sparse(cost_matrix, bool(maximize))
     library = library_of(cost_matrix)
     if library is not None:
         device = device_entry.library_for(cost_matrix)
@@ -87,7 +91,8 @@ def solve_assignment(
     ----------
     cost : (n, m) or (batch, n, m) array_like, or list of (n, m) arrays
         As for :func:`linear_sum_assignment`. Three dimensions are many problems at once; so is a list of
-        arrays, whose shapes may differ.
+        arrays, whose shapes may differ. Of ``scipy.sparse`` arrays one at a time, without ``warm_start`` and
+        ``cost_limit``.
     maximize : bool, default False
         Maximise instead.
     warm_start : Assignment or list of Assignment, optional
@@ -158,6 +163,8 @@ def solve_assignment(
             return _one(found, cost, bfloat16=False)
     _check_threads(threads)
     options = Options(bool(maximize), checked_limit(cost_limit, bool(maximize)), bool(partial), int(threads))
+    if is_sparse(cost):
+        return solve_sparse(cost, options.maximize, options.partial, given=(warm_start, cost_limit))
     if isinstance(cost, (list, tuple)):
         if not cost:
             raise ValueError(
