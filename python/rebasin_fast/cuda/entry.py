@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from rebasin_fast.assignment.result import Assignment
 from rebasin_fast.cuda import assignment, kernels
 from rebasin_fast.cuda.buffers import DeviceLibrary, device_library
 from rebasin_fast.cuda.large import LargeResult, solve_large
 from rebasin_fast.cuda.native import is_available
-
-if TYPE_CHECKING:
-    from rebasin_fast.assignment import Assignment
 
 _MESSAGES = {1: "matrix contains invalid numeric entries", 2: "cost matrix is infeasible"}
 
@@ -40,8 +38,6 @@ def indices(cost: Any, maximize: bool, library: DeviceLibrary) -> tuple[Any, Any
 
 def solve(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assignment | None:
     """The Assignment of a matrix or a batch, its arrays on the device; None: the host solves it from a copy."""
-    from rebasin_fast.assignment import Assignment
-
     if len(cost.shape) == 3:
         found = assignment.solve_batch(cost, library, maximize=maximize, start=_starts(cost, start, library))
         names = np.array(["optimal", "invalid", "infeasible"])
