@@ -41,7 +41,7 @@ std::uint64_t ordered_key(const AnyCostView& view, const char* at) {
 
 // Bits of a cost's magnitude that leave room for duals and path lengths.
 int cost_bits(std::int64_t rows) {
-  return 58 - std::bit_width(static_cast<std::uint64_t>(6 * rows + 8));
+  return 58 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(6 * rows + 8)));
 }
 
 OrientedView orient(const AnyCostView& cost) {
@@ -114,7 +114,7 @@ std::int64_t round_down(double cost, double scaled) {
 void scale_doubles(Grid& grid, const Range& range) {
   const int bits = cost_bits(grid.rows);
   const double others = range.below > 0.0 ? std::ldexp(1.0, std::ilogb(range.below) + 1) : 0.0;
-  const double replacement = std::ldexp(others, std::bit_width(static_cast<std::uint64_t>(4 * grid.rows)));
+  const double replacement = std::ldexp(others, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(4 * grid.rows))));
   const bool marked = range.positive && others > 0.0 && range.largest > replacement;
   const double top = marked ? replacement : range.largest;
   // 2^bits units hold the largest cost.
@@ -150,7 +150,7 @@ void read_wide(Grid& grid) {
       most = std::max(most, key);
     }
   }
-  const int shift = std::max(0, std::bit_width(most - least) - cost_bits(grid.rows));
+  const int shift = std::max(0, static_cast<int>(std::bit_width(most - least)) - cost_bits(grid.rows));
   for (std::int64_t i = 0; i < grid.rows; ++i) {
     std::int64_t* row = grid.row(i);
     for (std::int64_t j = 0; j < grid.columns; ++j) {

@@ -1,7 +1,6 @@
 #include "k_best/tree.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace rebasin::k_best {
@@ -48,7 +47,7 @@ Tree::Taken Tree::take(bool split) {
 
 // Totals from which a child does not matter: `wanted` assignments are better, whatever was rounded.
 std::int64_t Tree::limit() const {
-  if (static_cast<std::int64_t>(best_totals_.size()) < wanted_) return std::numeric_limits<std::int64_t>::max();
+  if (static_cast<std::int64_t>(best_totals_.size()) < wanted_) return 2 * finite;
   return best_totals_.top() + grid_.slack + 1;
 }
 
@@ -104,14 +103,18 @@ std::int64_t Tree::search_child(Node& node, std::int64_t position, std::int64_t 
 }
 
 void Tree::split_root(Matching matching, std::int64_t total) {
-  Node node{.total = total, .matching = std::move(matching)};
+  Node node;
+  node.total = total;
+  node.matching = std::move(matching);
   node.order.resize(grid_.rows);
   for (std::int64_t i = 0; i < grid_.rows; ++i) node.order[i] = static_cast<std::int32_t>(i);
   add(std::move(node));
 }
 
 void Tree::split_child(const Node& parent, std::int64_t position, Matching matching, std::int64_t total) {
-  Node node{.total = total, .matching = std::move(matching)};
+  Node node;
+  node.total = total;
+  node.matching = std::move(matching);
   node.order.assign(parent.order.begin() + position, parent.order.end());
   for (std::int64_t k = 0; k < position; ++k) {
     node.matching.v[node.matching.column[parent.order[k]]] = -forbidden;
