@@ -84,7 +84,7 @@ void solve(const py::array& cost, bool maximize, bool bfloat16, AssignmentSoluti
     status = rebasin::solve_assignment(view, solution, never);
   } else {
     rebasin::Interrupt interrupt = python_interrupt();
-    const py::gil_scoped_release without_gil;
+    const GilRelease without_gil;
     status = rebasin::solve_assignment(view, solution, interrupt);
   }
   raise_unless_ok(status);
@@ -127,7 +127,7 @@ py::list solve_batch(const std::vector<py::array>& costs, bool maximize, bool bf
   std::vector<Status> statuses(costs.size());
   {
     rebasin::Interrupt interrupt = python_interrupt();
-    const py::gil_scoped_release without_gil;
+    const GilRelease without_gil;
     rebasin::solve_assignments(views.data(), warm_starts.empty() ? nullptr : warm_starts.data(), count,
                                solutions.data(), statuses.data(), threads, interrupt);
   }
