@@ -4,6 +4,7 @@
 #include "bindings.hpp"
 #include "cost_view.hpp"
 #include "python_interrupt.hpp"
+#include "python_thread.hpp"
 #include "rebasin/bottleneck.hpp"
 
 namespace py = pybind11;
@@ -31,7 +32,7 @@ py::list bottleneck(const std::vector<py::array>& costs, bool maximize, bool bfl
   std::vector<Status> statuses(costs.size());
   {
     rebasin::Interrupt interrupt = python_interrupt();
-    const py::gil_scoped_release without_gil;
+    const GilRelease without_gil;
     rebasin::bottleneck_assignment(views.data(), static_cast<std::int64_t>(views.size()), solutions.data(),
                                    statuses.data(), threads, interrupt);
   }

@@ -4,6 +4,7 @@
 #include "bindings.hpp"
 #include "cost_view.hpp"
 #include "python_interrupt.hpp"
+#include "python_thread.hpp"
 #include "rebasin/k_best.hpp"
 
 namespace py = pybind11;
@@ -35,7 +36,7 @@ py::list k_best(const std::vector<py::array>& costs, bool maximize, bool bfloat1
   std::vector<Status> statuses(costs.size());
   {
     rebasin::Interrupt interrupt = python_interrupt();
-    const py::gil_scoped_release without_gil;
+    const GilRelease without_gil;
     rebasin::k_best_assignments(views.data(), static_cast<std::int64_t>(views.size()),
                                 {.k = k, .within = within}, solutions.data(), statuses.data(), threads,
                                 interrupt);
