@@ -18,8 +18,8 @@ namespace {
 constexpr std::int64_t block = 16;
 
 template <class T>
-constexpr T top = std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity()
-                                                       : std::numeric_limits<T>::max();
+constexpr T top =
+    std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
 
 template <class T>
 T lower(const T* __restrict row, T* __restrict minima, std::int64_t count, bool& nan) {

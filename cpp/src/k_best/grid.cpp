@@ -55,8 +55,8 @@ OrientedView orient(const AnyCostView& cost) {
 
 // Traits of the costs that decide the scale.
 struct Range {
-  double largest = 0.0;  // finite magnitude
-  double below = 0.0;    // the largest magnitude but that
+  double largest = 0.0;   // finite magnitude
+  double below = 0.0;     // the largest magnitude but that
   bool positive = false;  // whether `largest` occurs only as a positive cost
 };
 
@@ -114,7 +114,8 @@ std::int64_t round_down(double cost, double scaled) {
 void scale_doubles(Grid& grid, const Range& range) {
   const int bits = cost_bits(grid.rows);
   const double others = range.below > 0.0 ? std::ldexp(1.0, std::ilogb(range.below) + 1) : 0.0;
-  const double replacement = std::ldexp(others, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(4 * grid.rows))));
+  const double replacement =
+      std::ldexp(others, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(4 * grid.rows))));
   const bool marked = range.positive && others > 0.0 && range.largest > replacement;
   const double top = marked ? replacement : range.largest;
   // 2^bits units hold the largest cost.
@@ -163,7 +164,8 @@ void read_wide(Grid& grid) {
 
 }  // namespace
 
-void OrientedView::add(std::int64_t row, std::int64_t column, double sign, double scale, ExactSum& sum) const {
+void OrientedView::add(std::int64_t row, std::int64_t column, double sign, double scale,
+                       ExactSum& sum) const {
   const char* at = entry(view, row, column);
   const double turned = view.maximize ? -sign : sign;
   if (!wide_integers) {
@@ -174,8 +176,9 @@ void OrientedView::add(std::int64_t row, std::int64_t column, double sign, doubl
   }
   const std::uint64_t bits = read_bits(view, at);
   const auto low = static_cast<double>(bits & 0xffffffffu);
-  const double high = view.element == Element::int64 ? static_cast<double>(static_cast<std::int64_t>(bits) >> 32)
-                                                     : static_cast<double>(bits >> 32);
+  const double high = view.element == Element::int64
+                          ? static_cast<double>(static_cast<std::int64_t>(bits) >> 32)
+                          : static_cast<double>(bits >> 32);
   sum.add(turned * high * 0x1p32);
   sum.add(turned * low);
 }

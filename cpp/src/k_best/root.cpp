@@ -86,7 +86,8 @@ bool take_solution(const Grid& grid, const AssignmentSolution& solution, Matchin
   matching.column.assign(solution.columns.begin(), solution.columns.end());
   matching.owner.assign(grid.columns, static_cast<std::int32_t>(grid.rows));
   matching.v.assign(grid.stride, 0);
-  for (std::int64_t i = 0; i < grid.rows; ++i) matching.owner[matching.column[i]] = static_cast<std::int32_t>(i);
+  for (std::int64_t i = 0; i < grid.rows; ++i)
+    matching.owner[matching.column[i]] = static_cast<std::int32_t>(i);
   for (std::int64_t j = 0; j < grid.columns; ++j) {
     const double v = sign * solution.column_duals[j] / unit;
     if (!(std::abs(v) < bound)) return false;

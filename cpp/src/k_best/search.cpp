@@ -69,9 +69,9 @@ void Search::augment(Matching& matching) const {
   std::size_t before = scanned_.size();
   for (;;) {
     std::size_t k = 0;
-    while (k < before && scanned_[k].distance + grid_.row(scanned_[k].row)[column] - scanned_[k].u -
-                                 matching.v[column] !=
-                             distance) {
+    while (k < before &&
+           scanned_[k].distance + grid_.row(scanned_[k].row)[column] - scanned_[k].u - matching.v[column] !=
+               distance) {
       ++k;
     }
     assert(k < before);

@@ -154,8 +154,8 @@ void Tree::find_bounds(Node& node) {
   const auto spare = std::find(matching.owner.begin(), matching.owner.end(), grid_.rows);
   if (spare != matching.owner.end()) {
     const std::int64_t u = -matching.v[spare - matching.owner.begin()];
-    proven_ = proven_ && kernel.reduce(grid_.row(grid_.rows), matching.v.data(), u, minima_.data(),
-                                       grid_.stride) >= 0;
+    proven_ = proven_ &&
+              kernel.reduce(grid_.row(grid_.rows), matching.v.data(), u, minima_.data(), grid_.stride) >= 0;
   }
   for (std::size_t k = 0; k < node.order.size(); ++k) {
     const std::int64_t into = minima_[matching.column[node.order[k]]];

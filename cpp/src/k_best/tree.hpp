@@ -48,7 +48,8 @@ class Tree {
   struct Node {
     std::int64_t total = 0;
     Matching matching;
-    std::vector<std::int32_t> order;   // rows that are not held; greatest bound first, as far as it was asked for
+    std::vector<std::int32_t>
+        order;  // rows that are not held; greatest bound first, as far as it was asked for
     std::vector<std::int64_t> bounds;  // of the order's children: what their total exceeds this one by
     std::vector<Arc> avoided;
   };
