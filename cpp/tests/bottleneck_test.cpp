@@ -40,7 +40,7 @@ Matrix draw(std::int64_t rows, std::int64_t columns, int kind, std::mt19937& ran
               : kind == 1 ? static_cast<double>(random() % 6)
               : kind == 2
                   ? std::abs(std::sin(static_cast<double>(i)) - std::sin(2.0 * static_cast<double>(j)))
-                  : (uniform(random) < 0.9 ? infinity : uniform(random));
+                  : (uniform(random) < 0.95 ? infinity : uniform(random));
     }
   }
   return matrix;
