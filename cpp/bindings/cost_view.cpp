@@ -54,6 +54,17 @@ std::vector<rebasin::AnyCostView> cost_views(const std::vector<py::array>& costs
   return views;
 }
 
+bool soon_done(const std::vector<rebasin::AnyCostView>& views, std::int64_t times) {
+  constexpr std::int64_t enough = 1 << 14;
+  std::int64_t read = 0;
+  for (const rebasin::AnyCostView& view : views) {
+    const std::int64_t entries = view.rows * view.columns + 1;
+    if (entries > (enough - read) / times) return false;
+    read += entries * times;
+  }
+  return true;
+}
+
 void raise_if_ended(const std::vector<rebasin::Status>& statuses) {
   for (const rebasin::Status status : statuses) {
     if (status == rebasin::Status::interrupted) throw py::error_already_set();

@@ -1,6 +1,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 #include "bindings.hpp"
 #include "cost_view.hpp"
 #include "python_interrupt.hpp"
@@ -34,7 +36,11 @@ py::list k_best(const std::vector<py::array>& costs, bool maximize, bool bfloat1
   const std::vector<rebasin::AnyCostView> views = cost_views(costs, maximize, bfloat16);
   std::vector<KBestSolution> solutions(costs.size());
   std::vector<Status> statuses(costs.size());
-  {
+  if (soon_done(views, 4 * std::min<std::int64_t>(k, 1 << 12))) {
+    rebasin::Interrupt never;
+    rebasin::k_best_assignments(views.data(), static_cast<std::int64_t>(views.size()),
+                                {.k = k, .within = within}, solutions.data(), statuses.data(), 1, never);
+  } else {
     rebasin::Interrupt interrupt = python_interrupt();
     const GilRelease without_gil;
     rebasin::k_best_assignments(views.data(), static_cast<std::int64_t>(views.size()),

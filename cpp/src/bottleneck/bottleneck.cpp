@@ -19,6 +19,8 @@ namespace {
 // Thresholds that failed before the entries between the bounds are halved: most problems need fewer.
 constexpr std::int64_t rises = 6;
 
+constexpr std::int64_t rows_between_questions = 64;
+
 template <class T>
 class Solver {
  public:
@@ -63,7 +65,7 @@ class Solver {
     std::vector<T> minima(static_cast<std::size_t>(m), unreachable);
     bool nan = false;
     for (std::int64_t i = 0; i < n; ++i) {
-      if (interrupt_.requested()) return Status::interrupted;
+      if (asked_to_stop(i)) return Status::interrupted;
       const T least = kernels_.lower(costs_.row(i), minima.data(), m, nan);
       if (i == 0 || low_ < least) {
         low_ = least;
@@ -84,7 +86,7 @@ class Solver {
   Status try_threshold(T threshold) {
     ++solution_.counters.thresholds;
     for (std::int64_t i = 0; i < costs_.rows(); ++i) {
-      if (interrupt_.requested()) return Status::interrupted;
+      if (asked_to_stop(i)) return Status::interrupted;
       kernels_.mark(costs_.row(i), threshold, matching_.bits(i), costs_.columns());
     }
     matching_.grow();
@@ -98,7 +100,7 @@ class Solver {
     std::vector<T> slack(static_cast<std::size_t>(costs_.columns()), unreachable);
     bool nan = false;
     for (const std::int64_t i : reached) {
-      if (interrupt_.requested()) return Status::interrupted;
+      if (asked_to_stop(i)) return Status::interrupted;
       kernels_.lower(costs_.row(i), slack.data(), costs_.columns(), nan);
     }
     std::vector<T> beyond;
@@ -114,6 +116,11 @@ class Solver {
     }
     block_ = {std::move(reached), std::move(columns)};
     return forbids && low_ == unreachable ? Status::infeasible : Status::ok;
+  }
+
+  // Asks once per many rows: the clock costs as much as a short row.
+  bool asked_to_stop(std::int64_t row) {
+    return row % rows_between_questions == rows_between_questions - 1 && interrupt_.requested();
   }
 
   T largest(const std::vector<std::int32_t>& columns) const {

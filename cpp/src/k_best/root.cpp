@@ -29,7 +29,7 @@ Status solve_by_paths(const Grid& grid, Search& search, Matching& matching, Inte
     for (std::int64_t& v : matching.v) v = v == forbidden ? 0 : v;
   }
   for (std::int64_t i = 0; i < n; ++i) {
-    if (interrupt.requested()) return Status::interrupted;
+    if (i % 16 == 15 && interrupt.requested()) return Status::interrupted;
     const std::int64_t* row = grid.row(i);
     std::int64_t u = forbidden;
     for (std::int64_t j = 0; j < grid.columns; ++j) u = std::min(u, row[j] - matching.v[j]);

@@ -5,6 +5,9 @@
 
 namespace rebasin::k_best {
 
+// The clock costs as much as a short search.
+constexpr std::int64_t steps_between_questions = 32;
+
 Tree::Tree(Grid& grid, Search& search, Matching root, std::int64_t wanted, Interrupt& interrupt)
     : grid_(grid),
       search_(search),
@@ -20,7 +23,7 @@ Tree::Tree(Grid& grid, Search& search, Matching root, std::int64_t wanted, Inter
 
 std::int64_t Tree::next_bound() {
   while (!open_.empty() && !open_.top().solved) {
-    if (interrupt_.requested()) return none;
+    if (++steps_ % steps_between_questions == 0 && interrupt_.requested()) return none;
     const Entry entry = open_.top();
     open_.pop();
     solve(entry);

@@ -83,6 +83,7 @@ class Tree {
   Matching root_;
   std::int64_t wanted_;
   bool proven_ = true;
+  std::int64_t steps_ = 0;
   std::deque<Node> nodes_;
   std::priority_queue<Entry> open_;
   std::priority_queue<std::int64_t> best_totals_;  // the least `wanted_` that were found, greatest on top

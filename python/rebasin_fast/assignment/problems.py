@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,10 @@ STATUSES = {0: "optimal", 1: "invalid", 2: "infeasible"}
 MESSAGES = {"invalid": "matrix contains invalid numeric entries", "infeasible": "cost matrix is infeasible"}
 
 
-@dataclass(frozen=True)
-class Problems:
+_PLAIN = "fdilqILQbBhH?"  # types of elements that the core reads as they are
+
+
+class Problems(NamedTuple):
     """Matrices of one dtype class.
 
     Attributes
@@ -33,12 +34,14 @@ class Problems:
 
     def value(self, problem: int, row: int, column: int) -> Any:
         """Return one entry of a matrix, as a Python number."""
-        entry = self.arrays[problem][row : row + 1, column]
-        return (widened(entry) if self.bfloat16 else entry)[0].item()
+        array = self.arrays[problem]
+        return (widened(array[row, column : column + 1])[0] if self.bfloat16 else array[row, column]).item()
 
 
 def problems_of(cost: Any) -> Problems:
     """Read ``cost``: a matrix, three dimensions, or a list of matrices of any libraries and shapes."""
+    if type(cost) is np.ndarray and cost.ndim == 2 and cost.dtype.char in _PLAIN:
+        return Problems([cost], False, many=False)
     if isinstance(cost, (list, tuple)) and any(np.ndim(problem) == 2 for problem in cost):
         hosts = [host_array(problem) for problem in cost]
         arrays = [checked(array) for array, _ in hosts]
@@ -56,6 +59,8 @@ def problems_of(cost: Any) -> Problems:
 
 def check_count(name: str, value: Any) -> int:
     """Return ``value`` as a number of at least one, or say what is wrong with it."""
+    if type(value) is int and value > 0:
+        return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} is a whole number, 1 or more; got {value!r}")
     if value < 1:
