@@ -126,17 +126,16 @@ def bottleneck_assignment(
     found = _core.bottleneck_assignments(problems.arrays, bool(maximize), problems.bfloat16, threads)
     results = []
     for problem, (code, columns, (row, column), block_rows, block_columns, _) in enumerate(found):
-        status = STATUSES[code]
         block = Block(block_rows, block_columns)
-        if status == "optimal":
+        if code == 0:
             empty = math.inf if maximize else -math.inf
             value = empty if row < 0 else problems.value(problem, row, column)
             results.append(BottleneckAssignment(columns, value, block))
         elif problems.many:
             rows = len(problems.arrays[problem])
-            results.append(BottleneckAssignment(np.full(rows, -1), math.nan, block, status))
+            results.append(BottleneckAssignment(np.full(rows, -1), math.nan, block, STATUSES[code]))
         else:
-            raise ValueError(_message(status, block))
+            raise ValueError(_message(STATUSES[code], block))
     return results if problems.many else results[0]
 
 

@@ -12,7 +12,6 @@ from rebasin_fast.assignment.costs import checked, host_array, widened
 STATUSES = {0: "optimal", 1: "invalid", 2: "infeasible"}
 MESSAGES = {"invalid": "matrix contains invalid numeric entries", "infeasible": "cost matrix is infeasible"}
 
-
 _PLAIN = "fdilqILQbBhH?"  # types of elements that the core reads as they are
 
 
@@ -35,7 +34,9 @@ class Problems(NamedTuple):
     def value(self, problem: int, row: int, column: int) -> Any:
         """Return one entry of a matrix, as a Python number."""
         array = self.arrays[problem]
-        return (widened(array[row, column : column + 1])[0] if self.bfloat16 else array[row, column]).item()
+        if self.bfloat16:
+            array, row, column = widened(array[row : row + 1, column : column + 1]), 0, 0
+        return array.item(row, column)
 
 
 def problems_of(cost: Any) -> Problems:
