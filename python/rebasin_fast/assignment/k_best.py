@@ -123,9 +123,10 @@ def k_best_assignments(
     reduced costs of all entries at least zero, checked for every subproblem that was split, bound those that
     were not, and the search ends when no bound lies below the last total. Duals, paths and bounds are exact:
     costs are 64-bit integers on a grid with about 55 - log2(n) bits for the largest of them, 48 at n = 100; a
-    marker such as 1e6 in all forbidden places takes none of those. Costs that need more bits are rounded down to the grid, and assignments whose totals are nearer than that rounding are compared by
-    exact sums of the costs as passed. Where more than 1000 assignments beyond the k-th are that near,
-    ``gap`` bounds what the order can miss, at most n units of the grid.
+    marker such as 1e6 in all forbidden places takes none of those. Costs that need more bits are rounded down
+    to the grid, and assignments whose totals are nearer than that rounding are compared by exact sums of the
+    costs as passed. Where more than 1000 assignments beyond the k-th are that near, ``gap`` bounds what the
+    order can miss, at most n units of the grid.
 
     Time O(k n² m) at worst for n <= m after the first assignment, and far less as a rule; memory O(n m + k m).
 
