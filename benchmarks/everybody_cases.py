@@ -1,0 +1,158 @@
+"""Cases of the comparison on everybody's matrices: a family in a size, a shape, an element type.
+
+`ALL` holds every family as a function ``(rows, columns, rng)``; those of `assignment_problems` make squares
+or two widths of their own and are cut to the shape wanted.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import assignment_problems
+import numpy as np
+import problems_everyday
+import problems_numbers
+import problems_structured
+import problems_tracking
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Problem = Callable[[int, int, np.random.Generator], Array]
+SHAPES = {"1:1": (1, 1, 0), "1:1+1": (1, 1, 1), "1:2": (1, 2, 0), "1:10": (1, 10, 0), "10:1": (10, 1, 0)}
+SQUARE_ONLY = problems_tracking.SQUARE_ONLY | problems_everyday.SQUARE_ONLY
+
+
+def _cut(family: assignment_problems.Family) -> Problem:
+    def problem(rows: int, columns: int, rng: np.random.Generator) -> Array:
+        return np.ascontiguousarray(family(max(rows, columns), rng)[:rows, :columns])
+
+    return problem
+
+
+NETWORKS: dict[str, Problem] = {
+    name: _cut(assignment_problems.FAMILIES[name])
+    for name in (
+        "gram",
+        "low rank",
+        "decaying",
+        "aligned",
+        "rank 4",
+        "duplicated",
+        "heavy tails",
+        "dead units",
+    )
+}
+ALL: dict[str, Problem] = {
+    **NETWORKS,
+    **problems_tracking.TRACKING,
+    **problems_structured.STRUCTURED,
+    **problems_numbers.NUMBERS,
+    **problems_everyday.EVERYDAY,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table. `dtype` is "" for the family's own; `forbidden` is the share of infinite entries."""
+
+    family: str
+    rows: int
+    columns: int
+    dtype: str = ""
+    forbidden: float = 0.0
+
+    def instance(self, seed: int) -> Array:
+        """Return the matrix of a seed, C-contiguous."""
+        rng = np.random.default_rng((zlib.crc32(self.family.encode()), self.rows, self.columns, seed))
+        cost = np.asarray(ALL[self.family](self.rows, self.columns, rng))
+        if self.dtype:
+            cost = cast(cost, np.dtype(self.dtype))
+        if self.forbidden:
+            cost = forbid(cost, self.forbidden, rng)
+        return np.ascontiguousarray(cost)
+
+    @property
+    def label(self) -> str:
+        extra = f" {self.forbidden:.0%} inf" if self.forbidden else ""
+        return f"{self.family} {self.rows}x{self.columns}{' ' if self.dtype else ''}{self.dtype}{extra}"
+
+
+def cast(cost: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the costs as `dtype`; those that do not fit integers are spread over 0..1e6, or 0..255."""
+    if dtype.kind == "f":
+        largest = float(np.finfo(dtype).max)
+        finite = np.isfinite(cost)
+        return np.where(finite, np.clip(cost, -largest, largest), cost).astype(dtype)
+    bounds = np.iinfo(dtype)
+    whole = cost.dtype.kind in "iu" or bool(np.isfinite(cost).all() and (cost == np.floor(cost)).all())
+    if whole and cost.size and cost.min() >= bounds.min and cost.max() <= min(bounds.max, 2**62):
+        return cost.astype(dtype)
+    values = np.asarray(cost, np.float64)
+    finite = np.isfinite(values)
+    low, high = values[finite].min(initial=np.inf), values[finite].max(initial=-np.inf)
+    top = 255.0 if bounds.max == 255 else 1e6
+    spread = max(high - low, np.finfo(np.float64).tiny)
+    result = np.where(finite, np.rint((np.where(finite, values, low) - low) / spread * 0.9 * top), top)
+    return result.astype(dtype)
+
+
+def forbid(cost: Array, share: float, rng: np.random.Generator) -> Array:
+    """Return the costs with `share` of the entries infinite; one assignment stays as it was."""
+    result = cost.astype(np.float64) if cost.dtype.kind in "iu" else cost.copy()
+    mask = rng.random(cost.shape) < share
+    least = min(cost.shape)
+    mask[rng.permutation(cost.shape[0])[:least], rng.permutation(cost.shape[1])[:least]] = False
+    result[mask] = np.inf
+    return result
+
+
+def shaped(n: int, shape: str) -> tuple[int, int]:
+    rows, columns, more = SHAPES[shape]
+    return rows * n, columns * n + more
+
+
+def product(
+    families: list[str], sizes: list[int], shapes: list[str], dtypes: list[str], forbidden: list[float]
+) -> Iterator[Case]:
+    """Yield all combinations that make sense."""
+    for family in families:
+        for n in sizes:
+            for shape in shapes:
+                if shape != "1:1" and family in SQUARE_ONLY:
+                    continue
+                for dtype in dtypes:
+                    for share in forbidden:
+                        if share == 0 or np.dtype(dtype or "f8").kind == "f":
+                            yield Case(family, *shaped(n, shape), dtype, share)
+
+
+def quick() -> Iterator[Case]:
+    """Yield every family at two sizes, and once in another shape, type or with forbidden edges.
+
+    The variations are dealt out in turn, so each occurs in one family of eight.
+    """
+    variations = [
+        ("1:1+1", "float32", 0.0),
+        ("1:2", "float64", 0.0),
+        ("1:1", "uint8", 0.0),
+        ("1:10", "float32", 0.0),
+        ("1:1", "float64", 0.3),
+        ("10:1", "int64", 0.0),
+        ("1:1", "int64", 0.0),
+        ("1:2", "float32", 0.3),
+    ]
+    for k, family in enumerate(ALL):
+        yield Case(family, 100, 100)
+        yield Case(family, 300, 300)
+        shape, dtype, share = variations[k % len(variations)]
+        if shape == "1:1" or family not in SQUARE_ONLY:
+            n = (30, 70, 150)[k // len(variations) % 3]
+            yield Case(family, *shaped(n, shape), dtype, share)
+    yield Case("uniform", 1, 1000)
+    yield Case("uniform", 1, 100_000)
+    yield Case("plane", 1000, 999)
+    yield Case("IoU, lost tracks", 65, 66)
+    yield Case("IoU, lost tracks", 200, 201)
