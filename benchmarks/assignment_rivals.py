@@ -12,7 +12,7 @@ measured here: nothing of them is part of the package, which depends on none of 
     pip install --no-deps --target lap_original lap        # shares its module's name with lapx
     export REBASIN_BENCH_LAP=$PWD/lap_original
 
-OR-Tools solves integers, so floats are scaled to 45 bits for it; py-lap-solver runs its serial path.
+OR-Tools solves integers, so floats are scaled to 40 bits for it; py-lap-solver runs its serial path.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Rival:
     square_only: bool = False
     takes_infinity: bool = True
     may_hang: bool = False
+    general: bool = False  # a solver of flows, far behind on assignments
 
     def refuses(self, cost: np.ndarray) -> str:
         """Return why the solver is not asked, or an empty string."""
@@ -176,8 +177,8 @@ def _ortools() -> list[Rival]:
     def solve(cost: np.ndarray) -> np.ndarray:
         n = len(cost)
         if cost.dtype.kind == "f":
-            whole = bool((cost == np.rint(cost)).all()) and float(np.abs(cost).max(initial=0)) < 2**45
-            scale = 1.0 if whole else 2.0**45 / max(float(np.abs(cost).max()), 1e-300)
+            whole = bool((cost == np.rint(cost)).all()) and float(np.abs(cost).max(initial=0)) < 2**40
+            scale = 1.0 if whole else 2.0**40 / max(float(np.abs(cost).max()), 1e-300)
             cost = np.rint(cost * scale)
         solver = module.SimpleLinearSumAssignment()
         rows, columns = np.divmod(np.arange(n * n, dtype=np.int32), np.int32(n))
@@ -186,9 +187,7 @@ def _ortools() -> list[Rival]:
             raise ValueError("OR-Tools found no optimum")
         return np.array([solver.right_mate(k) for k in range(n)])
 
-    return [
-        Rival("ortools", _version("ortools"), solve, square_only=True, takes_infinity=False, may_hang=True)
-    ]
+    return [Rival("ortools", _version("ortools"), solve, True, False, may_hang=True, general=True)]
 
 
 def _pot() -> list[Rival]:
@@ -198,7 +197,7 @@ def _pot() -> list[Rival]:
         plan = module.emd([], [], _floating(cost), numItermax=10_000_000)
         return np.asarray(plan).argmax(1)
 
-    return [Rival("POT", _version("POT"), solve, square_only=True, takes_infinity=False, may_hang=True)]
+    return [Rival("POT", _version("POT"), solve, True, False, may_hang=True, general=True)]
 
 
 _LOADERS: dict[str, Callable[[], list[Rival]]] = {

@@ -1,6 +1,6 @@
 """Our solver, SciPy's and the rivals' on everybody's matrices, by processor time.
 
-    python benchmarks/bench_everybody.py --quick                     # every family, about 90 s
+    python benchmarks/bench_everybody.py --quick      # every family, about 90 s; without OR-Tools and POT
     python benchmarks/bench_everybody.py                             # every family, squares of 30, 100, 300, 1000
     python benchmarks/bench_everybody.py --families "(i-j)^2,Cauchy" --sizes 100,300 --shapes 1:1,1:2
     python benchmarks/bench_everybody.py --everything                # sizes, shapes, types, forbidden edges
@@ -35,9 +35,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import numpy as np
 from assignment_rivals import Rival, load
 from environment import RESULTS, environment_line, markdown_table, write_results
@@ -46,6 +43,7 @@ from everybody_timing import Timing, compare
 
 import rebasin_fast._core as core
 
+ONE_THREAD = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # read when a rival is imported
 NOT_RIVALS = ("rebasin_fast", "scipy", "old", "new")
 Row = dict[str, Any]
 
@@ -217,7 +215,11 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args()
     options.budget = options.budget or (0.01 if options.quick else 0.05)
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
     solvers, missing = load()
+    if options.quick and not options.solvers:
+        solvers = [solver for solver in solvers if not solver.general]
     if options.old:
         solvers += old_and_new(options.old)
     if options.solvers:

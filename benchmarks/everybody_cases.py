@@ -76,6 +76,7 @@ class Case:
 
     @property
     def label(self) -> str:
+        """Return the case in words, but for the family's own element type."""
         extra = f" {self.forbidden:.0%} inf" if self.forbidden else ""
         return f"{self.family} {self.rows}x{self.columns}{' ' if self.dtype else ''}{self.dtype}{extra}"
 

@@ -49,7 +49,7 @@ def shuffled_product(rows: int, columns: int, rng: Generator) -> Matrix:
 
 
 def index_sum(rows: int, columns: int, rng: Generator) -> Matrix:
-    """i + j: every assignment of a square is optimal."""
+    """Sums of the indices: every assignment of a square is optimal."""
     i, j = _indices(rows, columns)
     return i + j
 
