@@ -56,29 +56,46 @@ ALL: dict[str, Problem] = {
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table. `dtype` is "" for the family's own; `forbidden` is the share of infinite entries."""
+    """One row of the table.
+
+    `dtype` is "" for the family's own; `forbidden` is the share of infinite entries; `layout` is "C", "F"
+    (columns contiguous) or "slice" (a part of a wider array, as a network's costs of one picture of a batch).
+    """
 
     family: str
     rows: int
     columns: int
     dtype: str = ""
     forbidden: float = 0.0
+    layout: str = "C"
 
     def instance(self, seed: int) -> Array:
-        """Return the matrix of a seed, C-contiguous."""
+        """Return the matrix of a seed."""
         rng = np.random.default_rng((zlib.crc32(self.family.encode()), self.rows, self.columns, seed))
         cost = np.asarray(ALL[self.family](self.rows, self.columns, rng))
         if self.dtype:
             cost = cast(cost, np.dtype(self.dtype))
         if self.forbidden:
             cost = forbid(cost, self.forbidden, rng)
-        return np.ascontiguousarray(cost)
+        return laid_out(cost, self.layout)
 
     @property
     def label(self) -> str:
         """Return the case in words, but for the family's own element type."""
         extra = f" {self.forbidden:.0%} inf" if self.forbidden else ""
-        return f"{self.family} {self.rows}x{self.columns}{' ' if self.dtype else ''}{self.dtype}{extra}"
+        layout = "" if self.layout == "C" else f" {self.layout}"
+        return f"{self.family} {self.rows}x{self.columns}{self.dtype and ' '}{self.dtype}{extra}{layout}"
+
+
+def laid_out(cost: Array, layout: str) -> Array:
+    if layout == "F":
+        return np.asfortranarray(cost)
+    if layout == "slice":
+        rows, columns = cost.shape
+        wide = np.zeros((rows, 3 * columns + 1), cost.dtype)
+        wide[:, columns : 2 * columns] = cost
+        return wide[:, columns : 2 * columns]
+    return np.ascontiguousarray(cost)
 
 
 def cast(cost: Array, dtype: np.dtype[Any]) -> Array:
@@ -157,3 +174,8 @@ def quick() -> Iterator[Case]:
     yield Case("plane", 1000, 999)
     yield Case("IoU, lost tracks", 65, 66)
     yield Case("IoU, lost tracks", 200, 201)
+    yield Case("detections", 300, 7, layout="slice")
+    yield Case("detections", 300, 40, layout="slice")
+    yield Case("detections, late", 900, 60, layout="slice")
+    yield Case("gram", 200, 200, layout="F")
+    yield Case("particles", 120, 140, layout="F")

@@ -160,6 +160,26 @@ def permutations_learned(rows: int, columns: int, rng: Generator) -> Matrix:
     return -(logits - np.log(np.exp(logits).sum(1, keepdims=True)))
 
 
+def mostly_zero(rows: int, columns: int, rng: Generator) -> Matrix:
+    """A sparse matrix made dense: one entry in twenty is not zero."""
+    return np.where(rng.random((rows, columns)) < 0.05, rng.random((rows, columns)), 0.0)
+
+
+def sparse_gain(rows: int, columns: int, rng: Generator) -> Matrix:
+    """Minus such a matrix: overlaps of speakers, of segments, of names."""
+    return -np.asarray(mostly_zero(rows, columns, rng))
+
+
+def cloud_to_grid(rows: int, columns: int, rng: Generator) -> Matrix:
+    """Squared distances of a projected cloud to the cells of a grid, as whole numbers up to 1e5."""
+    clusters = rng.random((6, 2))
+    cloud = clusters[rng.integers(0, 6, rows)] + 0.07 * rng.standard_normal((rows, 2))
+    side = int(np.ceil(np.sqrt(columns)))
+    cells = np.stack(np.divmod(np.arange(columns), side), 1) / max(1, side - 1)
+    squared = ((cloud[:, None] - cells[None]) ** 2).sum(-1)
+    return (squared * (1e5 / squared.max(initial=1e-9))).astype(np.int64)
+
+
 EVERYDAY = {
     "contingency": contingency,
     "contingency, poor": contingency_poor,
@@ -179,6 +199,9 @@ EVERYDAY = {
     "edit extension": edit_extension,
     "histograms": histograms,
     "soft permutation": permutations_learned,
+    "mostly zero": mostly_zero,
+    "sparse gain": sparse_gain,
+    "cloud to grid": cloud_to_grid,
 }
 
 SQUARE_ONLY = frozenset({"edit extension"})
