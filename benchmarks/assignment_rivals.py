@@ -8,7 +8,7 @@ The rivals are other people's work under licences of their own, some of them cop
 measured here: nothing of them is part of the package, which depends on none of them. To measure them all:
 
     python -m venv rivals && . rivals/bin/activate
-    pip install ".[bench]" ortools POT py-lap-solver laprust lapcpp lapjv minilsap fastlap
+    pip install ".[rivals]" py-lap-solver lapjv
     pip install --no-deps --target lap_original lap        # shares its module's name with lapx
     export REBASIN_BENCH_LAP=$PWD/lap_original
 
