@@ -104,12 +104,18 @@ def ratio(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}" if value < 10 else f"{value:.0f}"
 
 
+def work_of(counters: Row) -> str:
+    """Return what the solver did, in reads of the matrix and in the other counters that are not zero."""
+    others = {
+        key: value for key, value in counters.items() if key not in ("reads", "entries_read", "list_bytes")
+    }
+    shown = [f"{key} {value}" for key, value in others.items() if value]
+    return ", ".join(([f"reads {counters['reads']:.1f}"] if "reads" in counters else []) + shown)
+
+
 def show(row: Row) -> str:
     wrong = {name: f"{surplus:.0e}" for name, surplus in row["wrong"].items()}
-    counters = row.get("counters", {})
-    work = f"reads {counters['reads']:.1f} dense {counters['dense_searches']}" if "reads" in counters else ""
-    if counters.get("dense_solver"):
-        work += " solver"
+    work = work_of(row.get("counters", {}))
     return (
         f"{row['case']:<34} {row['dtype']:<8}{row['ours_ms'] or 0:10.4f} ms  scipy {ratio(row['scipy']):>6}"
         f"  rival {ratio(row['rival']):>6} {row['best_rival'] or '':<20}"

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from assignment_rivals import Rival, load
-from bench_everybody import NOT_RIVALS, ONE_THREAD, counters_of, ratio
+from bench_everybody import NOT_RIVALS, ONE_THREAD, counters_of, ratio, work_of
 from environment import RESULTS, environment_line, markdown_table, write_results
 from everybody_timing import compare
 from worst_matrices import Recipe, draw, mutate, recipe_of
@@ -144,12 +144,10 @@ class Record:
 
 
 def show(found: Found) -> str:
-    counters = found.counters
-    work = f"reads {counters['reads']:.1f}, dense {counters['dense_searches']}" if "reads" in counters else ""
     wrong = f"  NOT OPTIMAL by {found.wrong:.0e}" if found.wrong else ""
     return (
         f"scipy {ratio(found.scipy):>6}  rival {ratio(found.rival):>6} ({found.best_rival})"
-        f"  {found.ours_ms:.3f} ms  {work}  {found.recipe.text()}{wrong}"
+        f"  {found.ours_ms:.3f} ms  [{work_of(found.counters)}]  {found.recipe.text()}{wrong}"
     )
 
 
