@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_everybody import ONE_THREAD, ratio
+from bench_everybody import ONE_THREAD
 from environment import RESULTS, environment_line, markdown_table, write_results
 from everybody_cases import ALL
+from everybody_report import ratio
 from scipy.optimize import linear_sum_assignment as scipy_solve
 
 import rebasin_fast as rf

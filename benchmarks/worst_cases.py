@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 from assignment_rivals import Rival, load
-from bench_everybody import NOT_RIVALS, ONE_THREAD, counters_of, ratio, work_of
+from bench_everybody import ONE_THREAD
 from environment import RESULTS, environment_line, markdown_table, write_results
+from everybody_report import NOT_RIVALS, counters_of, ratio, work_of
 from everybody_timing import compare
 from worst_matrices import Recipe, draw, mutate, recipe_of
 
