@@ -5,7 +5,7 @@
     python benchmarks/bench_everybody.py --families "(i-j)^2,Cauchy" --sizes 100,300 --shapes 1:1,1:2
     python benchmarks/bench_everybody.py --everything --sample 500   # of all sizes, shapes, types, with and
                                                                      # without forbidden edges; 4 minutes
-    python benchmarks/bench_everybody.py --quick --old OLD_CORE.so   # this build beside an older one
+    python benchmarks/bench_everybody.py --won --old OLD_CORE.so     # this build beside an older one
 
 All solvers run on the same matrices in one process, their runs interleaved; the numbers are medians over
 instances of medians over repeats of the thread's processor time. A rival whose total is not optimal is
@@ -38,7 +38,7 @@ from typing import Any
 
 from assignment_rivals import Rival, load
 from environment import RESULTS, write_results
-from everybody_cases import ALL, SHAPES, Case, product, quick
+from everybody_cases import ALL, SHAPES, Case, product, quick, won
 from everybody_report import Row, badness, counters_of, report, row_of, show, summary
 from everybody_timing import compare
 
@@ -89,6 +89,8 @@ def chosen(options: argparse.Namespace) -> Iterable[Case]:
     unknown = [name for name in families if name not in ALL]
     if unknown:
         raise SystemExit(f"unknown families {unknown}; those with a comma need ';' between: {list(ALL)}")
+    if options.won:
+        return won()
     if options.quick:
         return (case for case in quick() if case.family in families)
     if options.everything:
@@ -112,6 +114,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--won", action="store_true", help="trained, Gram, aligned, uniform, heavy-tailed")
     parser.add_argument("--everything", action="store_true", help="hours; stop it with --seconds")
     parser.add_argument("--sample", type=int, default=0, help="so many of everything, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
