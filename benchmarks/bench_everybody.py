@@ -44,7 +44,6 @@ from everybody_timing import compare
 
 import rebasin_fast._core as core
 
-LARGEST = 4_000_000  # entries
 ONE_THREAD = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # read when a rival is imported
 
 
@@ -99,7 +98,7 @@ def chosen(options: argparse.Namespace) -> Iterable[Case]:
         cases = [
             case
             for case in product(families, sizes, shapes, types, [0.0, 0.3])
-            if case.rows * case.columns <= LARGEST
+            if case.rows * case.columns <= options.largest
         ]
         if options.sample:
             cases = random.Random(options.seed).sample(cases, min(options.sample, len(cases)))
@@ -118,6 +117,7 @@ def main() -> int:
     parser.add_argument("--everything", action="store_true", help="hours; stop it with --seconds")
     parser.add_argument("--sample", type=int, default=0, help="so many of everything, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument("--largest", type=int, default=4_000_000, help="entries, of everything")
     parser.add_argument("--families", default="", help="names, separated by commas, or by semicolons")
     parser.add_argument("--sizes", default="30,100,300,1000")
     parser.add_argument("--shapes", default="1:1", help=f"of {', '.join(SHAPES)}")
