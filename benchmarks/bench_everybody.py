@@ -39,7 +39,7 @@ from typing import Any
 from assignment_rivals import Rival, load
 from environment import RESULTS, write_results
 from everybody_cases import ALL, SHAPES, Case, product, quick, won
-from everybody_report import Row, badness, counters_of, report, row_of, show, summary
+from everybody_report import GROUPS, Row, badness, counters_of, groups, report, row_of, show, summary
 from everybody_timing import compare
 
 import rebasin_fast._core as core
@@ -153,6 +153,8 @@ def main() -> int:
     for row in sorted(rows, key=badness)[:40]:
         print(show(row))
     print("\n".join(summary(rows)))
+    for line in [GROUPS, *groups(rows)]:
+        print("  ".join(f"{cell:>17}" for cell in line))
     text = report(rows, versions, missing)
     write_results(
         options.output, {"versions": versions, "missing": missing, "rows": rows}, text, options.folder

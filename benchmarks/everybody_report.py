@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,53 @@ def summary(rows: list[Row]) -> list[str]:
     return lines
 
 
+def _shape(row: Row) -> str:
+    rows, columns = row["rows"], row["columns"]
+    if rows == columns:
+        return "square"
+    return "nearly square" if abs(rows - columns) <= 1 else "wide" if rows < columns else "tall"
+
+
+def _size(row: Row) -> str:
+    least = min(row["rows"], row["columns"])
+    bounds = (16, 64, 128, 512)
+    return next((f"up to {bound}" for bound in bounds if least <= bound), f"beyond {bounds[-1]}")
+
+
+def groups(rows: list[Row]) -> list[list[str]]:
+    """Return medians and losses by shape, size, element type and forbidden edges: lines of a table."""
+    ways: dict[str, Callable[[Row], str]] = {
+        "shape": _shape,
+        "rows or columns": _size,
+        "type": lambda row: str(row["dtype"]),
+        "forbidden": lambda row: "with" if row["forbidden"] else "without",
+    }
+    lines = []
+    for way, key in ways.items():
+        for value in sorted({key(row) for row in rows}):
+            chosen = [row for row in rows if key(row) == value and row["scipy"] and row["rival"]]
+            if not chosen:
+                continue
+            scipy = sorted(row["scipy"] for row in chosen)
+            rival = sorted(row["rival"] for row in chosen)
+            lines.append(
+                [
+                    f"{way} {value}",
+                    str(len(chosen)),
+                    ratio(statistics.median(scipy)),
+                    ratio(scipy[0]),
+                    str(sum(one < 1 for one in scipy)),
+                    ratio(statistics.median(rival)),
+                    ratio(rival[0]),
+                    str(sum(one < 0.5 for one in rival)),
+                ]
+            )
+    return lines
+
+
+GROUPS = ["group", "rows", "SciPy / ours", "least", "below 1", "best rival / ours", "least", "below 0.5"]
+
+
 def report(rows: list[Row], versions: dict[str, str], missing: list[str]) -> str:
     header = ["matrices", "type", "ours, ms", "SciPy / ours", "best rival / ours", "best rival"]
     old = any(row["old"] for row in rows)
@@ -111,4 +159,5 @@ def report(rows: list[Row], versions: dict[str, str], missing: list[str]) -> str
     ]
     solvers = ", ".join(f"{name} {version}" for name, version in versions.items())
     text = [environment_line(), "", f"Solvers: {solvers}.", *missing, "", *summary(rows), ""]
+    text += [markdown_table(GROUPS, groups(rows)), ""]
     return "\n".join([*text, markdown_table(header + ["old / new"] * old, table)])
