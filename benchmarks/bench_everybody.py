@@ -75,7 +75,7 @@ def measure(cases: Iterable[Case], solvers: list[Rival], options: argparse.Names
         costs = [case.instance(seed) for seed in range(options.instances if small else 2)]
         row = row_of(case, costs[0], compare(solvers, costs, options.budget))
         if options.counters:
-            row["counters"] = counters_of(costs[0])
+            row["counters"] = counters_of(costs)
         rows.append(row)
         print(show(row), flush=True)
     return rows

@@ -101,7 +101,7 @@ def confirmed(found: Found, solvers: list[Rival], budget: float, times: int = 5)
         ours_ms=statistics.median(one.ours_ms for one in kept),
         wrong=max(one.wrong for one in [found, *kept]),
         times=len(kept),
-        counters=counters_of(found.recipe.build(100)),
+        counters=counters_of([found.recipe.build(100), found.recipe.build(101)]),
     )
 
 
