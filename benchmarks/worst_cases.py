@@ -152,16 +152,24 @@ def show(found: Found) -> str:
     )
 
 
+def recipes_in(path: Path) -> list[Recipe]:
+    """Return the recipes that an earlier search recorded."""
+    return [recipe_of(values["recipe"]) for values in json.loads(path.read_text())["worst"]]
+
+
 def search(solvers: list[Rival], options: argparse.Namespace) -> Record:
     rng = np.random.default_rng(options.seed)
     record = Record(options.keep)
     populations: dict[str, list[Found]] = {aim: [] for aim in AIMS}
+    started = [recipe for path in options.start for recipe in recipes_in(path)]
     tried = 0
     while time.process_time() < options.seconds:
         aim = AIMS[tried % len(AIMS)]
         population = populations[aim]
         tried += 1
-        if len(population) < options.population or rng.random() < 0.15:
+        if started:
+            recipe = started.pop()
+        elif len(population) < options.population or rng.random() < 0.15:
             recipe = draw(rng, options.largest)
         else:
             picked = rng.choice(len(population), min(4, len(population)), replace=False)
@@ -227,6 +235,7 @@ def main() -> int:
     parser.add_argument("--population", type=int, default=60)
     parser.add_argument("--keep", type=int, default=10, help="of the worst, in the record")
     parser.add_argument("--budget", type=float, default=0.004, help="seconds for each solver and recipe")
+    parser.add_argument("--start", type=Path, nargs="*", default=[], help="records of earlier searches")
     parser.add_argument("--again", action="store_true", help="time the recorded ones again")
     parser.add_argument("--output", default="worst_cases", help="name of the files in the folder")
     parser.add_argument("--folder", type=Path, default=RESULTS)
