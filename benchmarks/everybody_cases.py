@@ -27,7 +27,12 @@ SQUARE_ONLY = problems_tracking.SQUARE_ONLY | problems_everyday.SQUARE_ONLY
 
 def _cut(family: assignment_problems.Family) -> Problem:
     def problem(rows: int, columns: int, rng: np.random.Generator) -> Array:
-        return np.ascontiguousarray(family(max(rows, columns), rng)[:rows, :columns])
+        whole = (
+            -(-max(rows, columns) // 4) * 4
+            if family is assignment_problems.duplicated
+            else max(rows, columns)
+        )
+        return np.ascontiguousarray(family(whole, rng)[:rows, :columns])
 
     return problem
 
@@ -109,9 +114,9 @@ def laid_out(cost: Array, layout: str) -> Array:
 def cast(cost: Array, dtype: np.dtype[Any]) -> Array:
     """Return the costs as `dtype`; those that do not fit integers are spread over 0..1e6, or 0..255."""
     if dtype.kind == "f":
+        wide = np.asarray(cost, np.float64)
         largest = float(np.finfo(dtype).max)
-        finite = np.isfinite(cost)
-        return np.where(finite, np.clip(cost, -largest, largest), cost).astype(dtype)
+        return np.where(np.isfinite(wide), np.clip(wide, -largest, largest), wide).astype(dtype)
     bounds = np.iinfo(dtype)
     whole = cost.dtype.kind in "iu" or bool(np.isfinite(cost).all() and (cost == np.floor(cost)).all())
     if whole and cost.size and cost.min() >= bounds.min and cost.max() <= min(bounds.max, 2**62):
