@@ -124,6 +124,9 @@ struct ListState {
   // Back to the beginning.
   void forget();
 
+  // The same for another strategy, whose counters and budget are its own.
+  void restart();
+
   void assign(std::int32_t row, std::int32_t column, double cost) {
     column_of[row] = column;
     row_of[column] = row;

@@ -23,11 +23,10 @@ struct MatchingState {
   }
 
   void take(const std::vector<std::int32_t>& columns, const std::vector<std::int32_t>& rows,
-            std::vector<double>&& duals, std::int64_t column_count) {
+            const std::vector<double>& duals, std::int64_t column_count) {
     column_of.assign(columns.begin(), columns.end());
     row_of.assign(rows.begin(), rows.end());
-    v = std::move(duals);
-    v.resize(static_cast<std::size_t>(column_count));
+    v.assign(duals.begin(), duals.begin() + column_count);
   }
 
   void assign(std::int64_t row, std::int64_t column) {

@@ -156,7 +156,7 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
     Answer answer;
     answer.matching.reset(call.costs.rows(), call.costs.columns());
     write_solution(call.costs, answer, solution);
-    solution.objective = 0.0;
+    conclude_priced(view, options.cost_limit, solution);
     return Status::ok;
   }
   const bool limited = std::isfinite(options.cost_limit);

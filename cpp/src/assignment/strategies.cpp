@@ -115,7 +115,7 @@ Attempt take_from_lists(Task<T>& task, ListState<T>& state, Attempt attempt, Ans
 // `share` multiplies what the lists may take at first.
 template <class T>
 Attempt solve_by_budgeted_lists(Task<T>& task, Answer& answer, double share) {
-  ListState<T> state(task.costs);
+  ListState<T>& state = task.fresh_lists();
   const auto rows = static_cast<double>(task.costs.rows());
   state.work_allowed = share * (tuning::list_reads + rows / tuning::rows_per_list_read) * rows *
                        static_cast<double>(task.costs.columns());
@@ -129,7 +129,7 @@ Attempt solve_by_budgeted_lists(Task<T>& task, Answer& answer, double share) {
 template <class T>
 Attempt solve_from_warm_start(Task<T>& task, Answer& answer) {
   const WarmStart& start = *task.warm_start;
-  ListState<T> state(task.costs);
+  ListState<T>& state = task.fresh_lists();
   const double* row_duals = task.costs.turned() ? start.column_duals : start.row_duals;
   const double* column_duals = task.costs.turned() ? start.row_duals : start.column_duals;
   const Attempt attempt = solve_from_duals(state, row_duals, column_duals, task.interrupt);
@@ -150,7 +150,7 @@ Attempt solve_by_lists_again(Task<T>& task, Answer& answer) {
 template <class T>
 Attempt match_aligned_rows(Task<T>& task, Answer& answer) {
   constexpr std::int64_t sampled_rows = 8;
-  ListState<T> state(task.costs);
+  ListState<T>& state = task.fresh_lists();
   if (!rows_stand_out(state, sampled_rows, true)) return Attempt::declined;
   state.work_allowed = tuning::aligned_reads * static_cast<double>(task.costs.rows() * task.costs.columns());
   const Attempt attempt = match_aligned(state, task.interrupt);
@@ -160,7 +160,7 @@ Attempt match_aligned_rows(Task<T>& task, Answer& answer) {
 // Rows whose best entry leads far, wherever it lies, give way to few others: duals of zero are a good start.
 template <class T>
 Attempt match_leading_entries(Task<T>& task, Answer& answer) {
-  ListState<T> state(task.costs);
+  ListState<T>& state = task.fresh_lists();
   if (!best_entries_lead(state)) return Attempt::declined;
   answer.matching.reset(task.costs.rows(), task.costs.columns());
   return run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima});
@@ -215,11 +215,15 @@ constexpr Strategy<T> strategies[] = {
        return is_square(task) && has_constant_parts(task) && !decided_by_ties(task);
      },
      solve_constant_parts<T>},
-    {[](const Task<T>& task) { return !is_priced(task) && !is_wide(task) && !decided_by_ties(task); },
+    {[](const Task<T>& task) {
+       return !is_priced(task) && (!is_wide(task) || is_small(task)) && !decided_by_ties(task);
+     },
      match_row_minima<T>},
-    {[](const Task<T>& task) { return is_square(task) && fits_lists(task) && !decided_by_ties(task); },
+    {[](const Task<T>& task) {
+       return is_square(task) && fits_lists(task) && !decided_by_ties(task) && !task.traits.rows_differ;
+     },
      match_leading_entries<T>},
-    {[](const Task<T>& task) { return is_small(task) && !is_wide(task) && !task.traits.rows_differ; },
+    {[](const Task<T>& task) { return is_small(task) && !task.traits.rows_differ; },
      solve_all_densely<T>},
     {[](const Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
     {[](const Task<T>& task) {
@@ -235,10 +239,21 @@ constexpr Strategy<T> strategies[] = {
 
 }  // namespace
 
+// One for all strategies of a task: its pages cost as much as a read of the matrix does.
+template <class T>
+ListState<T>& Task<T>::fresh_lists() {
+  if (lists == nullptr) {
+    lists = std::make_unique<ListState<T>>(costs);
+  } else {
+    lists->restart();
+  }
+  return *lists;
+}
+
 template <class T>
 Attempt solve_by_strategies(Task<T>& task, Answer& answer) {
   task.traits = sample_traits(task.costs);
-  if (is_small(task)) task.traits.rows_differ = rows_differ_in_spread(task.costs);
+  task.traits.rows_differ = rows_differ_in_spread(task.costs);
   for (const Strategy<T>& strategy : strategies<T>) {
     if (!strategy.suits(task)) continue;
     const Attempt attempt = strategy.run(task, answer);

@@ -1,12 +1,14 @@
 // Which way a matrix goes: the strategies in the order in which they are asked.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "assignment/attempt.hpp"
 #include "assignment/certificate.hpp"
 #include "assignment/cost_rows.hpp"
 #include "assignment/dense_solver.hpp"
+#include "assignment/list_state.hpp"
 #include "assignment/matching_state.hpp"
 #include "assignment/traits.hpp"
 
@@ -21,6 +23,9 @@ struct Task {
   Traits traits;
   AssignmentCounters& counters;
   Interrupt& interrupt;
+  std::unique_ptr<ListState<T>> lists = nullptr;  // made by the first strategy that looks at lists
+
+  ListState<T>& fresh_lists();
 };
 
 // A complete matching with its proof.

@@ -14,7 +14,7 @@ namespace rebasin::assignment::tuning {
 inline constexpr std::int64_t entries_per_bid = 96;
 
 // The same for one list that a path search scans: up to 24 columns go through a heap.
-inline constexpr std::int64_t entries_per_scanned_list = 512;
+inline constexpr std::int64_t entries_per_scanned_list = 128;
 
 // Reads of the matrix, or their worth in bids, that candidate lists may take before the dense solver takes
 // over: `list_reads + rows / rows_per_list_read`. Families that lists suit take 3 to 9 at n = 300 and 4 to 7

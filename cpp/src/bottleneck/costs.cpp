@@ -36,7 +36,7 @@ void gather_row(const AnyCostView& view, const char* at, std::int64_t count, std
 
 template <class T>
 void gather_row(const AnyCostView& view, const char* at, std::int64_t count, T* out) {
-  assignment::choose_gather<T>(view.element, view.swapped_bytes)(at, view.column_stride, count, out);
+  assignment::choose_gather<T>(view.element, view.swapped_bytes)(at, view.column_stride, count, 0, out);
   if (!view.maximize) return;
   for (std::int64_t j = 0; j < count; ++j) out[j] = -out[j];
 }

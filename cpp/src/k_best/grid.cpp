@@ -79,7 +79,7 @@ bool read_doubles(Grid& grid, Range& range) {
   const auto gather = assignment::choose_gather<double>(view.element, view.swapped_bytes);
   std::vector<double> values(static_cast<std::size_t>(grid.columns));
   for (std::int64_t i = 0; i < grid.rows; ++i) {
-    gather(entry(view, i, 0), view.column_stride, grid.columns, values.data());
+    gather(entry(view, i, 0), view.column_stride, grid.columns, 0, values.data());
     std::int64_t* out = grid.row(i);
     for (std::int64_t j = 0; j < grid.columns; ++j) {
       const double cost = view.maximize ? -values[j] : values[j];
@@ -170,7 +170,7 @@ void OrientedView::add(std::int64_t row, std::int64_t column, double sign, doubl
   const double turned = view.maximize ? -sign : sign;
   if (!wide_integers) {
     double value = 0.0;
-    assignment::choose_gather<double>(view.element, view.swapped_bytes)(at, 0, 1, &value);
+    assignment::choose_gather<double>(view.element, view.swapped_bytes)(at, 0, 1, 0, &value);
     sum.add(turned * (scale * value));
     return;
   }

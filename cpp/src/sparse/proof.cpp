@@ -4,6 +4,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "assignment/exact/totals.hpp"
 #include "assignment/exact_sums.hpp"
 
 namespace rebasin::sparse {
@@ -103,7 +104,7 @@ double prove(const View& view, const Selection& selection, ProvenMatching& match
 
 template <class View>
 double total_of(const View& view, const std::vector<std::int32_t>& column_of) {
-  double total = 0.0;
+  std::vector<double> assigned;
   for (std::int64_t i = 0; i < view.rows; ++i) {
     if (column_of[i] < 0) continue;
     double best = infinity;
@@ -112,9 +113,9 @@ double total_of(const View& view, const std::vector<std::int32_t>& column_of) {
       const double cost = static_cast<double>(view.values[k]);
       best = std::min(best, view.maximize ? -cost : cost);
     }
-    total += view.maximize ? -best : best;
+    assigned.push_back(view.maximize ? -best : best);
   }
-  return total;
+  return assignment::exact_total(assigned.data(), static_cast<std::int64_t>(assigned.size()));
 }
 
 #define REBASIN_INSTANTIATE(T, I)                                                   \
