@@ -31,6 +31,8 @@ from typing import Any
 import numpy as np
 
 Solver = Callable[[np.ndarray], Any]
+# Those that were the best on some matrices of the comparison of all; what runs for a minute asks only them.
+FAST = ("lapx.lapjvh", "lapx.lapjvr", "laprust", "lapcpp", "py-lap-solver 1015", "py-lap-solver 1015 plain")
 
 
 @dataclass(frozen=True)

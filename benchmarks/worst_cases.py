@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from assignment_rivals import Rival, load
+from assignment_rivals import FAST, Rival, load
 from bench_everybody import ONE_THREAD
 from environment import RESULTS, environment_line, markdown_table, write_results
 from everybody_report import ratio
@@ -30,10 +30,6 @@ from worst_matrices import Recipe, draw, mutate, recipe_of
 
 import rebasin_fast._core as core
 
-# Those that were ever the best in the comparison of all; the others would only cost the search its time.
-FAST_RIVALS = (
-    "lapx.lapjvh", "lapx.lapjvr", "laprust", "lapcpp", "py-lap-solver 1015", "py-lap-solver 1015 plain",
-)  # fmt: skip
 AIMS = ("scipy", "rival")
 
 
@@ -167,7 +163,7 @@ def main() -> int:
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
     installed, missing = load()
-    solvers = [one for one in installed if one.name in ("rebasin_fast", "scipy", *FAST_RIVALS)]
+    solvers = [one for one in installed if one.name in ("rebasin_fast", "scipy", *FAST)]
     versions = {solver.name: solver.version for solver in solvers}
     print(versions, "simd", core.simd_level(), *missing)
     if options.again:
