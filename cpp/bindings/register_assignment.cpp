@@ -374,10 +374,11 @@ void register_assignment(py::module_& m) {
         "(columns, row_duals, column_duals, objectives, gaps, statuses) of a (k, n, m) array, one row a "
         "problem; starts is None or ((k, n), (k, m)) duals.");
   if (PyModule_AddFunctions(m.ptr(), fast_methods) != 0) throw py::error_already_set();
-  m.def("priced_assignment", &solve_priced, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16"),
-        py::arg("cost_limit"), py::arg("partial"),
-        "(status, columns, row_duals, column_duals, objective, gap) of a 2-D array whose rows and columns may "
-        "stay unmatched: at half of cost_limit each, or, partial, as few as can be.");
+  m.def(
+      "priced_assignment", &solve_priced, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16"),
+      py::arg("cost_limit"), py::arg("partial"),
+      "(status, columns, row_duals, column_duals, objective, gap) of a 2-D array whose rows and columns may "
+      "stay unmatched: at half of cost_limit each, or, partial, as few as can be.");
   m.def("assignment_counters", &solve_for_counters, py::arg("cost"), py::arg("maximize"),
         py::arg("start") = py::none(), "Solves, and returns what the solver did as a dict; for benchmarks.");
 }

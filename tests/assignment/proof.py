@@ -48,7 +48,7 @@ def check_assignment(cost, result, *, maximize=False):
     if result.gap > 0:
         assert distance <= Fraction(result.gap)
     elif distance > 0 and distance >= spacing_of_totals(cost):
-        assert distance <= last_bits(result.row_duals) + last_bits(result.column_duals)
+        assert distance <= 4 * (last_bits(result.row_duals) + last_bits(result.column_duals))
         assert excess(cost, columns, maximize=maximize) == 0
     assert result.objective == rounded_total(cost, columns)
 

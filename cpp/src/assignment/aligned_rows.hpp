@@ -7,14 +7,18 @@
 
 namespace rebasin::assignment {
 
-// True when three quarters of a sample of rows have a best column far ahead of their others, at the present
-// duals; with `apart`, columns of their own. Stops reading once enough rows fail.
-template <class T>
-bool rows_stand_out(ListState<T>& state, std::int64_t sampled_rows, bool apart);
+// What the best entries of a sample of rows look like at the present duals.
+struct BestEntries {
+  bool lead = false;   // half of them lead by about as much as the next ones spread, as heavy tails do
+  bool apart = false;  // three quarters stand out even more, in columns of their own, as aligned rows do
+};
 
-// True when the best entries of half of a sample of rows lead by about as much as the next ones spread, as
-// those of distributions with heavy tails do. Stops reading once enough rows fail.
+// Looks at 16 rows at most, and at no more once enough of them fail.
 template <class T>
-bool best_entries_lead(ListState<T>& state);
+BestEntries look_at_best_entries(ListState<T>& state);
+
+// True when three quarters of a sample of rows have a best column far ahead of their others.
+template <class T>
+bool rows_stand_out(ListState<T>& state, std::int64_t sampled_rows);
 
 }  // namespace rebasin::assignment

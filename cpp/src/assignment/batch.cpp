@@ -20,7 +20,8 @@ class BatchSolver {
     WarmStart start;
     const bool warm = batch_.start_row_duals != nullptr;
     if (warm) start = {batch_.start_row_duals + k * n, batch_.start_column_duals + k * m};
-    const Status status = solve_assignment(cost, solution_, interrupt, {.warm_start = warm ? &start : nullptr});
+    const Status status =
+        solve_assignment(cost, solution_, interrupt, {.warm_start = warm ? &start : nullptr});
     if (status == Status::ok) {
       store(k);
     } else {

@@ -64,11 +64,6 @@ void conclude_priced(const AnyCostView& view, double cost_limit, AssignmentSolut
   for (double& dual : free) dual += cost_limit / 2;
 }
 
-bool uses_marker(const AnyCostView& view, const AssignmentSolution& solution, double marker) {
-  const std::vector<double> assigned = assigned_costs(view, solution.columns);
-  return std::any_of(assigned.begin(), assigned.end(), [marker](double cost) { return cost >= marker; });
-}
-
 bool duals_prove_up_to_bits(const AnyCostView& view, const AssignmentSolution& solution) {
   if (!all_finite(solution.row_duals) || !all_finite(solution.column_duals)) return false;
   const double sign = view.maximize ? -1.0 : 1.0;
@@ -81,7 +76,7 @@ bool duals_prove_up_to_bits(const AnyCostView& view, const AssignmentSolution& s
     }
   }
   const double shortfall = exact_total(terms.data(), static_cast<std::int64_t>(terms.size()));
-  return shortfall >= 0.0 && shortfall <= bits / 2;
+  return shortfall >= 0.0 && shortfall <= 4.0 * bits + solution.gap;
 }
 
 template void write_solution<float>(const CostRows<float>&, Answer&, AssignmentSolution&);

@@ -9,8 +9,8 @@
 
 namespace rebasin::assignment {
 
-// Brings a matching and its duals, of the problem as the strategies saw it, back to the caller's. The duals of
-// a transformed problem are those of its differences.
+// Brings a matching and its duals, of the problem as the strategies saw it, back to the caller's. The duals
+// of a transformed problem are those of its differences.
 template <class T>
 void write_solution(const CostRows<T>& costs, Answer& answer, AssignmentSolution& solution);
 
@@ -18,14 +18,11 @@ void write_solution(const CostRows<T>& costs, Answer& answer, AssignmentSolution
 // those in the sign that is minimised, in any order; empty where they have to be read.
 bool conclude(const AnyCostView& view, std::vector<double>&& pair_costs, AssignmentSolution& solution);
 
-// The same where rows or columns may stay unmatched at half of the price each: moves the duals to those of the
-// extended problem. The gap is left as it is.
+// The same where rows or columns may stay unmatched at half of the price each: moves the duals to those of
+// the extended problem. The gap is left as it is.
 void conclude_priced(const AnyCostView& view, double cost_limit, AssignmentSolution& solution);
 
-// Whether an entry at or above `marker` (in the sign that is minimised) is assigned.
-bool uses_marker(const AnyCostView& view, const AssignmentSolution& solution, double marker);
-
-// Whether the duals fall short of the objective by no more than their own rounding.
+// Whether the duals fall short of the objective by the gap and four of the last bits of each at most.
 bool duals_prove_up_to_bits(const AnyCostView& view, const AssignmentSolution& solution);
 
 }  // namespace rebasin::assignment

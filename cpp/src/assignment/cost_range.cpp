@@ -7,12 +7,15 @@
 #include <vector>
 
 #include "assignment/exact_sums.hpp"
+#include "assignment/tuning.hpp"
 #include "simd/kernels.hpp"
 
 namespace rebasin::assignment {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
+// An offset this much larger than the spread costs float64 more bits than rounding does.
+constexpr double dominating = tuning::dominating_offset;
 
 // Several chains, which a compiler turns into vectors.
 constexpr int lanes = 8;
@@ -20,16 +23,21 @@ constexpr int lanes = 8;
 struct Extremes {
   double least[lanes];
   double largest[lanes];
+  double second[lanes];  // largest below the guess
+  double guess;
   bool invalid = false;
 
-  Extremes() {
+  explicit Extremes(double largest_guess) : guess(largest_guess) {
     std::fill_n(least, lanes, infinity);
     std::fill_n(largest, lanes, -infinity);
+    std::fill_n(second, lanes, -infinity);
   }
   void take(double cost, int lane) {
     const double finite = cost < infinity ? cost : -infinity;
+    const double below = cost < guess ? cost : -infinity;
     least[lane] = cost < least[lane] ? cost : least[lane];
     largest[lane] = finite > largest[lane] ? finite : largest[lane];
+    second[lane] = below > second[lane] ? below : second[lane];
     invalid |= !(cost > -infinity);
   }
 };
@@ -44,25 +52,31 @@ void for_each_lane(const T* run, std::int64_t columns, double sign, Take take) {
   for (int k = 0; j < columns; ++j, ++k) take(sign * static_cast<double>(run[j]), k);
 }
 
-// The largest entry below the largest, and whether the least can be subtracted from all up to it.
 template <class T>
-void measure_below_largest(const CostRows<T>& costs, CostRange& range, Interrupt& interrupt) {
+Attempt find_extremes(const CostRows<T>& costs, Extremes& found, Interrupt& interrupt) {
   std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
-  double second[lanes];
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    if (interrupt.requested()) return Attempt::interrupted;
+    for_each_lane(costs.row(i, buffer.data()), costs.columns(), costs.scale(),
+                  [&found](double cost, int lane) { found.take(cost, lane); });
+  }
+  return found.invalid ? Attempt::invalid : Attempt::solved;
+}
+
+// Whether the least can be subtracted from all but the largest.
+template <class T>
+bool subtracts_exactly(const CostRows<T>& costs, const CostRange& range, Interrupt& interrupt) {
+  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
   bool inexact[lanes] = {};
-  std::fill_n(second, lanes, -infinity);
   for (std::int64_t i = 0; i < costs.rows() && !interrupt.requested(); ++i) {
     for_each_lane(costs.row(i, buffer.data()), costs.columns(), costs.scale(), [&](double cost, int lane) {
-      const double below = cost < range.largest ? cost : -infinity;
-      second[lane] = below > second[lane] ? below : second[lane];
       const double rest = cost - range.least;
       const bool rounds = difference_error(cost, range.least, rest) != 0.0 ||
                           static_cast<double>(static_cast<T>(rest)) != rest;
       inexact[lane] |= rounds && cost < range.largest;
     });
   }
-  range.second_largest = std::max(*std::max_element(second, second + lanes), range.least);
-  range.offset_is_exact = std::none_of(inexact, inexact + lanes, [](bool rounds) { return rounds; });
+  return std::none_of(inexact, inexact + lanes, [](bool rounds) { return rounds; });
 }
 
 // Signed or unsigned integers in one order.
@@ -112,27 +126,31 @@ bool beyond_float64(const AnyCostView& view) {
 
 template <class T>
 Attempt measure_range(const CostRows<T>& costs, CostRange& range, Interrupt& interrupt) {
-  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
-  Extremes found;
-  for (std::int64_t i = 0; i < costs.rows(); ++i) {
-    if (interrupt.requested()) return Attempt::interrupted;
-    for_each_lane(costs.row(i, buffer.data()), costs.columns(), costs.scale(),
-                  [&found](double cost, int lane) { found.take(cost, lane); });
+  // The largest entry of the first row is often the largest of all; else a second read finds what is below.
+  double guess = -infinity;
+  for (std::int64_t j = 0; j < costs.columns(); ++j) {
+    const double cost = costs.at(0, j);
+    guess = cost < infinity ? std::max(guess, cost) : guess;
   }
-  if (found.invalid) return Attempt::invalid;
-  range.least = *std::min_element(found.least, found.least + lanes);
-  range.largest = *std::max_element(found.largest, found.largest + lanes);
+  for (;;) {
+    Extremes found(guess);
+    const Attempt attempt = find_extremes(costs, found, interrupt);
+    if (attempt != Attempt::solved) return attempt;
+    range.least = *std::min_element(found.least, found.least + lanes);
+    range.largest = *std::max_element(found.largest, found.largest + lanes);
+    range.second_largest = std::max(*std::max_element(found.second, found.second + lanes), range.least);
+    if (range.largest == guess || !(range.least < infinity)) break;
+    guess = range.largest;
+  }
   range.any = range.least < infinity;
-  if (!range.any) return Attempt::solved;
-  measure_below_largest(costs, range, interrupt);
-  if (!(std::abs(range.least) < simd::huge)) range.offset_is_exact = false;
+  const bool offset = std::abs(range.least) > dominating * (range.second_largest - range.least);
+  range.offset_is_exact =
+      range.any && offset && std::abs(range.least) < simd::huge && subtracts_exactly(costs, range, interrupt);
   return Attempt::solved;
 }
 
 template <class T>
 std::optional<Transform> choose_transform(const CostRange& range, std::int64_t rows) {
-  // An offset this much larger than the spread costs float64 more bits than rounding does.
-  constexpr double dominating = 256.0;
   constexpr double shrink = 0x1p-64;
   Transform transform;
   const double magnitude = std::max(std::abs(range.least), std::abs(range.largest));
@@ -141,7 +159,7 @@ std::optional<Transform> choose_transform(const CostRange& range, std::int64_t r
   const bool marked = range.largest > range.second_largest && std::abs(range.second_largest) < simd::huge &&
                       range.largest / 2 - range.least / 2 > marker;
   const double end = marked ? range.second_largest : range.largest;
-  if (range.offset_is_exact && std::abs(range.least) > dominating * (end - range.least)) {
+  if (range.offset_is_exact && (marked || std::abs(range.least) > dominating * (end - range.least))) {
     transform.offset = range.least;
   }
   if (marked) {
@@ -158,8 +176,7 @@ std::optional<Transform> choose_transform(const CostRange& range, std::int64_t r
   } else if (magnitude >= simd::huge) {
     transform.factor = shrink;
   }
-  const bool changes =
-      transform.offset != 0.0 || transform.factor != 1.0 || transform.marker_from < infinity;
+  const bool changes = transform.offset != 0.0 || transform.factor != 1.0 || transform.marker_from < infinity;
   return changes ? std::optional(transform) : std::nullopt;
 }
 
@@ -186,8 +203,8 @@ bool remove_integer_offset(const AnyCostView& view, CostRows<double>& costs) {
   if (view.rows * view.columns == 0) return false;
   const std::int64_t zero = is_signed ? 0 : std::numeric_limits<std::int64_t>::min();
   const auto fits = [](std::uint64_t x) { return x <= static_cast<std::uint64_t>(held); };
-  const bool plain = is_signed ? range.least >= -held && range.largest <= held
-                               : fits(distance(range.largest, zero));
+  const bool plain =
+      is_signed ? range.least >= -held && range.largest <= held : fits(distance(range.largest, zero));
   if (plain) return false;
   const std::int64_t second = std::max(range.second, range.least);
   const bool second_plain = is_signed ? range.least >= -held && second <= held : fits(distance(second, zero));

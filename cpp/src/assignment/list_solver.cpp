@@ -199,7 +199,7 @@ template <class T>
 Attempt list_candidates(ListState<T>& state, Interrupt& interrupt) {
   constexpr std::int64_t sampled_rows = 16;
   freeze_zero_lines(state);
-  const bool best_only = state.rows == state.columns && rows_stand_out(state, sampled_rows, false);
+  const bool best_only = state.rows == state.columns && rows_stand_out(state, sampled_rows);
   return best_only ? build_best_only(state, interrupt) : build_lists(state, interrupt);
 }
 

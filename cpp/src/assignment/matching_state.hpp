@@ -13,8 +13,8 @@ inline constexpr std::int64_t unassigned = -1;
 // A partial matching and column duals v; the row dual is implied, u_i = min_j (c_ij - v_j).
 struct MatchingState {
   std::vector<double> v;
-  std::vector<std::int64_t> column_of;      // per row
-  std::vector<std::int64_t> row_of;         // per column
+  std::vector<std::int64_t> column_of;  // per row
+  std::vector<std::int64_t> row_of;     // per column
 
   void reset(std::int64_t rows, std::int64_t columns) {
     v.assign(static_cast<std::size_t>(columns), 0.0);

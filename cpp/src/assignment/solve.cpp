@@ -111,13 +111,14 @@ Attempt attempt_transformed(Call<T>& call, bool& transformed) {
   return call.attempt();
 }
 
+// The assignment of a transformed problem is as close to the optimum as there. Its duals are not those of the
+// problem as it was passed; the first ones are, up to the bits that offset and marker cost them.
 template <class T>
-bool keep_duals(Call<T>& call, const AssignmentSolution& first) {
+bool keep_first_duals(Call<T>& call, const AssignmentSolution& first) {
   AssignmentSolution& solution = call.solution;
   solution.row_duals = first.row_duals;
   solution.column_duals = first.column_duals;
-  conclude(call.view, {}, solution);
-  return duals_prove_up_to_bits(call.view, solution);
+  return conclude(call.view, {}, solution) && duals_prove_up_to_bits(call.view, solution);
 }
 
 template <class T>
@@ -125,7 +126,8 @@ Status solve_complete(Call<T>& call) {
   bool transformed = call.costs.integer_offset() != 0;
   Attempt attempt = call.attempt();
   const bool solved = attempt == Attempt::solved;
-  if (solved && !transformed && !call.rounded && conclude(call.view, std::move(call.pair_costs), call.solution))
+  if (solved && !transformed && !call.rounded &&
+      conclude(call.view, std::move(call.pair_costs), call.solution))
     return Status::ok;
   // float32 costs fail for what they are.
   const bool may_overflow = sizeof(T) == 8 && (attempt == Attempt::infeasible || attempt == Attempt::invalid);
@@ -137,13 +139,10 @@ Status solve_complete(Call<T>& call) {
   const Attempt again = attempt_transformed(call, transformed);
   if (again != Attempt::declined) attempt = again;
   if (attempt != Attempt::solved) return status_of(attempt);
-  const double marker_from = call.costs.transform().marker_from;
-  if (marker_from < infinity && call.solution.gap == 0.0 &&
-      uses_marker(call.view, call.solution, marker_from)) {
-    // The duals of the problem with the marker brought near prove nothing where it is used; the first ones do
-    // up to the bits that it costs them.
-    if (spoilt && !call.rounded && keep_duals(call, first)) return Status::ok;
-    call.solution.gap = infinity;
+  const bool marked = call.costs.transform().marker_from < infinity;
+  if (transformed && spoilt && !call.rounded && call.costs.integer_offset() == 0) {
+    if (keep_first_duals(call, first)) return Status::ok;
+    if (marked) call.solution.gap = infinity;
   }
   return finish_exactly(call.view, call.solution, call.interrupt);
 }

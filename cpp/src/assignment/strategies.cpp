@@ -150,9 +150,7 @@ Attempt solve_by_lists_again(Task<T>& task, Answer& answer) {
 // Rows whose best entry stands out in a column of its own.
 template <class T>
 Attempt match_aligned_rows(Task<T>& task, Answer& answer) {
-  constexpr std::int64_t sampled_rows = 8;
   ListState<T>& state = task.fresh_lists();
-  if (!rows_stand_out(state, sampled_rows, true)) return Attempt::declined;
   state.work_allowed = tuning::aligned_reads * static_cast<double>(task.costs.rows() * task.costs.columns());
   const Attempt attempt = match_aligned(state, task.interrupt);
   return take_from_lists(task, state, attempt, answer);
@@ -161,8 +159,6 @@ Attempt match_aligned_rows(Task<T>& task, Answer& answer) {
 // Rows whose best entry leads far, wherever it lies, give way to few others: duals of zero are a good start.
 template <class T>
 Attempt match_leading_entries(Task<T>& task, Answer& answer) {
-  ListState<T>& state = task.fresh_lists();
-  if (!best_entries_lead(state)) return Attempt::declined;
   answer.matching.reset(task.costs.rows(), task.costs.columns());
   return run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima});
 }
@@ -170,7 +166,7 @@ Attempt match_leading_entries(Task<T>& task, Answer& answer) {
 template <class T>
 bool fits_lists(const Task<T>& task) {
   constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
-  return !is_priced(task) && task.costs.columns() <= most_columns;
+  return !is_priced(task) && !task.traits.offset_dominates && task.costs.columns() <= most_columns;
 }
 
 template <class T>
@@ -190,12 +186,22 @@ bool has_filler(const Task<T>& task) {
 
 template <class T>
 bool has_constant_parts(const Task<T>& task) {
-  return !is_priced(task) && !has_filler(task) && task.traits.equal_neighbours >= tuning::constant_share;
+  // Zeros beside costs of both signs are dead units, which lists presolve.
+  return !is_priced(task) && !has_filler(task) && !task.traits.negative &&
+         task.traits.equal_neighbours >= tuning::constant_share;
 }
 
 template <class T>
 bool decided_by_ties(const Task<T>& task) {
   return is_square(task) && !is_small(task) && task.traits.few_values;
+}
+
+template <class T>
+bool may_have_own_minima(const Task<T>& task) {
+  if (is_priced(task) || decided_by_ties(task)) return false;
+  if (is_small(task)) return true;
+  if (is_square(task)) return task.traits.smooth || task.best_entries.lead;
+  return !is_wide(task);
 }
 
 template <class T>
@@ -208,24 +214,17 @@ template <class T>
 constexpr Strategy<T> strategies[] = {
     {[](const Task<T>& task) { return task.warm_start != nullptr && fits_lists(task); },
      solve_from_warm_start<T>},
-    {[](const Task<T>& task) { return is_square(task) && fits_lists(task) && !is_small(task); },
-     match_aligned_rows<T>},
+    {[](const Task<T>& task) { return task.best_entries.apart; }, match_aligned_rows<T>},
     {[](const Task<T>& task) { return !is_priced(task) && has_filler(task) && !decided_by_ties(task); },
      solve_few_entries<T>},
     {[](const Task<T>& task) {
        return is_square(task) && has_constant_parts(task) && !decided_by_ties(task);
      },
      solve_constant_parts<T>},
-    {[](const Task<T>& task) {
-       return !is_priced(task) && (!is_wide(task) || is_small(task)) && !decided_by_ties(task);
-     },
-     match_row_minima<T>},
-    {[](const Task<T>& task) {
-       return is_square(task) && fits_lists(task) && !decided_by_ties(task) && !task.traits.rows_differ;
-     },
+    {[](const Task<T>& task) { return may_have_own_minima(task); }, match_row_minima<T>},
+    {[](const Task<T>& task) { return task.best_entries.lead && !task.traits.rows_differ; },
      match_leading_entries<T>},
-    {[](const Task<T>& task) { return is_small(task) && !task.traits.rows_differ; },
-     solve_all_densely<T>},
+    {[](const Task<T>& task) { return is_small(task) && !task.traits.rows_differ; }, solve_all_densely<T>},
     {[](const Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
     {[](const Task<T>& task) {
        return is_square(task) && fits_lists(task) && task.costs.rows() >= tuning::rows_to_try_lists_again;
@@ -255,6 +254,9 @@ template <class T>
 Attempt solve_by_strategies(Task<T>& task, Answer& answer) {
   task.traits = sample_traits(task.costs);
   task.traits.rows_differ = rows_differ_in_spread(task.costs);
+  if (is_square(task) && fits_lists(task) && !is_small(task) && !decided_by_ties(task)) {
+    task.best_entries = look_at_best_entries(task.fresh_lists());
+  }
   for (const Strategy<T>& strategy : strategies<T>) {
     if (!strategy.suits(task)) continue;
     const Attempt attempt = strategy.run(task, answer);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "assignment/aligned_rows.hpp"
 #include "assignment/attempt.hpp"
 #include "assignment/certificate.hpp"
 #include "assignment/cost_rows.hpp"
@@ -23,6 +24,7 @@ struct Task {
   Traits traits;
   AssignmentCounters& counters;
   Interrupt& interrupt;
+  BestEntries best_entries = {};
   std::unique_ptr<ListState<T>> lists = nullptr;  // made by the first strategy that looks at lists
 
   ListState<T>& fresh_lists();

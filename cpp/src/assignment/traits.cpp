@@ -2,35 +2,42 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <vector>
 
+#include "assignment/tuning.hpp"
 #include "simd/kernels.hpp"
 
 namespace rebasin::assignment {
 
 namespace {
 
-// Ties decide where row minima have few values: 0/1, counts.
+// Ties decide where most rows meet their least entry, one of few values, more than once: 0/1, counts. Rows of
+// nothing but the largest entry do not count.
 template <class T>
-bool are_few_values(const CostRows<T>& costs) {
+bool are_few_values(const CostRows<T>& costs, double largest) {
   constexpr std::int64_t sampled_rows = 8;
+  constexpr int most_values = 2;
   const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
   const std::vector<double> zero(costs.columns() + simd::block, 0.0);
   std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
   const std::int64_t stride = std::max<std::int64_t>(1, costs.rows() / sampled_rows);
-  double first = 0.0;
-  double other = 0.0;
-  int values = 0;
+  double values[most_values] = {};
+  int count = 0;
+  int tied = 0;
+  int rows = 0;
   for (std::int64_t i = stride / 2; i < costs.rows(); i += stride) {
     const T* run = costs.row(i, buffer.data());
-    const double least =
-        kernels.bid_row(run, costs.scale() < 0 ? -T{0} : T{0}, costs.columns(), zero.data()).best;
-    if (values > 0 && (least == first || (values > 1 && least == other))) continue;
-    if (++values > 2) return false;
-    (values == 1 ? first : other) = least;
+    const simd::RowBid bid =
+        kernels.bid_row(run, costs.scale() < 0 ? -T{0} : T{0}, costs.columns(), zero.data());
+    ++rows;
+    tied += bid.second == bid.best && bid.best < largest ? 1 : 0;
+    if (std::find(values, values + count, bid.best) != values + count) continue;
+    if (count == most_values) return false;
+    values[count++] = bid.best;
   }
-  return true;
+  return tied * 2 > rows;
 }
 
 }  // namespace
@@ -47,7 +54,9 @@ Traits sample_traits(const CostRows<T>& costs) {
   T largest = -std::numeric_limits<T>::infinity();
   std::int64_t count = 0;
   std::int64_t at_largest = 0;
+  T least = std::numeric_limits<T>::infinity();
   std::int64_t equal = 0;
+  double steps = 0.0;
   for (std::int64_t k = 0; k < std::min(sampled_rows, costs.rows()); ++k) {
     for (std::int64_t part = 0; part < runs; ++part) {
       costs.part(k * stride, part * (costs.columns() - length) / (runs - 1), length, entries.data());
@@ -55,6 +64,8 @@ Traits sample_traits(const CostRows<T>& costs) {
         const T entry = sign * entries[j];
         at_largest = entry > largest ? 1 : at_largest + (entry == largest ? 1 : 0);
         largest = std::max(largest, entry);
+        least = std::min(least, entry);
+        if (j > 0) steps += std::abs(static_cast<double>(entries[j]) - static_cast<double>(entries[j - 1]));
         equal += j > 0 && entries[j] == entries[j - 1] ? 1 : 0;
       }
       count += length;
@@ -63,9 +74,15 @@ Traits sample_traits(const CostRows<T>& costs) {
   Traits traits;
   if (count > 0) {
     traits.filler_share = static_cast<double>(at_largest) / static_cast<double>(count);
+    traits.negative = least < T{0};
+    const double range = static_cast<double>(largest) - static_cast<double>(least);
+    const double magnitude =
+        std::max(std::abs(static_cast<double>(largest)), std::abs(static_cast<double>(least)));
+    traits.offset_dominates = sizeof(T) == 8 && magnitude > tuning::dominating_offset * range;
+    traits.smooth = steps / static_cast<double>(count) < tuning::smooth_step * range;
     traits.equal_neighbours = static_cast<double>(equal) / static_cast<double>(count);
   }
-  traits.few_values = are_few_values(costs);
+  traits.few_values = are_few_values(costs, static_cast<double>(largest));
   return traits;
 }
 

@@ -7,8 +7,11 @@ namespace rebasin::assignment {
 
 struct Traits {
   double filler_share = 0.0;      // of sampled entries that equal the largest of them
+  bool negative = false;          // some sampled entry is below zero
   double equal_neighbours = 0.0;  // share of sampled entries that equal the next one of their row
-  bool few_values = false;        // the least entries of sampled rows are one or two values
+  bool offset_dominates = false;  // float64 entries whose range is small beside their magnitude
+  bool smooth = false;            // neighbours in a row differ by little of the range
+  bool few_values = false;        // most rows meet their least entry, one of two values, more than once
   bool rows_differ = false;       // rows spread over very different ranges, as heavy-tailed norms make them
   double free_rows = 0.0;         // share that row reduction left without a column; 0 before it has run
 };

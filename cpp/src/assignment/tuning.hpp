@@ -46,7 +46,7 @@ inline constexpr std::int64_t few_columns_of_rectangle = 320;
 // minima are given up. Random rows conflict first after about sqrt(2 n) rows, which is what a failed try
 // costs: 2 % at n = 512.
 inline constexpr std::int64_t conflicts_allowed = 2;
-inline constexpr std::int64_t rows_per_conflict = 16;
+inline constexpr std::int64_t rows_per_conflict = 64;
 inline constexpr double free_rows_after_minima = 0.125;
 
 // Share of a sample's entries that equal its largest from which a matrix counts as one of few entries among a
@@ -55,7 +55,15 @@ inline constexpr double filler_share = 0.35;
 
 // Share of entries equal to their neighbours from which a matrix counts as one of constant parts, such as the
 // extension of a tracker's costs by a limit: column minima and row reduction then solve nearly all of it.
-inline constexpr double constant_share = 0.4;
+inline constexpr double constant_share = 0.3;
+
+// Magnitude over range above which float64 entries are those of an offset: the grid of the lists, 49 bits
+// below the magnitude, is then too coarse for a proof, and the dense solver's differences are exact.
+inline constexpr double dominating_offset = 256.0;
+
+// Mean difference of neighbours, as a share of the range, below which rows count as smooth: distances of
+// sorted points, (i - j)^2. Normal entries have 0.17, uniform ones 0.33.
+inline constexpr double smooth_step = 1.0 / 32.0;
 
 // Columns for each row from which a rectangle's rows seldom compete: lists, which read float32 as it is, come
 // first, unless there are too few rows for them to pay.
