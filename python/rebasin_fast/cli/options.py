@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from rebasin_fast import specs
+from rebasin_fast.cli.click_types import IntegerType
 from rebasin_fast.cli.factories import FACTORY
 from rebasin_fast.errors import SpecError
 from rebasin_fast.matching.descent import EFFORTS
@@ -30,7 +31,7 @@ input_path = click.Path(exists=True, path_type=Path)
 output_path = click.Path(path_type=Path)
 
 
-class ByteCount(click.ParamType[int]):
+class ByteCount(IntegerType):
     """A number of bytes, as digits and maybe K, M, G or T (powers of 1000) behind them."""
 
     name = "bytes"
