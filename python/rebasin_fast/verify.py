@@ -238,7 +238,7 @@ def _tied_names(model: Any) -> list[tuple[str, str]]:
     for name, tensor in model.state_dict().items():
         if tensor.numel() == 0:
             continue
-        view = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
+        view = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.is_conj(), tensor.is_neg())
         first = firsts.setdefault(view, name)
         if first != name:
             ties.append((first, name))

@@ -29,7 +29,7 @@ class TorchArrays:
     def to_host(self, array: Array) -> NDArray[Any]:
         """See :class:`ArrayLibrary`; bfloat16 comes as its bits in uint16."""
         torch = sys.modules["torch"]
-        host = array.detach().cpu()
+        host = array.detach().resolve_conj().resolve_neg().cpu()
         if host.dtype == torch.bfloat16:
             bits: NDArray[Any] = host.view(torch.int16).numpy().view(np.uint16)
             return bits

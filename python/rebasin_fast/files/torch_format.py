@@ -213,8 +213,8 @@ def _entries(
     for name, value in (as_mapping(node) or {}).items():
         if isinstance(name, str) and is_tensor(value):
             found = tensor(value, file, f"{file.path}: parameter {name!r}")
-            load = partial(file.array, shape=found.shape, offset=found.offset, strides=found.strides)
-            entries[name] = Entry(found.code, found.shape, load, file.aligned(found.code, found.offset))
+            viewed = file.aligned(found.code, found.offset) and not found.lazy
+            entries[name] = Entry(found.code, found.shape, partial(found.load, file), viewed)
             first = seen.setdefault(found, name)
             if first != name and 0 not in found.shape:
                 ties[name] = first

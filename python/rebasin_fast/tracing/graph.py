@@ -132,7 +132,7 @@ def _identity(tensor: Any) -> Any:
     """Equal for two names of one tensor, views of one storage included."""
     if tensor.numel() == 0 or tensor.device.type == "meta":
         return id(tensor)
-    return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
+    return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.is_conj(), tensor.is_neg())
 
 
 def _constant(exported: Any, model: Any, target: str) -> Any:
