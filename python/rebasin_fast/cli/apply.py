@@ -15,9 +15,10 @@ from rebasin_fast.cli.options import (
     output_options,
     output_path,
     read_spec,
+    refuse_shared_paths,
     spec_options,
 )
-from rebasin_fast.files import check_output, load_params, load_permutation, save_params
+from rebasin_fast.files import check_output, load_params, load_permutation, output_files, save_params
 from rebasin_fast.permutation import invert_permutation, permuted_params
 from rebasin_fast.spec import PermutationSpec
 
@@ -56,6 +57,7 @@ def apply(
     """
     saved = load_permutation(permutation)
     params = load_params(model_b, entry=entry)
+    refuse_shared_paths([permutation, model_b], output_files(output, like=params))
     check_output(output, like=params, overwrite=force)
     if saved.spec_json is not None and spec_name == "auto" and trace is None:
         spec = PermutationSpec.from_json(saved.spec_json)

@@ -25,6 +25,7 @@ from rebasin_fast.files import (
     check_permutation_output,
     check_writable,
     load_params,
+    output_files,
     save_params,
 )
 from rebasin_fast.files import save_permutation as write_permutation
@@ -80,8 +81,8 @@ def match(
     how = MatchingChoices(**choices)
     how.refuse_unheard(method, HEARD_BY)
     beside = {"--save-permutation": save_permutation, "--report": report, "--resume": resume}
-    refuse_shared_paths([model_a, model_b], output, beside)
     params_a, params_b = load_params(model_a, entry=entry), load_params(model_b, entry=entry)
+    refuse_shared_paths([model_a, model_b], output_files(output, like=params_b), beside)
     check_output(output, like=params_b, overwrite=force)
     if save_permutation is not None:
         check_permutation_output(save_permutation, overwrite=force)

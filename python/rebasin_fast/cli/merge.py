@@ -26,6 +26,7 @@ from rebasin_fast.files import (
     check_permutation_output,
     check_writable,
     load_params,
+    output_files,
     save_params,
 )
 from rebasin_fast.matching import ManyMatching, merge_many
@@ -103,9 +104,9 @@ def merge(
     for option, value in beside.items():
         if value is not None and not together:
             raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
-    refuse_shared_paths(models, output, beside)
     shares = _parse_weights(weights, len(models))
     first, *others = [load_params(path, entry=entry) for path in models]
+    refuse_shared_paths(models, output_files(output, like=first), beside)
     check_output(output, like=first, overwrite=force)
     if together:
         if save_permutations is not None:

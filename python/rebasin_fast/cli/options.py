@@ -141,17 +141,41 @@ def output_options(function: Function) -> Function:
     return function
 
 
-def refuse_shared_paths(inputs: Sequence[Path], output: Path, further: Mapping[str, Path | None]) -> None:
-    """UsageError where two outputs have one name, or one beside ``--output`` would replace an input."""
-    taken = {os.path.realpath(path): f"the input {path}" for path in inputs}
-    taken[os.path.realpath(output)] = f"--output {output}"
-    for option, path in further.items():
-        if path is None:
-            continue
-        there = taken.get(os.path.realpath(path))
+def refuse_shared_paths(
+    inputs: Sequence[Path], outputs: Sequence[Path], further: Mapping[str, Path | None] | None = None
+) -> None:
+    """UsageError where an output would replace an input, or two outputs have one name.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        As the user named them: of a folder, and of an index, every file of that folder is an input.
+    outputs : sequence of Path
+        The files that ``--output`` stands for.
+    further : mapping
+        Outputs beside it, by option.
+    """
+    taken: dict[object, str] = {}
+    for given in inputs:
+        folder = given if given.is_dir() else given.parent if given.name.endswith(".index.json") else None
+        for file in [given] if folder is None else [file for file in folder.iterdir() if file.is_file()]:
+            taken[_identity(file)] = f"the input {file}"
+    named = [("--output", path) for path in outputs]
+    named += [(option, path) for option, path in (further or {}).items() if path is not None]
+    for option, path in named:
+        there = taken.get(_identity(path))
         if there is not None:
             raise click.UsageError(f"{option} {path} is the same file as {there}; give it a name of its own")
-        taken[os.path.realpath(path)] = f"{option} {path}"
+        taken[_identity(path)] = f"{option} {path}"
+
+
+def _identity(path: Path) -> object:
+    """Equal for two names of one file: links of both kinds, and relative paths."""
+    try:
+        found = path.stat()
+    except OSError:
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino
 
 
 def read_spec(

@@ -10,7 +10,14 @@ from typing import Any
 import click
 import numpy as np
 
-from rebasin_fast.cli.options import entry_option, input_path, output_path, read_spec, spec_options
+from rebasin_fast.cli.options import (
+    entry_option,
+    input_path,
+    output_path,
+    read_spec,
+    refuse_shared_paths,
+    spec_options,
+)
 from rebasin_fast.files import atomic_write, check_writable, load_params
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.tracing import TracedSpec
@@ -58,6 +65,7 @@ def spec(
     if why and trace is None:
         raise click.UsageError("--why tells what a trace found: give --trace module:factory")
     if output is not None:
+        refuse_shared_paths([] if model is None else [model], [output])
         check_writable(output, overwrite=force)
     params: Params = {} if model is None else load_params(model, entry=entry)
     found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, trace=trace)

@@ -153,6 +153,10 @@ def exists_error(path: Path) -> OutputExistsError:
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if str(path) == "-":
+        raise UnwritableOutputError(
+            "'-' is no file name: nothing is written to standard output. Name a file."
+        )
     if path.is_dir() and not path.is_symlink():
         raise UnwritableOutputError(f"{path} is a folder; the output is a file. Give a file name inside it.")
     if not os.path.lexists(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -74,9 +75,13 @@ def load_params(
         raise ValueError(f"library must be 'numpy', 'torch' or None, not {library!r}")
     found = locate(given)
     if found.name.endswith(INDEX_SUFFIX):
-        return read_index(found, entry, library or _library_of_set(found))
-    known = format_of_file(found)
-    return known.read(found, ReadOptions(entry, library or default_library(known.library)))
+        params = read_index(found, entry, library or _library_of_set(found))
+    else:
+        known = format_of_file(found)
+        params = known.read(found, ReadOptions(entry, library or default_library(known.library)))
+    if given.is_dir():
+        params.source = replace(params.source, folder=given)
+    return params
 
 
 def default_library(library: str) -> str:

@@ -49,8 +49,12 @@ class Tensor:
             return array
         if code != self.code:
             # Floating-point numbers inside integers: only their first bit is the sign.
-            return array ^ np.array(1 << (8 * array.itemsize - 1), f"u{array.itemsize}").view(array.dtype)
-        return np.negative(array)
+            flipped: NDArray[Any] = array ^ np.array(
+                1 << (8 * array.itemsize - 1), f"u{array.itemsize}"
+            ).view(array.dtype)
+            return flipped
+        result: NDArray[Any] = np.negative(array)
+        return result
 
 
 class NotPlain(Exception):  # noqa: N818 - a signal between two functions, not an error of anyone
