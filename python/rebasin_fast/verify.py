@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.inference import check_model, import_torch
+from rebasin_fast.inference import check_model, import_torch, uncompiled
 from rebasin_fast.permutation import apply_permutation, identity_permutation, random_permutation
+from rebasin_fast.wide_copy import wide_copy
 from rebasin_fast.widening import widened
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Trial:
         self._torch = import_torch("verify")
         check_model(model, "model")
         self.rng = rng
-        self._model = copy.deepcopy(model).double().eval()
+        self._model = wide_copy(model)
         self._args, self._kwargs = self._widened_inputs(example_inputs)
         self._randomise()
         self._forget()
@@ -182,7 +182,7 @@ class Trial:
     def _outputs(self) -> list[Any]:
         from torch.utils._pytree import tree_flatten
 
-        with self._torch.no_grad(), widened():
+        with self._torch.no_grad(), uncompiled(self._model), widened():
             leaves, _ = tree_flatten(self._model(*self._args, **self._kwargs))
         outputs = [leaf for leaf in leaves if isinstance(leaf, self._torch.Tensor)]
         if not outputs:
@@ -197,7 +197,7 @@ class Trial:
         for expected, found in zip(self._reference, outputs, strict=True):
             if expected.numel() == 0:
                 continue
-            if not expected.is_floating_point():
+            if not (expected.is_floating_point() or expected.is_complex()):
                 worst = max(worst, float((expected != found).any()))
                 continue
             magnitude = float(expected.abs().max())
@@ -209,7 +209,7 @@ class Trial:
         trainable = {id(parameter) for parameter in self._model.parameters()}
         with self._torch.no_grad():
             for tensor in self._model.state_dict(keep_vars=True).values():
-                if not tensor.is_floating_point():
+                if not (tensor.is_floating_point() or tensor.is_complex()):
                     continue
                 shape = tuple(tensor.shape)
                 if id(tensor) in trainable and len(shape) > 1:
@@ -217,14 +217,23 @@ class Trial:
                     values = self.rng.standard_normal(shape) * np.sqrt(2.0 / max(fan_in, 1))
                 else:
                     values = self.rng.uniform(0.5, 1.5, shape)
+                if tensor.is_complex():
+                    values = values * np.exp(1j * self.rng.uniform(0.0, 2.0 * np.pi, shape))
                 tensor.copy_(self._torch.as_tensor(values))
 
     def _widened_inputs(self, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         from torch.utils._pytree import tree_map
 
         def widen(leaf: Any) -> Any:
-            floating = isinstance(leaf, self._torch.Tensor) and leaf.is_floating_point()
-            return leaf.double() if floating else leaf
+            if not isinstance(leaf, self._torch.Tensor):
+                return leaf
+            return (
+                leaf.to(self._torch.complex128)
+                if leaf.is_complex()
+                else leaf.double()
+                if leaf.is_floating_point()
+                else leaf
+            )
 
         if isinstance(inputs, Mapping):
             return (), {name: tree_map(widen, value) for name, value in inputs.items()}
