@@ -14,6 +14,7 @@ from rebasin_fast.cli.options import DEFAULT_EFFORT, DEFAULT_MAX_ITER, read_spec
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
+from rebasin_fast.legible import legible
 from rebasin_fast.matching import Matching
 from rebasin_fast.matching.descent import Effort
 from rebasin_fast.permutation import permuted_params
@@ -75,18 +76,21 @@ class Alignment:
     def summary(self) -> str:
         """The account as lines of text."""
         matching = self.matching
-        sizes = {name: index.size for name, index in matching.permutation.items()}
+        sizes = {legible(name): index.size for name, index in matching.permutation.items()}
         width = max(map(len, sizes), default=0)
         state = "converged" if matching.converged else "stopped before it converged"
         lines = [
             f"{self.path}: {len(sizes)} permutations of {sum(sizes.values())} units",
-            *(f"  {name:<{width}}  {moved:>5} of {sizes[name]:>5} units moved"
+            *(f"  {legible(name):<{width}}  {moved:>5} of {sizes[legible(name)]:>5} units moved"
               for name, moved in matching.moved_units().items()),
             f"  objective  {matching.first_objective:.6g} -> {matching.objective:.6g}",
             f"  distance   {self.distance_before:.6g} -> {self.distance_after:.6g}",
             f"  sweeps     {matching.sweeps} ({state})",
         ]  # fmt: skip
-        lines += [f"  left in place: {name} ({reason})" for name, reason in matching.report.items()]
+        lines += [
+            f"  left in place: {legible(name)} ({legible(reason)})"
+            for name, reason in matching.report.items()
+        ]
         return "\n".join(lines)
 
 
@@ -131,7 +135,11 @@ def warn_of_left_out(*models: Params) -> None:
     for params in models:
         if isinstance(params, LoadedParams):
             for entry, reason in params.source.left_out.items():
-                click.echo(f"Note: {params.source.path}: {entry} is not carried over ({reason})", err=True)
+                click.echo(_note(params.source.path, entry, reason), err=True)
+
+
+def _note(path: Path, entry: str, reason: str) -> str:
+    return f"Note: {path}: {legible(entry)} is not carried over ({legible(reason)})"
 
 
 def warn_of_batch_norm(params: Params) -> None:

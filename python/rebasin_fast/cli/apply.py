@@ -19,6 +19,7 @@ from rebasin_fast.cli.options import (
     spec_options,
 )
 from rebasin_fast.files import check_output, load_params, load_permutation, output_files, save_params
+from rebasin_fast.legible import legible
 from rebasin_fast.permutation import invert_permutation, permuted_params
 from rebasin_fast.spec import PermutationSpec
 
@@ -72,5 +73,5 @@ def apply(
         account = {"permutations": applied, "left_in_place": left, "output": str(output)}
         click.echo(json.dumps(account))
     else:
-        lines = [f"  left in place: {name} (not in the spec)" for name in left]
+        lines = [f"  left in place: {legible(name)} (not in the spec)" for name in left]
         click.echo("\n".join([f"{applied} permutations applied", *lines, f"saved {output}"]))

@@ -22,6 +22,7 @@ from rebasin_fast.cli.options import (
 )
 from rebasin_fast.cli.progress import MatchingProgress, telling_of_resume
 from rebasin_fast.files import (
+    LoadedParams,
     check_output,
     check_permutation_output,
     check_writable,
@@ -29,7 +30,9 @@ from rebasin_fast.files import (
     output_files,
     save_params,
 )
+from rebasin_fast.legible import legible
 from rebasin_fast.matching import ManyMatching, merge_many
+from rebasin_fast.partial_average import averaged_where_shared, not_shared
 from rebasin_fast.typing import Params
 
 # Options of ``matching_options`` that not every method has a use for.
@@ -120,6 +123,7 @@ def merge(
         save_params(output, many.merged, like=first, overwrite=force)
         warn_of_batch_norm(many.merged)
         warn_of_left_out(first)
+        _warn_of_not_averaged([first, *others])
         account = {**many.to_dict(), "output": str(output)}
         click.echo(json.dumps(account) if as_json else f"{many!r}\nsaved {output}")
         return
@@ -127,14 +131,25 @@ def merge(
     if matched:
         for path, params in zip(models[1:], others, strict=True):
             alignments.append(align(first, path, params, how, quiet=quiet))
-    merged = averaged_params([first, *([a.aligned for a in alignments] if matched else others)], shares)
+    aligned = [first, *([a.aligned for a in alignments] if matched else others)]
+    merged = averaged_where_shared(aligned, shares) if how.no_strict else averaged_params(aligned, shares)
     save_params(output, merged, like=first, overwrite=force)
     warn_of_batch_norm(merged)
     warn_of_left_out(first)
+    _warn_of_not_averaged([first, *others])
     if as_json:
         click.echo(json.dumps({"alignments": [a.to_dict() for a in alignments], "output": str(output)}))
     else:
         click.echo("\n".join([*(a.summary() for a in alignments), f"saved {output}"]))
+
+
+def _warn_of_not_averaged(models: list[LoadedParams]) -> None:
+    """With --no-strict: which parameters of the result are A's own, and which are not in it."""
+    for name in not_shared(models):
+        fate = (
+            "A's own in the merged model" if name in models[0] else "not in the merged model, as A lacks it"
+        )
+        click.echo(f"Note: {legible(name)} is not in every model; it is {fate}", err=True)
 
 
 def _merge_many(

@@ -19,6 +19,7 @@ from rebasin_fast.cli.options import (
     spec_options,
 )
 from rebasin_fast.files import atomic_write, check_writable, load_params
+from rebasin_fast.legible import legible
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.tracing import TracedSpec
 from rebasin_fast.typing import Params
@@ -80,7 +81,7 @@ def spec(
         click.echo(json.dumps(account))
         return
     if why and isinstance(found, TracedSpec):
-        click.echo(found.report())
+        click.echo(legible(found.report(), keep="\n"))
     click.echo("\n".join(_lines(account)))
     if output is not None:
         click.echo(f"saved {output}")
@@ -108,11 +109,12 @@ def _account(found: PermutationSpec, params: Params) -> dict[str, Any]:
 def _lines(account: dict[str, Any]) -> Iterator[str]:
     permutations = account["permutations"]
     yield f"{account['parameters']} parameters, {len(permutations)} permutations"
-    width = max(map(len, permutations), default=0)
+    width = max((len(legible(name)) for name in permutations), default=0)
     for name, facts in permutations.items():
-        within = f" within {', '.join(facts['within'])}" if facts["within"] else ""
+        within = f" within {', '.join(map(legible, facts['within']))}" if facts["within"] else ""
         parameter, axis = facts["axes"][0]
         more = f" and {len(facts['axes']) - 1} more" if len(facts["axes"]) > 1 else ""
-        yield f"  {name:<{width}}  {facts['size']:>5} units{within}: {parameter} axis {axis}{more}"
+        place = f"{legible(parameter)} axis {axis}{more}"
+        yield f"  {legible(name):<{width}}  {facts['size']:>5} units{within}: {place}"
     yield f"  moved, not matched: {len(account['unmatched'])} parameters"
     yield f"  equal networks: 10^{account['log10_symmetries']:.2f}"

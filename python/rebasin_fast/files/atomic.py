@@ -171,7 +171,7 @@ def _create_temporary(path: Path) -> tuple[Path, int]:
     # Not tempfile.mkstemp: its mode is 0600, and the result shall have the mode of any file the user creates.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     # The name is cut so that the temporary one stays under the 255 bytes that file systems allow.
-    stem = path.name.encode()[:200].decode(errors="ignore")
+    stem = os.fsdecode(os.fsencode(path.name)[:200])  # names of any bytes
     temporary = path.with_name(f".{stem}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         return temporary, os.open(temporary, flags, 0o666)

@@ -16,6 +16,7 @@ from rebasin_fast.matching.many_result import Index, ManyMatching
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.universe import relaxed_permutations
+from rebasin_fast.partial_average import averaged_where_shared
 from rebasin_fast.permutation import check_permutation
 from rebasin_fast.spec import PermutationSpec
 
@@ -161,7 +162,9 @@ def merge_many(
     crowd.return_to_first()
     return ManyMatching(
         permutations=crowd.permutations,
-        merged=average(crowd.moved(), weights),
+        merged=average(crowd.moved(), weights)
+        if strict
+        else dict(averaged_where_shared(crowd.moved(), weights)),
         objective=history[-1] if history else crowd.objective(),
         first_objective=crowd.first_objective,
         history=history,
