@@ -191,6 +191,7 @@ def test_a_failure_leaves_no_file(tmp_path, pair, monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_every_dtype_of_torch_and_numpy_gives_the_same_page(tmp_path, pair, dtype):
+    pytest.importorskip("torch")
     import ml_dtypes
     import torch
 

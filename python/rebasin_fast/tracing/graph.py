@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from rebasin_fast.errors import SpecError
+from rebasin_fast.errors import MissingDependencyError, SpecError
 from rebasin_fast.inference import check_model, import_torch, uncompiled
 from rebasin_fast.tracing.opaque import OpaqueModule, kept_whole
 from rebasin_fast.tracing.variables import Reason
+
+# The oldest version that the tests of tracing pass with.
+OLDEST_TORCH = (2, 6)
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 
@@ -37,10 +40,13 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
 
     Raises
     ------
+    MissingDependencyError
+        PyTorch is not installed, or older than 2.6.
     SpecError
         torch.export cannot follow the model; the message holds what it says.
     """
     torch = import_torch("trace_spec")
+    _refuse_old(torch)
     check_model(model, "model")
     args, kwargs = split_inputs(example_inputs)
     training = {name: module.training for name, module in model.named_modules()}
@@ -52,6 +58,17 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
         for name, module in model.named_modules():
             module.training = training.get(name, module.training)
     return _program(model, exported, modules)
+
+
+def _refuse_old(torch: Any) -> None:
+    """Graphs of older versions lack what rules read: permutations would be missed in silence."""
+    release = tuple(int(digits) for digits in re.findall(r"\d+", torch.__version__)[:2])
+    if release < OLDEST_TORCH:
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        raise MissingDependencyError(
+            f"trace_spec needs PyTorch {oldest} or later; {torch.__version__} is installed. Upgrade it (pip install "
+            f"--upgrade 'torch>={oldest}'), take a ready spec, or write one and prove it with its verify()"
+        )
 
 
 @contextmanager
