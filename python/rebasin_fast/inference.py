@@ -71,16 +71,25 @@ def uncompiled(model: Any) -> Iterator[None]:
     """
     compiled = [module for module in model.modules() if type(module).__name__ == "OptimizedModule"]
     forwards = [vars(module).get("forward") for module in compiled]
+    in_place = [(module, module._compiled_call_impl) for module in model.modules() if _compiled_in_place(module)]
     try:
+        for module, _ in in_place:
+            module._compiled_call_impl = None
         for module in compiled:
             module.__dict__["forward"] = module._orig_mod.__call__
         with _eager_functions():
             yield
     finally:
+        for module, call_impl in in_place:
+            module._compiled_call_impl = call_impl
         for module, forward in zip(compiled, forwards, strict=True):
             module.__dict__.pop("forward", None)
             if forward is not None:
                 module.__dict__["forward"] = forward
+
+
+def _compiled_in_place(module: Any) -> bool:
+    return getattr(module, "_compiled_call_impl", None) is not None
 
 
 def _eager_functions() -> Any:

@@ -17,7 +17,7 @@ from .atomic import atomic_write, check_writable
 from .contents import Contents, FileFormat, Outgoing
 from .dtypes import ELEMENT_TYPES
 from .folder_output import check_folder, write_folder
-from .formats import FORMATS, INDEX_SUFFIX, all_suffixes, format_of_name
+from .formats import FORMATS, INDEX_SUFFIX, format_of_name
 from .load import load_params
 from .params import LoadedParams
 from .sharded import ShardedLayout, divide, index_text, shard_source
@@ -157,6 +157,10 @@ def _target(path: Path, params: Mapping[str, Any], like: Like | None) -> _Target
             )
         return _Target(path, path.parent, _named(model), model, layout)
     known = format_of_name(path)
+    if known is not None and known.read_only:
+        raise FileFormatError(
+            f"{path}: files of {known.name} are read, not written ({', '.join(_writable())} are)."
+        )
     if known is not None and path.suffix != ".npy":
         return _Target(path, None, known, model, None)
     if str(path) == "-":
@@ -171,7 +175,12 @@ def _target(path: Path, params: Mapping[str, Any], like: Like | None) -> _Target
         found = "is a folder" if path.is_dir() else "has no extension to say the format"
         kind = "" if model is None else f", and the input {model.source.path} is a single file"
         raise FileFormatError(f"{path} {found}{kind}. Give one: {', '.join(_writable())}.")
-    return _Target(path / model.source.path.name, path, _named(model), model, layout)
+    written = _named(model)
+    if written is not None and written.read_only:
+        raise FileFormatError(
+            f"{path}: files of {written.name} are not written. Give one: {', '.join(_writable())}."
+        )
+    return _Target(path / model.source.path.name, path, written, model, layout)
 
 
 def _named(model: LoadedParams | None) -> FileFormat | None:
@@ -179,7 +188,9 @@ def _named(model: LoadedParams | None) -> FileFormat | None:
 
 
 def _writable() -> list[str]:
-    return [suffix for suffix in all_suffixes() if suffix != ".npy"]
+    return [
+        suffix for known in FORMATS if not known.read_only for suffix in known.suffixes if suffix != ".npy"
+    ]
 
 
 def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing:
