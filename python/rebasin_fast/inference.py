@@ -71,7 +71,9 @@ def uncompiled(model: Any) -> Iterator[None]:
     """
     compiled = [module for module in model.modules() if type(module).__name__ == "OptimizedModule"]
     forwards = [vars(module).get("forward") for module in compiled]
-    in_place = [(module, module._compiled_call_impl) for module in model.modules() if _compiled_in_place(module)]
+    in_place = [
+        (module, module._compiled_call_impl) for module in model.modules() if _compiled_in_place(module)
+    ]
     try:
         for module, _ in in_place:
             module._compiled_call_impl = None

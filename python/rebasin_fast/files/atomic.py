@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,7 +189,7 @@ def _open(descriptor: int, text: bool) -> IO[Any]:
 def _unwritable(path: Path, error: OSError) -> UnwritableOutputError:
     folder = path.parent
     if not folder.is_dir():
-        cure = f"the folder {folder} does not exist. Create it: mkdir -p {folder}"
+        cure = f"the folder {folder} does not exist. Create it: mkdir -p {shlex.quote(str(folder))}"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         cure = "no space is left on that file system. Free some or write elsewhere; nothing was changed"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

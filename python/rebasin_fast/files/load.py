@@ -27,8 +27,9 @@ def load_params(
     Parameters
     ----------
     path : path
-        A file: .safetensors, .npz, or of torch (.pt, .pth, .th, .bin, .ckpt, .pth.tar); an index of a set of
-        files (``….index.json``); or a folder of transformers or diffusers.
+        A file: .safetensors, .npz, of torch (.pt, .pth, .th, .bin, .ckpt, .pth.tar: a state dict, a whole
+        module, NumPy arrays), of Stable-Baselines3 (.zip), or of Keras (.h5, .keras, with h5py); an index of a
+        set of files (``….index.json``); or a folder of transformers or diffusers.
     entry : str, optional
         For torch files: which entry is the state dict (``"state_dict_ema"``, ``"nets/generator"``). Without
         it the usual names are tried.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from ..errors import FileFormatError
 from .archive import read_members
 from .mapped import MappedFile
@@ -22,7 +24,7 @@ def inner_file(file: MappedFile, library: str, left_out: dict[str, str]) -> Mapp
     policy = members[_POLICY]
     if policy.offset is None:
         raise FileFormatError(
-            f"{file.path}: {_POLICY} is compressed. Take it out (unzip {file.path} {_POLICY}) and give that file."
+            f"{file.path}: {_POLICY} is compressed. Take it out (unzip {shlex.quote(str(file.path))} {_POLICY}) and give that file."
         )
     for name in members:
         if name != _POLICY:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -133,7 +134,7 @@ def _find(root: Any, entry: str | None, path: Path) -> tuple[list[Any], Any]:
         if chosen is None and len(inner) > 1:
             raise FileFormatError(
                 f"{path} holds several sets of parameters: {', '.join(map(repr, inner))}. Say which: "
-                f"load_params(path, entry={inner[0]!r}), or --entry {inner[0]} on the command line."
+                f"load_params(path, entry={inner[0]!r}), or --entry {shlex.quote(inner[0])} on the command line."
             )
         if chosen is None and not inner:
             break
