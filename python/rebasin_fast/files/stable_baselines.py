@@ -23,8 +23,9 @@ def inner_file(file: MappedFile, library: str, left_out: dict[str, str]) -> Mapp
         return file
     policy = members[_POLICY]
     if policy.offset is None:
+        command = shlex.join(["unzip", str(file.path), _POLICY])
         raise FileFormatError(
-            f"{file.path}: {_POLICY} is compressed. Take it out (unzip {shlex.quote(str(file.path))} {_POLICY}) and give that file."
+            f"{file.path}: {_POLICY} is compressed. Take it out ({command}) and give that file."
         )
     for name in members:
         if name != _POLICY:
