@@ -29,7 +29,7 @@ class TorchArrays:
     def to_host(self, array: Array) -> NDArray[Any]:
         """See :class:`ArrayLibrary`; bfloat16 comes as its bits in uint16."""
         torch = sys.modules["torch"]
-        host = array.detach().cpu()
+        host = array.detach().cpu().resolve_conj().resolve_neg()
         if host.dtype == torch.bfloat16:
             bits: NDArray[Any] = host.view(torch.int16).numpy().view(np.uint16)
             return bits
@@ -46,19 +46,24 @@ class TorchArrays:
 
     def widen(self, array: Array) -> Array:
         """See :class:`ArrayLibrary`."""
-        return array.detach().double()
+        torch = sys.modules["torch"]
+        array = array.detach()
+        return array.to(torch.complex128 if array.is_complex() else torch.float64)
 
     def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
         """See :class:`ArrayLibrary`."""
         torch = sys.modules["torch"]
         first = arrays[0].detach()
-        wide = torch.promote_types(first.dtype, torch.float32)
-        total = first.to(wide) * weights[0]
-        for array, weight in zip(arrays[1:], weights[1:], strict=True):
-            total += array.detach().to(device=first.device, dtype=wide) * weight
-        return total.to(first.dtype)
+        # Not promote_types: it knows no float8.
+        wide = torch.promote_types(first.dtype, torch.float32) if first.dtype.itemsize > 1 else torch.float32
+        total = None
+        for array, weight in zip(arrays, weights, strict=True):
+            if weight != 0.0:
+                term = array.detach().to(device=first.device, dtype=wide) * weight
+                total = term if total is None else total.add_(term)
+        return (torch.zeros_like(first, dtype=wide) if total is None else total).to(first.dtype)
 
     def dot(self, a: Array, b: Array) -> float:
         """See :class:`ArrayLibrary`."""
-        b = b.detach().to(a.device)
-        return float((a.detach().double() * b.double()).sum())
+        wide_a, wide_b = self.widen(a), self.widen(b.detach().to(a.device))
+        return float((wide_a.conj() * wide_b).sum().real)

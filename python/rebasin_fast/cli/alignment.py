@@ -14,6 +14,7 @@ from rebasin_fast.cli.options import DEFAULT_EFFORT, DEFAULT_MAX_ITER, read_spec
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
+from rebasin_fast.matched import matched_parameters
 from rebasin_fast.matching import Matching
 from rebasin_fast.matching.descent import Effort
 from rebasin_fast.permutation import permuted_params
@@ -109,7 +110,7 @@ def align(
     )
     matching = METHODS[method.name](Task(spec, params_a, params_b, path_b, choices, method, quiet))
     aligned = permuted_params(spec, matching.permutation, params_b)
-    matched = [name for name in params_a if name in params_b and name not in spec.unmatched]
+    matched = matched_parameters(spec, (params_a, params_b))
     a, b, moved = (_part(params, matched) for params in (params_a, params_b, aligned))
     return Alignment(
         path_b,

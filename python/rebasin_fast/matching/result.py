@@ -73,8 +73,8 @@ class Matching:
     permutation : dict[str, (n,) int64 array]
         Slot i of A is filled by unit ``permutation[p][i]`` of B; for :func:`rebasin_fast.apply_permutation`.
     objective : float
-        What the method maximises, in float64. For weight matching vec(A) . vec(permuted B) over the matched
-        parameters of the spec; the other methods say.
+        What the method maximises, in float64. For weight matching vec(A) . vec(permuted B) over the floating-point
+        parameters that some permutation moves, those in ``spec.unmatched`` excepted; the other methods say.
     first_objective : float
         The same before the first step.
     history : list[float]

@@ -201,7 +201,7 @@ class StraightThroughRun:
 
     def _midpoint(self, moved: Tensors) -> Tensors:
         return {
-            name: (value + moved[name]) * 0.5 if value.is_floating_point() else value
+            name: (value + moved[name]) * 0.5 if value.is_floating_point() or value.is_complex() else value
             for name, value in self._a.items()
         }
 

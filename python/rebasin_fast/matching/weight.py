@@ -102,19 +102,22 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     -------
     Matching
         ``objective`` never falls from one sweep to the next, and never below where it started: a step is accepted
-        when the float64 objective rises by more than 1e-9 of its magnitude, and a first pass that ends below the
-        start is given up.
+        when the float64 objective rises by more than 1e-9 of its magnitude (of what permutations can change, if that
+        is less), and a first pass that ends below the start is given up.
 
     Raises
     ------
     SpecError, ParamsError, PermutationError
-        The spec, the models or ``init`` do not fit together, a weight is NaN or infinite (named), or products of
-        weights overflow.
+        The spec, the models or ``init`` do not fit together, a weight that is matched is NaN or infinite (named),
+        nothing that moves is of floating point, or products of weights overflow.
     KeyboardInterrupt
         Ctrl-C is heard within a second.
 
     Notes
     -----
+    What is matched are the floating-point and complex parameters that some permutation moves and that are not in
+    ``spec.unmatched``; all others are constants and may hold anything. Complex ones count by Re <a, b>.
+
     Maximises sum_l <A_l, P_l B_l P_(l-1)^T> one permutation at a time, by a linear assignment each: algorithm 1
     of Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022 (eq. 3). A permutation on two axes of one array makes
     its step quadratic: it is linearised where the descent stands, and taken if the objective rises.
