@@ -40,6 +40,9 @@ struct DescentOptions {
   // pass went astray, if `shakes_where_astray`.
   std::int64_t shakes = 0;
   bool shakes_where_astray = true;
+  // Finding its own way: 0 for the plan as it is. Every other seed denies other units their partners once
+  // after the first pass, and in every shake, and so gives another descent.
+  std::uint64_t seed = 0;
   double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
   // A step must raise the float64 objective by more than this share of its magnitude, or of the most that
   // permutations can change it by where that is less: constants in the objective hold no step back.

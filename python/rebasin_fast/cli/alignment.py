@@ -63,11 +63,13 @@ class Alignment:
     aligned: Params
     distance_before: float
     distance_after: float
+    seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             "model": str(self.path),
+            "seed": self.seed,
             "distance_before": self.distance_before,
             "distance_after": self.distance_after,
             **self.matching.to_dict(),
@@ -87,6 +89,8 @@ class Alignment:
             f"  distance   {self.distance_before:.6g} -> {self.distance_after:.6g}",
             f"  sweeps     {matching.sweeps} ({state})",
         ]  # fmt: skip
+        if self.seed:
+            lines.append(f"  seed       {self.seed} (another run than that of the default seed 0)")
         lines += [f"  left in place: {name} ({reason})" for name, reason in matching.report.items()]
         return "\n".join(lines)
 
@@ -119,6 +123,7 @@ def align(
         aligned,
         distance_before=l2_distance(a, b),
         distance_after=l2_distance(a, moved),
+        seed=choices.seed,
     )
 
 

@@ -88,7 +88,7 @@ class Crowd:
         # A model that was never moved has no permutation worth keeping: it goes through the first pass.
         where = self.permutations[number]
         found = weight_matching(
-            self._spec, {**model, **mean}, model, init=where if _moves(where) else None, rng=self.rng, strict=False,
+            self._spec, {**model, **mean}, model, init=where if _moves(where) else None, strict=False,
             effort=self._effort, threads=self._threads, memory_limit=self._memory_limit,
         )  # fmt: skip
         self.permutations[number] = found.permutation

@@ -15,6 +15,7 @@ from rebasin_fast.matching.line_search import best_step
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.relaxed_problem import RelaxedProblem, Soft
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
+from rebasin_fast.matching.runs import is_default_seed
 from rebasin_fast.matching.vertex import VertexFinder
 from rebasin_fast.matching.weight import weight_matching
 from rebasin_fast.permutation import (
@@ -164,7 +165,8 @@ def frank_wolfe_matching(
         moved_b = apply_permutation(spec, _within(spec, begin, params_b), params_b)
     dtype = np.float64 if compiled.double_products else np.float32
     del compiled
-    options: dict[str, Any] = {"strict": strict}
+    # Another seed polishes in another way; random starts draw from the generator in any case.
+    options: dict[str, Any] = {"strict": strict, "rng": rng if is_default_seed(rng) else generator}
     runs = []
     with blas_threads(threads):
         problem = RelaxedProblem(spec, params_a, moved_b, pair.sizes, dtype)
@@ -175,12 +177,12 @@ def frank_wolfe_matching(
             rounded = identity_permutation(spec, pair.sizes) | run.rounded()
             options["progress"] = _polishing_listener(progress, number, len(starts))
             rounded = compose_permutations(begin, rounded, spec)
-            polished = weight_matching(spec, params_a, params_b, init=rounded, rng=generator, **options)
+            polished = weight_matching(spec, params_a, params_b, init=rounded, **options)
             runs.append(run.result(polished))
         first = weight_matching(spec, params_a, params_b, init=begin, max_iter=0, strict=strict).objective
         if max(run.objective for run in runs) < first:
             options["progress"] = None
-            descent = weight_matching(spec, params_a, params_b, init=begin, rng=generator, **options)
+            descent = weight_matching(spec, params_a, params_b, init=begin, **options)
             runs.append(_as_frank_wolfe(descent, start="init", rounded_objective=first))
     return _best(runs, first)
 

@@ -62,7 +62,7 @@ def merge_many(
     weights : sequence of float, optional
         Share of each model in ``merged``, divided by their sum; equal by default. They do not bear on the matching.
     rng : int, numpy.random.Generator or None
-        Seeds the order of the models and the visits of each matching.
+        Seeds the order of the models.
     init : ManyMatching or sequence of Mapping[str, array of int64], optional
         Where the models' units start, one permutation a model, in place of where they are and of ``start``; a
         matching of earlier versions of the models, for instance.

@@ -56,7 +56,9 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         NumPy, torch, JAX or CuPy arrays of equal shapes; float16 and bfloat16 are widened as they are read,
         arrays in host memory are never copied whole. A list of models in place of B gives a list of results.
     rng : int, numpy.random.Generator or None
-        Seeds random orders of visits. Same inputs and seed: same permutation. None draws a fresh seed.
+        Same inputs and seed: same permutation. With "auto" 0 is the plan as it is, and every other seed another run,
+        as good on average: once, after the first pass, one unit in ten is denied its partner, drawn by the seed. With
+        "random" it draws the orders of visits. None draws a fresh seed.
     max_iter : int
         Most sweeps, of as many visits as there are permutations; ten times as many with ``effort="high"``.
     init : Mapping[str, array of int64], optional
@@ -66,7 +68,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         sweeps ends the descent when it is used up.
     visiting : {"auto", "random"}
         "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
-        skipped. "auto" draws nothing: a first pass matches every permutation once on what is settled before it,
+        skipped. "auto": a first pass matches every permutation once on what is settled before it,
         then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone.
     effort : {"low", "normal", "high"}
         What "auto" does once no single permutation can be improved. "low": nothing. "normal": where the first pass had
@@ -74,7 +76,7 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         denied its partner, the queue goes on from there, and the better end is kept. "high": ten shakes, whatever the
         first pass did. For the same models more effort never ends lower.
     restarts : int
-        Number of runs; the best objective wins. With "auto" the runs after the first visit in random orders.
+        Number of runs, each with a seed drawn from ``rng``; the best objective wins.
     strict : bool
         Refuse parameters that the spec or one of the models lacks. False leaves them in place and lists them
         in ``report``.
