@@ -87,7 +87,7 @@ class Alignment:
               for name, moved in matching.moved_units().items()),
             f"  objective  {matching.first_objective:.6g} -> {matching.objective:.6g}",
             f"  distance   {self.distance_before:.6g} -> {self.distance_after:.6g}",
-            f"  sweeps     {matching.sweeps} ({state})",
+            f"  sweeps     {matching.sweeps} ({state}{', in random orders' if matching.visiting == 'random' else ''})",
         ]  # fmt: skip
         if self.seed:
             lines.append(f"  seed       {self.seed} (another run than that of the default seed 0)")

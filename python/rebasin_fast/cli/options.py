@@ -91,7 +91,7 @@ def matching_options(function: Function) -> Function:
                 "--seed",
                 default=0,
                 show_default=True,
-                help="Another seed is another search, as good on average.",
+                help="Another seed is another search, as good.",
             ),
             click.option(
                 "--restarts",

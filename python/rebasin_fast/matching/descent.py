@@ -48,6 +48,7 @@ class Way:
     first_pass: bool
     effort: Effort
     seed: int = 0
+    visiting: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def descend(
         converged=found["converged"],
         stats=MatchingStats(**found["stats"]),
         report=pair.left_in_place,
+        visiting=way.visiting,
     )
 
 

@@ -69,7 +69,8 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     visiting : {"auto", "random"}
         "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
         skipped. "auto": a first pass matches every permutation once on what is settled before it,
-        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone.
+        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone. On a GPU
+        there is no plan yet: "auto" is "random" there, and ``Matching.visiting`` says so.
     effort : {"low", "normal", "high"}
         What "auto" does once no single permutation can be improved. "low": nothing. "normal": where the first pass had
         gone astray, and the queue had to add more than 2 % of the rise, it is shaken once: one unit in ten is
@@ -81,7 +82,8 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         Refuse parameters that the spec or one of the models lacks. False leaves them in place and lists them
         in ``report``.
     threads : int, optional
-        Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is. Several runs (``restarts``, a
+        Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is. With matchings on a GPU those of
+        the assignments that are solved on the host. Several runs (``restarts``, a
         list of models) go on so many threads at once, with one BLAS thread each, to the same results; they share the
         memory for similarities, and ``progress`` is called by one at a time. Runs with a ``checkpoint`` take turns.
     memory_limit : int, optional

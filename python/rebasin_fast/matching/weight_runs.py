@@ -115,7 +115,7 @@ def match_pair(
         return match_on_device(
             spec, params_a, params_b, pair, start, order=options.order, max_iter=options.max_iter,
             restarts=options.restarts, generator=generator, device=device, products=options.products,
-            memory_limit=options.memory_limit,
+            memory_limit=options.memory_limit, threads=options.threads,
             tolerance=TOLERANCE, progress=progress,
         )  # fmt: skip
     if options.products != "float32":
@@ -171,6 +171,7 @@ class _Runs:
             options.max_iter * (10 if options.effort == "high" else 1),
             first_pass=options.init is None,
             effort=options.effort,
+            visiting=options.visiting if options.order is None else "order",
             seed=int(draws.integers(1, 2**63)) if self.planned and not self.undrawn(number) else 0,
         )
         sweeps = most_sweeps(options.order, options.max_iter)
