@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from rebasin_fast.arrays import library_of, of_one_library
+from rebasin_fast.blending import blended
 from rebasin_fast.derived import DerivedParams
 from rebasin_fast.interpolation import check_same_names, is_interpolated
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Params
 
 
-def average(models: Sequence[Params], weights: Sequence[float] | None = None) -> dict[str, Array]:
+def average(
+    models: Sequence[Params], weights: Sequence[float] | None = None, *, allow_nonfinite: bool = False
+) -> dict[str, Array]:
     """The weighted mean of the parameters of ``models``.
 
     Parameters
@@ -22,7 +24,9 @@ def average(models: Sequence[Params], weights: Sequence[float] | None = None) ->
     models : sequence of Mapping[str, array]
         Equal names and shapes, aligned to one another. Not changed.
     weights : sequence of float, optional
-        One a model; they are divided by their sum. Equal by default.
+        One a model; they are divided by their sum. Equal by default. A model whose weight is 0 is not read.
+    allow_nonfinite : bool
+        Let NaN and infinities pass, those of a model and those of an average too large for the first model's dtype.
 
     Returns
     -------
@@ -33,14 +37,16 @@ def average(models: Sequence[Params], weights: Sequence[float] | None = None) ->
     Raises
     ------
     ParamsError
-        Names or shapes differ.
+        Names or shapes differ, or an average is not finite; the parameter and the model are named.
     ValueError
         No models, another number of weights, or weights whose sum is zero or not finite.
     """
-    return dict(averaged_params(models, weights))
+    return dict(averaged_params(models, weights, allow_nonfinite=allow_nonfinite))
 
 
-def averaged_params(models: Sequence[Params], weights: Sequence[float] | None = None) -> DerivedParams:
+def averaged_params(
+    models: Sequence[Params], weights: Sequence[float] | None = None, *, allow_nonfinite: bool = False
+) -> DerivedParams:
     """What :func:`average` returns, each array averaged only when it is asked for."""
     if not models:
         raise ValueError("there is no model to average")
@@ -53,11 +59,13 @@ def averaged_params(models: Sequence[Params], weights: Sequence[float] | None = 
     for model in models[1:]:
         check_same_names(models[0], model)
     shares = [share / total for share in shares]
+    labels = [f"model {number}" for number in range(len(models))]
 
     def averaged(name: str) -> Array:
         array = models[0][name]
         if not is_interpolated(array):
             return array
-        return library_of(array).blend(of_one_library([model[name] for model in models]), shares)
+        arrays = [model[name] for model in models]
+        return blended(name, arrays, shares, labels, allow_nonfinite=allow_nonfinite)
 
     return DerivedParams(models[0], averaged)

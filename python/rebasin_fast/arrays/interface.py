@@ -39,6 +39,12 @@ class ArrayLibrary(Protocol):
         An array whose weight is 0 is not touched: infinities there do not spoil the sum.
         """
 
+    def is_finite(self, array: Array) -> bool:
+        """Whether no entry is NaN or infinite; on a device it is waited for."""
+
+    def replaced(self, array: Array, other: Array, where: NDArray[np.bool_]) -> Array:
+        """``array`` with the entries of ``other`` at the places of ``where``; may be ``array`` itself, changed."""
+
     def dot(self, a: Array, b: Array) -> float:
         """Sum of products over all entries, in float64; of complex arrays the real part of the inner product."""
 

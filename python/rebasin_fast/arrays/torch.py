@@ -63,6 +63,17 @@ class TorchArrays:
                 total = term if total is None else total.add_(term)
         return (torch.zeros_like(first, dtype=wide) if total is None else total).to(first.dtype)
 
+    def is_finite(self, array: Array) -> bool:
+        """See :class:`ArrayLibrary`."""
+        torch = sys.modules["torch"]
+        return bool(torch.isfinite(array.float() if array.dtype.itemsize == 1 else array).all())
+
+    def replaced(self, array: Array, other: Array, where: NDArray[np.bool_]) -> Array:
+        """See :class:`ArrayLibrary`."""
+        torch = sys.modules["torch"]
+        places = torch.from_numpy(np.ascontiguousarray(where)).to(array.device)
+        return torch.where(places, other.detach().to(array), array)
+
     def dot(self, a: Array, b: Array) -> float:
         """See :class:`ArrayLibrary`."""
         wide_a, wide_b = self.widen(a), self.widen(b.detach().to(a.device))

@@ -63,6 +63,7 @@ _HEARD_BY = {"--restarts": ("first",)}
     metavar="FILE",
     help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
 )
+@click.option("--allow-nonfinite", is_flag=True, help="Write NaN and infinities, instead of refusing them.")
 @matching_options
 @entry_option
 @output_options
@@ -74,6 +75,7 @@ def merge(
     method: str,
     save_permutations: Path | None,
     resume: Path | None,
+    allow_nonfinite: bool,
     force: bool,
     entry: str | None,
     as_json: bool,
@@ -113,7 +115,10 @@ def merge(
         if resume is not None:
             check_writable(resume, overwrite=True)
         with telling_of_resume(resume):
-            many = _merge_many(method, [first, *others], shares, how, resume=resume, quiet=quiet)
+            many = _merge_many(
+                method, [first, *others], shares, how,
+                resume=resume, allow_nonfinite=allow_nonfinite, quiet=quiet,
+            )  # fmt: skip
         if save_permutations is not None:
             many.save(save_permutations, overwrite=force)
         save_params(output, many.merged, like=first, overwrite=force)
@@ -126,7 +131,8 @@ def merge(
     if matched:
         for path, params in zip(models[1:], others, strict=True):
             alignments.append(align(first, path, params, how, quiet=quiet))
-    merged = averaged_params([first, *([a.aligned for a in alignments] if matched else others)], shares)
+    moved = [a.aligned for a in alignments] if matched else others
+    merged = averaged_params([first, *moved], shares, allow_nonfinite=allow_nonfinite)
     save_params(output, merged, like=first, overwrite=force)
     warn_of_batch_norm(merged)
     warn_of_left_out(first)
@@ -143,6 +149,7 @@ def _merge_many(
     choices: MatchingChoices,
     *,
     resume: Path | None,
+    allow_nonfinite: bool,
     quiet: bool,
 ) -> ManyMatching:
     spec = read_spec(
@@ -165,6 +172,7 @@ def _merge_many(
             threads=choices.threads,
             memory_limit=choices.memory_limit,
             checkpoint=resume,
+            allow_nonfinite=allow_nonfinite,
             progress=progress,
         )
 
