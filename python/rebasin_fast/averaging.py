@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from rebasin_fast.blending import blended
-from rebasin_fast.derived import DerivedParams
+from rebasin_fast.blending import blended_parameter
+from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.interpolation import check_same_names, is_interpolated
+from rebasin_fast.meanings import refuse_codes, refuse_factors
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Params
@@ -37,7 +38,8 @@ def average(
     Raises
     ------
     ParamsError
-        Names or shapes differ, or an average is not finite; the parameter and the model are named.
+        Names or shapes differ, a parameter is a quantised code or a factor of a low-rank product (LoRA), pruning masks
+        differ, or an average is not finite; the parameter and the model are named.
     ValueError
         No models, another number of weights, or weights whose sum is zero or not finite.
     """
@@ -56,6 +58,8 @@ def averaged_params(
     total = sum(shares)
     if total == 0.0 or not isfinite(total):
         raise ValueError(f"the weights {shares} do not have a sum to divide by")
+    refuse_codes(models[0], described_by(models[0]))
+    refuse_factors(models[0])
     for model in models[1:]:
         check_same_names(models[0], model)
     shares = [share / total for share in shares]
@@ -65,7 +69,6 @@ def averaged_params(
         array = models[0][name]
         if not is_interpolated(array):
             return array
-        arrays = [model[name] for model in models]
-        return blended(name, arrays, shares, labels, allow_nonfinite=allow_nonfinite)
+        return blended_parameter(name, models, shares, labels, allow_nonfinite=allow_nonfinite)
 
     return DerivedParams(models[0], averaged)

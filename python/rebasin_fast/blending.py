@@ -10,9 +10,60 @@ from numpy.typing import NDArray
 
 from rebasin_fast.arrays import library_of, of_one_library
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.meanings import is_mask, spectral_vector, weight_of_spectral_vector
 
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Array
+    from rebasin_fast.typing import Array, Params
+
+
+def blended_parameter(
+    name: str,
+    models: Sequence[Params],
+    weights: Sequence[float],
+    labels: Sequence[str],
+    *,
+    allow_nonfinite: bool,
+) -> Array:
+    """One parameter's weighted sum over ``models``, by what it is.
+
+    Masks of pruning must agree and are the first model's; the vectors of spectral_norm are those of the blended
+    weight; all else as :func:`blended`.
+
+    Raises
+    ------
+    ParamsError
+        Masks differ, or as :func:`blended`.
+    """
+    arrays = [model[name] for model in models]
+    used = [number for number, weight in enumerate(weights) if weight != 0.0]
+    if len(used) > 1 and is_mask(name, models[0]):
+        _refuse_other_masks(name, [arrays[number] for number in used], [labels[number] for number in used])
+        return arrays[used[0]]
+    weight_name = weight_of_spectral_vector(name, models[0])
+    if len(used) > 1 and weight_name is not None:
+        weight = blended_parameter(weight_name, models, weights, labels, allow_nonfinite=allow_nonfinite)
+        u, v = (_host(models[used[0]][name[:-1] + side]) for side in "uv")
+        vector = spectral_vector(name, _host(weight), u, v)
+        library = library_of(arrays[0])
+        return library.blend(
+            [arrays[0], *of_one_library([arrays[0], library_of(vector).adopt(vector)])[1:]], [0.0, 1.0]
+        )
+    return blended(name, arrays, weights, labels, allow_nonfinite=allow_nonfinite)
+
+
+def _refuse_other_masks(name: str, masks: Sequence[Array], labels: Sequence[str]) -> None:
+    first = _host(masks[0])
+    for label, mask in zip(labels[1:], masks[1:], strict=True):
+        if not np.array_equal(first, _host(mask)):
+            raise ParamsError(
+                f"{name!r} is a pruning mask, and differs between {labels[0]} and {label}: an average of masks is none. "
+                "Apply the masks first (torch.nn.utils.prune.remove(module, 'weight')), merge, and prune the result"
+            )
+
+
+def _host(array: Array) -> NDArray[Any]:
+    library = library_of(array)
+    return library.to_host(library.widen(array))
 
 
 def blended(

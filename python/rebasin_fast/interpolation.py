@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from rebasin_fast.arrays import check_mapping, library_of, of_one_library
 from rebasin_fast.arrays.interface import is_floating
-from rebasin_fast.blending import blended
+from rebasin_fast.blending import blended_parameter
 from rebasin_fast.derived import described_by
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.meanings import refuse_codes, refuse_factors
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Params
@@ -49,7 +50,8 @@ def interpolate(
     Raises
     ------
     ParamsError
-        A name is in one model only, two shapes differ, or the result is not finite (the parameter and the model are
+        A name is in one model only, two shapes differ, a parameter is a quantised code or a factor of a low-rank
+        product (LoRA), pruning masks differ, or the result is not finite (the parameter and the model are
         named). An infinity that both hold at one place, as masks do, is kept.
 
     Examples
@@ -59,11 +61,13 @@ def interpolate(
     {'w': array([0.5, 3. ])}
     """
     check_same_names(params_a, params_b)
+    refuse_codes(params_a, described_by(params_a))
+    refuse_factors(params_a)
     weight_a, weight_b = _weights(params_a, params_b, t, method)
     return {
-        name: blended(
+        name: blended_parameter(
             name,
-            [a, params_b[name]],
+            [params_a, params_b],
             [weight_a, weight_b],
             ["model A", "model B"],
             allow_nonfinite=allow_nonfinite,

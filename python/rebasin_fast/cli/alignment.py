@@ -17,6 +17,7 @@ from rebasin_fast.files import LoadedParams
 from rebasin_fast.matched import matched_parameters
 from rebasin_fast.matching import Matching
 from rebasin_fast.matching.descent import Effort
+from rebasin_fast.meanings import weight_of_spectral_vector
 from rebasin_fast.permutation import permuted_params
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
@@ -141,7 +142,13 @@ def warn_of_left_out(*models: Params) -> None:
 
 
 def warn_of_batch_norm(params: Params) -> None:
-    """Averaged BatchNorm statistics fit no data; say so once, where it matters."""
+    """Averaged BatchNorm statistics fit no data, and vectors of spectral norms are new; say so once."""
+    if any(weight_of_spectral_vector(name, params) for name in params):
+        click.echo(
+            "Note: the model has layers with spectral_norm, whose singular vectors were computed anew from the averaged "
+            "weights.",
+            err=True,
+        )
     if any(name.endswith("running_var") for name in params):
         click.echo(
             "Note: the model has BatchNorm layers, whose averaged statistics fit badly. Before you use it, run "
