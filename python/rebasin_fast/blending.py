@@ -56,8 +56,8 @@ def _refuse_other_masks(name: str, masks: Sequence[Array], labels: Sequence[str]
     for label, mask in zip(labels[1:], masks[1:], strict=True):
         if not np.array_equal(first, _host(mask)):
             raise ParamsError(
-                f"{name!r} is a pruning mask, and differs between {labels[0]} and {label}: an average of masks is none. "
-                "Apply the masks first (torch.nn.utils.prune.remove(module, 'weight')), merge, and prune the result"
+                f"{name!r} is a pruning mask, and differs between {labels[0]} and {label}: an average of masks is "
+                "none. Apply the masks first (torch.nn.utils.prune.remove(module, 'weight')), merge, and prune the result"
             )
 
 

@@ -19,7 +19,7 @@ from rebasin_fast.errors import ParamsError
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Params
 
-# bitsandbytes, GPTQ and AWQ, compressed-tensors and others, by what is put behind the name of the codes or of the layer.
+# Of bitsandbytes, GPTQ and AWQ, compressed-tensors and others: what they put behind the name of the codes or the layer.
 _SCALES_OF_CODES = (
     ".SCB", ".absmax", ".quant_map", ".scales", ".qzeros", ".weight_scale", ".weight_scale_inv", ".scale_weight",
     "_scale", "_scale_inv", ".weight_format",
@@ -37,8 +37,8 @@ def refuse_codes(names: Iterable[str], params: Params) -> None:
         if scale is not None and _may_be_code(params[name]):
             raise ParamsError(
                 f"parameter {name!r} holds quantised codes ({library_of(params[name]).dtype_name(params[name])}) whose "
-                f"scales are in {scale!r}: neither can be matched or averaged without the other. Dequantise both models "
-                "first (load them in float16 or float32, or call the program's dequantize()), and quantise the result"
+                f"scales are in {scale!r}: neither can be matched or averaged without the other. Dequantise both "
+                "models first (load them in float16 or float32, or call the program's dequantize()), and quantise the result"
             )
 
 
@@ -73,7 +73,7 @@ def weight_of_spectral_vector(name: str, names: Mapping[str, Any]) -> str | None
 def spectral_vector(name: str, weight: NDArray[Any], u: NDArray[Any], v: NDArray[Any]) -> NDArray[np.float64]:
     """The first left (``u``) or right singular vector of ``weight``, by power iteration from ``u``, in float64.
 
-    The matrix is what spectral_norm takes: the axis of outputs (the second of a transposed convolution) against the rest.
+    The matrix is that of spectral_norm: the axis of outputs (the second of a transposed convolution) against the rest.
     """
     matrices = [
         np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)

@@ -145,8 +145,8 @@ def warn_of_batch_norm(params: Params) -> None:
     """Averaged BatchNorm statistics fit no data, and vectors of spectral norms are new; say so once."""
     if any(weight_of_spectral_vector(name, params) for name in params):
         click.echo(
-            "Note: the model has layers with spectral_norm, whose singular vectors were computed anew from the averaged "
-            "weights.",
+            "Note: the model has layers with spectral_norm, whose singular vectors were computed anew from the "
+            "averaged weights.",
             err=True,
         )
     if any(name.endswith("running_var") for name in params):
