@@ -57,7 +57,7 @@ def _refuse_other_masks(name: str, masks: Sequence[Array], labels: Sequence[str]
         if not np.array_equal(first, _host(mask)):
             raise ParamsError(
                 f"{name!r} is a pruning mask, and differs between {labels[0]} and {label}: an average of masks is "
-                "none. Apply the masks first (torch.nn.utils.prune.remove(module, 'weight')), and prune the merged model"
+                "none. Apply the masks first (torch.nn.utils.prune.remove(layer, 'weight')), and prune the merged model"
             )
 
 

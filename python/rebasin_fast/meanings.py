@@ -38,7 +38,7 @@ def refuse_codes(names: Iterable[str], params: Params) -> None:
             raise ParamsError(
                 f"parameter {name!r} holds quantised codes ({library_of(params[name]).dtype_name(params[name])}) whose "
                 f"scales are in {scale!r}: neither can be matched or averaged without the other. Dequantise both "
-                "models first (load them in float16 or float32, or call the program's dequantize()), and quantise afterwards"
+                "models first (load them in float16 or float32, or by dequantize()), and quantise afterwards"
             )
 
 
