@@ -12,14 +12,18 @@ if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Params
 
 
-def averaged_where_shared(models: Sequence[Params], weights: Sequence[float] | None = None) -> DerivedParams:
+def averaged_where_shared(
+    models: Sequence[Params], weights: Sequence[float] | None = None, *, allow_nonfinite: bool = False
+) -> DerivedParams:
     """The first model, its parameters averaged where every model has them.
 
     Each array is averaged only when it is asked for. What the first model alone or with some of the others has is
     its own; what it lacks is left out. See :func:`rebasin_fast.averaging.average` for the rest.
     """
     shared = [name for name in models[0] if all(name in model for model in models[1:])]
-    averaged = averaged_params([_part(model, shared) for model in models], weights)
+    averaged = averaged_params(
+        [_part(model, shared) for model in models], weights, allow_nonfinite=allow_nonfinite
+    )
 
     def value(name: str) -> Array:
         return averaged[name] if name in averaged else models[0][name]

@@ -51,7 +51,9 @@ class TorchArrays:
 
     def widen(self, array: Array) -> Array:
         """See :class:`ArrayLibrary`."""
-        return array.detach().double()
+        torch = sys.modules["torch"]
+        array = array.detach()
+        return array.to(torch.complex128 if array.is_complex() else torch.float64)
 
     def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
         """See :class:`ArrayLibrary`."""
@@ -61,15 +63,31 @@ class TorchArrays:
         wide = (
             torch.float32 if _is_eight_bits(first.dtype) else torch.promote_types(first.dtype, torch.float32)
         )
-        total = first.to(wide) * weights[0]
-        for array, weight in zip(arrays[1:], weights[1:], strict=True):
-            total += array.detach().to(device=first.device, dtype=wide) * weight
-        return total.to(first.dtype)
+        total = None
+        for array, weight in zip(arrays, weights, strict=True):
+            if weight != 0.0:
+                term = array.detach().to(device=first.device, dtype=wide) * weight
+                total = term if total is None else total.add_(term)
+        return (torch.zeros_like(first, dtype=wide) if total is None else total).to(first.dtype)
+
+    def is_finite(self, array: Array) -> bool:
+        """See :class:`ArrayLibrary`."""
+        torch = sys.modules["torch"]
+        return bool(torch.isfinite(array.float() if _is_eight_bits(array.dtype) else array).all())
+
+    def replaced(self, array: Array, other: Array, where: NDArray[np.bool_]) -> Array:
+        """See :class:`ArrayLibrary`."""
+        torch = sys.modules["torch"]
+        places = torch.from_numpy(np.ascontiguousarray(where)).to(array.device)
+        other = other.detach().to(array)
+        if not _is_eight_bits(array.dtype):
+            return torch.where(places, other, array)
+        return torch.where(places, other.view(torch.uint8), array.view(torch.uint8)).view(array.dtype)
 
     def dot(self, a: Array, b: Array) -> float:
         """See :class:`ArrayLibrary`."""
-        b = b.detach().to(a.device)
-        return float((a.detach().double() * b.double()).sum())
+        wide_a, wide_b = self.widen(a), self.widen(b.detach().to(a.device))
+        return float((wide_a.conj() * wide_b).sum().real)
 
 
 def _is_eight_bits(dtype: Any) -> bool:

@@ -15,8 +15,10 @@ from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
 from rebasin_fast.legible import legible
+from rebasin_fast.matched import matched_parameters
 from rebasin_fast.matching import Matching
 from rebasin_fast.matching.descent import Effort
+from rebasin_fast.meanings import weight_of_spectral_vector
 from rebasin_fast.permutation import permuted_params
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
@@ -63,11 +65,13 @@ class Alignment:
     aligned: Params
     distance_before: float
     distance_after: float
+    seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             "model": str(self.path),
+            "seed": self.seed,
             "distance_before": self.distance_before,
             "distance_after": self.distance_after,
             **self.matching.to_dict(),
@@ -85,8 +89,10 @@ class Alignment:
               for name, moved in matching.moved_units().items()),
             f"  objective  {matching.first_objective:.6g} -> {matching.objective:.6g}",
             f"  distance   {self.distance_before:.6g} -> {self.distance_after:.6g}",
-            f"  sweeps     {matching.sweeps} ({state})",
+            f"  sweeps     {matching.sweeps} ({state}{', in random orders' if matching.visiting == 'random' else ''})",
         ]  # fmt: skip
+        if self.seed:
+            lines.append(f"  seed       {self.seed} (another run than that of the default seed 0)")
         lines += [
             f"  left in place: {legible(name)} ({legible(reason)})"
             for name, reason in matching.report.items()
@@ -113,7 +119,7 @@ def align(
     )
     matching = METHODS[method.name](Task(spec, params_a, params_b, path_b, choices, method, quiet))
     aligned = permuted_params(spec, matching.permutation, params_b)
-    matched = [name for name in params_a if name in params_b and name not in spec.unmatched]
+    matched = matched_parameters(spec, (params_a, params_b))
     a, b, moved = (_part(params, matched) for params in (params_a, params_b, aligned))
     return Alignment(
         path_b,
@@ -122,6 +128,7 @@ def align(
         aligned,
         distance_before=l2_distance(a, b),
         distance_after=l2_distance(a, moved),
+        seed=choices.seed,
     )
 
 
@@ -143,7 +150,13 @@ def _note(path: Path, entry: str, reason: str) -> str:
 
 
 def warn_of_batch_norm(params: Params) -> None:
-    """Averaged BatchNorm statistics fit no data; say so once, where it matters."""
+    """Averaged BatchNorm statistics fit no data, and vectors of spectral norms are new; say so once."""
+    if any(weight_of_spectral_vector(name, params) for name in params):
+        click.echo(
+            "Note: the model has layers with spectral_norm, whose singular vectors were computed anew from the "
+            "averaged weights.",
+            err=True,
+        )
     if any(name.endswith("running_var") for name in params):
         click.echo(
             "Note: the model has BatchNorm layers, whose averaged statistics fit badly. Before you use it, run "

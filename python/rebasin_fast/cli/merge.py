@@ -67,6 +67,7 @@ _HEARD_BY = {"--restarts": ("first",)}
     metavar="FILE",
     help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
 )
+@click.option("--allow-nonfinite", is_flag=True, help="Write NaN and infinities, instead of refusing them.")
 @matching_options
 @entry_option
 @output_options
@@ -78,6 +79,7 @@ def merge(
     method: str,
     save_permutations: Path | None,
     resume: Path | None,
+    allow_nonfinite: bool,
     force: bool,
     entry: str | None,
     as_json: bool,
@@ -117,7 +119,10 @@ def merge(
         if resume is not None:
             check_writable(resume, overwrite=True)
         with telling_of_resume(resume):
-            many = _merge_many(method, [first, *others], shares, how, resume=resume, quiet=quiet)
+            many = _merge_many(
+                method, [first, *others], shares, how,
+                resume=resume, allow_nonfinite=allow_nonfinite, quiet=quiet,
+            )  # fmt: skip
         if save_permutations is not None:
             many.save(save_permutations, overwrite=force)
         save_params(output, many.merged, like=first, overwrite=force)
@@ -132,7 +137,8 @@ def merge(
         for path, params in zip(models[1:], others, strict=True):
             alignments.append(align(first, path, params, how, quiet=quiet))
     aligned = [first, *([a.aligned for a in alignments] if matched else others)]
-    merged = averaged_where_shared(aligned, shares) if how.no_strict else averaged_params(aligned, shares)
+    averaged = averaged_where_shared if how.no_strict else averaged_params
+    merged = averaged(aligned, shares, allow_nonfinite=allow_nonfinite)
     save_params(output, merged, like=first, overwrite=force)
     warn_of_batch_norm(merged)
     warn_of_left_out(first)
@@ -159,6 +165,7 @@ def _merge_many(
     choices: MatchingChoices,
     *,
     resume: Path | None,
+    allow_nonfinite: bool,
     quiet: bool,
 ) -> ManyMatching:
     spec = read_spec(
@@ -181,6 +188,7 @@ def _merge_many(
             threads=choices.threads,
             memory_limit=choices.memory_limit,
             checkpoint=resume,
+            allow_nonfinite=allow_nonfinite,
             progress=progress,
         )
 

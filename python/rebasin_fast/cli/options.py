@@ -88,7 +88,12 @@ def matching_options(function: Function) -> Function:
     """How to match: spec, seed, restarts, sweeps, threads."""
     for option in reversed(
         [
-            click.option("--seed", default=0, show_default=True, help="Seeds the order of visits."),
+            click.option(
+                "--seed",
+                default=0,
+                show_default=True,
+                help="Another seed is another search, as good.",
+            ),
             click.option(
                 "--restarts",
                 default=1,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from rebasin_fast.arrays import check_arrays
 from rebasin_fast.errors import ParamsError, SpecError
+from rebasin_fast.matched import moved_parameters
+from rebasin_fast.meanings import refuse_codes
 from rebasin_fast.spec import PermutationSpec
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
             f"the spec and the two models share no parameter: the spec has {_few(spec.axes_to_perm)}, "
             f"A has {_few(params_a)}, B has {_few(params_b)}"
         )
+    refuse_codes([name for name in moved_parameters(spec) if name in params_a], params_a)
     sizes = spec.sizes({**params_b, **params_a})
     return CheckedPair(sizes, movable)
 
