@@ -11,6 +11,7 @@ import click
 
 from rebasin_fast.cli.methods import METHODS, Method, Task
 from rebasin_fast.cli.options import DEFAULT_EFFORT, DEFAULT_MAX_ITER, read_spec
+from rebasin_fast.cli.proof import standing_of
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
@@ -31,6 +32,7 @@ class MatchingChoices:
     trace: Callable[[], Any] | None
     heads: int | None
     norm_groups: int | None
+    layers: str | None
     seed: int
     restarts: int
     effort: Effort
@@ -62,6 +64,7 @@ class Alignment:
     aligned: Params
     distance_before: float
     distance_after: float
+    standing: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -69,6 +72,7 @@ class Alignment:
             "model": str(self.path),
             "distance_before": self.distance_before,
             "distance_after": self.distance_after,
+            **({} if self.standing is None else {"spec": self.standing}),
             **self.matching.to_dict(),
         }
 
@@ -86,6 +90,7 @@ class Alignment:
             f"  distance   {self.distance_before:.6g} -> {self.distance_after:.6g}",
             f"  sweeps     {matching.sweeps} ({state})",
         ]  # fmt: skip
+        lines += [] if self.standing is None else [f"  spec       {self.standing}"]
         lines += [f"  left in place: {name} ({reason})" for name, reason in matching.report.items()]
         return "\n".join(lines)
 
@@ -98,15 +103,18 @@ def align(
     *,
     quiet: bool,
     method: Method = BY_WEIGHTS,
+    proving: tuple[Callable[[], Any], Callable[[], Any]] | None = None,
 ) -> Alignment:
-    """Match B onto A with progress on standard error."""
+    """Match B onto A with progress on standard error; ``proving``: where to try a recognised spec."""
     spec = read_spec(
         choices.spec_name,
         params_a,
         heads=choices.heads,
         norm_groups=choices.norm_groups,
+        layers=choices.layers,
         trace=choices.trace,
     )
+    standing = standing_of(spec, *(proving or (method.model, method.data)))
     matching = METHODS[method.name](Task(spec, params_a, params_b, path_b, choices, method, quiet))
     aligned = permuted_params(spec, matching.permutation, params_b)
     matched = [name for name in params_a if name in params_b and name not in spec.unmatched]
@@ -118,6 +126,7 @@ def align(
         aligned,
         distance_before=l2_distance(a, b),
         distance_after=l2_distance(a, moved),
+        standing=standing,
     )
 
 

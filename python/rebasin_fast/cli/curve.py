@@ -71,7 +71,11 @@ def curve(
     evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
     ends: dict[str, Params] = {"as they are": params_b}
     if matched:
-        ends["matched"] = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet).aligned
+        how = MatchingChoices(**choices)
+        alignment = align(params_a, model_b, params_b, how, quiet=quiet, proving=(model, data))
+        ends["matched"] = alignment.aligned
+        if alignment.standing is not None:
+            click.echo(f"Note: the spec is {alignment.standing}", err=True)
     curves = {}
     for name, end in ends.items():
         with StageProgress(quiet=quiet) as progress:

@@ -21,6 +21,7 @@ from rebasin_fast.cli.options import (
     refuse_shared_paths,
 )
 from rebasin_fast.cli.progress import MatchingProgress, telling_of_resume
+from rebasin_fast.cli.proof import standing_of
 from rebasin_fast.files import (
     check_output,
     check_permutation_output,
@@ -113,14 +114,15 @@ def merge(
         if resume is not None:
             check_writable(resume, overwrite=True)
         with telling_of_resume(resume):
-            many = _merge_many(method, [first, *others], shares, how, resume=resume, quiet=quiet)
+            many, standing = _merge_many(method, [first, *others], shares, how, resume=resume, quiet=quiet)
         if save_permutations is not None:
             many.save(save_permutations, overwrite=force)
         save_params(output, many.merged, like=first, overwrite=force)
         warn_of_batch_norm(many.merged)
         warn_of_left_out(first)
-        account = {**many.to_dict(), "output": str(output)}
-        click.echo(json.dumps(account) if as_json else f"{many!r}\nsaved {output}")
+        account = {**many.to_dict(), **({"spec": standing} if standing else {}), "output": str(output)}
+        lines = [repr(many), *([f"  spec  {standing}"] if standing else []), f"saved {output}"]
+        click.echo(json.dumps(account) if as_json else "\n".join(lines))
         return
     alignments: list[Alignment] = []
     if matched:
@@ -144,16 +146,17 @@ def _merge_many(
     *,
     resume: Path | None,
     quiet: bool,
-) -> ManyMatching:
+) -> tuple[ManyMatching, str | None]:
     spec = read_spec(
         choices.spec_name,
         models[0],
         heads=choices.heads,
         norm_groups=choices.norm_groups,
+        layers=choices.layers,
         trace=choices.trace,
     )
     with MatchingProgress(quiet=quiet) as progress:
-        return merge_many(
+        many = merge_many(
             spec,
             models,
             method="cycle_consistent" if method == "cycle-consistent" else "merge_many",
@@ -167,6 +170,7 @@ def _merge_many(
             checkpoint=resume,
             progress=progress,
         )
+    return many, standing_of(spec)
 
 
 def _parse_weights(text: str | None, count: int) -> list[float] | None:

@@ -11,11 +11,12 @@ from typing import Any, TypeVar, cast
 import click
 
 from rebasin_fast import specs
+from rebasin_fast.cli.configuration import heads_beside
 from rebasin_fast.cli.factories import FACTORY
 from rebasin_fast.errors import SpecError
 from rebasin_fast.matching.descent import EFFORTS
 from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.specs.hints import HintNeededError
+from rebasin_fast.specs.hints import AmbiguousError, HintNeededError
 from rebasin_fast.typing import Params
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -76,6 +77,11 @@ def spec_options(function: Function) -> Function:
                 "--norm-groups",
                 type=click.IntRange(1),
                 help="Groups of norms without statistics; 1 for LayerNorm.",
+            ),
+            click.option(
+                "--layers",
+                metavar="A,B,...",
+                help="The layers of a plain chain in the order of the data, where names and shapes do not tell it.",
             ),
         ]
     ):
@@ -159,6 +165,7 @@ def read_spec(
     *,
     heads: int | None,
     norm_groups: int | None,
+    layers: str | None = None,
     trace: Callable[[], Any] | None = None,
 ) -> PermutationSpec:
     """The spec that ``--spec`` and its hints, or ``--trace``, ask for."""
@@ -169,12 +176,21 @@ def read_spec(
             raise click.UsageError("--spec and --trace both say where the spec comes from; give one of them")
         return traced_spec(trace)
     if spec_name == "auto":
+        order = None if layers is None else [name.strip() for name in layers.split(",")]
         try:
-            return specs.for_params(params, heads=heads, norm_groups=norm_groups)
+            heads = heads_beside(params, heads)
+            return specs.for_params(params, heads=heads, norm_groups=norm_groups, layers=order)
         except HintNeededError as error:
             raise SpecError(f"{error}. On the command line: --heads N, --norm-groups N") from None
+        except AmbiguousError as error:
+            raise SpecError(
+                f"{error}. If they are a plain chain, give its order with --layers A,B,…; otherwise the spec as a "
+                "file with --spec FILE, or --trace it from the model, which also proves it"
+            ) from None
         except SpecError as error:
             raise SpecError(f"{error}. Give it as a file with --spec FILE, or --trace it") from None
+    if layers is not None:
+        raise click.UsageError("--layers is for a spec that is recognised, --spec auto")
     path = Path(spec_name)
     if not path.is_file():
         return _ready_spec(spec_name)
@@ -188,7 +204,11 @@ def read_spec(
 
 def _ready_spec(name: str) -> PermutationSpec:
     """The spec of ``specs.NAME()``, for names that need no arguments."""
-    ready = {known: getattr(specs, known) for known in specs.__all__ if known != "for_params"}
+    ready = {
+        known: getattr(specs, known)
+        for known in specs.__all__
+        if known not in ("for_params", "RecognisedSpec")
+    }
     if name not in ready:
         raise click.BadParameter(
             f"{name!r} is neither 'auto', nor a file, nor a ready spec ({', '.join(ready)})",
