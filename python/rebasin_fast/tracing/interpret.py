@@ -131,7 +131,7 @@ class Interpreter:
         call = Call(
             self.trace,
             _name(node.target),
-            {**_bound(node.target, args, kwargs), "written": written},
+            {**_bound(node.target, args, kwargs), "written": written, "used": _used_results(node)},
             shapes,
             reason_at(node, _name(node.target)),
         )
@@ -193,6 +193,12 @@ class Interpreter:
         if isinstance(argument, Mapping):
             return {key: self._map(item, values) for key, item in argument.items()}
         return argument
+
+
+def _used_results(node: Any) -> frozenset[int]:
+    """Which of several results anything reads."""
+    picked = [user for user in node.users if getattr(user.target, "__name__", "") == "getitem" and user.users]
+    return frozenset(int(user.args[1]) for user in picked)
 
 
 def _only_moves(call: Call) -> bool:
@@ -288,7 +294,7 @@ def _written(graph: Any) -> set[Any]:
         for argument, given in zip(schema.arguments, node.args, strict=False):
             if argument.alias_info is None or not hasattr(given, "op"):
                 continue
-            if argument.alias_info.is_write:
+            if argument.alias_info.is_write and not str(node.target).startswith("aten.detach_"):
                 written.add(root[given])
             if returned & argument.alias_info.before_set:
                 root[node] = root[given]

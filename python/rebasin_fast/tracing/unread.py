@@ -7,6 +7,7 @@ by being chosen alone. Slices read nothing, and an operation that gives as many 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ UNREAD = Reason("the trace did not read them; other inputs may")
 # Leaves read in more pieces than this stay as a whole.
 _MOST_PIECES = 256
 
-Mask = NDArray[np.bool_]
+Mask = NDArray[Any]
 Masks = dict[Var, Mask]
 
 
@@ -66,9 +67,9 @@ def _leaves(algebra: Algebra, x: Var) -> set[Var]:
 
 
 def _mark(algebra: Algebra, group: Group, passed_on: set[Var], read: Masks) -> None:
-    mask = np.zeros(algebra.size(group.base), np.bool_)
-    mask[group.positions] = True
-    stack = [(group.base, mask)]
+    whole: Mask = np.zeros(algebra.size(group.base), np.bool_)
+    whole[group.positions] = True
+    stack: list[tuple[Var, Mask]] = [(group.base, whole)]
     while stack:
         x, mask = stack.pop()
         offset = 0
@@ -80,7 +81,7 @@ def _mark(algebra: Algebra, group: Group, passed_on: set[Var], read: Masks) -> N
                 continue
             if isinstance(form, Nested):
                 table = own.reshape(-1, algebra.size(form.inner))
-                stack += [(form.outer, table.any(1)), (form.inner, table.any(0))]
+                stack += [(form.outer, np.asarray(table.any(1))), (form.inner, np.asarray(table.any(0)))]
             elif (leaf := algebra.find(part)) not in passed_on:
                 read[leaf] = own | read[leaf] if leaf in read else own.copy()
 
