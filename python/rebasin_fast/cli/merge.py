@@ -11,6 +11,7 @@ import click
 
 from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
+from rebasin_fast.cli.named import load_named, prefix_option
 from rebasin_fast.cli.options import (
     entry_option,
     input_path,
@@ -26,7 +27,6 @@ from rebasin_fast.files import (
     check_output,
     check_permutation_output,
     check_writable,
-    load_params,
     save_params,
 )
 from rebasin_fast.matching import ManyMatching, merge_many
@@ -66,6 +66,7 @@ _HEARD_BY = {"--restarts": ("first",)}
 )
 @matching_options
 @entry_option
+@prefix_option
 @output_options
 def merge(
     models: tuple[Path, ...],
@@ -77,6 +78,7 @@ def merge(
     resume: Path | None,
     force: bool,
     entry: str | None,
+    prefix: str | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -106,8 +108,10 @@ def merge(
             raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
     refuse_shared_paths(models, output, beside)
     shares = _parse_weights(weights, len(models))
-    first, *others = [load_params(path, entry=entry) for path in models]
-    check_output(output, like=first, overwrite=force)
+    named_first = load_named(models[0], entry=entry, prefix=prefix)
+    first = named_first.params
+    others = [load_named(path, entry=entry, prefix=prefix, like=named_first).params for path in models[1:]]
+    check_output(output, like=named_first.file, overwrite=force)
     if together:
         if save_permutations is not None:
             check_permutation_output(save_permutations, overwrite=force)
@@ -117,9 +121,9 @@ def merge(
             many, standing = _merge_many(method, [first, *others], shares, how, resume=resume, quiet=quiet)
         if save_permutations is not None:
             many.save(save_permutations, overwrite=force)
-        save_params(output, many.merged, like=first, overwrite=force)
+        save_params(output, named_first.restored(many.merged), like=named_first.file, overwrite=force)
         warn_of_batch_norm(many.merged)
-        warn_of_left_out(first)
+        warn_of_left_out(named_first.file)
         account = {**many.to_dict(), **({"spec": standing} if standing else {}), "output": str(output)}
         lines = [repr(many), *([f"  spec  {standing}"] if standing else []), f"saved {output}"]
         click.echo(json.dumps(account) if as_json else "\n".join(lines))
@@ -129,9 +133,9 @@ def merge(
         for path, params in zip(models[1:], others, strict=True):
             alignments.append(align(first, path, params, how, quiet=quiet))
     merged = averaged_params([first, *([a.aligned for a in alignments] if matched else others)], shares)
-    save_params(output, merged, like=first, overwrite=force)
+    save_params(output, named_first.restored(merged), like=named_first.file, overwrite=force)
     warn_of_batch_norm(merged)
-    warn_of_left_out(first)
+    warn_of_left_out(named_first.file)
     if as_json:
         click.echo(json.dumps({"alignments": [a.to_dict() for a in alignments], "output": str(output)}))
     else:

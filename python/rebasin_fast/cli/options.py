@@ -13,6 +13,7 @@ import click
 from rebasin_fast import specs
 from rebasin_fast.cli.configuration import heads_beside
 from rebasin_fast.cli.factories import FACTORY
+from rebasin_fast.cli.named import spec_for
 from rebasin_fast.errors import SpecError
 from rebasin_fast.matching.descent import EFFORTS
 from rebasin_fast.spec import PermutationSpec
@@ -174,7 +175,7 @@ def read_spec(
 
         if spec_name != "auto":
             raise click.UsageError("--spec and --trace both say where the spec comes from; give one of them")
-        return traced_spec(trace)
+        return spec_for(traced_spec(trace), params)
     if spec_name == "auto":
         order = None if layers is None else [name.strip() for name in layers.split(",")]
         try:
@@ -197,7 +198,7 @@ def read_spec(
     if path.stat().st_size > _LARGEST_SPEC_FILE:
         raise SpecError(f"{path} has {path.stat().st_size:,} bytes; the JSON of a spec is smaller")
     try:
-        return PermutationSpec.from_json(path.read_text(encoding="utf-8"))
+        return spec_for(PermutationSpec.from_json(path.read_text(encoding="utf-8")), params)
     except (SpecError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: {error}") from None
 

@@ -18,6 +18,8 @@ class RecognisedSpec(PermutationSpec):
     ----------
     family : str
         The family whose names and shapes the parameters have.
+    ties : Mapping[str, str]
+        Further names of shared arrays, each with the first: a file may hold either, or both.
     proven : bool
         Whether ``verify`` has held on a model since.
     """
@@ -29,9 +31,11 @@ class RecognisedSpec(PermutationSpec):
         *,
         sizes: Mapping[str, int] | None = None,
         family: str = "",
+        ties: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(axes, unmatched, sizes=sizes)
         self.family = family
+        self.ties = dict(ties or {})
         self.proven = False
 
     def verify(self, model: Any, example_inputs: Any, rng: int = 0) -> None:
@@ -56,9 +60,12 @@ class RecognisedSpec(PermutationSpec):
 
 def as_recognised(spec: PermutationSpec, family: str, prefix: str) -> RecognisedSpec:
     """``spec`` for names that begin with ``prefix``, with its origin."""
+    table = next((name for name in spec.axes_to_perm if name.endswith("wte.weight")), None)
+    tied = table is not None and "lm_head.weight" in spec.unmatched
     return RecognisedSpec(
         {prefix + name: entries for name, entries in spec.axes_to_perm.items()},
         [prefix + name for name in spec.unmatched],
         sizes=spec.declared_sizes,
         family=family,
+        ties={f"{prefix}lm_head.weight": f"{prefix}{table}"} if tied else None,
     )

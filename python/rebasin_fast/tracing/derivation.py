@@ -52,6 +52,7 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         frozen=tuple(held_axes(structure, names, used, {name: program.shapes[name] for name in unused})),
         shapes=program.shapes,
         sources=interpreter.sources,
+        ties=program.twins,
     )
 
 
