@@ -13,7 +13,6 @@ from torch import nn
 import rebasin_fast as rf
 from rebasin_fast.axis import Fixed, Product
 
-
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], dict[str, object]]] = {
     "1-D convolutions alone": (
         lambda: nn.Sequential(nn.Conv1d(2, 5, 3), nn.ReLU(), nn.Conv1d(5, 6, 3), nn.ReLU(), nn.Conv1d(6, 3, 1)),
@@ -108,3 +107,17 @@ def test_square_convolutions_without_plain_names_may_be_transposed() -> None:
               {"fold": (4, 4, 3, 3), "sheet": (4, 4, 3, 3)}.items()}  # fmt: skip
     with pytest.raises(rf.SpecError, match="more than one way"):
         rf.specs.for_params(params)
+
+
+def test_a_nested_tree_is_to_be_flattened() -> None:
+    layers = {
+        f"Dense_{i}": {"kernel": np.ones(shape), "bias": np.ones(shape[1])}
+        for i, shape in enumerate([(4, 9), (9, 2)])
+    }
+    for tree in (layers, {"params": layers}, {"params": layers, "batch_stats": {}}):
+        with pytest.raises(TypeError, match=r"flatten_dict\(params, sep='/'\)"):
+            rf.specs.for_params(tree)
+    with pytest.raises(TypeError, match=r"pass params\['state_dict'\]"):
+        rf.specs.for_params({"state_dict": {"fc1.weight": np.ones((2, 2))}, "epoch": 3})
+    flat = {f"{layer}/{name}": array for layer, arrays in layers.items() for name, array in arrays.items()}
+    assert len(rf.specs.for_params(flat).permutations) == 1
