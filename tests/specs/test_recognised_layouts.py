@@ -121,3 +121,12 @@ def test_a_nested_tree_is_to_be_flattened() -> None:
         rf.specs.for_params({"state_dict": {"fc1.weight": np.ones((2, 2))}, "epoch": 3})
     flat = {f"{layer}/{name}": array for layer, arrays in layers.items() for name, array in arrays.items()}
     assert len(rf.specs.for_params(flat).permutations) == 1
+
+
+def test_a_container_runs_as_a_whole() -> None:
+    """TFeat: the shapes alone allow the linear layer between the convolutions, behind an unflatten."""
+    shapes = {"features.1": (32, 1, 7, 7), "features.4": (64, 32, 6, 6), "descr.0": (128, 4096)}
+    params = {f"{name}.weight": np.ones(shape, np.float32) for name, shape in shapes.items()}
+    params |= {f"{name}.bias": np.ones(shape[0], np.float32) for name, shape in shapes.items()}
+    spec = rf.specs.for_params(params)
+    assert spec.sizes(params) == {"conv0": 32, "conv1": 64}

@@ -28,6 +28,8 @@ BRANCHES = re.compile(
     r"_proj(?![a-z])|query|key(?![a-z])|value(?![a-z])|highway|glu(?![a-z])",
     re.IGNORECASE,
 )
+# The place of a layer in a container.
+_INDEX = re.compile(r"[./]\d+$")
 # Searches end after this many steps: what needs more has more than one reading, or none that is worth a guess.
 _MOST_STEPS = 20_000
 
@@ -110,7 +112,11 @@ def _some_chains(candidates: Mapping[str, Sequence[Layer]], series: Mapping[str,
         if len(placed) == len(candidates):
             yield tuple(chain)
             return
+        begun = chain[-1].name if chain else ""
+        unfinished = [name for name in series.get(begun, ()) if name not in placed and _INDEX.search(begun)]
         for name, readings in candidates.items():
+            if unfinished and name not in unfinished:
+                continue  # a container of numbered layers runs as a whole
             if name in placed or any(earlier not in placed for earlier in before.get(name, ())):
                 continue
             for layer in readings:
