@@ -163,7 +163,7 @@ def test_options_out_of_range(models, options, error, message):
 
 def test_models_of_different_architectures_are_told_apart_first(models):
     a, b = models
-    renamed = {f"other.{name}": array for name, array in b.items()}
+    renamed = {f"{name}.other": array for name, array in b.items()}
     with pytest.raises(rf.ParamsError, match=r"share no parameter.*one architecture"):
         rf.weight_matching(SPEC, a, renamed)
 

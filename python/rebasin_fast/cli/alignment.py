@@ -11,6 +11,7 @@ import click
 
 from rebasin_fast.cli.methods import METHODS, Method, Task
 from rebasin_fast.cli.options import DEFAULT_EFFORT, DEFAULT_MAX_ITER, read_spec
+from rebasin_fast.cli.proof import standing_of
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
@@ -34,6 +35,7 @@ class MatchingChoices:
     trace: Callable[[], Any] | None
     heads: int | None
     norm_groups: int | None
+    layers: str | None
     seed: int
     restarts: int
     effort: Effort
@@ -66,6 +68,7 @@ class Alignment:
     distance_before: float
     distance_after: float
     seed: int = 0
+    standing: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -74,6 +77,7 @@ class Alignment:
             "seed": self.seed,
             "distance_before": self.distance_before,
             "distance_after": self.distance_after,
+            **({} if self.standing is None else {"spec": self.standing}),
             **self.matching.to_dict(),
         }
 
@@ -93,6 +97,7 @@ class Alignment:
         ]  # fmt: skip
         if self.seed:
             lines.append(f"  seed       {self.seed} (another run than that of the default seed 0)")
+        lines += [] if self.standing is None else [f"  spec       {legible(self.standing)}"]
         lines += [
             f"  left in place: {legible(name)} ({legible(reason)})"
             for name, reason in matching.report.items()
@@ -108,15 +113,18 @@ def align(
     *,
     quiet: bool,
     method: Method = BY_WEIGHTS,
+    proving: tuple[Callable[[], Any], Callable[[], Any]] | None = None,
 ) -> Alignment:
-    """Match B onto A with progress on standard error."""
+    """Match B onto A with progress on standard error; ``proving``: where to try a recognised spec."""
     spec = read_spec(
         choices.spec_name,
         params_a,
         heads=choices.heads,
         norm_groups=choices.norm_groups,
+        layers=choices.layers,
         trace=choices.trace,
     )
+    standing = standing_of(spec, *(proving or (method.model, method.data)))
     matching = METHODS[method.name](Task(spec, params_a, params_b, path_b, choices, method, quiet))
     aligned = permuted_params(spec, matching.permutation, params_b)
     matched = matched_parameters(spec, (params_a, params_b))
@@ -129,6 +137,7 @@ def align(
         distance_before=l2_distance(a, b),
         distance_after=l2_distance(a, moved),
         seed=choices.seed,
+        standing=standing,
     )
 
 

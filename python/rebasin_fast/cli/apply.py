@@ -41,6 +41,7 @@ def apply(
     trace: Callable[[], Any] | None,
     heads: int | None,
     norm_groups: int | None,
+    layers: str | None,
     force: bool,
     entry: str | None,
     as_json: bool,
@@ -63,7 +64,7 @@ def apply(
     if saved.spec_json is not None and spec_name == "auto" and trace is None:
         spec = PermutationSpec.from_json(saved.spec_json)
     else:
-        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, trace=trace)
+        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, layers=layers, trace=trace)
         saved.check_spec(spec.to_json())
     indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
     save_params(output, permuted_params(spec, indices, params), like=params, overwrite=force)

@@ -11,6 +11,7 @@ import click
 
 from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
+from rebasin_fast.cli.named import load_named, prefix_option
 from rebasin_fast.cli.options import (
     entry_option,
     input_path,
@@ -21,12 +22,11 @@ from rebasin_fast.cli.options import (
     refuse_shared_paths,
 )
 from rebasin_fast.cli.progress import MatchingProgress, telling_of_resume
+from rebasin_fast.cli.proof import standing_of
 from rebasin_fast.files import (
-    LoadedParams,
     check_output,
     check_permutation_output,
     check_writable,
-    load_params,
     output_files,
     save_params,
 )
@@ -70,6 +70,7 @@ _HEARD_BY = {"--restarts": ("first",)}
 @click.option("--allow-nonfinite", is_flag=True, help="Write NaN and infinities, instead of refusing them.")
 @matching_options
 @entry_option
+@prefix_option
 @output_options
 def merge(
     models: tuple[Path, ...],
@@ -82,6 +83,7 @@ def merge(
     allow_nonfinite: bool,
     force: bool,
     entry: str | None,
+    prefix: str | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -110,27 +112,30 @@ def merge(
         if value is not None and not together:
             raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
     shares = _parse_weights(weights, len(models))
-    first, *others = [load_params(path, entry=entry) for path in models]
-    refuse_shared_paths(models, output_files(output, like=first), beside)
-    check_output(output, like=first, overwrite=force)
+    named_first = load_named(models[0], entry=entry, prefix=prefix)
+    first = named_first.params
+    others = [load_named(path, entry=entry, prefix=prefix, like=named_first).params for path in models[1:]]
+    refuse_shared_paths(models, output_files(output, like=named_first.file), beside)
+    check_output(output, like=named_first.file, overwrite=force)
     if together:
         if save_permutations is not None:
             check_permutation_output(save_permutations, overwrite=force)
         if resume is not None:
             check_writable(resume, overwrite=True)
         with telling_of_resume(resume):
-            many = _merge_many(
+            many, standing = _merge_many(
                 method, [first, *others], shares, how,
                 resume=resume, allow_nonfinite=allow_nonfinite, quiet=quiet,
             )  # fmt: skip
         if save_permutations is not None:
             many.save(save_permutations, overwrite=force)
-        save_params(output, many.merged, like=first, overwrite=force)
+        save_params(output, named_first.restored(many.merged), like=named_first.file, overwrite=force)
         warn_of_batch_norm(many.merged)
-        warn_of_left_out(first)
+        warn_of_left_out(named_first.file)
         _warn_of_not_averaged([first, *others])
-        account = {**many.to_dict(), "output": str(output)}
-        click.echo(json.dumps(account) if as_json else f"{many!r}\nsaved {output}")
+        account = {**many.to_dict(), **({"spec": standing} if standing else {}), "output": str(output)}
+        lines = [repr(many), *([f"  spec  {legible(standing)}"] if standing else []), f"saved {output}"]
+        click.echo(json.dumps(account) if as_json else "\n".join(lines))
         return
     alignments: list[Alignment] = []
     if matched:
@@ -139,9 +144,9 @@ def merge(
     aligned = [first, *([a.aligned for a in alignments] if matched else others)]
     averaged = averaged_where_shared if how.no_strict else averaged_params
     merged = averaged(aligned, shares, allow_nonfinite=allow_nonfinite)
-    save_params(output, merged, like=first, overwrite=force)
+    save_params(output, named_first.restored(merged), like=named_first.file, overwrite=force)
     warn_of_batch_norm(merged)
-    warn_of_left_out(first)
+    warn_of_left_out(named_first.file)
     _warn_of_not_averaged([first, *others])
     if as_json:
         click.echo(json.dumps({"alignments": [a.to_dict() for a in alignments], "output": str(output)}))
@@ -149,7 +154,7 @@ def merge(
         click.echo("\n".join([*(a.summary() for a in alignments), f"saved {output}"]))
 
 
-def _warn_of_not_averaged(models: list[LoadedParams]) -> None:
+def _warn_of_not_averaged(models: list[Params]) -> None:
     """With --no-strict: which parameters of the result are A's own, and which are not in it."""
     for name in not_shared(models):
         fate = (
@@ -167,16 +172,17 @@ def _merge_many(
     resume: Path | None,
     allow_nonfinite: bool,
     quiet: bool,
-) -> ManyMatching:
+) -> tuple[ManyMatching, str | None]:
     spec = read_spec(
         choices.spec_name,
         models[0],
         heads=choices.heads,
         norm_groups=choices.norm_groups,
+        layers=choices.layers,
         trace=choices.trace,
     )
     with MatchingProgress(quiet=quiet) as progress:
-        return merge_many(
+        many = merge_many(
             spec,
             models,
             method="cycle_consistent" if method == "cycle-consistent" else "merge_many",
@@ -191,6 +197,7 @@ def _merge_many(
             allow_nonfinite=allow_nonfinite,
             progress=progress,
         )
+    return many, standing_of(spec)
 
 
 def _parse_weights(text: str | None, count: int) -> list[float] | None:

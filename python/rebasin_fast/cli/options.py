@@ -12,11 +12,13 @@ import click
 
 from rebasin_fast import specs
 from rebasin_fast.cli.click_types import IntegerType
+from rebasin_fast.cli.configuration import heads_beside
 from rebasin_fast.cli.factories import FACTORY
+from rebasin_fast.cli.named import spec_for
 from rebasin_fast.errors import SpecError
 from rebasin_fast.matching.descent import EFFORTS
 from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.specs.hints import HintNeededError
+from rebasin_fast.specs.hints import AmbiguousError, HintNeededError
 from rebasin_fast.typing import Params
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -77,6 +79,11 @@ def spec_options(function: Function) -> Function:
                 "--norm-groups",
                 type=click.IntRange(1),
                 help="Groups of norms without statistics; 1 for LayerNorm.",
+            ),
+            click.option(
+                "--layers",
+                metavar="A,B,...",
+                help="The layers of a plain chain in the order of the data, where names and shapes do not tell it.",
             ),
         ]
     ):
@@ -189,6 +196,7 @@ def read_spec(
     *,
     heads: int | None,
     norm_groups: int | None,
+    layers: str | None = None,
     trace: Callable[[], Any] | None = None,
 ) -> PermutationSpec:
     """The spec that ``--spec`` and its hints, or ``--trace``, ask for."""
@@ -197,28 +205,41 @@ def read_spec(
 
         if spec_name != "auto":
             raise click.UsageError("--spec and --trace both say where the spec comes from; give one of them")
-        return traced_spec(trace)
+        return spec_for(traced_spec(trace), params)
     if spec_name == "auto":
+        order = None if layers is None else [name.strip() for name in layers.split(",")]
         try:
-            return specs.for_params(params, heads=heads, norm_groups=norm_groups)
+            heads = heads_beside(params, heads)
+            return specs.for_params(params, heads=heads, norm_groups=norm_groups, layers=order)
         except HintNeededError as error:
             raise SpecError(f"{error}. On the command line: --heads N, --norm-groups N") from None
+        except AmbiguousError as error:
+            raise SpecError(
+                f"{error}. If they are a plain chain, give its order with --layers A,B,…; otherwise the spec as a "
+                "file with --spec FILE, or --trace it from the model, which also proves it"
+            ) from None
         except SpecError as error:
             raise SpecError(f"{error}. Give it as a file with --spec FILE, or --trace it") from None
+    if layers is not None:
+        raise click.UsageError("--layers is for a spec that is recognised, --spec auto")
     path = Path(spec_name)
     if not path.is_file():
         return _ready_spec(spec_name)
     if path.stat().st_size > _LARGEST_SPEC_FILE:
         raise SpecError(f"{path} has {path.stat().st_size:,} bytes; the JSON of a spec is smaller")
     try:
-        return PermutationSpec.from_json(path.read_text(encoding="utf-8"))
+        return spec_for(PermutationSpec.from_json(path.read_text(encoding="utf-8")), params)
     except (SpecError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: {error}") from None
 
 
 def _ready_spec(name: str) -> PermutationSpec:
     """The spec of ``specs.NAME()``, for names that need no arguments."""
-    ready = {known: getattr(specs, known) for known in specs.__all__ if known != "for_params"}
+    ready = {
+        known: getattr(specs, known)
+        for known in specs.__all__
+        if known not in ("for_params", "RecognisedSpec")
+    }
     if name not in ready:
         raise click.BadParameter(
             f"{name!r} is neither 'auto', nor a file, nor a ready spec ({', '.join(ready)})",

@@ -21,6 +21,7 @@ from rebasin_fast.cli.options import (
 from rebasin_fast.files import atomic_write, check_writable, load_params
 from rebasin_fast.legible import legible
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
 from rebasin_fast.tracing import TracedSpec
 from rebasin_fast.typing import Params
 
@@ -43,6 +44,7 @@ def spec(
     trace: Callable[[], Any] | None,
     heads: int | None,
     norm_groups: int | None,
+    layers: str | None,
     output: Path | None,
     why: bool,
     force: bool,
@@ -69,7 +71,7 @@ def spec(
         refuse_shared_paths([] if model is None else [model], [output])
         check_writable(output, overwrite=force)
     params: Params = {} if model is None else load_params(model, entry=entry)
-    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, trace=trace)
+    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, layers=layers, trace=trace)
     if model is None and isinstance(found, TracedSpec):
         params = {name: np.broadcast_to(np.float32(0), shape) for name, shape in found.shapes.items()}
     found.validate(params)
@@ -77,11 +79,15 @@ def spec(
         with atomic_write(output, overwrite=force, text=True) as file:
             file.write(found.to_json())
     account = _account(found, params)
+    if isinstance(found, RecognisedSpec):
+        account["recognised"] = found.family
     if as_json:
         click.echo(json.dumps(account))
         return
     if why and isinstance(found, TracedSpec):
         click.echo(legible(found.report(), keep="\n"))
+    if isinstance(found, RecognisedSpec):
+        click.echo(legible(f"{found.statement()}: {HOW_TO_PROVE}"))
     click.echo("\n".join(_lines(account)))
     if output is not None:
         click.echo(f"saved {output}")
