@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 from assignment_problems import FAMILIES, Matrix, trained
-from assignment_rivals import Rival, load
+from assignment_rivals import Rival, load, pairs_of
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
@@ -58,10 +58,10 @@ def machine() -> dict[str, str]:
 Clock = Callable[[], float]
 
 
-def timed(rival: Rival, cost: Matrix, clock: Clock) -> tuple[float, np.ndarray]:
+def timed(rival: Rival, cost: Matrix, clock: Clock) -> tuple[float, object]:
     start = clock()
-    columns = rival.solve(cost)
-    return clock() - start, columns
+    answer = rival.solve(cost)
+    return clock() - start, answer
 
 
 def measure(
@@ -73,12 +73,7 @@ def measure(
     another solver, since the first one fetches the matrix for the others.
     """
     cost = instances[0]
-    n, m = cost.shape
-    able = [
-        rival
-        for rival in rivals
-        if (n == m or not rival.square_only) and (rival.takes_infinity or np.isfinite(cost).all())
-    ]
+    able = [rival for rival in rivals if not rival.refuses(cost) and not rival.general]
     times: dict[str, list[float]] = {rival.name: [] for rival in able}
     totals: dict[str, float] = {}
     for round_ in range(200):
@@ -88,11 +83,11 @@ def measure(
             spent = sum(times[rival.name])
             if round_ >= len(instances) and (spent > budget or times[rival.name][0] > limit):
                 continue
-            seconds, columns = timed(rival, cost, clock)
+            seconds, answer = timed(rival, cost, clock)
             times[rival.name].append(seconds)
             if round_ > 0:
                 continue
-            totals[rival.name] = float(cost[np.arange(n), columns].astype(np.float64).sum())
+            totals[rival.name] = float(cost[pairs_of(answer)].astype(np.float64).sum())
         if round_ + 1 >= len(instances) and all(sum(t) > budget or t[0] > limit for t in times.values()):
             break
     return {

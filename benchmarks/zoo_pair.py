@@ -40,7 +40,7 @@ def main() -> None:
 def measure(pair: Pair, paths: list[Path], packages: Path | None) -> dict[str, Any]:
     """The row of one pair."""
     network = pair.traced(packages or Path())
-    example = pair.inputs(0)[0]
+    example = first_of(pair.inputs(0)[0])
     rf.trace_spec(
         nn.Linear(2, 2), torch.zeros(1, 2)
     )  # what torch imports at the first trace is not the pair's
@@ -67,13 +67,18 @@ def measure(pair: Pair, paths: list[Path], packages: Path | None) -> dict[str, A
         "cosine_after": cosine(a, moved, names),
         "moved_share": share_moved(matching),
         "deviations_of_identity": standing,
-        "common_ancestor": standing > RELATED,
+        "common_start": standing > RELATED,
         "seconds_to_spec": traced - started,
         "seconds_matching": matched - traced,
         "seconds": ended - started,
         "memory_bytes": memory.bytes,
         "function": function_of(pair, packages, a, b, moved),
     }
+
+
+def first_of(batch: Any) -> Any:
+    """Enough of a batch for a trace and its proof."""
+    return batch if isinstance(batch, dict) else batch[:2]
 
 
 def spec_of(network: nn.Module, params: Params, example: Any) -> tuple[rf.PermutationSpec, dict[str, Any]]:
@@ -129,7 +134,10 @@ def function_of(pair: Pair, packages: Path | None, a: Params, b: Params, moved: 
 
     def network(params: Params) -> nn.Module:
         built = make(packages or Path())
-        state = {name: torch.tensor(library_of(array).to_host(array)) for name, array in pair.loaded(params).items()}
+        state = {
+            name: torch.tensor(library_of(array).to_host(array))
+            for name, array in pair.loaded(params).items()
+        }
         missing = built.load_state_dict(state, strict=False)
         lacking = [name for name in missing.missing_keys if not name.endswith("num_batches_tracked")]
         if lacking or missing.unexpected_keys:

@@ -6,4 +6,7 @@
 void register_assignment(pybind11::module_& m);
 void register_build(pybind11::module_& m);
 void register_descent(pybind11::module_& m);
+void register_k_best(pybind11::module_& m);
+void register_bottleneck(pybind11::module_& m);
 void register_lists(pybind11::module_& m);
+void register_sparse(pybind11::module_& m);

@@ -4,5 +4,8 @@ PYBIND11_MODULE(_core, m) {
   register_assignment(m);
   register_build(m);
   register_descent(m);
+  register_k_best(m);
+  register_bottleneck(m);
   register_lists(m);
+  register_sparse(m);
 }

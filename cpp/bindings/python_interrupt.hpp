@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "python_thread.hpp"
 #include "rebasin/interrupt.hpp"
 
 // Ends native loops on other threads, which Python's signals do not reach.
@@ -12,16 +13,23 @@ struct StopFlag {
   std::atomic<bool> raised{false};
 };
 
-// Asks the flag, where there is one, and then Python whether a signal's handler raised; the exception stays
-// set for the caller to throw.
-inline bool python_signal_raised(void* flag) {
-  if (flag != nullptr && static_cast<const StopFlag*>(flag)->raised) return true;
-  const PyGILState_STATE gil = PyGILState_Ensure();
-  const bool raised = PyErr_CheckSignals() != 0;
-  PyGILState_Release(gil);
-  return raised;
+inline bool flag_raised(void* flag) {
+  return static_cast<const StopFlag*>(flag)->raised;
 }
 
+// Asks the flag, where there is one, and then Python whether a signal's handler raised; the exception stays
+// set for the caller to throw. True where the interpreter is ending: nobody waits for the answer.
+inline bool python_signal_raised(void* flag) {
+  if (flag != nullptr && flag_raised(flag)) return true;
+  if (interpreter_is_ending()) return true;
+  const GilAcquire gil;
+  return outlive_interpreter([] { return PyErr_CheckSignals() != 0; });
+}
+
+// To be called with the GIL, before it is given up.
 inline rebasin::Interrupt python_interrupt(StopFlag* flag = nullptr) {
+  // The thread that ends the interpreter works on undisturbed.
+  if (interpreter_is_ending())
+    return flag == nullptr ? rebasin::Interrupt() : rebasin::Interrupt(flag_raised, flag);
   return rebasin::Interrupt(python_signal_raised, flag);
 }

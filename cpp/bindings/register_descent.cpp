@@ -53,6 +53,15 @@ void add_tensor(OwnedProblem& owned, const py::array& a, const py::array& b, reb
   owned.arrays.push_back(b);
 }
 
+template <class... Arguments>
+py::object call(const py::object& function, Arguments&&... given) {
+  const py::tuple arguments = py::make_tuple(std::forward<Arguments>(given)...);
+  PyObject* result =
+      outlive_interpreter([&] { return PyObject_CallObject(function.ptr(), arguments.ptr()); });
+  if (result == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(result);
+}
+
 // Calls Python after every visit and before every sweep, and keeps what it raises for the caller.
 struct Listener {
   py::object callback;
@@ -61,9 +70,9 @@ struct Listener {
   std::exception_ptr raised;
 
   bool next_order(std::int64_t sweep, std::vector<std::int32_t>& order) {
-    const py::gil_scoped_acquire gil;
+    const GilAcquire gil;
     try {
-      const py::object given = orders(sweep);
+      const py::object given = call(orders, sweep);
       if (given.is_none()) return false;
       order = given.cast<std::vector<std::int32_t>>();
       return true;
@@ -75,11 +84,11 @@ struct Listener {
 
   // What it raises ends the descent at the visit that follows.
   void on_step(const rebasin::DescentStep& step) {
-    const py::gil_scoped_acquire gil;
+    const GilAcquire gil;
     try {
       py::list family;
       for (const auto& units : step.family) family.append(to_index(units));
-      steps(step.permutation, step.settled_score, family);
+      call(steps, step.permutation, step.settled_score, family);
     } catch (const py::error_already_set&) {
       raised = std::current_exception();
     }
@@ -89,10 +98,10 @@ struct Listener {
     auto& self = *static_cast<Listener*>(context);
     if (self.raised) return false;
     if (self.callback.is_none()) return true;
-    const py::gil_scoped_acquire gil;
+    const GilAcquire gil;
     try {
-      self.callback(event.sweep, event.visit, event.visits, event.permutation, event.objective,
-                    event.flop_done, event.flop_ahead);
+      call(self.callback, event.sweep, event.visit, event.visits, event.permutation, event.objective,
+           event.flop_done, event.flop_ahead);
       return true;
     } catch (const py::error_already_set&) {
       self.raised = std::current_exception();
@@ -106,7 +115,7 @@ rebasin::Status descend_with(const OwnedProblem& owned, std::uintptr_t gemm,
                              const rebasin::DescentOptions& options, rebasin::DescentResult& result,
                              StopFlag* stop) {
   rebasin::Interrupt interrupt = python_interrupt(stop);
-  const py::gil_scoped_release without_gil;
+  const GilRelease without_gil;
   return rebasin::coordinate_descent<T>(owned.problem, reinterpret_cast<rebasin::Gemm<T>>(gemm), options,
                                         result, interrupt);
 }

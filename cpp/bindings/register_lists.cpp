@@ -34,7 +34,7 @@ py::object solve(const Array<T>& costs, const Array<std::int32_t>& columns, cons
   rebasin::Status status = rebasin::Status::ok;
   {
     rebasin::Interrupt interrupt = python_interrupt();
-    const py::gil_scoped_release without_gil;
+    const GilRelease without_gil;
     status = rebasin::solve_from_lists(lists, solution, beyond, fetched, interrupt);
   }
   if (status == rebasin::Status::interrupted) throw py::error_already_set();

@@ -79,7 +79,7 @@ void compare_with_dense_solver() {
     Interrupt never;
     ListState<T> state(costs);
     Certificate proof;
-    if (solve_by_lists(state, proof, never) != Outcome::done) continue;
+    if (solve_by_lists(state, proof, never) != Attempt::solved) continue;
     ++solved;
     std::vector<double> pair_cost;
     if (state.solved_by_ties) {
@@ -89,7 +89,7 @@ void compare_with_dense_solver() {
       by_ties.v.assign(state.v.begin(), state.v.begin() + columns);
       CHECK(certify(costs, by_ties, proof, never) == Status::ok);
     } else {
-      CHECK(certify_lists(state, proof, pair_cost, never) == Outcome::done);
+      CHECK(certify_lists(state, proof, pair_cost, never) == Attempt::solved);
     }
     MatchingState dense;
     CHECK(solve_jonker_volgenant(costs, dense, never) == Status::ok);

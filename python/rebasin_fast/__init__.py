@@ -9,13 +9,23 @@ except ImportError as error:  # pragma: no cover - a broken installation
     ) from error
 
 from rebasin_fast import axis, cuda, specs, tracing
-from rebasin_fast.assignment import Assignment, linear_sum_assignment, solve_assignment
+from rebasin_fast.assignment import (
+    Assignment,
+    AssignmentBatch,
+    BottleneckAssignment,
+    KBestAssignments,
+    bottleneck_assignment,
+    k_best_assignments,
+    linear_sum_assignment,
+    solve_assignment,
+)
 from rebasin_fast.batch_norm import reset_batch_norm
 from rebasin_fast.curve import LossCurve, loss_curve
 from rebasin_fast.errors import (
     DataError,
     DeviceError,
     FileFormatError,
+    InfeasibleError,
     MissingDependencyError,
     ParamsError,
     PermutationError,
@@ -48,10 +58,14 @@ __version__: str = build_config()["version"]
 
 __all__ = [
     "Assignment",
+    "AssignmentBatch",
+    "BottleneckAssignment",
     "DataError",
     "DeviceError",
     "FileFormatError",
     "FrankWolfeMatching",
+    "InfeasibleError",
+    "KBestAssignments",
     "LossCurve",
     "ManyMatching",
     "Matching",
@@ -70,12 +84,14 @@ __all__ = [
     "activation_matching",
     "apply_permutation",
     "axis",
+    "bottleneck_assignment",
     "build_config",
     "compose_permutations",
     "cuda",
     "frank_wolfe_matching",
     "interpolate",
     "invert_permutation",
+    "k_best_assignments",
     "linear_sum_assignment",
     "load_params",
     "loss_curve",

@@ -9,6 +9,19 @@ _Duals = tuple[NDArray[np.float64], NDArray[np.float64]]
 def assignment_indices(
     cost: object, maximize: object, bfloat16: bool = ..., /
 ) -> Any: ...  # (row_ind, col_ind), or None where cost is no NumPy matrix that the core reads
+def assignment(
+    cost: object, maximize: object, bfloat16: bool = ..., start: _Duals | None = ..., /
+) -> Any: ...  # (status, columns, row_duals, column_duals, objective, gap), or None as above
+def assignment_batch(
+    costs: NDArray[Any], maximize: bool, bfloat16: bool, starts: _Duals | None, threads: int
+) -> tuple[
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.int32],
+]: ...
 
 class DType:
     float32: DType
@@ -66,6 +79,35 @@ def assignments(
     starts: Sequence[_Duals] | None,
     threads: int,
 ) -> list[tuple[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float]]: ...
+def priced_assignment(
+    cost: NDArray[Any], maximize: bool, bfloat16: bool, cost_limit: float | None, partial: bool
+) -> tuple[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float]: ...
+def k_best_assignments(
+    costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, k: int, within: float, threads: int
+) -> list[tuple[int, NDArray[np.int64], NDArray[np.float64], float, tuple[int, int, int, int]]]: ...
+def bottleneck_assignments(
+    costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, threads: int
+) -> list[
+    tuple[int, NDArray[np.int64], tuple[int, int], NDArray[np.int64], NDArray[np.int64], tuple[int, int]]
+]: ...
 def assignment_counters(cost: NDArray[Any], maximize: bool, start: _Duals | None = ...) -> dict[str, int]: ...
 def simd_level() -> str: ...
 def simd_levels() -> list[str]: ...
+def sparse_assignment(
+    values: NDArray[Any],
+    indices: NDArray[Any],
+    starts: NDArray[Any],
+    columns: int,
+    maximize: bool,
+    partial: bool,
+) -> tuple[
+    int,
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    float,
+    float,
+    NDArray[np.int64],
+    NDArray[np.int64],
+    dict[str, int],
+]: ...

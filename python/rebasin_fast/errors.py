@@ -34,3 +34,19 @@ class DataError(RebasinError, ValueError):
 
 class DeviceError(RebasinError, RuntimeError):
     """A CUDA device is needed and not there, or arrays lie where the work is not; the message says what to do."""
+
+
+class InfeasibleError(RebasinError, ValueError):
+    """No complete assignment avoids the forbidden pairs.
+
+    Attributes
+    ----------
+    rows, columns : tuple of int
+        A Hall violator: these rows may take these columns only, which are fewer; for a matrix of more rows than
+        columns, these columns may take these rows only, which are fewer.
+    """
+
+    def __init__(self, message: str, *, rows: tuple[int, ...] = (), columns: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.rows = rows
+        self.columns = columns

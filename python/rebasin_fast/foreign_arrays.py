@@ -17,6 +17,8 @@ Restore = Callable[[NDArray[Any]], Any]
 
 def library_of(value: object) -> str | None:
     """Name the array library that ``value`` comes from: "torch", "cupy", "jax", or None for anything else."""
+    if type(value) is np.ndarray:
+        return None
     for kind in type(value).__mro__:
         root, _, _ = kind.__module__.partition(".")
         if root == "torch" and kind.__name__ == "Tensor":

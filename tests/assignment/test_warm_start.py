@@ -118,3 +118,51 @@ def test_a_list_needs_a_start_each():
 def test_arguments_of_another_type_are_named(options, message):
     with pytest.raises(TypeError, match=message):
         rf.solve_assignment(gram(4, 4), **options)
+
+
+START = rf.solve_assignment(gram(4, 4))
+
+
+def with_duals(row_duals):
+    return rf.Assignment(START.columns, row_duals, START.column_duals, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("start", "kind", "message"),
+    [
+        ([START], TypeError, "for one matrix got a list of 1"),
+        ("cold", TypeError, "got str"),
+        (with_duals(np.zeros(4, complex)), TypeError, "row_duals of a warm start are real .* complex128"),
+        (with_duals(np.array(list("abcd"))), TypeError, "row_duals of a warm start are real .* <U1"),
+        (with_duals(None), TypeError, "row_duals of a warm start are real .* object"),
+        (with_duals(np.zeros((2, 4))), ValueError, r"shape \(2, 4, 4\)"),
+        (rf.solve_assignment(gram(4, 4)[None]), ValueError, r"shape \(1, 4, 1, 4\)"),
+    ],
+)
+def test_starts_that_do_not_fit_a_matrix(start, kind, message):
+    with pytest.raises(kind, match=message):
+        rf.solve_assignment(gram(4, 4), warm_start=start)
+
+
+def test_starts_of_batches_and_lists():
+    costs = np.stack([gram(6, 7, seed) for seed in range(3)])
+    cold = rf.solve_assignment(costs)
+    for start in (cold, list(cold), [cold[0], None, cold[2]]):
+        np.testing.assert_array_equal(rf.solve_assignment(costs, warm_start=start).columns, cold.columns)
+        for cost, one in zip(costs, rf.solve_assignment(list(costs), warm_start=start), strict=True):
+            check_assignment(cost, one)
+    with pytest.raises(ValueError, match="needs a list of 3 warm starts, got one"):
+        rf.solve_assignment(list(costs), warm_start=cold[0])
+    with pytest.raises(ValueError, match=r"shape \(6, 7\), the cost has shape \(3, 6, 7\)"):
+        rf.solve_assignment(costs, warm_start=cold[0])
+    with pytest.raises(ValueError, match=r"shape \(2, 6, 7\), the cost has shape \(3, 6, 7\)"):
+        rf.solve_assignment(costs, warm_start=cold[:2])
+
+
+def test_strided_duals():
+    cost = gram(80, 80)
+    start = rf.solve_assignment(cost)
+    spread = rf.Assignment(
+        start.columns, np.repeat(start.row_duals, 2)[::2], start.column_duals[::-1][::-1], 0.0, 0.0
+    )
+    assert rf.solve_assignment(cost, warm_start=spread) == rf.solve_assignment(cost, warm_start=start)

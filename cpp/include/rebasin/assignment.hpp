@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "rebasin/interrupt.hpp"
@@ -50,7 +51,7 @@ struct AnyCostView {
 
 // What a solve did; for benchmarks.
 struct AssignmentCounters {
-  std::int64_t entries_read = 0;    // of the matrix, each time it was read; 0 for the dense solver
+  std::int64_t entries_read = 0;    // of the matrix, each time it was read
   std::int64_t bids = 0;            // rows that took a column in an auction
   std::int64_t refills = 0;         // candidate lists built anew
   std::int64_t augmentations = 0;   // rows left to the path search
@@ -58,6 +59,16 @@ struct AssignmentCounters {
   std::int64_t dense_searches = 0;  // searches that went on over whole rows
   std::int64_t list_bytes = 0;      // memory of the candidate lists
   bool dense_solver = false;        // the dense solver gave the answer
+
+  void add(const AssignmentCounters& more) {
+    entries_read += more.entries_read;
+    bids += more.bids;
+    refills += more.refills;
+    augmentations += more.augmentations;
+    scanned_rows += more.scanned_rows;
+    dense_searches += more.dense_searches;
+    list_bytes = more.list_bytes > list_bytes ? more.list_bytes : list_bytes;
+  }
 };
 
 // The optimum and its proof, in the caller's orientation and sign.
@@ -65,8 +76,10 @@ struct AssignmentSolution {
   std::vector<std::int64_t> columns;  // per row: its column, -1 when rows > columns leave it unassigned
   std::vector<double> row_duals;      // minimising: row_dual + column_dual <= cost; maximising: >=
   std::vector<double> column_duals;
-  double objective = 0.0;  // float64 sum of the assigned costs, in row order
-  double gap = 0.0;        // checked bound on the distance from the optimum; 0.0 = proven optimal
+  double objective = 0.0;  // the assigned costs' sum in real arithmetic, rounded once to float64
+  double gap = 0.0;  // checked bound on the distance from the optimum of the costs as they were passed, in
+                     // real arithmetic; 0.0 = proven optimal. Where integers proved it, the duals are
+                     // those of the proof, rounded so that they stay feasible
   AssignmentCounters counters;
 };
 
@@ -77,6 +90,14 @@ struct WarmStart {
   const double* column_duals = nullptr;
 };
 
+struct AssignmentOptions {
+  const WarmStart* warm_start = nullptr;
+  // A row or a column may stay unmatched at half of this price each, as in the extended matrix
+  // [[C, L/2], [L/2, 0]]; to maximise, pairs below it are refused.
+  double cost_limit = std::numeric_limits<double>::infinity();  // to maximise: -infinity
+  bool partial = false;  // match as many rows as can be, at the least cost among those
+};
+
 // Solves `cost` into `solution`, whose vectors are resized. A warm start changes the time, never the optimum;
 // one that turns out stale costs at most one read of the matrix.
 //
@@ -84,7 +105,7 @@ struct WarmStart {
 // invalid_entry. The matrix is read, never copied: a few converted rows at a time, whatever its element type.
 // Time O(n^2 m) at worst for n <= m. Thread-safe on distinct solutions; no global state.
 Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt,
-                        const WarmStart* warm_start = nullptr);
+                        const AssignmentOptions& options = {});
 
 // Solves `count` problems, each with its own status, on up to `threads` threads that take the next problem
 // from a shared counter. Results do not depend on the number of threads. `warm_starts` is null or holds one
@@ -94,11 +115,11 @@ void solve_assignments(const AnyCostView* costs, const WarmStart* warm_starts, s
 
 template <class T>
 Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, Interrupt& interrupt,
-                        const WarmStart* warm_start = nullptr);
+                        const AssignmentOptions& options = {});
 
 extern template Status solve_assignment<float>(const CostView<float>&, AssignmentSolution&, Interrupt&,
-                                               const WarmStart*);
+                                               const AssignmentOptions&);
 extern template Status solve_assignment<double>(const CostView<double>&, AssignmentSolution&, Interrupt&,
-                                                const WarmStart*);
+                                                const AssignmentOptions&);
 
 }  // namespace rebasin

@@ -12,4 +12,9 @@ namespace rebasin::assignment {
 template <class T>
 bool rows_stand_out(ListState<T>& state, std::int64_t sampled_rows, bool apart);
 
+// True when the best entries of half of a sample of rows lead by about as much as the next ones spread, as
+// those of distributions with heavy tails do. Stops reading once enough rows fail.
+template <class T>
+bool best_entries_lead(ListState<T>& state);
+
 }  // namespace rebasin::assignment

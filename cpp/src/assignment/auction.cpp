@@ -11,6 +11,7 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr std::int64_t bids_between_polls = 1024;
+constexpr std::int64_t bids_between_checks = 16;
 
 // Rows in the order in which they bid: the last first.
 template <class T>
@@ -65,24 +66,25 @@ bool take_bid(ListState<T>& state, std::int32_t row, const simd::TwoBest& two, d
 // Two rows look at once, since a look is a chain of waits for memory; the second looks again if both want the
 // same column.
 template <class T>
-Outcome bid_until_matched(ListState<T>& state, double epsilon, std::int64_t budget, Interrupt& interrupt) {
+Attempt bid_until_matched(ListState<T>& state, double epsilon, std::int64_t budget, Interrupt& interrupt) {
   std::vector<std::int32_t>& stack = state.free_rows;
   while (!stack.empty()) {
-    if (budget-- == 0) return Outcome::out_of_budget;
-    if (budget % bids_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
+    if (budget-- == 0) return Attempt::out_of_budget;
+    if (budget % bids_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
+    if (budget % bids_between_checks == 0 && state.over_budget()) return Attempt::out_of_budget;
     const std::int32_t row = stack.back();
     const std::int32_t other = stack.size() > 1 ? stack[stack.size() - 2] : row;
     const simd::TwoBest two = find_best(state, row);
     const simd::TwoBest others = other == row ? two : find_best(state, other);
-    if (!(two.best < infinity && others.best < infinity)) return Outcome::beyond_lists;
+    if (!(two.best < infinity && others.best < infinity)) return Attempt::declined;
     const std::int32_t column = state.records[row].column[two.at];
     const bool apart = state.records[other].column[others.at] != column;
     stack.pop_back();
     if (apart) stack.pop_back();
-    if (!take_bid(state, row, two, epsilon)) return Outcome::beyond_lists;
-    if (apart && !take_bid(state, other, others, epsilon)) return Outcome::beyond_lists;
+    if (!take_bid(state, row, two, epsilon)) return Attempt::declined;
+    if (apart && !take_bid(state, other, others, epsilon)) return Attempt::declined;
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 // Where on the list a free column is tied at `best`, or -1.
@@ -128,17 +130,17 @@ std::int32_t bid_without_epsilon(ListState<T>& state, std::int32_t row, const si
 }  // namespace
 
 template <class T>
-Outcome run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
+Attempt run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
   return run_epsilon_auction(state, typical_spacing(state), interrupt);
 }
 
 template <class T>
-Outcome run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& interrupt) {
+Attempt run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& interrupt) {
   constexpr double spacing_share = 0.15;
   constexpr double step_down = 8.0;
   const std::int64_t budget = 16 * state.rows;
   // Among ties, as integers give, small steps would only make every list be built anew.
-  if (!(spacing > 0.0)) return Outcome::done;
+  if (!(spacing > 0.0)) return Attempt::solved;
   // A power of two leaves duals of integer costs with few bits, so that ties stay exact in float32 scans.
   const double finest = std::max(state.grid.step, std::exp2(std::round(std::log2(spacing_share * spacing))));
   // Copies outbid one another by epsilon alone: a step above the finest is due.
@@ -146,30 +148,31 @@ Outcome run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& inte
   for (;;) {
     free_all_rows(state);
     const std::int64_t refills_before = state.counters.refills;
-    const Outcome outcome = bid_until_matched(state, epsilon, budget, interrupt);
-    if (outcome == Outcome::done) {
+    const Attempt attempt = bid_until_matched(state, epsilon, budget, interrupt);
+    if (attempt == Attempt::solved) {
       if (epsilon <= finest) break;
       epsilon = std::max(finest, epsilon / step_down);
-    } else if (outcome == Outcome::out_of_budget) {
+    } else if (attempt == Attempt::out_of_budget) {
+      if (state.over_budget()) return attempt;
       if (epsilon > state.grid.limit / 1024) break;
       // Lists that had to be built anew tell of duals far from their place; else it is a war among equals.
       const bool far_off = state.counters.refills - refills_before > state.rows;
       epsilon *= far_off ? 64.0 : 8.0;
     } else {
-      return outcome;
+      return attempt;
     }
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 template <class T>
-Outcome reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
+Attempt reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
   free_all_rows(state);
   return reduce_free_rows(state, budget, interrupt);
 }
 
 template <class T>
-Outcome reduce_free_rows(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
+Attempt reduce_free_rows(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
   constexpr int rounds = 4;
   std::vector<std::int32_t>& stack = state.free_rows;
   std::vector<std::int32_t> postponed;
@@ -184,31 +187,32 @@ Outcome reduce_free_rows(ListState<T>& state, std::int64_t budget, Interrupt& in
   for (int round = 0; round < rounds && !stack.empty() && budget > 0; ++round) {
     postponed.clear();
     while (!stack.empty() && budget-- > 0) {
-      if (budget % bids_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
+      if (budget % bids_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
+      if (budget % bids_between_checks == 0 && state.over_budget()) return Attempt::out_of_budget;
       const std::int32_t row = stack.back();
       const std::int32_t other = stack.size() > 1 ? stack[stack.size() - 2] : row;
       const simd::TwoBest two = find_best(state, row);
       const simd::TwoBest others = other == row ? two : find_best(state, other);
-      if (!(two.best < infinity && others.best < infinity)) return Outcome::beyond_lists;
+      if (!(two.best < infinity && others.best < infinity)) return Attempt::declined;
       const std::int32_t column = state.records[row].column[two.at];
       const bool apart = state.records[other].column[others.at] != column;
       stack.pop_back();
       if (apart) stack.pop_back();
-      if (!bid(row, two)) return Outcome::beyond_lists;
-      if (apart && !bid(other, others)) return Outcome::beyond_lists;
+      if (!bid(row, two)) return Attempt::declined;
+      if (apart && !bid(other, others)) return Attempt::declined;
     }
     stack.insert(stack.end(), postponed.rbegin(), postponed.rend());
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
-template Outcome run_epsilon_auction<float>(ListState<float>&, Interrupt&);
-template Outcome run_epsilon_auction<double>(ListState<double>&, Interrupt&);
-template Outcome run_epsilon_auction<float>(ListState<float>&, double, Interrupt&);
-template Outcome run_epsilon_auction<double>(ListState<double>&, double, Interrupt&);
-template Outcome reduce_rows_by_lists<float>(ListState<float>&, std::int64_t, Interrupt&);
-template Outcome reduce_rows_by_lists<double>(ListState<double>&, std::int64_t, Interrupt&);
-template Outcome reduce_free_rows<float>(ListState<float>&, std::int64_t, Interrupt&);
-template Outcome reduce_free_rows<double>(ListState<double>&, std::int64_t, Interrupt&);
+template Attempt run_epsilon_auction<float>(ListState<float>&, Interrupt&);
+template Attempt run_epsilon_auction<double>(ListState<double>&, Interrupt&);
+template Attempt run_epsilon_auction<float>(ListState<float>&, double, Interrupt&);
+template Attempt run_epsilon_auction<double>(ListState<double>&, double, Interrupt&);
+template Attempt reduce_rows_by_lists<float>(ListState<float>&, std::int64_t, Interrupt&);
+template Attempt reduce_rows_by_lists<double>(ListState<double>&, std::int64_t, Interrupt&);
+template Attempt reduce_free_rows<float>(ListState<float>&, std::int64_t, Interrupt&);
+template Attempt reduce_free_rows<double>(ListState<double>&, std::int64_t, Interrupt&);
 
 }  // namespace rebasin::assignment

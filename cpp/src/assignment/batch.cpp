@@ -1,55 +1,79 @@
 #include <algorithm>
-#include <atomic>
-#include <new>
-#include <system_error>
-#include <thread>
-#include <vector>
+#include <limits>
 
-#include "rebasin/assignment.hpp"
+#include "assignment/problem_threads.hpp"
+#include "rebasin/assignment_batch.hpp"
 
 namespace rebasin {
 namespace {
 
-// Shared by the threads of one call.
-struct Queue {
-  std::atomic<std::int64_t> next{0};
-  std::atomic<bool> stopped{false};
-};
+// Solves problems of a batch into the caller's arrays; one a thread.
+class BatchSolver {
+ public:
+  explicit BatchSolver(const AssignmentBatch& batch) : batch_(batch) {}
 
-bool is_stopped(void* queue) {
-  return static_cast<Queue*>(queue)->stopped.load(std::memory_order_relaxed);
-}
+  Status operator()(std::int64_t k, Interrupt& interrupt) {
+    const std::int64_t n = batch_.first.rows;
+    const std::int64_t m = batch_.first.columns;
+    AnyCostView cost = batch_.first;
+    cost.data = static_cast<const char*>(cost.data) + k * batch_.stride;
+    WarmStart start;
+    const bool warm = batch_.start_row_duals != nullptr;
+    if (warm) start = {batch_.start_row_duals + k * n, batch_.start_column_duals + k * m};
+    const Status status = solve_assignment(cost, solution_, interrupt, {.warm_start = warm ? &start : nullptr});
+    if (status == Status::ok) {
+      store(k);
+    } else {
+      store_nothing(k);
+    }
+    return status;
+  }
+
+ private:
+  void store(std::int64_t k) {
+    const std::int64_t n = batch_.first.rows;
+    const std::int64_t m = batch_.first.columns;
+    std::copy_n(solution_.columns.data(), n, batch_.columns + k * n);
+    std::copy_n(solution_.row_duals.data(), n, batch_.row_duals + k * n);
+    std::copy_n(solution_.column_duals.data(), m, batch_.column_duals + k * m);
+    batch_.objectives[k] = solution_.objective;
+    batch_.gaps[k] = solution_.gap;
+  }
+
+  void store_nothing(std::int64_t k) {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    const std::int64_t n = batch_.first.rows;
+    const std::int64_t m = batch_.first.columns;
+    std::fill_n(batch_.columns + k * n, n, std::int64_t{-1});
+    std::fill_n(batch_.row_duals + k * n, n, nan);
+    std::fill_n(batch_.column_duals + k * m, m, nan);
+    batch_.objectives[k] = nan;
+    batch_.gaps[k] = nan;
+  }
+
+  const AssignmentBatch& batch_;
+  AssignmentSolution solution_;
+};
 
 }  // namespace
 
 void solve_assignments(const AnyCostView* costs, const WarmStart* warm_starts, std::int64_t count,
                        AssignmentSolution* solutions, Status* statuses, int threads, Interrupt& interrupt) {
-  Queue queue;
-  const auto work = [&](Interrupt& heard) {
-    for (std::int64_t k = queue.next++; k < count; k = queue.next++) {
-      if (heard.requested()) queue.stopped = true;
-      statuses[k] = queue.stopped ? Status::interrupted
-                                  : solve_assignment(costs[k], solutions[k], heard,
-                                                     warm_starts == nullptr ? nullptr : warm_starts + k);
-      if (statuses[k] == Status::interrupted) queue.stopped = true;
-    }
-  };
-  std::vector<std::thread> helpers;
-  const std::int64_t wanted = std::min<std::int64_t>(threads, count) - 1;
-  for (std::int64_t k = 0; k < wanted; ++k) {
-    try {
-      helpers.emplace_back([&work, &queue] {
-        Interrupt heard(is_stopped, &queue);
-        work(heard);
-      });
-    } catch (const std::system_error&) {
-      break;  // fewer threads do the same work
-    } catch (const std::bad_alloc&) {
-      break;
-    }
+  solve_on_threads(count, threads, statuses, interrupt, [&] {
+    return [&](std::int64_t k, Interrupt& heard) {
+      return solve_assignment(costs[k], solutions[k], heard,
+                              {.warm_start = warm_starts == nullptr ? nullptr : warm_starts + k});
+    };
+  });
+}
+
+Status solve_assignment_batch(const AssignmentBatch& batch, int threads, Interrupt& interrupt) {
+  solve_on_threads(batch.count, threads, batch.statuses, interrupt, [&] { return BatchSolver(batch); });
+  for (std::int64_t k = 0; k < batch.count; ++k) {
+    const Status status = batch.statuses[k];
+    if (status == Status::interrupted || status == Status::out_of_memory) return status;
   }
-  work(interrupt);
-  for (std::thread& helper : helpers) helper.join();
+  return Status::ok;
 }
 
 }  // namespace rebasin

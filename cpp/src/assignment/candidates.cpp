@@ -119,41 +119,41 @@ void scan_row(ListState<T>& state, std::int64_t i) {
 }
 
 template <class T>
-Outcome build_lists(ListState<T>& state, Interrupt& interrupt) {
+Attempt build_lists(ListState<T>& state, Interrupt& interrupt) {
   for (std::int64_t i = 0; i < state.rows; ++i) {
-    if (i % 64 == 0 && interrupt.requested()) return Outcome::interrupted;
+    if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
     if (state.frozen[i] != 0) continue;
     scan_row(state, i);
     if (state.found.invalid || !write_record(state.found, state.grid, state.v, state.records[i])) {
-      return Outcome::beyond_lists;
+      return Attempt::declined;
     }
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 template <class T>
-Outcome build_best_only(ListState<T>& state, Interrupt& interrupt) {
+Attempt build_best_only(ListState<T>& state, Interrupt& interrupt) {
   for (std::int64_t i = 0; i < state.rows; ++i) {
-    if (i % 64 == 0 && interrupt.requested()) return Outcome::interrupted;
+    if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
     if (state.frozen[i] != 0) continue;
     const T* run = state.costs.row(i, state.buffer.data());
     const bool fetch = state.costs.direct() && i + 1 < state.rows;
     state.kernels.scan_best(run, state.v_up.data(), state.flip, state.columns,
                             fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.found);
     state.counters.entries_read += state.columns;
-    if (state.found.invalid) return Outcome::beyond_lists;
+    if (state.found.invalid) return Attempt::declined;
     const bool built = state.found.count == 0
                            ? rebuild_list(state, i)
                            : write_record(state.found, state.grid, state.v, state.records[i]);
-    if (!built) return Outcome::beyond_lists;
+    if (!built) return Attempt::declined;
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 template <class T>
-Outcome build_lists_below(ListState<T>& state, const std::vector<T>& thresholds, Interrupt& interrupt) {
+Attempt build_lists_below(ListState<T>& state, const std::vector<T>& thresholds, Interrupt& interrupt) {
   for (std::int64_t i = 0; i < state.rows; ++i) {
-    if (i % 64 == 0 && interrupt.requested()) return Outcome::interrupted;
+    if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
     const T* run = state.costs.row(i, state.buffer.data());
     const bool fetch = state.costs.direct() && i + 1 < state.rows;
     state.kernels.scan_below(run, state.v_up.data(), state.flip, state.columns, thresholds[i],
@@ -164,9 +164,9 @@ Outcome build_lists_below(ListState<T>& state, const std::vector<T>& thresholds,
         state.found.count == 0
             ? rebuild_list(state, i)
             : !state.found.invalid && write_record(state.found, state.grid, state.v, state.records[i]);
-    if (!built) return Outcome::beyond_lists;
+    if (!built) return Attempt::declined;
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 template <class T>
@@ -195,12 +195,12 @@ simd::TwoBest find_best(ListState<T>& state, std::int64_t i) {
 
 template void scan_row<float>(ListState<float>&, std::int64_t);
 template void scan_row<double>(ListState<double>&, std::int64_t);
-template Outcome build_lists<float>(ListState<float>&, Interrupt&);
-template Outcome build_lists<double>(ListState<double>&, Interrupt&);
-template Outcome build_best_only<float>(ListState<float>&, Interrupt&);
-template Outcome build_best_only<double>(ListState<double>&, Interrupt&);
-template Outcome build_lists_below<float>(ListState<float>&, const std::vector<float>&, Interrupt&);
-template Outcome build_lists_below<double>(ListState<double>&, const std::vector<double>&, Interrupt&);
+template Attempt build_lists<float>(ListState<float>&, Interrupt&);
+template Attempt build_lists<double>(ListState<double>&, Interrupt&);
+template Attempt build_best_only<float>(ListState<float>&, Interrupt&);
+template Attempt build_best_only<double>(ListState<double>&, Interrupt&);
+template Attempt build_lists_below<float>(ListState<float>&, const std::vector<float>&, Interrupt&);
+template Attempt build_lists_below<double>(ListState<double>&, const std::vector<double>&, Interrupt&);
 template bool rebuild_list<float>(ListState<float>&, std::int64_t);
 template bool rebuild_list<double>(ListState<double>&, std::int64_t);
 template simd::TwoBest find_best<float>(ListState<float>&, std::int64_t);

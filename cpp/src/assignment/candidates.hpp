@@ -10,20 +10,20 @@ namespace rebasin::assignment {
 template <class T>
 void scan_row(ListState<T>& state, std::int64_t i);
 
-// Builds every row's list; beyond_lists where an entry is invalid or a row has none within the grid. One
+// Builds every row's list; declined where an entry is invalid or a row has none within the grid. One
 // read.
 template <class T>
-Outcome build_lists(ListState<T>& state, Interrupt& interrupt);
+Attempt build_lists(ListState<T>& state, Interrupt& interrupt);
 
 // The same with one entry a row, for rows that want columns of their own. A row that loses its best column
 // gets a whole list when it asks.
 template <class T>
-Outcome build_best_only(ListState<T>& state, Interrupt& interrupt);
+Attempt build_best_only(ListState<T>& state, Interrupt& interrupt);
 
 // The same with what lies at or below `thresholds[i]`, where one is known; a whole list where that is
 // nothing, or too much.
 template <class T>
-Outcome build_lists_below(ListState<T>& state, const std::vector<T>& thresholds, Interrupt& interrupt);
+Attempt build_lists_below(ListState<T>& state, const std::vector<T>& thresholds, Interrupt& interrupt);
 
 // Rebuilds row i's list at the present duals; false where it has no entry within the grid.
 template <class T>

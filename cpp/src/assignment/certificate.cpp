@@ -16,27 +16,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 // The greatest double at or below every reduced cost of the row in real arithmetic. Rounding is monotone, so
 // only the entries that round to the least can lie below it.
 template <class T>
-double lower_ties(const T* run, double scale, const std::vector<double>& v, double least) {
-  for (std::size_t j = 0; j < v.size(); ++j) {
-    const double cost = scale * static_cast<double>(run[j]);
-    if (cost - v[j] == least && difference_error(cost, v[j], least) < 0.0) return next_down(least);
-  }
-  return least;
-}
-
-template <class T>
-double scaled_row_dual(const T* run, double scale, const std::vector<double>& v) {
-  double least = infinity;
-  for (std::size_t j = 0; j < v.size(); ++j) {
-    least = std::min(least, scale * static_cast<double>(run[j]) - v[j]);
-  }
-  return lower_ties(run, scale, v, least);
-}
-
-template <class T>
 double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale, const std::vector<double>& v,
                 std::uint64_t* masks) {
-  if (std::abs(scale) != 1.0) return scaled_row_dual(run, scale, v);
   const auto columns = static_cast<std::int64_t>(v.size());
   const simd::TwoBest two = kernels.row_best(run, scale < 0 ? -T{0} : T{0}, columns, v.data());
   if (two.second == two.best) {
@@ -82,8 +63,9 @@ bool totals_lie_apart(const CostRows<T>& costs, double bound, Interrupt& interru
 }
 
 template <class T>
-Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proof, Interrupt& interrupt) {
-  const bool square = costs.rows() == costs.columns();
+Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_price, Certificate& proof,
+               Interrupt& interrupt) {
+  const bool square = costs.rows() == costs.columns() && unmatched_price == infinity;
   std::vector<double>& v = state.v;
   if (!square) {
     for (double& dual : v) dual = std::min(dual, 0.0);
@@ -94,11 +76,23 @@ Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proo
   const bool proven_rows = !proof.u.empty();
   proof.u.resize(costs.rows());
   double bound = 0.0;
+  bool rounded_costs = false;
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (interrupt.requested()) return Status::interrupted;
     const T* run = costs.row(i, buffer.data());
     const std::int64_t j = state.column_of[i];
-    if (!proven_rows) proof.u[i] = row_dual(kernels, run, costs.scale(), v, masks.data());
+    if (costs.transform().factor < 1.0) {
+      // By half of the least subnormal at most: an entry, and the matched one.
+      bound = add_up(bound, std::numeric_limits<double>::denorm_min());
+      rounded_costs = true;
+    }
+    if (!proven_rows) {
+      proof.u[i] = std::min(row_dual(kernels, run, costs.scale(), v, masks.data()), unmatched_price);
+    }
+    if (j == unassigned) {
+      bound = add_up(bound, add_up(unmatched_price, -proof.u[i]));
+      continue;
+    }
     bound = add_up(bound, slack_bound(costs.scale() * static_cast<double>(run[j]), v[j], proof.u[i]));
   }
   if (!square) {
@@ -106,13 +100,13 @@ Status certify(const CostRows<T>& costs, MatchingState& state, Certificate& proo
       if (state.row_of[j] == unassigned) bound = add_up(bound, -v[j]);
     }
   }
-  proof.gap = bound > 0.0 && totals_lie_apart(costs, bound, interrupt) ? 0.0 : bound;
+  proof.gap = bound > 0.0 && !rounded_costs && totals_lie_apart(costs, bound, interrupt) ? 0.0 : bound;
   return Status::ok;
 }
 
 template bool totals_lie_apart<float>(const CostRows<float>&, double, Interrupt&);
 template bool totals_lie_apart<double>(const CostRows<double>&, double, Interrupt&);
-template Status certify<float>(const CostRows<float>&, MatchingState&, Certificate&, Interrupt&);
-template Status certify<double>(const CostRows<double>&, MatchingState&, Certificate&, Interrupt&);
+template Status certify<float>(const CostRows<float>&, MatchingState&, double, Certificate&, Interrupt&);
+template Status certify<double>(const CostRows<double>&, MatchingState&, double, Certificate&, Interrupt&);
 
 }  // namespace rebasin::assignment

@@ -1,7 +1,9 @@
 // The problem as the stages see it: minimise over rows <= columns, each row contiguous.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "assignment/elements.hpp"
 #include "assignment/row_source.hpp"
@@ -9,11 +11,25 @@
 
 namespace rebasin::assignment {
 
+// How entries are changed before any stage sees them, so that every stage works on costs of one magnitude.
+// In the sign that is minimised: (x - offset) * factor, and `marker` for a finite x >= marker_from.
+struct Transform {
+  double offset = 0.0;  // removed exactly: no difference rounds
+  double factor = 1.0;  // a power of two
+  double marker_from = std::numeric_limits<double>::infinity();
+  double marker = std::numeric_limits<double>::infinity();
+
+  double apply(double x) const {
+    if (x >= marker_from && x < std::numeric_limits<double>::infinity()) return marker;
+    return (x - offset) * factor;
+  }
+};
+
 // Rows of an AnyCostView, turned so that rows() <= columns(), as contiguous runs of T (float or double).
 //
-// An entry counts as scale() * run[j]; the scale is a signed power of two, so the product is exact. Runs
-// point into the caller's matrix where its layout allows, else into the buffer passed. Immutable but for
-// set_scale and set_source.
+// An entry counts as scale() * run[j], where scale() is -1 to maximise and 1 to minimise. Runs point into the
+// caller's matrix where its layout allows and nothing is transformed, else into the buffer passed. Immutable
+// but for set_transform, set_integer_offset and set_source.
 template <class T>
 class CostRows {
  public:
@@ -37,9 +53,18 @@ class CostRows {
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
   bool turned() const { return turned_; }
-  bool direct() const { return direct_ && source_ == nullptr; }
+  bool direct() const { return direct_ && source_ == nullptr && !transformed_; }
   double scale() const { return scale_; }
-  void set_scale(double scale) { scale_ = scale; }
+
+  const Transform& transform() const { return transform_; }
+  void set_transform(const Transform& transform) {
+    transform_ = transform;
+    transformed_ = true;
+  }
+
+  // What is subtracted from the entries of a matrix of 64-bit integers before they become float64.
+  std::int64_t integer_offset() const { return integer_offset_; }
+  void set_integer_offset(std::int64_t offset) { integer_offset_ = offset; }
 
   // Rows come from `source`, whose memory the view is of; not owned.
   void set_source(RowSource<T>* source) { source_ = source; }
@@ -47,26 +72,47 @@ class CostRows {
   // Row i; `buffer` holds columns() entries and is written only when the matrix cannot be read in place.
   const T* row(std::int64_t i, T* buffer) const {
     if (source_ != nullptr) return source_->row(i);
-    const char* first = data_ + i * row_stride_;
-    if (direct_) return reinterpret_cast<const T*>(first);
-    gather_(first, column_stride_, columns_, buffer);
+    if (direct()) return reinterpret_cast<const T*>(data_ + i * row_stride_);
+    convert(i, 0, columns_, buffer);
     return buffer;
   }
 
+  // `count` entries of row i from column `first` on.
+  void part(std::int64_t i, std::int64_t first, std::int64_t count, T* out) const {
+    if (source_ != nullptr) {
+      std::copy_n(source_->row(i) + first, count, out);
+    } else {
+      convert(i, first, count, out);
+    }
+  }
+
+  // Entry (i, j) as it counts.
   double at(std::int64_t i, std::int64_t j) const {
     if (source_ != nullptr) return scale_ * static_cast<double>(source_->row(i)[j]);
     T entry;
-    gather_(data_ + i * row_stride_ + j * column_stride_, column_stride_, 1, &entry);
+    convert(i, j, 1, &entry);
     return scale_ * static_cast<double>(entry);
   }
 
  private:
+  void convert(std::int64_t i, std::int64_t first, std::int64_t count, T* out) const {
+    gather_(data_ + i * row_stride_ + first * column_stride_, column_stride_, count, integer_offset_, out);
+    if (!transformed_) return;
+    const T sign = static_cast<T>(scale_);
+    for (std::int64_t j = 0; j < count; ++j) {
+      out[j] = sign * static_cast<T>(transform_.apply(static_cast<double>(sign * out[j])));
+    }
+  }
+
   const char* data_ = nullptr;
   std::int64_t rows_ = 0;
   std::int64_t columns_ = 0;
   std::int64_t row_stride_ = 0;
   std::int64_t column_stride_ = 0;
   double scale_ = 1.0;
+  Transform transform_;
+  std::int64_t integer_offset_ = 0;
+  bool transformed_ = false;
   Gather<T> gather_ = nullptr;
   RowSource<T>* source_ = nullptr;
   bool turned_ = false;

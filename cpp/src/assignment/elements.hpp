@@ -9,7 +9,8 @@ namespace rebasin::assignment {
 
 // Writes `count` elements that start at `first` and lie `stride` bytes apart.
 template <class T>
-using Gather = void (*)(const char* first, std::int64_t stride, std::int64_t count, T* out);
+using Gather = void (*)(const char* first, std::int64_t stride, std::int64_t count, std::int64_t offset,
+                        T* out);
 
 // True when float32 holds every value of the type exactly.
 bool fits_float32(Element element);

@@ -123,7 +123,7 @@ double variance_ratio(const BlockSums<T>& sums) {
 // over many blocks of few rows suit columns of different scales, where extremes would make the large ones too
 // attractive.
 template <class T>
-Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
+Attempt average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   constexpr double heterogeneous = 4.0;
   constexpr std::int64_t rows_to_read_half = 4096;
   const std::int64_t m = state.columns;
@@ -137,7 +137,7 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   BlockSums<T> fine(m);
   BlockSums<T> coarse(m);
   for (int block = 0; block < fine_blocks; ++block) {
-    if (interrupt.requested()) return Outcome::interrupted;
+    if (interrupt.requested()) return Attempt::interrupted;
     const std::int64_t first = state.rows * block / fine_blocks;
     const std::int64_t rows_in_block = state.rows * (block + 1) / fine_blocks - first;
     const std::int64_t read = state.rows >= rows_to_read_half ? rows_in_block / 2 : rows_in_block;
@@ -162,21 +162,21 @@ Outcome average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   }
   if (state.mostly_ties) {
     for (std::int64_t j = 0; j < m; ++j) {
-      if (!std::isfinite(ties.least[j])) return Outcome::beyond_lists;
+      if (!std::isfinite(ties.least[j])) return Attempt::declined;
       state.v[j] = static_cast<double>(ties.least[j]);
       state.v_up[j] = ties.least[j];
     }
-    return Outcome::done;
+    return Attempt::solved;
   }
   const BlockSums<T>& chosen = variance_ratio(fine) > heterogeneous ? fine : coarse;
   state.minima_far_apart = ties.far_below(coarse);
   for (std::int64_t j = 0; j < m; ++j) {
     const T mean = state.minima_far_apart ? ties.least[j] : chosen.sum[j] / chosen.blocks[j];
-    if (!std::isfinite(mean)) return Outcome::beyond_lists;
+    if (!std::isfinite(mean)) return Attempt::declined;
     state.v[j] = static_cast<double>(mean);
     state.v_up[j] = mean;
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 template <class T>
@@ -225,47 +225,47 @@ bool choose_grid(ListState<T>& state, std::span<const std::int32_t> sample) {
 }  // namespace
 
 template <class T>
-Outcome start_duals(ListState<T>& state, Interrupt& interrupt) {
+Attempt start_duals(ListState<T>& state, Interrupt& interrupt) {
   if (state.rows == state.columns) {
-    const Outcome outcome = average_block_minima(state, interrupt);
-    if (outcome != Outcome::done) return outcome;
+    const Attempt attempt = average_block_minima(state, interrupt);
+    if (attempt != Attempt::solved) return attempt;
   }
-  return state.mostly_ties ? Outcome::done : put_on_grid(state);
+  return state.mostly_ties ? Attempt::solved : put_on_grid(state);
 }
 
 template <class T>
-Outcome put_on_grid(ListState<T>& state) {
+Attempt put_on_grid(ListState<T>& state) {
   return put_on_grid(state, sample_rows(state));
 }
 
 template <class T>
-Outcome put_on_grid(ListState<T>& state, std::span<const std::int32_t> sample) {
-  if (!choose_grid(state, sample)) return Outcome::beyond_lists;
+Attempt put_on_grid(ListState<T>& state, std::span<const std::int32_t> sample) {
+  if (!choose_grid(state, sample)) return Attempt::declined;
   for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 template <class T>
-Outcome adopt_duals(ListState<T>& state, const double* duals) {
+Attempt adopt_duals(ListState<T>& state, const double* duals) {
   const double sign = state.costs.scale() < 0 ? -1.0 : 1.0;
   const bool square = state.rows == state.columns;
   for (std::int64_t j = 0; j < state.columns; ++j) {
     const double dual = sign * duals[j];
-    if (!std::isfinite(dual)) return Outcome::stale_start;
+    if (!std::isfinite(dual)) return Attempt::declined;
     state.set_dual(j, square ? dual : std::min(dual, 0.0));
   }
-  if (!choose_grid(state, sample_rows(state))) return Outcome::stale_start;
+  if (!choose_grid(state, sample_rows(state))) return Attempt::declined;
   for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
-  return Outcome::done;
+  return Attempt::solved;
 }
 
-template Outcome put_on_grid<float>(ListState<float>&);
-template Outcome put_on_grid<double>(ListState<double>&);
-template Outcome put_on_grid<float>(ListState<float>&, std::span<const std::int32_t>);
-template Outcome put_on_grid<double>(ListState<double>&, std::span<const std::int32_t>);
-template Outcome adopt_duals<float>(ListState<float>&, const double*);
-template Outcome adopt_duals<double>(ListState<double>&, const double*);
-template Outcome start_duals<float>(ListState<float>&, Interrupt&);
-template Outcome start_duals<double>(ListState<double>&, Interrupt&);
+template Attempt put_on_grid<float>(ListState<float>&);
+template Attempt put_on_grid<double>(ListState<double>&);
+template Attempt put_on_grid<float>(ListState<float>&, std::span<const std::int32_t>);
+template Attempt put_on_grid<double>(ListState<double>&, std::span<const std::int32_t>);
+template Attempt adopt_duals<float>(ListState<float>&, const double*);
+template Attempt adopt_duals<double>(ListState<double>&, const double*);
+template Attempt start_duals<float>(ListState<float>&, Interrupt&);
+template Attempt start_duals<double>(ListState<double>&, Interrupt&);
 
 }  // namespace rebasin::assignment

@@ -14,18 +14,18 @@ namespace rebasin::assignment {
 // Where most columns' minima are ties, v_j is the column's minimum, state.mostly_ties is set and the grid is
 // not.
 template <class T>
-Outcome start_duals(ListState<T>& state, Interrupt& interrupt);
+Attempt start_duals(ListState<T>& state, Interrupt& interrupt);
 
 // Sets the grid for the present duals, and the best costs of a sample of rows, and moves the duals to it.
 template <class T>
-Outcome put_on_grid(ListState<T>& state);
+Attempt put_on_grid(ListState<T>& state);
 
 // The same with the rows to look at given.
 template <class T>
-Outcome put_on_grid(ListState<T>& state, std::span<const std::int32_t> sample);
+Attempt put_on_grid(ListState<T>& state, std::span<const std::int32_t> sample);
 
 // Takes duals of an earlier problem, as the caller gave them, and sets the grid.
 template <class T>
-Outcome adopt_duals(ListState<T>& state, const double* duals);
+Attempt adopt_duals(ListState<T>& state, const double* duals);
 
 }  // namespace rebasin::assignment

@@ -43,11 +43,11 @@ bool adopt_list(ListState<T>& state, const CandidateLists<T>& lists, std::int64_
 }
 
 template <class T>
-Outcome adopt_lists(ListState<T>& state, const CandidateLists<T>& lists) {
+Attempt adopt_lists(ListState<T>& state, const CandidateLists<T>& lists) {
   for (std::int64_t i = 0; i < lists.rows; ++i) {
-    if (!adopt_list(state, lists, i)) return Outcome::beyond_lists;
+    if (!adopt_list(state, lists, i)) return Attempt::declined;
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 template <class T>
@@ -91,13 +91,13 @@ Status solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solu
   ListState<T> state(costs);
   Certificate proof;
   std::vector<double> pair_cost;
-  Outcome outcome = adopt_duals(state, lists.duals);
-  if (outcome == Outcome::done) outcome = adopt_lists(state, lists);
-  if (outcome == Outcome::done) outcome = solve_listed(state, interrupt);
-  if (outcome == Outcome::done) outcome = certify_lists(state, proof, pair_cost, interrupt);
+  Attempt attempt = adopt_duals(state, lists.duals);
+  if (attempt == Attempt::solved) attempt = adopt_lists(state, lists);
+  if (attempt == Attempt::solved) attempt = solve_listed(state, interrupt);
+  if (attempt == Attempt::solved) attempt = certify_lists(state, proof, pair_cost, interrupt);
   fetched = source.fetched();
-  if (outcome == Outcome::interrupted) return Status::interrupted;
-  beyond = outcome != Outcome::done || source.failed() || !write_proven(state, proof, pair_cost, solution);
+  if (attempt == Attempt::interrupted) return Status::interrupted;
+  beyond = attempt != Attempt::solved || source.failed() || !write_proven(state, proof, pair_cost, solution);
   return Status::ok;
 } catch (const std::bad_alloc&) {
   return Status::out_of_memory;

@@ -47,7 +47,7 @@ double row_dual(const ListState<T>& state, std::int64_t row, double matched_cost
 }  // namespace
 
 template <class T>
-Outcome certify_lists(ListState<T>& state, Certificate& proof, std::vector<double>& pair_cost,
+Attempt certify_lists(ListState<T>& state, Certificate& proof, std::vector<double>& pair_cost,
                       Interrupt& interrupt) {
   proof.u.resize(state.rows);
   pair_cost.resize(state.rows);
@@ -61,7 +61,7 @@ Outcome certify_lists(ListState<T>& state, Certificate& proof, std::vector<doubl
     const std::int32_t j = state.column_of[i];
     const double cost = find_cost(state, i, j);
     if (state.grid.round(cost) - state.v[j] > state.records[i].bound) {
-      if (interrupt.requested()) return Outcome::interrupted;
+      if (interrupt.requested()) return Attempt::interrupted;
       find_best(state, i);
     }
     pair_cost[i] = cost;
@@ -74,10 +74,10 @@ Outcome certify_lists(ListState<T>& state, Certificate& proof, std::vector<doubl
     }
   }
   proof.gap = bound > 0.0 && totals_lie_apart(state.costs, bound, interrupt) ? 0.0 : bound;
-  return Outcome::done;
+  return Attempt::solved;
 }
 
-template Outcome certify_lists<float>(ListState<float>&, Certificate&, std::vector<double>&, Interrupt&);
-template Outcome certify_lists<double>(ListState<double>&, Certificate&, std::vector<double>&, Interrupt&);
+template Attempt certify_lists<float>(ListState<float>&, Certificate&, std::vector<double>&, Interrupt&);
+template Attempt certify_lists<double>(ListState<double>&, Certificate&, std::vector<double>&, Interrupt&);
 
 }  // namespace rebasin::assignment

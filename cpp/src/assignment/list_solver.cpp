@@ -39,20 +39,20 @@ bool nearly_all_apart(const ListState<T>& state) {
 }
 
 template <class T>
-Outcome match_exactly(ListState<T>& state, Interrupt& interrupt) {
-  const Outcome outcome = reduce_rows_by_lists(state, bids_per_row * state.rows, interrupt);
-  return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
+Attempt match_exactly(ListState<T>& state, Interrupt& interrupt) {
+  const Attempt attempt = reduce_rows_by_lists(state, bids_per_row * state.rows, interrupt);
+  return attempt == Attempt::solved ? search_paths(state, interrupt) : attempt;
 }
 
 // Few bids show whether row reduction alone gets far; then it goes on.
 template <class T>
-Outcome try_without_epsilon(ListState<T>& state, bool& solved, Interrupt& interrupt) {
+Attempt try_without_epsilon(ListState<T>& state, bool& solved, Interrupt& interrupt) {
   constexpr std::int64_t bids_to_tell = 2;
-  Outcome outcome = reduce_rows_by_lists(state, bids_to_tell * state.rows, interrupt);
+  Attempt attempt = reduce_rows_by_lists(state, bids_to_tell * state.rows, interrupt);
   solved = static_cast<std::int64_t>(state.free_rows.size()) * 4 <= state.rows;
-  if (!solved || outcome != Outcome::done) return outcome;
-  outcome = reduce_free_rows(state, bids_per_row * state.rows, interrupt);
-  return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
+  if (!solved || attempt != Attempt::solved) return attempt;
+  attempt = reduce_free_rows(state, bids_per_row * state.rows, interrupt);
+  return attempt == Attempt::solved ? search_paths(state, interrupt) : attempt;
 }
 
 // What a sample of rows tells about earlier duals.
@@ -125,31 +125,31 @@ bool leaves_dual_unmatched(const ListState<T>& state) {
 
 // Row reduction where most rows are apart; an epsilon of its own where they are not, or where it gets stuck.
 template <class T>
-Outcome finish_from_duals(ListState<T>& state, std::int64_t distinct, double spacing, Interrupt& interrupt) {
+Attempt finish_from_duals(ListState<T>& state, std::int64_t distinct, double spacing, Interrupt& interrupt) {
   constexpr std::int64_t bids_to_tell = 2;
   constexpr std::int64_t few_rows = 8;
-  Outcome outcome = Outcome::done;
+  Attempt attempt = Attempt::solved;
   if (distinct * 100 >= state.rows * 75 || state.rows != state.columns) {
-    outcome = reduce_rows_by_lists(state, bids_to_tell * state.rows, interrupt);
-    if (outcome != Outcome::done) return outcome;
+    attempt = reduce_rows_by_lists(state, bids_to_tell * state.rows, interrupt);
+    if (attempt != Attempt::solved) return attempt;
     const auto left = static_cast<std::int64_t>(state.free_rows.size());
     if (left <= few_rows || left * 64 <= state.rows) return search_paths(state, interrupt);
     if (state.rows != state.columns) return match_exactly(state, interrupt);
   }
-  outcome = run_epsilon_auction(state, spacing, interrupt);
-  return outcome == Outcome::done ? match_exactly(state, interrupt) : outcome;
+  attempt = run_epsilon_auction(state, spacing, interrupt);
+  return attempt == Attempt::solved ? match_exactly(state, interrupt) : attempt;
 }
 
-// Ties first; where they leave few rows, shortest paths over whole rows. stale_start where lists do better.
+// Ties first; where they leave few rows, shortest paths over whole rows. declined where lists do better.
 template <class T>
-Outcome solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
-  Outcome outcome = match_ties(state, proof, interrupt);
-  state.solved_by_ties = outcome == Outcome::done;
-  if (outcome != Outcome::done || state.free_rows.empty()) return outcome;
+Attempt solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+  Attempt attempt = match_ties(state, proof, interrupt);
+  state.solved_by_ties = attempt == Attempt::solved;
+  if (attempt != Attempt::solved || state.free_rows.empty()) return attempt;
   const bool few_left = static_cast<std::int64_t>(state.free_rows.size()) * 16 <= state.rows;
   const std::vector<double> before = state.v;
-  outcome = put_on_grid(state);
-  if (outcome == Outcome::done && few_left && state.v == before) {
+  attempt = put_on_grid(state);
+  if (attempt == Attempt::solved && few_left && state.v == before) {
     for (std::int64_t i = 0; i < state.rows; ++i) {
       const std::int32_t j = state.column_of[i];
       if (j != unassigned) state.pair_cost[i] = state.grid.round(state.costs.at(i, j));
@@ -159,7 +159,7 @@ Outcome solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interr
   }
   state.solved_by_ties = false;
   state.drop_matching();
-  return outcome == Outcome::done ? Outcome::stale_start : outcome;
+  return attempt == Attempt::solved ? Attempt::declined : attempt;
 }
 
 // Lists that the first look at each row builds.
@@ -176,46 +176,27 @@ void forget_lists(ListState<T>& state) {
 }
 
 // Rows of very different spreads: from v = 0, the largest settle the columns that matter to them before the
-// smaller ones come, whose bids are too small to move them again. stale_start where it does not come out so.
+// smaller ones come, whose bids are too small to move them again. declined where it does not come out so.
 template <class T>
-Outcome solve_largest_first(ListState<T>& state, Interrupt& interrupt) {
+Attempt solve_largest_first(ListState<T>& state, Interrupt& interrupt) {
   constexpr std::int64_t most_bids_per_row = 64;
   constexpr std::size_t sampled_rows = 16;
   state.free_rows = order_by_spread(state);
   const std::span<const std::int32_t> order(state.free_rows);
-  Outcome outcome = put_on_grid(state, order.last(std::min(sampled_rows, order.size())));
-  if (outcome != Outcome::done) return outcome;
+  Attempt attempt = put_on_grid(state, order.last(std::min(sampled_rows, order.size())));
+  if (attempt != Attempt::solved) return attempt;
   forget_lists(state);
-  outcome = reduce_free_rows(state, most_bids_per_row * state.rows, interrupt);
+  attempt = reduce_free_rows(state, most_bids_per_row * state.rows, interrupt);
   std::reverse(state.free_rows.begin(), state.free_rows.end());
-  if (outcome == Outcome::done && static_cast<std::int64_t>(state.free_rows.size()) * 8 > state.rows) {
+  if (attempt == Attempt::solved && static_cast<std::int64_t>(state.free_rows.size()) * 8 > state.rows) {
     state.forget();
-    return Outcome::stale_start;
+    return Attempt::declined;
   }
-  return outcome == Outcome::done ? search_paths(state, interrupt) : outcome;
-}
-
-// Where rows want columns of their own from the beginning, no duals are needed: one read of the matrix.
-// stale_start where the sample deceived.
-template <class T>
-Outcome match_aligned(ListState<T>& state, Interrupt& interrupt) {
-  constexpr std::int64_t sampled_rows = 8;
-  if (state.rows != state.columns || !rows_stand_out(state, sampled_rows, true)) return Outcome::stale_start;
-  Outcome outcome = put_on_grid(state);
-  if (outcome == Outcome::done) {
-    freeze_zero_lines(state);
-    outcome = build_best_only(state, interrupt);
-  }
-  if (outcome == Outcome::done) {
-    outcome = nearly_all_apart(state) ? match_exactly(state, interrupt) : Outcome::stale_start;
-  }
-  if (outcome == Outcome::interrupted || (outcome == Outcome::done && thaw_zero_lines(state))) return outcome;
-  state.forget();
-  return Outcome::stale_start;
+  return attempt == Attempt::solved ? search_paths(state, interrupt) : attempt;
 }
 
 template <class T>
-Outcome list_candidates(ListState<T>& state, Interrupt& interrupt) {
+Attempt list_candidates(ListState<T>& state, Interrupt& interrupt) {
   constexpr std::int64_t sampled_rows = 16;
   freeze_zero_lines(state);
   const bool best_only = state.rows == state.columns && rows_stand_out(state, sampled_rows, false);
@@ -225,25 +206,40 @@ Outcome list_candidates(ListState<T>& state, Interrupt& interrupt) {
 }  // namespace
 
 template <class T>
-Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
-  Outcome outcome = Outcome::stale_start;
-  if (rows_differ_in_spread(state)) outcome = solve_largest_first(state, interrupt);
-  if (outcome == Outcome::stale_start) outcome = match_aligned(state, interrupt);
-  if (outcome != Outcome::stale_start) return outcome;
-  outcome = start_duals(state, interrupt);
-  if (outcome == Outcome::done && state.mostly_ties) {
-    outcome = solve_by_ties(state, proof, interrupt);
-    if (outcome != Outcome::stale_start) return outcome;
-    outcome = Outcome::done;
+Attempt match_aligned(ListState<T>& state, Interrupt& interrupt) {
+  Attempt attempt = put_on_grid(state);
+  if (attempt == Attempt::solved) {
+    freeze_zero_lines(state);
+    attempt = build_best_only(state, interrupt);
   }
-  if (outcome == Outcome::done) outcome = list_candidates(state, interrupt);
-  if (outcome != Outcome::done) return outcome;
-  outcome = solve_listed(state, interrupt);
-  return outcome == Outcome::done && !thaw_zero_lines(state) ? Outcome::beyond_lists : outcome;
+  if (attempt == Attempt::solved) {
+    attempt = nearly_all_apart(state) ? match_exactly(state, interrupt) : Attempt::declined;
+  }
+  if (attempt == Attempt::interrupted || (attempt == Attempt::solved && thaw_zero_lines(state)))
+    return attempt;
+  state.forget();
+  return Attempt::declined;
 }
 
 template <class T>
-Outcome solve_listed(ListState<T>& state, Interrupt& interrupt) {
+Attempt solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+  Attempt attempt = Attempt::declined;
+  if (rows_differ_in_spread(state.costs)) attempt = solve_largest_first(state, interrupt);
+  if (attempt != Attempt::declined) return attempt;
+  attempt = start_duals(state, interrupt);
+  if (attempt == Attempt::solved && state.mostly_ties) {
+    attempt = solve_by_ties(state, proof, interrupt);
+    if (attempt != Attempt::declined) return attempt;
+    attempt = Attempt::solved;
+  }
+  if (attempt == Attempt::solved) attempt = list_candidates(state, interrupt);
+  if (attempt != Attempt::solved) return attempt;
+  attempt = solve_listed(state, interrupt);
+  return attempt == Attempt::solved && !thaw_zero_lines(state) ? Attempt::declined : attempt;
+}
+
+template <class T>
+Attempt solve_listed(ListState<T>& state, Interrupt& interrupt) {
   // Among ties an epsilon starts price wars; a large problem is still better off with one.
   constexpr std::int64_t few_rows = 512;
   const bool few_tied_rows = state.mostly_ties && state.rows <= few_rows;
@@ -251,40 +247,42 @@ Outcome solve_listed(ListState<T>& state, Interrupt& interrupt) {
   if (square && !nearly_all_apart(state) && !few_tied_rows) {
     if (state.minima_far_apart) {
       bool solved = false;
-      const Outcome outcome = try_without_epsilon(state, solved, interrupt);
-      if (solved || outcome != Outcome::done) return outcome;
+      const Attempt attempt = try_without_epsilon(state, solved, interrupt);
+      if (solved || attempt != Attempt::solved) return attempt;
     }
-    const Outcome outcome = run_epsilon_auction(state, interrupt);
-    if (outcome != Outcome::done) return outcome;
+    const Attempt attempt = run_epsilon_auction(state, interrupt);
+    if (attempt != Attempt::solved) return attempt;
   }
   return match_exactly(state, interrupt);
 }
 
 template <class T>
-Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
+Attempt solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
                          Interrupt& interrupt) {
-  Outcome outcome = adopt_duals(state, column_duals);
+  Attempt attempt = adopt_duals(state, column_duals);
   StartFit fit;
-  if (outcome == Outcome::done) fit = look_at_start(state, row_duals);
-  if (!fit.fits) outcome = Outcome::stale_start;
-  if (outcome == Outcome::done) {
-    outcome = fit.row_duals ? build_lists_below(state, thresholds_from(state, row_duals, fit), interrupt)
+  if (attempt == Attempt::solved) fit = look_at_start(state, row_duals);
+  if (!fit.fits) attempt = Attempt::declined;
+  if (attempt == Attempt::solved) {
+    attempt = fit.row_duals ? build_lists_below(state, thresholds_from(state, row_duals, fit), interrupt)
                             : build_lists(state, interrupt);
   }
   // Cold starts begin with about half of the rows apart.
-  const std::int64_t distinct = outcome == Outcome::done ? count_distinct_best(state) : 0;
-  if (outcome == Outcome::done && distinct * 100 < state.rows * 55) outcome = Outcome::stale_start;
-  if (outcome == Outcome::done) outcome = finish_from_duals(state, distinct, fit.spacing, interrupt);
-  if (outcome == Outcome::done && leaves_dual_unmatched(state)) outcome = Outcome::stale_start;
-  if (outcome != Outcome::done) state.forget();
-  return outcome;
+  const std::int64_t distinct = attempt == Attempt::solved ? count_distinct_best(state) : 0;
+  if (attempt == Attempt::solved && distinct * 100 < state.rows * 55) attempt = Attempt::declined;
+  if (attempt == Attempt::solved) attempt = finish_from_duals(state, distinct, fit.spacing, interrupt);
+  if (attempt == Attempt::solved && leaves_dual_unmatched(state)) attempt = Attempt::declined;
+  if (attempt != Attempt::solved) state.forget();
+  return attempt;
 }
 
-template Outcome solve_listed<float>(ListState<float>&, Interrupt&);
-template Outcome solve_listed<double>(ListState<double>&, Interrupt&);
-template Outcome solve_by_lists<float>(ListState<float>&, Certificate&, Interrupt&);
-template Outcome solve_by_lists<double>(ListState<double>&, Certificate&, Interrupt&);
-template Outcome solve_from_duals<float>(ListState<float>&, const double*, const double*, Interrupt&);
-template Outcome solve_from_duals<double>(ListState<double>&, const double*, const double*, Interrupt&);
+template Attempt match_aligned<float>(ListState<float>&, Interrupt&);
+template Attempt match_aligned<double>(ListState<double>&, Interrupt&);
+template Attempt solve_listed<float>(ListState<float>&, Interrupt&);
+template Attempt solve_listed<double>(ListState<double>&, Interrupt&);
+template Attempt solve_by_lists<float>(ListState<float>&, Certificate&, Interrupt&);
+template Attempt solve_by_lists<double>(ListState<double>&, Certificate&, Interrupt&);
+template Attempt solve_from_duals<float>(ListState<float>&, const double*, const double*, Interrupt&);
+template Attempt solve_from_duals<double>(ListState<double>&, const double*, const double*, Interrupt&);
 
 }  // namespace rebasin::assignment

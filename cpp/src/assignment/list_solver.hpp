@@ -6,20 +6,25 @@
 
 namespace rebasin::assignment {
 
-// Solves state.costs from nothing, up to the certificate. beyond_lists leaves the problem to the dense
+// Solves state.costs from nothing, up to the certificate. declined leaves the problem to the dense
 // solver; entries may then be invalid or forbidden. state.solved_by_ties says that there are no lists to
 // certify from; proof.u then holds the row duals, or is empty where they have changed since.
 template <class T>
-Outcome solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
+Attempt solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
+
+// Where rows want columns of their own from the beginning, no duals are needed: one read of the matrix.
+// declined where they do not.
+template <class T>
+Attempt match_aligned(ListState<T>& state, Interrupt& interrupt);
 
 // The part of it after duals and lists: auction, row reduction, paths.
 template <class T>
-Outcome solve_listed(ListState<T>& state, Interrupt& interrupt);
+Attempt solve_listed(ListState<T>& state, Interrupt& interrupt);
 
-// The same from an earlier problem's duals, as the caller gave them; stale_start where a cold start is the
+// The same from an earlier problem's duals, as the caller gave them; declined where a cold start is the
 // better one, known after a few rows or, at worst, one read.
 template <class T>
-Outcome solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
+Attempt solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
                          Interrupt& interrupt);
 
 }  // namespace rebasin::assignment

@@ -44,6 +44,15 @@ void ListState<T>::forget() {
   std::fill(bound_is_rounded.begin(), bound_is_rounded.end(), std::uint8_t{0});
 }
 
+template <class T>
+void ListState<T>::restart() {
+  forget();
+  mostly_ties = columns_repeat = minima_far_apart = solved_by_ties = false;
+  counters = {.list_bytes = counters.list_bytes};
+  work_allowed = refills_allowed = std::numeric_limits<double>::infinity();
+  guess = {};
+}
+
 template struct ListState<float>;
 template struct ListState<double>;
 

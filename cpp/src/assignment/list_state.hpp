@@ -5,26 +5,20 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "assignment/attempt.hpp"
 #include "assignment/cost_rows.hpp"
 #include "assignment/matching_state.hpp"
+#include "assignment/tuning.hpp"
 #include "rebasin/interrupt.hpp"
 #include "simd/kernels.hpp"
 
 namespace rebasin::assignment {
-
-enum class Outcome {
-  done,
-  out_of_budget,
-  beyond_lists,  // costs of too many magnitudes for the grid, or a row without an entry: the dense solver's
-                 // case
-  stale_start,   // a warm start that a cold one beats
-  interrupted,
-};
 
 // Costs and duals are multiples of `step` within +-limit, so that every addition and comparison of the stages
 // is exact: matched arcs are exactly tight and nothing drifts.
@@ -98,8 +92,17 @@ struct ListState {
   simd::Scan<T> found;
   ThresholdGuess<T> guess;
   AssignmentCounters counters;
+  double work_allowed = std::numeric_limits<double>::infinity();  // entries of the matrix, or their worth
+
+  double refills_allowed = std::numeric_limits<double>::infinity();
 
   explicit ListState(const CostRows<T>& problem);
+
+  bool over_budget() const {
+    return static_cast<double>(counters.entries_read + tuning::entries_per_bid * counters.bids +
+                               tuning::entries_per_scanned_list * counters.scanned_rows) > work_allowed ||
+           static_cast<double>(counters.refills) > refills_allowed;
+  }
 
   void set_dual(std::int64_t column, double value) {
     v[column] = value;
@@ -120,6 +123,9 @@ struct ListState {
 
   // Back to the beginning.
   void forget();
+
+  // The same for another strategy, whose counters and budget are its own.
+  void restart();
 
   void assign(std::int32_t row, std::int32_t column, double cost) {
     column_of[row] = column;

@@ -1,7 +1,9 @@
 // What the stages of the dense solver hand to one another.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace rebasin::assignment {
@@ -11,15 +13,20 @@ inline constexpr std::int64_t unassigned = -1;
 // A partial matching and column duals v; the row dual is implied, u_i = min_j (c_ij - v_j).
 struct MatchingState {
   std::vector<double> v;
-  std::vector<std::int64_t> column_of;  // per row
-  std::vector<std::int64_t> row_of;     // per column
-  std::vector<std::int64_t> free_rows;
+  std::vector<std::int64_t> column_of;      // per row
+  std::vector<std::int64_t> row_of;         // per column
 
   void reset(std::int64_t rows, std::int64_t columns) {
     v.assign(static_cast<std::size_t>(columns), 0.0);
     column_of.assign(static_cast<std::size_t>(rows), unassigned);
     row_of.assign(static_cast<std::size_t>(columns), unassigned);
-    free_rows.clear();
+  }
+
+  void take(const std::vector<std::int32_t>& columns, const std::vector<std::int32_t>& rows,
+            const std::vector<double>& duals, std::int64_t column_count) {
+    column_of.assign(columns.begin(), columns.end());
+    row_of.assign(rows.begin(), rows.end());
+    v.assign(duals.begin(), duals.begin() + column_count);
   }
 
   void assign(std::int64_t row, std::int64_t column) {

@@ -30,14 +30,14 @@ class PathSearch {
         from_(state.v.size(), none),
         offset_(state.rows, 0.0) {}
 
-  Outcome run(std::int32_t free_row, Interrupt& interrupt) {
+  Attempt run(std::int32_t free_row, Interrupt& interrupt) {
     clear(free_row);
     enter(free_row, 0.0);
     while (!events_.empty()) {
       const Event event = pop();
       if (event.id >= 2 * state_.columns) {
         const auto row = static_cast<std::int32_t>(event.id - 2 * state_.columns);
-        if (interrupt.requested()) return Outcome::interrupted;
+        if (interrupt.requested()) return Attempt::interrupted;
         if (++refills_ > refill_allowance + static_cast<std::int64_t>(tree_rows_.size()) || !extend(row)) {
           return run_dense(interrupt);
         }
@@ -47,12 +47,13 @@ class PathSearch {
       const auto column = static_cast<std::int32_t>(is_free ? event.id : event.id - state_.columns);
       if (event.distance > open_[column]) continue;
       if (is_free) return finish(column, event.distance);
-      if (!scan(column, event.distance)) return Outcome::beyond_lists;
+      if (state_.over_budget()) return Attempt::out_of_budget;
+      if (!scan(column, event.distance)) return Attempt::declined;
     }
-    return Outcome::beyond_lists;
+    return Attempt::declined;
   }
 
-  Outcome run_over_rows(std::int32_t free_row, Interrupt& interrupt) {
+  Attempt run_over_rows(std::int32_t free_row, Interrupt& interrupt) {
     clear(free_row);
     offset_[free_row] = 0.0;
     tree_rows_.push_back(free_row);
@@ -123,24 +124,24 @@ class PathSearch {
     return true;
   }
 
-  Outcome finish(std::int32_t column, double distance) {
+  Attempt finish(std::int32_t column, double distance) {
     const double lowest = -state_.grid.limit / 2;
     for (const Scanned& tree : scanned_) {
       const double dual = state_.v[tree.column] + (tree.distance - distance);
-      if (dual < lowest) return Outcome::beyond_lists;
+      if (dual < lowest) return Attempt::declined;
       state_.set_dual(tree.column, dual);
     }
     for (;;) {
       const std::int32_t row = from_[column];
       const std::int32_t next = state_.column_of[row];
       state_.assign(row, column, state_.grid.round(state_.costs.at(row, column)));
-      if (row == root_) return Outcome::done;
+      if (row == root_) return Attempt::solved;
       column = next;
     }
   }
 
   // Goes on from the same tree over whole rows.
-  Outcome run_dense(Interrupt& interrupt) {
+  Attempt run_dense(Interrupt& interrupt) {
     ++state_.counters.dense_searches;
     std::vector<double> w = state_.v;
     for (const Scanned& tree : scanned_) {
@@ -149,16 +150,17 @@ class PathSearch {
     }
     double nearest = infinity;
     for (const std::int32_t row : tree_rows_) nearest = relax(row, w);
-    const Outcome outcome = grow_dense(w, nearest, interrupt);
+    const Attempt attempt = grow_dense(w, nearest, interrupt);
     std::fill(open_.begin(), open_.end(), infinity);
     touched_.clear();
-    return outcome;
+    return attempt;
   }
 
-  Outcome grow_dense(std::vector<double>& w, double nearest, Interrupt& interrupt) {
+  Attempt grow_dense(std::vector<double>& w, double nearest, Interrupt& interrupt) {
     for (;;) {
-      if (interrupt.requested()) return Outcome::interrupted;
-      if (!(nearest < infinity)) return Outcome::beyond_lists;
+      if (interrupt.requested()) return Attempt::interrupted;
+      if (state_.over_budget()) return Attempt::out_of_budget;
+      if (!(nearest < infinity)) return Attempt::declined;
       const std::int32_t column = find_nearest(nearest);
       const std::int32_t row = state_.row_of[column];
       if (row == unassigned) return finish(column, nearest);
@@ -227,34 +229,36 @@ class PathSearch {
 }  // namespace
 
 template <class T>
-Outcome search_paths(ListState<T>& state, Interrupt& interrupt) {
-  if (state.free_rows.empty()) return Outcome::done;
+Attempt search_paths(ListState<T>& state, Interrupt& interrupt) {
+  if (state.free_rows.empty()) return Attempt::solved;
   PathSearch<T> search(state);
   for (const std::int32_t row : state.free_rows) {
     ++state.counters.augmentations;
-    const Outcome outcome = search.run(row, interrupt);
-    if (outcome != Outcome::done) return outcome;
+    if (state.over_budget()) return Attempt::out_of_budget;
+    const Attempt attempt = search.run(row, interrupt);
+    if (attempt != Attempt::solved) return attempt;
   }
   state.free_rows.clear();
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 template <class T>
-Outcome search_paths_over_rows(ListState<T>& state, Interrupt& interrupt) {
-  if (state.free_rows.empty()) return Outcome::done;
+Attempt search_paths_over_rows(ListState<T>& state, Interrupt& interrupt) {
+  if (state.free_rows.empty()) return Attempt::solved;
   PathSearch<T> search(state);
   for (const std::int32_t row : state.free_rows) {
     ++state.counters.augmentations;
-    const Outcome outcome = search.run_over_rows(row, interrupt);
-    if (outcome != Outcome::done) return outcome;
+    if (state.over_budget()) return Attempt::out_of_budget;
+    const Attempt attempt = search.run_over_rows(row, interrupt);
+    if (attempt != Attempt::solved) return attempt;
   }
   state.free_rows.clear();
-  return Outcome::done;
+  return Attempt::solved;
 }
 
-template Outcome search_paths_over_rows<float>(ListState<float>&, Interrupt&);
-template Outcome search_paths_over_rows<double>(ListState<double>&, Interrupt&);
-template Outcome search_paths<float>(ListState<float>&, Interrupt&);
-template Outcome search_paths<double>(ListState<double>&, Interrupt&);
+template Attempt search_paths_over_rows<float>(ListState<float>&, Interrupt&);
+template Attempt search_paths_over_rows<double>(ListState<double>&, Interrupt&);
+template Attempt search_paths<float>(ListState<float>&, Interrupt&);
+template Attempt search_paths<double>(ListState<double>&, Interrupt&);
 
 }  // namespace rebasin::assignment

@@ -7,13 +7,13 @@ namespace rebasin::assignment {
 
 // Matches every row of state.free_rows by Dijkstra's search. Each scanned row offers its list, and a sentinel
 // at the bound on its unlisted entries; a sentinel that becomes nearest rebuilds the list. A search that
-// keeps rebuilding goes on, from the same tree, over whole rows. beyond_lists where no path exists or v
+// keeps rebuilding goes on, from the same tree, over whole rows. declined where no path exists or v
 // leaves the grid.
 template <class T>
-Outcome search_paths(ListState<T>& state, Interrupt& interrupt);
+Attempt search_paths(ListState<T>& state, Interrupt& interrupt);
 
 // The same without any lists: whole rows from the start.
 template <class T>
-Outcome search_paths_over_rows(ListState<T>& state, Interrupt& interrupt);
+Attempt search_paths_over_rows(ListState<T>& state, Interrupt& interrupt);
 
 }  // namespace rebasin::assignment

@@ -49,14 +49,15 @@ struct Spreads {
 };
 
 template <class T>
-Spreads sample_spreads(ListState<T>& state, std::int64_t sampled_rows) {
+Spreads sample_spreads(const CostRows<T>& costs, std::int64_t sampled_rows) {
+  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
   Spreads found;
-  const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
-  const std::int64_t quarter = state.columns / 4;
-  for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
-    const T* run = state.costs.row(i, state.buffer.data());
-    const double one = variance_of_chunks(run, state.columns, 0, 2 * quarter, 2);
-    const double other = variance_of_chunks(run, state.columns, quarter, 2 * quarter, 2);
+  const std::int64_t stride = std::max<std::int64_t>(1, costs.rows() / sampled_rows);
+  const std::int64_t quarter = costs.columns() / 4;
+  for (std::int64_t i = stride / 2; i < costs.rows(); i += stride) {
+    const T* run = costs.row(i, buffer.data());
+    const double one = variance_of_chunks(run, costs.columns(), 0, 2 * quarter, 2);
+    const double other = variance_of_chunks(run, costs.columns(), quarter, 2 * quarter, 2);
     if (!(one > 0.0 && other > 0.0)) continue;
     found.level.add(0.25 * std::log(one * other));
     found.noise.add(0.25 * std::log(one / other));
@@ -67,14 +68,14 @@ Spreads sample_spreads(ListState<T>& state, std::int64_t sampled_rows) {
 }  // namespace
 
 template <class T>
-bool rows_differ_in_spread(ListState<T>& state) {
+bool rows_differ_in_spread(const CostRows<T>& costs) {
   constexpr std::int64_t few_rows = 16;
   constexpr std::int64_t more_rows = 64;
   constexpr double least_variance = 1.3;
   constexpr double least_ratio = 4.0;
   // Most matrices are told by a few rows.
-  if (sample_spreads(state, few_rows).level.variance() < least_variance / 4) return false;
-  const Spreads found = sample_spreads(state, more_rows);
+  if (sample_spreads(costs, few_rows).level.variance() < least_variance / 4) return false;
+  const Spreads found = sample_spreads(costs, more_rows);
   // Where entries differ as much within a row as rows do, two parts of a row do not agree on its spread.
   return found.level.count * 4 > more_rows && found.level.variance() > least_variance &&
          found.level.variance() > least_ratio * found.noise.variance();
@@ -96,8 +97,8 @@ std::vector<std::int32_t> order_by_spread(ListState<T>& state) {
   return order;
 }
 
-template bool rows_differ_in_spread<float>(ListState<float>&);
-template bool rows_differ_in_spread<double>(ListState<double>&);
+template bool rows_differ_in_spread<float>(const CostRows<float>&);
+template bool rows_differ_in_spread<double>(const CostRows<double>&);
 template std::vector<std::int32_t> order_by_spread<float>(ListState<float>&);
 template std::vector<std::int32_t> order_by_spread<double>(ListState<double>&);
 

@@ -10,7 +10,7 @@ namespace rebasin::assignment {
 
 // A few entries of a sample of rows tell whether spreads differ by more than an order of magnitude.
 template <class T>
-bool rows_differ_in_spread(ListState<T>& state);
+bool rows_differ_in_spread(const CostRows<T>& costs);
 
 // All rows, those of the smallest spread first; reads a few entries of each.
 template <class T>

@@ -1,15 +1,13 @@
 #include <cmath>
 #include <limits>
 #include <new>
-#include <numeric>
 
 #include "assignment/block_solver.hpp"
-#include "assignment/certificate.hpp"
+#include "assignment/conclusion.hpp"
+#include "assignment/cost_range.hpp"
 #include "assignment/cost_rows.hpp"
-#include "assignment/inspection.hpp"
-#include "assignment/jonker_volgenant.hpp"
-#include "assignment/list_certificate.hpp"
-#include "assignment/list_solver.hpp"
+#include "assignment/exact/finish.hpp"
+#include "assignment/strategies.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin {
@@ -17,36 +15,27 @@ namespace {
 
 using namespace assignment;
 
-// The identity, optimal when every entry is equal; what users of SciPy expect there.
-void assign_in_order(double value, MatchingState& state, Certificate& proof, std::int64_t rows,
-                     std::int64_t columns) {
-  state.reset(rows, columns);
-  for (std::int64_t i = 0; i < rows; ++i) state.assign(i, i);
-  proof.u.assign(rows, value);
-  proof.gap = 0.0;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+Status status_of(Attempt attempt) {
+  switch (attempt) {
+    case Attempt::solved:
+      return Status::ok;
+    case Attempt::infeasible:
+      return Status::infeasible;
+    case Attempt::interrupted:
+      return Status::interrupted;
+    default:
+      return Status::invalid_entry;
+  }
 }
 
-// Brings the result of the turned, signed, scaled problem back to the caller's. pair_cost holds the matched
-// entries by row of the turned problem; if it is empty they are read.
-template <class T>
-void write_solution(const CostRows<T>& costs, MatchingState& state, Certificate& proof,
-                    const std::vector<double>& pair_cost, AssignmentSolution& solution) {
-  const double scale = costs.scale();
-  solution.columns = costs.turned() ? std::move(state.row_of) : std::move(state.column_of);
-  solution.row_duals = costs.turned() ? std::move(state.v) : std::move(proof.u);
-  solution.column_duals = costs.turned() ? std::move(proof.u) : std::move(state.v);
-  // Adding zero turns -0.0 into 0.0.
-  for (double& dual : solution.row_duals) dual = dual / scale + 0.0;
-  for (double& dual : solution.column_duals) dual = dual / scale + 0.0;
-  solution.gap = proof.gap / std::abs(scale);
-  solution.objective = 0.0;
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(solution.columns.size()); ++i) {
-    const std::int64_t j = solution.columns[i];
-    if (j == unassigned) continue;
-    const std::int64_t row = costs.turned() ? j : i;
-    solution.objective +=
-        (pair_cost.empty() ? costs.at(row, costs.turned() ? i : j) : pair_cost[row]) / scale;
-  }
+// The identity, optimal when every entry is equal; what users of SciPy expect there.
+void assign_in_order(double value, Answer& answer, std::int64_t rows, std::int64_t columns) {
+  answer.matching.reset(rows, columns);
+  for (std::int64_t i = 0; i < rows; ++i) answer.matching.assign(i, i);
+  answer.proof.u.assign(rows, value);
+  answer.proof.gap = 0.0;
 }
 
 // One finite value everywhere; most matrices are told apart by their first entries.
@@ -64,98 +53,116 @@ bool is_constant(const CostRows<T>& costs) {
   return true;
 }
 
-bool forget(Certificate& proof) {
-  proof.u.clear();
-  return false;
+template <class T>
+Attempt solve_by_size(Task<T>& task, Answer& answer) {
+  if (task.costs.columns() > block_columns) return solve_by_strategies(task, answer);
+  bool beyond = false;
+  const Status status = solve_block(task.costs, answer.matching, answer.proof, beyond);
+  if (beyond) return Attempt::invalid;
+  if (status == Status::ok) return Attempt::solved;
+  return status == Status::infeasible ? Attempt::infeasible : Attempt::invalid;
 }
 
-// True when the lists gave an answer whose proof is as good as the dense solver's would be.
+// What one call works on.
 template <class T>
-bool try_lists(const CostRows<T>& costs, MatchingState& matching, Certificate& proof,
-               std::vector<double>& pair_cost, const WarmStart* warm_start, AssignmentCounters& counters,
-               Interrupt& interrupt) {
-  constexpr double acceptable = 1e-12;
-  ListState<T> state(costs);
-  Outcome outcome = Outcome::stale_start;
-  if (warm_start != nullptr) {
-    const double* row_duals = costs.turned() ? warm_start->column_duals : warm_start->row_duals;
-    const double* column_duals = costs.turned() ? warm_start->row_duals : warm_start->column_duals;
-    outcome = solve_from_duals(state, row_duals, column_duals, interrupt);
-  }
-  if (outcome != Outcome::done && outcome != Outcome::interrupted)
-    outcome = solve_by_lists(state, proof, interrupt);
-  counters = state.counters;
-  if (outcome != Outcome::done) return forget(proof);
-  const bool by_ties = state.solved_by_ties;
-  if (!by_ties) {
-    outcome = certify_lists(state, proof, pair_cost, interrupt);
-    counters = state.counters;
-  }
-  matching.column_of.assign(state.column_of.begin(), state.column_of.end());
-  matching.row_of.assign(state.row_of.begin(), state.row_of.end());
-  state.v.resize(state.columns);
-  matching.v = std::move(state.v);
-  if (by_ties) {
-    if (proof.u.empty()) counters.entries_read += costs.rows() * costs.columns();
-    if (certify(costs, matching, proof, interrupt) != Status::ok) outcome = Outcome::interrupted;
-    for (std::int64_t i = 0; i < costs.rows(); ++i) pair_cost.push_back(costs.at(i, matching.column_of[i]));
-  }
-  if (outcome != Outcome::done) return forget(proof);
-  double magnitude = 0.0;
-  for (const double cost : pair_cost) magnitude += std::abs(cost);
-  return proof.gap <= acceptable * magnitude || forget(proof);
-}
+struct Call {
+  const AnyCostView& view;
+  CostRows<T> costs;
+  const WarmStart* warm_start;
+  bool rounded;  // some entry is an integer that T does not hold
+  AssignmentSolution& solution;
+  Interrupt& interrupt;
 
+  Attempt attempt() {
+    Answer answer;
+    Task<T> task{costs, warm_start, infinity, {}, solution.counters, interrupt};
+    Attempt result = Attempt::solved;
+    if (!rounded && is_constant(costs)) {
+      assign_in_order(costs.at(0, 0), answer, costs.rows(), costs.columns());
+    } else {
+      result = solve_by_size(task, answer);
+    }
+    if (result == Attempt::solved) write_solution(costs, answer, solution);
+    return result;
+  }
+};
+
+// Again, where magnitudes of all kinds have spoilt the proof or let sums overflow: with the offset removed,
+// "forbidden" brought near, or all scaled.
 template <class T>
-Status solve_densely(CostRows<T>& costs, MatchingState& state, Certificate& proof, Interrupt& interrupt) {
-  // Sums of costs must stay finite; float32 costs always do.
-  constexpr double shrink = 0x1p-64;
-  const Inspection found = inspect(costs, interrupt);
-  if (found.status != Status::ok) return found.status;
-  if (found.largest >= simd::huge) costs.set_scale(costs.scale() * shrink);
-  const Status status = solve_jonker_volgenant(costs, state, interrupt);
-  return status == Status::ok ? certify(costs, state, proof, interrupt) : status;
+Attempt attempt_transformed(Call<T>& call, bool& transformed) {
+  CostRange range;
+  const Attempt measured = measure_range(call.costs, range, call.interrupt);
+  if (measured != Attempt::solved) return measured;
+  if (!range.any) return Attempt::infeasible;
+  const auto transform = choose_transform<T>(range, call.costs.rows());
+  if (!transform) return Attempt::declined;
+  transformed = true;
+  call.warm_start = nullptr;
+  call.costs.set_transform(*transform);
+  return call.attempt();
 }
 
 template <class T>
-Status solve_by_size(CostRows<T>& costs, MatchingState& state, Certificate& proof,
-                     std::vector<double>& pair_cost, const WarmStart* warm_start,
-                     AssignmentCounters& counters, Interrupt& interrupt) {
-  constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
-  if (costs.columns() <= block_columns) {
-    bool beyond = false;
-    const Status status = solve_block(costs, state, proof, beyond);
-    if (!beyond) return status;
-  } else if (costs.columns() <= most_columns &&
-             try_lists(costs, state, proof, pair_cost, warm_start, counters, interrupt)) {
-    return Status::ok;
+Status solve_complete(Call<T>& call) {
+  bool transformed = call.costs.integer_offset() != 0;
+  Attempt attempt = call.attempt();
+  const bool solved = attempt == Attempt::solved;
+  if (solved && !transformed && !call.rounded && conclude(call.view, call.solution)) return Status::ok;
+  // float32 costs fail for what they are.
+  const bool may_overflow = sizeof(T) == 8 && (attempt == Attempt::infeasible || attempt == Attempt::invalid);
+  const double gap = call.solution.gap;
+  if ((solved && !(gap == 0.0)) || may_overflow) {
+    const Attempt again = attempt_transformed(call, transformed);
+    if (again != Attempt::declined) attempt = again;
   }
-  pair_cost.clear();
-  counters.dense_solver = true;
-  return solve_densely(costs, state, proof, interrupt);
+  if (attempt != Attempt::solved) return status_of(attempt);
+  const double marker_from = call.costs.transform().marker_from;
+  if (marker_from < infinity && uses_marker(call.view, call.solution, marker_from)) {
+    call.solution.gap = infinity;
+  }
+  return finish_exactly(call.view, call.solution, call.interrupt);
+}
+
+// Rows and columns may stay unmatched: the price of a row is what two halves of the limit are.
+template <class T>
+Status solve_priced(Call<T>& call, const AssignmentOptions& options) {
+  double price = options.cost_limit * call.costs.scale();
+  if (options.partial) {
+    CostRange range;
+    const Attempt measured = measure_range(call.costs, range, call.interrupt);
+    if (measured != Attempt::solved) return status_of(measured);
+    price = range.any ? price_beyond(range, call.costs.rows()) : 1.0;
+  }
+  Answer answer;
+  Task<T> task{call.costs, nullptr, price, {}, call.solution.counters, call.interrupt};
+  const Attempt attempt = solve_by_strategies(task, answer);
+  if (attempt != Attempt::solved) return status_of(attempt);
+  write_solution(call.costs, answer, call.solution);
+  conclude_priced(call.view, options.partial ? infinity : options.cost_limit, call.solution);
+  return Status::ok;
 }
 
 template <class T>
 Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& caller,
-             const WarmStart* warm_start) {
+             const AssignmentOptions& options) {
   // Reading the clock would cost small problems more than they do.
   constexpr std::int64_t soon_done = 1 << 14;
   Interrupt never;
   Interrupt& interrupt = view.rows * view.columns < soon_done ? never : caller;
-  CostRows<T> costs(view);
   solution.counters = {};
-  MatchingState state;
-  Certificate proof;
-  std::vector<double> pair_cost;
-  if (costs.rows() > 0 && is_constant(costs)) {
-    assign_in_order(costs.at(0, 0), state, proof, costs.rows(), costs.columns());
-  } else {
-    const Status status =
-        solve_by_size(costs, state, proof, pair_cost, warm_start, solution.counters, interrupt);
-    if (status != Status::ok) return status;
+  Call<T> call{view, CostRows<T>(view), options.warm_start, false, solution, interrupt};
+  if (call.costs.rows() == 0) {
+    Answer answer;
+    answer.matching.reset(call.costs.rows(), call.costs.columns());
+    write_solution(call.costs, answer, solution);
+    conclude_priced(view, options.cost_limit, solution);
+    return Status::ok;
   }
-  write_solution(costs, state, proof, pair_cost, solution);
-  return Status::ok;
+  const bool limited = std::isfinite(options.cost_limit);
+  if (options.partial || limited) return solve_priced(call, options);
+  if constexpr (sizeof(T) == 8) call.rounded = remove_integer_offset(view, call.costs);
+  return solve_complete(call);
 }
 
 template <class T>
@@ -164,16 +171,16 @@ constexpr Element element_of = sizeof(T) == 4 ? Element::float32 : Element::floa
 }  // namespace
 
 Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt,
-                        const WarmStart* warm_start) try {
-  return fits_float32(cost.element) ? solve<float>(cost, solution, interrupt, warm_start)
-                                    : solve<double>(cost, solution, interrupt, warm_start);
+                        const AssignmentOptions& options) try {
+  return fits_float32(cost.element) ? solve<float>(cost, solution, interrupt, options)
+                                    : solve<double>(cost, solution, interrupt, options);
 } catch (const std::bad_alloc&) {
   return Status::out_of_memory;
 }
 
 template <class T>
 Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, Interrupt& interrupt,
-                        const WarmStart* warm_start) {
+                        const AssignmentOptions& options) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
   const AnyCostView view{.data = cost.data,
                          .element = element_of<T>,
@@ -183,12 +190,12 @@ Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, I
                          .row_stride = cost.row_stride * size,
                          .column_stride = cost.column_stride * size,
                          .maximize = cost.maximize};
-  return solve_assignment(view, solution, interrupt, warm_start);
+  return solve_assignment(view, solution, interrupt, options);
 }
 
 template Status solve_assignment<float>(const CostView<float>&, AssignmentSolution&, Interrupt&,
-                                        const WarmStart*);
+                                        const AssignmentOptions&);
 template Status solve_assignment<double>(const CostView<double>&, AssignmentSolution&, Interrupt&,
-                                         const WarmStart*);
+                                         const AssignmentOptions&);
 
 }  // namespace rebasin

@@ -100,30 +100,29 @@ class TightPairs {
 }  // namespace
 
 template <class T>
-Outcome match_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+Attempt match_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
   TightPairs<T> pairs(state);
   proof.u.resize(state.rows);
   std::vector<std::int32_t> waiting;
   for (std::int64_t i = 0; i < state.rows; ++i) {
-    if (i % 64 == 0 && interrupt.requested()) return Outcome::interrupted;
+    if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
     const T* run = state.costs.row(i, state.buffer.data());
     const simd::Tight tight =
         state.kernels.mark_tight(run, state.flip, state.columns, state.v.data(), pairs.row(i));
     state.counters.entries_read += state.columns;
-    if (tight.invalid || !(tight.least < std::numeric_limits<double>::infinity()))
-      return Outcome::beyond_lists;
+    if (tight.invalid || !(tight.least < std::numeric_limits<double>::infinity())) return Attempt::declined;
     proof.u[i] = tight.below ? next_down(tight.least) : tight.least;
     if (!pairs.take_free(static_cast<std::int32_t>(i))) waiting.push_back(static_cast<std::int32_t>(i));
   }
   state.free_rows.clear();
   for (const std::int32_t i : waiting) {
-    if (interrupt.requested()) return Outcome::interrupted;
+    if (interrupt.requested()) return Attempt::interrupted;
     if (!pairs.augment(i)) state.free_rows.push_back(i);
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
-template Outcome match_ties<float>(ListState<float>&, Certificate&, Interrupt&);
-template Outcome match_ties<double>(ListState<double>&, Certificate&, Interrupt&);
+template Attempt match_ties<float>(ListState<float>&, Certificate&, Interrupt&);
+template Attempt match_ties<double>(ListState<double>&, Certificate&, Interrupt&);
 
 }  // namespace rebasin::assignment

@@ -10,6 +10,6 @@ namespace rebasin::assignment {
 // bits (Koenig; one bit an entry), and leaves the rest in state.free_rows. Fills proof.u with the row duals,
 // which prove the matching if it is complete. One read.
 template <class T>
-Outcome match_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
+Attempt match_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
 
 }  // namespace rebasin::assignment

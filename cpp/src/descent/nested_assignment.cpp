@@ -204,7 +204,7 @@ Status NestedAssignment<T>::assign(const T* matrix, std::int64_t n, const WarmSt
   ++assignments_;
   // An overflow to -inf would pass for a forbidden pair.
   if (!all_finite(matrix, n * n)) return Status::invalid_entry;
-  return solve_assignment(CostView<T>{matrix, n, n, n, 1, true}, solution, interrupt, start);
+  return solve_assignment(CostView<T>{matrix, n, n, n, 1, true}, solution, interrupt, {.warm_start = start});
 }
 
 template <class T>

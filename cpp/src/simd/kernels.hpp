@@ -41,6 +41,13 @@ struct Scan {
   T reduced[scan_capacity];  // cost - v, rounded to T
 };
 
+struct RowBid {
+  double best;      // the least reduced cost of a row; +inf where every entry is forbidden
+  double second;    // the least of any other column, equal to best on a tie
+  std::int32_t at;  // the first column of the best, -1 where there is none
+  bool invalid;     // NaN or -inf among the reduced costs
+};
+
 struct Tight {
   double least;  // a row's least reduced cost, rounded
   bool below;    // some entry that rounds to it lies below it
@@ -97,6 +104,22 @@ struct KernelsFor {
   Widened (*widen)(const T* run, T flip, std::int64_t columns, double* out);
   // The two smallest (flip ^ run[j]) - v[j] in double, and the first column of the best.
   TwoBest (*row_best)(const T* run, T flip, std::int64_t columns, const double* v);
+  // The same, and whether an entry is invalid.
+  RowBid (*bid_row)(const T* run, T flip, std::int64_t columns, const double* v);
+  // A bit for every column where (flip ^ run[j]) - v[j] in double equals the value.
+  void (*mark_equal)(const T* run, T flip, std::int64_t columns, const double* v, double value,
+                     std::uint64_t* masks);
+  // open[j] = (flip ^ run[j]) - v[j]; returns the least. `open` is padded to whole blocks with +inf; `least`
+  // holds 8 distances a block, among them the least of the block.
+  double (*start_paths)(const T* run, T flip, std::int64_t columns, const double* v, double* open,
+                        double* least);
+  // open[j] = min(open[j], offset + (flip ^ run[j]) - v[j]), remembering `row` in `from` where it fell;
+  // returns the least of open.
+  double (*extend_paths)(const T* run, T flip, std::int64_t columns, const double* v, double offset,
+                         std::int32_t row, double* open, std::int32_t* from, double* least);
+  // Writes the columns whose open equals the value, ascending, and returns how many.
+  std::int64_t (*collect_equal)(const double* open, const double* least, std::int64_t columns, double value,
+                                std::int32_t* out);
   // A row's least (flip ^ run[j]) - v[j] in double, and a bit for every column where it is met.
   Tight (*mark_tight)(const T* run, T flip, std::int64_t columns, const double* v, std::uint64_t* masks);
   // Solves a whole problem of up to 64 columns, given by its rows. `beyond` where sums of costs could

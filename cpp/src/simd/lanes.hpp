@@ -83,6 +83,14 @@ struct Lanes<double> {
   static constexpr int width = 8;
   static Vector load(const double* p) { return _mm512_loadu_pd(p); }
   static Vector load(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+  // The first `count` < width entries, then `fill`.
+  static Vector load_first(const double* p, int count, double fill) {
+    return _mm512_mask_loadu_pd(all(fill), static_cast<__mmask8>((1u << count) - 1), p);
+  }
+  static Vector load_first(const float* p, int count, float fill) {
+    const auto mask = static_cast<__mmask8>((1u << count) - 1);
+    return _mm512_cvtps_pd(_mm256_mask_loadu_ps(_mm256_set1_ps(fill), mask, p));
+  }
   static void store(double* p, Vector a) { _mm512_storeu_pd(p, a); }
   static Vector all(double a) { return _mm512_set1_pd(a); }
   static Vector add(Vector a, Vector b) { return _mm512_add_pd(a, b); }
@@ -192,6 +200,13 @@ struct Lanes<double> {
   static constexpr bool can_pack = false;
   static Vector load(const double* p) { return _mm256_loadu_pd(p); }
   static Vector load(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+  // The first `count` < width entries, then `fill`.
+  template <class S>
+  static Vector load_first(const S* p, int count, S fill) {
+    S entries[width];
+    for (int k = 0; k < width; ++k) entries[k] = k < count ? p[k] : fill;
+    return load(entries);
+  }
   static void store(double* p, Vector a) { _mm256_storeu_pd(p, a); }
   static Vector all(double a) { return _mm256_set1_pd(a); }
   static Vector add(Vector a, Vector b) { return _mm256_add_pd(a, b); }
@@ -265,6 +280,11 @@ struct Lanes {
   template <class S>
   static Vector load(const S* p) {
     return map([&](int k) { return static_cast<T>(p[k]); });
+  }
+  // The first `count` < width entries, then `fill`.
+  template <class S>
+  static Vector load_first(const S* p, int count, S fill) {
+    return map([&](int k) { return static_cast<T>(k < count ? p[k] : fill); });
   }
   static void store(T* p, Vector a) {
     for (int k = 0; k < width; ++k) p[k] = a.at[k];

@@ -162,7 +162,7 @@ class RebasinNet(torch.nn.Module):
         """The hard permutations by name, for :func:`rebasin_fast.apply_permutation` on the model's parameters."""
         found = {}
         for name, scores in zip(self._names, self.p, strict=True):
-            flat = scores.detach().cpu().reshape(-1, *scores.shape[-2:])
+            flat = scores.detach().cpu().reshape(-1, *scores.shape[-2:]).numpy()
             solved = solve_assignment(flat, maximize=True)
             assert isinstance(solved, Assignment)
             found[name] = solved.columns.reshape(scores.shape[:-1])
@@ -238,7 +238,7 @@ def matching(alpha: Any, **kwargs: Any) -> Any:
         raise TypeError(f"matching takes maximize=, got {sorted(kwargs)}")
     solved = solve_assignment(alpha, maximize=maximize)
     assert isinstance(solved, Assignment)
-    return torch.eye(len(solved.columns), dtype=torch.float64)[torch.from_numpy(solved.columns)]
+    return torch.eye(len(solved.columns), dtype=torch.float64)[torch.as_tensor(solved.columns).cpu()]
 
 
 def _spec_of(model: Any, input_shape: Sequence[int]) -> PermutationSpec:

@@ -64,9 +64,8 @@ class HostAssigner:
         host = self._ops.to_host(matrices)
         if not np.isfinite(host).all():
             raise ParamsError(_OVERFLOW)
-        found = _core.assignments(list(host), True, False, None, self._threads)
-        columns = np.array([one[1] for one in found], np.int64).reshape(host.shape[:2])
-        return columns, np.array([one[4] for one in found], np.float64)
+        columns, _, _, objectives, _, _ = _core.assignment_batch(host, True, False, None, self._threads)
+        return columns, objectives
 
 
 class DeviceAssigner(HostAssigner):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from rebasin_fast.assignment.infeasible import infeasible_error
+from rebasin_fast.assignment.result import Assignment, AssignmentBatch
 from rebasin_fast.cuda import assignment, kernels
 from rebasin_fast.cuda.buffers import DeviceLibrary, device_library
 from rebasin_fast.cuda.large import LargeResult, solve_large
 from rebasin_fast.cuda.native import is_available
-
-if TYPE_CHECKING:
-    from rebasin_fast.assignment import Assignment
-
-_MESSAGES = {1: "matrix contains invalid numeric entries", 2: "cost matrix is infeasible"}
+from rebasin_fast.errors import InfeasibleError
 
 
 def library_for(cost: object) -> DeviceLibrary | None:
@@ -40,16 +38,17 @@ def indices(cost: Any, maximize: bool, library: DeviceLibrary) -> tuple[Any, Any
 
 def solve(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assignment | None:
     """The Assignment of a matrix or a batch, its arrays on the device; None: the host solves it from a copy."""
-    from rebasin_fast.assignment import Assignment
-
     if len(cost.shape) == 3:
         found = assignment.solve_batch(cost, library, maximize=maximize, start=_starts(cost, start, library))
         names = np.array(["optimal", "invalid", "infeasible"])
-        return Assignment(
+        return AssignmentBatch(
             found.columns, found.row_duals, found.column_duals, found.objectives, found.gaps,
             names[library.get(found.statuses)],
         )  # fmt: skip
-    one = _solve_matrix(cost, maximize, start, library)
+    try:
+        one = _solve_matrix(cost, maximize, start, library)
+    except InfeasibleError:
+        raise infeasible_error(library.get(assignment.as_kernel_costs(cost, library))) from None
     if one is None:
         return None
     arrays = [library.put(cost, values) for values in (one.columns, one.row_duals, one.column_duals)]
@@ -69,8 +68,10 @@ def _solve_matrix(cost: Any, maximize: bool, start: Any, library: DeviceLibrary)
 
 def _first(found: kernels.BatchResult, library: DeviceLibrary) -> LargeResult:
     status = int(library.get(found.statuses)[0])
-    if status in _MESSAGES:
-        raise ValueError(_MESSAGES[status])
+    if status == 1:
+        raise ValueError("matrix contains invalid numeric entries")
+    if status == 2:
+        raise InfeasibleError("cost matrix is infeasible")
     arrays = [library.get(values)[0] for values in (found.columns, found.row_duals, found.column_duals)]
     objective, gap = float(library.get(found.objectives)[0]), float(library.get(found.gaps)[0])
     return LargeResult(arrays[0], arrays[1], arrays[2], objective, gap, 0)

@@ -195,7 +195,8 @@ def _vertices(gradients: Sequence[Matrices]) -> list[Matrices]:
 
 
 def _assigned(similarity: NDArray[Any]) -> Index:
-    return cast(Assignment, solve_assignment(similarity, maximize=True)).columns
+    columns: Index = cast(Assignment, solve_assignment(similarity, maximize=True)).columns
+    return columns
 
 
 def _as_matrix(columns: Index, like: NDArray[Any]) -> NDArray[Any]:

@@ -1,0 +1,74 @@
+#include "assignment/conclusion.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "assignment/exact/exact_costs.hpp"
+#include "assignment/exact/totals.hpp"
+
+namespace rebasin::assignment {
+namespace {
+
+bool all_finite(const std::vector<double>& duals) {
+  return std::all_of(duals.begin(), duals.end(), [](double dual) { return std::isfinite(dual); });
+}
+
+// The assigned entries, in the sign that is minimised.
+std::vector<double> assigned_costs(const AnyCostView& view, const std::vector<std::int64_t>& columns) {
+  const ExactCosts costs(view);
+  std::vector<double> assigned;
+  assigned.reserve(columns.size());
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(columns.size()); ++i) {
+    const std::int64_t j = columns[i];
+    if (j != unassigned) assigned.push_back(costs.transposed() ? costs.nearest(j, i) : costs.nearest(i, j));
+  }
+  return assigned;
+}
+
+double total_of(const std::vector<double>& costs, bool maximize) {
+  const double total = exact_total(costs.data(), static_cast<std::int64_t>(costs.size()));
+  return (maximize ? -total : total) + 0.0;
+}
+
+}  // namespace
+
+template <class T>
+void write_solution(const CostRows<T>& costs, Answer& answer, AssignmentSolution& solution) {
+  const double scale = costs.scale() * costs.transform().factor;
+  MatchingState& matching = answer.matching;
+  solution.columns = costs.turned() ? std::move(matching.row_of) : std::move(matching.column_of);
+  solution.row_duals = costs.turned() ? std::move(matching.v) : std::move(answer.proof.u);
+  solution.column_duals = costs.turned() ? std::move(answer.proof.u) : std::move(matching.v);
+  // Adding zero turns -0.0 into 0.0.
+  for (double& dual : solution.row_duals) dual = dual / scale + 0.0;
+  for (double& dual : solution.column_duals) dual = dual / scale + 0.0;
+  solution.gap = answer.proof.gap / std::abs(scale);
+}
+
+bool conclude(const AnyCostView& view, AssignmentSolution& solution) {
+  const std::vector<double> assigned = assigned_costs(view, solution.columns);
+  solution.objective = total_of(assigned, view.maximize);
+  return all_finite(solution.row_duals) && all_finite(solution.column_duals) &&
+         proof_is_good_enough(assigned, solution.gap);
+}
+
+void conclude_priced(const AnyCostView& view, double cost_limit, AssignmentSolution& solution) {
+  solution.objective = total_of(assigned_costs(view, solution.columns), view.maximize);
+  if (!(std::abs(cost_limit) < std::numeric_limits<double>::infinity())) return;
+  const bool turned = view.rows > view.columns;
+  std::vector<double>& priced = turned ? solution.column_duals : solution.row_duals;
+  std::vector<double>& free = turned ? solution.row_duals : solution.column_duals;
+  for (double& dual : priced) dual -= cost_limit / 2;
+  for (double& dual : free) dual += cost_limit / 2;
+}
+
+bool uses_marker(const AnyCostView& view, const AssignmentSolution& solution, double marker) {
+  const std::vector<double> assigned = assigned_costs(view, solution.columns);
+  return std::any_of(assigned.begin(), assigned.end(), [marker](double cost) { return cost >= marker; });
+}
+
+template void write_solution<float>(const CostRows<float>&, Answer&, AssignmentSolution&);
+template void write_solution<double>(const CostRows<double>&, Answer&, AssignmentSolution&);
+
+}  // namespace rebasin::assignment

@@ -1,0 +1,25 @@
+// The end of every solve: the caller's orientation and sign, the objective, and a proof that holds.
+#pragma once
+
+#include "assignment/cost_rows.hpp"
+#include "assignment/strategies.hpp"
+#include "rebasin/assignment.hpp"
+
+namespace rebasin::assignment {
+
+// Brings a matching and its duals, of the problem as the strategies saw it, back to the caller's. The duals of
+// a transformed problem are those of its differences.
+template <class T>
+void write_solution(const CostRows<T>& costs, Answer& answer, AssignmentSolution& solution);
+
+// Sums the assigned costs; false where the float64 proof is not as good as float64 allows.
+bool conclude(const AnyCostView& view, AssignmentSolution& solution);
+
+// The same where rows or columns may stay unmatched at half of the price each: moves the duals to those of the
+// extended problem. The gap is left as it is.
+void conclude_priced(const AnyCostView& view, double cost_limit, AssignmentSolution& solution);
+
+// Whether an entry at or above `marker` (in the sign that is minimised) is assigned.
+bool uses_marker(const AnyCostView& view, const AssignmentSolution& solution, double marker);
+
+}  // namespace rebasin::assignment

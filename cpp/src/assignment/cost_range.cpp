@@ -1,0 +1,167 @@
+#include "assignment/cost_range.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "assignment/exact_sums.hpp"
+#include "simd/kernels.hpp"
+
+namespace rebasin::assignment {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+template <class T>
+bool subtracts_exactly(const CostRows<T>& costs, const CostRange& range, Interrupt& interrupt) {
+  std::vector<T> buffer(costs.columns());
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    if (interrupt.requested()) return false;
+    const T* run = costs.row(i, buffer.data());
+    for (std::int64_t j = 0; j < costs.columns(); ++j) {
+      const double cost = costs.scale() * static_cast<double>(run[j]);
+      if (cost > range.second_largest) continue;
+      const double rest = cost - range.least;
+      if (difference_error(cost, range.least, rest) != 0.0 ||
+          static_cast<double>(static_cast<T>(rest)) != rest)
+        return false;
+    }
+  }
+  return true;
+}
+
+// Signed or unsigned integers in one order.
+struct IntegerRange {
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  std::int64_t second = std::numeric_limits<std::int64_t>::min();
+  std::int64_t largest = std::numeric_limits<std::int64_t>::min();
+
+  void take(std::int64_t x) {
+    least = std::min(least, x);
+    if (x > largest) {
+      second = largest;
+      largest = x;
+    } else if (x < largest) {
+      second = std::max(second, x);
+    }
+  }
+};
+
+std::uint64_t distance(std::int64_t high, std::int64_t low) {
+  return static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+}
+
+}  // namespace
+
+template <class T>
+Attempt measure_range(const CostRows<T>& costs, CostRange& range, Interrupt& interrupt) {
+  std::vector<T> buffer(costs.columns());
+  double least = infinity;
+  double second = -infinity;
+  double largest = -infinity;
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    if (interrupt.requested()) return Attempt::interrupted;
+    const T* run = costs.row(i, buffer.data());
+    for (std::int64_t j = 0; j < costs.columns(); ++j) {
+      const double cost = costs.scale() * static_cast<double>(run[j]);
+      if (!(cost > -infinity)) return Attempt::invalid;
+      if (cost == infinity) continue;
+      least = std::min(least, cost);
+      if (cost > largest) {
+        second = largest;
+        largest = cost;
+      } else if (cost < largest) {
+        second = std::max(second, cost);
+      }
+    }
+  }
+  range.any = least < infinity;
+  if (!range.any) return Attempt::solved;
+  range.least = least;
+  range.largest = largest;
+  range.second_largest = std::max(second, least);
+  range.offset_is_exact = std::abs(least) < simd::huge && subtracts_exactly(costs, range, interrupt);
+  return Attempt::solved;
+}
+
+template <class T>
+std::optional<Transform> choose_transform(const CostRange& range, std::int64_t rows) {
+  // An offset this much larger than the spread costs float64 more bits than rounding does.
+  constexpr double dominating = 256.0;
+  constexpr double shrink = 0x1p-64;
+  Transform transform;
+  const double magnitude = std::max(std::abs(range.least), std::abs(range.largest));
+  const double spread = range.second_largest - range.least;
+  const double marker = 4.0 * static_cast<double>(rows) * (spread > 0.0 ? spread : 1.0);
+  const bool marked = range.largest > range.second_largest && std::abs(range.second_largest) < simd::huge &&
+                      range.largest / 2 - range.least / 2 > marker;
+  const double end = marked ? range.second_largest : range.largest;
+  if (range.offset_is_exact && std::abs(range.least) > dominating * (end - range.least)) {
+    transform.offset = range.least;
+  }
+  if (marked) {
+    transform.marker_from = range.largest;
+    // A power of two, which every floating-point type holds.
+    int exponent = 0;
+    std::frexp(std::max(marker, std::abs(range.least - transform.offset) * 0x1p-20), &exponent);
+    transform.marker = range.least - transform.offset + std::ldexp(1.0, exponent);
+    if (sizeof(T) == 4) {
+      transform.marker = static_cast<double>(
+          std::nextafter(static_cast<float>(transform.marker), std::numeric_limits<float>::infinity()));
+    }
+    if (!(transform.marker < range.largest - transform.offset)) transform.marker_from = infinity;
+  } else if (magnitude >= simd::huge) {
+    transform.factor = shrink;
+  }
+  const bool changes =
+      transform.offset != 0.0 || transform.factor != 1.0 || transform.marker_from < infinity;
+  return changes ? std::optional(transform) : std::nullopt;
+}
+
+bool remove_integer_offset(const AnyCostView& view, CostRows<double>& costs) {
+  constexpr std::int64_t held = std::int64_t{1} << 53;
+  const bool is_signed = view.element == Element::int64;
+  if (!is_signed && view.element != Element::uint64) return false;
+  // Unsigned integers in the order of signed ones.
+  constexpr std::uint64_t turn = std::uint64_t{1} << 63;
+  IntegerRange range;
+  for (std::int64_t i = 0; i < view.rows; ++i) {
+    const char* at = static_cast<const char*>(view.data) + i * view.row_stride;
+    for (std::int64_t j = 0; j < view.columns; ++j, at += view.column_stride) {
+      std::uint64_t bits;
+      std::memcpy(&bits, at, sizeof bits);
+      if (view.swapped_bytes) {
+        auto* bytes = reinterpret_cast<unsigned char*>(&bits);
+        std::reverse(bytes, bytes + sizeof bits);
+      }
+      range.take(static_cast<std::int64_t>(is_signed ? bits : bits ^ turn));
+    }
+  }
+  if (view.rows * view.columns == 0) return false;
+  const std::int64_t zero = is_signed ? 0 : std::numeric_limits<std::int64_t>::min();
+  const auto fits = [](std::uint64_t x) { return x <= static_cast<std::uint64_t>(held); };
+  const bool plain = is_signed ? range.least >= -held && range.largest <= held
+                               : fits(distance(range.largest, zero));
+  if (plain) return false;
+  const std::int64_t second = std::max(range.second, range.least);
+  const bool second_plain = is_signed ? range.least >= -held && second <= held : fits(distance(second, zero));
+  if (second_plain && !view.maximize) return false;  // the largest alone rounds
+  if (!fits(distance(range.largest, range.least))) return true;
+  costs.set_integer_offset(static_cast<std::int64_t>(
+      is_signed ? static_cast<std::uint64_t>(range.least) : static_cast<std::uint64_t>(range.least) ^ turn));
+  return false;
+}
+
+double price_beyond(const CostRange& range, std::int64_t rows) {
+  const double spread = std::max(range.largest - range.least, std::abs(range.largest) * 0x1p-40);
+  return range.largest + (static_cast<double>(rows) + 1.0) * (spread > 0.0 ? spread : 1.0);
+}
+
+template Attempt measure_range<float>(const CostRows<float>&, CostRange&, Interrupt&);
+template Attempt measure_range<double>(const CostRows<double>&, CostRange&, Interrupt&);
+template std::optional<Transform> choose_transform<float>(const CostRange&, std::int64_t);
+template std::optional<Transform> choose_transform<double>(const CostRange&, std::int64_t);
+
+}  // namespace rebasin::assignment

@@ -1,0 +1,35 @@
+// The dense solver: row reduction and shortest augmenting paths over whole rows (Jonker & Volgenant 1987).
+#pragma once
+
+#include <limits>
+
+#include "assignment/attempt.hpp"
+#include "assignment/cost_rows.hpp"
+#include "assignment/matching_state.hpp"
+#include "rebasin/interrupt.hpp"
+
+namespace rebasin::assignment {
+
+struct DenseLimits {
+  // A row may stay without a column at this price; +inf: every row needs one.
+  double unmatched_price = std::numeric_limits<double>::infinity();
+  // Gives up where row reduction leaves more than this share of the rows free.
+  double most_free_rows = 1.0;
+  // Gives up as soon as too many rows want the same columns.
+  bool until_conflicts = false;
+};
+
+// Sets state.v to the column minima of a square problem, to zero otherwise: duals that no matching is needed
+// for. One read of a square matrix.
+template <class T>
+Attempt start_from_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt);
+
+// Completes a matching at least cost from the column duals state.v, any on a square problem without a price,
+// zero otherwise. Starts from an empty matching. declined where a limit is met. `free_rows` is the share of
+// rows that row reduction left free. Time O(n^2 m); reads each row once, and a row for every step of a path
+// search.
+template <class T>
+Attempt solve_densely(const CostRows<T>& costs, MatchingState& state, const DenseLimits& limits,
+                      double& free_rows, AssignmentCounters& counters, Interrupt& interrupt);
+
+}  // namespace rebasin::assignment

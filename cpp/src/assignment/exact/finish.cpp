@@ -1,0 +1,318 @@
+#include "assignment/exact/finish.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "assignment/exact/exact_costs.hpp"
+#include "assignment/exact/exact_paths.hpp"
+#include "assignment/exact/near_tight.hpp"
+#include "assignment/exact/real_sum.hpp"
+#include "assignment/exact/totals.hpp"
+#include "assignment/exact_sums.hpp"
+
+namespace rebasin::assignment {
+namespace {
+
+std::size_t index(std::int64_t k) {
+  return static_cast<std::size_t>(k);
+}
+
+// The problem with rows <= columns, minimised, and what is known of it: the matching and duals of the longer
+// side, in units of 2^shift.
+struct Problem {
+  ExactCosts costs;
+  CompleteMatching matching;
+  std::vector<double> v;
+
+  Dyadic dual(std::int64_t column) const { return to_dyadic(v[index(column)], costs.shift()); }
+};
+
+// The optimum: the matching, and the duals that prove it, rounded down.
+struct Optimum {
+  std::vector<std::int64_t> column_of;
+  std::vector<std::int64_t> row_of;
+  std::vector<double> u;
+  std::vector<double> v;
+};
+
+void take_matching(const std::vector<std::int64_t>& columns, Problem& problem) {
+  CompleteMatching& matching = problem.matching;
+  matching.column_of.assign(index(problem.costs.rows()), -1);
+  matching.row_of.assign(index(problem.costs.columns()), -1);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i] < 0) continue;
+    const auto row = problem.costs.transposed() ? columns[i] : static_cast<std::int64_t>(i);
+    const auto column = problem.costs.transposed() ? static_cast<std::int64_t>(i) : columns[i];
+    matching.column_of[index(row)] = column;
+    matching.row_of[index(column)] = row;
+  }
+}
+
+constexpr int shift_of_huge_numbers = 64;
+
+// True where differences of costs and duals may overflow for all that is known before a read.
+bool holds_huge_numbers(const Problem& problem) {
+  constexpr double may_overflow = 0x1p960;
+  double largest = 0.0;
+  for (const double dual : problem.v) largest = std::max(largest, std::abs(dual));
+  for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
+    largest = std::max(largest, std::abs(problem.costs.nearest(i, problem.matching.column_of[index(i)])));
+  }
+  return largest >= may_overflow;
+}
+
+void shift(Problem& problem) {
+  problem.costs.set_shift(shift_of_huge_numbers);
+  for (double& dual : problem.v) dual = std::ldexp(dual, -shift_of_huge_numbers);
+}
+
+// Any column duals prove something. Those of a rectangle are moved until the largest is 0.
+void take_duals(const std::vector<double>& duals, bool maximize, Problem& problem) {
+  std::vector<double>& v = problem.v;
+  v.assign(index(problem.costs.columns()), 0.0);
+  if (duals.size() == v.size()) {
+    for (std::size_t j = 0; j < v.size(); ++j) {
+      if (std::isfinite(duals[j])) v[j] = maximize ? -duals[j] : duals[j];
+    }
+  }
+  if (holds_huge_numbers(problem)) shift(problem);
+  if (problem.costs.rows() == problem.costs.columns()) return;
+  const double top = *std::max_element(v.begin(), v.end());
+  if (top != 0.0) {
+    for (double& dual : v) dual -= top;
+  }
+}
+
+// An estimate of the deficit: the gap that the caller's duals have proven, and the rounding of all duals.
+double expected_deficit(const Problem& problem, double gap) {
+  double largest = 0.0;
+  for (const double dual : problem.v) largest = std::max(largest, std::abs(dual));
+  const double rounding = static_cast<double>(problem.costs.columns()) * largest * 0x1p-50;
+  const double proven = std::isfinite(gap) && gap > 0.0 ? std::ldexp(gap, -problem.costs.shift()) : 0.0;
+  return std::min(proven + rounding, std::numeric_limits<double>::max());
+}
+
+// The exponent of a power of two that divides all costs and duals of the entries.
+int common_unit(const Problem& problem, const NearTightEntries& entries) {
+  int unit = 1024;
+  const auto include = [&unit](const Dyadic& x) {
+    if (!x.zero()) unit = std::min(unit, x.exponent);
+  };
+  for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
+    for (std::int64_t k = entries.start[index(i)]; k < entries.start[index(i) + 1]; ++k) {
+      include(problem.costs.entry(i, entries.column[index(k)]));
+    }
+  }
+  for (std::int64_t j = 0; j < problem.costs.columns(); ++j) include(problem.dual(j));
+  return unit;
+}
+
+// Slacks of the row's entries over the least of them.
+template <class S>
+void append_row(const Problem& problem, const NearTightEntries& entries, std::int64_t i, int unit,
+                SlackGraph<S>& graph) {
+  const std::int64_t matched = problem.matching.column_of[index(i)];
+  S base{};
+  add_dyadic(base, -problem.costs.entry(i, matched), unit);
+  add_dyadic(base, problem.dual(matched), unit);
+  S least{};  // the matched entry's own
+  const std::size_t first = graph.slack.size();
+  for (std::int64_t k = entries.start[index(i)]; k < entries.start[index(i) + 1]; ++k) {
+    const std::int64_t j = entries.column[index(k)];
+    S reduced = base;
+    add_dyadic(reduced, problem.costs.entry(i, j), unit);
+    add_dyadic(reduced, -problem.dual(j), unit);
+    if (reduced < least) least = reduced;
+    graph.slack.push_back(reduced);
+  }
+  for (std::size_t k = first; k < graph.slack.size(); ++k) graph.slack[k] -= least;
+}
+
+// The rows of zeros that would make a rectangle square, as one.
+template <class S>
+void append_filling_row(const Problem& problem, double deficit, int unit, SlackGraph<S>& graph) {
+  for (std::int64_t j = 0; j < problem.costs.columns(); ++j) {
+    if (-problem.v[index(j)] > deficit) continue;
+    S slack{};
+    add_dyadic(slack, -problem.dual(j), unit);
+    graph.column.push_back(static_cast<std::int32_t>(j));
+    graph.slack.push_back(slack);
+  }
+  graph.start.push_back(static_cast<std::int64_t>(graph.column.size()));
+}
+
+template <class S>
+SlackGraph<S> make_graph(const Problem& problem, NearTightEntries& entries, int unit) {
+  SlackGraph<S> graph;
+  graph.rows = problem.costs.rows();
+  graph.columns = problem.costs.columns();
+  graph.slack.reserve(entries.column.size());
+  for (std::int64_t i = 0; i < graph.rows; ++i) append_row(problem, entries, i, unit, graph);
+  graph.start = std::move(entries.start);
+  graph.column = std::move(entries.column);
+  if (!graph.square()) append_filling_row(problem, entries.deficit, unit, graph);
+  return graph;
+}
+
+// True where the matching given is tight for the duals found, and so as good as the one found.
+template <class S>
+bool still_optimal(const SlackGraph<S>& graph, const CompleteMatching& matching, const ExactPaths<S>& paths) {
+  for (std::int64_t i = 0; i < graph.rows; ++i) {
+    const std::int64_t column = matching.column_of[index(i)];
+    for (std::int64_t k = graph.start[index(i)]; k < graph.start[index(i) + 1]; ++k) {
+      if (graph.column[index(k)] != column) continue;
+      if (!(graph.slack[index(k)] + paths.lowered(column) == paths.raised(i))) return false;
+    }
+  }
+  if (graph.square()) return true;
+  for (std::int64_t k = graph.start[index(graph.rows)]; k < graph.start[index(graph.rows) + 1]; ++k) {
+    const std::int64_t column = graph.column[index(k)];
+    if (matching.row_of[index(column)] >= 0) continue;
+    if (!(graph.slack[index(k)] + paths.lowered(column) == paths.filler_raised())) return false;
+  }
+  return true;
+}
+
+// The duals that prove the matching, rounded down. So they stay feasible: an entry's cost is at least the sum
+// of the two before the rounding.
+template <class S>
+void round_duals(const Problem& problem, const ExactPaths<S>* paths, int unit, Optimum& optimum) {
+  const auto dual = [&](std::int64_t j, bool subtract) {
+    RealSum sum;
+    const Dyadic start = problem.dual(j);
+    sum.add(subtract ? -start : start);
+    if (paths != nullptr) {
+      sum.add(paths->lowered(j), unit, !subtract);
+      sum.add(paths->filler_raised(), unit, subtract);
+    }
+    return sum;
+  };
+  for (std::int64_t j = 0; j < problem.costs.columns(); ++j) optimum.v.push_back(dual(j, false).down());
+  for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
+    const std::int64_t column = optimum.column_of[index(i)];
+    optimum.u.push_back(dual(column, true).add(problem.costs.entry(i, column)).down());
+  }
+}
+
+template <class S>
+Status solve_in(const Problem& problem, NearTightEntries& entries, int unit, Optimum& optimum,
+                Interrupt& interrupt) {
+  const SlackGraph<S> graph = make_graph<S>(problem, entries, unit);
+  ExactPaths<S> paths(graph, problem.matching.column_of, problem.matching.row_of);
+  const Status status = paths.solve(interrupt);
+  if (status != Status::ok) return status;
+  const bool same = still_optimal(graph, problem.matching, paths);
+  optimum.column_of = same ? problem.matching.column_of : paths.column_of();
+  optimum.row_of = same ? problem.matching.row_of : paths.row_of();
+  round_duals(problem, &paths, unit, optimum);
+  return Status::ok;
+}
+
+// Chooses integers with room for the slacks and for 32 times the deficit.
+Status solve_entries(const Problem& problem, NearTightEntries& entries, Optimum& optimum,
+                     Interrupt& interrupt) {
+  constexpr int spare_bits = 7;
+  const int unit = common_unit(problem, entries);
+  const int bits = std::ilogb(entries.widest) + problem.costs.shift() - unit + spare_bits;
+  if (bits <= 63) return solve_in<std::int64_t>(problem, entries, unit, optimum, interrupt);
+  if (bits <= 127) return solve_in<WideInteger<2>>(problem, entries, unit, optimum, interrupt);
+  if (bits <= 383) return solve_in<WideInteger<6>>(problem, entries, unit, optimum, interrupt);
+  if (bits <= 1151) return solve_in<WideInteger<18>>(problem, entries, unit, optimum, interrupt);
+  return solve_in<WideInteger<35>>(problem, entries, unit, optimum, interrupt);
+}
+
+void write_solution(const AnyCostView& cost, Optimum& optimum, bool transposed,
+                    AssignmentSolution& solution) {
+  solution.columns = std::move(transposed ? optimum.row_of : optimum.column_of);
+  // Filling rows are beyond the last row.
+  for (std::int64_t& column : solution.columns) {
+    if (column >= cost.columns) column = -1;
+  }
+  solution.row_duals = std::move(transposed ? optimum.v : optimum.u);
+  solution.column_duals = std::move(transposed ? optimum.u : optimum.v);
+  // Adding zero turns -0.0 into 0.0.
+  for (double& dual : solution.row_duals) dual = (cost.maximize ? -dual : dual) + 0.0;
+  for (double& dual : solution.column_duals) dual = (cost.maximize ? -dual : dual) + 0.0;
+  solution.objective = exact_total(cost, solution.columns);
+  solution.gap = 0.0;
+}
+
+// Finds the optimum from the problem's matching and duals. `gap` is what the duals are said to prove.
+Status prove(Problem& problem, double gap, Optimum& optimum, Interrupt& interrupt) {
+  NearTightEntries entries;
+  const auto find = [&] {
+    return find_near_tight(problem.costs, problem.matching, problem.v, expected_deficit(problem, gap),
+                           entries, interrupt);
+  };
+  Status status = find();
+  if (status == Status::ok && std::isinf(entries.deficit) && problem.costs.shift() == 0) {
+    shift(problem);
+    status = find();
+  }
+  if (status != Status::ok) return status;
+  if (entries.deficit > 0.0) return solve_entries(problem, entries, optimum, interrupt);
+  optimum.column_of = problem.matching.column_of;
+  optimum.row_of = problem.matching.row_of;
+  round_duals<std::int64_t>(problem, nullptr, 0, optimum);
+  return Status::ok;
+}
+
+double last_bit(double x) {
+  const double size = std::abs(x);
+  return size < std::numeric_limits<double>::max() ? next_up(size) - size : size - next_down(size);
+}
+
+double last_bits(const std::vector<double>& numbers) {
+  double sum = 0.0;
+  for (const double x : numbers) sum += last_bit(x);
+  return sum;
+}
+
+// True where the duals are so much larger than the costs assigned that rounding leaves little of the proof.
+bool duals_are_coarse(const Problem& problem, const Optimum& optimum) {
+  constexpr double tolerable = 64.0;
+  double costs = 0.0;
+  for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
+    const double cost = problem.costs.nearest(i, optimum.column_of[index(i)]);
+    costs += last_bit(std::ldexp(cost, problem.costs.shift()));
+  }
+  return last_bits(optimum.u) + last_bits(optimum.v) > tolerable * costs;
+}
+
+// Duals that grow from zero are no larger than the optimum needs; kept where they round better.
+Status prove_from_zero(Problem& problem, Optimum& optimum, Interrupt& interrupt) {
+  problem.matching.column_of = optimum.column_of;
+  problem.matching.row_of = optimum.row_of;
+  for (std::int64_t& row : problem.matching.row_of) {
+    if (row >= problem.costs.rows()) row = -1;
+  }
+  std::fill(problem.v.begin(), problem.v.end(), 0.0);
+  Optimum finer;
+  const Status status = prove(problem, 0.0, finer, interrupt);
+  if (status == Status::ok &&
+      last_bits(finer.u) + last_bits(finer.v) < last_bits(optimum.u) + last_bits(optimum.v)) {
+    optimum = std::move(finer);
+  }
+  return status;
+}
+
+}  // namespace
+
+Status finish_exactly(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt) {
+  Problem problem{.costs = ExactCosts(cost), .matching = {}, .v = {}};
+  if (problem.costs.columns() >= std::numeric_limits<std::int32_t>::max()) return Status::ok;
+  take_matching(solution.columns, problem);
+  take_duals(problem.costs.transposed() ? solution.row_duals : solution.column_duals, cost.maximize, problem);
+  Optimum optimum;
+  Status status = prove(problem, solution.gap, optimum, interrupt);
+  if (status == Status::ok && duals_are_coarse(problem, optimum)) {
+    status = prove_from_zero(problem, optimum, interrupt);
+  }
+  if (status != Status::ok) return status;
+  write_solution(cost, optimum, problem.costs.transposed(), solution);
+  return Status::ok;
+}
+
+}  // namespace rebasin::assignment

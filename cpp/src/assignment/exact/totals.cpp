@@ -1,0 +1,128 @@
+#include "assignment/exact/totals.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "assignment/exact/exact_costs.hpp"
+#include "assignment/exact/real_sum.hpp"
+#include "assignment/exact_sums.hpp"
+
+namespace rebasin::assignment {
+namespace {
+
+// A sum and the sum of its rounding errors, with a bound on the errors' own rounding.
+class CompensatedSum {
+ public:
+  void add(double term) {
+    const double next = sum_ + term;
+    const double error = difference_error(sum_, -term, next);
+    sum_ = next;
+    errors_ += error;
+    error_magnitudes_ += std::abs(error);
+    ++count_;
+  }
+
+  // True where every number within the bound rounds to `nearest`.
+  bool decided(double& nearest) const {
+    const double bound = error_magnitudes_ * (static_cast<double>(count_) * 0x1p-51);
+    nearest = sum_ + (errors_ - bound);
+    return nearest == sum_ + (errors_ + bound) && std::isfinite(nearest);
+  }
+
+ private:
+  double sum_ = 0.0;
+  double errors_ = 0.0;
+  double error_magnitudes_ = 0.0;
+  std::int64_t count_ = 0;
+};
+
+// Of a few low ranks: above what an outlier or two could be.
+std::size_t low_rank(std::size_t size) {
+  return std::min<std::size_t>(size / 16, 2);
+}
+
+double of_rank(std::vector<double>& values, std::size_t rank) {
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(rank);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+std::vector<double> distances_from(double centre, const std::vector<double>& values) {
+  std::vector<double> distances;
+  distances.reserve(values.size());
+  for (const double value : values) {
+    if (value != centre) distances.push_back(std::abs(value - centre));
+  }
+  return distances;
+}
+
+// The sum of the distances up to the first above that of the given rank which exceeds the one before by a
+// factor of a thousand.
+double sum_without_outliers(std::vector<double>& distances, std::size_t rank) {
+  constexpr double outlier = 1024.0;
+  if (distances.empty()) return 0.0;
+  std::sort(distances.begin(), distances.end());
+  double sum = 0.0;
+  for (std::size_t k = 0; k < distances.size(); ++k) {
+    if (k > rank && distances[k] > outlier * distances[k - 1]) break;
+    sum += distances[k];
+  }
+  return sum;
+}
+
+}  // namespace
+
+double exact_total(const double* terms, std::int64_t count) {
+  CompensatedSum quick;
+  for (std::int64_t k = 0; k < count; ++k) quick.add(terms[k]);
+  double nearest;
+  if (quick.decided(nearest)) return nearest + 0.0;
+  RealSum sum;
+  for (std::int64_t k = 0; k < count; ++k) sum.add(terms[k]);
+  return sum.nearest();
+}
+
+double exact_total(const AnyCostView& cost, const std::vector<std::int64_t>& columns) {
+  const ExactCosts costs(cost);
+  const auto count = static_cast<std::int64_t>(columns.size());
+  const double sign = cost.maximize ? -1.0 : 1.0;
+  std::vector<double> terms;
+  terms.reserve(columns.size());
+  RealSum sum;
+  const bool wide = cost.element == Element::int64 || cost.element == Element::uint64;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t j = columns[static_cast<std::size_t>(i)];
+    if (j < 0) continue;
+    const std::int64_t row = costs.transposed() ? j : i;
+    const std::int64_t column = costs.transposed() ? i : j;
+    if (wide) {
+      const Dyadic entry = costs.entry(row, column);
+      sum.add(cost.maximize ? -entry : entry);
+    } else {
+      terms.push_back(sign * costs.nearest(row, column));
+    }
+  }
+  return wide ? sum.nearest() : exact_total(terms.data(), static_cast<std::int64_t>(terms.size()));
+}
+
+bool proof_is_good_enough(const std::vector<double>& pair_costs, double gap) {
+  constexpr double acceptable = 1e-12;
+  if (gap == 0.0) return true;
+  if (pair_costs.empty() || !std::isfinite(gap)) return false;
+  std::vector<double> values = pair_costs;
+  const std::size_t size = values.size();
+  const double median = of_rank(values, size / 2);
+  const double low = of_rank(values, low_rank(size));
+  const auto allows = [&](double centre, bool centred) {
+    std::vector<double> distances = distances_from(centre, values);
+    if (distances.empty()) return false;
+    const std::size_t rank = centred ? distances.size() / 4 : low_rank(distances.size());
+    const double below = static_cast<double>(distances.size() - rank) * of_rank(distances, rank);
+    return gap <= acceptable * below || gap <= acceptable * sum_without_outliers(distances, rank);
+  };
+  return allows(0.0, false) && allows(median, true) && allows(low, true);
+}
+
+}  // namespace rebasin::assignment

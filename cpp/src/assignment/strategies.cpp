@@ -1,0 +1,268 @@
+#include "assignment/strategies.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "assignment/aligned_rows.hpp"
+#include "assignment/block_solver.hpp"
+#include "assignment/list_certificate.hpp"
+#include "assignment/list_solver.hpp"
+#include "assignment/row_spread.hpp"
+#include "assignment/tuning.hpp"
+
+namespace rebasin::assignment {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+template <class T>
+bool is_square(const Task<T>& task) {
+  return task.costs.rows() == task.costs.columns();
+}
+
+template <class T>
+bool is_priced(const Task<T>& task) {
+  return task.unmatched_price < infinity;
+}
+
+template <class T>
+Attempt certified(Task<T>& task, Answer& answer, Attempt attempt) {
+  if (attempt != Attempt::solved) return attempt;
+  answer.proof.u.clear();
+  const Status status =
+      certify(task.costs, answer.matching, task.unmatched_price, answer.proof, task.interrupt);
+  return status == Status::ok ? attempt : Attempt::interrupted;
+}
+
+template <class T>
+Attempt run_dense(Task<T>& task, Answer& answer, const DenseLimits& limits) {
+  double free_rows = 0.0;
+  const Attempt attempt =
+      solve_densely(task.costs, answer.matching, limits, free_rows, task.counters, task.interrupt);
+  task.traits.free_rows = free_rows;
+  return certified(task, answer, attempt);
+}
+
+// Every row its least entry, where these lie in columns of their own.
+template <class T>
+Attempt match_row_minima(Task<T>& task, Answer& answer) {
+  answer.matching.reset(task.costs.rows(), task.costs.columns());
+  const Attempt attempt =
+      run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima, .until_conflicts = true});
+  return attempt;
+}
+
+template <class T>
+Attempt start_dense(Task<T>& task, Answer& answer, double most_free_rows) {
+  Attempt attempt = Attempt::solved;
+  if (is_priced(task)) {
+    answer.matching.reset(task.costs.rows(), task.costs.columns());
+  } else {
+    attempt = start_from_minima(task.costs, answer.matching, task.interrupt);
+  }
+  if (attempt != Attempt::solved) return attempt;
+  if (is_square(task)) task.counters.entries_read += task.costs.rows() * task.costs.columns();
+  return run_dense(task, answer, {.unmatched_price = task.unmatched_price, .most_free_rows = most_free_rows});
+}
+
+template <class T>
+Attempt solve_constant_parts(Task<T>& task, Answer& answer) {
+  return start_dense(task, answer, tuning::free_rows_after_minima);
+}
+
+template <class T>
+Attempt solve_densely_if_few_are_free(Task<T>& task, Answer& answer) {
+  return start_dense(task, answer, tuning::many_free_rows);
+}
+
+template <class T>
+Attempt solve_all_densely(Task<T>& task, Answer& answer) {
+  return start_dense(task, answer, 1.0);
+}
+
+// Few entries matter among a filler that all the others equal: rows choose from duals of zero, as columns
+// without an entry of their own would draw every row to them.
+template <class T>
+Attempt solve_few_entries(Task<T>& task, Answer& answer) {
+  answer.matching.reset(task.costs.rows(), task.costs.columns());
+  return run_dense(task, answer, {});
+}
+
+// Takes the result of the lists, proven; the duals that they reached where they gave up.
+template <class T>
+Attempt take_from_lists(Task<T>& task, ListState<T>& state, Attempt attempt, Answer& answer) {
+  const bool by_ties = state.solved_by_ties;
+  if (attempt == Attempt::solved && !by_ties) {
+    attempt = certify_lists(state, answer.proof, answer.pair_cost, task.interrupt);
+  }
+  task.counters.add(state.counters);
+  answer.matching.take(std::move(state.column_of), std::move(state.row_of), std::move(state.v),
+                       state.columns);
+  if (attempt != Attempt::solved) {
+    answer.proof.u.clear();
+    return attempt;
+  }
+  if (by_ties) {
+    if (answer.proof.u.empty()) task.counters.entries_read += task.costs.rows() * task.costs.columns();
+    if (certify(task.costs, answer.matching, infinity, answer.proof, task.interrupt) != Status::ok)
+      return Attempt::interrupted;
+    for (std::int64_t i = 0; i < task.costs.rows(); ++i)
+      answer.pair_cost.push_back(task.costs.at(i, answer.matching.column_of[i]));
+  }
+  return attempt;
+}
+
+// `share` multiplies what the lists may take at first.
+template <class T>
+Attempt solve_by_budgeted_lists(Task<T>& task, Answer& answer, double share) {
+  ListState<T>& state = task.fresh_lists();
+  const auto rows = static_cast<double>(task.costs.rows());
+  state.work_allowed = share * (tuning::list_reads + rows / tuning::rows_per_list_read) * rows *
+                       static_cast<double>(task.costs.columns());
+  state.refills_allowed = share * (tuning::list_refills + rows / tuning::rows_per_refill) * rows;
+  answer.proof.u.clear();
+  answer.pair_cost.clear();
+  const Attempt attempt = solve_by_lists(state, answer.proof, task.interrupt);
+  return take_from_lists(task, state, attempt, answer);
+}
+
+template <class T>
+Attempt solve_from_warm_start(Task<T>& task, Answer& answer) {
+  const WarmStart& start = *task.warm_start;
+  ListState<T>& state = task.fresh_lists();
+  const double* row_duals = task.costs.turned() ? start.column_duals : start.row_duals;
+  const double* column_duals = task.costs.turned() ? start.row_duals : start.column_duals;
+  const Attempt attempt = solve_from_duals(state, row_duals, column_duals, task.interrupt);
+  return take_from_lists(task, state, attempt, answer);
+}
+
+template <class T>
+Attempt solve_by_lists_at_first(Task<T>& task, Answer& answer) {
+  return solve_by_budgeted_lists(task, answer, 1.0);
+}
+
+template <class T>
+Attempt solve_by_lists_again(Task<T>& task, Answer& answer) {
+  return solve_by_budgeted_lists(task, answer, tuning::second_share);
+}
+
+// Rows whose best entry stands out in a column of its own.
+template <class T>
+Attempt match_aligned_rows(Task<T>& task, Answer& answer) {
+  constexpr std::int64_t sampled_rows = 8;
+  ListState<T>& state = task.fresh_lists();
+  if (!rows_stand_out(state, sampled_rows, true)) return Attempt::declined;
+  state.work_allowed = tuning::aligned_reads * static_cast<double>(task.costs.rows() * task.costs.columns());
+  const Attempt attempt = match_aligned(state, task.interrupt);
+  return take_from_lists(task, state, attempt, answer);
+}
+
+// Rows whose best entry leads far, wherever it lies, give way to few others: duals of zero are a good start.
+template <class T>
+Attempt match_leading_entries(Task<T>& task, Answer& answer) {
+  ListState<T>& state = task.fresh_lists();
+  if (!best_entries_lead(state)) return Attempt::declined;
+  answer.matching.reset(task.costs.rows(), task.costs.columns());
+  return run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima});
+}
+
+template <class T>
+bool fits_lists(const Task<T>& task) {
+  constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
+  return !is_priced(task) && task.costs.columns() <= most_columns;
+}
+
+template <class T>
+bool is_wide(const Task<T>& task) {
+  return task.costs.columns() >= tuning::wide * task.costs.rows() && task.costs.rows() >= tuning::few_rows;
+}
+
+template <class T>
+bool is_small(const Task<T>& task) {
+  return task.costs.columns() <= (is_square(task) ? tuning::few_columns : tuning::few_columns_of_rectangle);
+}
+
+template <class T>
+bool has_filler(const Task<T>& task) {
+  return task.traits.filler_share >= tuning::filler_share;
+}
+
+template <class T>
+bool has_constant_parts(const Task<T>& task) {
+  return !is_priced(task) && !has_filler(task) && task.traits.equal_neighbours >= tuning::constant_share;
+}
+
+template <class T>
+bool decided_by_ties(const Task<T>& task) {
+  return is_square(task) && !is_small(task) && task.traits.few_values;
+}
+
+template <class T>
+struct Strategy {
+  bool (*suits)(const Task<T>&);
+  Attempt (*run)(Task<T>&, Answer&);
+};
+
+template <class T>
+constexpr Strategy<T> strategies[] = {
+    {[](const Task<T>& task) { return task.warm_start != nullptr && fits_lists(task); },
+     solve_from_warm_start<T>},
+    {[](const Task<T>& task) { return is_square(task) && fits_lists(task) && !is_small(task); },
+     match_aligned_rows<T>},
+    {[](const Task<T>& task) { return !is_priced(task) && has_filler(task) && !decided_by_ties(task); },
+     solve_few_entries<T>},
+    {[](const Task<T>& task) {
+       return is_square(task) && has_constant_parts(task) && !decided_by_ties(task);
+     },
+     solve_constant_parts<T>},
+    {[](const Task<T>& task) {
+       return !is_priced(task) && (!is_wide(task) || is_small(task)) && !decided_by_ties(task);
+     },
+     match_row_minima<T>},
+    {[](const Task<T>& task) {
+       return is_square(task) && fits_lists(task) && !decided_by_ties(task) && !task.traits.rows_differ;
+     },
+     match_leading_entries<T>},
+    {[](const Task<T>& task) { return is_small(task) && !task.traits.rows_differ; },
+     solve_all_densely<T>},
+    {[](const Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
+    {[](const Task<T>& task) {
+       return is_square(task) && fits_lists(task) && task.costs.rows() >= tuning::rows_to_try_lists_again;
+     },
+     solve_densely_if_few_are_free<T>},
+    {[](const Task<T>& task) {
+       return is_square(task) && fits_lists(task) && task.costs.rows() >= tuning::rows_to_try_lists_again;
+     },
+     solve_by_lists_again<T>},
+    {[](const Task<T>&) { return true; }, solve_all_densely<T>},
+};
+
+}  // namespace
+
+// One for all strategies of a task: its pages cost as much as a read of the matrix does.
+template <class T>
+ListState<T>& Task<T>::fresh_lists() {
+  if (lists == nullptr) {
+    lists = std::make_unique<ListState<T>>(costs);
+  } else {
+    lists->restart();
+  }
+  return *lists;
+}
+
+template <class T>
+Attempt solve_by_strategies(Task<T>& task, Answer& answer) {
+  task.traits = sample_traits(task.costs);
+  task.traits.rows_differ = rows_differ_in_spread(task.costs);
+  for (const Strategy<T>& strategy : strategies<T>) {
+    if (!strategy.suits(task)) continue;
+    const Attempt attempt = strategy.run(task, answer);
+    if (attempt != Attempt::declined && attempt != Attempt::out_of_budget) return attempt;
+  }
+  return Attempt::declined;
+}
+
+template Attempt solve_by_strategies<float>(Task<float>&, Answer&);
+template Attempt solve_by_strategies<double>(Task<double>&, Answer&);
+
+}  // namespace rebasin::assignment

@@ -1,0 +1,68 @@
+// The thresholds of the strategy layer: what each one is, how it was measured, what breaks when it is wrong.
+//
+// Measured by `benchmarks/bench_everybody.py` (families of other people's matrices) and
+// `benchmarks/bench_assignment.py` (networks' matrices) on AVX-512 machines. A wrong threshold costs time,
+// never exactness.
+#pragma once
+
+#include <cstdint>
+
+namespace rebasin::assignment::tuning {
+
+// Entries of the matrix that cost as much time as one bid on a candidate list. A list is three groups of
+// eight, gathered; read entries cost 0.2 to 0.3 ns, a bid about 30 ns.
+inline constexpr std::int64_t entries_per_bid = 96;
+
+// The same for one list that a path search scans: up to 24 columns go through a heap.
+inline constexpr std::int64_t entries_per_scanned_list = 128;
+
+// Reads of the matrix, or their worth in bids, that candidate lists may take before the dense solver takes
+// over: `list_reads + rows / rows_per_list_read`. Families that lists suit take 3 to 9 at n = 300 and 4 to 7
+// at 1024; ordinary structured ones take 10 to 100. Too low: rank 4 and points in the plane at n >= 1024 go
+// to the dense solver, 3 times slower. Too high: matrices that SciPy solves in one pass become slower than
+// SciPy.
+inline constexpr double list_reads = 7.5;
+inline constexpr double rows_per_list_read = 200.0;
+
+// Lists built anew, for each row: `list_refills + rows / rows_per_refill`. Families that lists suit need 0 to
+// 1.5, points in the plane 6 at n = 1024.
+inline constexpr double list_refills = 1.5;
+inline constexpr double rows_per_refill = 256.0;
+
+// What the second try of the lists may take, as a multiple: path searches over whole rows take up to rows / 2
+// reads for each free row, beside which lists with a rising epsilon win on products of ranks.
+inline constexpr double second_share = 11.0;
+inline constexpr std::int64_t rows_to_try_lists_again = 1000;
+
+// Share of rows left free by row reduction above which path searches over whole rows grow too large, and
+// lists are tried (again). Products of ranks (Machol and Wien) leave nearly all, points in the plane a fifth.
+inline constexpr double many_free_rows = 0.5;
+
+// Up to this many columns whole rows are cheaper to search than lists are to build, but for heavy tails.
+inline constexpr std::int64_t few_columns = 128;
+inline constexpr std::int64_t few_columns_of_rectangle = 320;
+
+// Columns that rows want may coincide in `conflicts_allowed + rows / rows_per_conflict` rows before plain row
+// minima are given up. Random rows conflict first after about sqrt(2 n) rows, which is what a failed try
+// costs: 2 % at n = 512.
+inline constexpr std::int64_t conflicts_allowed = 2;
+inline constexpr std::int64_t rows_per_conflict = 16;
+inline constexpr double free_rows_after_minima = 0.125;
+
+// Share of a sample's entries that equal its largest from which a matrix counts as one of few entries among a
+// filler (penalties, gates, no overlap): then the dense solver is asked first.
+inline constexpr double filler_share = 0.35;
+
+// Share of entries equal to their neighbours from which a matrix counts as one of constant parts, such as the
+// extension of a tracker's costs by a limit: column minima and row reduction then solve nearly all of it.
+inline constexpr double constant_share = 0.4;
+
+// Columns for each row from which a rectangle's rows seldom compete: lists, which read float32 as it is, come
+// first, unless there are too few rows for them to pay.
+inline constexpr std::int64_t wide = 2;
+inline constexpr std::int64_t few_rows = 8;
+
+// Reads that rows which seem to want columns of their own may take.
+inline constexpr double aligned_reads = 2.5;
+
+}  // namespace rebasin::assignment::tuning

@@ -1,0 +1,190 @@
+#include "rebasin/k_best.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <new>
+#include <utility>
+
+#include "k_best/exact_sum.hpp"
+#include "k_best/grid.hpp"
+#include "k_best/root.hpp"
+#include "k_best/search.hpp"
+#include "k_best/tree.hpp"
+#include "parallel_problems.hpp"
+
+namespace rebasin {
+namespace k_best {
+namespace {
+
+// Assignments beyond the k-th that are looked at, so that totals nearer than the grid come in order.
+constexpr std::int64_t spare_assignments = 1000;
+
+// Exact totals of assignments.
+class Totals {
+ public:
+  Totals(const Grid& grid, KBestCounters& counters) : grid_(grid), counters_(counters) {}
+
+  double rounded(const Tree::Taken& taken) {
+    double total = 0.0;
+    if (grid_.totals_exact) {
+      total = std::ldexp(static_cast<double>(taken.total), grid_.exponent);
+    } else {
+      sum_.clear();
+      add(taken, 1.0);
+      total = sum_.rounded() / grid_.value_scale;
+    }
+    return (grid_.source.view.maximize ? -total : total) + 0.0;  // never -0.0
+  }
+
+  bool less(const Tree::Taken& a, const Tree::Taken& b) {
+    if (a.total + grid_.slack <= b.total) return a.total < b.total;
+    if (b.total + grid_.slack <= a.total) return false;
+    return difference(a, b, 0.0) < 0.0;
+  }
+
+  // The sign is that of a's total - b's - margin, in real arithmetic.
+  double difference(const Tree::Taken& a, const Tree::Taken& b, double margin) {
+    ++counters_.compared;
+    sum_.clear();
+    add(a, 1.0);
+    add(b, -1.0);
+    sum_.add(-margin * grid_.value_scale);
+    return sum_.rounded();
+  }
+
+ private:
+  void add(const Tree::Taken& taken, double sign) {
+    for (std::int64_t i = 0; i < grid_.rows; ++i) {
+      grid_.source.add(i, taken.columns[i], sign, grid_.value_scale, sum_);
+    }
+  }
+
+  const Grid& grid_;
+  KBestCounters& counters_;
+  ExactSum sum_;
+};
+
+// Puts assignments from the tree in the order of their exact totals.
+class Ranking {
+ public:
+  Ranking(const Grid& grid, Tree& tree, const KBestOptions& options, KBestSolution& solution)
+      : grid_(grid), tree_(tree), options_(options), solution_(solution), totals_(grid, solution.counters) {}
+
+  void run() {
+    while (solution_.count < options_.k) {
+      const std::int64_t bound = tree_.next_bound();
+      if (waiting_.empty() && bound == Tree::none) return;
+      if (waiting_.empty() || !is_next(bound)) {
+        take();
+      } else if (!give(bound)) {
+        return;
+      }
+    }
+  }
+
+ private:
+  // Whether no assignment in the tree can come before the first that waits, or enough were looked at.
+  bool is_next(std::int64_t bound) const {
+    return bound == Tree::none || waiting_.front().total + grid_.slack <= bound ||
+           taken_ >= options_.k + spare_assignments;
+  }
+
+  void take() {
+    ++taken_;
+    Tree::Taken taken = tree_.take(taken_ < options_.k || grid_.slack > 0);
+    const auto less = [this](const Tree::Taken& a, const Tree::Taken& b) { return totals_.less(a, b); };
+    const auto place = std::upper_bound(waiting_.begin(), waiting_.end(), taken, less);
+    waiting_.insert(place, std::move(taken));
+  }
+
+  bool give(std::int64_t bound) {
+    Tree::Taken taken = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (solution_.count == 0) {
+      best_ = taken;
+    } else if (options_.within < std::numeric_limits<double>::infinity() &&
+               totals_.difference(taken, best_, options_.within) > 0.0) {
+      return false;
+    }
+    write(taken);
+    const std::int64_t behind = bound == Tree::none ? 0 : taken.total + grid_.slack - bound;
+    if (behind > 0) {
+      const double gap = std::ldexp(static_cast<double>(behind), grid_.exponent);
+      solution_.gap = std::max(solution_.gap, gap);
+    }
+    return true;
+  }
+
+  void write(const Tree::Taken& taken) {
+    const bool transposed = grid_.source.transposed;
+    const std::int64_t rows = transposed ? grid_.columns : grid_.rows;
+    solution_.columns.resize(static_cast<std::size_t>((solution_.count + 1) * rows), -1);
+    std::int64_t* columns = solution_.columns.data() + solution_.count * rows;
+    for (std::int64_t i = 0; i < grid_.rows; ++i) {
+      if (transposed) {
+        columns[taken.columns[i]] = i;
+      } else {
+        columns[i] = taken.columns[i];
+      }
+    }
+    solution_.objectives.push_back(totals_.rounded(taken));
+    ++solution_.count;
+  }
+
+  const Grid& grid_;
+  Tree& tree_;
+  const KBestOptions& options_;
+  KBestSolution& solution_;
+  Totals totals_;
+  std::deque<Tree::Taken> waiting_;  // by exact total
+  Tree::Taken best_{};
+  std::int64_t taken_ = 0;
+};
+
+Status solve(const AnyCostView& cost, const KBestOptions& options, KBestSolution& solution,
+             Interrupt& interrupt) {
+  solution = {};
+  if (std::min(cost.rows, cost.columns) == 0) {
+    solution.count = std::min<std::int64_t>(options.k, 1);
+    solution.columns.assign(static_cast<std::size_t>(solution.count * cost.rows), -1);
+    solution.objectives.assign(static_cast<std::size_t>(solution.count), 0.0);
+    return Status::ok;
+  }
+  Grid grid;
+  if (!read_grid(cost, grid)) return Status::invalid_entry;
+  Search search(grid);
+  Matching matching;
+  const Status status = solve_root(grid, search, matching, interrupt);
+  if (status != Status::ok) return status;
+  Tree tree(grid, search, std::move(matching), options.k, interrupt);
+  Ranking(grid, tree, options, solution).run();
+  if (interrupt.requested()) return Status::interrupted;
+  if (!tree.proven()) solution.gap = std::numeric_limits<double>::infinity();
+  solution.counters.nodes = tree.nodes();
+  solution.counters.searches = search.searches;
+  solution.counters.scanned_rows = search.scanned_rows;
+  return Status::ok;
+}
+
+}  // namespace
+}  // namespace k_best
+
+Status k_best_assignments(const AnyCostView& cost, const KBestOptions& options, KBestSolution& solution,
+                          Interrupt& interrupt) {
+  try {
+    return k_best::solve(cost, options, solution, interrupt);
+  } catch (const std::bad_alloc&) {
+    return Status::out_of_memory;
+  }
+}
+
+void k_best_assignments(const AnyCostView* costs, std::int64_t count, const KBestOptions& options,
+                        KBestSolution* solutions, Status* statuses, int threads, Interrupt& interrupt) {
+  solve_in_parallel(count, threads, statuses, interrupt, [&](std::int64_t k, Interrupt& heard) {
+    return k_best_assignments(costs[k], options, solutions[k], heard);
+  });
+}
+
+}  // namespace rebasin

@@ -1,0 +1,114 @@
+#include "sparse/bidding.hpp"
+
+namespace rebasin::sparse {
+namespace {
+
+constexpr std::int64_t rows_between_polls = 256;
+
+struct TwoBest {
+  Fixed best = fixed_infinity;
+  Fixed second = fixed_infinity;
+  std::int64_t best_at = 0;
+  std::int64_t second_at = 0;
+};
+
+TwoBest find_two_best(const MatchingState& state, std::int32_t row) {
+  const Graph& graph = state.graph;
+  TwoBest two;
+  const std::int64_t last = graph.start[row + 1];
+  for (std::int64_t k = graph.start[row]; k < last; ++k) {
+    const Fixed reduced = graph.cost[k] - state.v[graph.column[k]];
+    if (reduced >= two.second) continue;
+    if (reduced < two.best) {
+      two.second = two.best;
+      two.second_at = two.best_at;
+      two.best = reduced;
+      two.best_at = k;
+    } else {
+      two.second = reduced;
+      two.second_at = k;
+    }
+  }
+  return two;
+}
+
+}  // namespace
+
+Outcome run_auction(MatchingState& state, Fixed epsilon, Fixed range, std::int64_t budget,
+                    Interrupt& interrupt) {
+  const Graph& graph = state.graph;
+  std::vector<std::int32_t>& free_rows = state.free_rows;
+  std::int64_t polls = rows_between_polls;
+  const std::int64_t allowed = budget;
+  Outcome outcome = Outcome::done;
+  while (!free_rows.empty()) {
+    if (--polls == 0) {
+      polls = rows_between_polls;
+      if (interrupt.requested()) return Outcome::interrupted;
+    }
+    const std::int32_t row = free_rows.back();
+    budget -= state.degree(row);
+    if (budget < 0) {
+      outcome = Outcome::out_of_budget;
+      break;
+    }
+    free_rows.pop_back();
+    const TwoBest two = find_two_best(state, row);
+    const std::int32_t column = graph.column[two.best_at];
+    const Fixed price = state.v[column] - (std::min(two.second - two.best, range) + epsilon);
+    if (price < -fixed_limit) return Outcome::out_of_range;
+    state.v[column] = price;
+    const std::int32_t evicted = state.row_of[column];
+    state.assign(row, column, graph.cost[two.best_at]);
+    ++state.counters.bids;
+    if (evicted == none) continue;
+    state.column_of[evicted] = none;
+    free_rows.push_back(evicted);
+  }
+  state.counters.entries_read += allowed - std::max<std::int64_t>(budget, 0);
+  return outcome;
+}
+
+Outcome reduce_rows(MatchingState& state, Fixed range, int rounds, std::int64_t budget,
+                    Interrupt& interrupt) {
+  const Graph& graph = state.graph;
+  std::vector<std::int32_t>& free_rows = state.free_rows;
+  std::vector<std::int32_t> waiting;
+  const std::int64_t allowed = budget;
+  std::int64_t polls = rows_between_polls;
+  for (int round = 0; round < rounds && !free_rows.empty() && budget > 0; ++round) {
+    waiting.clear();
+    while (!free_rows.empty() && budget > 0) {
+      if (--polls == 0) {
+        polls = rows_between_polls;
+        if (interrupt.requested()) return Outcome::interrupted;
+      }
+      const std::int32_t row = free_rows.back();
+      free_rows.pop_back();
+      budget -= state.degree(row);
+      const TwoBest two = find_two_best(state, row);
+      std::int64_t at = two.best_at;
+      const Fixed fall = std::min(two.second - two.best, range);
+      if (fall == 0 && state.row_of[graph.column[at]] != none) at = two.second_at;
+      const std::int32_t column = graph.column[at];
+      const std::int32_t evicted = state.row_of[column];
+      if (fall == 0 && evicted != none) {
+        waiting.push_back(row);
+        continue;
+      }
+      const Fixed price = state.v[column] - fall;
+      if (price < -fixed_limit) return Outcome::out_of_range;
+      state.v[column] = price;
+      state.assign(row, column, graph.cost[at]);
+      ++state.counters.bids;
+      if (evicted == none) continue;
+      state.column_of[evicted] = none;
+      free_rows.push_back(evicted);
+    }
+    free_rows.insert(free_rows.end(), waiting.rbegin(), waiting.rend());
+  }
+  state.counters.entries_read += allowed - budget;
+  return Outcome::done;
+}
+
+}  // namespace rebasin::sparse

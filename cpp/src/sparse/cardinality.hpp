@@ -1,0 +1,15 @@
+// Greatest matchings without costs: Hopcroft and Karp's phases.
+#pragma once
+
+#include "rebasin/interrupt.hpp"
+#include "sparse/matching_state.hpp"
+
+namespace rebasin::sparse {
+
+// Extends the matching to a greatest one among all entries; pair costs follow, duals are not touched.
+Outcome match_entries(MatchingState& state, Interrupt& interrupt);
+
+// Extends the matching of tight entries to a greatest one among the tight entries of the present duals.
+Outcome match_tight_entries(MatchingState& state, Interrupt& interrupt);
+
+}  // namespace rebasin::sparse

@@ -1,0 +1,56 @@
+// Shortest augmenting paths on sparse rows, by Dijkstra's algorithm on reduced costs.
+#pragma once
+
+#include "rebasin/interrupt.hpp"
+#include "sparse/matching_state.hpp"
+
+namespace rebasin::sparse {
+
+class PathSearch {
+ public:
+  explicit PathSearch(MatchingState& state);
+
+  // Assigns one more row along a shortest path from `free_row`, which the caller takes off free_rows. With
+  // no_path tree_rows() is a Hall violator: the columns of all their entries are matched among them.
+  Outcome augment(std::int32_t free_row, Interrupt& interrupt);
+
+  // Lowers the duals by the shortest path from all free rows at once, so that a path of tight entries leads
+  // from one of them to a free column. With no_path as above.
+  Outcome open_tight_path(Interrupt& interrupt);
+
+  const std::vector<std::int32_t>& tree_rows() const { return tree_rows_; }
+  std::int64_t entries_read() const { return entries_read_; }
+
+ private:
+  struct Event {
+    Fixed distance;
+    std::int32_t column;
+  };
+  struct Scanned {
+    std::int32_t column;
+    Fixed distance;
+  };
+
+  void clear();
+  Outcome grow(Interrupt& interrupt);
+  bool enter(std::int32_t row, Fixed offset);
+  bool lower_duals();
+  void augment_along_path(std::int32_t root);
+  void push(Event event);
+  Event pop();
+
+  MatchingState& state_;
+  std::vector<Fixed> distance_;
+  std::vector<std::int32_t> from_;
+  std::vector<std::int32_t> touched_;
+  std::vector<std::int32_t> ready_;  // matched columns at the present distance
+  std::vector<Event> events_;
+  std::vector<Scanned> scanned_;
+  std::vector<std::int32_t> tree_rows_;
+  Fixed now_ = 0;
+  Fixed nearest_free_ = fixed_infinity;
+  std::int32_t end_ = none;  // the nearest free column
+  std::int64_t entries_read_ = 0;
+};
+
+}  // namespace rebasin::sparse

@@ -1,0 +1,286 @@
+#include <algorithm>
+#include <bit>
+#include <new>
+#include <type_traits>
+
+#include "assignment/exact_sums.hpp"
+#include "rebasin/sparse_assignment.hpp"
+#include "sparse/cardinality.hpp"
+#include "sparse/conversion.hpp"
+#include "sparse/proof.hpp"
+#include "sparse/strategy.hpp"
+
+namespace rebasin::sparse {
+namespace {
+
+constexpr int most_bits = 53;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// Costs of this many bits cannot drive a dual out of range: duals stay within (2 n + 1) costs, and an auction
+// that goes further is not run.
+int safe_bits(std::int64_t lines) {
+  return 57 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(lines + 1)));
+}
+
+// In exact arithmetic: every entry's reduced cost is at least its row's, which the matched entry attains.
+bool is_proven(const MatchingState& state) {
+  const Graph& graph = state.graph;
+  for (std::int32_t i = 0; i < graph.rows; ++i) {
+    if (state.least_reduced(i) != state.matched_dual(i)) return false;
+  }
+  for (std::int64_t j = 0; j < graph.columns && !graph.square(); ++j) {
+    if (state.v[j] > 0 || (state.row_of[j] == none && state.v[j] != 0)) return false;
+  }
+  return true;
+}
+
+template <class View>
+class Solver {
+ public:
+  Solver(const View& view, SparseSolution& solution, Interrupt& interrupt)
+      : view_(view), solution_(solution), interrupt_(interrupt) {
+    matching_.column_of.assign(view_.rows, none);
+    matching_.row_dual.assign(view_.rows, 0.0);
+    matching_.column_dual.assign(view_.columns, 0.0);
+  }
+
+  Status run(Matching wanted) {
+    range_ = find_range(view_);
+    if (range_.invalid) return Status::invalid_entry;
+    const Outcome outcome = wanted == Matching::complete ? solve_part(all()) : solve_halves();
+    if (outcome == Outcome::interrupted) return Status::interrupted;
+    if (outcome != Outcome::done) return Status::infeasible;
+    finish();
+    return Status::ok;
+  }
+
+ private:
+  Selection all() const {
+    Selection selection;
+    selection.rows = view_.rows;
+    selection.columns = view_.columns;
+    selection.transposed = view_.rows > view_.columns;
+    return selection;
+  }
+
+  // First without the markers, which the proof then speaks of too.
+  Outcome solve_part(const Selection& selection) {
+    if (range_.markers_from < infinity && !fixed_for(range_, most_bits).exact) {
+      Selection ordinary = selection;
+      ordinary.limit = range_.markers_from;
+      const Outcome outcome = solve_on_grid(ordinary, selection, find_range(view_, range_.markers_from));
+      if (outcome != Outcome::no_path) return outcome;
+    }
+    const Outcome outcome = solve_on_grid(selection, selection, range_);
+    return outcome;
+  }
+
+  Outcome solve_on_grid(const Selection& selection, const Selection& proven, const CostRange& range) {
+    Outcome outcome = Outcome::out_of_range;
+    for (const int bits : {most_bits, safe_bits(view_.rows + view_.columns)}) {
+      const FixedPoint fixed = fixed_for(range, bits);
+      const Graph graph = to_graph(view_, selection, fixed);
+      MatchingState state(graph);
+      std::vector<std::int32_t> violator;
+      outcome = sparse::solve(state, violator, interrupt_);
+      count(state.counters);
+      if (outcome == Outcome::out_of_range) continue;
+      if (outcome == Outcome::no_path) name_violator(selection, graph, violator);
+      if (outcome == Outcome::done) keep(proven, state, fixed);
+      break;
+    }
+    return outcome;
+  }
+
+  // The halves of the Dulmage-Mendelsohn decomposition: rows that some greatest matching leaves unassigned
+  // with the columns of their entries, which all greatest matchings assign among them; and the rest, whose
+  // rows all have a column.
+  Outcome solve_halves() {
+    Selection crowded = all();
+    crowded.transposed = false;
+    Selection rest = crowded;
+    const Outcome outcome = decompose(crowded, rest);
+    if (outcome != Outcome::done) return outcome;
+    crowded.transposed = true;
+    for (const Selection* half : {&rest, &crowded}) {
+      if (half->rows == 0 || half->columns == 0) continue;
+      const Outcome solved = solve_part(*half);
+      if (solved != Outcome::done) return solved;
+    }
+    if (crowded.rows > 0 && rest.rows + rest.columns > 0) join_halves(crowded);
+    return Outcome::done;
+  }
+
+  // A price of being unassigned for the crowded rows, off the duals of their columns, high enough for the
+  // entries between the halves, and for these rows and the other columns to have the highest duals. A power
+  // of two: adding it costs few bits.
+  void join_halves(const Selection& crowded) {
+    double price = 0.0;
+    for (std::int64_t i = 0; i < view_.rows; ++i) {
+      if (crowded.row[i] >= 0) continue;
+      price = std::max(price, matching_.row_dual[i]);
+      for (std::int64_t k = view_.begin(i); k < view_.end(i); ++k) {
+        const auto j = static_cast<std::int64_t>(view_.columns_of[k]);
+        const double cost = static_cast<double>(view_.values[k]) * (view_.maximize ? -1.0 : 1.0);
+        if (crowded.column[j] < 0 || !(cost < infinity)) continue;
+        price = std::max(price, matching_.row_dual[i] + matching_.column_dual[j] - cost);
+      }
+    }
+    for (std::int64_t j = 0; j < view_.columns; ++j) {
+      if (crowded.column[j] >= 0) price = std::max(price, matching_.column_dual[j]);
+    }
+    if (price == 0.0) return;
+    price = std::ldexp(1.0, std::ilogb(price) + 1);
+    for (std::int64_t i = 0; i < view_.rows; ++i) {
+      if (crowded.row[i] >= 0) matching_.row_dual[i] += price;
+    }
+    Selection columns = crowded;
+    columns.row.clear();
+    gap_ = assignment::add_up(gap_of_rest_, prove(view_, columns, matching_));
+  }
+
+  Outcome decompose(Selection& crowded, Selection& rest) {
+    const Graph graph = to_graph(view_, crowded, fixed_for(range_, most_bits));
+    MatchingState state(graph);
+    state.drop_matching();
+    const Outcome outcome = match_entries(state, interrupt_);
+    if (outcome != Outcome::done) return outcome;
+    std::vector<bool> row(graph.rows, false);
+    std::vector<bool> column(graph.columns, false);
+    reach(state, row, column);
+    number(row, crowded.row, crowded.rows, rest.row, rest.rows);
+    number(column, crowded.column, crowded.columns, rest.column, rest.columns);
+    return Outcome::done;
+  }
+
+  // Along entries, and back along matched ones, from the unmatched rows.
+  static void reach(const MatchingState& state, std::vector<bool>& row, std::vector<bool>& column) {
+    std::vector<std::int32_t> queue = state.free_rows;
+    for (const std::int32_t i : queue) row[i] = true;
+    while (!queue.empty()) {
+      const std::int32_t i = queue.back();
+      queue.pop_back();
+      for (std::int64_t k = state.graph.start[i]; k < state.graph.start[i + 1]; ++k) {
+        const std::int32_t j = state.graph.column[k];
+        if (column[j]) continue;
+        column[j] = true;
+        row[state.row_of[j]] = true;
+        queue.push_back(state.row_of[j]);
+      }
+    }
+  }
+
+  static void number(const std::vector<bool>& first, std::vector<std::int32_t>& in_first,
+                     std::int64_t& of_first, std::vector<std::int32_t>& in_second, std::int64_t& of_second) {
+    in_first.assign(first.size(), none);
+    in_second.assign(first.size(), none);
+    of_first = 0;
+    of_second = 0;
+    for (std::size_t line = 0; line < first.size(); ++line) {
+      if (first[line]) {
+        in_first[line] = static_cast<std::int32_t>(of_first++);
+      } else {
+        in_second[line] = static_cast<std::int32_t>(of_second++);
+      }
+    }
+  }
+
+  FixedPoint fixed_for(const CostRange& range, int bits) const {
+    if constexpr (is_integer) return FixedPoint::of_integers(range, bits, view_.maximize);
+    return FixedPoint::of_floats(range, bits, view_.maximize);
+  }
+
+  void count(const SparseCounters& counters) {
+    solution_.counters.entries_read += counters.entries_read;
+    solution_.counters.bids += counters.bids;
+    solution_.counters.searches += counters.searches;
+    solution_.counters.joint_searches += counters.joint_searches;
+    solution_.counters.levels += counters.levels;
+  }
+
+  // The lines of the view that the graph numbers, in its order.
+  static std::vector<std::int32_t> lines_of(const std::vector<std::int32_t>& numbers, std::int64_t count) {
+    std::vector<std::int32_t> lines(count);
+    if (numbers.empty()) {
+      for (std::int64_t k = 0; k < count; ++k) lines[k] = static_cast<std::int32_t>(k);
+      return lines;
+    }
+    for (std::size_t line = 0; line < numbers.size(); ++line) {
+      if (numbers[line] >= 0) lines[numbers[line]] = static_cast<std::int32_t>(line);
+    }
+    return lines;
+  }
+
+  void keep(const Selection& selection, const MatchingState& state, const FixedPoint& fixed) {
+    const std::vector<std::int32_t> rows = lines_of(selection.row, selection.rows);
+    const std::vector<std::int32_t> columns = lines_of(selection.column, selection.columns);
+    const bool transposed = selection.transposed;
+    for (std::int64_t i = 0; i < state.graph.rows; ++i) {
+      const std::int32_t j = state.column_of[i];
+      matching_.column_of[rows[transposed ? j : i]] = columns[transposed ? i : j];
+    }
+    std::vector<double>& given = transposed ? matching_.row_dual : matching_.column_dual;
+    const std::vector<std::int32_t>& lines = transposed ? rows : columns;
+    for (std::int64_t j = 0; j < state.graph.columns; ++j) given[lines[j]] = fixed.to_real(state.v[j]);
+    const double gap = prove(view_, selection, matching_);
+    // Duals of integers beyond 2^53 are rounded; the integers themselves prove more.
+    const bool proven = is_integer && fixed.exact && is_proven(state);
+    if (!transposed || selection.row.empty()) gap_of_rest_ = proven ? 0.0 : gap;
+    if (!proven) gap_ = assignment::add_up(gap_, gap);
+  }
+
+  void name_violator(const Selection& selection, const Graph& graph, std::vector<std::int32_t>& rows) {
+    std::vector<std::int64_t> columns;
+    for (const std::int32_t row : rows) {
+      columns.insert(columns.end(), graph.column.get() + graph.start[row],
+                     graph.column.get() + graph.start[row + 1]);
+    }
+    std::sort(rows.begin(), rows.end());
+    std::sort(columns.begin(), columns.end());
+    columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+    std::vector<std::int64_t> wide(rows.begin(), rows.end());
+    (selection.transposed ? solution_.violating_columns : solution_.violating_rows) = std::move(wide);
+    (selection.transposed ? solution_.violating_rows : solution_.violating_columns) = std::move(columns);
+  }
+
+  void finish() {
+    const double sign = view_.maximize ? -1.0 : 1.0;
+    for (double& dual : matching_.row_dual) dual = dual == 0.0 ? 0.0 : dual * sign;
+    for (double& dual : matching_.column_dual) dual = dual == 0.0 ? 0.0 : dual * sign;
+    solution_.columns.assign(matching_.column_of.begin(), matching_.column_of.end());
+    solution_.objective = total_of(view_, matching_.column_of);
+    solution_.row_duals = std::move(matching_.row_dual);
+    solution_.column_duals = std::move(matching_.column_dual);
+    // Totals are multiples of the lowest bit.
+    const bool proven = gap_ > 0.0 && gap_ < std::ldexp(1.0, range_.lowest_bit);
+    solution_.gap = proven ? 0.0 : gap_;
+  }
+
+  static constexpr bool is_integer = std::is_same_v<typename View::Value, std::int64_t>;
+
+  const View& view_;
+  SparseSolution& solution_;
+  Interrupt& interrupt_;
+  CostRange range_;
+  ProvenMatching matching_;
+  double gap_ = 0.0;
+  double gap_of_rest_ = 0.0;  // its share that the crowded half has none of
+};
+
+}  // namespace
+}  // namespace rebasin::sparse
+
+namespace rebasin {
+
+Status solve_sparse_assignment(const SparseCostView& cost, Matching wanted, SparseSolution& solution,
+                               Interrupt& interrupt) {
+  solution = SparseSolution{};
+  try {
+    return sparse::with_types(
+        cost, [&](const auto& view) { return sparse::Solver(view, solution, interrupt).run(wanted); });
+  } catch (const std::bad_alloc&) {
+    return Status::out_of_memory;
+  }
+}
+
+}  // namespace rebasin

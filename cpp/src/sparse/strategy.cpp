@@ -1,0 +1,252 @@
+#include "sparse/strategy.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "sparse/bidding.hpp"
+#include "sparse/cardinality.hpp"
+#include "sparse/path_search.hpp"
+#include "sparse/refinement.hpp"
+#include "sparse/release.hpp"
+#include "sparse/tuning.hpp"
+
+namespace rebasin::sparse {
+namespace {
+
+// Least cost of each column: square problems, where duals have no sign, start there.
+void reduce_columns(MatchingState& state) {
+  const Graph& graph = state.graph;
+  std::fill(state.v.begin(), state.v.end(), fixed_infinity);
+  for (std::int64_t k = 0; k < graph.entries(); ++k) {
+    Fixed& least = state.v[graph.column[k]];
+    least = std::min(least, graph.cost[k]);
+  }
+  for (Fixed& least : state.v) {
+    if (least == fixed_infinity) least = 0;
+  }
+}
+
+constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max() / 2;
+
+struct Increments {
+  Fixed first = 1;
+  Fixed last = 1;
+};
+
+class Strategy {
+ public:
+  Strategy(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt)
+      : state_(state), graph_(state.graph), search_(state), violator_(violator), interrupt_(interrupt) {}
+
+  Outcome run(double direct_reads) {
+    for (std::int32_t i = 0; i < graph_.rows; ++i) {
+      if (state_.degree(i) == 0) return infeasible_by({i});
+    }
+    if (graph_.square()) reduce_columns(state_);
+    state_.drop_matching();
+    find_range();
+    Outcome outcome =
+        reduce_rows(state_, range_, tuning::first_rounds, reads(tuning::first_reads), interrupt_);
+    if (outcome == Outcome::done) outcome = match_ties();
+    if (outcome == Outcome::done) outcome = search_paths(direct_budget(direct_reads));
+    if (outcome == Outcome::out_of_budget) outcome = leave_paths();
+    if (outcome == Outcome::done && !graph_.square()) outcome = release_columns(state_, interrupt_);
+    state_.counters.entries_read += search_.entries_read();
+    return outcome;
+  }
+
+ private:
+  std::int64_t reads(double count) const {
+    return static_cast<std::int64_t>(count * static_cast<double>(graph_.entries()));
+  }
+
+  std::int64_t direct_budget(double direct_reads) const {
+    return direct_reads > 0.0 ? std::max(reads(direct_reads), tuning::fewest_direct_entries) : 0;
+  }
+
+  Outcome infeasible_by(std::vector<std::int32_t> rows) {
+    violator_ = std::move(rows);
+    return Outcome::no_path;
+  }
+
+  void find_range() {
+    Fixed least = fixed_infinity;
+    Fixed greatest = -fixed_infinity;
+    for (std::int64_t k = 0; k < graph_.entries(); ++k) {
+      least = std::min(least, graph_.cost[k]);
+      greatest = std::max(greatest, graph_.cost[k]);
+    }
+    range_ = std::max<Fixed>(greatest - least, 1);
+  }
+
+  // From sampled rows at the first duals, where gaps are still open. Leaves these duals.
+  void choose_increments() {
+    if (graph_.square()) {
+      reduce_columns(state_);
+    } else {
+      std::fill(state_.v.begin(), state_.v.end(), 0);
+    }
+    std::vector<Fixed> gaps;
+    const std::int64_t step = std::max<std::int64_t>(1, graph_.rows / tuning::sampled_rows);
+    for (std::int64_t i = 0; i < graph_.rows; i += step) {
+      const Fixed gap = gap_of(static_cast<std::int32_t>(i));
+      if (gap > 0 && gap <= range_) gaps.push_back(gap);
+    }
+    if (gaps.empty()) gaps.push_back(range_);
+    std::sort(gaps.begin(), gaps.end());
+    const auto quantile = [&](double q) {
+      return static_cast<double>(gaps[static_cast<std::size_t>(q * static_cast<double>(gaps.size() - 1))]);
+    };
+    increments_.last = static_cast<Fixed>(tuning::last_factor * quantile(tuning::last_quantile));
+    increments_.last = std::max({increments_.last, graph_.unit / tuning::unit_fraction, Fixed{1}});
+    increments_.first = static_cast<Fixed>(tuning::first_factor * quantile(tuning::first_quantile));
+    increments_.first = std::max(increments_.first, increments_.last);
+  }
+
+  Fixed gap_of(std::int32_t row) const {
+    Fixed best = fixed_infinity;
+    Fixed second = fixed_infinity;
+    for (std::int64_t k = graph_.start[row]; k < graph_.start[row + 1]; ++k) {
+      const Fixed reduced = graph_.cost[k] - state_.v[graph_.column[k]];
+      second = std::min(second, std::max(best, reduced));
+      best = std::min(best, reduced);
+    }
+    return second - best;
+  }
+
+  // Path by path; out_of_budget when the budget does not suffice, or will not.
+  Outcome search_paths(std::int64_t budget) {
+    const std::int64_t before = search_.entries_read();
+    std::int64_t recent = before;
+    for (std::int64_t done = 1; !state_.free_rows.empty(); ++done) {
+      const Outcome outcome = search_.augment(state_.free_rows.back(), interrupt_);
+      if (outcome == Outcome::no_path) return infeasible_by(search_.tree_rows());
+      if (outcome != Outcome::done) return outcome;
+      state_.free_rows.pop_back();
+      const auto left = static_cast<std::int64_t>(state_.free_rows.size());
+      const std::int64_t unspent = budget - (search_.entries_read() - before);
+      if (left > 0 && unspent < 0) return Outcome::out_of_budget;
+      if (left == 0 || done % tuning::searches_between_forecasts != 0) continue;
+      // Paths get longer as free columns get fewer, so this is rather too little.
+      const std::int64_t mean = (search_.entries_read() - recent) / tuning::searches_between_forecasts;
+      if (mean > unspent / left) return Outcome::out_of_budget;
+      recent = search_.entries_read();
+    }
+    return Outcome::done;
+  }
+
+  // Tight entries first; where most free rows find one, ties go on.
+  Outcome match_ties() {
+    const std::size_t before = state_.free_rows.size();
+    const Outcome outcome = match_tight_entries(state_, interrupt_);
+    const bool ties = state_.free_rows.size() < before / 2;
+    return outcome == Outcome::done && ties ? search_jointly() : outcome;
+  }
+
+  // The auction; should it fail, the paths are gone on with from where they were left.
+  Outcome leave_paths() {
+    const std::vector<Fixed> v = state_.v;
+    const std::vector<Fixed> pair_cost = state_.pair_cost;
+    const std::vector<std::int32_t> column_of = state_.column_of;
+    const std::vector<std::int32_t> row_of = state_.row_of;
+    const std::vector<std::int32_t> free_rows = state_.free_rows;
+    choose_increments();
+    state_.v = v;
+    const Outcome outcome = run_levels();
+    if (outcome == Outcome::done) return finish();
+    if (outcome != Outcome::out_of_budget && outcome != Outcome::out_of_range) return outcome;
+    state_.v = v;
+    state_.pair_cost = pair_cost;
+    state_.column_of = column_of;
+    state_.row_of = row_of;
+    state_.free_rows = free_rows;
+    return search_paths(unlimited);
+  }
+
+  // Auctions with falling epsilon, each from the duals of the one before.
+  Outcome run_levels() {
+    auto epsilon = static_cast<double>(increments_.first);
+    const auto last = static_cast<double>(increments_.last);
+    bool retried = false;
+    for (;;) {
+      state_.drop_matching();
+      ++state_.counters.levels;
+      const double allowed = retried ? tuning::retried_level_reads : tuning::level_reads;
+      const Outcome outcome =
+          run_auction(state_, static_cast<Fixed>(epsilon), range_, reads(allowed), interrupt_);
+      if (outcome == Outcome::out_of_budget && !retried) {
+        const Outcome feasible = check_feasible();
+        if (feasible != Outcome::done) return feasible;
+        retried = true;
+        epsilon *= tuning::retry_factor;
+        continue;
+      }
+      if (outcome != Outcome::done) return outcome;
+      lift_unmatched();
+      if (epsilon <= last) return Outcome::done;
+      epsilon = std::max(last, epsilon / tuning::falling_factor);
+    }
+  }
+
+  // Rectangles: an unmatched column has the dual zero. Rows that would now rather have it are found later.
+  void lift_unmatched() {
+    if (graph_.square()) return;
+    for (std::int64_t j = 0; j < graph_.columns; ++j) {
+      if (state_.row_of[j] == none) state_.v[j] = 0;
+    }
+  }
+
+  // Infeasible problems end here and not in a price war.
+  Outcome check_feasible() {
+    MatchingState other(graph_);
+    other.drop_matching();
+    const Outcome outcome = match_entries(other, interrupt_);
+    if (outcome != Outcome::done || other.free_rows.empty()) return outcome;
+    PathSearch search(other);
+    const Outcome found = search.augment(other.free_rows.back(), interrupt_);
+    return found == Outcome::no_path ? infeasible_by(search.tree_rows()) : found;
+  }
+
+  Outcome finish() {
+    lift_unmatched();
+    const Fixed unit = graph_.unit;
+    if (unit > 1) {
+      for (Fixed& dual : state_.v) dual = (dual + unit / 2) & -unit;
+    }
+    Outcome outcome = refine_duals(state_, tuning::most_visits, interrupt_);
+    if (outcome == Outcome::done) outcome = match_tight_entries(state_, interrupt_);
+    if (outcome == Outcome::done && unit > 1) outcome = search_jointly();
+    return outcome == Outcome::done ? search_paths(unlimited) : outcome;
+  }
+
+  // Hopcroft and Karp's phases at the distance of the nearest free column, as long as ties make them pay.
+  Outcome search_jointly() {
+    for (;;) {
+      const auto before = static_cast<std::int64_t>(state_.free_rows.size());
+      if (before < tuning::fewest_for_joint) return Outcome::done;
+      Outcome outcome = search_.open_tight_path(interrupt_);
+      if (outcome == Outcome::no_path) return infeasible_by(search_.tree_rows());
+      if (outcome == Outcome::done) outcome = match_tight_entries(state_, interrupt_);
+      if (outcome != Outcome::done) return outcome;
+      const auto assigned = static_cast<double>(before - static_cast<std::int64_t>(state_.free_rows.size()));
+      if (assigned < tuning::joint_share * static_cast<double>(before)) return Outcome::done;
+    }
+  }
+
+  MatchingState& state_;
+  const Graph& graph_;
+  PathSearch search_;
+  std::vector<std::int32_t>& violator_;
+  Interrupt& interrupt_;
+  Fixed range_ = 1;
+  Increments increments_;
+};
+
+}  // namespace
+
+Outcome solve(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt,
+              double direct_reads) {
+  return Strategy(state, violator, interrupt).run(direct_reads);
+}
+
+}  // namespace rebasin::sparse

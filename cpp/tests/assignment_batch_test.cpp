@@ -1,0 +1,107 @@
+// Problems of one shape solved into stacked arrays: each as by itself, on any number of threads.
+#include "rebasin/assignment_batch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "check.hpp"
+
+namespace {
+
+using namespace rebasin;
+
+struct Outputs {
+  std::vector<std::int64_t> columns;
+  std::vector<double> row_duals, column_duals, objectives, gaps;
+  std::vector<Status> statuses;
+
+  Outputs(AssignmentBatch& batch)
+      : columns(batch.count * batch.first.rows),
+        row_duals(columns.size()),
+        column_duals(batch.count * batch.first.columns),
+        objectives(batch.count),
+        gaps(batch.count),
+        statuses(batch.count) {
+    batch.columns = columns.data();
+    batch.row_duals = row_duals.data();
+    batch.column_duals = column_duals.data();
+    batch.objectives = objectives.data();
+    batch.gaps = gaps.data();
+    batch.statuses = statuses.data();
+  }
+};
+
+AssignmentBatch batch_of(const std::vector<float>& entries, std::int64_t count, std::int64_t n,
+                         std::int64_t m) {
+  AssignmentBatch batch;
+  batch.first.data = entries.data();
+  batch.first.element = Element::float32;
+  batch.first.rows = n;
+  batch.first.columns = m;
+  batch.first.row_stride = m * 4;
+  batch.first.column_stride = 4;
+  batch.count = count;
+  batch.stride = n * m * 4;
+  return batch;
+}
+
+std::vector<float> draw(std::int64_t size) {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<float> uniform;
+  std::vector<float> entries(static_cast<std::size_t>(size));
+  for (float& entry : entries) entry = uniform(random);
+  return entries;
+}
+
+}  // namespace
+
+TEST(a_batch_is_a_loop) {
+  constexpr std::int64_t count = 37, n = 9, m = 12;
+  std::vector<float> entries = draw(count * n * m);
+  entries[5 * n * m] = std::numeric_limits<float>::quiet_NaN();
+  std::fill_n(entries.begin() + 8 * n * m, m, std::numeric_limits<float>::infinity());
+  for (const int threads : {1, 4}) {
+    AssignmentBatch batch = batch_of(entries, count, n, m);
+    Outputs found(batch);
+    Interrupt never;
+    CHECK(solve_assignment_batch(batch, threads, never) == Status::ok);
+    for (std::int64_t k = 0; k < count; ++k) {
+      AnyCostView cost = batch.first;
+      cost.data = entries.data() + k * n * m;
+      AssignmentSolution one;
+      const Status status = solve_assignment(cost, one, never);
+      CHECK(found.statuses[k] == status);
+      if (status != Status::ok) {
+        CHECK(found.columns[k * n] == -1 && std::isnan(found.row_duals[k * n + n - 1]));
+        CHECK(std::isnan(found.column_duals[k * m]) && std::isnan(found.objectives[k]));
+        continue;
+      }
+      CHECK(std::equal(one.columns.begin(), one.columns.end(), found.columns.begin() + k * n));
+      CHECK(std::equal(one.row_duals.begin(), one.row_duals.end(), found.row_duals.begin() + k * n));
+      CHECK(std::equal(one.column_duals.begin(), one.column_duals.end(), found.column_duals.begin() + k * m));
+      CHECK(one.objective == found.objectives[k] && one.gap == found.gaps[k]);
+    }
+    CHECK(found.statuses[5] == Status::invalid_entry && found.statuses[8] == Status::infeasible);
+  }
+}
+
+TEST(a_batch_starts_from_its_own_duals_and_stops_when_asked) {
+  constexpr std::int64_t count = 6, n = 80, m = 80;
+  const std::vector<float> entries = draw(count * n * m);
+  AssignmentBatch batch = batch_of(entries, count, n, m);
+  Outputs cold(batch);
+  Interrupt never;
+  CHECK(solve_assignment_batch(batch, 1, never) == Status::ok);
+  batch.start_row_duals = cold.row_duals.data();
+  batch.start_column_duals = cold.column_duals.data();
+  Outputs warm(batch);
+  CHECK(solve_assignment_batch(batch, 2, never) == Status::ok);
+  CHECK(warm.columns == cold.columns && warm.objectives == cold.objectives);
+  Interrupt at_once([](void*) { return true; }, nullptr);
+  while (!at_once.requested()) {
+  }
+  CHECK(solve_assignment_batch(batch, 3, at_once) == Status::interrupted);
+}

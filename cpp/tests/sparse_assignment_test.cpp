@@ -1,0 +1,178 @@
+// The sparse solver: every strategy on small graphs against enumeration of matchings, and the whole against
+// the dense solver.
+#include "rebasin/sparse_assignment.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "check.hpp"
+#include "rebasin/assignment.hpp"
+#include "sparse/strategy.hpp"
+
+namespace {
+
+using namespace rebasin;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+struct Rows {
+  std::vector<double> values;
+  std::vector<std::int32_t> columns_of;
+  std::vector<std::int32_t> starts{0};
+  std::vector<double> dense;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+
+  SparseCostView view() const {
+    return {.values = values.data(),
+            .row_starts = starts.data(),
+            .columns_of = columns_of.data(),
+            .element = SparseElement::float64,
+            .wide_indices = false,
+            .rows = rows,
+            .columns = columns,
+            .maximize = false};
+  }
+};
+
+Rows draw(std::int64_t rows, std::int64_t columns, double density, int kind, std::mt19937& random) {
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> uniform;
+  Rows drawn;
+  drawn.rows = rows;
+  drawn.columns = columns;
+  drawn.dense.assign(rows * columns, infinity);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      if (uniform(random) >= density && j != i) continue;
+      double cost = uniform(random);
+      if (kind == 1) cost = static_cast<double>(random() % 3);
+      if (kind == 2) cost = std::exp(6.0 * normal(random));
+      if (kind == 3) cost = static_cast<double>((i + 1) * (j + 1));
+      if (kind == 4) cost = -1.0;
+      drawn.values.push_back(cost);
+      drawn.columns_of.push_back(static_cast<std::int32_t>(j));
+      drawn.dense[i * columns + j] = cost;
+    }
+    drawn.starts.push_back(static_cast<std::int32_t>(drawn.values.size()));
+  }
+  return drawn;
+}
+
+double dense_objective(const Rows& drawn) {
+  AnyCostView view{.data = drawn.dense.data(),
+                   .element = Element::float64,
+                   .rows = drawn.rows,
+                   .columns = drawn.columns,
+                   .row_stride = drawn.columns * 8,
+                   .column_stride = 8};
+  AssignmentSolution solution;
+  Interrupt never;
+  CHECK(solve_assignment(view, solution, never) == Status::ok);
+  return solution.objective;
+}
+
+sparse::Graph to_integer_graph(const Rows& drawn) {
+  sparse::Graph graph;
+  graph.rows = drawn.rows;
+  graph.columns = drawn.columns;
+  graph.start.assign(drawn.starts.begin(), drawn.starts.end());
+  graph.column = std::make_unique<std::int32_t[]>(drawn.values.size());
+  graph.cost = std::make_unique<sparse::Fixed[]>(drawn.values.size());
+  for (std::size_t k = 0; k < drawn.values.size(); ++k) {
+    graph.column[k] = drawn.columns_of[k];
+    graph.cost[k] = static_cast<sparse::Fixed>(drawn.values[k] * 65536.0);
+  }
+  graph.unit = 1;
+  return graph;
+}
+
+// Feasible duals that the matching attains, in integers.
+bool is_optimal(const sparse::MatchingState& state) {
+  const sparse::Graph& graph = state.graph;
+  for (std::int32_t i = 0; i < graph.rows; ++i) {
+    const std::int32_t j = state.column_of[i];
+    if (j == sparse::none || state.row_of[j] != i) return false;
+    if (state.least_reduced(i) != state.matched_dual(i)) return false;
+  }
+  for (std::int64_t j = 0; j < graph.columns && !graph.square(); ++j) {
+    if (state.v[j] > 0 || (state.row_of[j] == sparse::none && state.v[j] != 0)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST(every_sparse_strategy_proves_its_matching) {
+  std::mt19937 random(3);
+  std::int64_t levels = 0;
+  for (int repeat = 0; repeat < 400; ++repeat) {
+    const std::int64_t rows = 1 + static_cast<std::int64_t>(random() % 80);
+    const std::int64_t columns = repeat % 2 == 0 ? rows : rows + static_cast<std::int64_t>(random() % 20);
+    const Rows drawn = draw(rows, columns, 0.15, repeat % 5, random);
+    const sparse::Graph graph = to_integer_graph(drawn);
+    for (const double direct_reads : {0.0, 1e9}) {
+      sparse::MatchingState state(graph);
+      std::vector<std::int32_t> violator;
+      Interrupt never;
+      const sparse::Outcome outcome = sparse::solve(state, violator, never, direct_reads);
+      CHECK(outcome == sparse::Outcome::done);
+      CHECK(is_optimal(state));
+      levels += state.counters.levels;
+    }
+  }
+  CHECK(levels > 400);
+}
+
+TEST(sparse_objectives_are_those_of_the_dense_solver) {
+  std::mt19937 random(4);
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    const std::int64_t rows = 1 + static_cast<std::int64_t>(random() % 50);
+    const std::int64_t columns = rows + static_cast<std::int64_t>(random() % 10);
+    const Rows drawn = draw(rows, columns, 0.2, repeat % 5, random);
+    SparseSolution solution;
+    Interrupt never;
+    CHECK(solve_sparse_assignment(drawn.view(), Matching::complete, solution, never) == Status::ok);
+    const double expected = dense_objective(drawn);
+    CHECK(std::abs(solution.objective - expected) <= 1e-12 * (1.0 + std::abs(expected)));
+    SparseSolution partial;
+    CHECK(solve_sparse_assignment(drawn.view(), Matching::greatest, partial, never) == Status::ok);
+    CHECK(std::abs(partial.objective - expected) <= 1e-12 * (1.0 + std::abs(expected)));
+  }
+}
+
+TEST(infeasible_sparse_costs_name_a_hall_violator) {
+  // Rows 0, 2 and 3 may take columns 1 and 4 only.
+  const std::vector<std::vector<std::int32_t>> lists{{1, 4}, {0, 2, 3}, {1}, {1, 4}, {0, 1, 2, 3, 4}};
+  Rows drawn;
+  drawn.rows = 5;
+  drawn.columns = 5;
+  for (const auto& list : lists) {
+    for (const std::int32_t j : list) {
+      drawn.columns_of.push_back(j);
+      drawn.values.push_back(1.0 + j);
+    }
+    drawn.starts.push_back(static_cast<std::int32_t>(drawn.columns_of.size()));
+  }
+  SparseSolution solution;
+  Interrupt never;
+  CHECK(solve_sparse_assignment(drawn.view(), Matching::complete, solution, never) == Status::infeasible);
+  CHECK((solution.violating_rows == std::vector<std::int64_t>{0, 2, 3}));
+  CHECK((solution.violating_columns == std::vector<std::int64_t>{1, 4}));
+  CHECK(solve_sparse_assignment(drawn.view(), Matching::greatest, solution, never) == Status::ok);
+  CHECK(std::count(solution.columns.begin(), solution.columns.end(), -1) == 1);
+}
+
+TEST(sparse_solver_hears_interrupts) {
+  std::mt19937 random(5);
+  const Rows drawn = draw(400, 400, 0.2, 3, random);
+  const sparse::Graph graph = to_integer_graph(drawn);
+  sparse::MatchingState state(graph);
+  std::vector<std::int32_t> violator;
+  Interrupt at_once([](void*) { return true; }, nullptr);
+  while (!at_once.requested()) {
+  }
+  CHECK(sparse::solve(state, violator, at_once, 0.0) == sparse::Outcome::interrupted);
+}
