@@ -50,3 +50,22 @@ def test_files_of_float8(kind: torch.dtype, extension: str, tmp_path: Path) -> N
     for name, tensor in a.items():
         assert again[name].dtype == kind
         assert np.array_equal(again[name].float().numpy(), tensor.float().numpy())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nan_of_float8_is_refused_by_name(kind: torch.dtype) -> None:
+    a, b = params(kind, 0), params(kind, 1)
+    a["fc1.weight"].view(torch.uint8)[2, 1] = 0x7F
+    with pytest.raises(rf.ParamsError, match=r"'fc1.weight' of model A holds 1 entries that are NaN"):
+        rf.interpolate(a, b, 0.5)
+    mixed = rf.interpolate(a, b, 0.5, allow_nonfinite=True)
+    assert mixed["fc1.weight"].float().isnan().sum() == 1
+
+
+def test_infinities_of_float8_that_all_models_share_stay() -> None:
+    a, b = params(torch.float8_e5m2, 0), params(torch.float8_e5m2, 1)
+    for model in (a, b):
+        model["fc1.bias"][3] = -torch.inf
+    mixed = rf.interpolate(a, b, 0.5)["fc1.bias"].float()
+    assert mixed[3] == -torch.inf
+    assert mixed.isinf().sum() == 1

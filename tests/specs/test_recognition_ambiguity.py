@@ -204,3 +204,11 @@ def test_a_configuration_beside_the_file_is_believed(tmp_path: Path) -> None:
     contradicted = runner.invoke(main, ["spec", str(tmp_path / "model.npz"), "--heads", "8"])
     assert contradicted.exit_code == 1
     assert "config.json beside the parameters says 4" in contradicted.stderr
+
+
+def test_a_refusal_counts_convolutions_of_every_rank() -> None:
+    params = linears(pose=(2, 40), affinity=(1, 40))
+    params["unit1.weight"] = np.ones((5, 3, 3, 3, 3), np.float32)
+    params["unit2.weight"] = np.ones((5, 3, 3), np.float32)
+    with pytest.raises(rf.SpecError, match=r"2 matrices, 2 convolutions"):
+        rf.specs.for_params(params)

@@ -104,6 +104,23 @@ def test_merge_maps_the_names_and_writes_those_of_a(files: Path) -> None:
     assert set(rf.load_params("m.npz")) == set(wrapped(network(), "module."))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_the_spec_of_a_compiled_model_fits_files_of_the_plain_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = nn.Sequential(nn.Linear(6, 24), nn.ReLU(), nn.Linear(24, 4))
+    spec = rf.trace_spec(torch.compile(model), torch.zeros(2, 6))
+    assert "_orig_mod.0.weight" in spec.axes_to_perm
+    Path("s.json").write_text(spec.to_json(), encoding="utf-8")
+    plain = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    planted = rf.apply_permutation(rf.trace_spec(model, torch.zeros(2, 6)), {"0": np.arange(24)[::-1]}, plain)
+    rf.save_params("a.npz", plain)
+    rf.save_params("b.npz", wrapped(dict(planted), "_orig_mod."))
+    code, _, said = run("match", "a.npz", "b.npz", "-o", "o.npz", "--spec", "s.json")
+    assert code == 0, said
+    found = rf.load_params("o.npz")
+    assert all(np.array_equal(found["_orig_mod." + name], array) for name, array in plain.items())
+
+
 def test_a_prefix_chooses_among_several_sets(files: Path) -> None:
     code, _, said = run("match", "a.npz", "both.npz", "-o", "d.npz")
     assert code == 1

@@ -123,8 +123,9 @@ def _common_part(params: Params) -> str:
 def _unrecognised(params: Params, refusals: list[str]) -> str:
     ranks = Counter(len(array.shape) for array in params.values())
     shown = ", ".join(f"{name} {tuple(array.shape)}" for name, array in list(params.items())[:4])
+    convolutions = sum(ranks.get(rank, 0) for rank in (3, 4, 5))
     return (
-        f"no ready spec fits these {len(params)} parameters ({ranks.get(2, 0)} matrices, {ranks.get(4, 0)} "
+        f"no ready spec fits these {len(params)} parameters ({ranks.get(2, 0)} matrices, {convolutions} "
         f"convolutions; the first are {shown})"
         + "".join(f"; {refusal}" for refusal in refusals)
         + f". Known families: {', '.join(FAMILIES)}. Write a PermutationSpec with one entry per axis, "
