@@ -46,8 +46,9 @@ void write_solution(const CostRows<T>& costs, Answer& answer, AssignmentSolution
   solution.gap = answer.proof.gap / std::abs(scale);
 }
 
-bool conclude(const AnyCostView& view, AssignmentSolution& solution) {
-  const std::vector<double> assigned = assigned_costs(view, solution.columns);
+bool conclude(const AnyCostView& view, std::vector<double>&& pair_costs, AssignmentSolution& solution) {
+  const std::vector<double> assigned =
+      pair_costs.empty() ? assigned_costs(view, solution.columns) : std::move(pair_costs);
   solution.objective = total_of(assigned, view.maximize);
   return all_finite(solution.row_duals) && all_finite(solution.column_duals) &&
          proof_is_good_enough(assigned, solution.gap);
@@ -66,6 +67,21 @@ void conclude_priced(const AnyCostView& view, double cost_limit, AssignmentSolut
 bool uses_marker(const AnyCostView& view, const AssignmentSolution& solution, double marker) {
   const std::vector<double> assigned = assigned_costs(view, solution.columns);
   return std::any_of(assigned.begin(), assigned.end(), [marker](double cost) { return cost >= marker; });
+}
+
+bool duals_prove_up_to_bits(const AnyCostView& view, const AssignmentSolution& solution) {
+  if (!all_finite(solution.row_duals) || !all_finite(solution.column_duals)) return false;
+  const double sign = view.maximize ? -1.0 : 1.0;
+  std::vector<double> terms = assigned_costs(view, solution.columns);
+  double bits = 0.0;
+  for (const std::vector<double>* duals : {&solution.row_duals, &solution.column_duals}) {
+    for (const double dual : *duals) {
+      terms.push_back(-sign * dual);
+      bits += std::nextafter(std::abs(dual), std::numeric_limits<double>::infinity()) - std::abs(dual);
+    }
+  }
+  const double shortfall = exact_total(terms.data(), static_cast<std::int64_t>(terms.size()));
+  return shortfall >= 0.0 && shortfall <= bits / 2;
 }
 
 template void write_solution<float>(const CostRows<float>&, Answer&, AssignmentSolution&);

@@ -1,6 +1,8 @@
 // The end of every solve: the caller's orientation and sign, the objective, and a proof that holds.
 #pragma once
 
+#include <vector>
+
 #include "assignment/cost_rows.hpp"
 #include "assignment/strategies.hpp"
 #include "rebasin/assignment.hpp"
@@ -12,8 +14,9 @@ namespace rebasin::assignment {
 template <class T>
 void write_solution(const CostRows<T>& costs, Answer& answer, AssignmentSolution& solution);
 
-// Sums the assigned costs; false where the float64 proof is not as good as float64 allows.
-bool conclude(const AnyCostView& view, AssignmentSolution& solution);
+// Sums the assigned costs; false where the float64 proof is not as good as float64 allows. `pair_costs` are
+// those in the sign that is minimised, in any order; empty where they have to be read.
+bool conclude(const AnyCostView& view, std::vector<double>&& pair_costs, AssignmentSolution& solution);
 
 // The same where rows or columns may stay unmatched at half of the price each: moves the duals to those of the
 // extended problem. The gap is left as it is.
@@ -21,5 +24,8 @@ void conclude_priced(const AnyCostView& view, double cost_limit, AssignmentSolut
 
 // Whether an entry at or above `marker` (in the sign that is minimised) is assigned.
 bool uses_marker(const AnyCostView& view, const AssignmentSolution& solution, double marker);
+
+// Whether the duals fall short of the objective by no more than their own rounding.
+bool duals_prove_up_to_bits(const AnyCostView& view, const AssignmentSolution& solution);
 
 }  // namespace rebasin::assignment

@@ -14,22 +14,55 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-template <class T>
-bool subtracts_exactly(const CostRows<T>& costs, const CostRange& range, Interrupt& interrupt) {
-  std::vector<T> buffer(costs.columns());
-  for (std::int64_t i = 0; i < costs.rows(); ++i) {
-    if (interrupt.requested()) return false;
-    const T* run = costs.row(i, buffer.data());
-    for (std::int64_t j = 0; j < costs.columns(); ++j) {
-      const double cost = costs.scale() * static_cast<double>(run[j]);
-      if (cost > range.second_largest) continue;
-      const double rest = cost - range.least;
-      if (difference_error(cost, range.least, rest) != 0.0 ||
-          static_cast<double>(static_cast<T>(rest)) != rest)
-        return false;
-    }
+// Several chains, which a compiler turns into vectors.
+constexpr int lanes = 8;
+
+struct Extremes {
+  double least[lanes];
+  double largest[lanes];
+  bool invalid = false;
+
+  Extremes() {
+    std::fill_n(least, lanes, infinity);
+    std::fill_n(largest, lanes, -infinity);
   }
-  return true;
+  void take(double cost, int lane) {
+    const double finite = cost < infinity ? cost : -infinity;
+    least[lane] = cost < least[lane] ? cost : least[lane];
+    largest[lane] = finite > largest[lane] ? finite : largest[lane];
+    invalid |= !(cost > -infinity);
+  }
+};
+
+// Calls take(cost, lane) for every entry of the row.
+template <class T, class Take>
+void for_each_lane(const T* run, std::int64_t columns, double sign, Take take) {
+  std::int64_t j = 0;
+  for (; j + lanes <= columns; j += lanes) {
+    for (int k = 0; k < lanes; ++k) take(sign * static_cast<double>(run[j + k]), k);
+  }
+  for (int k = 0; j < columns; ++j, ++k) take(sign * static_cast<double>(run[j]), k);
+}
+
+// The largest entry below the largest, and whether the least can be subtracted from all up to it.
+template <class T>
+void measure_below_largest(const CostRows<T>& costs, CostRange& range, Interrupt& interrupt) {
+  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  double second[lanes];
+  bool inexact[lanes] = {};
+  std::fill_n(second, lanes, -infinity);
+  for (std::int64_t i = 0; i < costs.rows() && !interrupt.requested(); ++i) {
+    for_each_lane(costs.row(i, buffer.data()), costs.columns(), costs.scale(), [&](double cost, int lane) {
+      const double below = cost < range.largest ? cost : -infinity;
+      second[lane] = below > second[lane] ? below : second[lane];
+      const double rest = cost - range.least;
+      const bool rounds = difference_error(cost, range.least, rest) != 0.0 ||
+                          static_cast<double>(static_cast<T>(rest)) != rest;
+      inexact[lane] |= rounds && cost < range.largest;
+    });
+  }
+  range.second_largest = std::max(*std::max_element(second, second + lanes), range.least);
+  range.offset_is_exact = std::none_of(inexact, inexact + lanes, [](bool rounds) { return rounds; });
 }
 
 // Signed or unsigned integers in one order.
@@ -53,36 +86,46 @@ std::uint64_t distance(std::int64_t high, std::int64_t low) {
   return static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
 }
 
+// Whether some 64-bit integer may lie beyond +-2^53.
+bool beyond_float64(const AnyCostView& view) {
+  constexpr std::uint64_t held = std::uint64_t{1} << 53;
+  const std::uint64_t shift = view.element == Element::int64 ? held : 0;
+  const int bits = view.element == Element::int64 ? 54 : 53;
+  std::uint64_t beyond = 0;
+  const bool by_columns = std::abs(view.column_stride) > std::abs(view.row_stride);
+  const std::int64_t lines = by_columns ? view.columns : view.rows;
+  const std::int64_t length = by_columns ? view.rows : view.columns;
+  const std::int64_t line_stride = by_columns ? view.column_stride : view.row_stride;
+  const std::int64_t stride = by_columns ? view.row_stride : view.column_stride;
+  for (std::int64_t i = 0; i < lines; ++i) {
+    const char* line = static_cast<const char*>(view.data) + i * line_stride;
+    for (std::int64_t j = 0; j < length; ++j) {
+      std::uint64_t x;
+      std::memcpy(&x, line + j * stride, sizeof x);
+      beyond |= (x + shift) >> bits;
+    }
+  }
+  return beyond != 0 || view.swapped_bytes;
+}
+
 }  // namespace
 
 template <class T>
 Attempt measure_range(const CostRows<T>& costs, CostRange& range, Interrupt& interrupt) {
-  std::vector<T> buffer(costs.columns());
-  double least = infinity;
-  double second = -infinity;
-  double largest = -infinity;
+  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  Extremes found;
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (interrupt.requested()) return Attempt::interrupted;
-    const T* run = costs.row(i, buffer.data());
-    for (std::int64_t j = 0; j < costs.columns(); ++j) {
-      const double cost = costs.scale() * static_cast<double>(run[j]);
-      if (!(cost > -infinity)) return Attempt::invalid;
-      if (cost == infinity) continue;
-      least = std::min(least, cost);
-      if (cost > largest) {
-        second = largest;
-        largest = cost;
-      } else if (cost < largest) {
-        second = std::max(second, cost);
-      }
-    }
+    for_each_lane(costs.row(i, buffer.data()), costs.columns(), costs.scale(),
+                  [&found](double cost, int lane) { found.take(cost, lane); });
   }
-  range.any = least < infinity;
+  if (found.invalid) return Attempt::invalid;
+  range.least = *std::min_element(found.least, found.least + lanes);
+  range.largest = *std::max_element(found.largest, found.largest + lanes);
+  range.any = range.least < infinity;
   if (!range.any) return Attempt::solved;
-  range.least = least;
-  range.largest = largest;
-  range.second_largest = std::max(second, least);
-  range.offset_is_exact = std::abs(least) < simd::huge && subtracts_exactly(costs, range, interrupt);
+  measure_below_largest(costs, range, interrupt);
+  if (!(std::abs(range.least) < simd::huge)) range.offset_is_exact = false;
   return Attempt::solved;
 }
 
@@ -124,6 +167,7 @@ bool remove_integer_offset(const AnyCostView& view, CostRows<double>& costs) {
   constexpr std::int64_t held = std::int64_t{1} << 53;
   const bool is_signed = view.element == Element::int64;
   if (!is_signed && view.element != Element::uint64) return false;
+  if (!beyond_float64(view)) return false;
   // Unsigned integers in the order of signed ones.
   constexpr std::uint64_t turn = std::uint64_t{1} << 63;
   IntegerRange range;

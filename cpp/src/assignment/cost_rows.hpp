@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <memory>
+#include <utility>
 
 #include "assignment/elements.hpp"
 #include "assignment/row_source.hpp"
@@ -29,7 +31,7 @@ struct Transform {
 //
 // An entry counts as scale() * run[j], where scale() is -1 to maximise and 1 to minimise. Runs point into the
 // caller's matrix where its layout allows and nothing is transformed, else into the buffer passed. Immutable
-// but for set_transform, set_integer_offset and set_source.
+// but for set_transform, set_integer_offset, convert_once and set_source.
 template <class T>
 class CostRows {
  public:
@@ -53,18 +55,34 @@ class CostRows {
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
   bool turned() const { return turned_; }
-  bool direct() const { return direct_ && source_ == nullptr && !transformed_; }
+  bool direct() const { return direct_ && source_ == nullptr; }
   double scale() const { return scale_; }
 
   const Transform& transform() const { return transform_; }
+  // Once, at most.
   void set_transform(const Transform& transform) {
     transform_ = transform;
     transformed_ = true;
+    direct_ = false;
   }
 
   // What is subtracted from the entries of a matrix of 64-bit integers before they become float64.
   std::int64_t integer_offset() const { return integer_offset_; }
   void set_integer_offset(std::int64_t offset) { integer_offset_ = offset; }
+
+  // Converts the matrix once, where it cannot be read in place and fits into `most_entries`.
+  void convert_once(std::int64_t most_entries) {
+    if (direct() || source_ != nullptr || rows_ * columns_ > most_entries) return;
+    auto converted = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(rows_ * columns_));
+    for (std::int64_t i = 0; i < rows_; ++i) convert(i, 0, columns_, converted.get() + i * columns_);
+    own_ = std::move(converted);
+    data_ = reinterpret_cast<const char*>(own_.get());
+    row_stride_ = columns_ * std::int64_t{sizeof(T)};
+    column_stride_ = sizeof(T);
+    gather_ = choose_gather<T>(sizeof(T) == 4 ? Element::float32 : Element::float64, false);
+    direct_ = true;
+    transformed_ = false;
+  }
 
   // Rows come from `source`, whose memory the view is of; not owned.
   void set_source(RowSource<T>* source) { source_ = source; }
@@ -112,7 +130,8 @@ class CostRows {
   double scale_ = 1.0;
   Transform transform_;
   std::int64_t integer_offset_ = 0;
-  bool transformed_ = false;
+  std::unique_ptr<T[]> own_;  // the matrix converted once
+  bool transformed_ = false;  // entries are transformed as they are read
   Gather<T> gather_ = nullptr;
   RowSource<T>* source_ = nullptr;
   bool turned_ = false;

@@ -37,18 +37,27 @@ S widen(S value) {
 template <class S, class T, bool swapped>
 void gather(const char* first, std::int64_t stride, std::int64_t count, [[maybe_unused]] std::int64_t offset,
             T* out) {
+  const auto convert = [offset](S value) {
+    if constexpr (std::is_integral_v<S> && sizeof(S) == 8) {
+      const std::uint64_t difference = static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(offset);
+      return offset == 0 ? static_cast<T>(value) : static_cast<T>(static_cast<std::int64_t>(difference));
+    } else {
+      return static_cast<T>(widen(value));
+    }
+  };
+  if (!swapped && stride == std::int64_t{sizeof(S)}) {
+    for (std::int64_t k = 0; k < count; ++k) {
+      S value;
+      std::memcpy(&value, first + k * std::int64_t{sizeof(S)}, sizeof(S));
+      out[k] = convert(value);
+    }
+    return;
+  }
   for (std::int64_t k = 0; k < count; ++k) {
     std::array<char, sizeof(S)> bytes;
     std::memcpy(bytes.data(), first + k * stride, sizeof(S));
     if constexpr (swapped) std::reverse(bytes.begin(), bytes.end());
-    if constexpr (std::is_integral_v<S> && sizeof(S) == 8) {
-      const std::uint64_t difference =
-          std::bit_cast<std::uint64_t>(bytes) - static_cast<std::uint64_t>(offset);
-      out[k] = offset == 0 ? static_cast<T>(std::bit_cast<S>(bytes))
-                           : static_cast<T>(static_cast<std::int64_t>(difference));
-    } else {
-      out[k] = static_cast<T>(widen(std::bit_cast<S>(bytes)));
-    }
+    out[k] = convert(std::bit_cast<S>(bytes));
   }
 }
 

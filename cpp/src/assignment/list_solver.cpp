@@ -224,7 +224,7 @@ Attempt match_aligned(ListState<T>& state, Interrupt& interrupt) {
 template <class T>
 Attempt solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
   Attempt attempt = Attempt::declined;
-  if (rows_differ_in_spread(state.costs)) attempt = solve_largest_first(state, interrupt);
+  if (state.rows_differ) attempt = solve_largest_first(state, interrupt);
   if (attempt != Attempt::declined) return attempt;
   attempt = start_duals(state, interrupt);
   if (attempt == Attempt::solved && state.mostly_ties) {

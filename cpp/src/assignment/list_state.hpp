@@ -84,6 +84,7 @@ struct ListState {
   bool columns_repeat = false;           // many are copies of one another
   bool minima_far_apart = false;         // positive costs of many magnitudes: no epsilon suits them all
   bool solved_by_ties = false;
+  bool rows_differ = false;  // rows spread over very different ranges; known beforehand
   std::vector<std::int32_t> column_of;
   std::vector<std::int32_t> row_of;
   std::vector<std::int32_t> free_rows;

@@ -1,6 +1,8 @@
 #include <cmath>
 #include <limits>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include "assignment/block_solver.hpp"
 #include "assignment/conclusion.hpp"
@@ -16,6 +18,9 @@ namespace {
 using namespace assignment;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// Matrices up to this size that cannot be read in place are converted once, larger ones row by row each time.
+constexpr std::int64_t most_entries_converted = std::int64_t{1} << 22;
 
 Status status_of(Attempt attempt) {
   switch (attempt) {
@@ -72,6 +77,7 @@ struct Call {
   bool rounded;  // some entry is an integer that T does not hold
   AssignmentSolution& solution;
   Interrupt& interrupt;
+  std::vector<double> pair_costs = {};  // of the last attempt, where it knew them
 
   Attempt attempt() {
     Answer answer;
@@ -83,6 +89,7 @@ struct Call {
       result = solve_by_size(task, answer);
     }
     if (result == Attempt::solved) write_solution(costs, answer, solution);
+    pair_costs = std::move(answer.pair_cost);
     return result;
   }
 };
@@ -100,7 +107,17 @@ Attempt attempt_transformed(Call<T>& call, bool& transformed) {
   transformed = true;
   call.warm_start = nullptr;
   call.costs.set_transform(*transform);
+  call.costs.convert_once(most_entries_converted);
   return call.attempt();
+}
+
+template <class T>
+bool keep_duals(Call<T>& call, const AssignmentSolution& first) {
+  AssignmentSolution& solution = call.solution;
+  solution.row_duals = first.row_duals;
+  solution.column_duals = first.column_duals;
+  conclude(call.view, {}, solution);
+  return duals_prove_up_to_bits(call.view, solution);
 }
 
 template <class T>
@@ -108,17 +125,24 @@ Status solve_complete(Call<T>& call) {
   bool transformed = call.costs.integer_offset() != 0;
   Attempt attempt = call.attempt();
   const bool solved = attempt == Attempt::solved;
-  if (solved && !transformed && !call.rounded && conclude(call.view, call.solution)) return Status::ok;
+  if (solved && !transformed && !call.rounded && conclude(call.view, std::move(call.pair_costs), call.solution))
+    return Status::ok;
   // float32 costs fail for what they are.
   const bool may_overflow = sizeof(T) == 8 && (attempt == Attempt::infeasible || attempt == Attempt::invalid);
-  const double gap = call.solution.gap;
-  if ((solved && !(gap == 0.0)) || may_overflow) {
-    const Attempt again = attempt_transformed(call, transformed);
-    if (again != Attempt::declined) attempt = again;
+  const bool spoilt = solved && !(call.solution.gap == 0.0);
+  if (!spoilt && !may_overflow) {
+    return solved ? finish_exactly(call.view, call.solution, call.interrupt) : status_of(attempt);
   }
+  const AssignmentSolution first = call.solution;
+  const Attempt again = attempt_transformed(call, transformed);
+  if (again != Attempt::declined) attempt = again;
   if (attempt != Attempt::solved) return status_of(attempt);
   const double marker_from = call.costs.transform().marker_from;
-  if (marker_from < infinity && uses_marker(call.view, call.solution, marker_from)) {
+  if (marker_from < infinity && call.solution.gap == 0.0 &&
+      uses_marker(call.view, call.solution, marker_from)) {
+    // The duals of the problem with the marker brought near prove nothing where it is used; the first ones do
+    // up to the bits that it costs them.
+    if (spoilt && !call.rounded && keep_duals(call, first)) return Status::ok;
     call.solution.gap = infinity;
   }
   return finish_exactly(call.view, call.solution, call.interrupt);
@@ -162,6 +186,7 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
   const bool limited = std::isfinite(options.cost_limit);
   if (options.partial || limited) return solve_priced(call, options);
   if constexpr (sizeof(T) == 8) call.rounded = remove_integer_offset(view, call.costs);
+  if (call.costs.columns() > block_columns) call.costs.convert_once(most_entries_converted);
   return solve_complete(call);
 }
 

@@ -119,6 +119,7 @@ Attempt solve_by_budgeted_lists(Task<T>& task, Answer& answer, double share) {
   const auto rows = static_cast<double>(task.costs.rows());
   state.work_allowed = share * (tuning::list_reads + rows / tuning::rows_per_list_read) * rows *
                        static_cast<double>(task.costs.columns());
+  state.rows_differ = task.traits.rows_differ;
   state.refills_allowed = share * (tuning::list_refills + rows / tuning::rows_per_refill) * rows;
   answer.proof.u.clear();
   answer.pair_cost.clear();

@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "simd/kernels.hpp"
+
 namespace rebasin::assignment {
 
 namespace {
@@ -13,20 +15,20 @@ namespace {
 template <class T>
 bool are_few_values(const CostRows<T>& costs) {
   constexpr std::int64_t sampled_rows = 8;
-  constexpr std::int64_t most_values = 2;
+  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
+  const std::vector<double> zero(costs.columns() + simd::block, 0.0);
   std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
-  std::vector<T> minima;
-  const T sign = static_cast<T>(costs.scale());
   const std::int64_t stride = std::max<std::int64_t>(1, costs.rows() / sampled_rows);
+  double first = 0.0;
+  double other = 0.0;
+  int values = 0;
   for (std::int64_t i = stride / 2; i < costs.rows(); i += stride) {
     const T* run = costs.row(i, buffer.data());
-    T least = sign * run[0];
-    for (std::int64_t j = 1; j < costs.columns(); ++j) {
-      const T entry = sign * run[j];
-      least = entry < least ? entry : least;
-    }
-    if (std::find(minima.begin(), minima.end(), least) == minima.end()) minima.push_back(least);
-    if (std::ssize(minima) > most_values) return false;
+    const double least =
+        kernels.bid_row(run, costs.scale() < 0 ? -T{0} : T{0}, costs.columns(), zero.data()).best;
+    if (values > 0 && (least == first || (values > 1 && least == other))) continue;
+    if (++values > 2) return false;
+    (values == 1 ? first : other) = least;
   }
   return true;
 }
@@ -35,7 +37,7 @@ bool are_few_values(const CostRows<T>& costs) {
 
 template <class T>
 Traits sample_traits(const CostRows<T>& costs) {
-  constexpr std::int64_t sampled_rows = 16;
+  constexpr std::int64_t sampled_rows = 8;
   constexpr std::int64_t runs = 4;
   constexpr std::int64_t run_length = 16;
   const T sign = static_cast<T>(costs.scale());

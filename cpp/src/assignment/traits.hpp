@@ -13,7 +13,7 @@ struct Traits {
   double free_rows = 0.0;         // share that row reduction left without a column; 0 before it has run
 };
 
-// Looks at up to 1024 entries, four runs of 16 in each of 16 rows, and at the least entries of 8 rows.
+// Looks at up to 512 entries, four runs of 16 in each of 8 rows, and at the least entries of 8 rows.
 template <class T>
 Traits sample_traits(const CostRows<T>& costs);
 
