@@ -1,6 +1,9 @@
 """What holds for every run: one hypothesis profile without deadlines, and a Ctrl-C that is heard."""
 
+import importlib.util
+import re
 import signal
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
@@ -18,3 +21,15 @@ settings.load_profile("suite")
 # A run in the background of a script inherits an ignored SIGINT, and its child processes would, too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_TORCH_IS_HERE = importlib.util.find_spec("torch") is not None
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Without torch: modules that import it at their beginning."""
+    if _TORCH_IS_HERE or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    imports_torch = re.search(
+        r"^(import|from) torch\b", collection_path.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return True if imports_torch else None

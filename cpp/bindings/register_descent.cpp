@@ -156,7 +156,7 @@ py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t
                  const std::vector<Index>& start, py::object next_order, std::int64_t most_sweeps,
                  bool first_pass, double tolerance, bool overwrite, double bytes_to_keep, py::object on_visit,
                  const std::vector<Step>& recorded, py::object on_step, std::int64_t shakes,
-                 bool shakes_where_astray, StopFlag* stop) {
+                 bool shakes_where_astray, std::uint64_t seed, StopFlag* stop) {
   rebasin::DescentResult result;
   for (const Index& units : start) result.permutations.push_back(to_vector(units));
   Listener listener{std::move(on_visit), std::move(next_order), std::move(on_step), nullptr};
@@ -170,6 +170,7 @@ py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t
   options.first_pass = first_pass;
   options.shakes = shakes;
   options.shakes_where_astray = shakes_where_astray;
+  options.seed = seed;
   options.tolerance = tolerance;
   options.overwrite = overwrite;
   options.bytes_to_keep = bytes_to_keep;
@@ -231,7 +232,7 @@ void register_descent(py::module_& m) {
       py::arg("start"), py::arg("next_order"), py::arg("most_sweeps"), py::arg("first_pass"),
       py::arg("tolerance"), py::arg("overwrite"), py::arg("bytes_to_keep"), py::arg("on_visit"),
       py::arg("recorded") = std::vector<Step>{}, py::arg("on_step") = py::none(), py::arg("shakes") = 0,
-      py::arg("shakes_where_astray") = true, py::arg("stop") = nullptr,
+      py::arg("shakes_where_astray") = true, py::arg("seed") = 0, py::arg("stop") = nullptr,
       "Weight matching; gemm is the address of a Fortran sgemm or dgemm. next_order(sweep) lists the "
       "permutations to "
       "visit, or is None after the last sweep; in its place None lets the descent find its own way. "

@@ -114,15 +114,16 @@ TEST(scores_tell_copies_from_strangers) {
 
 TEST(denied_slots_are_distinct_and_drawn_anew_for_every_shake) {
   for (const std::int64_t units : {2, 9, 10, 11, 500}) {
-    std::vector<std::int64_t> slots = denied_slots(units, 3, 1);
-    CHECK(slots == denied_slots(units, 3, 1));
+    std::vector<std::int64_t> slots = denied_slots(units, 3, 1, 0);
+    CHECK(slots == denied_slots(units, 3, 1, 0));
     CHECK(static_cast<std::int64_t>(slots.size()) == (units + 9) / 10);
     std::sort(slots.begin(), slots.end());
     CHECK(std::adjacent_find(slots.begin(), slots.end()) == slots.end());
     CHECK(slots.front() >= 0 && slots.back() < units);
   }
-  CHECK(denied_slots(500, 3, 1) != denied_slots(500, 4, 1));
-  CHECK(denied_slots(500, 3, 1) != denied_slots(500, 3, 2));
+  CHECK(denied_slots(500, 3, 1, 0) != denied_slots(500, 4, 1, 0));
+  CHECK(denied_slots(500, 3, 1, 0) != denied_slots(500, 3, 2, 0));
+  CHECK(denied_slots(500, 3, 1, 0) != denied_slots(500, 3, 1, 7));
 }
 
 TEST(a_denial_ends_where_it_began) {

@@ -145,13 +145,13 @@ struct Planted {
   }
 };
 
-DescentResult identity_of(const Problem& problem) {
+inline DescentResult identity_of(const Problem& problem) {
   DescentResult result;
   for (const PermutationShape& shape : problem.permutations) result.permutations.push_back(iota(shape.size));
   return result;
 }
 
-DescentOptions sweeps(int count, std::vector<std::int32_t> order = {0, 1}) {
+inline DescentOptions sweeps(int count, std::vector<std::int32_t> order = {0, 1}) {
   DescentOptions options;
   options.next_order = [count, order = std::move(order)](std::int64_t sweep,
                                                          std::vector<std::int32_t>& next) {
@@ -161,7 +161,7 @@ DescentOptions sweeps(int count, std::vector<std::int32_t> order = {0, 1}) {
   return options;
 }
 
-Permutation inverse(const Permutation& units) {
+inline Permutation inverse(const Permutation& units) {
   Permutation result(units.size());
   for (std::size_t i = 0; i < units.size(); ++i)
     result[static_cast<std::size_t>(units[i])] = static_cast<std::int64_t>(i);

@@ -60,6 +60,7 @@ def coordinate_descent(
     on_step: Callable[[int, float, list[NDArray[np.int64]]], object] | None = None,
     shakes: int = 0,
     shakes_where_astray: bool = True,
+    seed: int = 0,
     stop: StopFlag | None = None,
 ) -> dict[str, Any]: ...
 def solve_from_lists(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,14 +28,15 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     Raises
     ------
     DataError
-        The model has no BatchNorm layer with running statistics, or ``batches`` is empty; then the statistics
-        are left as they were.
+        The model has no BatchNorm layer with running statistics, none of them ran, or ``batches`` is empty; then the
+        statistics are left as they were.
 
     Notes
     -----
-    One forward pass a batch, without gradients. Means and variances are averaged over the batches with equal
-    weights, dropout and all other layers stay in eval mode. The statistics of a layer depend on those before
-    it, all of which use the batch's own while they are measured, as in training.
+    One forward pass a batch, without gradients. Means and variances are averaged over the batches, each weighed by how
+    many values a channel has in it, so that a short last batch counts as much as it holds. A layer that does not run
+    (a branch of another head) keeps its statistics. Dropout and all other layers stay in eval mode. The statistics of
+    a layer depend on those before it, all of which use the batch's own while they are measured, as in training.
     """
     import_torch("reset_batch_norm")
     check_model(model, "model")
@@ -43,7 +44,7 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     if not layers:
         raise DataError("the model has no BatchNorm layer with running statistics: there is nothing to reset")
     device = layers[0].running_mean.device
-    with measuring(model, layers):
+    with measuring(model, layers) as values:
         count = 0
         for batch in batches:
             call(model, batch, device)
@@ -51,6 +52,11 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
         if count == 0:
             raise DataError(
                 "batches is empty: BatchNorm statistics need at least one batch of training inputs"
+            )
+        if not any(values):
+            raise DataError(
+                f"none of the {len(layers)} BatchNorm layers of the model ran on the batches: their statistics are "
+                "left as they were. Give inputs that go through them"
             )
 
 
@@ -66,25 +72,45 @@ def tracking_layers(model: Any) -> list[Any]:
 
 
 @contextmanager
-def measuring(model: Any, layers: list[Any]) -> Iterator[None]:
+def measuring(model: Any, layers: list[Any]) -> Iterator[list[int]]:
     """BatchNorm layers average the statistics of what they see, all else in eval mode; without gradients.
 
-    Flags and momenta are put back whatever happens, the former statistics after an exception.
+    Gives the number of values that a channel of each layer has seen, which grows. Flags and momenta are put back
+    whatever happens; the former statistics after an exception, and of layers that saw nothing.
     """
     momenta = [layer.momentum for layer in layers]
     saved = [{name: buffer.clone() for name, buffer in layer.named_buffers()} for layer in layers]
+    values = [0] * len(layers)
+    hooks = [
+        layer.register_forward_pre_hook(_weighing(values, number), with_kwargs=True)
+        for number, layer in enumerate(layers)
+    ]
     with evaluating(model):
         for layer in layers:
             layer.train()
             layer.reset_running_stats()
-            layer.momentum = None
         try:
-            yield
+            yield values
         except BaseException:
-            for layer, buffers in zip(layers, saved, strict=True):
-                for name, buffer in layer.named_buffers():
-                    buffer.copy_(buffers[name])
+            values[:] = [0] * len(layers)
             raise
         finally:
-            for layer, momentum in zip(layers, momenta, strict=True):
+            for hook in hooks:
+                hook.remove()
+            for layer, momentum, buffers, seen in zip(layers, momenta, saved, values, strict=True):
                 layer.momentum = momentum
+                if not seen:
+                    for name, buffer in layer.named_buffers():
+                        buffer.copy_(buffers[name])
+
+
+def _weighing(values: list[int], number: int) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], None]:
+    """A hook that gives each batch the share of its values among all so far."""
+
+    def weigh(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        inputs = args[0] if args else kwargs["input"]
+        fresh = inputs.numel() // max(1, layer.num_features)
+        values[number] += fresh
+        layer.momentum = fresh / values[number] if values[number] else 0.0
+
+    return weigh

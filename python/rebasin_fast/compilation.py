@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,18 @@ from numpy.typing import NDArray
 
 from rebasin_fast import _core
 from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays.interface import is_floating
 from rebasin_fast.axis import Entry, Joined, merge_joined
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.layout import Block, blocks_of, merged_shape
+from rebasin_fast.matched import (
+    is_weight,
+    moved_parameters,
+    real_entries,
+    real_view,
+    refuse_complex_beside_real,
+    refuse_integers_alone,
+)
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -46,14 +55,16 @@ def compile_problem(
     *,
     check_finite: bool = True,
 ) -> CompiledProblem:
-    """Compile every parameter of the spec's objective; arrays in host memory are referenced, not copied.
+    """Compile every parameter that is matched; arrays in host memory are referenced, complex ones as pairs.
+
+    See :func:`rebasin_fast.matched.matched_parameters` for which these are.
 
     ``check_finite=False`` leaves NaN and infinity to the core, whose objective they spoil: it reads all entries anyway.
 
     Raises
     ------
     ParamsError
-        Shapes or dtypes differ, or an entry is NaN or infinite; the parameter is named.
+        Shapes differ, a matched entry is NaN or infinite, or nothing that moves is of floating point.
     """
     names = tuple(name for name in spec.permutations if name in sizes)
     numbers = {name: number for number, name in enumerate(names)}
@@ -61,15 +72,14 @@ def compile_problem(
     for name in names:
         native.add_permutation(sizes[name], [numbers[parent] for parent in spec.parents[name]])
     kinds: set[str] = set()
-    unmatched = set(spec.unmatched)
+    axes = spec.axes_to_perm
     laid_out: dict[Entry, Layout] = {}
-    for parameter, entries in spec.axes_to_perm.items():
-        if parameter in unmatched or parameter not in params_a or parameter not in params_b:
-            continue
-        a, b, kind = _paired_host_arrays(parameter, params_a[parameter], params_b[parameter])
+    for parameter, array_a, array_b in _matched_arrays(spec, params_a, params_b):
+        a, b, kind = _paired_host_arrays(parameter, array_a, array_b)
         if check_finite:
             refuse_nonfinite(parameter, a, b, kind)
         kinds.add(kind)
+        entries = real_entries(axes[parameter], array_a)
         merged = list(entries)
         if any(isinstance(entry, Joined) for entry in entries):
             joined = merge_joined(entries)
@@ -77,14 +87,25 @@ def compile_problem(
             merged = [entry for entry, _ in joined]
         a, b, kept = _merge_still_axes(a, b, merged)
         native.add_tensor(a, b, getattr(_core.DType, kind), _moves(kept, sizes, numbers, laid_out))
+    refuse_integers_alone(spec, kinds, (params_a, params_b))
     return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
 
 
 def refuse_all_nonfinite(spec: PermutationSpec, params_a: Params, params_b: Params) -> None:
     """ParamsError, naming the parameter, if an entry of the spec's objective is NaN or infinite."""
-    for name in spec.axes_to_perm:
-        if name not in spec.unmatched and name in params_a and name in params_b:
-            refuse_nonfinite(name, *_paired_host_arrays(name, params_a[name], params_b[name]))
+    for name, a, b in _matched_arrays(spec, params_a, params_b):
+        refuse_nonfinite(name, *_paired_host_arrays(name, a, b))
+
+
+def _matched_arrays(
+    spec: PermutationSpec, params_a: Params, params_b: Params
+) -> Iterator[tuple[str, Array, Array]]:
+    """The parameters of the objective, each array read once."""
+    for name in moved_parameters(spec):
+        if name in params_a and name in params_b:
+            a, b = params_a[name], params_b[name]
+            if is_weight(a, b):
+                yield name, a, b
 
 
 def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], NDArray[Any], str]:
@@ -93,6 +114,7 @@ def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], ND
         kind = _READABLE.get(a.dtype)
         if kind is not None and a.flags.carray and b.flags.carray:
             return a, b, kind
+    refuse_complex_beside_real(name, a, b)
     if tuple(a.shape) != tuple(b.shape):
         raise ParamsError(
             f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(b.shape)} in B; "
@@ -116,10 +138,10 @@ def refuse_nonfinite(name: str, a: NDArray[Any], b: NDArray[Any], kind: str) -> 
 
 def _refuse_unreadable(name: str, model: str, array: Array) -> None:
     kind = library_of(array).dtype_name(array)
-    if not kind.startswith(("float", "bfloat", "int", "uint", "bool", "longdouble")):
+    if not is_floating(kind) and not kind.startswith(("int", "uint", "bool")):
         raise ParamsError(
-            f"parameter {name!r} of model {model} is of dtype {kind}; weights to match are real numbers. "
-            "Give its parts as parameters of their own, or leave it out of both models and the spec"
+            f"parameter {name!r} of model {model} is of dtype {kind}; weights to match are numbers. "
+            "Leave it out of both models and the spec"
         )
 
 
@@ -127,6 +149,9 @@ def _readable(array: Array) -> tuple[NDArray[Any], str]:
     library = library_of(array)
     kind = library.dtype_name(array)
     host = library.to_host(array)
+    if host.dtype.kind == "c":
+        host = real_view(host)
+        kind = str(host.dtype)
     if kind == "bfloat16":
         host = host.view(np.uint16)
     elif kind not in ("float16", "float32", "float64"):

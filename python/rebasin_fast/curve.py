@@ -122,6 +122,7 @@ def loss_curve(
     *,
     method: Literal["lerp", "slerp"] = "lerp",
     progress: Callable[[int, int], object] | None = None,
+    allow_nonfinite: bool = False,
 ) -> LossCurve:
     """Evaluate the models on the line between A and B.
 
@@ -136,6 +137,8 @@ def loss_curve(
         See :func:`rebasin_fast.interpolate`.
     progress : callable, optional
         Called with (points done, points in all) after each point.
+    allow_nonfinite : bool
+        Evaluate parameters that are NaN or infinite too; see :func:`rebasin_fast.interpolate`.
 
     Returns
     -------
@@ -144,7 +147,7 @@ def loss_curve(
     Raises
     ------
     ParamsError
-        The models differ in names or shapes; raised before anything is evaluated.
+        The models differ in names or shapes (raised before anything is evaluated), or a point is not finite.
     ValueError
         Fewer than two points, or metrics that change from point to point.
 
@@ -162,7 +165,7 @@ def loss_curve(
     points = _points(ts)
     rows: list[dict[str, float]] = []
     for t in points:
-        found = evaluate(interpolate(params_a, params_b, float(t), method))
+        found = evaluate(interpolate(params_a, params_b, float(t), method, allow_nonfinite=allow_nonfinite))
         row = dict(found) if isinstance(found, Mapping) else {"loss": found}
         if rows and row.keys() != rows[0].keys():
             raise ValueError(f"evaluate gave {list(row)} at t = {t:g} and {list(rows[0])} before")

@@ -70,7 +70,6 @@ class Evaluator:
     ) -> None:
         torch = import_torch("evaluation")
         check_model(model, "model")
-        self._torch = torch
         self._model = model
         self._batches = batches
         self._loss = torch.nn.functional.cross_entropy if loss is None else loss
@@ -88,6 +87,11 @@ class Evaluator:
                 return self._measure()
         finally:
             self._model.train(training)
+
+    @property
+    def _torch(self) -> Any:
+        """Not kept as an attribute: a module of Python cannot be pickled or copied."""
+        return import_torch("evaluation")
 
     def _measure(self) -> dict[str, float]:
         device = device_of(self._model)

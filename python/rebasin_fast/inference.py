@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from rebasin_fast.errors import MissingDependencyError
@@ -61,6 +61,45 @@ def evaluating(*models: Any) -> Iterator[None]:
     finally:
         for module, flag in training:
             module.training = flag
+
+
+@contextmanager
+def uncompiled(model: Any) -> Iterator[None]:
+    """Parts of ``model`` that ``torch.compile`` wrapped run as the modules that they wrap.
+
+    Names of parameters stay those of the wrapped model (``_orig_mod.…``).
+    """
+    compiled = [module for module in model.modules() if type(module).__name__ == "OptimizedModule"]
+    forwards = [vars(module).get("forward") for module in compiled]
+    in_place = [
+        (module, module._compiled_call_impl) for module in model.modules() if _compiled_in_place(module)
+    ]
+    try:
+        for module, _ in in_place:
+            module._compiled_call_impl = None
+        for module in compiled:
+            module.__dict__["forward"] = module._orig_mod.__call__
+        with _eager_functions():
+            yield
+    finally:
+        for module, call_impl in in_place:
+            module._compiled_call_impl = call_impl
+        for module, forward in zip(compiled, forwards, strict=True):
+            module.__dict__.pop("forward", None)
+            if forward is not None:
+                module.__dict__["forward"] = forward
+
+
+def _compiled_in_place(module: Any) -> bool:
+    return getattr(module, "_compiled_call_impl", None) is not None
+
+
+def _eager_functions() -> Any:
+    """Compiled functions and methods run as they are written, where this torch can do that (since 2.6)."""
+    import torch
+
+    stance = getattr(torch.compiler, "set_stance", None)
+    return nullcontext() if stance is None else stance("force_eager")
 
 
 def count_of(batches: Iterable[Any]) -> int | None:

@@ -162,6 +162,14 @@ class PermutationSpec:
             sizes=self._declared_sizes,
         )
 
+    def renamed(self, names: Mapping[str, str]) -> PermutationSpec:
+        """The same spec for other names: ``names`` maps those of this spec; what it lacks keeps its name."""
+        return PermutationSpec(
+            {names.get(name, name): entries for name, entries in self._axes.items()},
+            [names.get(name, name) for name in self._unmatched],
+            sizes=self._declared_sizes,
+        )
+
     def to_json(self) -> str:
         """The spec as JSON text, read back by :meth:`from_json`."""
         return json.dumps(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.inference import check_model, import_torch
+from rebasin_fast.inference import check_model, import_torch, uncompiled
 from rebasin_fast.permutation import apply_permutation, identity_permutation, random_permutation
-from rebasin_fast.widening import widened
+from rebasin_fast.shortened import shortened
+from rebasin_fast.wide_copy import wide_copy
+from rebasin_fast.widening import widened, without_noise
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -35,7 +37,7 @@ def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: 
     model : torch.nn.Module
         Not changed. The trial runs on a float64 copy in eval mode whose parameters and buffers are random
         (buffers positive, for variances): zero biases, unit scales and layer scales of 1e-6 would hide
-        missing entries.
+        missing entries. Where a model draws noise (a variational autoencoder), the same number is drawn everywhere.
     example_inputs : tensor, tuple, or mapping
         One positional argument, several, or keyword arguments; floating-point tensors are widened.
     rng : int
@@ -49,7 +51,8 @@ def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: 
 
     Notes
     -----
-    About 2 log2(k) forward passes for k permutations, and 2 k more if some disagree. The permutations tried
+    About 2 log2(k) forward passes for k permutations, and 2 k more if some disagree. Axes of inputs longer than 1024
+    are cut to an eighth of their length where the model takes that and no parameter is as long. The permutations tried
     generate all others of each name, and of any two names one moves without the other.
     """
     trial = Trial(model, example_inputs, np.random.default_rng(rng))
@@ -134,7 +137,7 @@ class Trial:
         self._torch = import_torch("verify")
         check_model(model, "model")
         self.rng = rng
-        self._model = copy.deepcopy(model).double().eval()
+        self._model = wide_copy(model)
         self._args, self._kwargs = self._widened_inputs(example_inputs)
         self._randomise()
         self._forget()
@@ -142,11 +145,15 @@ class Trial:
         self._versions = getattr(state, "_metadata", None)  # some modules refuse states of unknown version
         self.params: Params = {name: tensor.clone() for name, tensor in state.items()}
         self._ties = _tied_names(self._model)
-        self._reference = self._outputs()
-        again = self._outputs()
-        if self._relative_change(again) > 0.0:
+        self._noisy = False
+        self._reference = self._first_outputs()
+        if self._relative_change(self._outputs()) > 0.0:
+            self._noisy = True
+            self._reference = self._outputs()
+        if self._noisy and self._relative_change(self._outputs()) > 0.0:
             raise SpecError(
-                "the model gives different outputs for the same inputs in eval mode; nothing can be verified"
+                "the model gives different outputs for the same inputs in eval mode, not because of continuous noise "
+                "alone; nothing can be verified"
             )
 
     def change_under(self, spec: PermutationSpec, permutation: Permutation) -> float:
@@ -179,10 +186,25 @@ class Trial:
         self._model.train()
         self._model.eval()
 
+    def _first_outputs(self) -> list[Any]:
+        """Outputs for inputs as short as the model takes: every trial runs on them again."""
+        lengths = {size for tensor in self.params.values() for size in tensor.shape}
+        given = self._args, self._kwargs
+        for self._args, self._kwargs in shortened(given, lengths):
+            try:
+                outputs = self._outputs()
+            except Exception:  # whatever a model says to a length that it was not made for
+                continue
+            if all(output.numel() for output in outputs):
+                return outputs
+        self._args, self._kwargs = given
+        return self._outputs()
+
     def _outputs(self) -> list[Any]:
         from torch.utils._pytree import tree_flatten
 
-        with self._torch.no_grad(), widened():
+        noise = without_noise() if self._noisy else nullcontext()
+        with self._torch.no_grad(), uncompiled(self._model), widened(), noise:
             leaves, _ = tree_flatten(self._model(*self._args, **self._kwargs))
         outputs = [leaf for leaf in leaves if isinstance(leaf, self._torch.Tensor)]
         if not outputs:
@@ -197,7 +219,7 @@ class Trial:
         for expected, found in zip(self._reference, outputs, strict=True):
             if expected.numel() == 0:
                 continue
-            if not expected.is_floating_point():
+            if not (expected.is_floating_point() or expected.is_complex()):
                 worst = max(worst, float((expected != found).any()))
                 continue
             magnitude = float(expected.abs().max())
@@ -209,7 +231,7 @@ class Trial:
         trainable = {id(parameter) for parameter in self._model.parameters()}
         with self._torch.no_grad():
             for tensor in self._model.state_dict(keep_vars=True).values():
-                if not tensor.is_floating_point():
+                if not (tensor.is_floating_point() or tensor.is_complex()):
                     continue
                 shape = tuple(tensor.shape)
                 if id(tensor) in trainable and len(shape) > 1:
@@ -217,14 +239,23 @@ class Trial:
                     values = self.rng.standard_normal(shape) * np.sqrt(2.0 / max(fan_in, 1))
                 else:
                     values = self.rng.uniform(0.5, 1.5, shape)
+                if tensor.is_complex():
+                    values = values * np.exp(1j * self.rng.uniform(0.0, 2.0 * np.pi, shape))
                 tensor.copy_(self._torch.as_tensor(values))
 
     def _widened_inputs(self, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         from torch.utils._pytree import tree_map
 
         def widen(leaf: Any) -> Any:
-            floating = isinstance(leaf, self._torch.Tensor) and leaf.is_floating_point()
-            return leaf.double() if floating else leaf
+            if not isinstance(leaf, self._torch.Tensor):
+                return leaf
+            return (
+                leaf.to(self._torch.complex128)
+                if leaf.is_complex()
+                else leaf.double()
+                if leaf.is_floating_point()
+                else leaf
+            )
 
         if isinstance(inputs, Mapping):
             return (), {name: tree_map(widen, value) for name, value in inputs.items()}
@@ -238,7 +269,7 @@ def _tied_names(model: Any) -> list[tuple[str, str]]:
     for name, tensor in model.state_dict().items():
         if tensor.numel() == 0:
             continue
-        view = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
+        view = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.is_conj(), tensor.is_neg())
         first = firsts.setdefault(view, name)
         if first != name:
             ties.append((first, name))

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def widened() -> AbstractContextManager[Any]:
-    """Within it, torch gives float64 wherever a shorter floating-point type is asked for by name.
+    """Within it, torch gives float64 or complex128 wherever a shorter type of that kind is asked for by name.
 
     Norms and attention of many models cast to float32 and back. In a float64 copy that rounds, to 1e-7, where sums
     in another order should agree to 1e-13.
@@ -16,8 +16,10 @@ def widened() -> AbstractContextManager[Any]:
     from torch.overrides import TorchFunctionMode
     from torch.utils._pytree import tree_map_only
 
-    short = {torch.float16, torch.bfloat16, torch.float32}
+    wide = dict.fromkeys((torch.float16, torch.bfloat16, torch.float32), torch.float64)
+    wide |= dict.fromkeys((torch.complex32, torch.complex64), torch.complex128)
     shortening = {torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.float}
+    shortening_complex = {getattr(torch.Tensor, name) for name in ("chalf", "cfloat")}
 
     grouped_products = {getattr(torch, "_grouped_mm", None), getattr(torch.nn.functional, "grouped_mm", None)}
 
@@ -27,12 +29,12 @@ def widened() -> AbstractContextManager[Any]:
         ) -> Any:
             if function in shortening:
                 return args[0].double()
+            if function in shortening_complex:
+                return args[0].to(torch.complex128)
             if function in grouped_products and args[0].dtype == torch.float64:
                 return _grouped_product(*args, **(kwargs or {}))
             arguments = (args, kwargs or {})
-            args, kwargs = tree_map_only(
-                torch.dtype, lambda dtype: torch.float64 if dtype in short else dtype, arguments
-            )
+            args, kwargs = tree_map_only(torch.dtype, lambda dtype: wide.get(dtype, dtype), arguments)
             return function(*args, **kwargs)
 
     mode: AbstractContextManager[Any] = Widened()
@@ -47,3 +49,37 @@ def _grouped_product(rows: Any, weights: Any, offs: Any, **_: Any) -> Any:
         product[start:end] = rows[start:end] @ weight
         start = end
     return product
+
+
+def without_noise() -> AbstractContextManager[Any]:
+    """Within it, every draw of a continuous distribution is one number, at every place and time.
+
+    Independent draws in another order are such draws: a network with noise is preserved if it is with the same noise
+    everywhere.
+    """
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    aten = torch.ops.aten
+    drawn = {aten.rand, aten.randn, aten.rand_like, aten.randn_like}
+    in_place = {aten.normal_, aten.uniform_, aten.exponential_}
+
+    class WithoutNoise(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(
+            self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        ) -> Any:
+            kwargs = kwargs or {}
+            packet = getattr(function, "overloadpacket", None)
+            if packet in in_place:
+                return args[0].fill_(_NOISE)
+            if packet is aten.normal:
+                mean, std = (args + (0.0, 1.0)[len(args) :])[:2]
+                return function(*args, **kwargs) * 0.0 + mean + std * _NOISE
+            found = function(*args, **kwargs)
+            return found.fill_(_NOISE) if packet in drawn else found
+
+    mode: AbstractContextManager[Any] = WithoutNoise()  # type: ignore[no-untyped-call]
+    return mode
+
+
+_NOISE = 0.6

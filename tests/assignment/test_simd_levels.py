@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,24 @@ for n, m in [(60, 60), (129, 129), (200, 333), (333, 200), (300, 300)]:
             digest.update(rf.solve_assignment(noisy, maximize=True, warm_start=result).column_duals.tobytes())
 print(digest.hexdigest())
 """
+
+
+# What the System V ABI asks of a level beyond the one below it, in the kernel's spelling (abm holds LZCNT).
+FEATURES = {
+    "v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"},
+    "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
+}
+
+
+@pytest.mark.skipif("v2" not in core.simd_levels(), reason="levels of x86-64")
+def test_levels_are_those_that_the_kernel_reports_the_features_of():
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    flags = set(next(line for line in lines if line.startswith("flags")).split(":")[1].split())
+    expected = ["v2"]
+    for level in ("v3", "v4"):
+        if len(expected) == int(level[1]) - 2 and flags >= FEATURES[level]:
+            expected.insert(0, level)
+    assert core.simd_levels() == expected
 
 
 def solve(level):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 import rebasin_fast as rf
 from rebasin_fast.cli import main
@@ -47,11 +48,31 @@ def models(tmp_path: Path) -> Models:
     return Models(a, b, params_a, params_b, spec)
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What a command left; click before 8.2 has no ``output`` that holds both streams beside each of them."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    output: str
+    exception: BaseException | None
+
+
+def invoke(args: Sequence[str]) -> Ran:
+    """The command line called with ``args``, under every click since 8.1."""
+    separate = "mix_stderr" in inspect.signature(CliRunner).parameters
+    runner = CliRunner(mix_stderr=False) if separate else CliRunner()
+    result = runner.invoke(main, args)
+    output = result.stdout + result.stderr if separate else result.output
+    return Ran(result.exit_code, result.stdout, result.stderr, output, result.exception)
+
+
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     monkeypatch.chdir(tmp_path)
 
-    def invoke(*args: object) -> Result:
-        return CliRunner().invoke(main, [str(arg) for arg in args])
+    def call(*args: object) -> Ran:
+        return invoke([str(arg) for arg in args])
 
-    return invoke
+    return call

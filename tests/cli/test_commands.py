@@ -125,6 +125,7 @@ def test_ready_specs_by_name(models: Models, run: Run) -> None:
 
 
 def test_curve_measures_both_lines(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     (tmp_path / "mine.py").write_text(
         "import numpy as np, torch\n"
         "def net():\n"

@@ -50,6 +50,7 @@ def assert_aligned(models: Models, path: Path) -> None:
     "options", [("frank-wolfe", "--restarts", 3), ("sinkhorn",)], ids=lambda given: given[0]
 )
 def test_without_data(models: Models, run: Run, tmp_path: Path, options: tuple[object, ...]) -> None:
+    pytest.importorskip("torch")
     result = run("match", models.a, models.b, "-o", "out.npz", "--json", "--method", *options)
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["distance_after"] == 0.0
@@ -57,6 +58,7 @@ def test_without_data(models: Models, run: Run, tmp_path: Path, options: tuple[o
 
 
 def test_straight_through(models: Models, run: Run, tmp_path: Path, code: str) -> None:
+    pytest.importorskip("torch")
     options = ("--method", "straight-through", "--model", f"{code}:net", "--data", f"{code}:batches")
     result = run("match", models.a, models.b, "-o", "out.npz", "--json", *options)
     assert result.exit_code == 0, result.stderr
@@ -65,6 +67,7 @@ def test_straight_through(models: Models, run: Run, tmp_path: Path, code: str) -
 
 
 def test_sinkhorn_on_data(models: Models, run: Run, code: str) -> None:
+    pytest.importorskip("torch")
     options = ("--method", "sinkhorn", "--model", f"{code}:net", "--data", f"{code}:batches")
     result = run("match", models.a, models.b, "-o", "out.npz", "--json", *options)
     assert result.exit_code == 0, result.stderr
@@ -73,6 +76,7 @@ def test_sinkhorn_on_data(models: Models, run: Run, code: str) -> None:
 
 
 def test_what_is_missing_is_asked_for(models: Models, run: Run, code: str) -> None:
+    pytest.importorskip("torch")
     for method in ("straight-through", "sinkhorn"):
         result = run(
             "match", models.a, models.b, "-o", "out.npz", "--method", method, "--model", f"{code}:net"

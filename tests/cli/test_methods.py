@@ -43,6 +43,7 @@ def shaped(models: Models, tmp_path: Path) -> Models:
 
 @pytest.mark.parametrize("data", ["batches", "one_by_one"])
 def test_match_by_activations(shaped: Models, run: Run, tmp_path: Path, data: str) -> None:
+    pytest.importorskip("torch")
     arguments = [
         "--method",
         "activation",
@@ -61,6 +62,7 @@ def test_match_by_activations(shaped: Models, run: Run, tmp_path: Path, data: st
 
 
 def test_a_method_asks_for_what_it_needs(shaped: Models, run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     result = run("match", shaped.a, shaped.b, "-o", tmp_path / "out.npz", "--method", "activation")
     assert result.exit_code == 2
     assert "--method activation needs --model module:name" in result.stderr
@@ -96,6 +98,7 @@ def test_merge_of_many(models: Models, run: Run, tmp_path: Path, method: str) ->
 def test_curve_says_what_was_wrong_with_models_and_data(
     model: str, data: str, words: tuple[str, ...], shaped: Models, run: Run, tmp_path: Path
 ) -> None:
+    pytest.importorskip("torch")
     (tmp_path / "faulty_data.py").write_text(
         "import torch\ndef unpaired():\n    return [torch.ones(2, 6)]\ndef none():\n    return []\n"
     )
@@ -108,6 +111,7 @@ def test_curve_says_what_was_wrong_with_models_and_data(
 def test_curve_refuses_a_picture_that_cannot_be_drawn_before_it_measures(
     shaped: Models, run: Run, tmp_path: Path
 ) -> None:
+    pytest.importorskip("torch")
     arguments = ["--model", "mine_of_methods:net", "--data", "mine_of_methods:batches", "-o", "curve.xyz"]
     result = run("curve", shaped.a, shaped.b, *arguments)
     assert result.exit_code == 1
@@ -142,6 +146,7 @@ def test_merge_of_many_says_what_it_does_not_take(models: Models, run: Run) -> N
 def test_merge_of_many_traces(
     models: Models, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("torch")
     code = (
         "import torch\nfrom collections import OrderedDict\nfrom torch import nn\n"
         "def traced():\n    net = nn.Sequential(OrderedDict(fc1=nn.Linear(6, 24), r1=nn.ReLU(), fc2=nn.Linear(24, 20),"

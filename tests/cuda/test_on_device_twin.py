@@ -14,9 +14,9 @@ KNOWN_NAME = "resnet20-projected"
 
 @pytest.fixture
 def pair(monkeypatch):
-    def on_the_host(params, device, products):
+    def on_the_host(params, device, products, threads=1):
         ops = TorchOperations("cpu", products)
-        return ops, HostAssigner(ops, 1)
+        return ops, HostAssigner(ops, threads)
 
     monkeypatch.setattr(on_device, "choose_operations", on_the_host)
     known = KNOWN[KNOWN_NAME]
@@ -78,3 +78,23 @@ def test_products_reach_the_device_and_the_objective_stays_exact(pair, monkeypat
     assert seen == ["bfloat16"]
     there = rf.weight_matching(spec, a, b, init=found.permutation, max_iter=0)
     assert found.objective == pytest.approx(there.objective, rel=1e-9)
+
+
+def test_the_result_says_how_it_visited_and_threads_are_heard(pair, monkeypatch):
+    spec, a, b = pair
+    heard, choose = [], on_device.choose_operations
+
+    def noting(params, device, products, threads=None):
+        heard.append(threads)
+        return choose(params, device, products)
+
+    monkeypatch.setattr(on_device, "choose_operations", noting)
+    order = list(spec.permutations)
+    assert rf.weight_matching(spec, a, b, max_iter=1, device="cuda", threads=3).visiting == "random"
+    assert rf.weight_matching(spec, a, b, max_iter=1, device="cuda", order=order).visiting == "order"
+    assert heard == [3, None]
+    for visiting in ("auto", "random"):
+        found = rf.weight_matching(spec, a, b, max_iter=1, visiting=visiting)
+        assert (found.visiting, found.to_dict()["visiting"]) == (visiting, visiting)
+    assert rf.weight_matching(spec, a, b, max_iter=1, order=order).visiting == "order"
+    assert rf.frank_wolfe_matching(spec, a, b, max_iter=1).visiting == "auto"  # of its polishing

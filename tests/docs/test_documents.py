@@ -80,7 +80,8 @@ def test_every_page_is_in_the_list_of_pages():
 
 def _run(kind, body, session):
     if kind == "sh":
-        environment = {**os.environ, "COLUMNS": "100", "PYTHONPATH": os.getcwd()}
+        paths = [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "COLUMNS": "100", "PYTHONPATH": os.pathsep.join(paths)}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", body],

@@ -111,3 +111,56 @@ def test_a_model_without_parameters():
 def test_parameters_in_the_place_of_a_model():
     with pytest.raises(TypeError, match=r"model is a torch\.nn\.Module, got dict"):
         rf.reset_batch_norm({}, [])
+
+
+def test_a_short_last_batch_counts_as_much_as_it_holds(model):
+    whole, part = batches(2, 20)
+    short = part[:2]
+    rf.reset_batch_norm(model, [whole, short])
+    features = [model[0](x).transpose(0, 1).flatten(1) for x in (whole, short)]
+    shares = [f.shape[1] / (features[0].shape[1] + features[1].shape[1]) for f in features]
+    assert shares[1] == pytest.approx(2 / 22)
+    for found, of in ((model[1].running_mean, torch.mean), (model[1].running_var, torch.var)):
+        expected = sum(share * of(f, 1) for share, f in zip(shares, features, strict=True))
+        torch.testing.assert_close(found, expected)
+
+
+class TwoHeads(nn.Module):
+    """Uses one of two heads, and one layer twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.shared = (nn.BatchNorm1d(3, momentum=m) for m in (0.1, None, 0.2))
+
+    def forward(self, x):
+        return self.shared(input=self.first(self.shared(x)))
+
+
+def test_layers_that_do_not_run_keep_their_statistics():
+    torch.manual_seed(0)
+    model = TwoHeads()
+    data = [torch.randn(10, 3) * 2 + 1 for _ in range(3)]
+    model.second(data[1] * 5)
+    before = {name: buffer.clone() for name, buffer in model.second.named_buffers()}
+    rf.reset_batch_norm(model, data)
+    assert all(torch.equal(buffer, before[name]) for name, buffer in model.second.named_buffers())
+    assert (model.first.momentum, model.second.momentum, model.shared.momentum) == (0.1, None, 0.2)
+    assert model.shared.num_batches_tracked == 6
+    assert model.shared.running_mean.abs().min() > 0.1
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_no_layer_ran():
+    class Idle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            return x
+
+    model = Idle()
+    model.norm.running_mean.fill_(7.0)
+    with pytest.raises(rf.errors.DataError, match=r"none of the 1 BatchNorm layers"):
+        rf.reset_batch_norm(model, batches())
+    assert model.norm.running_mean.eq(7.0).all()

@@ -180,6 +180,7 @@ def test_pickled_dictionaries_in_npy_say_what_to_do(tmp_path):
 
 
 def test_names_and_contents_that_disagree(tmp_path):
+    pytest.importorskip("torch")
     rf.save_params(tmp_path / "a.safetensors", {"w": np.ones(2)})
     rf.save_params(tmp_path / "a.npz", {"w": np.ones(2)})
     rf.save_params(tmp_path / "a.pt", {"w": np.ones(2)})
@@ -241,6 +242,7 @@ def test_metadata_and_ties_of_safetensors(tmp_path):
 
 
 def test_ties_agree_with_the_convention_of_the_format_s_library(tmp_path):
+    pytest.importorskip("torch")
     import safetensors.torch
     import torch
 

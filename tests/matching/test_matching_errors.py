@@ -119,10 +119,26 @@ def test_values_that_are_no_arrays(models):
         rf.weight_matching(SPEC, a, b | {"epoch": 3}, strict=False)
 
 
-@pytest.mark.parametrize("dtype", [np.complex64, object, "U3"])
-def test_what_are_no_real_numbers(models, dtype):
+@pytest.mark.parametrize("dtype", [object, "U3"])
+def test_what_are_no_numbers(models, dtype):
     a, b = ({name: w.astype(dtype) for name, w in model.items()} for model in models)
-    with pytest.raises(rf.ParamsError, match=r"'0\.weight' of model A is of dtype .*real numbers"):
+    with pytest.raises(rf.ParamsError, match=r"'0\.weight' of model A is of dtype .*numbers"):
+        rf.weight_matching(SPEC, a, b)
+
+
+@pytest.mark.parametrize("method", [rf.weight_matching, rf.frank_wolfe_matching])
+def test_integers_alone_are_no_weights(models, method):
+    a, b = ({name: (8 * w).astype(np.int8) for name, w in model.items()} for model in models)
+    with pytest.raises(rf.ParamsError, match=r"'0\.weight' is int8.*convert"):
+        method(SPEC, a, b)
+    with pytest.raises(rf.ParamsError, match=r"'0\.weight' is int8.*convert"):
+        rf.merge_many(SPEC, [a, b])
+
+
+def test_complex_beside_real(models):
+    a, b = models
+    b = {name: w.astype(np.complex64) for name, w in b.items()}
+    with pytest.raises(rf.ParamsError, match=r"'0\.weight' is complex in B and real in the other"):
         rf.weight_matching(SPEC, a, b)
 
 
@@ -147,7 +163,7 @@ def test_options_out_of_range(models, options, error, message):
 
 def test_models_of_different_architectures_are_told_apart_first(models):
     a, b = models
-    renamed = {f"other.{name}": array for name, array in b.items()}
+    renamed = {f"{name}.other": array for name, array in b.items()}
     with pytest.raises(rf.ParamsError, match=r"share no parameter.*one architecture"):
         rf.weight_matching(SPEC, a, renamed)
 

@@ -30,7 +30,8 @@ def copies(spec, params, count, seed=0):
 
 
 def pair_sum(spec, models):
-    names = [name for name in spec.axes_to_perm if name not in spec.unmatched and name in models[0]]
+    places = {name for moved in spec.perm_to_axes.values() for name, _ in moved}
+    names = [name for name in places if name not in spec.unmatched and name in models[0]]
     return sum(
         float((one[name].astype(np.float64) * other[name].astype(np.float64)).sum())
         for one, other in combinations(models, 2)

@@ -140,7 +140,8 @@ def takes(name, option):
 
 def inner_product(spec, permutation, a, b):
     moved = rf.apply_permutation(spec, permutation, b)
-    names = [name for name in spec.axes_to_perm if name in a and name not in spec.unmatched]
+    places = {name for moved in spec.perm_to_axes.values() for name, _ in moved}
+    names = [name for name in places if name in a and name not in spec.unmatched]
     return sum(float(np.vdot(np.asarray(a[n], np.float64), np.asarray(moved[n], np.float64))) for n in names)
 
 

@@ -64,11 +64,11 @@ def test_a_noisy_copy_is_recognised(name, noise):
         assert own.objective >= np.mean(loop) * (1 - 1e-3)
 
 
-def test_neither_seed_nor_memory_nor_threads_decide_the_way():
+def test_neither_memory_nor_threads_decide_the_way():
     known = KNOWN["resnet18"]
     spec, a, b = known.spec(), known.arrays(1), known.arrays(2)
     reference = rf.weight_matching(spec, a, b)
-    for options in ({"rng": 5}, {"threads": 2}, {"rng": None}, {"memory_limit": 1 << 26}):
+    for options in ({"rng": 0}, {"threads": 2}, {"memory_limit": 1 << 26}):
         found = rf.weight_matching(spec, a, b, **options)
         assert same(found, reference)
         assert found.history == reference.history
@@ -155,12 +155,12 @@ def test_sweeps_that_never_come_cost_nothing(options):
     assert long.history == rf.weight_matching(MLP.spec(), a, b, **options).history
 
 
-def test_restarts_begin_with_its_own_way_and_go_on_with_the_loop():
+def test_restarts_begin_with_the_plan_and_go_on_from_drawn_seeds():
     a, b = MLP.arrays(0), MLP.arrays(1)
-    found = rf.weight_matching(MLP.spec(), a, b, restarts=3, rng=4)
-    own = rf.weight_matching(MLP.spec(), a, b)
-    assert found.restarts[0].history == own.history
-    assert same(found.restarts[1], rf.weight_matching(MLP.spec(), a, b, visiting="random", rng=4))
+    found = rf.weight_matching(MLP.spec(), a, b, restarts=3)
+    assert found.restarts[0].history == rf.weight_matching(MLP.spec(), a, b).history
+    generator = np.random.default_rng(0)
+    assert same(found.restarts[1], rf.weight_matching(MLP.spec(), a, b, rng=generator))
 
 
 def test_entries_that_are_not_finite_are_named_by_every_way():

@@ -16,11 +16,12 @@ def twin_axes(
 ) -> dict[str, tuple[dict[str, npt.NDArray[np.int64]], ...]]:
     """Return the arrays that count in the objective, each axis as the twin's parts (copies, n)."""
     sizes = spec.sizes(params)
-    return {
+    axes = {
         name: tuple(_parts(blocks_of(entry, sizes)) for entry in entries)
         for name, entries in spec.axes_to_perm.items()
         if name not in spec.unmatched
     }
+    return {name: parts for name, parts in axes.items() if any(parts)}
 
 
 def _parts(blocks: Any) -> dict[str, npt.NDArray[np.int64]]:

@@ -23,9 +23,10 @@ class GeneralMatching:
 
 
 def objective(spec, permutation, params_a, params_b, sizes):
-    """vec(A) . vec(permuted B) over what is matched."""
+    """vec(A) . vec(permuted B) over what is matched: what some permutation moves."""
     moved = coordinates.apply(spec, permutation, params_b, sizes)
-    matched = [name for name in spec.axes_to_perm if name not in spec.unmatched]
+    places = {name for places in spec.perm_to_axes.values() for name, _ in places}
+    matched = [name for name in spec.axes_to_perm if name in places and name not in spec.unmatched]
     return sum(float((params_a[name].astype(np.float64) * moved[name]).sum()) for name in matched)
 
 

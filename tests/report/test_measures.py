@@ -115,6 +115,31 @@ def test_a_planted_permutation_brings_every_unit_onto_the_diagonal():
     assert np.abs(np.diag(found.drawn[0].map.before)).mean() < 0.5
 
 
+def test_pictures_are_centred_where_norms_outweigh_the_rest():
+    """Norm weights about 1 make all cosines about 1; drawn as they are, the picture has one colour."""
+    rng = np.random.default_rng(0)
+    spec = rf.PermutationSpec({"w": ("P", None), "norm": ("P", None)})
+    a = {"w": 0.1 * rng.standard_normal((40, 8)), "norm": 1.0 + 0.01 * rng.standard_normal((40, 6))}
+    b = rf.apply_permutation(spec, {"P": rng.permutation(40)}, a)
+    drawn = gathered(spec, a, b, rf.weight_matching(spec, a, b).permutation).drawn[0].map
+    assert drawn.after.min() > 0.9
+    before, after = drawn.centred()
+    for centred in (before, after):
+        np.testing.assert_allclose(centred.mean(axis=0), 0.0, atol=1e-6)
+        np.testing.assert_allclose(centred.mean(axis=1), 0.0, atol=1e-6)
+    others = after[~np.eye(40, dtype=bool)]
+    assert np.diag(after).mean() > 2.0 * np.abs(others).mean()
+    shades = {heat_map(values, float(np.abs(after).max())) for values in (before, after)}
+    assert len(shades) == 2
+
+
+def test_equal_units_leave_nothing_to_draw():
+    spec = rf.PermutationSpec({"w": ("P", None)})
+    a = {"w": np.ones((5, 3)) / 3}
+    for centred in gathered(spec, a, a, None).drawn[0].map.centred():
+        assert not centred.any()
+
+
 def test_large_pictures_are_means_over_blocks(monkeypatch):
     monkeypatch.setattr(similarity, "SIDE", 5)
     rng = np.random.default_rng(0)

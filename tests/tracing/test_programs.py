@@ -52,10 +52,15 @@ def reader_model(readers: list[list[list[int]]]) -> nn.Module:
 @settings(max_examples=25)
 @given(readings())
 def test_units_that_the_same_readers_see_are_all_exchanged(readers: list[list[list[int]]]) -> None:
-    """By brute force: an order of the hidden units is free where every reader keeps the set that it sees."""
+    """By brute force: an order of the hidden units is free where every reader keeps the set that it sees.
+
+    Units that no reader sees stay: other inputs, or another mode of the program, may have them read.
+    """
     seen = [{unit for run in runs for unit in run} for runs in readers]
+    unseen = [{unit} for unit in set(range(HIDDEN)) - set().union(*seen)]
     free = sum(
-        all({order[u] for u in units} == units for units in seen) for order in permutations(range(HIDDEN))
+        all({order[u] for u in units} == units for units in (*seen, *unseen))
+        for order in permutations(range(HIDDEN))
     )
     model = reader_model(readers)
     spec = rf.trace_spec(model, ROWS)

@@ -193,6 +193,10 @@ def test_a_rule_for_an_operation() -> None:
     assert spec.permutations == ("first",)
 
 
+@pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 7),
+    reason="torch.export of 2.6 refuses a bare LSTM",
+)
 def test_nothing_is_printed_and_no_warning_escapes(capfd: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -36,6 +36,31 @@ def turned(h: torch.Tensor) -> torch.Tensor:
 
 # A head dimension is the last of its tuple, the heads that it stands within come before it.
 CASES = {
+    "vector product": (Program(lambda m, x: torch.vdot(m.a(x)[0, 0], m.a(x)[1, 1]), a=nn.Linear(3, 6)), [(6,)]),
+    "distances": (between(lambda m, h: torch.cdist(h, h), 6, 5), [(6,)]),
+    "cosines": (Program(lambda m, x: F.cosine_similarity(m.a(x)[:, :1], m.a(x), dim=-1), a=nn.Linear(3, 6)), [(6,)]),
+    "pairwise distances": (Program(lambda m, x: F.pairwise_distance(m.a(x), m.b(x)), a=nn.Linear(3, 6),
+                                   b=nn.Linear(3, 6)), [(6,)]),
+    "values of the maximum over units": (between(lambda m, h: h * torch.max(h, -1, keepdim=True)[0], 6, 6), [(6,)]),
+    "number of the maximum": (between(lambda m, h: h * torch.max(h, -1, keepdim=True)[1], 6, 6), []),
+    "top as a threshold": (between(lambda m, h: h * (h >= h.topk(3, -1)[0][..., -1:]), 6, 6), [(6,)]),
+    "top by number": (between(lambda m, h: h.gather(-1, h.topk(3, -1)[1]), 6, 3), []),
+    "k-th as a threshold": (between(lambda m, h: h * (h > h.kthvalue(2, -1, keepdim=True)[0]), 6, 6), [(6,)]),
+    "added by index": (
+        between(lambda m, h: torch.zeros_like(h).index_add(1, torch.tensor([0, 0, 2, 3, 1]), h), 6, 6), [(6,)]
+    ),
+    "scattered": (
+        between(lambda m, h: torch.zeros_like(h).scatter_add(
+            1, torch.tensor([0, 0, 2, 3, 1])[None, :, None].expand_as(h), h), 6, 6),
+        [(6,)],
+    ),
+    "scattered by unit": (
+        between(lambda m, h: torch.zeros_like(h).scatter_add(
+            1, (torch.arange(2 * 5 * 6) % 5).view(2, 5, 6), h), 6, 6),
+        [],
+    ),
+    "noise": (between(lambda m, h: h + torch.randn_like(h) * h.exp(), 6, 6), [(6,)]),
+    "noise about a mean": (between(lambda m, h: torch.normal(h, h.exp()), 6, 6), [(6,)]),
     "linear": (between(lambda m, h: h, 6, 6), [(6,)]),
     "relu in place": (between(lambda m, h: h.relu_(), 6, 6), [(6,)]),
     "matmul": (between(lambda m, h: h @ m.w, 6, 4, w=(6, 4)), [(6,), (4,)]),
@@ -68,7 +93,8 @@ CASES = {
     "maximum over units": (between(lambda m, h: h.amax(-1, keepdim=True), 6, 1), [(6,)]),
     "variance": (between(lambda m, h: h.var(-1, keepdim=True) * h, 6, 6), [(6,)]),
     "cumulative sum": (between(lambda m, h: h.cumsum(-1), 6, 6), []),
-    "sort": (between(lambda m, h: h.sort(-1).values, 6, 6), []),
+    "sort": (between(lambda m, h: h.sort(-1).values, 6, 6), [(6,)]),
+    "numbers of a sort": (between(lambda m, h: h * h.argsort(-1), 6, 6), []),
     "softmax": (between(lambda m, h: h.softmax(-1), 6, 6), [(6,)]),
     "gated": (between(lambda m, h: F.glu(h), 8, 4), [(4,)]),
     "gated by chunks": (between(lambda m, h: h.chunk(2, -1)[0] * h.chunk(2, -1)[1].sigmoid(), 8, 4), [(4,)]),
@@ -85,9 +111,9 @@ CASES = {
         between(lambda m, h: torch.cat([h, -h], -1) + m.w(h), 6, 12, w=nn.Linear(6, 12)), [(6,)],
     ),
     "stack": (between(lambda m, h: torch.stack([h, m.w(h)], -1).flatten(2), 6, 12, w=nn.Linear(6, 6)), [(6,), (6,)]),
-    "split": (between(lambda m, h: h.split([2, 4], -1)[1], 6, 4), [(2,), (4,)]),
-    "slice": (between(lambda m, h: h[..., 1:4], 6, 3), [(3,), (3,)]),
-    "every second": (between(lambda m, h: h[..., ::2], 6, 3), [(3,), (3,)]),
+    "split": (between(lambda m, h: h.split([2, 4], -1)[1], 6, 4), [(4,)]),
+    "slice": (between(lambda m, h: h[..., 1:4], 6, 3), [(3,)]),
+    "every second": (between(lambda m, h: h[..., ::2], 6, 3), [(3,)]),
     "select": (between(lambda m, h: h * h[..., :1], 6, 6), [(5,)]),
     "select one": (between(lambda m, h: h * h[..., 2].unsqueeze(-1), 6, 6), [(5,)]),
     "unbind": (between(lambda m, h: h.unbind(1)[2], 6, 6), [(6,)]),
@@ -101,7 +127,7 @@ CASES = {
         between(lambda m, h: h.view(2, 5, 2, 3).transpose(2, 3).reshape(2, 5, 6), 6, 6), [(6,)],
     ),
     "channel shuffle, half used": (
-        between(lambda m, h: h.view(2, 5, 2, 4).transpose(2, 3).reshape(2, 5, 8)[..., :4], 8, 4), [(4,), (4,)],
+        between(lambda m, h: h.view(2, 5, 2, 4).transpose(2, 3).reshape(2, 5, 8)[..., :4], 8, 4), [(4,)],
     ),
     "expand": (between(lambda m, h: (h.mean(-1, keepdim=True).expand(-1, -1, 6) + h), 6, 6), [(6,)]),
     "repeat": (between(lambda m, h: h.repeat(1, 1, 2), 6, 12), [(6,), (2,)]),
@@ -201,6 +227,20 @@ OTHERS = {
         Program(lambda m, x: m.b(m.a(x)[0]), a=nn.LSTM(3, 4, 2, batch_first=True, bidirectional=True),
                 b=nn.Linear(8, 2)),
         ROWS, [(4,)] * 4,
+    ),
+    "gru cell": (
+        Program(lambda m, x: m.b(m.a(x[:, 1], m.a(x[:, 0]))), a=nn.GRUCell(3, 4), b=nn.Linear(4, 2)), ROWS, [(4,)],
+    ),
+    "lstm cell": (
+        Program(lambda m, x: m.b(m.a(x[:, 1], m.a(x[:, 0]))[0]), a=nn.LSTMCell(3, 4), b=nn.Linear(4, 2)),
+        ROWS, [(4,)],
+    ),
+    "rnn cell": (
+        Program(lambda m, x: m.b(m.a(x[:, 1], m.a(x[:, 0]))), a=nn.RNNCell(3, 4), b=nn.Linear(4, 2)), ROWS, [(4,)],
+    ),
+    "bag of embeddings": (
+        Program(lambda m, x: m.b(m.a(x)), a=nn.EmbeddingBag(9, 4), b=nn.Linear(4, 2)),
+        torch.arange(8).view(2, 4), [(4,)],
     ),
     "gru, last state": (
         Program(lambda m, x: m.b(m.a(x)[1][-1]), a=nn.GRU(3, 4, 2, batch_first=True), b=nn.Linear(4, 2)),

@@ -40,9 +40,13 @@ struct DescentOptions {
   // pass went astray, if `shakes_where_astray`.
   std::int64_t shakes = 0;
   bool shakes_where_astray = true;
+  // Finding its own way: 0 for the plan as it is. Every other seed denies other units their partners once
+  // after the first pass, and in every shake, and so gives another descent.
+  std::uint64_t seed = 0;
   double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
-  double tolerance =
-      1e-9;                // a step must raise the float64 objective by more than this share of its magnitude
+  // A step must raise the float64 objective by more than this share of its magnitude, or of the most that
+  // permutations can change it by where that is less: constants in the objective hold no step back.
+  double tolerance = 1e-9;
   bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the
                            // objective are then not counted as accepted
   // Steps of an earlier descent of the same problem and options, from its first on: they are taken as they

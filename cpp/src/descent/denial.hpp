@@ -8,12 +8,13 @@
 
 namespace rebasin {
 
-// The slots of a permutation that may not keep their unit: one in ten, at least one. Nothing but the two
+// The slots of a permutation that may not keep their unit: one in ten, at least one. Nothing but the three
 // numbers decides which.
 inline std::vector<std::int64_t> denied_slots(std::int64_t units, std::int64_t shake,
-                                              std::int32_t permutation) {
+                                              std::int32_t permutation, std::uint64_t seed) {
   constexpr std::int64_t one_in = 10;
-  std::uint64_t state = (static_cast<std::uint64_t>(shake) << 32) + static_cast<std::uint64_t>(permutation);
+  std::uint64_t state = (static_cast<std::uint64_t>(shake) << 32) + static_cast<std::uint64_t>(permutation) +
+                        seed * 0xd1342543de82ef95u;
   const auto draw = [&state](std::int64_t below) {  // splitmix64 (Steele, Lea & Flood 2014)
     std::uint64_t z = state += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cost/objective.hpp"
+#include "cost/spread.hpp"
 #include "stopwatch.hpp"
 
 namespace rebasin {
@@ -156,7 +157,8 @@ Status Engine<T>::take_if_better(std::int32_t permutation) {
   double gain = 0.0;
   const Status status = gain_of_proposal(permutation, gain);
   if (status != Status::ok) return status;
-  const bool better = gain > options_.tolerance * std::abs(result_.objective);
+  const bool better = is_better(gain);
+  if (interrupt_.requested()) return Status::interrupted;
   if (!better && !options_.overwrite) {
     gather_.update(neighbours_.tensors_of(permutation), result_.permutations);
     for_family(permutation, [&](std::size_t p) { proposal_[p] = result_.permutations[p]; });
@@ -166,6 +168,16 @@ Status Engine<T>::take_if_better(std::int32_t permutation) {
   if (better) ++result_.stats.accepted_steps;
   move_family(permutation);
   return Status::ok;
+}
+
+// The objective may hold a constant that no step could ever gain: what it can gain is measured where a step
+// would fail by the whole of it.
+template <class T>
+bool Engine<T>::is_better(double gain) {
+  if (gain > options_.tolerance * std::abs(result_.objective)) return true;
+  if (!(gain > 0.0)) return false;
+  if (spread_ < 0.0) spread_ = spread_of_objective(problem_, interrupt_);
+  return gain > options_.tolerance * spread_;
 }
 
 // Makes the family's proposal the permutation as it stands.

@@ -26,7 +26,8 @@ class Engine {
   Status measure();
 
   // Brings the permutation's similarity up to date and takes its best step if the objective rises by more
-  // than the tolerance. A permutation that has seen all that moved is skipped.
+  // than the tolerance: a share of its magnitude, or of what permutations can change if that is less. A
+  // permutation that has seen all that moved is skipped.
   Status visit(std::int32_t permutation);
 
   // Takes the step of `root`'s family that is best on the settled axes alone. result.objective follows where
@@ -64,6 +65,7 @@ class Engine {
   bool recall(std::int32_t permutation, const Settled* settled);
   Status take_if_better(std::int32_t permutation);
   Status gain_of_proposal(std::int32_t permutation, double& gain);
+  bool is_better(double gain);
   void move_family(std::int32_t permutation);
   std::vector<OffsetTables> tables_of(const std::vector<std::size_t>& tensors) const;
 
@@ -87,6 +89,7 @@ class Engine {
   std::vector<double> pending_flop_;  // negative: to be counted
   // A visit is due even where nothing else has moved since: the last step was taken back, or bounded.
   std::vector<bool> due_;
+  double spread_ = -1.0;   // by how much permutations can change the objective; negative: to be measured
   std::size_t steps_ = 0;  // proposals so far, while they are recalled
 };
 

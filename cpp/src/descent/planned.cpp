@@ -32,7 +32,7 @@ class PlannedDescent {
     Status status = options_.first_pass ? first_pass() : Status::ok;
     end_full_sweep();
     const double after_pass = result_.objective;
-    if (status == Status::ok) status = work_off();
+    if (status == Status::ok) status = options_.seed == 0 ? work_off() : work_off_perturbed();
     const bool astray = options_.first_pass &&
                         result_.objective - after_pass > share_of_a_pass_astray * (result_.objective - start);
     if (status == Status::ok && (astray || !options_.shakes_where_astray)) status = shake();
@@ -111,6 +111,28 @@ class PlannedDescent {
     return Status::ok;
   }
 
+  // The same from where some units of every permutation were denied their partners, drawn by the seed:
+  // another descent, to another local optimum where there are several. One that leads no higher than where it
+  // began is given up for the plain one.
+  Status work_off_perturbed() {
+    constexpr std::int64_t number = std::int64_t{1} << 30;  // of no shake
+    const std::vector<Permutation> before = result_.permutations;
+    const double objective_before = result_.objective;
+    log_.hold(objective_before);
+    Status status = shake_all(number);
+    log_.go_on();
+    if (status == Status::ok) status = work_off();
+    if (status != Status::ok) return status;
+    const bool higher = log_.higher_than_held();
+    if (!higher) {
+      engine_.restore(before, false);
+      result_.objective = objective_before;
+      result_.converged = false;
+    }
+    log_.release();
+    return higher ? Status::ok : work_off();
+  }
+
   // Leaves a local optimum by denying some units of every permutation their partners, works off what that
   // moved, and goes back unless it led higher.
   Status shake() {
@@ -139,7 +161,7 @@ class PlannedDescent {
       const std::int64_t units = engine_.problem().permutations[static_cast<std::size_t>(p)].size;
       if (!engine_.can_be_shaken(p) || units < 2) continue;
       if (log_.sweep() == options_.most_sweeps) return Status::ok;
-      Status status = engine_.shake(p, denied_slots(units, number, p));
+      Status status = engine_.shake(p, denied_slots(units, number, p, options_.seed));
       if (status == Status::ok) status = log_.after_visit(p, engine_);
       if (status != Status::ok) return status;
       end_full_sweep();

@@ -25,6 +25,11 @@ class VisitLog {
     holds_ = holding_ = true;
   }
   void go_on() { holding_ = false; }
+  // The objective is told as it is again; it must not be lower than what was held.
+  void release() {
+    holds_ = false;
+    if (visit_ == 0 && !result_.history.empty()) result_.history.back() = result_.objective;
+  }
 
   // By more than the tolerance of a step.
   bool higher_than_held() const { return result_.objective - held_ > options_.tolerance * std::abs(held_); }

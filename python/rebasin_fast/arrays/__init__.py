@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,20 @@ def _wide_on_host(array: Array) -> NDArray[np.float64]:
     return host
 
 
+_TREE = (
+    ", and these are a nested tree, as Flax has them: name every array by its path, "
+    "flax.traverse_util.flatten_dict(params, sep='/')"
+)
+
+
+def _is_tree(params: Mapping[Any, object]) -> bool:
+    """Whether arrays lie at several depths or places, as in a tree of layers, not in one dictionary among others."""
+    inner = [value for value in params.values() if isinstance(value, Mapping)]
+    flat = [value for value in inner if all(hasattr(array, "shape") for array in value.values())]
+    dotted = any("." in str(name) for value in flat for name in value)
+    return bool(inner) and not dotted and (len(flat) == len(params) > 1 or any(map(_is_tree, inner)))
+
+
 def check_arrays(params: object, what: str) -> None:
     """TypeError, naming the entry, unless ``params`` is a mapping whose every value has a shape."""
     check_mapping(params, what)
@@ -57,7 +71,9 @@ def check_arrays(params: object, what: str) -> None:
     for name, array in params.items():
         if hasattr(array, "shape"):
             continue
-        inner = f"; if these are the parameters, pass params[{name!r}]" if isinstance(array, Mapping) else ""
+        inner = ""
+        if isinstance(array, Mapping):
+            inner = _TREE if _is_tree(params) else f"; if these are the parameters, pass params[{name!r}]"
         raise TypeError(
             f"{what}: {name!r} is no array but a {type(array).__qualname__}{inner}. Leave out what is not an array"
         )

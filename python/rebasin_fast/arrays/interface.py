@@ -31,15 +31,29 @@ class ArrayLibrary(Protocol):
         """``float32``, ``bfloat16``, ``int64``, … in NumPy's words."""
 
     def widen(self, array: Array) -> Array:
-        """``array`` in float64."""
+        """``array`` in float64, or complex128."""
 
     def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
-        """Weighted sum, computed in float32 or wider, in the dtype and on the device of the first array."""
+        """Weighted sum, computed in float32 or wider, in the dtype and on the device of the first array.
+
+        An array whose weight is 0 is not touched: infinities there do not spoil the sum.
+        """
+
+    def is_finite(self, array: Array) -> bool:
+        """Whether no entry is NaN or infinite; on a device it is waited for."""
+
+    def replaced(self, array: Array, other: Array, where: NDArray[np.bool_]) -> Array:
+        """``array`` with the entries of ``other`` at the places of ``where``; may be ``array`` itself, changed."""
 
     def dot(self, a: Array, b: Array) -> float:
-        """Sum of products over all entries, in float64."""
+        """Sum of products over all entries, in float64; of complex arrays the real part of the inner product."""
 
 
 def is_floating(dtype_name: str) -> bool:
-    """Whether a dtype takes part in interpolation; integers and booleans do not."""
-    return dtype_name.startswith(("float", "bfloat"))
+    """Whether a dtype takes part in matching and interpolation; integers and booleans do not."""
+    return dtype_name.startswith(("float", "bfloat", "longdouble")) or is_complex(dtype_name)
+
+
+def is_complex(dtype_name: str) -> bool:
+    """Whether it is of complex numbers."""
+    return dtype_name.startswith(("complex", "clongdouble"))

@@ -11,11 +11,15 @@ import click
 
 from rebasin_fast.cli.methods import METHODS, Method, Task
 from rebasin_fast.cli.options import DEFAULT_EFFORT, DEFAULT_MAX_ITER, read_spec
+from rebasin_fast.cli.proof import standing_of
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
+from rebasin_fast.legible import legible
+from rebasin_fast.matched import matched_parameters
 from rebasin_fast.matching import Matching
 from rebasin_fast.matching.descent import Effort
+from rebasin_fast.meanings import weight_of_spectral_vector
 from rebasin_fast.permutation import permuted_params
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.typing import Params
@@ -31,6 +35,7 @@ class MatchingChoices:
     trace: Callable[[], Any] | None
     heads: int | None
     norm_groups: int | None
+    layers: str | None
     seed: int
     restarts: int
     effort: Effort
@@ -62,31 +67,41 @@ class Alignment:
     aligned: Params
     distance_before: float
     distance_after: float
+    seed: int = 0
+    standing: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             "model": str(self.path),
+            "seed": self.seed,
             "distance_before": self.distance_before,
             "distance_after": self.distance_after,
+            **({} if self.standing is None else {"spec": self.standing}),
             **self.matching.to_dict(),
         }
 
     def summary(self) -> str:
         """The account as lines of text."""
         matching = self.matching
-        sizes = {name: index.size for name, index in matching.permutation.items()}
+        sizes = {legible(name): index.size for name, index in matching.permutation.items()}
         width = max(map(len, sizes), default=0)
         state = "converged" if matching.converged else "stopped before it converged"
         lines = [
             f"{self.path}: {len(sizes)} permutations of {sum(sizes.values())} units",
-            *(f"  {name:<{width}}  {moved:>5} of {sizes[name]:>5} units moved"
+            *(f"  {legible(name):<{width}}  {moved:>5} of {sizes[legible(name)]:>5} units moved"
               for name, moved in matching.moved_units().items()),
             f"  objective  {matching.first_objective:.6g} -> {matching.objective:.6g}",
             f"  distance   {self.distance_before:.6g} -> {self.distance_after:.6g}",
-            f"  sweeps     {matching.sweeps} ({state})",
+            f"  sweeps     {matching.sweeps} ({state}{', in random orders' if matching.visiting == 'random' else ''})",
         ]  # fmt: skip
-        lines += [f"  left in place: {name} ({reason})" for name, reason in matching.report.items()]
+        if self.seed:
+            lines.append(f"  seed       {self.seed} (another run than that of the default seed 0)")
+        lines += [] if self.standing is None else [f"  spec       {legible(self.standing)}"]
+        lines += [
+            f"  left in place: {legible(name)} ({legible(reason)})"
+            for name, reason in matching.report.items()
+        ]
         return "\n".join(lines)
 
 
@@ -98,18 +113,21 @@ def align(
     *,
     quiet: bool,
     method: Method = BY_WEIGHTS,
+    proving: tuple[Callable[[], Any], Callable[[], Any]] | None = None,
 ) -> Alignment:
-    """Match B onto A with progress on standard error."""
+    """Match B onto A with progress on standard error; ``proving``: where to try a recognised spec."""
     spec = read_spec(
         choices.spec_name,
         params_a,
         heads=choices.heads,
         norm_groups=choices.norm_groups,
+        layers=choices.layers,
         trace=choices.trace,
     )
+    standing = standing_of(spec, *(proving or (method.model, method.data)))
     matching = METHODS[method.name](Task(spec, params_a, params_b, path_b, choices, method, quiet))
     aligned = permuted_params(spec, matching.permutation, params_b)
-    matched = [name for name in params_a if name in params_b and name not in spec.unmatched]
+    matched = matched_parameters(spec, (params_a, params_b))
     a, b, moved = (_part(params, matched) for params in (params_a, params_b, aligned))
     return Alignment(
         path_b,
@@ -118,6 +136,8 @@ def align(
         aligned,
         distance_before=l2_distance(a, b),
         distance_after=l2_distance(a, moved),
+        seed=choices.seed,
+        standing=standing,
     )
 
 
@@ -131,11 +151,21 @@ def warn_of_left_out(*models: Params) -> None:
     for params in models:
         if isinstance(params, LoadedParams):
             for entry, reason in params.source.left_out.items():
-                click.echo(f"Note: {params.source.path}: {entry} is not carried over ({reason})", err=True)
+                click.echo(_note(params.source.path, entry, reason), err=True)
+
+
+def _note(path: Path, entry: str, reason: str) -> str:
+    return f"Note: {path}: {legible(entry)} is not carried over ({legible(reason)})"
 
 
 def warn_of_batch_norm(params: Params) -> None:
-    """Averaged BatchNorm statistics fit no data; say so once, where it matters."""
+    """Averaged BatchNorm statistics fit no data, and vectors of spectral norms are new; say so once."""
+    if any(weight_of_spectral_vector(name, params) for name in params):
+        click.echo(
+            "Note: the model has layers with spectral_norm, whose singular vectors were computed anew from the "
+            "averaged weights.",
+            err=True,
+        )
     if any(name.endswith("running_var") for name in params):
         click.echo(
             "Note: the model has BatchNorm layers, whose averaged statistics fit badly. Before you use it, run "

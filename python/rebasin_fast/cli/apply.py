@@ -15,9 +15,11 @@ from rebasin_fast.cli.options import (
     output_options,
     output_path,
     read_spec,
+    refuse_shared_paths,
     spec_options,
 )
-from rebasin_fast.files import check_output, load_params, load_permutation, save_params
+from rebasin_fast.files import check_output, load_params, load_permutation, output_files, save_params
+from rebasin_fast.legible import legible
 from rebasin_fast.permutation import invert_permutation, permuted_params
 from rebasin_fast.spec import PermutationSpec
 
@@ -39,6 +41,7 @@ def apply(
     trace: Callable[[], Any] | None,
     heads: int | None,
     norm_groups: int | None,
+    layers: str | None,
     force: bool,
     entry: str | None,
     as_json: bool,
@@ -56,11 +59,12 @@ def apply(
     """
     saved = load_permutation(permutation)
     params = load_params(model_b, entry=entry)
+    refuse_shared_paths([permutation, model_b], output_files(output, like=params))
     check_output(output, like=params, overwrite=force)
     if saved.spec_json is not None and spec_name == "auto" and trace is None:
         spec = PermutationSpec.from_json(saved.spec_json)
     else:
-        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, trace=trace)
+        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, layers=layers, trace=trace)
         saved.check_spec(spec.to_json())
     indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
     save_params(output, permuted_params(spec, indices, params), like=params, overwrite=force)
@@ -70,5 +74,5 @@ def apply(
         account = {"permutations": applied, "left_in_place": left, "output": str(output)}
         click.echo(json.dumps(account))
     else:
-        lines = [f"  left in place: {name} (not in the spec)" for name in left]
+        lines = [f"  left in place: {legible(name)} (not in the spec)" for name in left]
         click.echo("\n".join([f"{applied} permutations applied", *lines, f"saved {output}"]))

@@ -12,11 +12,11 @@ import click
 
 from rebasin_fast.cli.alignment import MatchingChoices, align
 from rebasin_fast.cli.factories import FACTORY, made_model
+from rebasin_fast.cli.named import load_named, prefix_option
 from rebasin_fast.cli.options import entry_option, input_path, matching_options, output_options, output_path
 from rebasin_fast.cli.progress import StageProgress
 from rebasin_fast.curve import Barrier, LossCurve, loss_curve
 from rebasin_fast.evaluation import Evaluator
-from rebasin_fast.files import load_params
 from rebasin_fast.typing import Params
 
 _DEFINITIONS: tuple[Barrier, ...] = ("mean", "linear", "midpoint")
@@ -38,6 +38,7 @@ _DEFINITIONS: tuple[Barrier, ...] = ("mean", "linear", "midpoint")
 @click.option("-o", "--output", type=output_path, help="Draw the curves (.png, .pdf, .svg).")
 @matching_options
 @entry_option
+@prefix_option
 @output_options
 def curve(
     model_a: Path,
@@ -51,6 +52,7 @@ def curve(
     output: Path | None,
     force: bool,
     entry: str | None,
+    prefix: str | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -67,11 +69,16 @@ def curve(
         from rebasin_fast.plots import check_figure
 
         check_figure(output, overwrite=force)
-    params_a, params_b = load_params(model_a, entry=entry), load_params(model_b, entry=entry)
+    named_a = load_named(model_a, entry=entry, prefix=prefix)
+    params_a, params_b = named_a.params, load_named(model_b, entry=entry, prefix=prefix, like=named_a).params
     evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
     ends: dict[str, Params] = {"as they are": params_b}
     if matched:
-        ends["matched"] = align(params_a, model_b, params_b, MatchingChoices(**choices), quiet=quiet).aligned
+        how = MatchingChoices(**choices)
+        alignment = align(params_a, model_b, params_b, how, quiet=quiet, proving=(model, data))
+        ends["matched"] = alignment.aligned
+        if alignment.standing is not None:
+            click.echo(f"Note: the spec is {alignment.standing}", err=True)
     curves = {}
     for name, end in ends.items():
         with StageProgress(quiet=quiet) as progress:

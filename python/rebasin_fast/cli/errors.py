@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 import click
 
 from rebasin_fast.errors import RebasinError
+from rebasin_fast.legible import legible
 
+_LINES = "\n\t"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -18,6 +21,7 @@ class ReportingGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, report, and exit with the documented code."""
+        _spell_out_what_cannot_be_encoded()
         try:
             return super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.exceptions.Exit as exit_:
@@ -33,5 +37,12 @@ class ReportingGroup(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except (RebasinError, OSError, MemoryError) as error:
-            click.echo(f"Error: {error or type(error).__name__}", err=True)
+            click.echo(f"Error: {legible(error, keep=_LINES) or type(error).__name__}", err=True)
             sys.exit(1)
+
+
+def _spell_out_what_cannot_be_encoded() -> None:
+    """Names of files may hold bytes that are no text, and terminals have encodings without most characters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -10,8 +10,10 @@ from typing import Any, cast
 
 import click
 
+from rebasin_fast.cli.click_types import CallableType
 
-class FactoryType(click.ParamType[Callable[..., Any]]):
+
+class FactoryType(CallableType):
     """A callable named as ``module:name``; modules in the current folder are found."""
 
     name = "module:name"

@@ -87,8 +87,11 @@ def _blas() -> str:
     """SciPy's BLAS, which forms the products; threads are known where threadpoolctl is installed."""
     import scipy
 
-    built = scipy.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    described = f"{built.get('name', 'unknown')} {built.get('version', '')}".strip()
+    try:
+        built = scipy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        described = f"{built.get('name', 'unknown')} {built.get('version', '')}".strip()
+    except TypeError:  # before SciPy 1.11
+        described = f"that of SciPy {scipy.__version__}, which does not name it"
     try:
         from threadpoolctl import threadpool_info
     except ImportError:

@@ -11,6 +11,7 @@ import click
 
 from rebasin_fast.cli.alignment import MatchingChoices, align, warn_of_left_out
 from rebasin_fast.cli.methods import HEARD_BY, Method, method_options
+from rebasin_fast.cli.named import load_named, prefix_option
 from rebasin_fast.cli.options import (
     entry_option,
     input_path,
@@ -24,7 +25,7 @@ from rebasin_fast.files import (
     check_output,
     check_permutation_output,
     check_writable,
-    load_params,
+    output_files,
     save_params,
 )
 from rebasin_fast.files import save_permutation as write_permutation
@@ -45,6 +46,7 @@ from rebasin_fast.files import save_permutation as write_permutation
 @method_options
 @matching_options
 @entry_option
+@prefix_option
 @output_options
 def match(
     model_a: Path,
@@ -58,6 +60,7 @@ def match(
     data: Callable[[], Any] | None,
     force: bool,
     entry: str | None,
+    prefix: str | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -80,9 +83,11 @@ def match(
     how = MatchingChoices(**choices)
     how.refuse_unheard(method, HEARD_BY)
     beside = {"--save-permutation": save_permutation, "--report": report, "--resume": resume}
-    refuse_shared_paths([model_a, model_b], output, beside)
-    params_a, params_b = load_params(model_a, entry=entry), load_params(model_b, entry=entry)
-    check_output(output, like=params_b, overwrite=force)
+    named_a = load_named(model_a, entry=entry, prefix=prefix)
+    named_b = load_named(model_b, entry=entry, prefix=prefix, like=named_a)
+    params_a, params_b = named_a.params, named_b.params
+    refuse_shared_paths([model_a, model_b], output_files(output, like=named_b.file), beside)
+    check_output(output, like=named_b.file, overwrite=force)
     if save_permutation is not None:
         check_permutation_output(save_permutation, overwrite=force)
     if report is not None:
@@ -93,9 +98,12 @@ def match(
         alignment = align(params_a, model_b, params_b, how, quiet=quiet, method=chosen)
     if save_permutation is not None:
         write_permutation(
-            save_permutation, alignment.matching.permutation, alignment.spec.to_json(), overwrite=force
+            save_permutation,
+            alignment.matching.permutation,
+            named_b.restored_spec(alignment.spec).to_json(),
+            overwrite=force,
         )
-    save_params(output, alignment.aligned, like=params_b, overwrite=force)
+    save_params(output, named_b.restored(alignment.aligned), like=named_b.file, overwrite=force)
     if report is not None:
         from rebasin_fast.report import write_report
 
@@ -103,7 +111,7 @@ def match(
         write_report(
             report, alignment.spec, params_a, params_b, alignment.matching, names=names, overwrite=force
         )
-    warn_of_left_out(params_b)
+    warn_of_left_out(named_b.file)
     if as_json:
         click.echo(json.dumps({**alignment.to_dict(), "output": str(output)}))
     else:

@@ -11,6 +11,7 @@ import click
 
 from rebasin_fast.averaging import averaged_params
 from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
+from rebasin_fast.cli.named import load_named, prefix_option
 from rebasin_fast.cli.options import (
     entry_option,
     input_path,
@@ -21,14 +22,17 @@ from rebasin_fast.cli.options import (
     refuse_shared_paths,
 )
 from rebasin_fast.cli.progress import MatchingProgress, telling_of_resume
+from rebasin_fast.cli.proof import standing_of
 from rebasin_fast.files import (
     check_output,
     check_permutation_output,
     check_writable,
-    load_params,
+    output_files,
     save_params,
 )
+from rebasin_fast.legible import legible
 from rebasin_fast.matching import ManyMatching, merge_many
+from rebasin_fast.partial_average import averaged_where_shared, not_shared
 from rebasin_fast.typing import Params
 
 # Options of ``matching_options`` that not every method has a use for.
@@ -63,8 +67,10 @@ _HEARD_BY = {"--restarts": ("first",)}
     metavar="FILE",
     help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
 )
+@click.option("--allow-nonfinite", is_flag=True, help="Write NaN and infinities, instead of refusing them.")
 @matching_options
 @entry_option
+@prefix_option
 @output_options
 def merge(
     models: tuple[Path, ...],
@@ -74,8 +80,10 @@ def merge(
     method: str,
     save_permutations: Path | None,
     resume: Path | None,
+    allow_nonfinite: bool,
     force: bool,
     entry: str | None,
+    prefix: str | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -103,37 +111,56 @@ def merge(
     for option, value in beside.items():
         if value is not None and not together:
             raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
-    refuse_shared_paths(models, output, beside)
     shares = _parse_weights(weights, len(models))
-    first, *others = [load_params(path, entry=entry) for path in models]
-    check_output(output, like=first, overwrite=force)
+    named_first = load_named(models[0], entry=entry, prefix=prefix)
+    first = named_first.params
+    others = [load_named(path, entry=entry, prefix=prefix, like=named_first).params for path in models[1:]]
+    refuse_shared_paths(models, output_files(output, like=named_first.file), beside)
+    check_output(output, like=named_first.file, overwrite=force)
     if together:
         if save_permutations is not None:
             check_permutation_output(save_permutations, overwrite=force)
         if resume is not None:
             check_writable(resume, overwrite=True)
         with telling_of_resume(resume):
-            many = _merge_many(method, [first, *others], shares, how, resume=resume, quiet=quiet)
+            many, standing = _merge_many(
+                method, [first, *others], shares, how,
+                resume=resume, allow_nonfinite=allow_nonfinite, quiet=quiet,
+            )  # fmt: skip
         if save_permutations is not None:
             many.save(save_permutations, overwrite=force)
-        save_params(output, many.merged, like=first, overwrite=force)
+        save_params(output, named_first.restored(many.merged), like=named_first.file, overwrite=force)
         warn_of_batch_norm(many.merged)
-        warn_of_left_out(first)
-        account = {**many.to_dict(), "output": str(output)}
-        click.echo(json.dumps(account) if as_json else f"{many!r}\nsaved {output}")
+        warn_of_left_out(named_first.file)
+        _warn_of_not_averaged([first, *others])
+        account = {**many.to_dict(), **({"spec": standing} if standing else {}), "output": str(output)}
+        lines = [repr(many), *([f"  spec  {legible(standing)}"] if standing else []), f"saved {output}"]
+        click.echo(json.dumps(account) if as_json else "\n".join(lines))
         return
     alignments: list[Alignment] = []
     if matched:
         for path, params in zip(models[1:], others, strict=True):
             alignments.append(align(first, path, params, how, quiet=quiet))
-    merged = averaged_params([first, *([a.aligned for a in alignments] if matched else others)], shares)
-    save_params(output, merged, like=first, overwrite=force)
+    aligned = [first, *([a.aligned for a in alignments] if matched else others)]
+    averaged = averaged_where_shared if how.no_strict else averaged_params
+    merged = averaged(aligned, shares, allow_nonfinite=allow_nonfinite)
+    save_params(output, named_first.restored(merged), like=named_first.file, overwrite=force)
     warn_of_batch_norm(merged)
-    warn_of_left_out(first)
+    warn_of_left_out(named_first.file)
+    _warn_of_not_averaged([first, *others])
     if as_json:
         click.echo(json.dumps({"alignments": [a.to_dict() for a in alignments], "output": str(output)}))
     else:
         click.echo("\n".join([*(a.summary() for a in alignments), f"saved {output}"]))
+
+
+def _warn_of_not_averaged(models: list[Params]) -> None:
+    """With --no-strict: which parameters of the result are A's own, and which are not in it."""
+    for name in not_shared(models):
+        fate = (
+            "A's own in the merged model" if name in models[0] else "not in the merged model, as A lacks it"
+        )
+        click.echo(f"Note: {legible(name)} is not in every model; it is {fate}", err=True)
 
 
 def _merge_many(
@@ -143,17 +170,19 @@ def _merge_many(
     choices: MatchingChoices,
     *,
     resume: Path | None,
+    allow_nonfinite: bool,
     quiet: bool,
-) -> ManyMatching:
+) -> tuple[ManyMatching, str | None]:
     spec = read_spec(
         choices.spec_name,
         models[0],
         heads=choices.heads,
         norm_groups=choices.norm_groups,
+        layers=choices.layers,
         trace=choices.trace,
     )
     with MatchingProgress(quiet=quiet) as progress:
-        return merge_many(
+        many = merge_many(
             spec,
             models,
             method="cycle_consistent" if method == "cycle-consistent" else "merge_many",
@@ -165,8 +194,10 @@ def _merge_many(
             threads=choices.threads,
             memory_limit=choices.memory_limit,
             checkpoint=resume,
+            allow_nonfinite=allow_nonfinite,
             progress=progress,
         )
+    return many, standing_of(spec)
 
 
 def _parse_weights(text: str | None, count: int) -> list[float] | None:

@@ -11,11 +11,14 @@ from typing import Any, TypeVar, cast
 import click
 
 from rebasin_fast import specs
+from rebasin_fast.cli.click_types import IntegerType
+from rebasin_fast.cli.configuration import heads_beside
 from rebasin_fast.cli.factories import FACTORY
+from rebasin_fast.cli.named import spec_for
 from rebasin_fast.errors import SpecError
 from rebasin_fast.matching.descent import EFFORTS
 from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.specs.hints import HintNeededError
+from rebasin_fast.specs.hints import AmbiguousError, HintNeededError
 from rebasin_fast.typing import Params
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -30,7 +33,7 @@ input_path = click.Path(exists=True, path_type=Path)
 output_path = click.Path(path_type=Path)
 
 
-class ByteCount(click.ParamType[int]):
+class ByteCount(IntegerType):
     """A number of bytes, as digits and maybe K, M, G or T (powers of 1000) behind them."""
 
     name = "bytes"
@@ -77,6 +80,11 @@ def spec_options(function: Function) -> Function:
                 type=click.IntRange(1),
                 help="Groups of norms without statistics; 1 for LayerNorm.",
             ),
+            click.option(
+                "--layers",
+                metavar="A,B,...",
+                help="The layers of a plain chain in the order of the data, where names and shapes do not tell it.",
+            ),
         ]
     ):
         function = option(function)
@@ -87,7 +95,12 @@ def matching_options(function: Function) -> Function:
     """How to match: spec, seed, restarts, sweeps, threads."""
     for option in reversed(
         [
-            click.option("--seed", default=0, show_default=True, help="Seeds the order of visits."),
+            click.option(
+                "--seed",
+                default=0,
+                show_default=True,
+                help="Another seed is another search, as good.",
+            ),
             click.option(
                 "--restarts",
                 default=1,
@@ -140,17 +153,41 @@ def output_options(function: Function) -> Function:
     return function
 
 
-def refuse_shared_paths(inputs: Sequence[Path], output: Path, further: Mapping[str, Path | None]) -> None:
-    """UsageError where two outputs have one name, or one beside ``--output`` would replace an input."""
-    taken = {os.path.realpath(path): f"the input {path}" for path in inputs}
-    taken[os.path.realpath(output)] = f"--output {output}"
-    for option, path in further.items():
-        if path is None:
-            continue
-        there = taken.get(os.path.realpath(path))
+def refuse_shared_paths(
+    inputs: Sequence[Path], outputs: Sequence[Path], further: Mapping[str, Path | None] | None = None
+) -> None:
+    """UsageError where an output would replace an input, or two outputs have one name.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        As the user named them: of a folder, and of an index, every file of that folder is an input.
+    outputs : sequence of Path
+        The files that ``--output`` stands for.
+    further : mapping
+        Outputs beside it, by option.
+    """
+    taken: dict[object, str] = {}
+    for given in inputs:
+        folder = given if given.is_dir() else given.parent if given.name.endswith(".index.json") else None
+        for file in [given] if folder is None else [file for file in folder.iterdir() if file.is_file()]:
+            taken[_identity(file)] = f"the input {file}"
+    named = [("--output", path) for path in outputs]
+    named += [(option, path) for option, path in (further or {}).items() if path is not None]
+    for option, path in named:
+        there = taken.get(_identity(path))
         if there is not None:
             raise click.UsageError(f"{option} {path} is the same file as {there}; give it a name of its own")
-        taken[os.path.realpath(path)] = f"{option} {path}"
+        taken[_identity(path)] = f"{option} {path}"
+
+
+def _identity(path: Path) -> object:
+    """Equal for two names of one file: links of both kinds, and relative paths."""
+    try:
+        found = path.stat()
+    except OSError:
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino
 
 
 def read_spec(
@@ -159,6 +196,7 @@ def read_spec(
     *,
     heads: int | None,
     norm_groups: int | None,
+    layers: str | None = None,
     trace: Callable[[], Any] | None = None,
 ) -> PermutationSpec:
     """The spec that ``--spec`` and its hints, or ``--trace``, ask for."""
@@ -167,28 +205,41 @@ def read_spec(
 
         if spec_name != "auto":
             raise click.UsageError("--spec and --trace both say where the spec comes from; give one of them")
-        return traced_spec(trace)
+        return spec_for(traced_spec(trace), params)
     if spec_name == "auto":
+        order = None if layers is None else [name.strip() for name in layers.split(",")]
         try:
-            return specs.for_params(params, heads=heads, norm_groups=norm_groups)
+            heads = heads_beside(params, heads)
+            return specs.for_params(params, heads=heads, norm_groups=norm_groups, layers=order)
         except HintNeededError as error:
             raise SpecError(f"{error}. On the command line: --heads N, --norm-groups N") from None
+        except AmbiguousError as error:
+            raise SpecError(
+                f"{error}. If they are a plain chain, give its order with --layers A,B,…; otherwise the spec as a "
+                "file with --spec FILE, or --trace it from the model, which also proves it"
+            ) from None
         except SpecError as error:
             raise SpecError(f"{error}. Give it as a file with --spec FILE, or --trace it") from None
+    if layers is not None:
+        raise click.UsageError("--layers is for a spec that is recognised, --spec auto")
     path = Path(spec_name)
     if not path.is_file():
         return _ready_spec(spec_name)
     if path.stat().st_size > _LARGEST_SPEC_FILE:
         raise SpecError(f"{path} has {path.stat().st_size:,} bytes; the JSON of a spec is smaller")
     try:
-        return PermutationSpec.from_json(path.read_text(encoding="utf-8"))
+        return spec_for(PermutationSpec.from_json(path.read_text(encoding="utf-8")), params)
     except (SpecError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: {error}") from None
 
 
 def _ready_spec(name: str) -> PermutationSpec:
     """The spec of ``specs.NAME()``, for names that need no arguments."""
-    ready = {known: getattr(specs, known) for known in specs.__all__ if known != "for_params"}
+    ready = {
+        known: getattr(specs, known)
+        for known in specs.__all__
+        if known not in ("for_params", "RecognisedSpec")
+    }
     if name not in ready:
         raise click.BadParameter(
             f"{name!r} is neither 'auto', nor a file, nor a ready spec ({', '.join(ready)})",

@@ -10,9 +10,18 @@ from typing import Any
 import click
 import numpy as np
 
-from rebasin_fast.cli.options import entry_option, input_path, output_path, read_spec, spec_options
+from rebasin_fast.cli.options import (
+    entry_option,
+    input_path,
+    output_path,
+    read_spec,
+    refuse_shared_paths,
+    spec_options,
+)
 from rebasin_fast.files import atomic_write, check_writable, load_params
+from rebasin_fast.legible import legible
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
 from rebasin_fast.tracing import TracedSpec
 from rebasin_fast.typing import Params
 
@@ -35,6 +44,7 @@ def spec(
     trace: Callable[[], Any] | None,
     heads: int | None,
     norm_groups: int | None,
+    layers: str | None,
     output: Path | None,
     why: bool,
     force: bool,
@@ -58,9 +68,10 @@ def spec(
     if why and trace is None:
         raise click.UsageError("--why tells what a trace found: give --trace module:factory")
     if output is not None:
+        refuse_shared_paths([] if model is None else [model], [output])
         check_writable(output, overwrite=force)
     params: Params = {} if model is None else load_params(model, entry=entry)
-    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, trace=trace)
+    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, layers=layers, trace=trace)
     if model is None and isinstance(found, TracedSpec):
         params = {name: np.broadcast_to(np.float32(0), shape) for name, shape in found.shapes.items()}
     found.validate(params)
@@ -68,11 +79,15 @@ def spec(
         with atomic_write(output, overwrite=force, text=True) as file:
             file.write(found.to_json())
     account = _account(found, params)
+    if isinstance(found, RecognisedSpec):
+        account["recognised"] = found.family
     if as_json:
         click.echo(json.dumps(account))
         return
     if why and isinstance(found, TracedSpec):
-        click.echo(found.report())
+        click.echo(legible(found.report(), keep="\n"))
+    if isinstance(found, RecognisedSpec):
+        click.echo(legible(f"{found.statement()}: {HOW_TO_PROVE}"))
     click.echo("\n".join(_lines(account)))
     if output is not None:
         click.echo(f"saved {output}")
@@ -100,11 +115,12 @@ def _account(found: PermutationSpec, params: Params) -> dict[str, Any]:
 def _lines(account: dict[str, Any]) -> Iterator[str]:
     permutations = account["permutations"]
     yield f"{account['parameters']} parameters, {len(permutations)} permutations"
-    width = max(map(len, permutations), default=0)
+    width = max((len(legible(name)) for name in permutations), default=0)
     for name, facts in permutations.items():
-        within = f" within {', '.join(facts['within'])}" if facts["within"] else ""
+        within = f" within {', '.join(map(legible, facts['within']))}" if facts["within"] else ""
         parameter, axis = facts["axes"][0]
         more = f" and {len(facts['axes']) - 1} more" if len(facts["axes"]) > 1 else ""
-        yield f"  {name:<{width}}  {facts['size']:>5} units{within}: {parameter} axis {axis}{more}"
+        place = f"{legible(parameter)} axis {axis}{more}"
+        yield f"  {legible(name):<{width}}  {facts['size']:>5} units{within}: {place}"
     yield f"  moved, not matched: {len(account['unmatched'])} parameters"
     yield f"  equal networks: 10^{account['log10_symmetries']:.2f}"

@@ -39,6 +39,7 @@ from rebasin_fast.compat.published_specs import (
 )
 from rebasin_fast.compilation import compile_problem
 from rebasin_fast.errors import ParamsError, SpecError
+from rebasin_fast.matched import matched_parameters
 from rebasin_fast.permutation import apply_permutation as apply_full
 from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.spec import PermutationSpec as FullSpec
@@ -178,7 +179,8 @@ def _matched_spec(ps: PermutationSpec, params_a: Params, params_b: Params) -> Fu
 
 
 def _objective(spec: FullSpec, permutation: Mapping[str, Array], params_a: Params, params_b: Params) -> float:
-    moved = apply_full(spec, permutation, {name: params_b[name] for name in spec.axes_to_perm})
+    matched = matched_parameters(spec, (params_a, params_b))
+    moved = apply_full(spec, permutation, {name: params_b[name] for name in matched})
     return sum(library_of(params_a[name]).dot(params_a[name], moved[name]) for name in moved)
 
 

@@ -12,7 +12,6 @@ complement; the losses read their inputs without changing them. ``remove_nodes``
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from rebasin_fast.matching.score_matrices import soft_by_size
 from rebasin_fast.matching.soft_application import SoftApplication
 from rebasin_fast.permutation import apply_permutation, identity_permutation
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.wide_copy import model_copy
 
 try:
     import torch
@@ -254,7 +254,7 @@ def _spec_of(model: Any, input_shape: Sequence[int]) -> PermutationSpec:
 
 
 def _frozen(model: Any) -> Any:
-    frozen = copy.deepcopy(model)
+    frozen = model_copy(model)
     for parameter in frozen.parameters():
         parameter.requires_grad_(False)
     return frozen

@@ -59,7 +59,11 @@ class TorchDevice:
         return int(sys.modules["torch"].cuda.current_stream(array.device).cuda_stream)
 
     def pointer(self, array: Any) -> int:
-        """See :class:`DeviceLibrary`."""
+        """See :class:`DeviceLibrary`; ValueError where the memory holds other numbers than the tensor."""
+        if array.is_conj() or array.is_neg():
+            raise ValueError(
+                "a tensor awaits its conjugation or negation; give t.resolve_conj().resolve_neg()"
+            )
         return int(array.data_ptr())
 
     def strides(self, array: Any) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from rebasin_fast.cuda.graph import Graph
 from rebasin_fast.cuda.operations import Operations
 from rebasin_fast.cuda.problem import ResidentProblem
 from rebasin_fast.cuda.similarity import Similarity
+from rebasin_fast.cuda.spread import spread_of_objective
 from rebasin_fast.cuda.steps import Permutations, Steps
 from rebasin_fast.cuda.tables import TableMaker, Tables
 from rebasin_fast.matching.result import MatchingStats
@@ -65,6 +66,7 @@ class ResidentDescent:
         self._steps = Steps(problem, self._graph, self._similarity, ops, assigner, bytes_to_keep)
         self._current = {name: np.array(start[name], np.int64) for name in problem.permutations}
         self._tolerance = tolerance
+        self._spread: float | None = None  # measured where a step depends on it
         self._on_visit = on_visit
         self._pending = set(problem.permutations)
         self._seconds = {"product": 0.0, "assignment": 0.0, "objective": 0.0}
@@ -145,7 +147,7 @@ class ResidentDescent:
             gain = 0.0
             for t, part in zip(touched, measured, strict=True):
                 gain += part - self._parts[t]
-            if not gain > self._tolerance * abs(self._objective):
+            if not self._is_better(gain):
                 return
             self._current.update(proposal)
             self._tables = tables
@@ -154,6 +156,16 @@ class ResidentDescent:
             self._objective = sum(self._parts)
         self._counts["accepted"] += 1
         self._pending |= self._graph.neighbours[name]
+
+    def _is_better(self, gain: float) -> bool:
+        """As the core's engine: constants in the objective hold no step back."""
+        if gain > self._tolerance * abs(self._objective):
+            return True
+        if not gain > 0.0:
+            return False
+        if self._spread is None:
+            self._spread = spread_of_objective(self._problem, self._ops)
+        return gain > self._tolerance * self._spread
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:

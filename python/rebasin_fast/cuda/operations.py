@@ -42,6 +42,9 @@ class Operations(Protocol):
     def dots(self, pairs: Sequence[tuple[Any, Any]]) -> list[float]:
         """Sum of products of each pair, in float64; one wait for the device in all."""
 
+    def averaged(self, array: Any, axis: int, positions: Index) -> Any:
+        """A copy in which the entries at each column of ``positions`` (units, copies) on ``axis`` are their mean."""
+
     def is_finite(self, array: Any) -> bool:
         """Whether no entry is NaN or infinite."""
 
@@ -64,6 +67,9 @@ class NumpyOperations:
     def place(self, array: Any) -> Any:
         """See :class:`Operations`."""
         placed = self._xp.asarray(array)
+        if placed.dtype.kind == "c":
+            pairs = self._xp.ascontiguousarray(placed).view(f"f{placed.dtype.itemsize // 2}")
+            return pairs.reshape(*placed.shape, 2)
         return placed if placed.dtype.kind == "f" else placed.astype(np.float32)
 
     def dtype(self, array: Any) -> str:
@@ -95,6 +101,12 @@ class NumpyOperations:
         sums = [(a.astype(np.float64) * b.astype(np.float64)).sum() for a, b in pairs]
         return [float(one) for one in sums]
 
+    def averaged(self, array: Any, axis: int, positions: Index) -> Any:
+        """See :class:`Operations`."""
+        front, index = self._xp.moveaxis(array, axis, 0).copy(), self._xp.asarray(positions)
+        front[index] = front[index].mean(axis=0, keepdims=True)
+        return self._xp.moveaxis(front, 0, axis)
+
     def is_finite(self, array: Any) -> bool:
         """See :class:`Operations`."""
         return bool(self._xp.isfinite(array).all())
@@ -124,6 +136,8 @@ class TorchOperations:
         if not isinstance(array, torch.Tensor):
             array = torch.from_numpy(np.ascontiguousarray(array))
         array = array.detach().to(self._device)
+        if array.is_complex():
+            return torch.view_as_real(array.resolve_conj())
         return array if array.is_floating_point() else array.float()
 
     def dtype(self, array: Any) -> str:
@@ -171,6 +185,13 @@ class TorchOperations:
             return []
         sums = [(a.double() * b.double()).sum() for a, b in pairs]
         return [float(one) for one in self._torch.stack(sums).tolist()]
+
+    def averaged(self, array: Any, axis: int, positions: Index) -> Any:
+        """See :class:`Operations`."""
+        front = array.movedim(axis, 0).clone()
+        index = self._torch.from_numpy(np.ascontiguousarray(positions)).to(self._device)
+        front[index] = front[index].mean(0, keepdim=True)
+        return front.movedim(0, axis)
 
     def is_finite(self, array: Any) -> bool:
         """See :class:`Operations`."""

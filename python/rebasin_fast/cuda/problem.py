@@ -14,6 +14,12 @@ from rebasin_fast.axis import Entry, merge_joined
 from rebasin_fast.cuda.operations import Operations
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.layout import Block, blocks_of, merged_shape
+from rebasin_fast.matched import (
+    matched_parameters,
+    real_entries,
+    refuse_complex_beside_real,
+    refuse_integers_alone,
+)
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -56,14 +62,12 @@ class ResidentProblem:
 def make_resident(
     spec: PermutationSpec, params_a: Params, params_b: Params, sizes: Mapping[str, int], ops: Operations
 ) -> ResidentProblem:
-    """Bring the parameters of the objective to the device, one at a time, and check that they are finite."""
+    """Bring the parameters that are matched to the device, one at a time, and check that they are finite."""
     names = tuple(name for name in spec.permutations if name in sizes)
-    unmatched = set(spec.unmatched)
     tensors, kinds = [], set()
     laid_out: dict[Entry, tuple[Block, ...]] = {}
-    for parameter, entries in spec.axes_to_perm.items():
-        if parameter in unmatched or parameter not in params_a or parameter not in params_b:
-            continue
+    for parameter in matched_parameters(spec, (params_a, params_b)):
+        refuse_complex_beside_real(parameter, params_a[parameter], params_b[parameter])
         a, b = ops.place(params_a[parameter]), ops.place(params_b[parameter])
         kind = max((ops.dtype(a), ops.dtype(b)), key=_WIDTHS.index)
         if ops.dtype(a) != ops.dtype(b):
@@ -76,13 +80,14 @@ def make_resident(
                     f"parameter {parameter!r} of model {model} holds entries that are NaN or infinite; "
                     "a model that diverged cannot be matched"
                 )
-        merged = merge_joined(entries)
+        merged = merge_joined(real_entries(spec.axes_to_perm[parameter], params_a[parameter]))
         shape = merged_shape(tuple(int(n) for n in a.shape), merged)
         for entry, _ in merged:
             if entry not in laid_out:
                 laid_out[entry] = blocks_of(entry, sizes)
         blocks = tuple(laid_out[entry] for entry, _ in merged)
         tensors.append(Tensor(a.reshape(shape), b.reshape(shape), blocks, tuple(_moves(blocks))))
+    refuse_integers_alone(spec, kinds, (params_a, params_b))
     return ResidentProblem(
         names, {name: sizes[name] for name in names}, {name: tuple(spec.parents[name]) for name in names},
         tuple(tensors), "float64" in kinds,

@@ -31,8 +31,12 @@ def lies_on_device(params: Params) -> bool:
     return any(device_library(array) is not None for array in params.values())
 
 
-def choose_operations(params: Params, device: str, products: str = "float32") -> tuple[Operations, Assigner]:
+def choose_operations(
+    params: Params, device: str, products: str = "float32", threads: int | None = None
+) -> tuple[Operations, Assigner]:
     """The library that computes on ``device`` ("cuda" or "cuda:1"), and who solves assignments there.
+
+    Those that go to the host are solved by ``threads`` threads; by default by as many as there are, up to 8.
 
     Raises
     ------
@@ -43,7 +47,7 @@ def choose_operations(params: Params, device: str, products: str = "float32") ->
     """
     if products not in PRODUCTS:
         raise ValueError(f"products is one of {PRODUCTS}, got {products!r}")
-    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    threads = threads or min(_MOST_THREADS, os.cpu_count() or 1)
     on_device = [a for a in params.values() if device_library(a) is not None]
     if on_device and isinstance(device_library(on_device[0]), CupyDevice):
         cupy = NumpyOperations(products, sys.modules["cupy"])

@@ -11,7 +11,7 @@ from .permutations import (
     save_permutation,
     spec_digest,
 )
-from .save import check_output, save_params
+from .save import check_output, output_files, save_params
 
 __all__ = [
     "LoadedParams",
@@ -26,6 +26,7 @@ __all__ = [
     "check_writable",
     "load_params",
     "load_permutation",
+    "output_files",
     "save_params",
     "save_permutation",
     "spec_digest",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
+from io import BytesIO
 
 from ..errors import FileFormatError
 from .mapped import DAMAGED, MappedFile
@@ -33,7 +34,7 @@ def read_members(file: MappedFile) -> dict[str, Member]:
         zip bomb has.
     """
     try:
-        with zipfile.ZipFile(file.path) as archive:
+        with zipfile.ZipFile(BytesIO(file.map) if file.inside else file.path) as archive:
             infos = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, UnicodeDecodeError) as error:
         raise FileFormatError(

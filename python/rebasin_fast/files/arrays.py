@@ -131,7 +131,15 @@ def identity(array: Any) -> Hashable:
     if is_torch(array):
         if array.numel() == 0:
             return id(array)
-        return (str(array.device), array.data_ptr(), tuple(array.shape), array.stride(), str(array.dtype))
+        lazy = (array.is_conj(), array.is_neg())  # the same memory, read as other numbers
+        return (
+            str(array.device),
+            array.data_ptr(),
+            tuple(array.shape),
+            array.stride(),
+            str(array.dtype),
+            lazy,
+        )
     if isinstance(array, np.ndarray) and array.size:
         address = array.__array_interface__["data"][0]
         return ("cpu", address, array.shape, array.strides, array.dtype.str)

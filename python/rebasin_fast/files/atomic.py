@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,6 +154,10 @@ def exists_error(path: Path) -> OutputExistsError:
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if str(path) == "-":
+        raise UnwritableOutputError(
+            "'-' is no file name: nothing is written to standard output. Name a file."
+        )
     if path.is_dir() and not path.is_symlink():
         raise UnwritableOutputError(f"{path} is a folder; the output is a file. Give a file name inside it.")
     if not os.path.lexists(path):
@@ -167,7 +172,7 @@ def _create_temporary(path: Path) -> tuple[Path, int]:
     # Not tempfile.mkstemp: its mode is 0600, and the result shall have the mode of any file the user creates.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     # The name is cut so that the temporary one stays under the 255 bytes that file systems allow.
-    stem = path.name.encode()[:200].decode(errors="ignore")
+    stem = os.fsdecode(os.fsencode(path.name)[:200])  # names of any bytes
     temporary = path.with_name(f".{stem}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         return temporary, os.open(temporary, flags, 0o666)
@@ -184,7 +189,7 @@ def _open(descriptor: int, text: bool) -> IO[Any]:
 def _unwritable(path: Path, error: OSError) -> UnwritableOutputError:
     folder = path.parent
     if not folder.is_dir():
-        cure = f"the folder {folder} does not exist. Create it: mkdir -p {folder}"
+        cure = f"the folder {folder} does not exist. Create it: mkdir -p {shlex.quote(str(folder))}"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         cure = "no space is left on that file system. Free some or write elsewhere; nothing was changed"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

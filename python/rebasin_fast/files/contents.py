@@ -84,7 +84,7 @@ class FileFormat:
 
     `recognises` looks at the first bytes of a file; `read` takes a path and options;
     `write` writes `Contents` to a binary file. `library` is whose arrays its files give when nothing else is
-    asked. `needs` names a package without which it cannot be written.
+    asked. `needs` names a package without which it cannot be written; a `read_only` format is never written.
     """
 
     name: str
@@ -94,3 +94,4 @@ class FileFormat:
     write: Callable[[IO[bytes], Contents], None]
     library: str = "numpy"
     needs: str | None = None
+    read_only: bool = False

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +17,12 @@ from .errors import OutputExistsError, UnwritableOutputError
 from .folders import is_weights
 
 _MAX_COPIED = 64 << 20
+# What belongs to a model in a folder of transformers or diffusers: configuration, tokenizer, preprocessing, code.
+_COMPANIONS = (
+    "config.json", "*_config.json", "config.yaml", "added_tokens.json", "special_tokens_map.json", "tokenizer*",
+    "vocab*.json", "vocab*.txt", "merges*.txt", "*.model", "*.tiktoken", "chat_template*", "*.jinja",
+    "modeling_*.py", "configuration_*.py", "tokenization_*.py", "processing_*.py", "license*", "notice*",
+)  # fmt: skip
 
 
 class NewFolder:
@@ -65,19 +72,20 @@ def check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: 
 
 
 @contextlib.contextmanager
-def write_folder(folder: Path, model: Path, overwrite: bool) -> Iterator[NewFolder]:
+def write_folder(folder: Path, model: Path | None, overwrite: bool) -> Iterator[NewFolder]:
     """Collect files beside `folder`; put them in place when the block ends without an exception.
 
-    A new folder appears at once with everything in it, the small files of the folder `model` (config.json, …)
-    included. Into an existing one the files are moved one by one, the last one created last: for a set of
-    files that is the index, without which no reader sees the others.
+    A new folder appears at once with everything in it, what belongs to the model in the folder `model`
+    (config.json, tokenizer, …) included. Into an existing one the files are moved one by one, the last one
+    created last: for a set of files that is the index, without which no reader sees the others.
     """
     aside = folder.parent / f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         aside.mkdir()
         new = NewFolder(aside)
         yield new
-        _copy_companions(model, aside, folder)
+        if model is not None:
+            _copy_companions(model, aside, folder)
         sync_folder(aside)
         _publish(aside, new.names, folder, overwrite)
     except OSError as error:
@@ -95,9 +103,13 @@ def write_folder(folder: Path, model: Path, overwrite: bool) -> Iterator[NewFold
 def _copy_companions(model: Path, aside: Path, folder: Path) -> None:
     for companion in sorted(model.iterdir()):
         small = companion.is_file() and companion.stat().st_size <= _MAX_COPIED
-        wanted = small and not is_weights(companion) and not companion.name.startswith(".")
+        wanted = small and not is_weights(companion) and _belongs_to_a_model(companion.name)
         if wanted and not (folder / companion.name).exists():
             shutil.copyfile(companion, aside / companion.name)
+
+
+def _belongs_to_a_model(name: str) -> bool:
+    return any(fnmatchcase(name.lower(), pattern) for pattern in _COMPANIONS)
 
 
 def _publish(aside: Path, names: list[str], folder: Path, overwrite: bool) -> None:

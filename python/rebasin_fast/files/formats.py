@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import FileFormatError
-from . import numpy_format, safetensors_format, torch_format
+from . import keras_format, numpy_format, safetensors_format, torch_format
 from .contents import FileFormat
+from .foreign_formats import refuse_foreign
 
 FORMATS: tuple[FileFormat, ...] = (
     safetensors_format.FORMAT,
     numpy_format.FORMAT,
+    keras_format.FORMAT,
     torch_format.FORMAT,
 )
 
@@ -39,6 +41,7 @@ def format_of_file(path: Path) -> FileFormat:
     with open(path, "rb") as file:
         head = file.read(512)
     _refuse_what_is_often_there_instead(path, head)
+    refuse_foreign(path, head)
     announced = format_of_name(path)
     found = next((known for known in FORMATS if known.recognises(head)), None)
     if announced is None and found is None:

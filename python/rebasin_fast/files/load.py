@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,8 +27,9 @@ def load_params(
     Parameters
     ----------
     path : path
-        A file: .safetensors, .npz, or of torch (.pt, .pth, .th, .bin, .ckpt, .pth.tar); an index of a set of
-        files (``….index.json``); or a folder of transformers or diffusers.
+        A file: .safetensors, .npz, of torch (.pt, .pth, .th, .bin, .ckpt, .pth.tar: a state dict, a whole
+        module, NumPy arrays), of Stable-Baselines3 (.zip), or of Keras (.h5, .keras, with h5py); an index of a
+        set of files (``….index.json``); or a folder of transformers or diffusers.
     entry : str, optional
         For torch files: which entry is the state dict (``"state_dict_ema"``, ``"nets/generator"``). Without
         it the usual names are tried.
@@ -74,9 +76,13 @@ def load_params(
         raise ValueError(f"library must be 'numpy', 'torch' or None, not {library!r}")
     found = locate(given)
     if found.name.endswith(INDEX_SUFFIX):
-        return read_index(found, entry, library or _library_of_set(found))
-    known = format_of_file(found)
-    return known.read(found, ReadOptions(entry, library or default_library(known.library)))
+        params = read_index(found, entry, library or _library_of_set(found))
+    else:
+        known = format_of_file(found)
+        params = known.read(found, ReadOptions(entry, library or default_library(known.library)))
+    if given.is_dir():
+        params.source = replace(params.source, folder=given)
+    return params
 
 
 def default_library(library: str) -> str:

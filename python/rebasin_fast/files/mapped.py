@@ -27,10 +27,19 @@ class MappedFile:
 
     def __init__(self, path: Path, library: str = "numpy") -> None:
         self.path = path
+        self.inside = False
         access = mmap.ACCESS_COPY if library == "torch" else mmap.ACCESS_READ
         with open(path, "rb") as file:
             self.size = os.fstat(file.fileno()).st_size
             self.map: Any = mmap.mmap(file.fileno(), 0, access=access) if self.size else b""
+
+    @classmethod
+    def of_bytes(cls, path: Path, data: bytes, library: str = "numpy") -> MappedFile:
+        """A file that lies within another one, as its bytes; ``path`` is for messages."""
+        file = cls.__new__(cls)
+        file.path, file.size, file.inside = path, len(data), True
+        file.map = bytearray(data) if library == "torch" else data
+        return file
 
     def array(
         self, code: str, shape: tuple[int, ...], offset: int, strides: tuple[int, ...] | None = None

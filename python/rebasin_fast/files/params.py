@@ -59,6 +59,8 @@ class Source:
     layout : object
         What the format needs besides (torch: the dictionary around the state dict; a set: which file holds
         what).
+    folder : Path, optional
+        The folder that was asked for, where it was one: its configuration belongs to the parameters.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class Source:
     metadata: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     layout: Any = None
+    folder: Path | None = None
 
 
 class LoadedParams(Mapping[str, Any]):

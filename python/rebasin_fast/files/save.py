@@ -17,8 +17,7 @@ from .atomic import atomic_write, check_writable
 from .contents import Contents, FileFormat, Outgoing
 from .dtypes import ELEMENT_TYPES
 from .folder_output import check_folder, write_folder
-from .folders import USUAL_FILES
-from .formats import FORMATS, INDEX_SUFFIX, all_suffixes, format_of_name
+from .formats import FORMATS, INDEX_SUFFIX, format_of_name
 from .load import load_params
 from .params import LoadedParams
 from .sharded import ShardedLayout, divide, index_text, shard_source
@@ -40,8 +39,9 @@ def save_params(
     ----------
     path : path
         The extension says the format: .safetensors, .npz, or torch's (.pt, .pth, .th, .bin, .ckpt). A path
-        without extension is a folder, and needs `like`: it gets files of the same names as the folder of
-        `like`, the same division into shards, and copies of what else lies there (config.json, tokenizer).
+        without extension is a folder, where `like` was read from a folder or is a set of files: it gets files
+        of the same names, the same division into shards, and copies of what belongs to the model in the
+        folder that was read (config.json, tokenizer, …).
     params : mapping of arrays
         NumPy, ml_dtypes, torch (any device), CuPy or JAX arrays, mixed as you like. Not changed.
     like : LoadedParams or path, optional
@@ -105,6 +105,12 @@ def check_output(path: str | os.PathLike[str], *, like: Like | None = None, over
     _target(Path(path), {}, like).check(overwrite)
 
 
+def output_files(path: str | os.PathLike[str], *, like: Like | None = None) -> list[Path]:
+    """List the files that `save_params` would write for `path`; raises what it would for the name."""
+    target = _target(Path(path), {}, like)
+    return [target.path] if target.folder is None else [target.folder / name for name in target.names]
+
+
 @dataclass(frozen=True)
 class _Target:
     """What a path means: one file, or a folder of files; and whose form it takes."""
@@ -151,16 +157,30 @@ def _target(path: Path, params: Mapping[str, Any], like: Like | None) -> _Target
             )
         return _Target(path, path.parent, _named(model), model, layout)
     known = format_of_name(path)
+    if known is not None and known.read_only:
+        raise FileFormatError(
+            f"{path}: files of {known.name} are read, not written ({', '.join(_writable())} are)."
+        )
     if known is not None and path.suffix != ".npy":
         return _Target(path, None, known, model, None)
-    of_folder = model is not None and (layout is not None or model.source.path.name in USUAL_FILES)
+    if str(path) == "-":
+        raise FileFormatError(
+            "'-' is no file: models are not written to standard output. Give a name and an extension: "
+            f"{', '.join(_writable())}."
+        )
+    of_folder = model is not None and (layout is not None or model.source.folder is not None)
     if path.suffix and not path.is_dir() and not of_folder:
         raise FileFormatError(f"{path}: files of this kind cannot be written ({', '.join(_writable())} can).")
-    if model is None:
+    if model is None or not of_folder:
+        found = "is a folder" if path.is_dir() else "has no extension to say the format"
+        kind = "" if model is None else f", and the input {model.source.path} is a single file"
+        raise FileFormatError(f"{path} {found}{kind}. Give one: {', '.join(_writable())}.")
+    written = _named(model)
+    if written is not None and written.read_only:
         raise FileFormatError(
-            f"{path} has no extension to say the format. Give one: {', '.join(_writable())}."
+            f"{path}: files of {written.name} are not written. Give one: {', '.join(_writable())}."
         )
-    return _Target(path / model.source.path.name, path, _named(model), model, layout)
+    return _Target(path / model.source.path.name, path, written, model, layout)
 
 
 def _named(model: LoadedParams | None) -> FileFormat | None:
@@ -168,7 +188,9 @@ def _named(model: LoadedParams | None) -> FileFormat | None:
 
 
 def _writable() -> list[str]:
-    return [suffix for suffix in all_suffixes() if suffix != ".npy"]
+    return [
+        suffix for known in FORMATS if not known.read_only for suffix in known.suffixes if suffix != ".npy"
+    ]
 
 
 def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing:
@@ -242,7 +264,7 @@ def _write_set(target: _Target, arrays: Outgoing, metadata: dict[str, str], over
     assert target.known is not None
     known = target.known
     contents = _contents(arrays, target.model, known, metadata)
-    with write_folder(target.folder, target.model.source.path.parent, overwrite) as folder:
+    with write_folder(target.folder, target.model.source.folder, overwrite) as folder:
         if target.layout is None:
             with folder.create(target.path.name) as file:
                 known.write(file, contents)

@@ -48,7 +48,7 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
     ------
     FileFormatError
         The index is no index, names a file outside of its folder, or a parameter that its shard does not
-        hold.
+        hold; or two files hold a parameter that it does not name.
     """
     shard_of, metadata = _parse(path)
     shards: dict[str, LoadedParams] = {}
@@ -73,6 +73,20 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
         entries[name] = shard.entry(name)
         if name in shard.ties and shard.ties[name] in entries:
             ties[name] = shard.ties[name]
+    indexed = set(shard_of)
+    for shard_name, shard in shards.items():
+        for name in shard:
+            if name in indexed:
+                continue
+            if name in shard_of:
+                raise FileFormatError(
+                    f"{path} does not say whether {shard_of[name]} or {shard_name} holds {name!r}, and both do. "
+                    "Fetch the set again."
+                )
+            # Whoever reads the set takes whole files: what the index forgot is a parameter like the others.
+            shard_of[name], entries[name] = shard_name, shard.entry(name)
+            if shard.ties.get(name) in entries:
+                ties[name] = shard.ties[name]
     first = next(iter(shards.values()))
     left_out = {f"{n}: {k}": why for n, shard in shards.items() for k, why in shard.source.left_out.items()}
     layout = ShardedLayout(path.name, shard_of, metadata, {n: shard.source for n, shard in shards.items()})

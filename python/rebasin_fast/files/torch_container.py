@@ -200,7 +200,9 @@ def _read_stream(file: MappedFile) -> Pickled:
         )
     storages: dict[str, Storage] = {}
 
-    def storage(identifier: Any) -> View:
+    def storage(identifier: Any) -> Any:
+        if isinstance(identifier, tuple) and len(identifier) == 4 and identifier[0] == "module":
+            return identifier[1]  # the class of a whole module, beside its source text
         kind, key, count, part = _identifier(identifier, where)
         code = _storage_code(kind, where)
         itemsize = ELEMENT_TYPES[code].itemsize if code else 1

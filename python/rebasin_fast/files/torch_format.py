@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,15 +14,20 @@ from ..errors import FileFormatError, MissingDependencyError
 from .arrays import element_code, is_torch, to_numpy, to_torch
 from .contents import Contents, FileFormat
 from .mapped import MappedFile
+from .nested_dicts import at_path, nested, nested_paths
+from .numpy_pickles import is_numpy_array, numpy_array
 from .params import Entry, LoadedParams, ReadOptions, Source
 from .pickle_reader import Call
+from .stable_baselines import inner_file
 from .torch_container import read_container
-from .torch_objects import NotPlain, Tensor, as_mapping, is_tensor, plain, tensor
+from .torch_modules import is_module, state_of_module
+from .torch_objects import NotPlain, Tensor, as_mapping, plain, tensor
+from .torch_objects import is_tensor as is_torch_tensor
 
 # fmt: off
 _USUAL_NAMES = (
     "state_dict", "model_state_dict", "model", "params", "net", "network", "weights", "module", "generator",
-    "params_ema", "state_dict_ema", "model_ema", "ema",
+    "params_ema", "state_dict_ema", "model_ema", "ema", "swa_state_dict", "swa_model", "averaged_model",
 )
 # fmt: on
 _NEVER_THE_MODEL = ("optim", "sched", "scaler", "lr_", "amp", "rng", "loss", "callback")
@@ -43,23 +49,29 @@ class TorchLayout:
         Whether the state dict was an OrderedDict.
     versions : object
         Its ``_metadata``: the versions of torch's modules.
+    paths : dict of tuple
+        Where the state dict was one of dictionaries: the keys of each name.
     """
 
     levels: list[dict[Any, Any]] = field(default_factory=list)
     extras: dict[str, Any] = field(default_factory=dict)
     ordered: bool = True
     versions: Any = None
+    paths: dict[str, tuple[str, ...]] | None = None
 
 
 def read(path: Path, options: ReadOptions) -> LoadedParams:
     """Find the state dict in a file of torch.save and map its tensors. Nothing is unpickled."""
-    file = MappedFile(path, options.library)
+    left_out: dict[str, str] = {}
+    file = inner_file(MappedFile(path, options.library), options.library, left_out)
     root = read_container(file).value
     keys, node = _find(root, options.entry, path)
-    left_out: dict[str, str] = {}
+    if is_module(node):
+        left_out[str(node.function)] = "a class, which is not executed; the output is the module's state_dict"
     levels = [_frame(level, key, left_out) for level, key in zip(_levels(root, keys), keys, strict=True)]
     entries, ties, extras = _entries(node, file, left_out)
-    layout = TorchLayout(levels, extras, not isinstance(node, dict), _versions(node))
+    paths = nested_paths(as_mapping(node) or {})
+    layout = TorchLayout(levels, extras, not isinstance(node, dict), _versions(node), paths)
     source = Source(path, "torch", left_out=left_out, layout=layout)
     return LoadedParams(entries, source, ties, options.library)
 
@@ -82,7 +94,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
     state.update((name, value) for name, value in layout.extras.items() if name not in state)
     if layout.versions is not None and isinstance(state, OrderedDict):
         state._metadata = layout.versions  # type: ignore[attr-defined]
-    result: Any = state
+    result: Any = state if layout.paths is None else nested(state, layout.paths)
     for level in reversed(layout.levels):
         result = {key: result if value is _HOLE else value for key, value in level.items()}
     torch.save(result, file)
@@ -112,17 +124,17 @@ def _find(root: Any, entry: str | None, path: Path) -> tuple[list[Any], Any]:
     keys: list[Any] = []
     node = root
     while len(keys) <= _MAX_DEPTH:
-        mapping = as_mapping(node)
+        mapping = _mapping(node)
         if mapping is None:
             break
         inner = [key for key, value in mapping.items() if _may_be_model(key) and _holds_tensors(value)]
         chosen = next((name for name in _USUAL_NAMES if name in inner), None)
-        if chosen is None and any(isinstance(k, str) and is_tensor(v) for k, v in mapping.items()):
+        if chosen is None and any(isinstance(k, str) and _is_array(v) for k, v in mapping.items()):
             return keys, node
         if chosen is None and len(inner) > 1:
             raise FileFormatError(
                 f"{path} holds several sets of parameters: {', '.join(map(repr, inner))}. Say which: "
-                f"load_params(path, entry={inner[0]!r}), or --entry {inner[0]} on the command line."
+                f"load_params(path, entry={inner[0]!r}), or --entry {shlex.quote(inner[0])} on the command line."
             )
         if chosen is None and not inner:
             break
@@ -131,18 +143,36 @@ def _find(root: Any, entry: str | None, path: Path) -> tuple[list[Any], Any]:
     raise FileFormatError(_nothing_found(root, path))
 
 
+def _mapping(node: Any) -> dict[Any, Any] | None:
+    """The items of a dictionary, of a module's state, or of one model's nested dictionaries."""
+    if is_module(node):
+        return state_of_module(node)
+    mapping = as_mapping(node)
+    paths = nested_paths(mapping) if mapping is not None else None
+    return mapping if paths is None else {name: at_path(node, path) for name, path in paths.items()}
+
+
+def _is_array(node: Any) -> bool:
+    return is_torch_tensor(node) or is_numpy_array(node)
+
+
+def _numpy_entry(array: Any, name: str) -> Entry:
+    code = element_code(array, name)
+    return Entry(code, array.shape, lambda _: array)
+
+
 def _named(root: Any, entry: str, path: Path) -> tuple[list[Any], Any]:
     keys: list[Any] = []
     node = root
-    for key in [entry] if entry in (as_mapping(root) or {}) else entry.split("/"):
-        mapping = as_mapping(node) or {}
+    for key in [entry] if entry in (_mapping(root) or {}) else entry.split("/"):
+        mapping = _mapping(node) or {}
         if key not in mapping:
             raise FileFormatError(
                 f"{path} has no entry {entry!r}; it has {', '.join(repr(k) for k in mapping) or 'none'}."
             )
         keys.append(key)
         node = mapping[key]
-    if not any(is_tensor(value) for value in (as_mapping(node) or {}).values()):
+    if not any(_is_array(value) for value in (_mapping(node) or {}).values()):
         raise FileFormatError(f"{path}: the entry {entry!r} holds no tensors.")
     return keys, node
 
@@ -153,11 +183,11 @@ def _may_be_model(key: Any) -> bool:
 
 def _holds_tensors(node: Any, depth: int = 0, seen: set[int] | None = None) -> bool:
     seen = set() if seen is None else seen
-    mapping = None if id(node) in seen or depth > _MAX_DEPTH else as_mapping(node)
+    mapping = None if id(node) in seen or depth > _MAX_DEPTH else _mapping(node)
     if mapping is None:
         return False
     seen.add(id(node))  # a dictionary that is referred to a thousand times is looked at once
-    if any(isinstance(key, str) and is_tensor(value) for key, value in mapping.items()):
+    if any(isinstance(key, str) and _is_array(value) for key, value in mapping.items()):
         return True
     return any(
         _may_be_model(key) and _holds_tensors(value, depth + 1, seen) for key, value in mapping.items()
@@ -165,9 +195,9 @@ def _holds_tensors(node: Any, depth: int = 0, seen: set[int] | None = None) -> b
 
 
 def _nothing_found(root: Any, path: Path) -> str:
-    nodes = [root, *(as_mapping(root) or {}).values()]
+    nodes = [root, *(_mapping(root) or {}).values()]
     whole = next(
-        (node for node in nodes if isinstance(node, Call) and not is_tensor(node) and node.state), None
+        (node for node in nodes if isinstance(node, Call) and not _is_array(node) and node.state), None
     )
     if whole is not None and as_mapping(whole) is None:
         return (
@@ -175,7 +205,7 @@ def _nothing_found(root: Any, path: Path) -> str:
             "and is not. If you trust it, save its weights where its code is installed: "
             "torch.save(torch.load(old, weights_only=False).state_dict(), new)"
         )
-    found = ", ".join(repr(key) for key in (as_mapping(root) or {})) or type(root).__name__
+    found = ", ".join(repr(key) for key in (_mapping(root) or {})) or type(root).__name__
     return (
         f"{path} holds no named tensors (found: {found:.200}). "
         "Expected a state_dict, alone or inside a dictionary."
@@ -185,7 +215,7 @@ def _nothing_found(root: Any, path: Path) -> str:
 def _levels(root: Any, keys: list[Any]) -> Iterator[dict[Any, Any]]:
     node = root
     for key in keys:
-        mapping = as_mapping(node) or {}
+        mapping = _mapping(node) or {}
         yield mapping
         node = mapping[key]
 
@@ -210,11 +240,14 @@ def _entries(
     extras: dict[str, Any] = {}
     ties: dict[str, str] = {}
     seen: dict[Tensor, str] = {}
-    for name, value in (as_mapping(node) or {}).items():
-        if isinstance(name, str) and is_tensor(value):
+    for name, value in (_mapping(node) or {}).items():
+        if isinstance(name, str) and is_numpy_array(value):
+            entries[name] = _numpy_entry(numpy_array(value, f"{file.path}: parameter {name!r}"), name)
+            continue
+        if isinstance(name, str) and _is_array(value):
             found = tensor(value, file, f"{file.path}: parameter {name!r}")
-            load = partial(file.array, shape=found.shape, offset=found.offset, strides=found.strides)
-            entries[name] = Entry(found.code, found.shape, load, file.aligned(found.code, found.offset))
+            viewed = file.aligned(found.code, found.offset) and not found.lazy
+            entries[name] = Entry(found.code, found.shape, partial(found.load, file), viewed)
             first = seen.setdefault(found, name)
             if first != name and 0 not in found.shape:
                 ties[name] = first

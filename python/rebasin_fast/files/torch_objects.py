@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import FileFormatError
 from .dtypes import ELEMENT_TYPES
@@ -20,12 +23,38 @@ _MAX_DEPTH = 30
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor in the file; offset in bytes from the file's beginning, strides in elements."""
+    """A tensor in the file; offset in bytes from the file's beginning, strides in elements.
+
+    `conjugate` and `negative` are torch's lazy bits: the elements of the storage still await the operation.
+    """
 
     code: str
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int
+    conjugate: bool = False
+    negative: bool = False
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the elements differ from those of the storage."""
+        return self.conjugate or self.negative
+
+    def load(self, file: MappedFile, code: str) -> NDArray[Any]:
+        """Give the elements, a view of the file unless they are lazy; `code` may name a carrier of the bytes."""
+        array = file.array(code, self.shape, self.offset, self.strides)
+        if self.conjugate:
+            array = np.conjugate(array)
+        if not self.negative:
+            return array
+        if code != self.code:
+            # Floating-point numbers inside integers: only their first bit is the sign.
+            flipped: NDArray[Any] = array ^ np.array(
+                1 << (8 * array.itemsize - 1), f"u{array.itemsize}"
+            ).view(array.dtype)
+            return flipped
+        result: NDArray[Any] = np.negative(array)
+        return result
 
 
 class NotPlain(Exception):  # noqa: N818 - a signal between two functions, not an error of anyone
@@ -68,14 +97,33 @@ def tensor(node: Call, file: MappedFile, where: str) -> Tensor:
             return tensor(Call(args[0], tuple(args[2])), file, where)
         if name in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"):
             view, start, shape, strides = args[:4]
-            code = code_of_dtype(args[6], where) if name == "_rebuild_tensor_v3" else view.storage.code
-            return _checked(view, code, start, _numbers(shape), _numbers(strides), file, where)
+            newer = name == "_rebuild_tensor_v3"
+            code = code_of_dtype(args[6], where) if newer else view.storage.code
+            found = _checked(view, code, start, _numbers(shape), _numbers(strides), file, where)
+            return _with_lazy_bits(found, args[7:] if newer else args[6:], where)
     except (IndexError, AttributeError, TypeError, RecursionError) as error:
         raise FileFormatError(f"{where} is described wrongly ({error}). {DAMAGED}") from error
     kind = name.removeprefix("_rebuild_").replace("_", " ")
     raise FileFormatError(
         f"{where} is a {kind}, not a dense tensor. Save it dense: t.to_dense() or t.dequantize()."
     )
+
+
+def _with_lazy_bits(found: Tensor, metadata: tuple[Any, ...], where: str) -> Tensor:
+    """Torch saves a view by ``conj()`` or ``imag`` as its storage and a note of what is still to be done."""
+    notes = (as_mapping(metadata[0]) or {}) if metadata else {}
+    conjugate, negative = (notes.get(bit, False) for bit in ("conj", "neg"))
+    if not all(isinstance(bit, bool) for bit in (conjugate, negative)) or notes.keys() - {"conj", "neg"}:
+        raise FileFormatError(
+            f"{where} has the notes {notes!r:.80}; expected the bits conj and neg of torch. Save it again with "
+            "its values resolved: t.resolve_conj().resolve_neg().clone()"
+        )
+    impossible = (
+        "conj" if conjugate and not found.code.startswith("C") else "neg" if found.code == "BOOL" else ""
+    )
+    if impossible and notes.get(impossible):
+        raise FileFormatError(f"{where}: the bit {impossible} does not fit its element type. {DAMAGED}")
+    return replace(found, conjugate=conjugate, negative=negative)
 
 
 def _numbers(found: Any) -> tuple[int, ...]:

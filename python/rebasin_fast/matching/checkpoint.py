@@ -101,8 +101,12 @@ def _sample(array: Array) -> bytes:
     shape = tuple(array.shape)
     positions = np.linspace(0, max(int(np.prod(shape)) - 1, 0), _SAMPLED).astype(np.int64)
     taken = [array[tuple(int(i) for i in np.unravel_index(position, shape))] for position in positions]
-    entries = [float(library_of(array).to_host(one.reshape(1))[0]) if shape else 0.0 for one in taken]
+    entries = [_number(library_of(array).to_host(one.reshape(1))[0]) if shape else 0.0 for one in taken]
     return repr((shape, entries)).encode()
+
+
+def _number(entry: Any) -> float | complex:
+    return complex(entry) if np.iscomplexobj(entry) else float(entry)
 
 
 def _read(file: Path, key: str) -> list[list[Step]]:

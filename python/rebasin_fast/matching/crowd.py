@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.arrays import library_of
+from rebasin_fast.arrays.interface import is_complex
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.matched import matched_parameters, refuse_integers_alone
 from rebasin_fast.matching.weight import weight_matching
 from rebasin_fast.permutation import (
     compose_permutations,
@@ -42,18 +44,14 @@ class Crowd:
         self.models = models
         self.rng = rng
         self.permutations = [identity_permutation(spec, sizes) for _ in models]
-        unmatched = set(spec.unmatched)
-        self.matched = [
-            name
-            for name in spec.axes_to_perm
-            if name not in unmatched and all(name in model for model in models)
-        ]
+        self.matched = matched_parameters(spec, models)
+        refuse_integers_alone(spec, self.matched, models)
         self._spec = spec
         self._threads, self._memory_limit, self._effort = threads, memory_limit, effort
         self._squares = sum(
             _square(model[name], name, number) for number, model in enumerate(models) for name in self.matched
         )
-        self._sum: dict[str, NDArray[np.float64]] = {}
+        self._sum: dict[str, NDArray[Any]] = {}  # float64 or complex128
         self._members: set[int] = set()
         self.gather_all()
         self.first_objective = self.objective()
@@ -90,7 +88,7 @@ class Crowd:
         # A model that was never moved has no permutation worth keeping: it goes through the first pass.
         where = self.permutations[number]
         found = weight_matching(
-            self._spec, {**model, **mean}, model, init=where if _moves(where) else None, rng=self.rng, strict=False,
+            self._spec, {**model, **mean}, model, init=where if _moves(where) else None, strict=False,
             effort=self._effort, threads=self._threads, memory_limit=self._memory_limit,
         )  # fmt: skip
         self.permutations[number] = found.permutation
@@ -137,14 +135,16 @@ def _moves(permutation: dict[str, Index]) -> bool:
     return any((units != np.arange(units.shape[-1])).any() for units in permutation.values())
 
 
-def _product_dtype(array: Array) -> type[np.floating[Any]]:
-    return np.float64 if library_of(array).dtype_name(array) == "float64" else np.float32
+def _product_dtype(array: Array) -> type[np.inexact[Any]]:
+    kind = library_of(array).dtype_name(array)
+    if is_complex(kind):
+        return np.complex64 if kind in ("complex32", "complex64") else np.complex128
+    return np.float64 if kind == "float64" else np.float32
 
 
-def _host64(array: Array) -> NDArray[np.float64]:
+def _host64(array: Array) -> NDArray[Any]:
     library = library_of(array)
-    host: NDArray[np.float64] = library.to_host(library.widen(array))
-    return host
+    return library.to_host(library.widen(array))
 
 
 def _square(array: Array, name: str, number: int) -> float:
@@ -158,5 +158,5 @@ def _square(array: Array, name: str, number: int) -> float:
     return square
 
 
-def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    return float(np.dot(a.ravel(), b.ravel()))
+def _dot(a: NDArray[Any], b: NDArray[Any]) -> float:
+    return float(np.vdot(a.ravel(), b.ravel()).real)

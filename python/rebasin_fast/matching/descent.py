@@ -38,12 +38,17 @@ EFFORTS = tuple(_SHAKES)
 
 @dataclass(frozen=True)
 class Way:
-    """Which permutations a run visits: ``next_order(sweep)``, or its own way for at most ``most_sweeps``."""
+    """Which permutations a run visits: ``next_order(sweep)``, or its own way for at most ``most_sweeps``.
+
+    ``seed`` tells one run on its own way from another; 0 is the plan as it is.
+    """
 
     next_order: Callable[[int], list[int] | None] | None
     most_sweeps: int
     first_pass: bool
     effort: Effort
+    seed: int = 0
+    visiting: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ def descend(
         first_pass=way.first_pass,
         shakes=_SHAKES[way.effort],
         shakes_where_astray=way.effort != "high",
+        seed=way.seed,
         stop=stop,
         tolerance=TOLERANCE,
         overwrite=False,
@@ -107,6 +113,7 @@ def descend(
         converged=found["converged"],
         stats=MatchingStats(**found["stats"]),
         report=pair.left_in_place,
+        visiting=way.visiting,
     )
 
 

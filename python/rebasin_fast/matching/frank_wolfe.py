@@ -15,6 +15,7 @@ from rebasin_fast.matching.line_search import best_step
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.relaxed_problem import RelaxedProblem, Soft
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
+from rebasin_fast.matching.runs import is_default_seed
 from rebasin_fast.matching.vertex import VertexFinder
 from rebasin_fast.matching.weight import weight_matching
 from rebasin_fast.permutation import (
@@ -102,7 +103,8 @@ def frank_wolfe_matching(
     max_iter : int
         Most steps a run; 0 leaves the rounding of the start, and polishing.
     tolerance : float
-        A run ends when no step can gain more than this share of the relaxed objective to first order.
+        A run ends when no step can gain more than this share of the relaxed objective to first order, or of what
+        that is above its value at the barycentre if this is less.
     init : Mapping[str, array of int64], optional
         A permutation to take in place of the identity: B is moved by it first, and every run starts there.
     strict : bool
@@ -163,22 +165,24 @@ def frank_wolfe_matching(
         moved_b = apply_permutation(spec, _within(spec, begin, params_b), params_b)
     dtype = np.float64 if compiled.double_products else np.float32
     del compiled
-    options: dict[str, Any] = {"strict": strict}
+    # Another seed polishes in another way; random starts draw from the generator in any case.
+    options: dict[str, Any] = {"strict": strict, "rng": rng if is_default_seed(rng) else generator}
     runs = []
     with blas_threads(threads):
         problem = RelaxedProblem(spec, params_a, moved_b, pair.sizes, dtype)
+        constant = problem.value(_barycentre(problem))  # what is the same for all permutations
         for number, start in enumerate(starts, 1):
-            run = _Run(spec, problem, start, generator)
+            run = _Run(spec, problem, start, constant, generator)
             run.climb(max_iter, tolerance, _listener(progress, max_iter, number, len(starts)))
             rounded = identity_permutation(spec, pair.sizes) | run.rounded()
             options["progress"] = _polishing_listener(progress, number, len(starts))
             rounded = compose_permutations(begin, rounded, spec)
-            polished = weight_matching(spec, params_a, params_b, init=rounded, rng=generator, **options)
+            polished = weight_matching(spec, params_a, params_b, init=rounded, **options)
             runs.append(run.result(polished))
         first = weight_matching(spec, params_a, params_b, init=begin, max_iter=0, strict=strict).objective
         if max(run.objective for run in runs) < first:
             options["progress"] = None
-            descent = weight_matching(spec, params_a, params_b, init=begin, rng=generator, **options)
+            descent = weight_matching(spec, params_a, params_b, init=begin, **options)
             runs.append(_as_frank_wolfe(descent, start="init", rounded_objective=first))
     return _best(runs, first)
 
@@ -187,13 +191,19 @@ class _Run:
     """One ascent of the relaxed problem."""
 
     def __init__(
-        self, spec: PermutationSpec, problem: RelaxedProblem, start: str, rng: np.random.Generator
+        self,
+        spec: PermutationSpec,
+        problem: RelaxedProblem,
+        start: str,
+        constant: float,
+        rng: np.random.Generator,
     ) -> None:
         self._spec = spec
         self._problem = problem
         self._vertices = VertexFinder(spec, problem.chains, problem.sizes)
         self._identity = identity_permutation(spec, problem.sizes)
         self._start = start
+        self._constant = constant
         self._flop_before = problem.product_flop
         self.soft: Soft = {}
         self._begin(start, rng)
@@ -201,13 +211,17 @@ class _Run:
         self.steps: list[float] = []
 
     def climb(self, max_iter: int, tolerance: float, tell: Any) -> None:
-        """Steps towards the best vertex until none can gain more than ``tolerance`` of the value."""
+        """Steps towards the best vertex until none can gain more than ``tolerance`` of what the value has gained.
+
+        That is the value, or what it is above ``constant`` if that is less: what units share gives no measure.
+        """
         for number in range(1, max_iter + 1):
             gradient = self._problem.gradient(self.soft)
             vertex = self._vertices.best(gradient)
             units = self._problem.hard(vertex)
             slope = self._slope(gradient, units)
-            if slope <= tolerance * abs(self.history[-1]):
+            value = self.history[-1]
+            if slope <= tolerance * min(abs(value), abs(value - self._constant)):
                 return
             step, value = self._search(vertex, units, slope)
             if step == 0.0:
@@ -240,7 +254,7 @@ class _Run:
         if start == "identity":
             self.soft = {chain: np.eye(units, dtype=dtype) for chain, units in chains.items()}
             return
-        self.soft = {chain: np.full((units, units), 1.0 / units, dtype) for chain, units in chains.items()}
+        self.soft = _barycentre(self._problem)
         if start == "random":
             for drawn in range(_RANDOM_PERMUTATIONS):
                 permutation = random_permutation(self._spec, self._problem.sizes, rng)
@@ -278,6 +292,13 @@ class _Run:
         for chain, matrix in self.soft.items():
             matrix *= matrix.dtype.type(1.0 - step)
             matrix[np.arange(len(matrix)), units[chain]] += step
+
+
+def _barycentre(problem: RelaxedProblem) -> Soft:
+    """The average of all permutations."""
+    return {
+        chain: np.full((units, units), 1.0 / units, problem.dtype) for chain, units in problem.chains.items()
+    }
 
 
 def _as_frank_wolfe(matching: Matching, **fields: Any) -> FrankWolfeMatching:

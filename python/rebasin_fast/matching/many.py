@@ -16,6 +16,7 @@ from rebasin_fast.matching.many_result import Index, ManyMatching
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.universe import relaxed_permutations
+from rebasin_fast.partial_average import averaged_where_shared
 from rebasin_fast.permutation import check_permutation
 from rebasin_fast.spec import PermutationSpec
 
@@ -42,6 +43,7 @@ def merge_many(
     threads: int | None = None,
     memory_limit: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    allow_nonfinite: bool = False,
     progress: ProgressCallback | None = None,
 ) -> ManyMatching:
     """Match any number of models to one another and average them.
@@ -62,7 +64,7 @@ def merge_many(
     weights : sequence of float, optional
         Share of each model in ``merged``, divided by their sum; equal by default. They do not bear on the matching.
     rng : int, numpy.random.Generator or None
-        Seeds the order of the models and the visits of each matching.
+        Seeds the order of the models.
     init : ManyMatching or sequence of Mapping[str, array of int64], optional
         Where the models' units start, one permutation a model, in place of where they are and of ``start``; a
         matching of earlier versions of the models, for instance.
@@ -80,6 +82,9 @@ def merge_many(
     checkpoint : path, optional
         A .safetensors or .npz file that holds the state after each sweep; where it exists the run continues from
         it, to the result that it would have had. :meth:`ManyMatching.load` reads it.
+    allow_nonfinite : bool
+        Let NaN and infinities pass into ``merged`` where they are in no matched parameter (in BatchNorm statistics), or
+        where the average is too large for the dtype.
     progress : callable, optional
         Called with a :class:`Progress` after each model: ``permutation`` is then ``"model 3"``, ``visit`` counts
         models, and ``objective`` is the sum over pairs.
@@ -161,7 +166,9 @@ def merge_many(
     crowd.return_to_first()
     return ManyMatching(
         permutations=crowd.permutations,
-        merged=average(crowd.moved(), weights),
+        merged=average(crowd.moved(), weights, allow_nonfinite=allow_nonfinite)
+        if strict
+        else dict(averaged_where_shared(crowd.moved(), weights, allow_nonfinite=allow_nonfinite)),
         objective=history[-1] if history else crowd.objective(),
         first_objective=crowd.first_objective,
         history=history,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.averaging import average
+from rebasin_fast.partial_average import averaged_where_shared
 from rebasin_fast.permutation import compose_permutations, invert_permutation, permuted_params
 
 if TYPE_CHECKING:
@@ -141,7 +142,8 @@ class ManyMatching:
         merged: dict[str, Array] = {}
         if models is not None:
             pairs = zip(state.permutations, _as_many(models, state.permutations), strict=True)
-            merged = average([permuted_params(state.spec, index, model) for index, model in pairs], weights)
+            moved = [permuted_params(state.spec, index, model) for index, model in pairs]
+            merged = dict(averaged_where_shared(moved, weights)) if state.report else average(moved, weights)
         return cls(
             state.permutations,
             merged,

@@ -56,13 +56,18 @@ def match_on_device(
     device: str,
     products: str,
     memory_limit: int | None,
+    threads: int | None,
     tolerance: float,
     progress: ProgressCallback | None,
 ) -> Matching:
-    """The best of ``restarts`` descents by ``order``, or by random orders; arguments as of ``weight_matching``."""
+    """The best of ``restarts`` descents by ``order``, or by random orders; arguments as of ``weight_matching``.
+
+    ``threads`` solve assignments on the host. There is no plan on a device: the results say "random" or "order".
+    """
     names = tuple(name for name in spec.permutations if name in pair.sizes)
     most = max_iter if order is None or _is_one_sweep(order) else min(max_iter, len(order))
-    ops, assigner = choose_operations(params_a, device, products)
+    chosen = () if threads is None else (threads,)
+    ops, assigner = choose_operations(params_a, device, products, *chosen)
     found = match_resident(
         spec, params_a, params_b, pair.sizes, start,
         [_sweeps(order, names, max_iter, generator) for _ in range(restarts)],
@@ -79,6 +84,7 @@ def match_on_device(
             converged=one.converged,
             stats=one.stats,
             report=pair.left_in_place,
+            visiting="random" if order is None else "order",
         )
         for one in found
     ]

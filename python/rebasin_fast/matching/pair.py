@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from rebasin_fast.arrays import check_arrays
 from rebasin_fast.errors import ParamsError, SpecError
+from rebasin_fast.matched import moved_parameters
+from rebasin_fast.meanings import refuse_codes
+from rebasin_fast.renaming import change_of_names, names_like, shapes_of
 from rebasin_fast.spec import PermutationSpec
 
 if TYPE_CHECKING:
@@ -35,6 +38,13 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     """
     _check_types(spec, params_a, params_b)
     if not params_a.keys() & params_b.keys():
+        names = names_like(shapes_of(params_b), shapes_of(params_a))
+        if names is not None:
+            raise ParamsError(
+                f"A and B are of one architecture under different names ({change_of_names(names)}): rename B's "
+                "parameters (rebasin_fast.renaming.RenamedParams(params_b, names_like(…))), or use the command line, "
+                "which does"
+            )
         raise ParamsError(
             f"A and B share no parameter, so they are not of one architecture: A has {_few(params_a)}, "
             f"B has {_few(params_b)}"
@@ -57,6 +67,7 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
             f"the spec and the two models share no parameter: the spec has {_few(spec.axes_to_perm)}, "
             f"A has {_few(params_a)}, B has {_few(params_b)}"
         )
+    refuse_codes([name for name in moved_parameters(spec) if name in params_a], params_a)
     sizes = spec.sizes({**params_b, **params_a})
     return CheckedPair(sizes, movable)
 
@@ -73,9 +84,13 @@ def _check_types(spec: object, params_a: object, params_b: object) -> None:
 def _left_in_place(spec: PermutationSpec, params_a: Params, params_b: Params) -> dict[str, str]:
     left: dict[str, str] = {}
     axes = spec.axes_to_perm
+    ties = {**getattr(spec, "ties", {})}
+    ties |= {first: name for name, first in ties.items()}
     if axes.keys() == params_a.keys() == params_b.keys():
         return left
     for name in dict.fromkeys([*axes, *params_a, *params_b]):
+        if any(name not in params and ties.get(name) in params for params in (params_a, params_b)):
+            continue  # held once, under the other name
         if name not in params_a and name not in params_b:
             left[name] = "in the spec, and in neither model"
         elif name not in params_a or name not in params_b:

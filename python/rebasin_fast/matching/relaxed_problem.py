@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rebasin_fast.arrays import library_of
 from rebasin_fast.axis import Entry, merge_joined
 from rebasin_fast.layout import Block, Placed, blocks_of, merged_shape, source_index
+from rebasin_fast.matched import matched_parameters, real_entries, real_view
 from rebasin_fast.matching.chains import Chain, Part, chain_sizes, held_permutations, part_of
 
 if TYPE_CHECKING:
@@ -57,12 +58,10 @@ class RelaxedProblem:
         self.dtype = np.dtype(dtype)
         self.sizes = dict(sizes)
         self.product_flop = 0.0
-        matched = [
-            name
-            for name in spec.axes_to_perm
-            if name not in spec.unmatched and name in params_a and name in params_b
-        ]
-        entries = {name: merge_joined(spec.axes_to_perm[name]) for name in matched}
+        matched = matched_parameters(spec, (params_a, params_b))
+        entries = {
+            name: merge_joined(real_entries(spec.axes_to_perm[name], params_a[name])) for name in matched
+        }
         laid_out: dict[Entry, tuple[Block, ...]] = {
             entry: blocks_of(entry, sizes)
             for name in matched
@@ -86,6 +85,7 @@ class RelaxedProblem:
         laid_out: Mapping[Entry, tuple[Block, ...]],
     ) -> _Tensor:
         axes = []
+        a, b = _host(a, self.dtype), _host(b, self.dtype)
         shape = merged_shape(a.shape, entries)
         for number, (entry, _) in enumerate(entries):
             blocks = laid_out[entry] if entry is not None else ()
@@ -93,7 +93,7 @@ class RelaxedProblem:
             moving = tuple(part for part in parts if part is not None)
             if moving:
                 axes.append(_Axis(number, blocks, moving))
-        return _Tensor(_host(a, self.dtype).reshape(shape), _host(b, self.dtype).reshape(shape), tuple(axes))
+        return _Tensor(a.reshape(shape), b.reshape(shape), tuple(axes))
 
     def hard(self, permutation: Mapping[str, Index]) -> dict[Chain, Index]:
         """For each chain the unit that fills each slot, all copies counted through."""
@@ -187,7 +187,8 @@ def _gathered(front: NDArray[Any], part: Part) -> NDArray[Any]:
 def _host(array: Array, dtype: np.dtype[Any]) -> NDArray[Any]:
     library = library_of(array)
     readable = library.dtype_name(array) in ("float32", "float64")
-    return library.to_host(array if readable else library.widen(array)).astype(dtype, copy=False)
+    host = real_view(library.to_host(array if readable else library.widen(array)))
+    return host.astype(dtype, copy=False)
 
 
 def _dot(a: NDArray[Any], b: NDArray[Any]) -> float:

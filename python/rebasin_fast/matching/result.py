@@ -73,8 +73,8 @@ class Matching:
     permutation : dict[str, (n,) int64 array]
         Slot i of A is filled by unit ``permutation[p][i]`` of B; for :func:`rebasin_fast.apply_permutation`.
     objective : float
-        What the method maximises, in float64. For weight matching vec(A) . vec(permuted B) over the matched
-        parameters of the spec; the other methods say.
+        What the method maximises, in float64. For weight matching vec(A) . vec(permuted B) over the floating-point
+        parameters that some permutation moves, those in ``spec.unmatched`` excepted; the other methods say.
     first_objective : float
         The same before the first step.
     history : list[float]
@@ -88,6 +88,9 @@ class Matching:
         Parameters that were left in place, and why; empty when the spec covers both models.
     restarts : tuple[Matching, ...]
         The runs of ``restarts=k`` from which this one was chosen; empty for one run.
+    visiting : str
+        How weight matching visited permutations: "auto" (by plan), "random" (as everywhere on a GPU, whatever was
+        asked for) or "order"; empty for methods that visit none.
     """
 
     permutation: dict[str, NDArray[np.int64]]
@@ -99,6 +102,7 @@ class Matching:
     stats: MatchingStats
     report: Mapping[str, str] = field(default_factory=dict)
     restarts: tuple[Matching, ...] = field(default=(), repr=False)
+    visiting: str = ""
 
     def moved_units(self) -> dict[str, int]:
         """For each permutation, how many slots are filled by another unit than their own."""
@@ -142,6 +146,7 @@ class Matching:
             "history": list(self.history),
             "sweeps": self.sweeps,
             "converged": self.converged,
+            "visiting": self.visiting,
             "stats": stats,
             "report": dict(self.report),
             "moved_units": self.moved_units(),

@@ -6,12 +6,15 @@ import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from rebasin_fast import _core
 from rebasin_fast.matching.result import Progress, ProgressCallback
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Rng
 
 Result = TypeVar("Result")
 # Given the flag that ends it from another thread; None where nothing else runs.
@@ -57,6 +60,11 @@ def generators(generator: np.random.Generator, count: int) -> list[np.random.Gen
     first = copy.deepcopy(generator)
     seeds = generator.integers(0, 2**63, size=count - 1)
     return [first, *(np.random.default_rng(int(seed)) for seed in seeds)]
+
+
+def is_default_seed(rng: Rng) -> bool:
+    """Whether ``rng`` is the 0 that stands where none is given: planned visits go by the plan, without a draw."""
+    return isinstance(rng, int | np.integer) and rng == 0
 
 
 def one_at_a_time(progress: ProgressCallback | None) -> ProgressCallback | None:

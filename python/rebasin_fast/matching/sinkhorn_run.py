@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.arrays import library_of
-from rebasin_fast.errors import DataError
+from rebasin_fast.arrays.interface import is_complex
+from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.inference import import_torch
+from rebasin_fast.matched import matched_parameters, refuse_integers_alone
 from rebasin_fast.matching.functional import Batches, FunctionalModel, Tensors, fresh
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.score_matrices import ScoreMatrices
@@ -93,11 +95,14 @@ class SinkhornRun:
         sizes = spec.sizes({**moving, **still})
         device = next(iter(self._still.values())).device
         self._application = SoftApplication(spec, self._still, sizes, device)
-        self._matched = [
-            name
-            for name in spec.axes_to_perm
-            if name in self._still and name not in spec.unmatched and name in shared
-        ]
+        self._matched = [name for name in matched_parameters(spec, (still, moving)) if name in self._still]
+        refuse_integers_alone(spec, self._matched, (still, moving))
+        for name in self._matched:
+            if is_complex(library_of(still[name]).dtype_name(still[name])):
+                raise ParamsError(
+                    f"parameter {name!r} is complex, and sinkhorn_matching mixes real numbers only; weight_matching "
+                    "and frank_wolfe_matching take complex weights"
+                )
         self.losses: list[float] = []
         self.evaluations: list[tuple[int, float]] = []
         self.objectives: list[float] = []

@@ -14,6 +14,7 @@ from rebasin_fast.matching.functional import Batches, FunctionalModel
 from rebasin_fast.matching.learnt import LearntMatching
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Progress, ProgressCallback
+from rebasin_fast.matching.runs import is_default_seed
 from rebasin_fast.matching.straight_through_run import RunOptions, StraightThroughRun
 from rebasin_fast.matching.weight import weight_matching
 from rebasin_fast.permutation import check_permutation, identity_permutation
@@ -86,7 +87,7 @@ def straight_through_matching(
     loss : callable
         ``loss(outputs, targets)``, a scalar tensor.
     rng : int, numpy.random.Generator or None
-        Seeds the matchings. Same inputs, batches and seed: same permutation.
+        Seeds the first matching, as in :func:`weight_matching`. Same inputs, batches and seed: same permutation.
     epochs : int
         How often to go through ``batches``.
     learning_rate, momentum : float
@@ -191,7 +192,8 @@ def straight_through_matching(
     run = StraightThroughRun(
         spec, function, function.tensors(params_a, "A"), function.tensors(params_b, "B"), loss, options
     )
-    run.prepare(start, optimizer, schedule, evaluate, np.random.default_rng(rng))
+    seed = 0 if is_default_seed(rng) else int(np.random.default_rng(rng).integers(1, 2**62))
+    run.prepare(start, optimizer, schedule, evaluate, seed)
     with function.running():
         converged = run.train(batches, stop, progress)
     state = run.state

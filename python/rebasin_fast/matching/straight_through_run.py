@@ -78,13 +78,13 @@ class StraightThroughRun:
         optimizer: Callable[[list[Any]], Any],
         schedule: Callable[[Any], Any] | None,
         evaluate: Callable[[Params], float | Mapping[str, float]] | None,
-        rng: np.random.Generator,
+        seed: int,
     ) -> None:
         """Everything as before the first step, or as the checkpoint left it."""
         self._evaluate = evaluate
         self._optimizer = optimizer([self._copy[name] for name in self._function.trainable])
         self._schedule = schedule(self._optimizer) if schedule is not None else None
-        self.state = TrainingState(start, int(rng.integers(2**62)))
+        self.state = TrainingState(start, seed)
         file = self._options.checkpoint
         if file is not None and Path(file).exists():
             self.state = TrainingState.load(
@@ -184,7 +184,8 @@ class StraightThroughRun:
             self._copy,
             self._b,
             init=state.current,
-            rng=np.random.default_rng([state.seed, state.step]),
+            # A drawn seed chooses where training begins; the matchings after it go on from there.
+            rng=np.random.default_rng([state.seed, 0]) if state.seed and not state.step else 0,
             max_iter=options.max_iter,
             strict=options.strict,
             threads=options.threads,
@@ -201,7 +202,7 @@ class StraightThroughRun:
 
     def _midpoint(self, moved: Tensors) -> Tensors:
         return {
-            name: (value + moved[name]) * 0.5 if value.is_floating_point() else value
+            name: (value + moved[name]) * 0.5 if value.is_floating_point() or value.is_complex() else value
             for name, value in self._a.items()
         }
 

@@ -13,6 +13,7 @@ from rebasin_fast.arrays import library_of
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.axis import merge_joined
 from rebasin_fast.layout import Block, blocks_of, merged_shape
+from rebasin_fast.matched import real_entries, real_view
 from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.sizes import chains_of
 
@@ -24,7 +25,7 @@ Index = NDArray[np.int64]
 Matrices = dict[str, NDArray[Any]]  # by permutation
 
 _MOST_STEPS = 30
-# The relaxed objective has stopped rising when a step adds less than this share of it.
+# The relaxed objective has stopped rising when a step adds less than this share of it, or of what it has gained.
 _SMALLEST_GAIN = 1e-4
 
 
@@ -58,10 +59,11 @@ def relaxed_permutations(
     layers = [_layer(spec, name, models, sizes, free) for name in matched]
     layers = [layer for layer in layers if layer.moves]
     relaxed: list[Matrices] = [_uniform(free, sizes, layers) for _ in models[1:]]
-    objective = _objective(layers, relaxed)
+    objective = start = _objective(layers, relaxed)
     for _ in range(_MOST_STEPS):
         relaxed, risen = _step(layers, relaxed, _vertices(_gradients(layers, relaxed)), objective)
-        if risen - objective <= _SMALLEST_GAIN * abs(risen):
+        # It starts from the average of all permutations: what it has there, no permutation could change.
+        if risen - objective <= _SMALLEST_GAIN * min(abs(risen), abs(risen - start)):
             break
         objective = risen
     identity = identity_permutation(spec, sizes)
@@ -95,8 +97,9 @@ def _layer(
     sizes: Mapping[str, int],
     free: frozenset[str],
 ) -> Layer:
-    merged = merge_joined(spec.axes_to_perm[name])
-    arrays = [_host(model[name]).reshape(merged_shape(model[name].shape, merged)) for model in models]
+    merged = merge_joined(real_entries(spec.axes_to_perm[name], models[0][name]))
+    hosts = [_host(model[name]) for model in models]
+    arrays = [host.reshape(merged_shape(host.shape, merged)) for host in hosts]
     moves = tuple(
         Move(block.permutations[0], axis, _copies(block))
         for axis, (entry, _) in enumerate(merged)
@@ -117,7 +120,7 @@ def _host(array: Array) -> NDArray[Any]:
     library = library_of(array)
     if library.dtype_name(array) in ("float32", "float64"):
         return library.to_host(array)
-    return library.to_host(library.widen(array)).astype(np.float32)
+    return real_view(library.to_host(library.widen(array))).astype(np.float32)
 
 
 def _uniform(free: frozenset[str], sizes: Mapping[str, int], layers: list[Layer]) -> Matrices:

@@ -56,7 +56,9 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         NumPy, torch, JAX or CuPy arrays of equal shapes; float16 and bfloat16 are widened as they are read,
         arrays in host memory are never copied whole. A list of models in place of B gives a list of results.
     rng : int, numpy.random.Generator or None
-        Seeds random orders of visits. Same inputs and seed: same permutation. None draws a fresh seed.
+        Same inputs and seed: same permutation. With "auto" 0 is the plan as it is, and every other seed another run,
+        as good on average: once, after the first pass, one unit in ten is denied its partner, drawn by the seed. With
+        "random" it draws the orders of visits. None draws a fresh seed.
     max_iter : int
         Most sweeps, of as many visits as there are permutations; ten times as many with ``effort="high"``.
     init : Mapping[str, array of int64], optional
@@ -66,20 +68,22 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
         sweeps ends the descent when it is used up.
     visiting : {"auto", "random"}
         "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
-        skipped. "auto" draws nothing: a first pass matches every permutation once on what is settled before it,
-        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone.
+        skipped. "auto": a first pass matches every permutation once on what is settled before it,
+        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone. On a GPU
+        there is no plan yet: "auto" is "random" there, and ``Matching.visiting`` says so.
     effort : {"low", "normal", "high"}
         What "auto" does once no single permutation can be improved. "low": nothing. "normal": where the first pass had
         gone astray, and the queue had to add more than 2 % of the rise, it is shaken once: one unit in ten is
         denied its partner, the queue goes on from there, and the better end is kept. "high": ten shakes, whatever the
         first pass did. For the same models more effort never ends lower.
     restarts : int
-        Number of runs; the best objective wins. With "auto" the runs after the first visit in random orders.
+        Number of runs, each with a seed drawn from ``rng``; the best objective wins.
     strict : bool
         Refuse parameters that the spec or one of the models lacks. False leaves them in place and lists them
         in ``report``.
     threads : int, optional
-        Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is. Several runs (``restarts``, a
+        Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is. With matchings on a GPU those of
+        the assignments that are solved on the host. Several runs (``restarts``, a
         list of models) go on so many threads at once, with one BLAS thread each, to the same results; they share the
         memory for similarities, and ``progress`` is called by one at a time. Runs with a ``checkpoint`` take turns.
     memory_limit : int, optional
@@ -102,19 +106,22 @@ def weight_matching(  # type: ignore[misc]  # the overloads speak of the positio
     -------
     Matching
         ``objective`` never falls from one sweep to the next, and never below where it started: a step is accepted
-        when the float64 objective rises by more than 1e-9 of its magnitude, and a first pass that ends below the
-        start is given up.
+        when the float64 objective rises by more than 1e-9 of its magnitude (of what permutations can change, if that
+        is less), and a first pass that ends below the start is given up.
 
     Raises
     ------
     SpecError, ParamsError, PermutationError
-        The spec, the models or ``init`` do not fit together, a weight is NaN or infinite (named), or products of
-        weights overflow.
+        The spec, the models or ``init`` do not fit together, a weight that is matched is NaN or infinite (named),
+        nothing that moves is of floating point, or products of weights overflow.
     KeyboardInterrupt
         Ctrl-C is heard within a second.
 
     Notes
     -----
+    What is matched are the floating-point and complex parameters that some permutation moves and that are not in
+    ``spec.unmatched``; all others are constants and may hold anything. Complex ones count by Re <a, b>.
+
     Maximises sum_l <A_l, P_l B_l P_(l-1)^T> one permutation at a time, by a linear assignment each: algorithm 1
     of Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022 (eq. 3). A permutation on two axes of one array makes
     its step quadratic: it is linearised where the descent stands, and taken if the objective rises.

@@ -31,7 +31,7 @@ from rebasin_fast.matching.descent import (
 from rebasin_fast.matching.on_device import device_for, match_on_device
 from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import Matching, ProgressCallback
-from rebasin_fast.matching.runs import Call, generators, one_at_a_time, run_all
+from rebasin_fast.matching.runs import Call, generators, is_default_seed, one_at_a_time, run_all
 from rebasin_fast.permutation import check_permutation, identity_permutation
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def match_pair(
         return match_on_device(
             spec, params_a, params_b, pair, start, order=options.order, max_iter=options.max_iter,
             restarts=options.restarts, generator=generator, device=device, products=options.products,
-            memory_limit=options.memory_limit,
+            memory_limit=options.memory_limit, threads=options.threads,
             tolerance=TOLERANCE, progress=progress,
         )  # fmt: skip
     if options.products != "float32":
@@ -125,8 +125,8 @@ def match_pair(
     at_once = 1 if kept is not None else min(options.threads or 1, options.restarts)
     runs = _Runs(problem, start, pair, options, progress if at_once == 1 else one_at_a_time(progress),
                  _bytes_to_keep(problem, options.memory_limit, at_once), kept)  # fmt: skip
-    # The run that goes its own way draws nothing: the one after it draws as a single run would.
-    undrawn = 1 if runs.goes_own_way(1) else 0
+    # The default seed's run on its own way draws nothing: the one after it draws as a single run would.
+    undrawn = 1 if runs.undrawn(1) else 0
     draws = [generator] * undrawn + generators(generator, options.restarts - undrawn)
     calls = [partial(runs.run, number, each, outer=stop) for number, each in enumerate(draws, 1)]
     threads = 1 if at_once > 1 else options.threads
@@ -146,9 +146,14 @@ class _Runs:
     bytes_to_keep: float
     checkpoint: Checkpoint | None
 
-    def goes_own_way(self, number: int) -> bool:
-        """Whether a run draws no order and replays none."""
-        return self.options.order is None and self.options.visiting == "auto" and number == 1
+    @property
+    def planned(self) -> bool:
+        """Whether runs draw no orders and replay none."""
+        return self.options.order is None and self.options.visiting == "auto"
+
+    def undrawn(self, number: int) -> bool:
+        """Whether a run, counted from 1, goes by the plan as it is; other planned ones draw a seed."""
+        return self.planned and number == 1 and is_default_seed(self.options.rng)
 
     def run(
         self,
@@ -159,12 +164,15 @@ class _Runs:
     ) -> Matching:
         """One run, counted from 1; the flag of a list that it belongs to ends it too."""
         options = self.options
-        own_way = self.goes_own_way(number)
         way = Way(
-            None if own_way else orders_of(options.order, self.problem.permutations, options.max_iter, draws),
+            None
+            if self.planned
+            else orders_of(options.order, self.problem.permutations, options.max_iter, draws),
             options.max_iter * (10 if options.effort == "high" else 1),
             first_pass=options.init is None,
             effort=options.effort,
+            visiting=options.visiting if options.order is None else "order",
+            seed=int(draws.integers(1, 2**63)) if self.planned and not self.undrawn(number) else 0,
         )
         sweeps = most_sweeps(options.order, options.max_iter)
         on_visit = visit_listener(self.progress, self.problem, sweeps, number, options.restarts)

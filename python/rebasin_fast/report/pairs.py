@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rebasin_fast.arrays import library_of
 from rebasin_fast.axis import merge_joined
 from rebasin_fast.layout import Block, Placed, blocks_of, merged_shape, source_index
+from rebasin_fast.matched import matched_parameters, real_entries, real_view
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
@@ -83,13 +84,14 @@ def paired_parameters(
     params_a: Params,
     params_b: Params,
 ) -> Iterator[PairedParameter]:
-    """The parameters of the objective, in A's order; each is read when it is reached and not kept."""
-    axes, unmatched = spec.axes_to_perm, set(spec.unmatched)
+    """The parameters that were matched, in A's order; each is read when it is reached and not kept."""
+    matched = set(matched_parameters(spec, (params_a, params_b)))
     for name in params_a:
-        if name not in axes or name not in params_b or name in unmatched:
+        if name not in matched:
             continue
-        merged = merge_joined(axes[name])
-        a, b = (_host(params[name]) for params in (params_a, params_b))
+        array_a, array_b = params_a[name], params_b[name]
+        merged = merge_joined(real_entries(spec.axes_to_perm[name], array_a))
+        a, b = real_view(_host(array_a)), real_view(_host(array_b))
         shape = merged_shape(a.shape, merged)
         blocks = tuple(blocks_of(entry, sizes) for entry, _ in merged)
         sources = tuple(

@@ -7,6 +7,7 @@ from rebasin_fast.report.findings import Findings
 from rebasin_fast.report.markup import KEY, folded_list, long_table, section, tile
 from rebasin_fast.report.measures import shortened
 from rebasin_fast.report.text import count, label, number, safe, share, shared_prefix
+from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
 
 _MOST_ROWS = 80
 
@@ -102,6 +103,10 @@ def search(found: Findings) -> str:
 def left_in_place(found: Findings) -> str:
     """What did not move, or moved without being compared, and why."""
     parts = []
+    if isinstance(found.spec, RecognisedSpec) and not found.spec.proven:
+        parts.append(
+            f'<p class="warn">The spec was {safe(found.spec.statement())}: {safe(HOW_TO_PROVE)}.</p>'
+        )
     if found.left_in_place:
         rows = [
             f"<tr><td>{label(name)}</td><td>{safe(why)}</td></tr>"

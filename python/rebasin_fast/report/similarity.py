@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SIDE = 192
 # Units of the largest permutation that is drawn.
 LARGEST = 1 << 16
+# Of cosines that are sums of float32 products.
+_ROUNDING = 1e-6
 
 Single = NDArray[np.float32]
 
@@ -47,6 +49,14 @@ class SimilarityMap:
     units: int
     mean: float
     deviation: float | None
+
+    def centred(self) -> tuple[Values, Values]:
+        """``before`` and ``after`` less what each row and column has on average: what a pair has of its own.
+
+        Where one parameter outweighs the others in all units alike (norms about 1), all cosines are close to 1, and
+        only the rest tells partners from strangers.
+        """
+        return _about_means(self.before), _about_means(self.after)
 
     @property
     def units_per_cell(self) -> float:
@@ -109,6 +119,14 @@ class _Sums:
         means: Single = np.add.reduceat(rows, self._edges[:-1], axis=0, dtype=np.float32)
         means /= np.diff(self._edges)[:, None].astype(np.float32)
         return means
+
+
+def _about_means(values: Values) -> Values:
+    rows, columns = values.mean(axis=1, keepdims=True), values.mean(axis=0, keepdims=True)
+    centred: Values = values - rows - columns + values.mean()
+    # Of equal cosines nothing but rounding is left, which is not to be drawn as if it were something.
+    centred[np.abs(centred) < _ROUNDING] = 0.0
+    return centred
 
 
 def _unfolded(values: Values, axis: int, block: Block, keep: tuple[str, ...]) -> Single:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from html import escape
+
+from rebasin_fast.legible import legible
 
 _LONGEST_LABEL = 60
 
@@ -15,7 +16,7 @@ def safe(text: object) -> str:
     A name comes from a file that anyone may have written: it must neither become markup, nor reorder the text
     around it, nor hold a lone surrogate, which UTF-8 cannot write.
     """
-    return escape("".join(_legible(character) for character in str(text)), quote=True)
+    return escape(legible(text), quote=True)
 
 
 def label(name: str, prefix: str = "") -> str:
@@ -57,10 +58,3 @@ def share(part: float, whole: float) -> str:
 def count(items: int, singular: str, plural: str = "") -> str:
     """``3 sweeps``, ``1 sweep``."""
     return f"{items:,} {singular if items == 1 else plural or singular + 's'}"
-
-
-def _legible(character: str) -> str:
-    if unicodedata.category(character)[0] != "C":
-        return character
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:04x}}}"

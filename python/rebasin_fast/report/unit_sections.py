@@ -20,8 +20,9 @@ def similarities(found: Findings) -> str:
         return section("Similarity of units", "There is no permutation of two units or more to draw.", notes)
     return section(
         "Similarity of units",
-        "Each row is a unit of A, each column a unit of B, each cell the cosine of their weights: blue where they "
-        "point the same way, orange where they point apart. Matching reorders the columns so that partners meet "
+        "Each row is a unit of A, each column a unit of B, each cell the cosine of their weights, less what the row "
+        "and the column have on average: blue where the two have more in common than with the others, orange where "
+        "they have less. Matching reorders the columns so that partners meet "
         "on the diagonal. A crisp diagonal means that the two networks learned the same units; a faint one on a "
         "busy ground means that the partners are hardly better than chance.",
         f'<div class="maps">{"".join(_heat_maps(found, drawn) for drawn in found.drawn)}</div>{notes}',
@@ -58,12 +59,13 @@ def agreement(found: Findings) -> str:
 
 def _heat_maps(found: Findings, drawn: Drawn) -> str:
     cosines = drawn.map
-    limit = float(max(np.abs(cosines.before).max(), np.abs(cosines.after).max()))
+    before, after = cosines.centred()
+    limit = float(max(np.abs(before).max(), np.abs(after).max()))
     name = " × ".join(drawn.names)
     agreement_ = found.measures.agreements[drawn.names[-1]]
     pictures = "".join(
         f'<div>{when}<img alt="cosines of {safe(name)}, {when}" src="{heat_map(values, limit)}"></div>'
-        for when, values in (("B in its own order", cosines.before), ("B reordered", cosines.after))
+        for when, values in (("B in its own order", before), ("B reordered", after))
     )
     ramp = heat_map(np.linspace(-limit, limit, 97)[None, :], limit)
     per_cell = cosines.units_per_cell

@@ -5,6 +5,7 @@ from rebasin_fast.specs.cnn import cnn
 from rebasin_fast.specs.densenet import densenet, densenet121, densenet161, densenet169, densenet201
 from rebasin_fast.specs.gpt2 import gpt2
 from rebasin_fast.specs.mlp import mlp
+from rebasin_fast.specs.recognised import RecognisedSpec
 from rebasin_fast.specs.recognition import for_params
 from rebasin_fast.specs.recurrent import recurrent
 from rebasin_fast.specs.resnet import (
@@ -23,6 +24,7 @@ from rebasin_fast.specs.vgg import vgg, vgg11, vgg13, vgg16, vgg19
 from rebasin_fast.specs.vit import vit
 
 __all__ = [
+    "RecognisedSpec",
     "cifar_resnet",
     "cnn",
     "densenet",

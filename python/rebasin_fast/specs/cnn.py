@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from rebasin_fast.axis import Entry, blocks
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.chain import add_chain, place_norms
 from rebasin_fast.specs.fragments import NormKind, SpecBuilder
 from rebasin_fast.specs.hints import NO_HINTS, Hints, needed_groups
-from rebasin_fast.specs.names import natural_key
+from rebasin_fast.specs.layers import LAYOUTS, Layer, Layers, LayoutName, read_layers
+from rebasin_fast.specs.readings import BRANCHES, Reading, the_reading
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
@@ -28,6 +26,8 @@ def cnn(
     spatial: int = 2,
     norm: NormKind = "batch",
     norm_groups: int = 1,
+    transposed: Collection[str] = (),
+    layout: LayoutName = "torch",
 ) -> PermutationSpec:
     """Spec of a chain of convolutions followed by linear layers, in torch's names.
 
@@ -36,7 +36,7 @@ def cnn(
     convolutions : sequence of str
         Names of the convolutions, input first.
     classifier : sequence of str
-        Names of the linear layers.
+        Names of the linear layers; empty for convolutions alone.
     norms : sequence of str
         Names of the norms: one a convolution, or one a hidden layer (all convolutions, and all linear layers but
         the last); empty for none.
@@ -48,6 +48,10 @@ def cnn(
         1, 2, 3 for Conv1d, Conv2d, Conv3d.
     norm, norm_groups
         "batch" for BatchNorm; "layer" for LayerNorm over the channels, or GroupNorm of ``norm_groups`` groups.
+    transposed : collection of str
+        Which of the convolutions are transposed: torch and Keras hold their inputs where others hold outputs.
+    layout : {"torch", "flax", "keras", "keras-file"}
+        Whose names and axes. Flax and Keras flatten position by position, torch channel by channel.
 
     Returns
     -------
@@ -68,81 +72,57 @@ def cnn(
             f"each of the {len(layers) - 1} hidden layers, or none"
         )
     biased = set(layers if bias is True else bias or ())
+    chain = [
+        Layer(name, "transposed" if name in transposed else "conv", 1, 1, spatial, name in biased)
+        for name in convolutions
+    ]
+    chain += [
+        Layer(name, "dense", 1 if number else positions, 1, 0, name in biased)
+        for number, name in enumerate(classifier)
+    ]
     builder = SpecBuilder(norm=norm, norm_groups=norm_groups)
-    inputs: Entry = None
-    for number, name in enumerate(layers):
-        outputs: Entry
-        if number < len(convolutions):
-            outputs = builder.channels(f"conv{number}")
-            builder.convolution(name, inputs, outputs, bias=name in biased, spatial=spatial)
-        else:
-            if number == len(convolutions) and positions > 1:
-                inputs = blocks(inputs, positions)
-            outputs = f"fc{number - len(convolutions)}" if name != layers[-1] else None
-            builder.dense(name, inputs, outputs, bias=name in biased)
-        if number < len(norms):
-            builder.norm(norms[number], outputs)
-        inputs = outputs
-    return builder.build()
+    placed = {number: [name] for number, name in enumerate(norms)}
+    return add_chain(builder, LAYOUTS[layout], tuple(chain), _names(tuple(chain)), placed)
 
 
-# Names that speak of branches, which a chain has none of.
-_BRANCHES = re.compile(
-    r"short_?cut|down_?sample|res|skip|branch|squeeze|gate|atten|block\d*\.\d", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    convolutions: list[str]
-    classifier: list[str]
-    norms: list[str]
-    positions: int
-    spatial: int
+def _names(chain: Reading) -> list[str]:
+    """``conv0``, ``conv1``, … and ``fc0``, ``fc1``, …, as the layers are."""
+    names = []
+    counts = {"conv": 0, "fc": 0}
+    for layer in chain:
+        kind = "fc" if layer.kind == "dense" else "conv"
+        names.append(f"{kind}{counts[kind]}")
+        counts[kind] += 1
+    return names
 
 
 def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None:
-    """The spec of convolutions whose channels follow from one another, and linear layers after them.
+    """The spec of convolutions whose channels follow from one another, and linear layers after or before them.
 
     Layers must stand at the top of the model or in one container (``conv1``, ``features.0``): deeper trees are
     seldom chains, and a skip connection leaves no trace in the shapes.
     """
-    if any(name.count(".") > 2 or _BRANCHES.search(name) for name in params):
+    found = read_layers(params)
+    if found is None or len(found.layers) < 2 or not _convolves(found):
         return None
-    chain = next(_chains(params), None)
-    if chain is None:
+    if hints.layers is None and any(_depth(name) > 1 or BRANCHES.search(name) for name in found.layers):
         return None
-    biased = [n for n in (*chain.convolutions, *chain.classifier) if f"{n}.bias" in params]
-    statistics = not chain.norms or f"{chain.norms[0]}.running_mean" in params
-    groups = 1 if statistics else needed_groups(hints, "a chain of convolutions", chain.norms[0])
-    return cnn(
-        chain.convolutions,
-        chain.classifier,
-        norms=chain.norms,
-        positions=chain.positions,
-        bias=biased,
-        spatial=chain.spatial,
-        norm="batch" if statistics else "layer",
-        norm_groups=groups,
-    )
+    seen = f"a chain of {len(found.layers)} convolutions and linear layers"
+    reading = the_reading(found.layers, hints, seen)
+    norms = None if reading is None else place_norms(found.norms, reading, seen)
+    statistics = {norm.statistics for norm in found.norms.values()}
+    if reading is None or norms is None or len(statistics) > 1:
+        return None
+    groups = 1
+    if statistics == {False}:
+        groups = needed_groups(hints, "a chain of convolutions", next(iter(found.norms)))
+    builder = SpecBuilder(norm="layer" if statistics == {False} else "batch", norm_groups=groups)
+    return add_chain(builder, LAYOUTS[found.layout], reading, _names(reading), norms)
 
 
-def _chains(params: Params) -> Iterator[_Chain]:
-    """The chains that the layers form in the order of their numbers, or in that of the parameters."""
-    given = [name.removesuffix(".weight") for name in params if name.endswith(".weight")]
-    for layers in (sorted(given, key=natural_key), given):
-        ranks = {name: len(params[f"{name}.weight"].shape) for name in layers}
-        convolutions = [name for name in layers if ranks[name] > 2]
-        classifier = [name for name in layers if ranks[name] == 2]
-        norms = [name for name in layers if ranks[name] == 1]
-        if not convolutions or not classifier or len({ranks[name] for name in convolutions}) > 1:
-            continue
-        shapes = [params[f"{name}.weight"].shape for name in (*convolutions, *classifier)]
-        flatten = len(convolutions) - 1
-        follows = [
-            after[1] % before[0] == 0 if number == flatten else after[1] == before[0]
-            for number, (before, after) in enumerate(pairwise(shapes))
-        ]
-        if all(follows) and len(norms) in (0, len(convolutions), len(shapes) - 1):
-            positions = int(shapes[flatten + 1][1]) // int(shapes[flatten][0])
-            yield _Chain(convolutions, classifier, norms, positions, len(shapes[0]) - 2)
+def _convolves(found: Layers) -> bool:
+    return any(layer.kind != "dense" for kinds in found.layers.values() for layer in kinds)
+
+
+def _depth(name: str) -> int:
+    return name.count(".") + name.count("/")

@@ -35,6 +35,11 @@ class SpecBuilder:
         self._unmatched: list[str] = []
         self._sizes: dict[str, int] = {}
 
+    @property
+    def has_statistics(self) -> bool:
+        """Whether its norms keep running statistics."""
+        return self._norm == "batch"
+
     def channels(self, name: str) -> Entry:
         """The entry of freely moving channels: ``name``, or groups and units within them under a GroupNorm."""
         if self.norm_groups == 1:

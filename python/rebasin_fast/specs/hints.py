@@ -13,6 +13,7 @@ class Hints:
 
     heads: int | None = None
     norm_groups: int | None = None
+    layers: tuple[str, ...] | None = None
 
 
 NO_HINTS = Hints()
@@ -20,6 +21,10 @@ NO_HINTS = Hints()
 
 class HintNeededError(SpecError):
     """The family is recognised, and a number that its spec needs is not in the shapes."""
+
+
+class AmbiguousError(SpecError):
+    """Names and shapes allow several readings, of which none is proven."""
 
 
 def needed_heads(hints: Hints, seen: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -10,7 +11,8 @@ from rebasin_fast.axis import Concat, Entry, tiled
 from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.specs.fragments import SpecBuilder
 from rebasin_fast.specs.hints import NO_HINTS, Hints
-from rebasin_fast.specs.names import natural_key
+from rebasin_fast.specs.layers import Layer, read_layers
+from rebasin_fast.specs.readings import BRANCHES, the_reading
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
@@ -28,6 +30,7 @@ def recurrent(
     name: str | None = None,
     heads: Sequence[str] = ("fc",),
     embedding: str | None = None,
+    before: Sequence[str] = (),
     bidirectional: bool = False,
     projected: bool = False,
     bias: bool = True,
@@ -46,6 +49,8 @@ def recurrent(
         Names of the linear layers after it, applied to every step or to the last.
     embedding : str, optional
         Name of an embedding before it.
+    before : sequence of str
+        Names of linear layers before it, applied to every step.
     bidirectional, projected, bias : bool
         As the module was made (``projected``: with a ``proj_size``).
     head_bias : bool
@@ -56,7 +61,8 @@ def recurrent(
     PermutationSpec
         ``NAME.lK`` (and ``NAME.lK_reverse``) moves the hidden units of layer K: all its gates alike, and both
         axes of its recurrent weight. With a projection, ``NAME.lK.out`` moves the projected units. ``embedding``
-        moves the entries of the embedding vectors, ``fcN`` hidden units between linear layers.
+        moves the entries of the embedding vectors, ``inN`` the outputs of linear layers before, ``fcN`` hidden units
+        between linear layers after.
 
     Notes
     -----
@@ -76,6 +82,9 @@ def recurrent(
     if embedding is not None:
         inputs = "embedding"
         builder.parameter(f"{embedding}.weight", None, inputs)
+    for number, stem in enumerate(before):
+        builder.dense(stem, inputs, f"in{number}", bias=head_bias)
+        inputs = f"in{number}"
     for layer in range(layers):
         outputs = [
             _add_layer(builder, kind, name, f"l{layer}{suffix}", inputs, projected=projected, bias=bias)
@@ -83,8 +92,8 @@ def recurrent(
         ]
         inputs = Concat(*outputs) if bidirectional else outputs[0]
     ends = [inputs, *(f"fc{number}" for number in range(len(heads) - 1)), None]
-    for head, (before, after) in zip(heads, pairwise(ends), strict=True):
-        builder.dense(head, before, after, bias=head_bias)
+    for head, (source, target) in zip(heads, pairwise(ends), strict=True):
+        builder.dense(head, source, target, bias=head_bias)
     return builder.build()
 
 
@@ -105,24 +114,44 @@ def _add_layer(
     return outputs
 
 
-def recognise(params: Params, _hints: Hints = NO_HINTS) -> PermutationSpec | None:
-    """The spec of one recurrent module, with at most one embedding, and a chain of linear layers."""
+def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None:
+    """The spec of one recurrent module, with at most one embedding, and linear layers before and after it."""
     first = [name for name in params if name.endswith(".weight_ih_l0")]
     if len(first) != 1:
         return None
     name = first[0].removesuffix(".weight_ih_l0")
-    own = [parameter for parameter in params if parameter.startswith(f"{name}.")]
+    own = {parameter for parameter in params if parameter.startswith(f"{name}.")}
     projected = f"{name}.weight_hr_l0" in params
     recurrent_weight = params[f"{name}.weight_hh_l0"]
     units = int(params[f"{name}.weight_hr_l0"].shape[1] if projected else recurrent_weight.shape[1])
     kind = next((k for k, gates in _GATES.items() if gates * units == recurrent_weight.shape[0]), None)
-    others = [p.removesuffix(".weight") for p in params if p.endswith(".weight") and p not in own]
-    others.sort(key=natural_key)
-    if kind is None or any(len(params[f"{other}.weight"].shape) != 2 for other in others):
+    others = read_layers({parameter: array for parameter, array in params.items() if parameter not in own})
+    if kind is None or others is None or others.layout != "torch" or others.norms:
         return None
-    embeddings = [other for other in others if _is_embedding(params, other, params[first[0]])]
-    heads = [other for other in others if other not in embeddings]
-    if len(embeddings) > 1 or not heads:
+    bidirectional = f"{name}.weight_ih_l0_reverse" in params
+    outputs = int(recurrent_weight.shape[1]) * (2 if bidirectional else 1)
+    module = Layer(name, "dense", int(params[first[0]].shape[1]), outputs, 0, bias=True)
+    candidates = {owner: [*kinds] for owner, kinds in others.layers.items()}
+    embeddings = [
+        owner for owner, kinds in candidates.items() if "emb" in owner.lower() and not kinds[0].bias
+    ]
+    for owner in embeddings:  # no layer gives what it reads: it comes first
+        (table,) = candidates[owner]
+        candidates[owner] = [replace(table, inputs=0, outputs=table.inputs)]
+    if len(embeddings) > 1 or any(layer.kind != "dense" for kinds in candidates.values() for layer in kinds):
+        return None
+    biased = {kinds[0].bias for owner, kinds in candidates.items() if owner not in embeddings}
+    if len(biased) != 1 or (hints.layers is None and any(map(BRANCHES.search, candidates))):
+        return None
+    in_file = list(dict.fromkeys(parameter.rpartition(".")[0] for parameter in params))
+    ordered = {owner: [module] if owner == name else candidates[owner] for owner in in_file}
+    reading = the_reading(ordered, hints, f"a chain of {len(candidates)} layers around a recurrent one")
+    if reading is None:
+        return None
+    place = reading.index(module)
+    stems = [layer.name for layer in reading[:place] if layer.name not in embeddings]
+    heads = [layer.name for layer in reading[place + 1 :]]
+    if not heads or (embeddings and reading[0].name != embeddings[0]):
         return None
     return recurrent(
         kind,
@@ -130,15 +159,9 @@ def recognise(params: Params, _hints: Hints = NO_HINTS) -> PermutationSpec | Non
         name=name,
         heads=heads,
         embedding=embeddings[0] if embeddings else None,
-        bidirectional=f"{name}.weight_ih_l0_reverse" in params,
+        before=stems,
+        bidirectional=bidirectional,
         projected=projected,
         bias=f"{name}.bias_ih_l0" in params,
-        head_bias=f"{heads[0]}.bias" in params,
-    )
-
-
-def _is_embedding(params: Params, name: str, first_weight: object) -> bool:
-    inputs = first_weight.shape[1]  # type: ignore[attr-defined]
-    return (
-        f"{name}.bias" not in params and "emb" in name.lower() and params[f"{name}.weight"].shape[1] == inputs
+        head_bias=biased == {True},
     )

@@ -72,6 +72,7 @@ def _without(spec: TracedSpec, held: Mapping[str, str]) -> TracedSpec:
         frozen=(*spec.frozen, *frozen),
         shapes=spec.shapes,
         sources=spec.sources,
+        ties=spec.ties,
     )
 
 

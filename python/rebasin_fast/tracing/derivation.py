@@ -16,6 +16,7 @@ from rebasin_fast.tracing.naming import name_classes
 from rebasin_fast.tracing.registry import Trace
 from rebasin_fast.tracing.report import TracedSpec
 from rebasin_fast.tracing.structure import Structure
+from rebasin_fast.tracing.unread import hold_unread
 from rebasin_fast.tracing.values import Value
 from rebasin_fast.tracing.variables import Var
 
@@ -26,6 +27,7 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
     settle(trace.space, trace.demands)
     unused = [name for name in parameters if name not in interpreter.used]
     axes = [group.base for value in parameters.values() for group in value.groups]
+    hold_unread(trace.space, axes)
     structure = Structure(trace.space, axes)
     while torn := torn_classes(structure, axes):
         structure.break_up(torn)
@@ -50,6 +52,7 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         frozen=tuple(held_axes(structure, names, used, {name: program.shapes[name] for name in unused})),
         shapes=program.shapes,
         sources=interpreter.sources,
+        ties=program.twins,
     )
 
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from rebasin_fast.errors import SpecError
-from rebasin_fast.inference import check_model, import_torch
+from rebasin_fast.errors import MissingDependencyError, SpecError
+from rebasin_fast.inference import check_model, import_torch, uncompiled
 from rebasin_fast.tracing.opaque import OpaqueModule, kept_whole
 from rebasin_fast.tracing.variables import Reason
+
+# The oldest version that the tests of tracing pass with.
+OLDEST_TORCH = (2, 6)
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 
@@ -37,21 +40,35 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
 
     Raises
     ------
+    MissingDependencyError
+        PyTorch is not installed, or older than 2.6.
     SpecError
         torch.export cannot follow the model; the message holds what it says.
     """
     torch = import_torch("trace_spec")
+    _refuse_old(torch)
     check_model(model, "model")
     args, kwargs = split_inputs(example_inputs)
     training = {name: module.training for name, module in model.named_modules()}
     model.eval()
     try:
-        with kept_whole(torch, model, args, kwargs) as modules, _quiet():
+        with uncompiled(model), kept_whole(torch, model, args, kwargs) as modules, _quiet():
             exported = _export(torch, model, args, kwargs, strict)
     finally:
         for name, module in model.named_modules():
             module.training = training.get(name, module.training)
     return _program(model, exported, modules)
+
+
+def _refuse_old(torch: Any) -> None:
+    """Graphs of older versions lack what rules read: permutations would be missed in silence."""
+    release = tuple(int(digits) for digits in re.findall(r"\d+", torch.__version__)[:2])
+    if release < OLDEST_TORCH:
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        raise MissingDependencyError(
+            f"trace_spec needs PyTorch {oldest} or later; {torch.__version__} is installed. Upgrade it (pip install "
+            f"--upgrade 'torch>={oldest}'), take a ready spec, or write one and prove it with its verify()"
+        )
 
 
 @contextmanager
@@ -89,11 +106,54 @@ def _export(
             failures.append(
                 f"strict={mode}: {type(error).__name__}: {str(error).strip().splitlines()[0]:.300}"
             )
+        if _returns_unknown_objects(torch, model, args, kwargs):
+            # A cache of keys and values, say: the function to preserve is that of the tensors.
+            with _tensors_alone(torch, model):
+                return _export(torch, model, args, kwargs, strict)
     raise SpecError(
         f"torch.export cannot follow {type(model).__qualname__} with these inputs ({'; '.join(failures)}). Check that "
         "model(*example_inputs) runs; where its Python code branches on data, trace the parts of it that do not, or "
         "declare a rule for the module with rebasin_fast.tracing.register_rule"
     )
+
+
+def _leaves(output: Any) -> list[Any]:
+    from torch.utils._pytree import tree_flatten
+
+    return list(tree_flatten(output)[0])
+
+
+def _returns_unknown_objects(
+    torch: Any, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> bool:
+    """Whether the output holds tensors, and objects that torch.export does not know."""
+    try:
+        with torch.no_grad():
+            leaves = _leaves(model(*args, **kwargs))
+    except Exception:
+        return False  # torch.export has said why
+    known = (torch.Tensor, bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
+    return any(isinstance(leaf, torch.Tensor) for leaf in leaves) and not all(
+        isinstance(leaf, known) for leaf in leaves
+    )
+
+
+@contextmanager
+def _tensors_alone(torch: Any, model: Any) -> Iterator[None]:
+    """Within it, ``model`` returns the list of the tensors of its output."""
+    own = vars(model).get("forward")
+    forward = model.forward
+
+    def tensors(*args: Any, **kwargs: Any) -> list[Any]:
+        return [leaf for leaf in _leaves(forward(*args, **kwargs)) if isinstance(leaf, torch.Tensor)]
+
+    model.__dict__["forward"] = tensors
+    try:
+        yield
+    finally:
+        del model.__dict__["forward"]
+        if own is not None:
+            model.__dict__["forward"] = own
 
 
 def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Program:
@@ -132,7 +192,7 @@ def _identity(tensor: Any) -> Any:
     """Equal for two names of one tensor, views of one storage included."""
     if tensor.numel() == 0 or tensor.device.type == "meta":
         return id(tensor)
-    return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
+    return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.is_conj(), tensor.is_neg())
 
 
 def _constant(exported: Any, model: Any, target: str) -> Any:

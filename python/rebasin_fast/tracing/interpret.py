@@ -131,7 +131,7 @@ class Interpreter:
         call = Call(
             self.trace,
             _name(node.target),
-            {**_bound(node.target, args, kwargs), "written": written},
+            {**_bound(node.target, args, kwargs), "written": written, "used": _used_results(node)},
             shapes,
             reason_at(node, _name(node.target)),
         )
@@ -140,7 +140,12 @@ class Interpreter:
         for value in _values_in(call.arguments):
             if value.parameter is not None:
                 self.sources.setdefault(value.parameter, call.reason.source)
-        return self._checked(call, _ruled(call, rule))
+        taken = tuple(group for value in _values_in(call.arguments) for group in value.groups)
+        result = self._checked(call, _ruled(call, rule))
+        if not _only_moves(call):
+            given = tuple(group for value in _values_in(result) for group in value.groups)
+            self.trace.space.reads.append((taken, given))
+        return result
 
     def _tell_written_apart(self, node: Any, call: Call) -> None:
         """What is written to a part of a tensor sets that part off from the rest."""
@@ -172,7 +177,7 @@ class Interpreter:
             for axis, size in enumerate(result.shape):
                 if size > 1 and result.group_at(axis) is None:
                     result.groups.append(Group(call.algebra.leaf(size), (axis,)))
-        moved = call.operation.split(".")[1] in _MOVES.split() if "." in call.operation else False
+        moved = _only_moves(call)
         for value in _values_in(result):
             call.space.record(value)
             if not moved:
@@ -188,6 +193,16 @@ class Interpreter:
         if isinstance(argument, Mapping):
             return {key: self._map(item, values) for key, item in argument.items()}
         return argument
+
+
+def _used_results(node: Any) -> frozenset[int]:
+    """Which of several results anything reads."""
+    picked = [user for user in node.users if getattr(user.target, "__name__", "") == "getitem" and user.users]
+    return frozenset(int(user.args[1]) for user in picked)
+
+
+def _only_moves(call: Call) -> bool:
+    return "." in call.operation and call.operation.split(".")[1] in _MOVES.split()
 
 
 def _ruled(call: Call, rule: Rule | None) -> Any:
@@ -279,7 +294,7 @@ def _written(graph: Any) -> set[Any]:
         for argument, given in zip(schema.arguments, node.args, strict=False):
             if argument.alias_info is None or not hasattr(given, "op"):
                 continue
-            if argument.alias_info.is_write:
+            if argument.alias_info.is_write and not str(node.target).startswith("aten.detach_"):
                 written.add(root[given])
             if returned & argument.alias_info.before_set:
                 root[node] = root[given]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rebasin_fast.axis import Entry
+from rebasin_fast.axis import Entry, permutations_of
 from rebasin_fast.spec import PermutationSpec
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class TracedSpec(PermutationSpec):
         Of the parameters of the model that was traced.
     sources : Mapping[str, str]
         ``file:line`` of the first use of a parameter in the program.
+    ties : Mapping[str, str]
+        Further names of shared tensors, each with the first: a file may hold either, or both.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class TracedSpec(PermutationSpec):
         frozen: tuple[FrozenAxis, ...] = (),
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         sources: Mapping[str, str] | None = None,
+        ties: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(axes, unmatched, sizes=sizes)
         self.residual = residual
@@ -59,6 +65,37 @@ class TracedSpec(PermutationSpec):
         self.frozen = frozen
         self.shapes = dict(shapes or {})
         self.sources = dict(sources or {})
+        self.ties = dict(ties or {})
+
+    def validate(self, params: Params) -> None:
+        """Check that the spec fits; of shared tensors one name is enough."""
+        either = {**self.ties, **{first: name for name, first in self.ties.items()}}
+        axes = self.axes_to_perm
+        kept = {name: axes[name] for name in axes if name in params or either.get(name) not in params}
+        if len(kept) == len(axes):
+            super().validate(params)
+            return
+        standing = {p for row in kept.values() for entry in row for p in permutations_of(entry)}
+        sizes = {name: size for name, size in self.declared_sizes.items() if name in standing}
+        PermutationSpec(kept, sizes=sizes).validate(params)
+
+    def renamed(self, names: Mapping[str, str]) -> TracedSpec:
+        """The same spec and account for other names."""
+
+        def new(name: str) -> str:
+            return names.get(name, name)
+
+        return TracedSpec(
+            {new(name): entries for name, entries in self.axes_to_perm.items()},
+            map(new, self.unmatched),
+            sizes=self.declared_sizes,
+            residual=self.residual,
+            unused=tuple(map(new, self.unused)),
+            frozen=tuple(replace(axis, parameter=new(axis.parameter)) for axis in self.frozen),
+            shapes={new(name): shape for name, shape in self.shapes.items()},
+            sources={new(name): place for name, place in self.sources.items()},
+            ties={new(name): new(first) for name, first in self.ties.items()},
+        )
 
     @property
     def permutation_sizes(self) -> dict[str, int]:

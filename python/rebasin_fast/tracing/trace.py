@@ -55,7 +55,7 @@ def trace_spec(
     SpecError
         torch.export cannot follow the model, or the result does not preserve its function.
     MissingDependencyError
-        PyTorch is not installed.
+        PyTorch is not installed, or older than 2.6.
 
     Notes
     -----

@@ -48,13 +48,14 @@ class Space:
     """Values over one algebra: takes groups apart, and remembers what operations looked at.
 
     ``axes``: variables that some operation saw as an axis of its own. ``tensors``: variables that index one tensor,
-    or one operation's inner loop, together.
+    or one operation's inner loop, together. ``reads``: what every operation took, and what it gave.
     """
 
     def __init__(self, algebra: Algebra) -> None:
         self.algebra = algebra
         self.axes: dict[Var, None] = {}
         self.tensors: dict[tuple[Var, ...], None] = {}
+        self.reads: list[tuple[tuple[Group, ...], tuple[Group, ...]]] = []
 
     def positions(self, group: Group) -> Index:
         """The positions of ``group`` as an array."""
@@ -70,6 +71,10 @@ class Space:
     def together(self, variables: Iterable[Var]) -> None:
         """The variables index one tensor, or one inner loop."""
         self.tensors[tuple(variables)] = None
+
+    def read(self, group: Group) -> None:
+        """The entries of ``group`` are looked at by themselves: no axis tells of them any more."""
+        self.reads.append(((group,), ()))
 
     def record(self, value: Value) -> None:
         """Remember which variables index ``value``."""
@@ -102,6 +107,8 @@ class Space:
         found, chosen = take_apart(self.algebra, group.base, group.positions, reason)
         for x in (*found, *chosen):
             self.saw(x)
+        for x in chosen:
+            self.read(self.whole(x, 0))
         value.groups.remove(group)
         for axis, x in zip(group.axes, found, strict=True):
             if value.shape[axis] > 1:
@@ -149,6 +156,8 @@ class Space:
         """``group`` without axes of one entry; what no kept axis tells is remembered as chosen."""
         if len(kept) == len(group.axes):
             return group
+        if not kept:
+            self.read(group)
         if group.positions is None:
             self.saw(group.base)
             return None

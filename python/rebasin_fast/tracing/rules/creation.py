@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rebasin_fast.tracing.registry import Call, rule
+from rebasin_fast.tracing.rules.elementwise import combine
 from rebasin_fast.tracing.values import Group, Value
 
 
@@ -17,8 +18,16 @@ def uniform(call: Call) -> Value:
     return Value(call.shape, constant=True)
 
 
+@rule("aten.rand", "aten.randn", "aten.rand_like", "aten.randn_like", "aten.normal", "aten.exponential",
+      "aten.uniform")  # fmt: skip
+def noise(call: Call) -> Value:
+    """Independent draws of one distribution, which in any order are such draws; drawn about a value, as that is."""
+    drawn_about = [value for name in ("mean", "std") if isinstance(value := call[name], Value)]
+    return combine(call, drawn_about, call.shape) if drawn_about else uniform(call)
+
+
 @rule("aten.arange", "aten.linspace", "aten.eye", "aten.tril_indices", "aten.triu_indices", "aten.logspace",
-      "aten.rand", "aten.randn", "aten.hann_window")  # fmt: skip
+      "aten.randint", "aten.randperm", "aten.hann_window")  # fmt: skip
 def numbered(call: Call) -> Value:
     """Entries that differ from one another."""
     value = call.space.frozen(call.shape, call.reason)

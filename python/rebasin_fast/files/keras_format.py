@@ -1,0 +1,119 @@
+"""Keras weights: HDF5 files (.h5), and archives around one (.keras); read through h5py, not written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FileFormatError, MissingDependencyError
+from .archive import read_members
+from .arrays import element_code
+from .contents import Contents, FileFormat
+from .dtypes import numpy_dtype
+from .mapped import MappedFile
+from .params import Entry, LoadedParams, ReadOptions, Source
+
+_MAGIC = b"\x89HDF\r\n\x1a\n"
+_INNER = "model.weights.h5"
+_WEIGHTS = "model_weights"  # the group of the weights where a whole model was saved
+_NEVER_THE_MODEL = ("optimizer", "optimizer_weights", "_optimizer")
+
+
+def read(path: Path, options: ReadOptions) -> LoadedParams:
+    """Read every dataset of numbers; nothing of the model's configuration is executed.
+
+    Raises
+    ------
+    MissingDependencyError
+        h5py is not installed.
+    FileFormatError
+        It is damaged, holds no weights, or refers to other files.
+    """
+    h5py = _import_h5py(path)
+    try:
+        with h5py.File(_hdf5_of(path), "r") as file:
+            root = file.get(_WEIGHTS, file)
+            arrays = dict(_arrays(h5py, root, path))
+    except (OSError, KeyError, RuntimeError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{path} cannot be read as HDF5 ({error}). Fetch it again.") from error
+    if not arrays:
+        raise FileFormatError(
+            f"{path} holds no weights; a configuration alone has none. Save the model's weights."
+        )
+    entries = {name: _entry(array, name) for name, array in arrays.items()}
+    left_out = {} if path.suffix.lower() != ".keras" else {"config.json": "it stands beside the weights"}
+    return LoadedParams(entries, Source(path, FORMAT.name, left_out=left_out), library=options.library)
+
+
+def write(file: IO[bytes], contents: Contents) -> None:
+    """Not offered: a model of Keras is more than its arrays."""
+    raise FileFormatError(
+        "files of Keras are not written; write .npz or .safetensors, and set the model's weights"
+    )
+
+
+def recognises(head: bytes) -> bool:
+    """Whether a file that begins like this is HDF5, or an archive that begins as Keras' do."""
+    return head.startswith(_MAGIC) or (head.startswith(b"PK\x03\x04") and head[30:43] == b"metadata.json")
+
+
+def _import_h5py(path: Path) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{path}: reading a file of Keras needs h5py, which is not installed. Install it: pip install h5py"
+        ) from error
+    return h5py
+
+
+def _hdf5_of(path: Path) -> Any:
+    """What h5py opens: the file itself, or the member of the archive that holds the weights."""
+    file = MappedFile(path)
+    if file.map[:2] != b"PK":
+        return path
+    members = read_members(file)
+    if _INNER not in members:
+        raise FileFormatError(
+            f"{path} is an archive without {_INNER}: no model of Keras, or one without weights."
+        )
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        return BytesIO(archive.read(_INNER))
+
+
+def _arrays(h5py: Any, group: Any, path: Path, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+    """Datasets below ``group``, in the order of the file's names; links to other places are not followed."""
+    for key in group:
+        if not prefix and key in _NEVER_THE_MODEL:
+            continue
+        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+            raise FileFormatError(
+                f"{path}: {prefix + key!r} is a link to another place. Save the weights anew."
+            )
+        item = group[key]
+        if isinstance(item, h5py.Group):
+            yield from _arrays(h5py, item, path, f"{prefix}{key}/")
+            continue
+        if item.is_virtual or item.external:
+            raise FileFormatError(f"{path}: {prefix + key!r} lies in another file. Save the weights anew.")
+        if item.dtype.kind in "fiubc":
+            yield f"{prefix}{key}".removesuffix(":0"), np.asarray(item[()])
+
+
+def _entry(array: NDArray[Any], name: str) -> Entry:
+    code = element_code(array, name)
+    native = array.astype(numpy_dtype(code), copy=False)
+    native.flags.writeable = False
+    return Entry(code, native.shape, lambda _: native)
+
+
+FORMAT = FileFormat("Keras", (".h5", ".hdf5", ".keras"), recognises, read, write, read_only=True)

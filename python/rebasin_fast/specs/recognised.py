@@ -1,0 +1,71 @@
+"""A spec that was read off names and shapes, which prove nothing, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rebasin_fast.axis import Entry
+from rebasin_fast.spec import PermutationSpec
+
+HOW_TO_PROVE = "--trace module:factory, or spec.verify in Python, proves one on the model"
+
+
+class RecognisedSpec(PermutationSpec):
+    """A permutation spec that :func:`rebasin_fast.specs.for_params` recognised.
+
+    Attributes
+    ----------
+    family : str
+        The family whose names and shapes the parameters have.
+    ties : Mapping[str, str]
+        Further names of shared arrays, each with the first: a file may hold either, or both.
+    proven : bool
+        Whether ``verify`` has held on a model since.
+    """
+
+    def __init__(
+        self,
+        axes: Mapping[str, Sequence[Entry]],
+        unmatched: Iterable[str] = (),
+        *,
+        sizes: Mapping[str, int] | None = None,
+        family: str = "",
+        ties: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(axes, unmatched, sizes=sizes)
+        self.family = family
+        self.ties = dict(ties or {})
+        self.proven = False
+
+    def verify(self, model: Any, example_inputs: Any, rng: int = 0) -> None:
+        """Prove it on ``model``, as any spec; it is ``proven`` from then on."""
+        super().verify(model, example_inputs, rng)
+        self.proven = True
+
+    def statement(self) -> str:
+        """What is known of it, in one line: the family, and the layers of a chain."""
+        layers = list(
+            dict.fromkeys(
+                name.rpartition("/" if "/" in name else ".")[0]
+                for name, entries in self.axes_to_perm.items()
+                if len(entries) > 1
+            )
+        )
+        shown = layers if len(layers) <= 6 else [*layers[:3], "…", *layers[-2:]]
+        chain = f" ({' → '.join(shown)})" if self.family in ("mlp", "cnn", "recurrent") else ""
+        standing = "proven on a model" if self.proven else "not proven"
+        return f"recognised as {self.family}{chain}, {standing}"
+
+
+def as_recognised(spec: PermutationSpec, family: str, prefix: str) -> RecognisedSpec:
+    """``spec`` for names that begin with ``prefix``, with its origin."""
+    table = next((name for name in spec.axes_to_perm if name.endswith("wte.weight")), None)
+    tied = table is not None and "lm_head.weight" in spec.unmatched
+    return RecognisedSpec(
+        {prefix + name: entries for name, entries in spec.axes_to_perm.items()},
+        [prefix + name for name in spec.unmatched],
+        sizes=spec.declared_sizes,
+        family=family,
+        ties={f"{prefix}lm_head.weight": f"{prefix}{table}"} if tied else None,
+    )
