@@ -9,7 +9,7 @@
 #include <random>
 
 #include "assignment/certificate.hpp"
-#include "assignment/jonker_volgenant.hpp"
+#include "assignment/dense_solver.hpp"
 #include "assignment/list_certificate.hpp"
 #include "check.hpp"
 #include "simd/kernels.hpp"
@@ -64,6 +64,17 @@ double total(const CostRows<T>& costs, const std::vector<std::int32_t>& column_o
 }
 
 template <class T>
+std::vector<std::int32_t> solved_densely(const CostRows<T>& costs) {
+  Interrupt never;
+  MatchingState dense;
+  AssignmentCounters counters;
+  double free_rows = 0.0;
+  CHECK(start_from_column_minima(costs, dense, never) == Attempt::solved);
+  CHECK(solve_densely(costs, dense, {}, free_rows, counters, never) == Attempt::solved);
+  return {dense.column_of.begin(), dense.column_of.end()};
+}
+
+template <class T>
 void compare_with_dense_solver() {
   std::mt19937 random(11);
   int solved = 0;
@@ -87,20 +98,18 @@ void compare_with_dense_solver() {
       by_ties.column_of.assign(state.column_of.begin(), state.column_of.end());
       by_ties.row_of.assign(state.row_of.begin(), state.row_of.end());
       by_ties.v.assign(state.v.begin(), state.v.begin() + columns);
-      CHECK(certify(costs, by_ties, proof, never) == Status::ok);
+      CHECK(certify(costs, by_ties, infinity, proof, never) == Status::ok);
     } else {
       CHECK(certify_lists(state, proof, pair_cost, never) == Attempt::solved);
     }
-    MatchingState dense;
-    CHECK(solve_jonker_volgenant(costs, dense, never) == Status::ok);
-    const std::vector<std::int32_t> expected(dense.column_of.begin(), dense.column_of.end());
+    const std::vector<std::int32_t> expected = solved_densely(costs);
     CHECK(total(costs, state.column_of) - total(costs, expected) <= proof.gap + 1e-9);
     MatchingState again;
     again.column_of.assign(state.column_of.begin(), state.column_of.end());
     again.row_of.assign(state.row_of.begin(), state.row_of.end());
     again.v.assign(state.v.begin(), state.v.begin() + columns);
     Certificate dense_proof;
-    CHECK(certify(costs, again, dense_proof, never) == Status::ok);
+    CHECK(certify(costs, again, infinity, dense_proof, never) == Status::ok);
     // The cheap proof claims no more than the full one.
     CHECK(proof.gap >= dense_proof.gap || proof.gap == 0.0);
     for (std::int64_t i = 0; i < rows; ++i) CHECK(proof.u[i] <= dense_proof.u[i]);
@@ -259,9 +268,7 @@ TEST(zero_rows_and_columns_are_paired_only_where_that_is_optimal) {
     }
     const CostRows<float> costs(view_of(entries, n, n, false));
     Interrupt never;
-    MatchingState dense;
-    CHECK(solve_jonker_volgenant(costs, dense, never) == Status::ok);
-    const std::vector<std::int32_t> expected(dense.column_of.begin(), dense.column_of.end());
+    const std::vector<std::int32_t> expected = solved_densely(costs);
     AssignmentSolution solution;
     CHECK(solve_assignment(view_of(entries, n, n, false), solution, never) == Status::ok);
     CHECK(std::abs(solution.objective - total(costs, expected)) <= solution.gap + 1e-9);

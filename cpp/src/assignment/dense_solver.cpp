@@ -11,7 +11,6 @@ namespace rebasin::assignment {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr std::int32_t none = -1;
 
 std::int64_t padded(std::int64_t columns) {
   return (columns + simd::block - 1) / simd::block * simd::block;
@@ -33,11 +32,7 @@ class DenseSolver {
         rows_(costs.rows()),
         columns_(costs.columns()),
         buffer_(costs.direct() ? 0 : columns_),
-        pair_cost_(rows_),
-        open_(padded(columns_), infinity),
-        least_(padded(columns_) / 8 + 8),
-        from_(padded(columns_)),
-        found_(columns_) {
+        pair_cost_(rows_) {
     state_.v.resize(padded(columns_), 0.0);
   }
 
@@ -146,9 +141,18 @@ class DenseSolver {
     pair_cost_[row] = costs_.at(row, column);
   }
 
+  // Problems that row reduction solves need none of it.
+  void make_room() {
+    open_.assign(padded(columns_), infinity);
+    least_.resize(padded(columns_) / 8 + 8);
+    from_.resize(padded(columns_));
+    found_.resize(columns_);
+  }
+
   // Dijkstra's search from a free row; all columns equally near are scanned together.
   Attempt augment(std::int64_t root) {
     ++counters_.augmentations;
+    if (open_.empty()) make_room();
     root_ = root;
     scanned_.clear();
     std::fill(from_.begin(), from_.end(), static_cast<std::int32_t>(root));
@@ -265,7 +269,7 @@ class DenseSolver {
 }  // namespace
 
 template <class T>
-Attempt start_from_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt) {
+Attempt start_from_column_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt) {
   constexpr int rows_at_once = 8;
   state.reset(costs.rows(), costs.columns());
   if (costs.rows() != costs.columns()) return Attempt::solved;
@@ -289,13 +293,41 @@ Attempt start_from_minima(const CostRows<T>& costs, MatchingState& state, Interr
 }
 
 template <class T>
+Attempt start_from_reduced_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt) {
+  constexpr std::int64_t rows_between_polls = 32;
+  state.reset(costs.rows(), costs.columns());
+  if (costs.rows() != costs.columns()) return Attempt::solved;
+  const std::int64_t m = costs.columns();
+  const T flip = costs.scale() < 0 ? -T{0} : T{0};
+  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
+  const std::vector<double> zero(padded(m), 0.0);
+  std::vector<double> minima(padded(m), infinity);
+  std::vector<double> row(padded(m), infinity);
+  std::vector<double> least(padded(m) / 8 + 8);
+  std::vector<std::int32_t> from(padded(m));
+  std::vector<T> buffer(costs.direct() ? 0 : m);
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    if (i % rows_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
+    const T* run = costs.row(i, buffer.data());
+    const double offset = kernels.start_paths(run, flip, m, zero.data(), row.data(), least.data());
+    if (!(offset > -infinity && offset < infinity)) continue;  // bids find what is wrong with the row
+    kernels.extend_paths(run, flip, m, zero.data(), -offset, static_cast<std::int32_t>(i), minima.data(),
+                         from.data(), least.data());
+  }
+  for (std::int64_t j = 0; j < m; ++j) state.v[j] = minima[j] < infinity ? minima[j] : 0.0;
+  return Attempt::solved;
+}
+
+template <class T>
 Attempt solve_densely(const CostRows<T>& costs, MatchingState& state, const DenseLimits& limits,
                       double& free_rows, AssignmentCounters& counters, Interrupt& interrupt) {
   return DenseSolver<T>(costs, state, limits, counters, interrupt).run(free_rows);
 }
 
-template Attempt start_from_minima<float>(const CostRows<float>&, MatchingState&, Interrupt&);
-template Attempt start_from_minima<double>(const CostRows<double>&, MatchingState&, Interrupt&);
+template Attempt start_from_column_minima<float>(const CostRows<float>&, MatchingState&, Interrupt&);
+template Attempt start_from_reduced_minima<float>(const CostRows<float>&, MatchingState&, Interrupt&);
+template Attempt start_from_column_minima<double>(const CostRows<double>&, MatchingState&, Interrupt&);
+template Attempt start_from_reduced_minima<double>(const CostRows<double>&, MatchingState&, Interrupt&);
 template Attempt solve_densely<float>(const CostRows<float>&, MatchingState&, const DenseLimits&, double&,
                                       AssignmentCounters&, Interrupt&);
 template Attempt solve_densely<double>(const CostRows<double>&, MatchingState&, const DenseLimits&, double&,

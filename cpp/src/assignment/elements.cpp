@@ -37,7 +37,7 @@ S widen(S value) {
 template <class S, class T, bool swapped>
 void gather(const char* first, std::int64_t stride, std::int64_t count, [[maybe_unused]] std::int64_t offset,
             T* out) {
-  const auto convert = [offset](S value) {
+  const auto convert = [=](S value) {
     if constexpr (std::is_integral_v<S> && sizeof(S) == 8) {
       const std::uint64_t difference = static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(offset);
       return offset == 0 ? static_cast<T>(value) : static_cast<T>(static_cast<std::int64_t>(difference));

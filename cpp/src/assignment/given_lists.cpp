@@ -3,6 +3,7 @@
 #include <limits>
 #include <new>
 
+#include "assignment/exact/totals.hpp"
 #include "assignment/first_duals.hpp"
 #include "assignment/list_certificate.hpp"
 #include "assignment/list_solver.hpp"
@@ -66,15 +67,11 @@ AnyCostView view_of(const RowSource<T>& source, std::int64_t rows, std::int64_t 
 template <class T>
 bool write_proven(ListState<T>& state, Certificate& proof, const std::vector<double>& pair_cost,
                   AssignmentSolution& solution) {
-  constexpr double acceptable = 1e-12;
-  double magnitude = 0.0;
-  for (const double cost : pair_cost) magnitude += std::abs(cost);
-  if (proof.gap > acceptable * magnitude) return false;
+  if (!proof_is_good_enough(pair_cost, proof.gap)) return false;
   solution.columns.assign(state.column_of.begin(), state.column_of.end());
   solution.row_duals = std::move(proof.u);
   solution.column_duals.assign(state.v.begin(), state.v.begin() + state.columns);
-  solution.objective = 0.0;
-  for (const double cost : pair_cost) solution.objective += cost;
+  solution.objective = exact_total(pair_cost.data(), static_cast<std::int64_t>(pair_cost.size()));
   solution.gap = proof.gap;
   solution.counters = state.counters;
   return true;

@@ -58,7 +58,7 @@ Attempt start_dense(Task<T>& task, Answer& answer, double most_free_rows) {
   if (is_priced(task)) {
     answer.matching.reset(task.costs.rows(), task.costs.columns());
   } else {
-    attempt = start_from_minima(task.costs, answer.matching, task.interrupt);
+    attempt = start_from_reduced_minima(task.costs, answer.matching, task.interrupt);
   }
   if (attempt != Attempt::solved) return attempt;
   if (is_square(task)) task.counters.entries_read += task.costs.rows() * task.costs.columns();
@@ -67,7 +67,10 @@ Attempt start_dense(Task<T>& task, Answer& answer, double most_free_rows) {
 
 template <class T>
 Attempt solve_constant_parts(Task<T>& task, Answer& answer) {
-  return start_dense(task, answer, tuning::free_rows_after_minima);
+  const Attempt attempt = start_from_column_minima(task.costs, answer.matching, task.interrupt);
+  if (attempt != Attempt::solved) return attempt;
+  task.counters.entries_read += task.costs.rows() * task.costs.columns();
+  return run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima});
 }
 
 template <class T>
@@ -120,7 +123,7 @@ Attempt solve_by_budgeted_lists(Task<T>& task, Answer& answer, double share) {
   state.work_allowed = share * (tuning::list_reads + rows / tuning::rows_per_list_read) * rows *
                        static_cast<double>(task.costs.columns());
   state.rows_differ = task.traits.rows_differ;
-  state.refills_allowed = share * (tuning::list_refills + rows / tuning::rows_per_refill) * rows;
+  state.refills_allowed = share * std::max(tuning::least_refills, rows / tuning::rows_per_refill) * rows;
   answer.proof.u.clear();
   answer.pair_cost.clear();
   const Attempt attempt = solve_by_lists(state, answer.proof, task.interrupt);
@@ -252,6 +255,7 @@ ListState<T>& Task<T>::fresh_lists() {
 
 template <class T>
 Attempt solve_by_strategies(Task<T>& task, Answer& answer) {
+  if (task.costs.rows() <= tuning::too_few_rows_to_sample) return solve_all_densely(task, answer);
   task.traits = sample_traits(task.costs);
   task.traits.rows_differ = rows_differ_in_spread(task.costs);
   if (is_square(task) && fits_lists(task) && !is_small(task) && !decided_by_ties(task)) {

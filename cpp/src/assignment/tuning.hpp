@@ -22,12 +22,12 @@ inline constexpr std::int64_t entries_per_scanned_list = 128;
 // to the dense solver, 3 times slower. Too high: matrices that SciPy solves in one pass become slower than
 // SciPy.
 inline constexpr double list_reads = 7.5;
-inline constexpr double rows_per_list_read = 200.0;
+inline constexpr double rows_per_list_read = 120.0;
 
-// Lists built anew, for each row: `list_refills + rows / rows_per_refill`. Families that lists suit need 0 to
-// 1.5, points in the plane 6 at n = 1024.
-inline constexpr double list_refills = 1.5;
-inline constexpr double rows_per_refill = 256.0;
+// Lists built anew, for each row: `rows / rows_per_refill`, `least_refills` at least. Families that lists
+// suit need 0 to 1.2 at n = 300; points in the plane 6 at n = 1024, where the dense solver is slower still.
+inline constexpr double least_refills = 1.25;
+inline constexpr double rows_per_refill = 128.0;
 
 // What the second try of the lists may take, as a multiple: path searches over whole rows take up to rows / 2
 // reads for each free row, beside which lists with a rising epsilon win on products of ranks.
@@ -69,6 +69,7 @@ inline constexpr double smooth_step = 1.0 / 32.0;
 // first, unless there are too few rows for them to pay.
 inline constexpr std::int64_t wide = 2;
 inline constexpr std::int64_t few_rows = 8;
+inline constexpr std::int64_t too_few_rows_to_sample = 2;
 
 // Reads that rows which seem to want columns of their own may take.
 inline constexpr double aligned_reads = 2.5;

@@ -10,8 +10,8 @@ constexpr int first_rounds = 2;
 constexpr double first_reads = 3.0;
 
 // Shortest paths straight after it. They are given up for an auction when what they have read, or what the
-// free rows are expected to read at the mean of the last few, exceeds these reads. Random costs of 1000 rows take 6
-// to 10, where the auction takes 25; of 10,000 rows 25 to 35, and the auction still 25.
+// free rows are expected to read at the mean of the last few, exceeds these reads. Random costs of 1000 rows
+// take 6 to 10, where the auction takes 25; of 10,000 rows 25 to 35, and the auction still 25.
 constexpr double direct_reads = 14.0;
 // Entries that they may read in any case: small problems are done by then.
 constexpr std::int64_t fewest_direct_entries = 500'000;
