@@ -28,8 +28,9 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     cost_matrix : (n, m) array_like
         Whatever SciPy takes: real numbers of any dtype, any strides, lists, data frames, objects that are
         numbers; a torch, CuPy or JAX array too; a ``scipy.sparse`` array, whose absent entries are forbidden
-        pairs. +inf (-inf when maximising) marks a forbidden pair. Never copied or changed when it is a NumPy
-        array of integers, booleans or floats up to 64 bits.
+        pairs. +inf (-inf when maximising) marks a forbidden pair. Never changed, and not copied when it is a
+        NumPy array of float32 or float64; other dtypes are converted once, beyond four million entries row by
+        row.
     maximize : bool, default False
         Maximise the sum instead.
 
@@ -129,8 +130,10 @@ def solve_assignment(
     -----
     ``gap`` bounds, in real arithmetic, the distance of the assignment's total from the optimum by
     linear-programming duality, and includes the rounding of ``cost - v`` and of sums. It is exactly 0.0 when
-    those operations are exact (integers, most float32 matrices) or the bound is below the spacing of attainable
-    totals. ``objective`` is that total rounded by a sum in float64.
+    those operations are exact (integers, most float32 matrices), where the bound is below the spacing of attainable
+    totals, or where the assignment was proven in integers: then costs differ by more than float64 holds in one
+    sum, and the duals, being rounded, prove the total up to four of the last bits of each. ``objective`` is the
+    total in real arithmetic, rounded once; 64-bit integers count as the integers that they are.
 
     With a ``cost_limit``, the duals are those of the extended problem, where those of the dummy rows and columns
     are 0: ``row_duals <= cost_limit / 2`` with equality on unmatched rows, the same for columns, and

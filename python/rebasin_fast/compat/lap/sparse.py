@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast.assignment.sparse import solve_csr
 from rebasin_fast.compat.lap import forms
 
 LARGE = 1000000
@@ -68,10 +69,13 @@ def lapmod(
 def _solve(
     n: int, values: NDArray[Any], starts: NDArray[Any], columns: NDArray[Any]
 ) -> tuple[float, forms.Columns]:
-    """The one call of a solver: over the dense matrix, absent entries forbidden."""
-    cost = np.full((n, n), math.inf)
-    cost[np.repeat(np.arange(n), np.diff(starts)), columns] = values
-    return forms.solve(cost, math.inf, complete=True)
+    found = solve_csr(values, columns, starts, (n, n), partial=True)
+    if (found.columns >= 0).all():
+        return found.objective, found.columns
+    # As lap does: absent entries complete what the given ones leave unmatched.
+    completed = found.columns.copy()
+    completed[found.columns < 0] = np.flatnonzero(found.rows < 0)
+    return math.inf, completed
 
 
 def _checked(
