@@ -64,7 +64,7 @@ def without_noise() -> AbstractContextManager[Any]:
     drawn = {aten.rand, aten.randn, aten.rand_like, aten.randn_like}
     in_place = {aten.normal_, aten.uniform_, aten.exponential_}
 
-    class WithoutNoise(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    class WithoutNoise(TorchDispatchMode):
         def __torch_dispatch__(
             self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
         ) -> Any:
@@ -78,7 +78,7 @@ def without_noise() -> AbstractContextManager[Any]:
             found = function(*args, **kwargs)
             return found.fill_(_NOISE) if packet in drawn else found
 
-    mode: AbstractContextManager[Any] = WithoutNoise()  # type: ignore[no-untyped-call]
+    mode: AbstractContextManager[Any] = WithoutNoise()
     return mode
 
 
