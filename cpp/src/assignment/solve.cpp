@@ -127,8 +127,9 @@ Status solve_complete(Call<T>& call) {
   Attempt attempt = call.attempt();
   const bool solved = attempt == Attempt::solved;
   if (solved && !transformed && !call.rounded &&
-      conclude(call.view, std::move(call.pair_costs), call.solution))
+      conclude(call.view, std::move(call.pair_costs), call.solution)) {
     return Status::ok;
+  }
   // float32 costs fail for what they are.
   const bool may_overflow = sizeof(T) == 8 && (attempt == Attempt::infeasible || attempt == Attempt::invalid);
   const bool spoilt = solved && !(call.solution.gap == 0.0);

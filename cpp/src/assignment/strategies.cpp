@@ -43,6 +43,27 @@ Attempt run_dense(Task<T>& task, Answer& answer, const DenseLimits& limits) {
   return certified(task, answer, attempt);
 }
 
+// The least entry, whose proof needs no arithmetic.
+template <class T>
+Attempt match_single_row(Task<T>& task, Answer& answer) {
+  const std::int64_t columns = task.costs.columns();
+  std::vector<T> buffer(task.costs.direct() ? 0 : columns);
+  answer.matching.reset(1, columns);
+  answer.matching.v.resize(columns + simd::block, 0.0);
+  const simd::RowBid bid =
+      simd::select<T>(simd::active())
+          .bid_row(task.costs.row(0, buffer.data()), task.costs.scale() < 0 ? -T{0} : T{0}, columns,
+                   answer.matching.v.data());
+  answer.matching.v.resize(columns);
+  task.counters.entries_read += columns;
+  if (bid.invalid) return Attempt::invalid;
+  if (!(bid.best < infinity)) return Attempt::infeasible;
+  answer.matching.assign(0, bid.at);
+  answer.proof.u.assign(1, bid.best);
+  answer.proof.gap = 0.0;
+  return Attempt::solved;
+}
+
 // Every row its least entry, where these lie in columns of their own.
 template <class T>
 Attempt match_row_minima(Task<T>& task, Answer& answer) {
@@ -228,6 +249,8 @@ constexpr Strategy<T> strategies[] = {
     {[](const Task<T>& task) { return task.best_entries.lead && !task.traits.rows_differ; },
      match_leading_entries<T>},
     {[](const Task<T>& task) { return is_small(task) && !task.traits.rows_differ; }, solve_all_densely<T>},
+    {[](const Task<T>& task) { return is_square(task) && task.traits.tied && !task.traits.few_values; },
+     solve_densely_if_few_are_free<T>},
     {[](const Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
     {[](const Task<T>& task) {
        return is_square(task) && fits_lists(task) && task.costs.rows() >= tuning::rows_to_try_lists_again;
@@ -255,6 +278,7 @@ ListState<T>& Task<T>::fresh_lists() {
 
 template <class T>
 Attempt solve_by_strategies(Task<T>& task, Answer& answer) {
+  if (task.costs.rows() == 1 && !is_priced(task)) return match_single_row(task, answer);
   if (task.costs.rows() <= tuning::too_few_rows_to_sample) return solve_all_densely(task, answer);
   task.traits = sample_traits(task.costs);
   task.traits.rows_differ = rows_differ_in_spread(task.costs);

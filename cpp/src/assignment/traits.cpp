@@ -13,18 +13,17 @@ namespace rebasin::assignment {
 
 namespace {
 
-// Ties decide where most rows meet their least entry, one of few values, more than once: 0/1, counts. Rows of
-// nothing but the largest entry do not count.
+// Whether most rows meet their least entry more than once, and whether it is one of few values: 0/1, counts.
+// Rows of nothing but the largest entry do not count.
 template <class T>
-bool are_few_values(const CostRows<T>& costs, double largest) {
+void look_for_ties(const CostRows<T>& costs, double largest, Traits& traits) {
   constexpr std::int64_t sampled_rows = 8;
-  constexpr int most_values = 2;
+  constexpr std::size_t few_values = 2;
   const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
   const std::vector<double> zero(costs.columns() + simd::block, 0.0);
   std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
   const std::int64_t stride = std::max<std::int64_t>(1, costs.rows() / sampled_rows);
-  double values[most_values] = {};
-  int count = 0;
+  std::vector<double> values;
   int tied = 0;
   int rows = 0;
   for (std::int64_t i = stride / 2; i < costs.rows(); i += stride) {
@@ -33,11 +32,11 @@ bool are_few_values(const CostRows<T>& costs, double largest) {
         kernels.bid_row(run, costs.scale() < 0 ? -T{0} : T{0}, costs.columns(), zero.data());
     ++rows;
     tied += bid.second == bid.best && bid.best < largest ? 1 : 0;
-    if (std::find(values, values + count, bid.best) != values + count) continue;
-    if (count == most_values) return false;
-    values[count++] = bid.best;
+    if (std::find(values.begin(), values.end(), bid.best) == values.end()) values.push_back(bid.best);
+    if (tied == 0 && values.size() > few_values) return;
   }
-  return tied * 2 > rows;
+  traits.tied = tied * 2 > rows;
+  traits.few_values = traits.tied && values.size() <= few_values;
 }
 
 }  // namespace
@@ -82,7 +81,7 @@ Traits sample_traits(const CostRows<T>& costs) {
     traits.smooth = steps / static_cast<double>(count) < tuning::smooth_step * range;
     traits.equal_neighbours = static_cast<double>(equal) / static_cast<double>(count);
   }
-  traits.few_values = are_few_values(costs, static_cast<double>(largest));
+  look_for_ties(costs, static_cast<double>(largest), traits);
   return traits;
 }
 

@@ -11,7 +11,8 @@ struct Traits {
   double equal_neighbours = 0.0;  // share of sampled entries that equal the next one of their row
   bool offset_dominates = false;  // float64 entries whose range is small beside their magnitude
   bool smooth = false;            // neighbours in a row differ by little of the range
-  bool few_values = false;        // most rows meet their least entry, one of two values, more than once
+  bool tied = false;              // most rows meet their least entry more than once
+  bool few_values = false;        // and it is one of two values
   bool rows_differ = false;       // rows spread over very different ranges, as heavy-tailed norms make them
   double free_rows = 0.0;         // share that row reduction left without a column; 0 before it has run
 };
