@@ -117,3 +117,12 @@ def test_largest_float_where_it_must_be_used():
     assert result.objective == 10
     assert result.gap == 0
     check_assignment(cost, result)
+
+
+def test_largest_value_among_others_beyond_the_reach_of_sums():
+    """The largest is far above all others, which are themselves too large for float64 sums."""
+    rng = np.random.default_rng(0)
+    cost = rng.choice([-1.0, 1.0], (12, 12)) * 10.0 ** rng.uniform(-300, 303, (12, 12))
+    cost[3, 4] = 7.9e306
+    check_assignment(cost, rf.solve_assignment(cost))
+    check_assignment(-cost, rf.solve_assignment(-cost, maximize=True), maximize=True)

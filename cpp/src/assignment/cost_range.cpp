@@ -156,7 +156,8 @@ std::optional<Transform> choose_transform(const CostRange& range, std::int64_t r
   const double magnitude = std::max(std::abs(range.least), std::abs(range.largest));
   const double spread = range.second_largest - range.least;
   const double marker = 4.0 * static_cast<double>(rows) * (spread > 0.0 ? spread : 1.0);
-  const bool marked = range.largest > range.second_largest && std::abs(range.second_largest) < simd::huge &&
+  const double others = std::max(std::abs(range.least), std::abs(range.second_largest));
+  const bool marked = range.largest > range.second_largest && others + marker < simd::huge &&
                       range.largest / 2 - range.least / 2 > marker;
   const double end = marked ? range.second_largest : range.largest;
   if (range.offset_is_exact && (marked || std::abs(range.least) > dominating * (end - range.least))) {
