@@ -10,6 +10,7 @@
 
 #include "assignment/certificate.hpp"
 #include "assignment/dense_solver.hpp"
+#include "assignment/dense_start.hpp"
 #include "assignment/list_certificate.hpp"
 #include "check.hpp"
 #include "simd/kernels.hpp"

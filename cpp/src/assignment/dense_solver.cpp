@@ -12,10 +12,6 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-std::int64_t padded(std::int64_t columns) {
-  return (columns + simd::block - 1) / simd::block * simd::block;
-}
-
 template <class T>
 class DenseSolver {
  public:
@@ -33,7 +29,7 @@ class DenseSolver {
         columns_(costs.columns()),
         buffer_(costs.direct() ? 0 : columns_),
         pair_cost_(rows_) {
-    state_.v.resize(padded(columns_), 0.0);
+    state_.v.resize(simd::whole_blocks(columns_), 0.0);
   }
 
   Attempt run(double& free_rows) {
@@ -61,7 +57,7 @@ class DenseSolver {
 
   // Two rounds of bids: rows that ties left without a column ask again when the other duals have moved.
   Attempt reduce_rows() {
-    masks_.resize(padded(columns_) / simd::block + 1);
+    masks_.resize(simd::whole_blocks(columns_) / simd::block + 1);
     // Duals that differ tell tied columns apart.
     postpone_ties_ = std::all_of(state_.v.begin(), state_.v.end(), [](double dual) { return dual == 0.0; });
     std::vector<std::int64_t> bidders(rows_);
@@ -143,9 +139,9 @@ class DenseSolver {
 
   // Problems that row reduction solves need none of it.
   void make_room() {
-    open_.assign(padded(columns_), infinity);
-    least_.resize(padded(columns_) / 8 + 8);
-    from_.resize(padded(columns_));
+    open_.assign(simd::whole_blocks(columns_), infinity);
+    least_.resize(simd::whole_blocks(columns_) / 8 + 8);
+    from_.resize(simd::whole_blocks(columns_));
     found_.resize(columns_);
   }
 
@@ -269,65 +265,11 @@ class DenseSolver {
 }  // namespace
 
 template <class T>
-Attempt start_from_column_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt) {
-  constexpr int rows_at_once = 8;
-  state.reset(costs.rows(), costs.columns());
-  if (costs.rows() != costs.columns()) return Attempt::solved;
-  const std::int64_t m = costs.columns();
-  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
-  std::vector<T> minima(m, std::numeric_limits<T>::infinity());
-  std::vector<T> buffers(costs.direct() ? 0 : rows_at_once * m);
-  const T* runs[rows_at_once];
-  for (std::int64_t i = 0; i < costs.rows(); i += rows_at_once) {
-    if (interrupt.requested()) return Attempt::interrupted;
-    const int count = static_cast<int>(std::min<std::int64_t>(rows_at_once, costs.rows() - i));
-    for (int k = 0; k < count; ++k) {
-      runs[k] = costs.row(i + k, costs.direct() ? nullptr : buffers.data() + k * m);
-    }
-    kernels.lower_minima(runs, count, costs.scale() < 0 ? -T{0} : T{0}, m, minima.data());
-  }
-  for (std::int64_t j = 0; j < m; ++j) {
-    state.v[j] = minima[j] < std::numeric_limits<T>::infinity() ? static_cast<double>(minima[j]) : 0.0;
-  }
-  return Attempt::solved;
-}
-
-template <class T>
-Attempt start_from_reduced_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt) {
-  constexpr std::int64_t rows_between_polls = 32;
-  state.reset(costs.rows(), costs.columns());
-  if (costs.rows() != costs.columns()) return Attempt::solved;
-  const std::int64_t m = costs.columns();
-  const T flip = costs.scale() < 0 ? -T{0} : T{0};
-  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
-  const std::vector<double> zero(padded(m), 0.0);
-  std::vector<double> minima(padded(m), infinity);
-  std::vector<double> row(padded(m), infinity);
-  std::vector<double> least(padded(m) / 8 + 8);
-  std::vector<std::int32_t> from(padded(m));
-  std::vector<T> buffer(costs.direct() ? 0 : m);
-  for (std::int64_t i = 0; i < costs.rows(); ++i) {
-    if (i % rows_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
-    const T* run = costs.row(i, buffer.data());
-    const double offset = kernels.start_paths(run, flip, m, zero.data(), row.data(), least.data());
-    if (!(offset > -infinity && offset < infinity)) continue;  // bids find what is wrong with the row
-    kernels.extend_paths(run, flip, m, zero.data(), -offset, static_cast<std::int32_t>(i), minima.data(),
-                         from.data(), least.data());
-  }
-  for (std::int64_t j = 0; j < m; ++j) state.v[j] = minima[j] < infinity ? minima[j] : 0.0;
-  return Attempt::solved;
-}
-
-template <class T>
 Attempt solve_densely(const CostRows<T>& costs, MatchingState& state, const DenseLimits& limits,
                       double& free_rows, AssignmentCounters& counters, Interrupt& interrupt) {
   return DenseSolver<T>(costs, state, limits, counters, interrupt).run(free_rows);
 }
 
-template Attempt start_from_column_minima<float>(const CostRows<float>&, MatchingState&, Interrupt&);
-template Attempt start_from_reduced_minima<float>(const CostRows<float>&, MatchingState&, Interrupt&);
-template Attempt start_from_column_minima<double>(const CostRows<double>&, MatchingState&, Interrupt&);
-template Attempt start_from_reduced_minima<double>(const CostRows<double>&, MatchingState&, Interrupt&);
 template Attempt solve_densely<float>(const CostRows<float>&, MatchingState&, const DenseLimits&, double&,
                                       AssignmentCounters&, Interrupt&);
 template Attempt solve_densely<double>(const CostRows<double>&, MatchingState&, const DenseLimits&, double&,

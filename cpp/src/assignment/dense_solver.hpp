@@ -19,15 +19,6 @@ struct DenseLimits {
   bool until_conflicts = false;
 };
 
-// Sets state.v to the column minima of a square problem, to zero otherwise: duals that no matching is needed
-// for. One read of a square matrix.
-template <class T>
-Attempt start_from_column_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt);
-
-// The same with row minima subtracted first, so that offsets of rows and of columns go.
-template <class T>
-Attempt start_from_reduced_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt);
-
 // Completes a matching at least cost from the column duals state.v, any on a square problem without a price,
 // zero otherwise. Starts from an empty matching. declined where a limit is met. `free_rows` is the share of
 // rows that row reduction left free. Time O(n^2 m); reads each row once, and a row for every step of a path

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <new>
 #include <system_error>
@@ -17,6 +18,7 @@ namespace rebasin {
 // Shared by the threads of one call.
 struct ProblemQueue {
   std::atomic<std::int64_t> next{0};
+  std::atomic<int> helpers_at_work{0};
   std::atomic<bool> stopped{false};
 };
 
@@ -30,6 +32,7 @@ template <class MakeSolver>
 void solve_on_threads(std::int64_t count, int threads, Status* statuses, Interrupt& interrupt,
                       const MakeSolver& make_solver) {
   ProblemQueue queue;
+  queue.stopped = interrupt.requested();
   const auto work = [&](Interrupt& heard) {
     auto solver = make_solver();
     for (std::int64_t k = queue.next++; k < count; k = queue.next++) {
@@ -42,17 +45,26 @@ void solve_on_threads(std::int64_t count, int threads, Status* statuses, Interru
   const std::int64_t wanted = std::min<std::int64_t>(threads, count) - 1;
   for (std::int64_t k = 0; k < wanted; ++k) {
     try {
+      ++queue.helpers_at_work;
       helpers.emplace_back([&work, &queue] {
         Interrupt heard(queue_is_stopped, &queue);
         work(heard);
+        --queue.helpers_at_work;
       });
     } catch (const std::system_error&) {
+      --queue.helpers_at_work;
       break;  // fewer threads do the same work
     } catch (const std::bad_alloc&) {
+      --queue.helpers_at_work;
       break;
     }
   }
   work(interrupt);
+  // The last problems may be long ones, and the caller's interrupt is heard by this thread alone.
+  while (queue.helpers_at_work > 0) {
+    if (interrupt.requested()) queue.stopped = true;
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
   for (std::thread& helper : helpers) helper.join();
 }
 

@@ -5,25 +5,17 @@
 
 #include "assignment/aligned_rows.hpp"
 #include "assignment/block_solver.hpp"
+#include "assignment/dense_start.hpp"
 #include "assignment/list_certificate.hpp"
 #include "assignment/list_solver.hpp"
 #include "assignment/row_spread.hpp"
+#include "assignment/suits.hpp"
 #include "assignment/tuning.hpp"
 
 namespace rebasin::assignment {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-template <class T>
-bool is_square(const Task<T>& task) {
-  return task.costs.rows() == task.costs.columns();
-}
-
-template <class T>
-bool is_priced(const Task<T>& task) {
-  return task.unmatched_price < infinity;
-}
 
 template <class T>
 Attempt certified(Task<T>& task, Answer& answer, Attempt attempt) {
@@ -68,9 +60,7 @@ Attempt match_single_row(Task<T>& task, Answer& answer) {
 template <class T>
 Attempt match_row_minima(Task<T>& task, Answer& answer) {
   answer.matching.reset(task.costs.rows(), task.costs.columns());
-  const Attempt attempt =
-      run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima, .until_conflicts = true});
-  return attempt;
+  return run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima, .until_conflicts = true});
 }
 
 template <class T>
@@ -112,7 +102,7 @@ Attempt solve_few_entries(Task<T>& task, Answer& answer) {
   return run_dense(task, answer, {});
 }
 
-// Takes the result of the lists, proven; the duals that they reached where they gave up.
+// Takes the result of the lists, proven.
 template <class T>
 Attempt take_from_lists(Task<T>& task, ListState<T>& state, Attempt attempt, Answer& answer) {
   const bool by_ties = state.solved_by_ties;
@@ -120,12 +110,12 @@ Attempt take_from_lists(Task<T>& task, ListState<T>& state, Attempt attempt, Ans
     attempt = certify_lists(state, answer.proof, answer.pair_cost, task.interrupt);
   }
   task.counters.add(state.counters);
-  answer.matching.take(std::move(state.column_of), std::move(state.row_of), std::move(state.v),
-                       state.columns);
   if (attempt != Attempt::solved) {
     answer.proof.u.clear();
+    answer.pair_cost.clear();
     return attempt;
   }
+  answer.matching.take(state.column_of, state.row_of, state.v, state.columns);
   if (by_ties) {
     if (answer.proof.u.empty()) task.counters.entries_read += task.costs.rows() * task.costs.columns();
     if (certify(task.costs, answer.matching, infinity, answer.proof, task.interrupt) != Status::ok)
@@ -185,47 +175,6 @@ template <class T>
 Attempt match_leading_entries(Task<T>& task, Answer& answer) {
   answer.matching.reset(task.costs.rows(), task.costs.columns());
   return run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima});
-}
-
-template <class T>
-bool fits_lists(const Task<T>& task) {
-  constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
-  return !is_priced(task) && !task.traits.offset_dominates && task.costs.columns() <= most_columns;
-}
-
-template <class T>
-bool is_wide(const Task<T>& task) {
-  return task.costs.columns() >= tuning::wide * task.costs.rows() && task.costs.rows() >= tuning::few_rows;
-}
-
-template <class T>
-bool is_small(const Task<T>& task) {
-  return task.costs.columns() <= (is_square(task) ? tuning::few_columns : tuning::few_columns_of_rectangle);
-}
-
-template <class T>
-bool has_filler(const Task<T>& task) {
-  return task.traits.filler_share >= tuning::filler_share;
-}
-
-template <class T>
-bool has_constant_parts(const Task<T>& task) {
-  // Zeros beside costs of both signs are dead units, which lists presolve.
-  return !is_priced(task) && !has_filler(task) && !task.traits.negative &&
-         task.traits.equal_neighbours >= tuning::constant_share;
-}
-
-template <class T>
-bool decided_by_ties(const Task<T>& task) {
-  return is_square(task) && !is_small(task) && task.traits.few_values;
-}
-
-template <class T>
-bool may_have_own_minima(const Task<T>& task) {
-  if (is_priced(task) || decided_by_ties(task)) return false;
-  if (is_small(task)) return true;
-  if (is_square(task)) return task.traits.smooth || task.best_entries.lead;
-  return !is_wide(task);
 }
 
 template <class T>

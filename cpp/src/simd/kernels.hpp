@@ -15,6 +15,11 @@ inline constexpr int record_capacity = 24;  // entries of a candidate list
 inline constexpr int record_groups = record_capacity / 8;
 inline constexpr int scan_capacity = 64;  // entries that one scan of a row may return
 
+// Columns padded to whole blocks, as the kernels want duals and distances.
+inline std::int64_t whole_blocks(std::int64_t columns) {
+  return (columns + block - 1) / block * block;
+}
+
 // The candidates of one row: its smallest reduced costs when it was scanned, and what bounds all the others.
 template <class T>
 struct alignas(64) Record {

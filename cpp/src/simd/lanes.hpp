@@ -25,6 +25,15 @@ bool negates(T flip) {
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 
+// A mask as bits in a general register. Without the barrier GCC 12 may spill the mask with a store of one byte
+// and load four.
+template <class Mask>
+std::uint32_t bits_of_mask(Mask mask) {
+  std::uint32_t bits = mask;
+  __asm__("" : "+r"(bits));
+  return bits;
+}
+
 template <>
 struct Lanes<float> {
   using Vector = __m512;
@@ -37,7 +46,9 @@ struct Lanes<float> {
   // b where a is NaN.
   static Vector min(Vector a, Vector b) { return _mm512_min_ps(a, b); }
   static Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
-  static std::uint32_t equal(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+  static std::uint32_t equal(Vector a, Vector b) {
+    return bits_of_mask(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ));
+  }
   static Vector blend(Vector a, Vector b, std::uint32_t bits) {
     return _mm512_mask_blend_ps(static_cast<__mmask16>(bits), a, b);
   }
@@ -115,7 +126,9 @@ struct Lanes<double> {
                                 all(std::numeric_limits<double>::infinity()), a);
   }
   static std::uint32_t below(Vector a, Vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
-  static std::uint32_t equal(Vector a, Vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ); }
+  static std::uint32_t equal(Vector a, Vector b) {
+    return bits_of_mask(_mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ));
+  }
   static double least(Vector a) { return _mm512_reduce_min_pd(a); }
   static Vector mul(Vector a, Vector b) { return _mm512_mul_pd(a, b); }
   static void two_least(Vector best, Vector second, double& least, double& next) {

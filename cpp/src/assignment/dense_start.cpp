@@ -1,0 +1,71 @@
+#include "assignment/dense_start.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "simd/kernels.hpp"
+
+namespace rebasin::assignment {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+template <class T>
+Attempt start_from_column_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt) {
+  constexpr int rows_at_once = 8;
+  state.reset(costs.rows(), costs.columns());
+  if (costs.rows() != costs.columns()) return Attempt::solved;
+  const std::int64_t m = costs.columns();
+  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
+  std::vector<T> minima(m, std::numeric_limits<T>::infinity());
+  std::vector<T> buffers(costs.direct() ? 0 : rows_at_once * m);
+  const T* runs[rows_at_once];
+  for (std::int64_t i = 0; i < costs.rows(); i += rows_at_once) {
+    if (interrupt.requested()) return Attempt::interrupted;
+    const int count = static_cast<int>(std::min<std::int64_t>(rows_at_once, costs.rows() - i));
+    for (int k = 0; k < count; ++k) {
+      runs[k] = costs.row(i + k, costs.direct() ? nullptr : buffers.data() + k * m);
+    }
+    kernels.lower_minima(runs, count, costs.scale() < 0 ? -T{0} : T{0}, m, minima.data());
+  }
+  for (std::int64_t j = 0; j < m; ++j) {
+    state.v[j] = minima[j] < std::numeric_limits<T>::infinity() ? static_cast<double>(minima[j]) : 0.0;
+  }
+  return Attempt::solved;
+}
+
+template <class T>
+Attempt start_from_reduced_minima(const CostRows<T>& costs, MatchingState& state, Interrupt& interrupt) {
+  constexpr std::int64_t rows_between_polls = 32;
+  state.reset(costs.rows(), costs.columns());
+  if (costs.rows() != costs.columns()) return Attempt::solved;
+  const std::int64_t m = costs.columns();
+  const T flip = costs.scale() < 0 ? -T{0} : T{0};
+  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
+  const std::vector<double> zero(simd::whole_blocks(m), 0.0);
+  std::vector<double> minima(simd::whole_blocks(m), infinity);
+  std::vector<double> row(simd::whole_blocks(m), infinity);
+  std::vector<double> least(simd::whole_blocks(m) / 8 + 8);
+  std::vector<std::int32_t> from(simd::whole_blocks(m));
+  std::vector<T> buffer(costs.direct() ? 0 : m);
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    if (i % rows_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
+    const T* run = costs.row(i, buffer.data());
+    const double offset = kernels.start_paths(run, flip, m, zero.data(), row.data(), least.data());
+    if (!(offset > -infinity && offset < infinity)) continue;  // bids find what is wrong with the row
+    kernels.extend_paths(run, flip, m, zero.data(), -offset, static_cast<std::int32_t>(i), minima.data(),
+                         from.data(), least.data());
+  }
+  for (std::int64_t j = 0; j < m; ++j) state.v[j] = minima[j] < infinity ? minima[j] : 0.0;
+  return Attempt::solved;
+}
+
+template Attempt start_from_column_minima<float>(const CostRows<float>&, MatchingState&, Interrupt&);
+template Attempt start_from_reduced_minima<float>(const CostRows<float>&, MatchingState&, Interrupt&);
+template Attempt start_from_column_minima<double>(const CostRows<double>&, MatchingState&, Interrupt&);
+template Attempt start_from_reduced_minima<double>(const CostRows<double>&, MatchingState&, Interrupt&);
+
+}  // namespace rebasin::assignment

@@ -1,0 +1,63 @@
+// Which matrices a strategy suits.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "assignment/strategies.hpp"
+#include "assignment/tuning.hpp"
+
+namespace rebasin::assignment {
+
+template <class T>
+bool is_square(const Task<T>& task) {
+  return task.costs.rows() == task.costs.columns();
+}
+
+template <class T>
+bool is_priced(const Task<T>& task) {
+  return task.unmatched_price < std::numeric_limits<double>::infinity();
+}
+
+template <class T>
+bool fits_lists(const Task<T>& task) {
+  constexpr std::int64_t most_columns = std::numeric_limits<std::int32_t>::max();
+  return !is_priced(task) && !task.traits.offset_dominates && task.costs.columns() <= most_columns;
+}
+
+template <class T>
+bool is_wide(const Task<T>& task) {
+  return task.costs.columns() >= tuning::wide * task.costs.rows() && task.costs.rows() >= tuning::few_rows;
+}
+
+template <class T>
+bool is_small(const Task<T>& task) {
+  return task.costs.columns() <= (is_square(task) ? tuning::few_columns : tuning::few_columns_of_rectangle);
+}
+
+template <class T>
+bool has_filler(const Task<T>& task) {
+  return task.traits.filler_share >= tuning::filler_share;
+}
+
+template <class T>
+bool has_constant_parts(const Task<T>& task) {
+  // Zeros beside costs of both signs are dead units, which lists presolve.
+  return !is_priced(task) && !has_filler(task) && !task.traits.negative &&
+         task.traits.equal_neighbours >= tuning::constant_share;
+}
+
+template <class T>
+bool decided_by_ties(const Task<T>& task) {
+  return is_square(task) && !is_small(task) && task.traits.few_values;
+}
+
+template <class T>
+bool may_have_own_minima(const Task<T>& task) {
+  if (is_priced(task) || decided_by_ties(task)) return false;
+  if (is_small(task)) return true;
+  if (is_square(task)) return task.traits.smooth || task.best_entries.lead;
+  return !is_wide(task);
+}
+
+}  // namespace rebasin::assignment
