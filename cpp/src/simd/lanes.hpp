@@ -25,8 +25,8 @@ bool negates(T flip) {
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 
-// A mask as bits in a general register. Without the barrier GCC 12 may spill the mask with a store of one byte
-// and load four.
+// A mask as bits in a general register. Without the barrier GCC 12 may spill the mask with a store of one
+// byte and load four.
 template <class Mask>
 std::uint32_t bits_of_mask(Mask mask) {
   std::uint32_t bits = mask;
