@@ -16,16 +16,11 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 // The greatest double at or below every reduced cost of the row in real arithmetic. Rounding is monotone, so
 // only the entries that round to the least can lie below it.
 template <class T>
-double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale, const std::vector<double>& v,
-                std::uint64_t* masks) {
-  const auto columns = static_cast<std::int64_t>(v.size());
-  const simd::TwoBest two = kernels.row_best(run, scale < 0 ? -T{0} : T{0}, columns, v.data());
-  if (two.second == two.best) {
-    const simd::Tight tight = kernels.mark_tight(run, scale < 0 ? -T{0} : T{0}, columns, v.data(), masks);
-    return tight.below ? next_down(tight.least) : tight.least;
-  }
-  const double cost = scale * static_cast<double>(run[two.at]);
-  return difference_error(cost, v[two.at], two.best) < 0.0 ? next_down(two.best) : two.best;
+double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale,
+                const std::vector<double>& v) {
+  const simd::Tight tight =
+      kernels.row_least(run, scale < 0 ? -T{0} : T{0}, static_cast<std::int64_t>(v.size()), v.data());
+  return tight.below ? next_down(tight.least) : tight.least;
 }
 
 // The exponent of the lowest set bit of x != 0: x is a multiple of that power of two.
@@ -72,13 +67,13 @@ Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_
   }
   const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
   std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
-  std::vector<std::uint64_t> masks(costs.columns() / simd::block + 1);
   const bool proven_rows = !proof.u.empty();
   proof.u.resize(costs.rows());
   double bound = 0.0;
   bool rounded_costs = false;
+  constexpr std::int64_t rows_between_polls = 32;  // reading the clock costs as much as a short row does
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
-    if (interrupt.requested()) return Status::interrupted;
+    if (i % rows_between_polls == 0 && interrupt.requested()) return Status::interrupted;
     const T* run = costs.row(i, buffer.data());
     const std::int64_t j = state.column_of[i];
     if (costs.transform().factor < 1.0) {
@@ -87,7 +82,7 @@ Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_
       rounded_costs = true;
     }
     if (!proven_rows) {
-      proof.u[i] = std::min(row_dual(kernels, run, costs.scale(), v, masks.data()), unmatched_price);
+      proof.u[i] = std::min(row_dual(kernels, run, costs.scale(), v), unmatched_price);
     }
     if (j == unassigned) {
       bound = add_up(bound, add_up(unmatched_price, -proof.u[i]));

@@ -1,6 +1,7 @@
 #include "assignment/dense_solver.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <numeric>
 
@@ -58,6 +59,7 @@ class DenseSolver {
   // Two rounds of bids: rows that ties left without a column ask again when the other duals have moved.
   Attempt reduce_rows() {
     masks_.resize(simd::whole_blocks(columns_) / simd::block + 1);
+    free_columns_.assign((columns_ + simd::block - 1) / simd::block, ~std::uint64_t{0});
     // Duals that differ tell tied columns apart.
     postpone_ties_ = std::all_of(state_.v.begin(), state_.v.end(), [](double dual) { return dual == 0.0; });
     std::vector<std::int64_t> bidders(rows_);
@@ -116,15 +118,16 @@ class DenseSolver {
     return true;
   }
 
-  // Among equals the column of the least dual, which other rows are less likely to be tied at.
+  // Among the first equals the column of the least dual, which other rows are less likely to be tied at.
   bool take_tied_column(std::int64_t i, double best) {
+    constexpr int compared = 8;
     kernels_.mark_equal(row(i), flip_, columns_, state_.v.data(), best, masks_.data());
     std::int64_t chosen = unassigned;
-    const auto words = static_cast<std::size_t>((columns_ + simd::block - 1) / simd::block);
-    for (std::size_t word = 0; word < words; ++word) {
-      for (std::uint64_t bits = masks_[word]; bits != 0; bits &= bits - 1) {
-        const auto j = static_cast<std::int64_t>(word) * simd::block + __builtin_ctzll(bits);
-        if (state_.row_of[j] != unassigned) continue;
+    int seen = 0;
+    for (std::size_t word = 0; word < free_columns_.size() && seen < compared; ++word) {
+      for (std::uint64_t bits = masks_[word] & free_columns_[word]; bits != 0 && seen < compared;
+           bits &= bits - 1, ++seen) {
+        const auto j = static_cast<std::int64_t>(word) * simd::block + std::countr_zero(bits);
         if (chosen == unassigned || state_.v[j] < state_.v[chosen]) chosen = j;
       }
     }
@@ -134,6 +137,7 @@ class DenseSolver {
 
   void assign(std::int64_t row, std::int64_t column) {
     state_.assign(row, column);
+    free_columns_[column / simd::block] &= ~(std::uint64_t{1} << (column % simd::block));
     pair_cost_[row] = costs_.at(row, column);
   }
 
@@ -253,6 +257,7 @@ class DenseSolver {
   std::vector<std::int32_t> from_;
   std::vector<std::int32_t> found_;
   std::vector<std::uint64_t> masks_;
+  std::vector<std::uint64_t> free_columns_;  // a bit each; a column once taken stays taken
   std::vector<Scanned> scanned_;
   std::vector<std::int64_t> free_rows_;
   std::int64_t root_ = unassigned;

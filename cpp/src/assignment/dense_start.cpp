@@ -45,19 +45,12 @@ Attempt start_from_reduced_minima(const CostRows<T>& costs, MatchingState& state
   const std::int64_t m = costs.columns();
   const T flip = costs.scale() < 0 ? -T{0} : T{0};
   const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
-  const std::vector<double> zero(simd::whole_blocks(m), 0.0);
   std::vector<double> minima(simd::whole_blocks(m), infinity);
-  std::vector<double> row(simd::whole_blocks(m), infinity);
-  std::vector<double> least(simd::whole_blocks(m) / 8 + 8);
-  std::vector<std::int32_t> from(simd::whole_blocks(m));
   std::vector<T> buffer(costs.direct() ? 0 : m);
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (i % rows_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
-    const T* run = costs.row(i, buffer.data());
-    const double offset = kernels.start_paths(run, flip, m, zero.data(), row.data(), least.data());
-    if (!(offset > -infinity && offset < infinity)) continue;  // bids find what is wrong with the row
-    kernels.extend_paths(run, flip, m, zero.data(), -offset, static_cast<std::int32_t>(i), minima.data(),
-                         from.data(), least.data());
+    kernels.lower_reduced_minima(costs.row(i, buffer.data()), flip, m,
+                                 minima.data());  // bids find what is invalid
   }
   for (std::int64_t j = 0; j < m; ++j) state.v[j] = minima[j] < infinity ? minima[j] : 0.0;
   return Attempt::solved;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <limits>
 #include <numeric>
 
 namespace rebasin::assignment {
@@ -13,21 +15,27 @@ constexpr std::int64_t chunk = 16;  // entries looked at together: a cache line
 template <class T>
 double variance_of_chunks(const T* run, std::int64_t columns, std::int64_t first, std::int64_t stride,
                           int count) {
-  double sum = 0.0;
-  double squares = 0.0;
-  double seen = 0.0;
+  // Sums of their own for each place in a chunk: one chain would wait for every addition.
+  double sums[chunk] = {};
+  double squares[chunk] = {};
+  double seen[chunk] = {};
   for (int part = 0; part < count; ++part) {
     const std::int64_t start = first + part * stride;
-    for (std::int64_t j = start; j < std::min(start + chunk, columns); ++j) {
-      const auto cost = static_cast<double>(run[j]);
-      if (!std::isfinite(cost)) continue;
-      sum += cost;
-      squares += cost * cost;
-      seen += 1.0;
+    const std::int64_t length = std::min(chunk, columns - start);
+    for (std::int64_t k = 0; k < length; ++k) {
+      const auto entry = static_cast<double>(run[start + k]);
+      const bool finite = std::abs(entry) < std::numeric_limits<double>::infinity();
+      const double cost = finite ? entry : 0.0;
+      sums[k] += cost;
+      squares[k] += cost * cost;
+      seen[k] += finite ? 1.0 : 0.0;
     }
   }
-  const double variance = seen > 0.0 ? (squares - sum * sum / seen) / seen : 0.0;
-  return variance > squares * 0x1p-40 ? variance : 0.0;
+  const double sum = std::accumulate(std::begin(sums), std::end(sums), 0.0);
+  const double square = std::accumulate(std::begin(squares), std::end(squares), 0.0);
+  const double entries = std::accumulate(std::begin(seen), std::end(seen), 0.0);
+  const double variance = entries > 0.0 ? (square - sum * sum / entries) / entries : 0.0;
+  return variance > square * 0x1p-40 ? variance : 0.0;
 }
 
 struct Moments {

@@ -133,7 +133,7 @@ Attempt solve_by_budgeted_lists(Task<T>& task, Answer& answer, double share) {
   const auto rows = static_cast<double>(task.costs.rows());
   state.work_allowed = share * (tuning::list_reads + rows / tuning::rows_per_list_read) * rows *
                        static_cast<double>(task.costs.columns());
-  state.rows_differ = task.traits.rows_differ;
+  state.rows_differ = task.rows_differ();
   state.refills_allowed = share * std::max(tuning::least_refills, rows / tuning::rows_per_refill) * rows;
   answer.proof.u.clear();
   answer.pair_cost.clear();
@@ -179,37 +179,33 @@ Attempt match_leading_entries(Task<T>& task, Answer& answer) {
 
 template <class T>
 struct Strategy {
-  bool (*suits)(const Task<T>&);
+  bool (*suits)(Task<T>&);
   Attempt (*run)(Task<T>&, Answer&);
 };
 
 template <class T>
 constexpr Strategy<T> strategies[] = {
-    {[](const Task<T>& task) { return task.warm_start != nullptr && fits_lists(task); },
-     solve_from_warm_start<T>},
-    {[](const Task<T>& task) { return task.best_entries.apart; }, match_aligned_rows<T>},
-    {[](const Task<T>& task) { return !is_priced(task) && has_filler(task) && !decided_by_ties(task); },
+    {[](Task<T>& task) { return task.warm_start != nullptr && fits_lists(task); }, solve_from_warm_start<T>},
+    {[](Task<T>& task) { return task.best_entries.apart; }, match_aligned_rows<T>},
+    {[](Task<T>& task) { return !is_priced(task) && has_filler(task) && !decided_by_ties(task); },
      solve_few_entries<T>},
-    {[](const Task<T>& task) {
-       return is_square(task) && has_constant_parts(task) && !decided_by_ties(task);
-     },
+    {[](Task<T>& task) { return is_square(task) && has_constant_parts(task) && !decided_by_ties(task); },
      solve_constant_parts<T>},
-    {[](const Task<T>& task) { return may_have_own_minima(task); }, match_row_minima<T>},
-    {[](const Task<T>& task) { return task.best_entries.lead && !task.traits.rows_differ; },
-     match_leading_entries<T>},
-    {[](const Task<T>& task) { return is_small(task) && !task.traits.rows_differ; }, solve_all_densely<T>},
-    {[](const Task<T>& task) { return is_square(task) && task.traits.tied && !task.traits.few_values; },
+    {[](Task<T>& task) { return may_have_own_minima(task); }, match_row_minima<T>},
+    {[](Task<T>& task) { return task.best_entries.lead && !task.rows_differ(); }, match_leading_entries<T>},
+    {[](Task<T>& task) { return is_small(task) && !task.rows_differ(); }, solve_all_densely<T>},
+    {[](Task<T>& task) { return is_square(task) && task.traits.tied && !task.traits.few_values; },
      solve_densely_if_few_are_free<T>},
-    {[](const Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
-    {[](const Task<T>& task) {
+    {[](Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
+    {[](Task<T>& task) {
        return is_square(task) && fits_lists(task) && task.costs.rows() >= tuning::rows_to_try_lists_again;
      },
      solve_densely_if_few_are_free<T>},
-    {[](const Task<T>& task) {
+    {[](Task<T>& task) {
        return is_square(task) && fits_lists(task) && task.costs.rows() >= tuning::rows_to_try_lists_again;
      },
      solve_by_lists_again<T>},
-    {[](const Task<T>&) { return true; }, solve_all_densely<T>},
+    {[](Task<T>&) { return true; }, solve_all_densely<T>},
 };
 
 }  // namespace
@@ -226,12 +222,18 @@ ListState<T>& Task<T>::fresh_lists() {
 }
 
 template <class T>
+bool Task<T>::rows_differ() {
+  if (!sampled_rows_differ) sampled_rows_differ = rows_differ_in_spread(costs);
+  return *sampled_rows_differ;
+}
+
+template <class T>
 Attempt solve_by_strategies(Task<T>& task, Answer& answer) {
   if (task.costs.rows() == 1 && !is_priced(task)) return match_single_row(task, answer);
   if (task.costs.rows() <= tuning::too_few_rows_to_sample) return solve_all_densely(task, answer);
   task.traits = sample_traits(task.costs);
-  task.traits.rows_differ = rows_differ_in_spread(task.costs);
-  if (is_square(task) && fits_lists(task) && !is_small(task) && !decided_by_ties(task)) {
+  if (is_square(task) && fits_lists(task) && !is_small(task) && !decided_by_ties(task) && !has_filler(task) &&
+      !has_constant_parts(task)) {
     task.best_entries = look_at_best_entries(task.fresh_lists());
   }
   for (const Strategy<T>& strategy : strategies<T>) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "assignment/aligned_rows.hpp"
@@ -25,9 +26,13 @@ struct Task {
   AssignmentCounters& counters;
   Interrupt& interrupt;
   BestEntries best_entries = {};
+  std::optional<bool> sampled_rows_differ = {};
   std::unique_ptr<ListState<T>> lists = nullptr;  // made by the first strategy that looks at lists
 
   ListState<T>& fresh_lists();
+
+  // Sampled when it is first asked for: few strategies ask.
+  bool rows_differ();
 };
 
 // A complete matching with its proof.

@@ -13,7 +13,6 @@ struct Traits {
   bool smooth = false;            // neighbours in a row differ by little of the range
   bool tied = false;              // most rows meet their least entry more than once
   bool few_values = false;        // and it is one of two values
-  bool rows_differ = false;       // rows spread over very different ranges, as heavy-tailed norms make them
   double free_rows = 0.0;         // share that row reduction left without a column; 0 before it has run
 };
 

@@ -1,4 +1,4 @@
-// Column minima of a few rows at a time.
+// Column minima: of a few rows at a time, or of rows less their least entry.
 #pragma once
 
 #include "simd/lanes.hpp"
@@ -47,6 +47,43 @@ void add_minima(const T* minima, std::int64_t columns, T* sum, T* squares, T* bl
     squares[j] += square;
     blocks[j] += finite ? T(1) : T(0);
   }
+}
+
+template <class T, bool negate>
+double lower_reduced_minima_signed(const T* run, std::int64_t columns, double* minima) {
+  using L = Lanes<double>;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  constexpr int chains = 4;  // a step waits for the one before
+  constexpr std::int64_t group = chains * L::width;
+  const auto zero = L::all(0.0);
+  const auto cost_at = [&](std::int64_t j) { return L::template reduced<negate>(L::load(run + j), zero); };
+  const std::int64_t full = columns / L::width * L::width;
+  const std::int64_t grouped = columns / group * group;
+  const T padding = negate ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
+  const auto tail =
+      L::template reduced<negate>(L::load_first(run + full, static_cast<int>(columns - full), padding), zero);
+  typename L::Vector low[chains];
+  low[0] = L::min(tail, L::all(infinity));
+  for (int k = 1; k < chains; ++k) low[k] = low[0];
+  for (std::int64_t j = 0; j < grouped; j += group) {
+    for (int k = 0; k < chains; ++k) low[k] = L::min(cost_at(j + k * L::width), low[k]);
+  }
+  for (std::int64_t j = grouped; j < full; j += L::width) low[0] = L::min(cost_at(j), low[0]);
+  const double least = L::least(L::min(L::min(low[0], low[1]), L::min(low[2], low[3])));
+  if (!(least > -infinity && least < infinity)) return least;
+  const auto offset = L::all(least);
+  const auto lower = [&](L::Vector cost, std::int64_t j) {
+    L::store(minima + j, L::min(L::sub(cost, offset), L::load(minima + j)));
+  };
+  for (std::int64_t j = 0; j < full; j += L::width) lower(cost_at(j), j);
+  if (full < columns) lower(tail, full);
+  return least;
+}
+
+template <class T>
+double lower_reduced_minima(const T* run, T flip, std::int64_t columns, double* minima) {
+  return negates(flip) ? lower_reduced_minima_signed<T, true>(run, columns, minima)
+                       : lower_reduced_minima_signed<T, false>(run, columns, minima);
 }
 
 }  // namespace

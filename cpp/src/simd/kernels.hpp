@@ -89,6 +89,9 @@ template <class T>
 struct KernelsFor {
   // minima[j] = min(minima[j], flip ^ runs[k][j]) over `count` <= 8 runs; NaN is passed over.
   void (*lower_minima)(const T* const* runs, int count, T flip, std::int64_t columns, T* minima);
+  // minima[j] = min(minima[j], (flip ^ run[j]) - least) in double, where least, the row's least entry, is
+  // finite; returns it. `minima` is padded to whole blocks; NaN is passed over.
+  double (*lower_reduced_minima)(const T* run, T flip, std::int64_t columns, double* minima);
   // Adds each finite minimum, its square and a one to the sums of its column.
   void (*add_minima)(const T* minima, std::int64_t columns, T* sum, T* squares, T* blocks);
   // Finds some 14 to 24 columns of smallest (flip ^ run[j]) - v[j], more or fewer where ties, forbidden
@@ -107,9 +110,8 @@ struct KernelsFor {
                   std::int32_t row, double* open, std::int32_t* from);
   // out[j] = flip ^ run[j] in double.
   Widened (*widen)(const T* run, T flip, std::int64_t columns, double* out);
-  // The two smallest (flip ^ run[j]) - v[j] in double, and the first column of the best.
-  TwoBest (*row_best)(const T* run, T flip, std::int64_t columns, const double* v);
-  // The same, and whether an entry is invalid.
+  // The two smallest (flip ^ run[j]) - v[j] in double, the first column of the best, and whether an entry is
+  // invalid. `v` is padded to a multiple of 8.
   RowBid (*bid_row)(const T* run, T flip, std::int64_t columns, const double* v);
   // A bit for every column where (flip ^ run[j]) - v[j] in double equals the value.
   void (*mark_equal)(const T* run, T flip, std::int64_t columns, const double* v, double value,
@@ -125,7 +127,9 @@ struct KernelsFor {
   // Writes the columns whose open equals the value, ascending, and returns how many.
   std::int64_t (*collect_equal)(const double* open, const double* least, std::int64_t columns, double value,
                                 std::int32_t* out);
-  // A row's least (flip ^ run[j]) - v[j] in double, and a bit for every column where it is met.
+  // A row's least (flip ^ run[j]) - v[j] in double, of costs that are valid.
+  Tight (*row_least)(const T* run, T flip, std::int64_t columns, const double* v);
+  // The same, whether an entry is invalid, and a bit for every column where it is met.
   Tight (*mark_tight)(const T* run, T flip, std::int64_t columns, const double* v, std::uint64_t* masks);
   // Solves a whole problem of up to 64 columns, given by its rows. `beyond` where sums of costs could
   // overflow.

@@ -21,12 +21,14 @@ namespace rebasin::simd {
 extern const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL);
 const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL) = {
     REBASIN_TEXT(REBASIN_SIMD_LEVEL),
-    {lower_minima<float>, add_minima<float>, scan<float>, scan_best<float>, two_best<float>, relax<float>,
-     widen<float>, row_best<float>, bid_row<float>, mark_equal<float>, start_paths<float>,
-     extend_paths<float>, collect_equal, mark_tight<float>, solve_block<float>, scan_below<float>},
-    {lower_minima<double>, add_minima<double>, scan<double>, scan_best<double>, two_best<double>,
-     relax<double>, widen<double>, row_best<double>, bid_row<double>, mark_equal<double>, start_paths<double>,
-     extend_paths<double>, collect_equal, mark_tight<double>, solve_block<double>, scan_below<double>},
+    {lower_minima<float>, lower_reduced_minima<float>, add_minima<float>, scan<float>, scan_best<float>,
+     two_best<float>, relax<float>, widen<float>, bid_row<float>, mark_equal<float>, start_paths<float>,
+     extend_paths<float>, collect_equal, row_least<float>, mark_tight<float>, solve_block<float>,
+     scan_below<float>},
+    {lower_minima<double>, lower_reduced_minima<double>, add_minima<double>, scan<double>, scan_best<double>,
+     two_best<double>, relax<double>, widen<double>, bid_row<double>, mark_equal<double>, start_paths<double>,
+     extend_paths<double>, collect_equal, row_least<double>, mark_tight<double>, solve_block<double>,
+     scan_below<double>},
 };
 
 }  // namespace rebasin::simd

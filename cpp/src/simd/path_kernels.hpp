@@ -70,18 +70,36 @@ rebasin::simd::RowBid bid_row(const T* run, T flip, std::int64_t columns, const 
                        : bid_row_signed<T, false>(run, flip, columns, v);
 }
 
+template <class T, bool negate>
+void mark_equal_signed(const T* run, T flip, std::int64_t columns, const double* v, double value,
+                       std::uint64_t* masks) {
+  using L = Lanes<double>;
+  using rebasin::simd::block;
+  const auto wanted = L::all(value);
+  const auto mark = [&](L::Vector cost, std::int64_t j) -> std::uint64_t {
+    return L::equal(L::template reduced<negate>(cost, L::load(v + j)), wanted);
+  };
+  const std::int64_t whole = columns / block * block;
+  for (std::int64_t first = 0; first < whole; first += block) {
+    std::uint64_t found = 0;
+    for (int k = 0; k < block; k += L::width) found |= mark(L::load(run + first + k), first + k) << k;
+    masks[first / block] = found;
+  }
+  if (whole == columns) return;
+  std::uint64_t found = 0;
+  for_each_vector(run + whole, flip, columns - whole,
+                  [&](L::Vector cost, std::int64_t k) { found |= mark(cost, whole + k) << k; });
+  masks[whole / block] = found;
+}
+
 template <class T>
 void mark_equal(const T* run, T flip, std::int64_t columns, const double* v, double value,
                 std::uint64_t* masks) {
-  using L = Lanes<double>;
-  using rebasin::simd::block;
-  const auto sign = L::all(flip);
-  const auto wanted = L::all(value);
-  for (std::int64_t word = 0; word * block < columns; ++word) masks[word] = 0;
-  for_each_vector(run, flip, columns, [&](L::Vector cost, std::int64_t j) {
-    const std::uint64_t here = L::equal(L::sub(L::flip(cost, sign), L::load(v + j)), wanted);
-    masks[j / block] |= here << (j % block);
-  });
+  if (negates(flip)) {
+    mark_equal_signed<T, true>(run, flip, columns, v, value, masks);
+  } else {
+    mark_equal_signed<T, false>(run, flip, columns, v, value, masks);
+  }
 }
 
 // The least of each group of 64 open distances, lane by lane: where a distance may be found again.

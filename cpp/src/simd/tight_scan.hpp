@@ -6,6 +6,83 @@
 
 namespace {
 
+// Whether some of the entries whose reduced cost rounds to `least` lies below it: what the subtraction lost
+// (Knuth) is negative. Returns the lanes that round to it.
+[[gnu::always_inline]] inline std::uint32_t meet(Lanes<double>::Vector cost, Lanes<double>::Vector dual,
+                                                 Lanes<double>::Vector least, std::uint32_t& below) {
+  using L = Lanes<double>;
+  const auto reduced = L::sub(cost, dual);
+  const std::uint32_t here = L::equal(reduced, least);
+  const auto dual_part = L::sub(cost, reduced);
+  const auto cost_part = L::add(reduced, dual_part);
+  const auto lost = L::add(L::sub(cost, cost_part), L::sub(dual_part, dual));
+  below |= here & L::below(lost, L::all(0.0));
+  return here;
+}
+
+// The entries of a row behind the last whole vector, padded with what counts as +inf at a dual of 0.
+template <class T>
+struct RowTail {
+  T cost[Lanes<double>::width];
+  double dual[Lanes<double>::width];
+
+  RowTail(const T* run, T flip, std::int64_t columns, const double* v) {
+    constexpr T infinity = std::numeric_limits<T>::infinity();
+    const std::int64_t full = columns / Lanes<double>::width * Lanes<double>::width;
+    for (int k = 0; k < Lanes<double>::width; ++k) {
+      const bool inside = full + k < columns;
+      cost[k] = inside ? run[full + k] : (negates(flip) ? -infinity : infinity);
+      dual[k] = inside ? v[full + k] : 0.0;
+    }
+  }
+};
+
+template <class T, bool negate>
+rebasin::simd::Tight row_least_signed(const T* run, T flip, std::int64_t columns, const double* v) {
+  using L = Lanes<double>;
+  constexpr int chains = 4;  // a step waits for the one before
+  constexpr std::int64_t group = chains * L::width;
+  const auto sign = L::all(static_cast<double>(flip));
+  const auto reduced = [](const T* entries, const double* duals) {
+    return L::template reduced<negate>(L::load(entries), L::load(duals));
+  };
+  const std::int64_t full = columns / L::width * L::width;
+  const std::int64_t grouped = columns / group * group;
+  const RowTail<T> tail(run, flip, columns, v);
+  typename L::Vector low[chains];
+  low[0] = reduced(tail.cost, tail.dual);
+  for (int k = 1; k < chains; ++k) low[k] = low[0];
+  for (std::int64_t j = 0; j < grouped; j += group) {
+    for (int k = 0; k < chains; ++k) {
+      low[k] = L::min(reduced(run + j + k * L::width, v + j + k * L::width), low[k]);
+    }
+  }
+  for (std::int64_t j = grouped; j < full; j += L::width) low[0] = L::min(reduced(run + j, v + j), low[0]);
+  const double lowest = L::least(L::min(L::min(low[0], low[1]), L::min(low[2], low[3])));
+  const auto least = L::all(lowest);
+  std::uint32_t below = 0;
+  const auto look_closer = [&](const T* entries, const double* duals) {
+    meet(L::flip(L::load(entries), sign), L::load(duals), least, below);
+  };
+  for (std::int64_t j = 0; j < grouped; j += group) {
+    std::uint32_t met = 0;
+    for (int k = 0; k < chains; ++k) {
+      met |= L::equal(reduced(run + j + k * L::width, v + j + k * L::width), least);
+    }
+    if (met == 0) continue;
+    for (int k = 0; k < chains; ++k) look_closer(run + j + k * L::width, v + j + k * L::width);
+  }
+  for (std::int64_t j = grouped; j < full; j += L::width) look_closer(run + j, v + j);
+  look_closer(tail.cost, tail.dual);
+  return {lowest, below != 0, false};
+}
+
+template <class T>
+rebasin::simd::Tight row_least(const T* run, T flip, std::int64_t columns, const double* v) {
+  return negates(flip) ? row_least_signed<T, true>(run, flip, columns, v)
+                       : row_least_signed<T, false>(run, flip, columns, v);
+}
+
 template <class T>
 rebasin::simd::Tight mark_tight(const T* run, T flip, std::int64_t columns, const double* v,
                                 std::uint64_t* masks) {
@@ -14,13 +91,7 @@ rebasin::simd::Tight mark_tight(const T* run, T flip, std::int64_t columns, cons
   using rebasin::simd::block;
   const auto sign = L::all(static_cast<double>(flip));
   const std::int64_t full = columns / L::width * L::width;
-  T tail[L::width];
-  double tail_v[L::width];
-  for (int k = 0; k < L::width; ++k) {
-    const bool inside = full + k < columns;
-    tail[k] = inside ? run[full + k] : T(negates(flip) ? -infinity : infinity);
-    tail_v[k] = inside ? v[full + k] : 0.0;
-  }
+  const RowTail<T> tail(run, flip, columns, v);
   auto low = L::all(infinity);
   std::uint32_t invalid = 0;
   const auto lower = [&](const T* entries, const double* duals) {
@@ -29,26 +100,16 @@ rebasin::simd::Tight mark_tight(const T* run, T flip, std::int64_t columns, cons
     low = L::min(reduced, low);
   };
   for (std::int64_t j = 0; j < full; j += L::width) lower(run + j, v + j);
-  if (full < columns) lower(tail, tail_v);
+  if (full < columns) lower(tail.cost, tail.dual);
   rebasin::simd::Tight found{L::least(low), false, invalid != 0};
   const auto least = L::all(found.least);
-  const auto zero = L::all(0.0);
   std::uint32_t below = 0;
   const auto mark = [&](const T* entries, const double* duals) -> std::uint64_t {
-    const auto cost = L::flip(L::load(entries), sign);
-    const auto dual = L::load(duals);
-    const auto reduced = L::sub(cost, dual);
-    const std::uint32_t here = L::equal(reduced, least);
-    // What the subtraction lost (Knuth).
-    const auto dual_part = L::sub(cost, reduced);
-    const auto cost_part = L::add(reduced, dual_part);
-    const auto lost = L::add(L::sub(cost, cost_part), L::sub(dual_part, dual));
-    below |= here & L::below(lost, zero);
-    return here;
+    return meet(L::flip(L::load(entries), sign), L::load(duals), least, below);
   };
   for (std::int64_t word = 0; word * block < columns; ++word) masks[word] = 0;
   for (std::int64_t j = 0; j < full; j += L::width) masks[j / block] |= mark(run + j, v + j) << (j % block);
-  if (full < columns) masks[full / block] |= mark(tail, tail_v) << (full % block);
+  if (full < columns) masks[full / block] |= mark(tail.cost, tail.dual) << (full % block);
   found.below = below != 0;
   return found;
 }
