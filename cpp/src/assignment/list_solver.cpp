@@ -143,7 +143,7 @@ Attempt finish_from_duals(ListState<T>& state, std::int64_t distinct, double spa
 // Ties first; where they leave few rows, shortest paths over whole rows. declined where lists do better.
 template <class T>
 Attempt solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
-  Attempt attempt = match_ties(state, proof, interrupt);
+  Attempt attempt = match_ties(state, TiesMayLeave::rows, proof, interrupt);
   state.solved_by_ties = attempt == Attempt::solved;
   if (attempt != Attempt::solved || state.free_rows.empty()) return attempt;
   const bool few_left = static_cast<std::int64_t>(state.free_rows.size()) * 16 <= state.rows;
@@ -222,6 +222,16 @@ Attempt match_aligned(ListState<T>& state, Interrupt& interrupt) {
 }
 
 template <class T>
+Attempt match_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+  Attempt attempt = start_duals(state, interrupt);
+  if (attempt != Attempt::solved) return attempt;
+  attempt = state.mostly_ties ? match_ties(state, TiesMayLeave::no_row, proof, interrupt) : Attempt::declined;
+  state.solved_by_ties = attempt == Attempt::solved;
+  if (attempt == Attempt::declined) state.forget();
+  return attempt;
+}
+
+template <class T>
 Attempt solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
   Attempt attempt = Attempt::declined;
   if (state.rows_differ) attempt = solve_largest_first(state, interrupt);
@@ -278,6 +288,8 @@ Attempt solve_from_duals(ListState<T>& state, const double* row_duals, const dou
 
 template Attempt match_aligned<float>(ListState<float>&, Interrupt&);
 template Attempt match_aligned<double>(ListState<double>&, Interrupt&);
+template Attempt match_by_ties<float>(ListState<float>&, Certificate&, Interrupt&);
+template Attempt match_by_ties<double>(ListState<double>&, Certificate&, Interrupt&);
 template Attempt solve_listed<float>(ListState<float>&, Interrupt&);
 template Attempt solve_listed<double>(ListState<double>&, Interrupt&);
 template Attempt solve_by_lists<float>(ListState<float>&, Certificate&, Interrupt&);

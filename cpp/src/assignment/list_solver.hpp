@@ -6,6 +6,10 @@
 
 namespace rebasin::assignment {
 
+// Matches rows along the entries that column minima leave tied; declined where those do not match all.
+template <class T>
+Attempt match_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
+
 // Solves state.costs from nothing, up to the certificate. declined leaves the problem to the dense
 // solver; entries may then be invalid or forbidden. state.solved_by_ties says that there are no lists to
 // certify from; proof.u then holds the row duals, or is empty where they have changed since.

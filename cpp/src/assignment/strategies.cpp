@@ -126,6 +126,15 @@ Attempt take_from_lists(Task<T>& task, ListState<T>& state, Attempt attempt, Ans
   return attempt;
 }
 
+template <class T>
+Attempt match_tied_entries(Task<T>& task, Answer& answer) {
+  ListState<T>& state = task.fresh_lists();
+  answer.proof.u.clear();
+  answer.pair_cost.clear();
+  const Attempt attempt = match_by_ties(state, answer.proof, task.interrupt);
+  return take_from_lists(task, state, attempt, answer);
+}
+
 // `share` multiplies what the lists may take at first.
 template <class T>
 Attempt solve_by_budgeted_lists(Task<T>& task, Answer& answer, double share) {
@@ -187,6 +196,7 @@ template <class T>
 constexpr Strategy<T> strategies[] = {
     {[](Task<T>& task) { return task.warm_start != nullptr && fits_lists(task); }, solve_from_warm_start<T>},
     {[](Task<T>& task) { return task.best_entries.apart; }, match_aligned_rows<T>},
+    {[](Task<T>& task) { return decided_by_ties(task) && fits_lists(task); }, match_tied_entries<T>},
     {[](Task<T>& task) { return !is_priced(task) && has_filler(task) && !decided_by_ties(task); },
      solve_few_entries<T>},
     {[](Task<T>& task) { return is_square(task) && has_constant_parts(task) && !decided_by_ties(task); },
@@ -194,7 +204,7 @@ constexpr Strategy<T> strategies[] = {
     {[](Task<T>& task) { return may_have_own_minima(task); }, match_row_minima<T>},
     {[](Task<T>& task) { return task.best_entries.lead && !task.rows_differ(); }, match_leading_entries<T>},
     {[](Task<T>& task) { return is_small(task) && !task.rows_differ(); }, solve_all_densely<T>},
-    {[](Task<T>& task) { return is_square(task) && task.traits.tied && !task.traits.few_values; },
+    {[](Task<T>& task) { return is_square(task) && (task.traits.tied || task.traits.smooth); },
      solve_densely_if_few_are_free<T>},
     {[](Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
     {[](Task<T>& task) {

@@ -49,7 +49,7 @@ bool has_constant_parts(const Task<T>& task) {
 
 template <class T>
 bool decided_by_ties(const Task<T>& task) {
-  return is_square(task) && !is_small(task) && task.traits.few_values;
+  return is_square(task) && task.traits.few_values;
 }
 
 template <class T>

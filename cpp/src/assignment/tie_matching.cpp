@@ -100,7 +100,7 @@ class TightPairs {
 }  // namespace
 
 template <class T>
-Attempt match_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+Attempt match_ties(ListState<T>& state, TiesMayLeave rows_left, Certificate& proof, Interrupt& interrupt) {
   TightPairs<T> pairs(state);
   proof.u.resize(state.rows);
   std::vector<std::int32_t> waiting;
@@ -117,12 +117,14 @@ Attempt match_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt
   state.free_rows.clear();
   for (const std::int32_t i : waiting) {
     if (interrupt.requested()) return Attempt::interrupted;
-    if (!pairs.augment(i)) state.free_rows.push_back(i);
+    if (pairs.augment(i)) continue;
+    if (rows_left == TiesMayLeave::no_row) return Attempt::declined;
+    state.free_rows.push_back(i);
   }
   return Attempt::solved;
 }
 
-template Attempt match_ties<float>(ListState<float>&, Certificate&, Interrupt&);
-template Attempt match_ties<double>(ListState<double>&, Certificate&, Interrupt&);
+template Attempt match_ties<float>(ListState<float>&, TiesMayLeave, Certificate&, Interrupt&);
+template Attempt match_ties<double>(ListState<double>&, TiesMayLeave, Certificate&, Interrupt&);
 
 }  // namespace rebasin::assignment

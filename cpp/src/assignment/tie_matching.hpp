@@ -6,10 +6,13 @@
 
 namespace rebasin::assignment {
 
+enum class TiesMayLeave { no_row, rows };
+
 // Finds a greatest matching of rows to columns at their least reduced cost under state.v, by searching on
 // bits (Koenig; one bit an entry), and leaves the rest in state.free_rows. Fills proof.u with the row duals,
-// which prove the matching if it is complete. One read.
+// which prove the matching if it is complete. declined at the first row that is left, unless rows may be. One
+// read.
 template <class T>
-Attempt match_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
+Attempt match_ties(ListState<T>& state, TiesMayLeave rows_left, Certificate& proof, Interrupt& interrupt);
 
 }  // namespace rebasin::assignment

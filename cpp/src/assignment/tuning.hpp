@@ -39,7 +39,7 @@ inline constexpr std::int64_t rows_to_try_lists_again = 1000;
 inline constexpr double many_free_rows = 0.5;
 
 // Up to this many columns whole rows are cheaper to search than lists are to build, but for heavy tails.
-inline constexpr std::int64_t few_columns = 128;
+inline constexpr std::int64_t few_columns = 200;
 inline constexpr std::int64_t few_columns_of_rectangle = 320;
 
 // Columns that rows want may coincide in `conflicts_allowed + rows / rows_per_conflict` rows before plain row
