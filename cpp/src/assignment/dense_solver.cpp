@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "assignment/epsilon_scaling.hpp"
 #include "assignment/tuning.hpp"
 #include "simd/kernels.hpp"
 
@@ -37,6 +38,12 @@ class DenseSolver {
     Attempt attempt = reduce_rows();
     free_rows = static_cast<double>(free_rows_.size()) / static_cast<double>(rows_);
     if (attempt == Attempt::solved && free_rows > limits_.most_free_rows) attempt = Attempt::declined;
+    if (attempt == Attempt::solved && free_rows > tuning::many_free_rows && may_scale()) {
+      attempt = start_from_scaled_epsilon(costs_, state_, counters_, interrupt_);
+      free_rows_.clear();
+      first_round_ = true;
+      if (attempt == Attempt::solved) attempt = reduce_rows();
+    }
     for (std::size_t k = 0; k < free_rows_.size() && attempt == Attempt::solved; ++k) {
       attempt = augment(free_rows_[k]);
     }
@@ -49,6 +56,9 @@ class DenseSolver {
     counters_.entries_read += columns_;
     return costs_.row(i, buffer_.data());
   }
+
+  // Elsewhere columns that stay unmatched need a dual of zero.
+  bool may_scale() const { return rows_ == columns_ && price_ == infinity; }
 
   // Reading the clock costs as much as a short row does.
   bool stop_requested() {

@@ -204,8 +204,8 @@ constexpr Strategy<T> strategies[] = {
     {[](Task<T>& task) { return may_have_own_minima(task); }, match_row_minima<T>},
     {[](Task<T>& task) { return task.best_entries.lead && !task.rows_differ(); }, match_leading_entries<T>},
     {[](Task<T>& task) { return is_small(task) && !task.rows_differ(); }, solve_all_densely<T>},
-    {[](Task<T>& task) { return is_square(task) && (task.traits.tied || task.traits.smooth); },
-     solve_densely_if_few_are_free<T>},
+    {[](Task<T>& task) { return is_square(task) && task.traits.smooth; }, solve_all_densely<T>},
+    {[](Task<T>& task) { return is_square(task) && task.traits.tied; }, solve_densely_if_few_are_free<T>},
     {[](Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
     {[](Task<T>& task) {
        return is_square(task) && fits_lists(task) && task.costs.rows() >= tuning::rows_to_try_lists_again;
