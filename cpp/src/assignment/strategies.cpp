@@ -68,6 +68,8 @@ Attempt start_dense(Task<T>& task, Answer& answer, double most_free_rows) {
   Attempt attempt = Attempt::solved;
   if (is_priced(task)) {
     answer.matching.reset(task.costs.rows(), task.costs.columns());
+  } else if (task.traits.columns_differ) {
+    attempt = start_from_column_minima(task.costs, answer.matching, task.interrupt);
   } else {
     attempt = start_from_reduced_minima(task.costs, answer.matching, task.interrupt);
   }
@@ -204,7 +206,8 @@ constexpr Strategy<T> strategies[] = {
     {[](Task<T>& task) { return may_have_own_minima(task); }, match_row_minima<T>},
     {[](Task<T>& task) { return task.best_entries.lead && !task.rows_differ(); }, match_leading_entries<T>},
     {[](Task<T>& task) { return is_small(task) && !task.rows_differ(); }, solve_all_densely<T>},
-    {[](Task<T>& task) { return is_square(task) && task.traits.smooth; }, solve_all_densely<T>},
+    {[](Task<T>& task) { return is_square(task) && task.traits.smooth && !task.rows_differ(); },
+     solve_all_densely<T>},
     {[](Task<T>& task) { return is_square(task) && task.traits.tied; }, solve_densely_if_few_are_free<T>},
     {[](Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
     {[](Task<T>& task) {

@@ -56,6 +56,10 @@ Traits sample_traits(const CostRows<T>& costs) {
   T least = std::numeric_limits<T>::infinity();
   std::int64_t equal = 0;
   double steps = 0.0;
+  std::array<T, runs * run_length> lowest;
+  std::array<T, runs * run_length> highest;
+  lowest.fill(std::numeric_limits<T>::infinity());
+  highest.fill(-std::numeric_limits<T>::infinity());
   for (std::int64_t k = 0; k < std::min(sampled_rows, costs.rows()); ++k) {
     for (std::int64_t part = 0; part < runs; ++part) {
       costs.part(k * stride, part * (costs.columns() - length) / (runs - 1), length, entries.data());
@@ -64,6 +68,9 @@ Traits sample_traits(const CostRows<T>& costs) {
         at_largest = entry > largest ? 1 : at_largest + (entry == largest ? 1 : 0);
         largest = std::max(largest, entry);
         least = std::min(least, entry);
+        const auto column = static_cast<std::size_t>(part * run_length + j);
+        lowest[column] = std::min(lowest[column], entry);
+        highest[column] = std::max(highest[column], entry);
         if (j > 0) steps += std::abs(static_cast<double>(entries[j]) - static_cast<double>(entries[j - 1]));
         equal += j > 0 && entries[j] == entries[j - 1] ? 1 : 0;
       }
@@ -78,6 +85,12 @@ Traits sample_traits(const CostRows<T>& costs) {
     const double magnitude =
         std::max(std::abs(static_cast<double>(largest)), std::abs(static_cast<double>(least)));
     traits.offset_dominates = sizeof(T) == 8 && magnitude > tuning::dominating_offset * range;
+    double column_ranges = 0.0;
+    for (std::size_t k = 0; k < lowest.size(); ++k) {
+      if (lowest[k] <= highest[k])
+        column_ranges += static_cast<double>(highest[k]) - static_cast<double>(lowest[k]);
+    }
+    traits.columns_differ = column_ranges < tuning::column_range * range * static_cast<double>(runs * length);
     traits.smooth = steps / static_cast<double>(count) < tuning::smooth_step * range;
     traits.equal_neighbours = static_cast<double>(equal) / static_cast<double>(count);
   }

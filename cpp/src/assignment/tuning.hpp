@@ -71,6 +71,10 @@ inline constexpr double constant_share = 0.3;
 // below the magnitude, is then too coarse for a proof, and the dense solver's differences are exact.
 inline constexpr double dominating_offset = 256.0;
 
+// Mean range of a column, as a share of the whole range, below which columns have offsets of their own. Eight
+// uniform entries of a column have .78, sums i + j half of it.
+inline constexpr double column_range = 0.25;
+
 // Mean difference of neighbours, as a share of the range, below which rows count as smooth: distances of
 // sorted points, (i - j)^2. Normal entries have 0.17, uniform ones 0.33.
 inline constexpr double smooth_step = 1.0 / 32.0;
