@@ -52,6 +52,12 @@ bool decided_by_ties(const Task<T>& task) {
   return is_square(task) && task.traits.few_values;
 }
 
+// A few rows and columns outweigh all others: most entries are close to each other beside those.
+template <class T>
+bool has_heavy_rows(Task<T>& task) {
+  return task.traits.smooth && task.rows_differ();
+}
+
 template <class T>
 bool may_have_own_minima(const Task<T>& task) {
   if (is_priced(task) || decided_by_ties(task)) return false;
