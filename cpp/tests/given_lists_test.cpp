@@ -1,10 +1,11 @@
 // Solving from lists made by the device kernel's source, with rows fetched on demand.
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
 
-#include "check.hpp"
 #include "cuda/host_team.hpp"
 #include "cuda/sorted_candidates.hpp"
 #include "rebasin/candidate_lists.hpp"
@@ -87,7 +88,8 @@ void compare_with_whole_matrix() {
     bool beyond = false;
     std::int64_t fetched = 0;
     CHECK(solve_from_lists(lists.view, found, beyond, fetched, never) == Status::ok);
-    CHECK(fetched == matrix.fetched && fetched <= rows);
+    CHECK(fetched == matrix.fetched);
+    CHECK(fetched <= rows);
     if (beyond) continue;
     ++solved;
     fetched_rows += fetched;
@@ -104,15 +106,15 @@ void compare_with_whole_matrix() {
 
 }  // namespace
 
-TEST(given_lists_agree_with_the_whole_matrix_float) {
+TEST_CASE("given lists agree with the whole matrix float") {
   compare_with_whole_matrix<float>();
 }
 
-TEST(given_lists_agree_with_the_whole_matrix_double) {
+TEST_CASE("given lists agree with the whole matrix double") {
   compare_with_whole_matrix<double>();
 }
 
-TEST(given_lists_give_up_when_a_row_does_not_come) {
+TEST_CASE("given lists give up when a row does not come") {
   std::mt19937 random(9);
   std::normal_distribution<double> normal;
   Matrix<float> matrix{std::vector<float>(100 * 100), 100};
@@ -124,5 +126,6 @@ TEST(given_lists_give_up_when_a_row_does_not_come) {
   bool beyond = false;
   std::int64_t fetched = 0;
   CHECK(solve_from_lists(lists.view, found, beyond, fetched, never) == Status::ok);
-  CHECK(beyond && found.columns.empty());
+  CHECK(beyond);
+  CHECK(found.columns.empty());
 }

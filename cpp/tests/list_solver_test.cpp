@@ -2,6 +2,8 @@
 // SIMD level.
 #include "assignment/list_solver.hpp"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -12,7 +14,6 @@
 #include "assignment/dense_solver.hpp"
 #include "assignment/dense_start.hpp"
 #include "assignment/list_certificate.hpp"
-#include "check.hpp"
 #include "simd/kernels.hpp"
 
 namespace {
@@ -112,16 +113,16 @@ void compare_with_dense_solver() {
     Certificate dense_proof;
     CHECK(certify(costs, again, infinity, dense_proof, never) == Status::ok);
     // The cheap proof claims no more than the full one.
-    CHECK(proof.gap >= dense_proof.gap || proof.gap == 0.0);
+    CHECK((proof.gap >= dense_proof.gap || proof.gap == 0.0));
     for (std::int64_t i = 0; i < rows; ++i) CHECK(proof.u[i] <= dense_proof.u[i]);
   }
   CHECK(solved > 280);
 }
 
-TEST(lists_agree_with_the_dense_solver_float32) {
+TEST_CASE("lists agree with the dense solver float32") {
   compare_with_dense_solver<float>();
 }
-TEST(lists_agree_with_the_dense_solver_float64) {
+TEST_CASE("lists agree with the dense solver float64") {
   compare_with_dense_solver<double>();
 }
 
@@ -140,10 +141,10 @@ void check_scan(const simd::Scan<T>& found, const std::vector<T>& run, const std
   for (int k = 0; k < found.count; ++k) {
     CHECK(found.cost[k] == run[found.column[k]]);
     CHECK(!listed[found.column[k]]);
-    CHECK(k == 0 || found.reduced[k - 1] <= found.reduced[k]);
+    CHECK((k == 0 || found.reduced[k - 1] <= found.reduced[k]));
     listed[found.column[k]] = true;
   }
-  for (std::size_t j = 0; j < run.size(); ++j) CHECK(listed[j] || run[j] - v[j] >= found.threshold);
+  for (std::size_t j = 0; j < run.size(); ++j) CHECK((listed[j] || run[j] - v[j] >= found.threshold));
 }
 
 template <class T>
@@ -173,10 +174,10 @@ void compare_levels() {
   }
 }
 
-TEST(simd_levels_scan_alike_float32) {
+TEST_CASE("simd levels scan alike float32") {
   compare_levels<float>();
 }
-TEST(simd_levels_scan_alike_float64) {
+TEST_CASE("simd levels scan alike float64") {
   compare_levels<double>();
 }
 
@@ -240,19 +241,19 @@ void check_dense_kernels() {
         forbidden |= wide[j] == -infinity;
       }
       CHECK(found.invalid == forbidden);
-      CHECK(found.invalid || !found.beyond);
+      CHECK((found.invalid || !found.beyond));
     }
   }
 }
 
-TEST(simd_dense_kernels_float32) {
+TEST_CASE("simd dense kernels float32") {
   check_dense_kernels<float>();
 }
-TEST(simd_dense_kernels_float64) {
+TEST_CASE("simd dense kernels float64") {
   check_dense_kernels<double>();
 }
 
-TEST(zero_rows_and_columns_are_paired_only_where_that_is_optimal) {
+TEST_CASE("zero rows and columns are paired only where that is optimal") {
   std::mt19937 random(14);
   for (int repeat = 0; repeat < 60; ++repeat) {
     const auto n = static_cast<std::int64_t>(80 + random() % 60);
@@ -276,7 +277,7 @@ TEST(zero_rows_and_columns_are_paired_only_where_that_is_optimal) {
   }
 }
 
-TEST(simd_scan_reports_invalid_entries) {
+TEST_CASE("simd scan reports invalid entries") {
   for (const simd::Kernels* level : simd::available()) {
     for (const float bad :
          {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
