@@ -1,8 +1,10 @@
 #include <pybind11/numpy.h>
 
+#include "arrays.hpp"
 #include "bindings.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/candidate_lists.hpp"
+#include "statuses.hpp"
 
 namespace py = pybind11;
 
@@ -37,15 +39,10 @@ py::object solve(const Array<T>& costs, const Array<std::int32_t>& columns, cons
     const GilRelease without_gil;
     status = rebasin::solve_from_lists(lists, solution, beyond, fetched, interrupt);
   }
-  if (status == rebasin::Status::interrupted) throw py::error_already_set();
-  if (status == rebasin::Status::out_of_memory) throw std::bad_alloc();
+  raise_if_ended(status);
   if (beyond) return py::none();
-  const auto array = [](const auto& values) {
-    using Value = typename std::decay_t<decltype(values)>::value_type;
-    return py::array_t<Value>(static_cast<py::ssize_t>(values.size()), values.data());
-  };
-  return py::make_tuple(array(solution.columns), array(solution.row_duals), array(solution.column_duals),
-                        solution.objective, solution.gap, fetched);
+  return py::make_tuple(to_array(solution.columns), to_array(solution.row_duals),
+                        to_array(solution.column_duals), solution.objective, solution.gap, fetched);
 }
 
 }  // namespace

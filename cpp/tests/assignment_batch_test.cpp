@@ -38,7 +38,7 @@ AssignmentBatch batch_of(const std::vector<float>& entries, std::int64_t count, 
                          std::int64_t m) {
   AssignmentBatch batch;
   batch.first.data = entries.data();
-  batch.first.element = Element::float32;
+  batch.first.dtype = DType::float32;
   batch.first.rows = n;
   batch.first.columns = m;
   batch.first.row_stride = m * 4;

@@ -23,13 +23,13 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double largest = std::numeric_limits<double>::max();
 
 template <class T>
-constexpr Element element_of = Element::float64;
+constexpr DType element_of = DType::float64;
 template <>
-constexpr Element element_of<float> = Element::float32;
+constexpr DType element_of<float> = DType::float32;
 template <>
-constexpr Element element_of<std::int64_t> = Element::int64;
+constexpr DType element_of<std::int64_t> = DType::int64;
 template <>
-constexpr Element element_of<std::uint64_t> = Element::uint64;
+constexpr DType element_of<std::uint64_t> = DType::uint64;
 
 template <class T>
 struct Matrix {

@@ -30,7 +30,7 @@ struct Rows {
     return {.values = values.data(),
             .row_starts = starts.data(),
             .columns_of = columns_of.data(),
-            .element = SparseElement::float64,
+            .dtype = DType::float64,
             .wide_indices = false,
             .rows = rows,
             .columns = columns,
@@ -64,7 +64,7 @@ Rows draw(std::int64_t rows, std::int64_t columns, double density, int kind, std
 
 double dense_objective(const Rows& drawn) {
   AnyCostView view{.data = drawn.dense.data(),
-                   .element = Element::float64,
+                   .dtype = DType::float64,
                    .rows = drawn.rows,
                    .columns = drawn.columns,
                    .row_stride = drawn.columns * 8,

@@ -45,10 +45,10 @@ class CostRows {
     columns_ = turned_ ? view.rows : view.columns;
     row_stride_ = turned_ ? view.column_stride : view.row_stride;
     column_stride_ = turned_ ? view.row_stride : view.column_stride;
-    gather_ = choose_gather<T>(view.element, view.swapped_bytes);
-    constexpr Element own = sizeof(T) == 4 ? Element::float32 : Element::float64;
+    gather_ = choose_gather<T>(view.dtype, view.swapped_bytes);
+    constexpr DType own = floating_dtype<T>;
     const auto address = reinterpret_cast<std::uintptr_t>(data_) | static_cast<std::uintptr_t>(row_stride_);
-    direct_ = view.element == own && !view.swapped_bytes && column_stride_ == std::int64_t{sizeof(T)} &&
+    direct_ = view.dtype == own && !view.swapped_bytes && column_stride_ == std::int64_t{sizeof(T)} &&
               address % alignof(T) == 0;
     scale_ = view.maximize ? -1.0 : 1.0;
   }
@@ -80,7 +80,7 @@ class CostRows {
     data_ = reinterpret_cast<const char*>(own_.get());
     row_stride_ = columns_ * std::int64_t{sizeof(T)};
     column_stride_ = sizeof(T);
-    gather_ = choose_gather<T>(sizeof(T) == 4 ? Element::float32 : Element::float64, false);
+    gather_ = choose_gather<T>(floating_dtype<T>, false);
     direct_ = true;
     transformed_ = false;
   }

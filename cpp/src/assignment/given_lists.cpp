@@ -55,7 +55,7 @@ template <class T>
 AnyCostView view_of(const RowSource<T>& source, std::int64_t rows, std::int64_t columns) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
   return {.data = source.data(),
-          .element = size == 4 ? Element::float32 : Element::float64,
+          .dtype = floating_dtype<T>,
           .swapped_bytes = false,
           .rows = rows,
           .columns = columns,
