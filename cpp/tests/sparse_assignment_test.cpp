@@ -118,8 +118,8 @@ TEST_CASE("every sparse strategy proves its matching") {
       sparse::MatchingState state(graph);
       std::vector<std::int32_t> violator;
       Interrupt never;
-      const sparse::Outcome outcome = sparse::solve(state, violator, never, direct_reads);
-      CHECK(outcome == sparse::Outcome::done);
+      const sparse::Attempt attempt = sparse::solve(state, violator, never, direct_reads);
+      CHECK(attempt == sparse::Attempt::solved);
       CHECK(is_optimal(state));
       levels += state.counters.levels;
     }
@@ -175,5 +175,5 @@ TEST_CASE("sparse solver hears interrupts") {
   Interrupt at_once([](void*) { return true; }, nullptr);
   while (!at_once.requested()) {
   }
-  CHECK(sparse::solve(state, violator, at_once, 0.0) == sparse::Outcome::interrupted);
+  CHECK(sparse::solve(state, violator, at_once, 0.0) == sparse::Attempt::interrupted);
 }

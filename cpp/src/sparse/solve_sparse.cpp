@@ -47,9 +47,9 @@ class Solver {
   Status run(Matching wanted) {
     range_ = find_range(view_);
     if (range_.invalid) return Status::invalid_entry;
-    const Outcome outcome = wanted == Matching::complete ? solve_part(all()) : solve_halves();
-    if (outcome == Outcome::interrupted) return Status::interrupted;
-    if (outcome != Outcome::done) return Status::infeasible;
+    const Attempt attempt = wanted == Matching::complete ? solve_part(all()) : solve_halves();
+    if (attempt == Attempt::interrupted) return Status::interrupted;
+    if (attempt != Attempt::solved) return Status::infeasible;
     finish();
     return Status::ok;
   }
@@ -64,51 +64,50 @@ class Solver {
   }
 
   // First without the markers, which the proof then speaks of too.
-  Outcome solve_part(const Selection& selection) {
+  Attempt solve_part(const Selection& selection) {
     if (range_.markers_from < infinity && !fixed_for(range_, most_bits).exact) {
       Selection ordinary = selection;
       ordinary.limit = range_.markers_from;
-      const Outcome outcome = solve_on_grid(ordinary, selection, find_range(view_, range_.markers_from));
-      if (outcome != Outcome::no_path) return outcome;
+      const Attempt attempt = solve_on_grid(ordinary, selection, find_range(view_, range_.markers_from));
+      if (attempt != Attempt::infeasible) return attempt;
     }
-    const Outcome outcome = solve_on_grid(selection, selection, range_);
-    return outcome;
+    return solve_on_grid(selection, selection, range_);
   }
 
-  Outcome solve_on_grid(const Selection& selection, const Selection& proven, const CostRange& range) {
-    Outcome outcome = Outcome::out_of_range;
+  Attempt solve_on_grid(const Selection& selection, const Selection& proven, const CostRange& range) {
+    Attempt attempt = Attempt::declined;
     for (const int bits : {most_bits, safe_bits(view_.rows + view_.columns)}) {
       const FixedPoint fixed = fixed_for(range, bits);
       const Graph graph = to_graph(view_, selection, fixed);
       MatchingState state(graph);
       std::vector<std::int32_t> violator;
-      outcome = sparse::solve(state, violator, interrupt_);
+      attempt = sparse::solve(state, violator, interrupt_);
       count(state.counters);
-      if (outcome == Outcome::out_of_range) continue;
-      if (outcome == Outcome::no_path) name_violator(selection, graph, violator);
-      if (outcome == Outcome::done) keep(proven, state, fixed);
+      if (attempt == Attempt::declined) continue;
+      if (attempt == Attempt::infeasible) name_violator(selection, graph, violator);
+      if (attempt == Attempt::solved) keep(proven, state, fixed);
       break;
     }
-    return outcome;
+    return attempt;
   }
 
   // The halves of the Dulmage-Mendelsohn decomposition: rows that some greatest matching leaves unassigned
   // with the columns of their entries, which all greatest matchings assign among them; and the rest, whose
   // rows all have a column.
-  Outcome solve_halves() {
+  Attempt solve_halves() {
     Selection crowded = all();
     crowded.transposed = false;
     Selection rest = crowded;
-    const Outcome outcome = decompose(crowded, rest);
-    if (outcome != Outcome::done) return outcome;
+    const Attempt attempt = decompose(crowded, rest);
+    if (attempt != Attempt::solved) return attempt;
     crowded.transposed = true;
     for (const Selection* half : {&rest, &crowded}) {
       if (half->rows == 0 || half->columns == 0) continue;
-      const Outcome solved = solve_part(*half);
-      if (solved != Outcome::done) return solved;
+      const Attempt solved = solve_part(*half);
+      if (solved != Attempt::solved) return solved;
     }
     if (crowded.rows > 0 && rest.rows + rest.columns > 0) join_halves(crowded);
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   // A price of being unassigned for the crowded rows, off the duals of their columns, high enough for the
@@ -139,18 +138,18 @@ class Solver {
     gap_ = assignment::add_up(gap_of_rest_, prove(view_, columns, matching_));
   }
 
-  Outcome decompose(Selection& crowded, Selection& rest) {
+  Attempt decompose(Selection& crowded, Selection& rest) {
     const Graph graph = to_graph(view_, crowded, fixed_for(range_, most_bits));
     MatchingState state(graph);
     state.drop_matching();
-    const Outcome outcome = match_entries(state, interrupt_);
-    if (outcome != Outcome::done) return outcome;
+    const Attempt attempt = match_entries(state, interrupt_);
+    if (attempt != Attempt::solved) return attempt;
     std::vector<bool> row(graph.rows, false);
     std::vector<bool> column(graph.columns, false);
     reach(state, row, column);
     number(row, crowded.row, crowded.rows, rest.row, rest.rows);
     number(column, crowded.column, crowded.columns, rest.column, rest.columns);
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   // Along entries, and back along matched ones, from the unmatched rows.
