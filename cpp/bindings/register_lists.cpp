@@ -31,18 +31,16 @@ py::object solve(const Array<T>& costs, const Array<std::int32_t>& columns, cons
   lists.fetch = reinterpret_cast<rebasin::FetchRow>(fetch);
   lists.context = reinterpret_cast<void*>(context);
   rebasin::AssignmentSolution solution;
-  bool beyond = false;
-  std::int64_t fetched = 0;
-  rebasin::Status status = rebasin::Status::ok;
+  rebasin::ListsResult result;
   {
     rebasin::Interrupt interrupt = python_interrupt();
     const GilRelease without_gil;
-    status = rebasin::solve_from_lists(lists, solution, beyond, fetched, interrupt);
+    result = rebasin::solve_from_lists(lists, solution, interrupt);
   }
-  raise_if_ended(status);
-  if (beyond) return py::none();
+  raise_if_ended(result.status);
+  if (result.needs_matrix) return py::none();
   return py::make_tuple(to_array(solution.columns), to_array(solution.row_duals),
-                        to_array(solution.column_duals), solution.objective, solution.gap, fetched);
+                        to_array(solution.column_duals), solution.objective, solution.gap, result.fetched);
 }
 
 }  // namespace

@@ -84,8 +84,8 @@ struct Solved {
       batch.start_row_duals = start->row_duals.data();
       batch.start_column_duals = start->column_duals.data();
     }
-    const std::int64_t rows = cuda::turned_rows(batch);
-    const std::int64_t columns = cuda::turned_columns(batch);
+    const std::int64_t rows = cuda::transposed_rows(batch);
+    const std::int64_t columns = cuda::transposed_columns(batch);
     state_memory.resize(
         static_cast<std::size_t>(cuda::place_state(state, rows, columns, warps, nullptr) / 8 + 2));
     list_memory.resize(static_cast<std::size_t>(cuda::place_lists(state, rows, nullptr) / 8 + 2));
@@ -93,9 +93,9 @@ struct Solved {
 
   cuda::ProblemMemory<T> placed(int warps) {
     cuda::ProblemMemory<T> memory;
-    cuda::place_state(memory, cuda::turned_rows(batch), cuda::turned_columns(batch), warps,
+    cuda::place_state(memory, cuda::transposed_rows(batch), cuda::transposed_columns(batch), warps,
                       reinterpret_cast<char*>(state_memory.data()));
-    cuda::place_lists(memory, cuda::turned_rows(batch), reinterpret_cast<char*>(list_memory.data()));
+    cuda::place_lists(memory, cuda::transposed_rows(batch), reinterpret_cast<char*>(list_memory.data()));
     return memory;
   }
 };

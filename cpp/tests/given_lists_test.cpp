@@ -55,7 +55,7 @@ struct Lists {
     for (std::int64_t i = 0; i < rows; ++i) {
       bounds[static_cast<std::size_t>(i)] =
           cuda::list_sorted(warp, source, duals.data(), i, scratch, costs.data() + i * list_length,
-                            columns.data() + i * list_length, cuda::Unseen());
+                            columns.data() + i * list_length, cuda::NoVisitor());
     }
     view.rows = rows;
     view.columns = m;
@@ -85,14 +85,13 @@ void compare_with_whole_matrix() {
     const Lists<T> lists(matrix, rows);
     Interrupt never;
     AssignmentSolution found, expected;
-    bool beyond = false;
-    std::int64_t fetched = 0;
-    CHECK(solve_from_lists(lists.view, found, beyond, fetched, never) == Status::ok);
-    CHECK(fetched == matrix.fetched);
-    CHECK(fetched <= rows);
-    if (beyond) continue;
+    const ListsResult result = solve_from_lists(lists.view, found, never);
+    CHECK(result.status == Status::ok);
+    CHECK(result.fetched == matrix.fetched);
+    CHECK(result.fetched <= rows);
+    if (result.needs_matrix) continue;
     ++solved;
-    fetched_rows += fetched;
+    fetched_rows += result.fetched;
     all_rows += rows;
     CHECK(solve_assignment(CostView<T>{matrix.entries.data(), rows, m, m, 1, false}, expected, never) ==
           Status::ok);
@@ -123,9 +122,8 @@ TEST_CASE("given lists give up when a row does not come") {
   const Lists<float> lists(matrix, 100);
   Interrupt never;
   AssignmentSolution found;
-  bool beyond = false;
-  std::int64_t fetched = 0;
-  CHECK(solve_from_lists(lists.view, found, beyond, fetched, never) == Status::ok);
-  CHECK(beyond);
+  const ListsResult result = solve_from_lists(lists.view, found, never);
+  CHECK(result.status == Status::ok);
+  CHECK(result.needs_matrix);
   CHECK(found.columns.empty());
 }

@@ -97,19 +97,19 @@ void compare_with_dense_solver() {
     std::vector<double> pair_cost;
     if (state.solved_by_ties) {
       MatchingState by_ties;
-      by_ties.column_of.assign(state.column_of.begin(), state.column_of.end());
-      by_ties.row_of.assign(state.row_of.begin(), state.row_of.end());
-      by_ties.v.assign(state.v.begin(), state.v.begin() + columns);
+      by_ties.column_of.assign(state.matching.column_of.begin(), state.matching.column_of.end());
+      by_ties.row_of.assign(state.matching.row_of.begin(), state.matching.row_of.end());
+      by_ties.v.assign(state.duals.v.begin(), state.duals.v.begin() + columns);
       CHECK(certify(costs, by_ties, infinity, proof, never) == Status::ok);
     } else {
       CHECK(certify_lists(state, proof, pair_cost, never) == Attempt::solved);
     }
     const std::vector<std::int32_t> expected = solved_densely(costs);
-    CHECK(total(costs, state.column_of) - total(costs, expected) <= proof.gap + 1e-9);
+    CHECK(total(costs, state.matching.column_of) - total(costs, expected) <= proof.gap + 1e-9);
     MatchingState again;
-    again.column_of.assign(state.column_of.begin(), state.column_of.end());
-    again.row_of.assign(state.row_of.begin(), state.row_of.end());
-    again.v.assign(state.v.begin(), state.v.begin() + columns);
+    again.column_of.assign(state.matching.column_of.begin(), state.matching.column_of.end());
+    again.row_of.assign(state.matching.row_of.begin(), state.matching.row_of.end());
+    again.v.assign(state.duals.v.begin(), state.duals.v.begin() + columns);
     Certificate dense_proof;
     CHECK(certify(costs, again, infinity, dense_proof, never) == Status::ok);
     // The cheap proof claims no more than the full one.

@@ -6,9 +6,9 @@
 
 namespace rebasin::assignment {
 
-// Finds a greatest matching of rows to columns at their least reduced cost under state.v, by searching on
-// bits (Koenig; one bit an entry), and leaves the rest in state.free_rows. Fills proof.u with the row duals,
-// which prove the matching if it is complete. One read.
+// Finds a greatest matching of rows to columns at their least reduced cost under state.duals.v, by searching
+// on bits (Koenig; one bit an entry), and leaves the rest in state.matching.free_rows. Fills proof.u with the
+// row duals, which prove the matching if it is complete. One read.
 template <class T>
 Attempt match_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt);
 

@@ -21,14 +21,15 @@ bool lies_as(const AnyCostView& view) {
 
 void gather_row(const AnyCostView& view, const char* at, std::int64_t count, std::int64_t* out) {
   const std::uint64_t sign = std::uint64_t{1} << 63;
-  const std::uint64_t turned = (view.dtype == DType::uint64 ? sign : 0) ^ (view.maximize ? ~sign | sign : 0);
+  const std::uint64_t sign_mask =
+      (view.dtype == DType::uint64 ? sign : 0) ^ (view.maximize ? ~sign | sign : 0);
   for (std::int64_t j = 0; j < count; ++j) {
     char bytes[8];
     std::memcpy(bytes, at + j * view.column_stride, 8);
     if (view.swapped_bytes) std::reverse(bytes, bytes + 8);
     std::uint64_t bits = 0;
     std::memcpy(&bits, bytes, 8);
-    bits ^= turned;
+    bits ^= sign_mask;
     std::memcpy(out + j, &bits, 8);
   }
 }

@@ -167,19 +167,19 @@ void read_wide(Grid& grid) {
 void OrientedView::add(std::int64_t row, std::int64_t column, double sign, double scale,
                        ExactSum& sum) const {
   const char* at = entry(view, row, column);
-  const double turned = view.maximize ? -sign : sign;
+  const double minimised_sign = view.maximize ? -sign : sign;
   if (!wide_integers) {
     double value = 0.0;
     assignment::choose_gather<double>(view.dtype, view.swapped_bytes)(at, 0, 1, 0, &value);
-    sum.add(turned * (scale * value));
+    sum.add(minimised_sign * (scale * value));
     return;
   }
   const std::uint64_t bits = read_bits(view, at);
   const auto low = static_cast<double>(bits & 0xffffffffu);
   const double high = view.dtype == DType::int64 ? static_cast<double>(static_cast<std::int64_t>(bits) >> 32)
                                                  : static_cast<double>(bits >> 32);
-  sum.add(turned * high * 0x1p32);
-  sum.add(turned * low);
+  sum.add(minimised_sign * high * 0x1p32);
+  sum.add(minimised_sign * low);
 }
 
 bool read_grid(const AnyCostView& cost, Grid& grid) {
