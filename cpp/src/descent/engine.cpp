@@ -220,6 +220,7 @@ double Engine<T>::flop_ahead() {
 template <class T>
 std::vector<OffsetTables> Engine<T>::tables_of(const std::vector<std::size_t>& tensors) const {
   std::vector<OffsetTables> tables;
+  tables.reserve(tensors.size());
   for (const std::size_t t : tensors) tables.push_back(gather_.b_tables(t));
   return tables;
 }

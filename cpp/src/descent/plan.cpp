@@ -140,15 +140,16 @@ bool improve_place(PlannedOrder& planned, std::vector<std::int32_t>& order, doub
 
 std::vector<std::int32_t> plan_by_gain(const Problem& problem,
                                        const std::vector<SimilarityVariance>& variances) {
-  constexpr double most_work = 2e7;  // visits of one variance: a tenth of a second or so
+  constexpr std::size_t most_work = 20'000'000;  // visits of one variance: a tenth of a second or so
   PlannedOrder planned(problem, variances);
   const std::vector<std::int32_t> all = families(problem);
   std::vector<std::int32_t> order = greedy(planned, all, [&](std::int32_t family) {
     const double most = planned.most(family);
     return most > 0.0 ? planned.gain(family) / most : 0.0;
   });
-  double gain = gain_of_order(planned, order), work = 0.0;
-  const double work_of_a_round = static_cast<double>(all.size() * all.size() * variances.size());
+  double gain = gain_of_order(planned, order);
+  const std::size_t work_of_a_round = all.size() * all.size() * variances.size();
+  std::size_t work = 0;
   for (bool improved = true; improved && work + work_of_a_round <= most_work; work += work_of_a_round) {
     improved = false;
     for (const std::int32_t family : all) improved |= improve_place(planned, order, gain, family);

@@ -97,7 +97,7 @@ bool PathSearch::enter(std::int32_t row, Fixed offset) {
     if (state_.row_of[column] == none) {
       nearest_free_ = distance;
       end_ = column;
-    } else if (distance == now_ && scanned_.size() > 0) {
+    } else if (distance == now_ && !scanned_.empty()) {
       ready_.push_back(column);
     } else {
       push({distance, column});
