@@ -18,8 +18,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Costs of this many bits cannot drive a dual out of range: duals stay within (2 n + 1) costs, and an auction
 // that goes further is not run.
-int safe_bits(std::int64_t lines) {
-  return 57 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(lines + 1)));
+int safe_bits(std::int64_t rows_and_columns) {
+  return 57 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(rows_and_columns + 1)));
 }
 
 // In exact arithmetic: every entry's reduced cost is at least its row's, which the matched entry attains.
@@ -175,11 +175,11 @@ class Solver {
     in_second.assign(first.size(), none);
     of_first = 0;
     of_second = 0;
-    for (std::size_t line = 0; line < first.size(); ++line) {
-      if (first[line]) {
-        in_first[line] = static_cast<std::int32_t>(of_first++);
+    for (std::size_t index = 0; index < first.size(); ++index) {
+      if (first[index]) {
+        in_first[index] = static_cast<std::int32_t>(of_first++);
       } else {
-        in_second[line] = static_cast<std::int32_t>(of_second++);
+        in_second[index] = static_cast<std::int32_t>(of_second++);
       }
     }
   }
@@ -197,30 +197,30 @@ class Solver {
     solution_.counters.levels += counters.levels;
   }
 
-  // The lines of the view that the graph numbers, in its order.
-  static std::vector<std::int32_t> lines_of(const std::vector<std::int32_t>& numbers, std::int64_t count) {
-    std::vector<std::int32_t> lines(count);
+  // The rows, or columns, of the view that the graph numbers, in its order.
+  static std::vector<std::int32_t> indices_of(const std::vector<std::int32_t>& numbers, std::int64_t count) {
+    std::vector<std::int32_t> indices(count);
     if (numbers.empty()) {
-      for (std::int64_t k = 0; k < count; ++k) lines[k] = static_cast<std::int32_t>(k);
-      return lines;
+      for (std::int64_t k = 0; k < count; ++k) indices[k] = static_cast<std::int32_t>(k);
+      return indices;
     }
-    for (std::size_t line = 0; line < numbers.size(); ++line) {
-      if (numbers[line] >= 0) lines[numbers[line]] = static_cast<std::int32_t>(line);
+    for (std::size_t index = 0; index < numbers.size(); ++index) {
+      if (numbers[index] >= 0) indices[numbers[index]] = static_cast<std::int32_t>(index);
     }
-    return lines;
+    return indices;
   }
 
   void keep(const Selection& selection, const MatchingState& state, const FixedPoint& fixed) {
-    const std::vector<std::int32_t> rows = lines_of(selection.row, selection.rows);
-    const std::vector<std::int32_t> columns = lines_of(selection.column, selection.columns);
+    const std::vector<std::int32_t> rows = indices_of(selection.row, selection.rows);
+    const std::vector<std::int32_t> columns = indices_of(selection.column, selection.columns);
     const bool transposed = selection.transposed;
     for (std::int64_t i = 0; i < state.graph.rows; ++i) {
       const std::int32_t j = state.column_of[i];
       matching_.column_of[rows[transposed ? j : i]] = columns[transposed ? i : j];
     }
     std::vector<double>& given = transposed ? matching_.row_dual : matching_.column_dual;
-    const std::vector<std::int32_t>& lines = transposed ? rows : columns;
-    for (std::int64_t j = 0; j < state.graph.columns; ++j) given[lines[j]] = fixed.to_real(state.v[j]);
+    const std::vector<std::int32_t>& indices = transposed ? rows : columns;
+    for (std::int64_t j = 0; j < state.graph.columns; ++j) given[indices[j]] = fixed.to_real(state.v[j]);
     const double gap = prove(view_, selection, matching_);
     // Duals of integers beyond 2^53 are rounded; the integers themselves prove more.
     const bool proven = is_integer && fixed.exact && is_proven(state);
