@@ -4,9 +4,11 @@
 #include <pybind11/pybind11.h>
 
 void register_assignment(pybind11::module_& m);
+void register_assignment_batch(pybind11::module_& m);
 void register_build(pybind11::module_& m);
 void register_descent(pybind11::module_& m);
 void register_k_best(pybind11::module_& m);
 void register_bottleneck(pybind11::module_& m);
 void register_lists(pybind11::module_& m);
+void register_simd(pybind11::module_& m);
 void register_sparse(pybind11::module_& m);

@@ -1,49 +1,60 @@
 #include "cost_view.hpp"
 
-#include <new>
+#include <string>
 
 namespace py = pybind11;
 
-using rebasin::Element;
+using rebasin::DType;
 
 namespace {
 
-Element element_of(const py::dtype& dtype) {
+// None for a dtype that the core does not read. Of two bytes it is float16: NumPy has no bfloat16.
+std::optional<DType> find_dtype(const py::dtype& dtype) {
   const auto size = dtype.itemsize();
-  const auto pick = [size](Element one, Element two, Element four, Element eight) {
+  const auto pick = [size](DType one, DType two, DType four, DType eight) {
     return size == 1 ? one : size == 2 ? two : size == 4 ? four : eight;
   };
   switch (dtype.kind()) {
     case 'b':
-      return Element::uint8;
+      return DType::uint8;
     case 'i':
-      return pick(Element::int8, Element::int16, Element::int32, Element::int64);
+      return pick(DType::int8, DType::int16, DType::int32, DType::int64);
     case 'u':
-      return pick(Element::uint8, Element::uint16, Element::uint32, Element::uint64);
+      return pick(DType::uint8, DType::uint16, DType::uint32, DType::uint64);
     case 'f':
       if (size == 2 || size == 4 || size == 8) {
-        return pick(Element::float16, Element::float16, Element::float32, Element::float64);
+        return pick(DType::float16, DType::float16, DType::float32, DType::float64);
       }
-      break;
+      return std::nullopt;
     default:
-      break;
+      return std::nullopt;
   }
-  throw py::type_error("expected an array of real numbers of at most 64 bits");
 }
 
 }  // namespace
 
-rebasin::AnyCostView cost_view(const py::array& cost, bool maximize, bool bfloat16) {
-  if (cost.ndim() != 2) throw py::type_error("expected a two-dimensional array");
-  const char order = cost.dtype().byteorder();
-  return {.data = cost.data(),
-          .element = bfloat16 ? Element::bfloat16 : element_of(cost.dtype()),
-          .swapped_bytes = PY_LITTLE_ENDIAN != 0 ? order == '>' : order == '<',
-          .rows = cost.shape(0),
-          .columns = cost.shape(1),
-          .row_stride = cost.strides(0),
-          .column_stride = cost.strides(1),
-          .maximize = maximize};
+std::optional<rebasin::AnyCostView> find_cost_view(const py::array& cost, bool maximize, bool bfloat16,
+                                                   py::ssize_t axes) {
+  const py::dtype stored = cost.dtype();
+  const std::optional<DType> dtype = bfloat16 ? DType::bfloat16 : find_dtype(stored);
+  if (!dtype || cost.ndim() != axes) return std::nullopt;
+  const char order = stored.byteorder();
+  const py::ssize_t* shape = cost.shape() + axes - 2;
+  const py::ssize_t* strides = cost.strides() + axes - 2;
+  return rebasin::AnyCostView{.data = cost.data(),
+                              .dtype = *dtype,
+                              .swapped_bytes = PY_LITTLE_ENDIAN != 0 ? order == '>' : order == '<',
+                              .rows = shape[0],
+                              .columns = shape[1],
+                              .row_stride = strides[0],
+                              .column_stride = strides[1],
+                              .maximize = maximize};
+}
+
+rebasin::AnyCostView cost_view(const py::array& cost, bool maximize, bool bfloat16, py::ssize_t axes) {
+  const std::optional<rebasin::AnyCostView> view = find_cost_view(cost, maximize, bfloat16, axes);
+  if (view) return *view;
+  throw py::type_error("expected a " + std::to_string(axes) + "-D array of real numbers of at most 64 bits");
 }
 
 std::vector<rebasin::AnyCostView> cost_views(const std::vector<py::array>& costs, bool maximize,
@@ -63,11 +74,4 @@ bool soon_done(const std::vector<rebasin::AnyCostView>& views, std::int64_t time
     read += entries * times;
   }
   return true;
-}
-
-void raise_if_ended(const std::vector<rebasin::Status>& statuses) {
-  for (const rebasin::Status status : statuses) {
-    if (status == rebasin::Status::interrupted) throw py::error_already_set();
-    if (status == rebasin::Status::out_of_memory) throw std::bad_alloc();
-  }
 }

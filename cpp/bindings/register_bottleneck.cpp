@@ -1,11 +1,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include "arrays.hpp"
 #include "bindings.hpp"
 #include "cost_view.hpp"
 #include "python_interrupt.hpp"
 #include "python_thread.hpp"
 #include "rebasin/bottleneck.hpp"
+#include "statuses.hpp"
 
 namespace py = pybind11;
 
@@ -13,10 +15,6 @@ namespace {
 
 using rebasin::BottleneckSolution;
 using rebasin::Status;
-
-py::array_t<std::int64_t> to_array(const std::vector<std::int64_t>& values) {
-  return py::array_t<std::int64_t>(static_cast<py::ssize_t>(values.size()), values.data());
-}
 
 // (status, columns, (row, column) of the bottleneck, block_rows, block_columns, (thresholds, phases))
 py::tuple to_tuple(Status status, const BottleneckSolution& solution) {

@@ -88,7 +88,7 @@ struct Listener {
     try {
       py::list family;
       for (const auto& units : step.family) family.append(to_index(units));
-      call(steps, step.permutation, step.settled_score, family);
+      call(steps, step.permutation, step.fixed_axes_score, family);
     } catch (const py::error_already_set&) {
       raised = std::current_exception();
     }
@@ -126,8 +126,8 @@ py::dict stats_of(const rebasin::DescentStats& stats) {
   fields["skipped_visits"] = stats.skipped_visits;
   fields["assignments"] = stats.assignments;
   fields["accepted_steps"] = stats.accepted_steps;
-  fields["shakes"] = stats.shakes;
-  fields["shakes_kept"] = stats.shakes_kept;
+  fields["shakes"] = stats.perturbations;
+  fields["shakes_kept"] = stats.perturbations_kept;
   fields["product_flop"] = stats.product_flop;
   fields["product_columns"] = stats.product_columns;
   fields["packed_bytes"] = stats.packed_bytes;
@@ -155,8 +155,8 @@ py::dict result_of(const rebasin::DescentResult& result) {
 py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t gemm,
                  const std::vector<Index>& start, py::object next_order, std::int64_t most_sweeps,
                  bool first_pass, double tolerance, bool overwrite, double bytes_to_keep, py::object on_visit,
-                 const std::vector<Step>& recorded, py::object on_step, std::int64_t shakes,
-                 bool shakes_where_astray, std::uint64_t seed, StopFlag* stop) {
+                 const std::vector<Step>& recorded, py::object on_step, std::int64_t perturbations,
+                 bool perturb_only_if_underperformed, std::uint64_t seed, StopFlag* stop) {
   rebasin::DescentResult result;
   for (const Index& units : start) result.permutations.push_back(to_vector(units));
   Listener listener{std::move(on_visit), std::move(next_order), std::move(on_step), nullptr};
@@ -168,8 +168,8 @@ py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t
   }
   options.most_sweeps = most_sweeps;
   options.first_pass = first_pass;
-  options.shakes = shakes;
-  options.shakes_where_astray = shakes_where_astray;
+  options.perturbations = perturbations;
+  options.perturb_only_if_underperformed = perturb_only_if_underperformed;
   options.seed = seed;
   options.tolerance = tolerance;
   options.overwrite = overwrite;
@@ -235,7 +235,7 @@ void register_descent(py::module_& m) {
       py::arg("shakes_where_astray") = true, py::arg("seed") = 0, py::arg("stop") = nullptr,
       "Weight matching; gemm is the address of a Fortran sgemm or dgemm. next_order(sweep) lists the "
       "permutations to "
-      "visit, or is None after the last sweep; in its place None lets the descent find its own way. "
+      "visit, or is None after the last sweep; in its place None lets the descent plan its visits. "
       "recorded: "
       "the (permutation, score, indices of its family) that on_step was called with by an earlier descent.");
 }

@@ -8,6 +8,7 @@
 #include "python_interrupt.hpp"
 #include "python_thread.hpp"
 #include "rebasin/k_best.hpp"
+#include "statuses.hpp"
 
 namespace py = pybind11;
 

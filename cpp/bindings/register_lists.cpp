@@ -1,8 +1,10 @@
 #include <pybind11/numpy.h>
 
+#include "arrays.hpp"
 #include "bindings.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/candidate_lists.hpp"
+#include "statuses.hpp"
 
 namespace py = pybind11;
 
@@ -29,23 +31,16 @@ py::object solve(const Array<T>& costs, const Array<std::int32_t>& columns, cons
   lists.fetch = reinterpret_cast<rebasin::FetchRow>(fetch);
   lists.context = reinterpret_cast<void*>(context);
   rebasin::AssignmentSolution solution;
-  bool beyond = false;
-  std::int64_t fetched = 0;
-  rebasin::Status status = rebasin::Status::ok;
+  rebasin::ListsResult result;
   {
     rebasin::Interrupt interrupt = python_interrupt();
     const GilRelease without_gil;
-    status = rebasin::solve_from_lists(lists, solution, beyond, fetched, interrupt);
+    result = rebasin::solve_from_lists(lists, solution, interrupt);
   }
-  if (status == rebasin::Status::interrupted) throw py::error_already_set();
-  if (status == rebasin::Status::out_of_memory) throw std::bad_alloc();
-  if (beyond) return py::none();
-  const auto array = [](const auto& values) {
-    using Value = typename std::decay_t<decltype(values)>::value_type;
-    return py::array_t<Value>(static_cast<py::ssize_t>(values.size()), values.data());
-  };
-  return py::make_tuple(array(solution.columns), array(solution.row_duals), array(solution.column_duals),
-                        solution.objective, solution.gap, fetched);
+  raise_if_ended(result.status);
+  if (result.needs_matrix) return py::none();
+  return py::make_tuple(to_array(solution.columns), to_array(solution.row_duals),
+                        to_array(solution.column_duals), solution.objective, solution.gap, result.fetched);
 }
 
 }  // namespace

@@ -1,23 +1,25 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include "arrays.hpp"
 #include "bindings.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/sparse_assignment.hpp"
+#include "statuses.hpp"
 
 namespace py = pybind11;
 
 namespace {
 
+using rebasin::DType;
 using rebasin::SparseCostView;
-using rebasin::SparseElement;
 using rebasin::SparseSolution;
 using rebasin::Status;
 
-SparseElement element_of(const py::array& values) {
-  if (py::isinstance<py::array_t<double>>(values)) return SparseElement::float64;
-  if (py::isinstance<py::array_t<float>>(values)) return SparseElement::float32;
-  if (py::isinstance<py::array_t<std::int64_t>>(values)) return SparseElement::int64;
+DType dtype_of(const py::array& values) {
+  if (py::isinstance<py::array_t<double>>(values)) return DType::float64;
+  if (py::isinstance<py::array_t<float>>(values)) return DType::float32;
+  if (py::isinstance<py::array_t<std::int64_t>>(values)) return DType::int64;
   throw py::type_error("values must be float32, float64 or int64");
 }
 
@@ -41,16 +43,11 @@ SparseCostView view_of(const py::array& values, const py::array& indices, const 
   return {.values = values.data(),
           .row_starts = starts.data(),
           .columns_of = indices.data(),
-          .element = element_of(values),
+          .dtype = dtype_of(values),
           .wide_indices = is_wide(indices),
           .rows = starts.size() - 1,
           .columns = columns,
           .maximize = maximize};
-}
-
-template <class T>
-py::array_t<T> to_array(const std::vector<T>& values) {
-  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
 py::dict to_dict(const rebasin::SparseCounters& counters) {
@@ -74,8 +71,7 @@ py::tuple solve(const py::array& values, const py::array& indices, const py::arr
     status = rebasin::solve_sparse_assignment(
         view, partial ? rebasin::Matching::greatest : rebasin::Matching::complete, solution, interrupt);
   }
-  if (status == Status::interrupted) throw py::error_already_set();
-  if (status == Status::out_of_memory) throw std::bad_alloc();
+  raise_if_ended(status);
   return py::make_tuple(static_cast<int>(status), to_array(solution.columns), to_array(solution.row_duals),
                         to_array(solution.column_duals), solution.objective, solution.gap,
                         to_array(solution.violating_rows), to_array(solution.violating_columns),

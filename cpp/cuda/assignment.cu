@@ -35,8 +35,8 @@ struct Plan {
 
 template <class T>
 Plan make_plan(const AssignmentBatch& batch, std::int64_t shared_limit) {
-  const std::int64_t rows = turned_rows(batch);
-  const std::int64_t columns = turned_columns(batch);
+  const std::int64_t rows = transposed_rows(batch);
+  const std::int64_t columns = transposed_columns(batch);
   Plan plan;
   const bool small = columns <= warp_columns;
   // One warp does most of the work: more blocks on a multiprocessor are worth more than more threads in each.
@@ -64,10 +64,10 @@ __device__ ProblemMemory<T> place(const Plan& plan, const AssignmentBatch& batch
   char* in_shared = shared + plan.scratch_bytes;
   char* in_global = workspace + static_cast<std::int64_t>(blockIdx.x) * plan.workspace_per_block();
   ProblemMemory<T> state;
-  place_state(state, turned_rows(batch), turned_columns(batch), warps,
+  place_state(state, transposed_rows(batch), transposed_columns(batch), warps,
               (plan.state_shared ? in_shared : in_global) + team * plan.state_bytes);
   (plan.state_shared ? in_shared : in_global) += plan.teams_per_block * plan.state_bytes;
-  place_lists(state, turned_rows(batch),
+  place_lists(state, transposed_rows(batch),
               (plan.lists_shared ? in_shared : in_global) + team * plan.list_bytes);
   return state;
 }
@@ -139,7 +139,7 @@ Error assignment_workspace_bytes(const AssignmentBatch& batch, std::int64_t& byt
 Error solve_assignments(const AssignmentBatch& batch, void* workspace, std::int64_t workspace_bytes,
                         Stream stream) {
   if (batch.count == 0 || batch.rows == 0 || batch.columns == 0) return cudaSuccess;
-  if (turned_columns(batch) > most_batch_columns) return cudaErrorInvalidValue;
+  if (transposed_columns(batch) > most_batch_columns) return cudaErrorInvalidValue;
   std::int64_t shared_limit = 0;
   const Error error = find_shared_limit(shared_limit);
   if (error != cudaSuccess) return error;

@@ -7,30 +7,30 @@
 namespace rebasin::cuda {
 
 // Rows run along the shorter side and, if the sides are equal, along the smaller stride.
-REBASIN_HD inline bool is_turned(const AssignmentBatch& batch) {
+REBASIN_HD inline bool is_transposed(const AssignmentBatch& batch) {
   if (batch.rows != batch.columns) return batch.rows > batch.columns;
   const std::int64_t down = batch.row_stride < 0 ? -batch.row_stride : batch.row_stride;
   const std::int64_t along = batch.column_stride < 0 ? -batch.column_stride : batch.column_stride;
   return along > down;
 }
 
-REBASIN_HD inline std::int64_t turned_rows(const AssignmentBatch& batch) {
-  return is_turned(batch) ? batch.columns : batch.rows;
+REBASIN_HD inline std::int64_t transposed_rows(const AssignmentBatch& batch) {
+  return is_transposed(batch) ? batch.columns : batch.rows;
 }
-REBASIN_HD inline std::int64_t turned_columns(const AssignmentBatch& batch) {
-  return is_turned(batch) ? batch.rows : batch.columns;
+REBASIN_HD inline std::int64_t transposed_columns(const AssignmentBatch& batch) {
+  return is_transposed(batch) ? batch.rows : batch.columns;
 }
 
 template <class Team, class T>
 REBASIN_HD void solve_one(Team& team, const AssignmentBatch& batch, std::int64_t problem,
                           ProblemMemory<T>& state) {
-  const bool turned = is_turned(batch);
+  const bool transposed = is_transposed(batch);
   CostMatrix<T> costs;
   costs.data = static_cast<const T*>(batch.costs) + problem * batch.problem_stride;
-  costs.rows = turned_rows(batch);
-  costs.columns = turned_columns(batch);
-  costs.row_stride = turned ? batch.column_stride : batch.row_stride;
-  costs.column_stride = turned ? batch.row_stride : batch.column_stride;
+  costs.rows = transposed_rows(batch);
+  costs.columns = transposed_columns(batch);
+  costs.row_stride = transposed ? batch.column_stride : batch.row_stride;
+  costs.column_stride = transposed ? batch.row_stride : batch.column_stride;
   costs.negate = batch.maximize;
   Result result;
   result.columns = batch.column_of_row + problem * batch.rows;
@@ -39,8 +39,8 @@ REBASIN_HD void solve_one(Team& team, const AssignmentBatch& batch, std::int64_t
   result.objective = batch.objectives + problem;
   result.gap = batch.gaps + problem;
   result.status = batch.statuses + problem;
-  result.turned = turned;
-  const double* start = turned ? batch.start_row_duals : batch.start_column_duals;
+  result.transposed = transposed;
+  const double* start = transposed ? batch.start_row_duals : batch.start_column_duals;
   if (start != nullptr) start += problem * costs.columns;
   TeamSolver<Team, T>(team, costs, state, result).solve(start);
 }

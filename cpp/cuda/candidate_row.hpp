@@ -58,25 +58,25 @@ REBASIN_HD double find_threshold(Warp& warp, const double* minima) {
 }
 
 // What may be done with every entry as it is first read.
-struct Unseen {
+struct NoVisitor {
   REBASIN_HD void operator()(std::int64_t, double) const {}
 };
 
 // Fills a list of list_capacity entries, padded with cost +inf and column 0; unsorted, in an order that does
 // not depend on the warp's size. `minima` is scratch of bucket_count doubles that the warp shares. Costs are
-// stored as counted: negated to maximise. Two reads of the row, the second from the cache; see(column, cost)
-// is called once an entry.
-template <class Warp, class T, class Column, class See = Unseen>
+// stored as counted: negated to maximise. Two reads of the row, the second from the cache; visit(column,
+// cost) is called once an entry.
+template <class Warp, class T, class Column, class Visitor = NoVisitor>
 REBASIN_HD_CALL RowCandidates list_candidates(Warp warp, const CostMatrix<T> costs, const Grid grid,
                                               const double* v, std::int64_t row, double* minima, T* list_cost,
-                                              Column* list_column, const See see = See()) {
+                                              Column* list_column, const Visitor visit = Visitor()) {
   const RotatedRow<T> entries(costs, grid, v, row);
   warp.sync();
   double best = infinity;
   for (int b = warp.rank(); b < bucket_count; b += warp.size()) {
     double least = infinity;
     for (std::int64_t k = b; k < costs.columns; k += bucket_count) {
-      see(entries.column(k), entries.cost(k));
+      visit(entries.column(k), entries.cost(k));
       least = smaller(least, entries.reduced(k));
     }
     minima[b] = least;

@@ -26,7 +26,7 @@ CostMatrix<T> matrix_of(const CandidateRequest& request) {
 }
 
 // Notes invalid entries, and lowers the block's minima if there is a tile for them.
-struct Watch {
+struct EntryVisitor {
   Bits* tile;
   bool* invalid;
 
@@ -56,9 +56,10 @@ __global__ void __launch_bounds__(threads)
   bool invalid = false;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * rows_per_block;
   for (std::int64_t row = first + which; row < first + rows_per_block && row < costs.rows; row += warps) {
-    const double bound = list_sorted(warp, costs, request.duals, row, scratch[which],
-                                     static_cast<T*>(request.list_costs) + row * list_capacity,
-                                     request.list_columns + row * list_capacity, Watch{tile, &invalid});
+    const double bound =
+        list_sorted(warp, costs, request.duals, row, scratch[which],
+                    static_cast<T*>(request.list_costs) + row * list_capacity,
+                    request.list_columns + row * list_capacity, EntryVisitor{tile, &invalid});
     if (warp.rank() == 0) request.bounds[row] = bound;
   }
   if (invalid) *request.invalid = 1;

@@ -8,7 +8,8 @@
 
 namespace rebasin::cuda {
 
-// Minimised; rows <= columns, turned if need be. Strides count elements and may be negative. Owns nothing.
+// Minimised; rows <= columns, transposed if need be. Strides count elements and may be negative. Owns
+// nothing.
 template <class T>
 struct CostMatrix {
   const T* data = nullptr;

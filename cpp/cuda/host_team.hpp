@@ -6,7 +6,9 @@
 //   reduce(value, op)     op over everyone's value, known to everyone; op is associative and commutative
 //   append(wanted, count) (Warp) the place of this lane's item after `count` earlier ones, in order of lanes
 //   warp(), warp_rank(), warps()   (Team)
-// Every call is collective. Results of the algorithms do not depend on the number of lanes or warps.
+// Every call is collective. Results of the algorithms do not depend on the number of lanes or warps but for
+// one choice between two kinds of first duals, in survey.hpp: it compares sums of doubles, which may round
+// otherwise for another number.
 #pragma once
 
 #include <condition_variable>

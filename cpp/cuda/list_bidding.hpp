@@ -26,7 +26,7 @@ struct BetterTwo {
   }
 };
 
-// Every step lowers v, so a list's bound stays valid for ever (Volgenant 1996). All lanes hold the same
+// No step raises v, so a list's bound stays valid (Volgenant 1996). All lanes hold the same
 // values; lane 0 writes.
 template <class Warp, class T>
 class ListBidding {
@@ -42,7 +42,7 @@ class ListBidding {
       if (budget-- == 0) return Outcome::out_of_budget;
       const TwoBest two = find_best(row);
       if (!(two.best < infinity)) return Outcome::infeasible;
-      const double dual = state_.v[column_at(row, two.at)] - lead(two) - epsilon;
+      const double dual = state_.v[column_at(row, two.at)] - increment(two) - epsilon;
       if (dual < -grid_.limit / 2) return Outcome::beyond_grid;
       const std::int32_t evicted = assign(row, two.at, dual);
       row = evicted != nobody ? evicted : pop();
@@ -111,7 +111,7 @@ class ListBidding {
   }
 
   // A row with a single candidate could bid without limit; bidding less is always allowed.
-  REBASIN_HD double lead(const TwoBest& two) const {
+  REBASIN_HD double increment(const TwoBest& two) const {
     return smaller(two.second - two.best, grid_.limit / 64);
   }
 
@@ -186,7 +186,7 @@ class ListBidding {
     double dual = state_.v[column];
     std::int32_t place = two.at;
     if (state_.row_of[column] != nobody) {
-      const double lowered = dual - lead(two);
+      const double lowered = dual - increment(two);
       if (lowered < dual) {
         dual = lowered;
       } else {

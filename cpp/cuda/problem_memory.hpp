@@ -11,7 +11,7 @@ namespace rebasin::cuda {
 
 inline constexpr std::int32_t nobody = -1;
 
-// Arrays over n rows and m columns of the turned problem, n <= m.
+// Arrays over n rows and m columns of the transposed problem, n <= m.
 template <class T>
 struct ProblemMemory {
   double* v = nullptr;                // m
@@ -32,10 +32,10 @@ struct ProblemMemory {
   ListColumn* list_column = nullptr;  // list_capacity a row
 };
 
-// Carves arrays from memory, or counts its bytes when there is none yet.
-class Carver {
+// Takes arrays from memory, or counts its bytes when there is none yet.
+class Arena {
  public:
-  REBASIN_HD explicit Carver(char* memory) : memory_(memory) {}
+  REBASIN_HD explicit Arena(char* memory) : memory_(memory) {}
 
   template <class V>
   REBASIN_HD void take(V*& array, std::int64_t count) {
@@ -55,31 +55,31 @@ class Carver {
 template <class T>
 REBASIN_HD std::int64_t place_state(ProblemMemory<T>& state, std::int64_t rows, std::int64_t columns,
                                     int warps, char* memory) {
-  Carver carver(memory);
-  carver.take(state.v, columns);
-  carver.take(state.open, columns);
-  carver.take(state.bound, rows);
-  carver.take(state.pair_cost, rows);
-  carver.take(state.offset, rows);
-  carver.take(state.minima, std::int64_t{bucket_count} * warps);
-  carver.take(state.row_of, columns);
-  carver.take(state.from, columns);
-  carver.take(state.column_of, rows);
-  carver.take(state.tree, rows);
-  carver.take(state.stack, rows);
-  carver.take(state.postponed, rows);
-  carver.take(state.outcome, 1);
-  carver.take(state.closed, columns);
-  return carver.used();
+  Arena arena(memory);
+  arena.take(state.v, columns);
+  arena.take(state.open, columns);
+  arena.take(state.bound, rows);
+  arena.take(state.pair_cost, rows);
+  arena.take(state.offset, rows);
+  arena.take(state.minima, std::int64_t{bucket_count} * warps);
+  arena.take(state.row_of, columns);
+  arena.take(state.from, columns);
+  arena.take(state.column_of, rows);
+  arena.take(state.tree, rows);
+  arena.take(state.stack, rows);
+  arena.take(state.postponed, rows);
+  arena.take(state.outcome, 1);
+  arena.take(state.closed, columns);
+  return arena.used();
 }
 
 // Places the lists; returns their bytes. `memory` may be null.
 template <class T>
 REBASIN_HD std::int64_t place_lists(ProblemMemory<T>& state, std::int64_t rows, char* memory) {
-  Carver carver(memory);
-  carver.take(state.list_cost, rows * list_capacity);
-  carver.take(state.list_column, rows * list_capacity);
-  return carver.used();
+  Arena arena(memory);
+  arena.take(state.list_cost, rows * list_capacity);
+  arena.take(state.list_column, rows * list_capacity);
+  return arena.used();
 }
 
 }  // namespace rebasin::cuda

@@ -18,11 +18,12 @@ struct ListScratch {
 
 // Lists row `row` into costs[list_capacity] and columns[list_capacity], ascending by cost - v, and returns
 // its bound. Costs are taken as they are, without a grid.
-template <class Warp, class T, class See>
+template <class Warp, class T, class Visitor>
 REBASIN_HD double list_sorted(Warp& warp, const CostMatrix<T>& matrix, const double* v, std::int64_t row,
-                              ListScratch<T>& scratch, T* costs, std::int32_t* columns, const See& see) {
+                              ListScratch<T>& scratch, T* costs, std::int32_t* columns,
+                              const Visitor& visit) {
   const RowCandidates found =
-      list_candidates(warp, matrix, Grid{}, v, row, scratch.minima, scratch.cost, scratch.column, see);
+      list_candidates(warp, matrix, Grid{}, v, row, scratch.minima, scratch.cost, scratch.column, visit);
   for (int place = warp.rank(); place < list_capacity; place += warp.size()) {
     scratch.reduced[place] = static_cast<double>(scratch.cost[place]) - v[scratch.column[place]];
   }

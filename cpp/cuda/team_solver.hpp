@@ -20,7 +20,7 @@ struct Result {
   double* objective = nullptr;
   double* gap = nullptr;
   std::int32_t* status = nullptr;
-  bool turned = false;
+  bool transposed = false;
 };
 
 template <class Team, class T>
@@ -29,7 +29,7 @@ class TeamSolver {
   REBASIN_HD TeamSolver(Team& team, const CostMatrix<T>& costs, ProblemMemory<T>& state, const Result& result)
       : team_(team), costs_(costs), state_(state), result_(result) {}
 
-  // `start` holds a dual for each column of the turned problem, or is null. Rectangles ignore it.
+  // `start` holds a dual for each column of the transposed problem, or is null. Rectangles ignore it.
   REBASIN_HD void solve(const double* start) {
     const Survey survey = survey_costs(team_, costs_, state_);
     if (survey.invalid != 0) return give_up(ProblemStatus::invalid);
@@ -41,7 +41,7 @@ class TeamSolver {
     set_duals(square ? start : nullptr, square);
     build_lists();
     const std::int64_t distinct = count_distinct_best();
-    if (team_.warp_rank() == 0) lead(distinct, square && start != nullptr);
+    if (team_.warp_rank() == 0) match_rows(distinct, square && start != nullptr);
     team_.sync();
     const auto outcome = static_cast<Outcome>(*state_.outcome);
     if (outcome == Outcome::infeasible) return give_up(ProblemStatus::infeasible);
@@ -127,8 +127,8 @@ class TeamSolver {
            (usual_length * static_cast<double>(costs_.rows));
   }
 
-  // What the first warp does while the others wait: it writes only state.
-  REBASIN_HD void lead(std::int64_t distinct, bool warm) {
+  // By the first warp, while the others wait; writes only state.
+  REBASIN_HD void match_rows(std::int64_t distinct, bool warm) {
     auto& warp = team_.warp();
     ListBidding bidding(warp, costs_, grid_, state_);
     const bool square = costs_.rows == costs_.columns;
@@ -179,16 +179,16 @@ class TeamSolver {
     team_.sync();
     if (team_.rank() == 0) write_totals();
     const double sign = costs_.negate ? -1.0 : 1.0;
-    double* u = result_.turned ? result_.column_duals : result_.row_duals;
-    double* v = result_.turned ? result_.row_duals : result_.column_duals;
+    double* u = result_.transposed ? result_.column_duals : result_.row_duals;
+    double* v = result_.transposed ? result_.row_duals : result_.column_duals;
     // Adding zero turns -0.0 into 0.0.
     for (std::int64_t i = team_.rank(); i < costs_.rows; i += team_.size()) {
       u[i] = sign * state_.bound[i] + 0.0;
-      if (!result_.turned) result_.columns[i] = state_.column_of[i];
+      if (!result_.transposed) result_.columns[i] = state_.column_of[i];
     }
     for (std::int64_t j = team_.rank(); j < costs_.columns; j += team_.size()) {
       v[j] = sign * state_.v[j] + 0.0;
-      if (result_.turned) result_.columns[j] = state_.row_of[j];
+      if (result_.transposed) result_.columns[j] = state_.row_of[j];
     }
   }
 
@@ -202,32 +202,32 @@ class TeamSolver {
       magnitude += state_.pair_cost[i] < 0.0 ? -state_.pair_cost[i] : state_.pair_cost[i];
     }
     double objective = 0.0;
-    if (result_.turned || costs_.rows < costs_.columns) {
+    if (result_.transposed || costs_.rows < costs_.columns) {
       for (std::int64_t j = 0; j < costs_.columns; ++j) {
         const std::int32_t row = state_.row_of[j];
         if (row == nobody && state_.v[j] != 0.0) gap = sum_up(gap, -state_.v[j]);
-        if (result_.turned && row != nobody) objective += state_.pair_cost[row];
+        if (result_.transposed && row != nobody) objective += state_.pair_cost[row];
       }
     }
-    for (std::int64_t i = 0; i < costs_.rows && !result_.turned; ++i) objective += state_.pair_cost[i];
+    for (std::int64_t i = 0; i < costs_.rows && !result_.transposed; ++i) objective += state_.pair_cost[i];
     *result_.objective = (costs_.negate ? -objective : objective) + 0.0;
     *result_.gap = gap;
     *result_.status = static_cast<std::int32_t>(gap > acceptable * magnitude ? ProblemStatus::unsolved
                                                                              : ProblemStatus::optimal);
   }
 
-  REBASIN_HD std::int64_t caller_rows() const { return result_.turned ? costs_.columns : costs_.rows; }
-  REBASIN_HD std::int64_t caller_columns() const { return result_.turned ? costs_.rows : costs_.columns; }
+  REBASIN_HD std::int64_t caller_rows() const { return result_.transposed ? costs_.columns : costs_.rows; }
+  REBASIN_HD std::int64_t caller_columns() const { return result_.transposed ? costs_.rows : costs_.columns; }
 
   // The identity is what users of SciPy expect of a constant matrix.
   REBASIN_HD void write_identity(double value) {
     const double sign = costs_.negate ? -1.0 : 1.0;
     for (std::int64_t i = team_.rank(); i < caller_rows(); i += team_.size()) {
       result_.columns[i] = i < caller_columns() ? i : nobody;
-      result_.row_duals[i] = result_.turned ? 0.0 : sign * value + 0.0;
+      result_.row_duals[i] = result_.transposed ? 0.0 : sign * value + 0.0;
     }
     for (std::int64_t j = team_.rank(); j < caller_columns(); j += team_.size()) {
-      result_.column_duals[j] = result_.turned ? sign * value + 0.0 : 0.0;
+      result_.column_duals[j] = result_.transposed ? sign * value + 0.0 : 0.0;
     }
     if (team_.rank() != 0) return;
     double objective = 0.0;

@@ -1,13 +1,13 @@
 // Problems of one shape solved into stacked arrays: each as by itself, on any number of threads.
 #include "rebasin/assignment_batch.hpp"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
-
-#include "check.hpp"
 
 namespace {
 
@@ -38,7 +38,7 @@ AssignmentBatch batch_of(const std::vector<float>& entries, std::int64_t count, 
                          std::int64_t m) {
   AssignmentBatch batch;
   batch.first.data = entries.data();
-  batch.first.element = Element::float32;
+  batch.first.dtype = DType::float32;
   batch.first.rows = n;
   batch.first.columns = m;
   batch.first.row_stride = m * 4;
@@ -58,7 +58,7 @@ std::vector<float> draw(std::int64_t size) {
 
 }  // namespace
 
-TEST(a_batch_is_a_loop) {
+TEST_CASE("a batch is a loop") {
   constexpr std::int64_t count = 37, n = 9, m = 12;
   std::vector<float> entries = draw(count * n * m);
   entries[5 * n * m] = std::numeric_limits<float>::quiet_NaN();
@@ -75,20 +75,24 @@ TEST(a_batch_is_a_loop) {
       const Status status = solve_assignment(cost, one, never);
       CHECK(found.statuses[k] == status);
       if (status != Status::ok) {
-        CHECK(found.columns[k * n] == -1 && std::isnan(found.row_duals[k * n + n - 1]));
-        CHECK(std::isnan(found.column_duals[k * m]) && std::isnan(found.objectives[k]));
+        CHECK(found.columns[k * n] == -1);
+        CHECK(std::isnan(found.row_duals[k * n + n - 1]));
+        CHECK(std::isnan(found.column_duals[k * m]));
+        CHECK(std::isnan(found.objectives[k]));
         continue;
       }
       CHECK(std::equal(one.columns.begin(), one.columns.end(), found.columns.begin() + k * n));
       CHECK(std::equal(one.row_duals.begin(), one.row_duals.end(), found.row_duals.begin() + k * n));
       CHECK(std::equal(one.column_duals.begin(), one.column_duals.end(), found.column_duals.begin() + k * m));
-      CHECK(one.objective == found.objectives[k] && one.gap == found.gaps[k]);
+      CHECK(one.objective == found.objectives[k]);
+      CHECK(one.gap == found.gaps[k]);
     }
-    CHECK(found.statuses[5] == Status::invalid_entry && found.statuses[8] == Status::infeasible);
+    CHECK(found.statuses[5] == Status::invalid_entry);
+    CHECK(found.statuses[8] == Status::infeasible);
   }
 }
 
-TEST(a_batch_starts_from_its_own_duals_and_stops_when_asked) {
+TEST_CASE("a batch starts from its own duals and stops when asked") {
   constexpr std::int64_t count = 6, n = 80, m = 80;
   const std::vector<float> entries = draw(count * n * m);
   AssignmentBatch batch = batch_of(entries, count, n, m);
@@ -99,7 +103,8 @@ TEST(a_batch_starts_from_its_own_duals_and_stops_when_asked) {
   batch.start_column_duals = cold.column_duals.data();
   Outputs warm(batch);
   CHECK(solve_assignment_batch(batch, 2, never) == Status::ok);
-  CHECK(warm.columns == cold.columns && warm.objectives == cold.objectives);
+  CHECK(warm.columns == cold.columns);
+  CHECK(warm.objectives == cold.objectives);
   Interrupt at_once([](void*) { return true; }, nullptr);
   while (!at_once.requested()) {
   }

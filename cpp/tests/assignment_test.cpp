@@ -1,13 +1,13 @@
 #include "rebasin/assignment.hpp"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <random>
 #include <thread>
-
-#include "check.hpp"
 
 namespace {
 
@@ -94,14 +94,14 @@ void compare_with_enumeration() {
   }
 }
 
-TEST(assignment_enumeration_float32) {
+TEST_CASE("assignment enumeration float32") {
   compare_with_enumeration<float>();
 }
-TEST(assignment_enumeration_float64) {
+TEST_CASE("assignment enumeration float64") {
   compare_with_enumeration<double>();
 }
 
-TEST(assignment_larger_problems_prove_themselves) {
+TEST_CASE("assignment larger problems prove themselves") {
   std::mt19937 random(2);
   for (const std::int64_t n : {17, 64, 65, 130, 257}) {
     for (const std::int64_t m : {n, n + 40}) {
@@ -114,7 +114,7 @@ TEST(assignment_larger_problems_prove_themselves) {
   }
 }
 
-TEST(assignment_reads_any_strides) {
+TEST_CASE("assignment reads any strides") {
   std::mt19937 random(3);
   const auto matrix = random_matrix<double>(9, 9, 1000, random);
   const CostView<double> reversed{matrix.entries.data() + 80, 9, 9, -9, -1, false};
@@ -125,7 +125,7 @@ TEST(assignment_reads_any_strides) {
   CHECK(solved(tall).objective == brute_force(tall));
 }
 
-TEST(assignment_statuses) {
+TEST_CASE("assignment statuses") {
   constexpr float inf = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();
   CHECK(status_of(Matrix<float>{2, 2, {1, 2, nan, 3}}.view()) == Status::invalid_entry);
@@ -138,13 +138,13 @@ TEST(assignment_statuses) {
   CHECK(solved(Matrix<float>{2, 2, {inf, 2, 3, inf}}.view()).objective == 5.0);
 }
 
-TEST(assignment_constant_matrix_is_the_identity) {
+TEST_CASE("assignment constant matrix is the identity") {
   const Matrix<double> matrix{5, 7, std::vector<double>(35, 2.5)};
   const AssignmentSolution solution = solved(matrix.view());
   for (std::int64_t i = 0; i < 5; ++i) CHECK(solution.columns[i] == i);
 }
 
-TEST(assignment_hears_the_interrupt) {
+TEST_CASE("assignment hears the interrupt") {
   std::mt19937 random(4);
   const auto matrix = random_matrix<double>(1500, 1500, 1 << 20, random);
   Interrupt at_once([](void*) { return true; }, nullptr);
@@ -153,7 +153,7 @@ TEST(assignment_hears_the_interrupt) {
   CHECK(solve_assignment(matrix.view(), solution, at_once) == Status::interrupted);
 }
 
-TEST(assignment_is_thread_safe) {
+TEST_CASE("assignment is thread safe") {
   std::mt19937 random(5);
   const auto matrix = random_matrix<float>(120, 120, 1 << 20, random);
   const AssignmentSolution alone = solved(matrix.view());

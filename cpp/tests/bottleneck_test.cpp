@@ -1,12 +1,12 @@
 // Bottlenecks and the blocks that prove them.
 #include "rebasin/bottleneck.hpp"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
-
-#include "check.hpp"
 
 namespace {
 
@@ -60,7 +60,7 @@ void check_block(const Matrix& matrix, const BottleneckSolution& found, double b
 
 }  // namespace
 
-TEST(bottlenecks_are_proven_by_their_blocks) {
+TEST_CASE("bottlenecks are proven by their blocks") {
   std::mt19937 random(0);
   Interrupt never;
   int infeasible = 0;
@@ -72,7 +72,7 @@ TEST(bottlenecks_are_proven_by_their_blocks) {
     const Matrix matrix = draw(rows, columns, kind, random);
     BottleneckSolution found;
     const Status status = bottleneck_assignment(matrix.view(maximize), found, never);
-    CHECK(status == Status::ok || (kind == 3 && status == Status::infeasible));
+    CHECK((status == Status::ok || (kind == 3 && status == Status::infeasible)));
     if (status == Status::infeasible) {
       ++infeasible;
       check_block(matrix, found, infinity, false);
@@ -95,7 +95,7 @@ TEST(bottlenecks_are_proven_by_their_blocks) {
   CHECK(infeasible > 0);
 }
 
-TEST(bottlenecks_of_a_batch_on_threads) {
+TEST_CASE("bottlenecks of a batch on threads") {
   std::mt19937 random(1);
   Interrupt never;
   const Matrix matrix = draw(60, 70, 0, random);
@@ -109,7 +109,7 @@ TEST(bottlenecks_of_a_batch_on_threads) {
   }
 }
 
-TEST(bottlenecks_of_invalid_entries) {
+TEST_CASE("bottlenecks of invalid entries") {
   Interrupt never;
   for (const double wrong : {-infinity, std::nan("")}) {
     Matrix matrix{20, 20, std::vector<double>(400, 1.0)};

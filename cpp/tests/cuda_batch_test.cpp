@@ -1,11 +1,12 @@
 // The batch kernel's own source, run by one thread and by teams of threads, against the dense solver.
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
-#include "check.hpp"
 #include "cuda/batch.hpp"
 #include "cuda/host_team.hpp"
 #include "rebasin/assignment.hpp"
@@ -83,8 +84,8 @@ struct Solved {
       batch.start_row_duals = start->row_duals.data();
       batch.start_column_duals = start->column_duals.data();
     }
-    const std::int64_t rows = cuda::turned_rows(batch);
-    const std::int64_t columns = cuda::turned_columns(batch);
+    const std::int64_t rows = cuda::transposed_rows(batch);
+    const std::int64_t columns = cuda::transposed_columns(batch);
     state_memory.resize(
         static_cast<std::size_t>(cuda::place_state(state, rows, columns, warps, nullptr) / 8 + 2));
     list_memory.resize(static_cast<std::size_t>(cuda::place_lists(state, rows, nullptr) / 8 + 2));
@@ -92,9 +93,9 @@ struct Solved {
 
   cuda::ProblemMemory<T> placed(int warps) {
     cuda::ProblemMemory<T> memory;
-    cuda::place_state(memory, cuda::turned_rows(batch), cuda::turned_columns(batch), warps,
+    cuda::place_state(memory, cuda::transposed_rows(batch), cuda::transposed_columns(batch), warps,
                       reinterpret_cast<char*>(state_memory.data()));
-    cuda::place_lists(memory, cuda::turned_rows(batch), reinterpret_cast<char*>(list_memory.data()));
+    cuda::place_lists(memory, cuda::transposed_rows(batch), reinterpret_cast<char*>(list_memory.data()));
     return memory;
   }
 };
@@ -193,15 +194,15 @@ bool same(const Solved<T>& a, const Solved<T>& b) {
 
 }  // namespace
 
-TEST(cuda_batch_agrees_with_the_host_float) {
+TEST_CASE("cuda batch agrees with the host float") {
   compare_with_host<float>();
 }
 
-TEST(cuda_batch_agrees_with_the_host_double) {
+TEST_CASE("cuda batch agrees with the host double") {
   compare_with_host<double>();
 }
 
-TEST(cuda_batch_does_not_depend_on_the_team) {
+TEST_CASE("cuda batch does not depend on the team") {
   std::mt19937 random(5);
   for (int repeat = 0; repeat < 27; ++repeat) {
     const std::int64_t rows = 2 + static_cast<std::int64_t>(random() % 30);
@@ -214,7 +215,7 @@ TEST(cuda_batch_does_not_depend_on_the_team) {
   }
 }
 
-TEST(cuda_batch_starts_from_duals) {
+TEST_CASE("cuda batch starts from duals") {
   std::mt19937 random(6);
   for (int repeat = 0; repeat < 40; ++repeat) {
     const std::int64_t rows = 30 + static_cast<std::int64_t>(random() % 60);
@@ -233,7 +234,7 @@ TEST(cuda_batch_starts_from_duals) {
   }
 }
 
-TEST(cuda_batch_reports_bad_problems) {
+TEST_CASE("cuda batch reports bad problems") {
   std::mt19937 random(7);
   Problem<float> problem = draw<float>(5, 5, 0, false, random);
   problem.entries[7] = std::numeric_limits<float>::quiet_NaN();
@@ -247,16 +248,18 @@ TEST(cuda_batch_reports_bad_problems) {
     problem.entries[static_cast<std::size_t>(5 + j)] = std::numeric_limits<float>::infinity();
   const Solved<float> infeasible = solve_alone(problem);
   CHECK(infeasible.status == static_cast<std::int32_t>(ProblemStatus::infeasible));
-  CHECK(infeasible.column_of[0] == -1 && std::isnan(infeasible.objective) &&
-        std::isnan(infeasible.row_duals[0]));
+  CHECK(infeasible.column_of[0] == -1);
+  CHECK(std::isnan(infeasible.objective));
+  CHECK(std::isnan(infeasible.row_duals[0]));
   const Problem<float> constant = draw<float>(6, 4, 8, false, random);
   const Solved<float> identity = solve_alone(constant);
-  CHECK(identity.objective == 8.0 && identity.gap == 0.0);
+  CHECK(identity.objective == 8.0);
+  CHECK(identity.gap == 0.0);
   CHECK((identity.column_of == std::vector<std::int64_t>{0, 1, 2, 3, -1, -1}));
 }
 
-TEST(cuda_batch_leaves_other_magnitudes_to_the_host) {
+TEST_CASE("cuda batch leaves other magnitudes to the host") {
   Problem<float> problem{{1e20f, 1e-7f, 3e-7f, 1e20f}, 2, 2, false};
   const Solved<float> solved = solve_alone(problem);
-  CHECK(solved.status == static_cast<std::int32_t>(ProblemStatus::unsolved) || solved.gap <= 1e-12 * 4e-7);
+  CHECK((solved.status == static_cast<std::int32_t>(ProblemStatus::unsolved) || solved.gap <= 1e-12 * 4e-7));
 }

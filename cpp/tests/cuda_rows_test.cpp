@@ -1,11 +1,12 @@
 // Candidate lists, certificates, gathers: the kernels' own source on the host.
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
-#include "check.hpp"
 #include "cuda/certificate_row.hpp"
 #include "cuda/gather_entry.hpp"
 #include "cuda/host_team.hpp"
@@ -43,10 +44,12 @@ void check_list(std::int64_t columns, bool ties, std::mt19937& random) {
   for (int place = 0; place < list_capacity && cost[place] < std::numeric_limits<float>::infinity();
        ++place) {
     const auto j = static_cast<std::size_t>(column[place]);
-    CHECK(!listed[j] && cost[place] == row[j]);
+    CHECK(!listed[j]);
+    CHECK(cost[place] == row[j]);
     listed[j] = true;
     const double reduced = static_cast<double>(row[j]) - v[j];
-    CHECK(reduced >= last && reduced <= bound);
+    CHECK(reduced >= last);
+    CHECK(reduced <= bound);
     last = reduced;
     ++count;
   }
@@ -60,14 +63,14 @@ void check_list(std::int64_t columns, bool ties, std::mt19937& random) {
 
 }  // namespace
 
-TEST(cuda_lists_hold_the_smallest_and_bound_the_rest) {
+TEST_CASE("cuda lists hold the smallest and bound the rest") {
   std::mt19937 random(1);
   for (int repeat = 0; repeat < 200; ++repeat) {
     check_list(1 + static_cast<std::int64_t>(random() % 300), repeat % 4 == 0, random);
   }
 }
 
-TEST(cuda_lists_take_forbidden_rows) {
+TEST_CASE("cuda lists take forbidden rows") {
   const std::vector<float> row(40, std::numeric_limits<float>::infinity());
   const std::vector<double> v(40, 0.0);
   const CostMatrix<float> costs{row.data(), 1, 40, 40, 1, false};
@@ -75,11 +78,12 @@ TEST(cuda_lists_take_forbidden_rows) {
   float cost[list_capacity];
   ListColumn column[list_capacity];
   const RowCandidates found = list_candidates(SerialWarp(), costs, Grid{}, v.data(), 0, minima, cost, column);
-  CHECK(found.best == infinity && found.bound == infinity &&
-        cost[0] == std::numeric_limits<float>::infinity());
+  CHECK(found.best == infinity);
+  CHECK(found.bound == infinity);
+  CHECK(cost[0] == std::numeric_limits<float>::infinity());
 }
 
-TEST(cuda_certificate_bounds_in_real_arithmetic) {
+TEST_CASE("cuda certificate bounds in real arithmetic") {
   std::mt19937 random(2);
   for (int repeat = 0; repeat < 100; ++repeat) {
     const std::int64_t columns = 1 + static_cast<std::int64_t>(random() % 50);
@@ -105,7 +109,7 @@ TEST(cuda_certificate_bounds_in_real_arithmetic) {
   }
 }
 
-TEST(cuda_ordered_bits_keep_the_order) {
+TEST_CASE("cuda ordered bits keep the order") {
   const double values[] = {-infinity, -3.5, -1e-300, -0.0, 0.0, 5e-324, 1.0, 2.0, infinity};
   for (std::size_t i = 0; i + 1 < std::size(values); ++i) {
     CHECK(to_ordered(values[i]) < to_ordered(values[i + 1]));
@@ -113,7 +117,7 @@ TEST(cuda_ordered_bits_keep_the_order) {
   }
 }
 
-TEST(cuda_gather_follows_tables) {
+TEST_CASE("cuda gather follows tables") {
   std::vector<float> source(60);
   for (std::size_t i = 0; i < source.size(); ++i) source[i] = static_cast<float>(i * i);
   const std::vector<std::int64_t> now{40, 0, 20}, before{0, 20, 40};
@@ -135,12 +139,12 @@ TEST(cuda_gather_follows_tables) {
   }
 }
 
-TEST(cuda_numbers_widen_as_the_core_does) {
+TEST_CASE("cuda numbers widen as the core does") {
   for (std::uint32_t bits = 0; bits < 0x10000u; ++bits) {
     const auto word = static_cast<std::uint16_t>(bits);
     const float half = rebasin::widen(rebasin::Float16{word});
-    CHECK(number(HalfBits{word}) == half || (std::isnan(half) && std::isnan(number(HalfBits{word}))));
+    CHECK((number(HalfBits{word}) == half || (std::isnan(half) && std::isnan(number(HalfBits{word})))));
     const float brain = rebasin::widen(rebasin::BFloat16{word});
-    CHECK(number(BrainBits{word}) == brain || (std::isnan(brain) && std::isnan(number(BrainBits{word}))));
+    CHECK((number(BrainBits{word}) == brain || (std::isnan(brain) && std::isnan(number(BrainBits{word})))));
   }
 }

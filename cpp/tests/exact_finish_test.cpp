@@ -1,3 +1,5 @@
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -11,7 +13,6 @@
 #include "assignment/exact/finish.hpp"
 #include "assignment/exact/real_sum.hpp"
 #include "assignment/exact/totals.hpp"
-#include "check.hpp"
 
 namespace {
 
@@ -22,13 +23,13 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double largest = std::numeric_limits<double>::max();
 
 template <class T>
-constexpr Element element_of = Element::float64;
+constexpr DType element_of = DType::float64;
 template <>
-constexpr Element element_of<float> = Element::float32;
+constexpr DType element_of<float> = DType::float32;
 template <>
-constexpr Element element_of<std::int64_t> = Element::int64;
+constexpr DType element_of<std::int64_t> = DType::int64;
 template <>
-constexpr Element element_of<std::uint64_t> = Element::uint64;
+constexpr DType element_of<std::uint64_t> = DType::uint64;
 
 template <class T>
 struct Matrix {
@@ -99,7 +100,8 @@ void check_optimum(const AnyCostView& view, const AssignmentSolution& solution) 
     add_dyadic(found, costs.transposed() ? costs.entry(j, i) : costs.entry(i, j), -1074);
   }
   CHECK(pairs == costs.rows());
-  CHECK(all.any && all.best == found);
+  CHECK(all.any);
+  CHECK(all.best == found);
   CHECK(solution.gap == 0.0);
 }
 
@@ -169,7 +171,7 @@ void try_matrices(int count, Random& random, const Draw& draw) {
   }
 }
 
-TEST(exact_finish_of_floats) {
+TEST_CASE("exact finish of floats") {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> uniform(-1.0, 1.0);
   try_matrices<double>(400, random, [&] { return uniform(random); });
@@ -186,7 +188,7 @@ TEST(exact_finish_of_floats) {
                       [&] { return random() % 2 == 0 ? 1e20F : static_cast<float>(uniform(random)); });
 }
 
-TEST(exact_finish_of_integers) {
+TEST_CASE("exact finish of integers") {
   std::mt19937_64 random(2);
   try_matrices<std::int64_t>(400, random, [&] { return static_cast<std::int64_t>(random()); });
   try_matrices<std::int64_t>(
@@ -200,7 +202,7 @@ TEST(exact_finish_of_integers) {
   try_matrices<std::uint64_t>(400, random, [&] { return ~std::uint64_t{0} - random() % 16; });
 }
 
-TEST(exact_finish_keeps_an_optimum) {
+TEST_CASE("exact finish keeps an optimum") {
   const Matrix<double> matrix{3, 3, {1, 1, 1, 1, 1, 1, 1, 1, 1}};
   AssignmentSolution solution;
   solution.columns = {2, 0, 1};
@@ -210,7 +212,7 @@ TEST(exact_finish_keeps_an_optimum) {
   CHECK(solution.objective == 3.0);
 }
 
-TEST(exact_finish_of_nothing) {
+TEST_CASE("exact finish of nothing") {
   AssignmentSolution solution;
   Interrupt never;
   CHECK(finish_exactly(Matrix<double>{0, 3, {}}.view(false), solution, never) == Status::ok);
@@ -220,7 +222,7 @@ TEST(exact_finish_of_nothing) {
   CHECK(solution.columns == std::vector<std::int64_t>(2, -1));
 }
 
-TEST(exact_finish_hears_the_interrupt) {
+TEST_CASE("exact finish hears the interrupt") {
   std::mt19937_64 random(4);
   Matrix<double> matrix{400, 400, {}};
   for (int k = 0; k < 160000; ++k) matrix.entries.push_back(static_cast<double>(random() % 100000));
@@ -232,7 +234,7 @@ TEST(exact_finish_hears_the_interrupt) {
   CHECK(finish_exactly(matrix.view(false), solution, at_once) == Status::interrupted);
 }
 
-TEST(exact_total_rounds_once) {
+TEST_CASE("exact total rounds once") {
   const auto total = [](const std::vector<double>& terms) {
     return exact_total(terms.data(), static_cast<std::int64_t>(terms.size()));
   };
@@ -248,7 +250,7 @@ TEST(exact_total_rounds_once) {
   CHECK(total({largest, 0x1p970}) == infinity);
 }
 
-TEST(real_sums_round_down) {
+TEST_CASE("real sums round down") {
   CHECK(RealSum().down() == 0.0);
   CHECK(RealSum().add(1.0).add(0x1p-1074).down() == 1.0);
   CHECK(RealSum().add(1.0).add(-0x1p-1074).down() == 1.0 - 0x1p-53);
@@ -260,7 +262,7 @@ TEST(real_sums_round_down) {
   CHECK(RealSum().add(to_dyadic(~std::uint64_t{0})).down() == 0x1p64 - 2048);
 }
 
-TEST(proofs_beyond_rounding_are_told) {
+TEST_CASE("proofs beyond rounding are told") {
   const std::vector<double> ordinary{0.5, 0.25, 0.75, 1.0};
   CHECK(proof_is_good_enough(ordinary, 0.0));
   CHECK(proof_is_good_enough(ordinary, 1e-15));

@@ -1,10 +1,11 @@
 // Solving from lists made by the device kernel's source, with rows fetched on demand.
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
 
-#include "check.hpp"
 #include "cuda/host_team.hpp"
 #include "cuda/sorted_candidates.hpp"
 #include "rebasin/candidate_lists.hpp"
@@ -54,7 +55,7 @@ struct Lists {
     for (std::int64_t i = 0; i < rows; ++i) {
       bounds[static_cast<std::size_t>(i)] =
           cuda::list_sorted(warp, source, duals.data(), i, scratch, costs.data() + i * list_length,
-                            columns.data() + i * list_length, cuda::Unseen());
+                            columns.data() + i * list_length, cuda::NoVisitor());
     }
     view.rows = rows;
     view.columns = m;
@@ -84,13 +85,13 @@ void compare_with_whole_matrix() {
     const Lists<T> lists(matrix, rows);
     Interrupt never;
     AssignmentSolution found, expected;
-    bool beyond = false;
-    std::int64_t fetched = 0;
-    CHECK(solve_from_lists(lists.view, found, beyond, fetched, never) == Status::ok);
-    CHECK(fetched == matrix.fetched && fetched <= rows);
-    if (beyond) continue;
+    const ListsResult result = solve_from_lists(lists.view, found, never);
+    CHECK(result.status == Status::ok);
+    CHECK(result.fetched == matrix.fetched);
+    CHECK(result.fetched <= rows);
+    if (result.needs_matrix) continue;
     ++solved;
-    fetched_rows += fetched;
+    fetched_rows += result.fetched;
     all_rows += rows;
     CHECK(solve_assignment(CostView<T>{matrix.entries.data(), rows, m, m, 1, false}, expected, never) ==
           Status::ok);
@@ -104,15 +105,15 @@ void compare_with_whole_matrix() {
 
 }  // namespace
 
-TEST(given_lists_agree_with_the_whole_matrix_float) {
+TEST_CASE("given lists agree with the whole matrix float") {
   compare_with_whole_matrix<float>();
 }
 
-TEST(given_lists_agree_with_the_whole_matrix_double) {
+TEST_CASE("given lists agree with the whole matrix double") {
   compare_with_whole_matrix<double>();
 }
 
-TEST(given_lists_give_up_when_a_row_does_not_come) {
+TEST_CASE("given lists give up when a row does not come") {
   std::mt19937 random(9);
   std::normal_distribution<double> normal;
   Matrix<float> matrix{std::vector<float>(100 * 100), 100};
@@ -121,8 +122,8 @@ TEST(given_lists_give_up_when_a_row_does_not_come) {
   const Lists<float> lists(matrix, 100);
   Interrupt never;
   AssignmentSolution found;
-  bool beyond = false;
-  std::int64_t fetched = 0;
-  CHECK(solve_from_lists(lists.view, found, beyond, fetched, never) == Status::ok);
-  CHECK(beyond && found.columns.empty());
+  const ListsResult result = solve_from_lists(lists.view, found, never);
+  CHECK(result.status == Status::ok);
+  CHECK(result.needs_matrix);
+  CHECK(found.columns.empty());
 }

@@ -1,6 +1,8 @@
 // Ranked assignments against all of them on integers, where totals are exact.
 #include "rebasin/k_best.hpp"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,7 +10,6 @@
 #include <random>
 #include <set>
 
-#include "check.hpp"
 #include "k_best/exact_sum.hpp"
 
 namespace {
@@ -49,7 +50,7 @@ std::vector<double> draw(std::int64_t count, int forbidden_in_ten, std::mt19937&
 
 }  // namespace
 
-TEST(k_best_are_the_first_of_all) {
+TEST_CASE("k best are the first of all") {
   std::mt19937 random(0);
   for (int round = 0; round < 300; ++round) {
     const std::int64_t n = 1 + random() % 4;
@@ -69,7 +70,7 @@ TEST(k_best_are_the_first_of_all) {
   }
 }
 
-TEST(k_best_of_a_batch_do_not_depend_on_threads) {
+TEST_CASE("k best of a batch do not depend on threads") {
   std::mt19937 random(1);
   const std::vector<double> cost = draw(20 * 30 * 30, 2, random);
   std::vector<AnyCostView> views;
@@ -91,7 +92,7 @@ TEST(k_best_of_a_batch_do_not_depend_on_threads) {
   }
 }
 
-TEST(k_best_from_the_general_solver) {
+TEST_CASE("k best from the general solver") {
   // From 64 rows on, the root's duals come from solve_assignment.
   std::mt19937 random(2);
   std::uniform_real_distribution<double> uniform;
@@ -103,13 +104,14 @@ TEST(k_best_from_the_general_solver) {
     Interrupt never;
     CHECK(k_best_assignments(view_of(cost, 80, m), {.k = 50}, solution, never) == Status::ok);
     CHECK(solve_assignment(view_of(cost, 80, m), best, never) == Status::ok);
-    CHECK(solution.gap == 0.0 && solution.count == 50);
+    CHECK(solution.gap == 0.0);
+    CHECK(solution.count == 50);
     CHECK(std::abs(solution.objectives.front() - best.objective) < 1e-12);
     CHECK(std::is_sorted(solution.objectives.begin(), solution.objectives.end()));
   }
 }
 
-TEST(k_best_hears_an_interrupt) {
+TEST_CASE("k best hears an interrupt") {
   std::mt19937 random(3);
   std::vector<double> cost(100 * 100);
   for (double& entry : cost) entry = static_cast<double>(random());
@@ -119,7 +121,7 @@ TEST(k_best_hears_an_interrupt) {
         Status::interrupted);
 }
 
-TEST(exact_sums_round_once) {
+TEST_CASE("exact sums round once") {
   k_best::ExactSum sum;
   for (const double value : {1e100, 1.0, -1e100, 0x1p-60}) sum.add(value);
   CHECK(sum.rounded() == 1.0);

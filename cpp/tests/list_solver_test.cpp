@@ -2,6 +2,8 @@
 // SIMD level.
 #include "assignment/list_solver.hpp"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -12,7 +14,6 @@
 #include "assignment/dense_solver.hpp"
 #include "assignment/dense_start.hpp"
 #include "assignment/list_certificate.hpp"
-#include "check.hpp"
 #include "simd/kernels.hpp"
 
 namespace {
@@ -48,7 +49,7 @@ template <class T>
 AnyCostView view_of(const std::vector<T>& entries, std::int64_t rows, std::int64_t columns, bool maximize) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
   return {.data = entries.data(),
-          .element = size == 4 ? Element::float32 : Element::float64,
+          .dtype = floating_dtype<T>,
           .swapped_bytes = false,
           .rows = rows,
           .columns = columns,
@@ -96,32 +97,32 @@ void compare_with_dense_solver() {
     std::vector<double> pair_cost;
     if (state.solved_by_ties) {
       MatchingState by_ties;
-      by_ties.column_of.assign(state.column_of.begin(), state.column_of.end());
-      by_ties.row_of.assign(state.row_of.begin(), state.row_of.end());
-      by_ties.v.assign(state.v.begin(), state.v.begin() + columns);
+      by_ties.column_of.assign(state.matching.column_of.begin(), state.matching.column_of.end());
+      by_ties.row_of.assign(state.matching.row_of.begin(), state.matching.row_of.end());
+      by_ties.v.assign(state.duals.v.begin(), state.duals.v.begin() + columns);
       CHECK(certify(costs, by_ties, infinity, proof, never) == Status::ok);
     } else {
       CHECK(certify_lists(state, proof, pair_cost, never) == Attempt::solved);
     }
     const std::vector<std::int32_t> expected = solved_densely(costs);
-    CHECK(total(costs, state.column_of) - total(costs, expected) <= proof.gap + 1e-9);
+    CHECK(total(costs, state.matching.column_of) - total(costs, expected) <= proof.gap + 1e-9);
     MatchingState again;
-    again.column_of.assign(state.column_of.begin(), state.column_of.end());
-    again.row_of.assign(state.row_of.begin(), state.row_of.end());
-    again.v.assign(state.v.begin(), state.v.begin() + columns);
+    again.column_of.assign(state.matching.column_of.begin(), state.matching.column_of.end());
+    again.row_of.assign(state.matching.row_of.begin(), state.matching.row_of.end());
+    again.v.assign(state.duals.v.begin(), state.duals.v.begin() + columns);
     Certificate dense_proof;
     CHECK(certify(costs, again, infinity, dense_proof, never) == Status::ok);
     // The cheap proof claims no more than the full one.
-    CHECK(proof.gap >= dense_proof.gap || proof.gap == 0.0);
+    CHECK((proof.gap >= dense_proof.gap || proof.gap == 0.0));
     for (std::int64_t i = 0; i < rows; ++i) CHECK(proof.u[i] <= dense_proof.u[i]);
   }
   CHECK(solved > 280);
 }
 
-TEST(lists_agree_with_the_dense_solver_float32) {
+TEST_CASE("lists agree with the dense solver float32") {
   compare_with_dense_solver<float>();
 }
-TEST(lists_agree_with_the_dense_solver_float64) {
+TEST_CASE("lists agree with the dense solver float64") {
   compare_with_dense_solver<double>();
 }
 
@@ -140,10 +141,10 @@ void check_scan(const simd::Scan<T>& found, const std::vector<T>& run, const std
   for (int k = 0; k < found.count; ++k) {
     CHECK(found.cost[k] == run[found.column[k]]);
     CHECK(!listed[found.column[k]]);
-    CHECK(k == 0 || found.reduced[k - 1] <= found.reduced[k]);
+    CHECK((k == 0 || found.reduced[k - 1] <= found.reduced[k]));
     listed[found.column[k]] = true;
   }
-  for (std::size_t j = 0; j < run.size(); ++j) CHECK(listed[j] || run[j] - v[j] >= found.threshold);
+  for (std::size_t j = 0; j < run.size(); ++j) CHECK((listed[j] || run[j] - v[j] >= found.threshold));
 }
 
 template <class T>
@@ -173,10 +174,10 @@ void compare_levels() {
   }
 }
 
-TEST(simd_levels_scan_alike_float32) {
+TEST_CASE("simd levels scan alike float32") {
   compare_levels<float>();
 }
-TEST(simd_levels_scan_alike_float64) {
+TEST_CASE("simd levels scan alike float64") {
   compare_levels<double>();
 }
 
@@ -248,19 +249,19 @@ void check_dense_kernels() {
         forbidden |= wide[j] == -infinity;
       }
       CHECK(found.invalid == forbidden);
-      CHECK(found.invalid || !found.beyond);
+      CHECK((found.invalid || !found.beyond));
     }
   }
 }
 
-TEST(simd_dense_kernels_float32) {
+TEST_CASE("simd dense kernels float32") {
   check_dense_kernels<float>();
 }
-TEST(simd_dense_kernels_float64) {
+TEST_CASE("simd dense kernels float64") {
   check_dense_kernels<double>();
 }
 
-TEST(zero_rows_and_columns_are_paired_only_where_that_is_optimal) {
+TEST_CASE("zero rows and columns are paired only where that is optimal") {
   std::mt19937 random(14);
   for (int repeat = 0; repeat < 60; ++repeat) {
     const auto n = static_cast<std::int64_t>(80 + random() % 60);
@@ -284,7 +285,7 @@ TEST(zero_rows_and_columns_are_paired_only_where_that_is_optimal) {
   }
 }
 
-TEST(simd_scan_reports_invalid_entries) {
+TEST_CASE("simd scan reports invalid entries") {
   for (const simd::Kernels* level : simd::available()) {
     for (const float bad :
          {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {

@@ -1,13 +1,14 @@
 // Small networks with a planted permutation, and a product for them, for tests of the descent.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <cstdint>
 #include <limits>
 #include <numeric>
 #include <random>
 #include <vector>
 
-#include "check.hpp"
 #include "rebasin/descent.hpp"
 
 namespace {

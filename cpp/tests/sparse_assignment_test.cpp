@@ -2,12 +2,13 @@
 // the dense solver.
 #include "rebasin/sparse_assignment.hpp"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 
-#include "check.hpp"
 #include "rebasin/assignment.hpp"
 #include "sparse/strategy.hpp"
 
@@ -29,7 +30,7 @@ struct Rows {
     return {.values = values.data(),
             .row_starts = starts.data(),
             .columns_of = columns_of.data(),
-            .element = SparseElement::float64,
+            .dtype = DType::float64,
             .wide_indices = false,
             .rows = rows,
             .columns = columns,
@@ -63,7 +64,7 @@ Rows draw(std::int64_t rows, std::int64_t columns, double density, int kind, std
 
 double dense_objective(const Rows& drawn) {
   AnyCostView view{.data = drawn.dense.data(),
-                   .element = Element::float64,
+                   .dtype = DType::float64,
                    .rows = drawn.rows,
                    .columns = drawn.columns,
                    .row_stride = drawn.columns * 8,
@@ -105,7 +106,7 @@ bool is_optimal(const sparse::MatchingState& state) {
 
 }  // namespace
 
-TEST(every_sparse_strategy_proves_its_matching) {
+TEST_CASE("every sparse strategy proves its matching") {
   std::mt19937 random(3);
   std::int64_t levels = 0;
   for (int repeat = 0; repeat < 400; ++repeat) {
@@ -117,8 +118,8 @@ TEST(every_sparse_strategy_proves_its_matching) {
       sparse::MatchingState state(graph);
       std::vector<std::int32_t> violator;
       Interrupt never;
-      const sparse::Outcome outcome = sparse::solve(state, violator, never, direct_reads);
-      CHECK(outcome == sparse::Outcome::done);
+      const sparse::Attempt attempt = sparse::solve(state, violator, never, direct_reads);
+      CHECK(attempt == sparse::Attempt::solved);
       CHECK(is_optimal(state));
       levels += state.counters.levels;
     }
@@ -126,7 +127,7 @@ TEST(every_sparse_strategy_proves_its_matching) {
   CHECK(levels > 400);
 }
 
-TEST(sparse_objectives_are_those_of_the_dense_solver) {
+TEST_CASE("sparse objectives are those of the dense solver") {
   std::mt19937 random(4);
   for (int repeat = 0; repeat < 200; ++repeat) {
     const std::int64_t rows = 1 + static_cast<std::int64_t>(random() % 50);
@@ -143,7 +144,7 @@ TEST(sparse_objectives_are_those_of_the_dense_solver) {
   }
 }
 
-TEST(infeasible_sparse_costs_name_a_hall_violator) {
+TEST_CASE("infeasible sparse costs name a hall violator") {
   // Rows 0, 2 and 3 may take columns 1 and 4 only.
   const std::vector<std::vector<std::int32_t>> lists{{1, 4}, {0, 2, 3}, {1}, {1, 4}, {0, 1, 2, 3, 4}};
   Rows drawn;
@@ -165,7 +166,7 @@ TEST(infeasible_sparse_costs_name_a_hall_violator) {
   CHECK(std::count(solution.columns.begin(), solution.columns.end(), -1) == 1);
 }
 
-TEST(sparse_solver_hears_interrupts) {
+TEST_CASE("sparse solver hears interrupts") {
   std::mt19937 random(5);
   const Rows drawn = draw(400, 400, 0.2, 3, random);
   const sparse::Graph graph = to_integer_graph(drawn);
@@ -174,5 +175,5 @@ TEST(sparse_solver_hears_interrupts) {
   Interrupt at_once([](void*) { return true; }, nullptr);
   while (!at_once.requested()) {
   }
-  CHECK(sparse::solve(state, violator, at_once, 0.0) == sparse::Outcome::interrupted);
+  CHECK(sparse::solve(state, violator, at_once, 0.0) == sparse::Attempt::interrupted);
 }

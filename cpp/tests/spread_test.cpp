@@ -51,14 +51,14 @@ bool near(double found, double expected) {
   return std::abs(found - expected) <= 1e-9 * (1.0 + expected);
 }
 
-TEST(spread_is_its_definition_in_every_dtype) {
+TEST_CASE("spread is its definition in every dtype") {
   for (const DType dtype : {DType::float32, DType::float64, DType::float16, DType::bfloat16}) {
     const Planted planted(dtype);
     CHECK(near(spread_of(planted), spread_by_definition(planted)));
   }
 }
 
-TEST(spread_counts_no_tensor_that_stays) {
+TEST_CASE("spread counts no tensor that stays") {
   Planted planted(DType::float32);
   const double before = spread_of(planted);
   const std::vector<double> large(100, 1e9);
@@ -69,7 +69,7 @@ TEST(spread_counts_no_tensor_that_stays) {
 }
 
 // An offset that all units share adds the same to every permutation's objective.
-TEST(spread_counts_no_common_offset) {
+TEST_CASE("spread counts no common offset") {
   Planted planted(DType::float64);
   const double before = spread_of(planted);
   for (double& value : planted.a[1].doubles) value += 1e4;
@@ -78,7 +78,7 @@ TEST(spread_counts_no_common_offset) {
 }
 
 // Two families of units on one axis, in pairs of copies, and a position that stays: four classes and it.
-TEST(spread_keeps_families_and_copies_of_an_axis_apart) {
+TEST_CASE("spread keeps families and copies of an axis apart") {
   const std::vector<double> a{0, 100, 2, 104, 7, 1000, 0, 1001, 2}, b{0, 3, 2, 3, 9, 0, 0, 4, 0};
   Problem problem;
   problem.permutations = {{2, {}}, {2, {}}};

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "rebasin/dtype.hpp"
 #include "rebasin/interrupt.hpp"
 #include "rebasin/status.hpp"
 
@@ -21,26 +22,10 @@ struct CostView {
   bool maximize = false;
 };
 
-// What one entry of a cost matrix is in memory.
-enum class Element : std::int32_t {
-  float16,
-  bfloat16,
-  float32,
-  float64,
-  int8,
-  int16,
-  int32,
-  int64,
-  uint8,
-  uint16,
-  uint32,
-  uint64,
-};
-
 // The same for an element type known only at run time; strides count bytes, entries need no alignment.
 struct AnyCostView {
   const void* data = nullptr;
-  Element element = Element::float64;
+  DType dtype = DType::float64;
   bool swapped_bytes = false;  // the other endianness
   std::int64_t rows = 0;
   std::int64_t columns = 0;

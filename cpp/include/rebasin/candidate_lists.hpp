@@ -26,21 +26,27 @@ struct CandidateLists {
   void* context = nullptr;
 };
 
+struct ListsResult {
+  Status status = Status::ok;  // ok, interrupted or out_of_memory
+  // The lists do not suffice (costs of too many magnitudes, forbidden entries in the way, a gap that the
+  // dense solver would better, a row that could not be fetched): the whole matrix must be given to
+  // solve_assignment. The solution is then as it was.
+  bool needs_matrix = false;
+  std::int64_t fetched = 0;  // rows
+};
+
 // Solves as solve_assignment does, minimising, and proves the answer by the lists' bounds. Rows are fetched
-// to rebuild a list whose bound no longer proves its best, at most once each; `fetched` counts them. Sets
-// `beyond`, leaving the solution as it is, where the lists do not suffice (costs of too many magnitudes,
-// forbidden entries in the way, a gap that the dense solver would better, a row that could not be fetched):
-// the whole matrix must then be given to solve_assignment.
+// to rebuild a list whose bound no longer proves its best, at most once each.
 //
 // Entries must not be NaN or -inf, and not all equal. Memory: rows x columns entries of address space, of
 // which only fetched rows are touched.
 template <class T>
-Status solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solution, bool& beyond,
-                        std::int64_t& fetched, Interrupt& interrupt);
+ListsResult solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solution,
+                             Interrupt& interrupt);
 
-extern template Status solve_from_lists<float>(const CandidateLists<float>&, AssignmentSolution&, bool&,
-                                               std::int64_t&, Interrupt&);
-extern template Status solve_from_lists<double>(const CandidateLists<double>&, AssignmentSolution&, bool&,
-                                                std::int64_t&, Interrupt&);
+extern template ListsResult solve_from_lists<float>(const CandidateLists<float>&, AssignmentSolution&,
+                                                    Interrupt&);
+extern template ListsResult solve_from_lists<double>(const CandidateLists<double>&, AssignmentSolution&,
+                                                     Interrupt&);
 
 }  // namespace rebasin

@@ -25,23 +25,23 @@ struct DescentEvent {
 // What a visit proposed for a permutation and all that stand within it, and how far that stood out.
 struct DescentStep {
   std::int32_t permutation = 0;
-  double settled_score = 0.0;
+  double fixed_axes_score = 0.0;
   std::vector<Permutation> family;
 };
 
 struct DescentOptions {
   // Writes the permutations to visit in a sweep, counted from 0; false ends the descent. Where there is none,
-  // the descent finds its own way: a planned first pass, then whatever has most to catch up with.
+  // visits are planned: a first pass in a planned order, then a priority queue by pending change.
   std::function<bool(std::int64_t sweep, std::vector<std::int32_t>& order)> next_order;
-  std::int64_t most_sweeps = 100;  // of as many visits as there are permutations, where it finds its own way
+  std::int64_t most_sweeps = 100;  // of as many visits as there are permutations, where visits are planned
   bool first_pass = true;          // false: it starts from the permutations as they stand
-  // Finding its own way, once nothing raises the objective: how often some units are denied their partners
-  // and the descent goes on from there, back to where it was unless that led higher. Only where the first
-  // pass went astray, if `shakes_where_astray`.
-  std::int64_t shakes = 0;
-  bool shakes_where_astray = true;
-  // Finding its own way: 0 for the plan as it is. Every other seed denies other units their partners once
-  // after the first pass, and in every shake, and so gives another descent.
+  // Planned visits, once nothing raises the objective: how often some units may not keep their match for one
+  // assignment and the descent goes on from there, back to where it was unless that led higher. Only where
+  // the first pass underperformed, if `perturb_only_if_underperformed`.
+  std::int64_t perturbations = 0;
+  bool perturb_only_if_underperformed = true;
+  // Planned visits: 0 for the plan as it is. Every other seed perturbs other units once after the first pass,
+  // and in every perturbation, and so gives another descent.
   std::uint64_t seed = 0;
   double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
   // A step must raise the float64 objective by more than this share of its magnitude, or of the most that
@@ -63,8 +63,8 @@ struct DescentStats {
   std::int64_t skipped_visits = 0;  // nothing that the permutation depends on had moved
   std::int64_t assignments = 0;
   std::int64_t accepted_steps = 0;
-  std::int64_t shakes = 0;
-  std::int64_t shakes_kept = 0;  // those that led higher
+  std::int64_t perturbations = 0;
+  std::int64_t perturbations_kept = 0;  // those that led higher
   double product_flop = 0.0;
   std::int64_t product_columns = 0;  // of unfolded tensors, or of differences of them, that were multiplied
   double packed_bytes = 0.0;         // copied on the way to BLAS
@@ -86,8 +86,8 @@ struct DescentResult {
 
 // Descends from result.permutations, which must hold one valid permutation of the right size a name.
 //
-// Given orders, a sweep is one of them, and the descent ends after one that raised nothing. Finding its own
-// way it ends when every similarity has seen all that moved and no step raises the objective; what it reaches
+// Given orders, a sweep is one of them, and the descent ends after one that raised nothing. With planned
+// visits it ends when every similarity is up to date and no step raises the objective; what it reaches
 // is never below where it started.
 //
 // T is the type of similarities and products; objectives and the acceptance test are float64 always. Entries

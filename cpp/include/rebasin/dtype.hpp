@@ -1,4 +1,4 @@
-// The storage types of parameters, and how one entry of each becomes a number to compute with.
+// What one entry of an array is in memory, and how a stored parameter becomes a number to compute with.
 #pragma once
 
 #include <bit>
@@ -6,7 +6,26 @@
 
 namespace rebasin {
 
-enum class DType : std::int32_t { float32 = 0, float64, float16, bfloat16 };
+// Costs may be of any of these; parameters are of the first four. The numbers are part of the device code's
+// interface.
+enum class DType : std::int32_t {
+  float32 = 0,
+  float64,
+  float16,
+  bfloat16,
+  int8,
+  int16,
+  int32,
+  int64,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+};
+
+// The dtype of float or double.
+template <class T>
+inline constexpr DType floating_dtype = sizeof(T) == 4 ? DType::float32 : DType::float64;
 
 struct Float16 {
   std::uint16_t bits;
@@ -37,7 +56,7 @@ inline float widen(Float16 value) {
   return std::bit_cast<float>(sign | (magnitude >= 0x7c00u ? special : finite));
 }
 
-// Calls `body` with a null pointer of the C++ type that stores `dtype`.
+// Calls `body` with a null pointer of the C++ type that stores `dtype`, which is a parameter's.
 template <class Body>
 decltype(auto) with_storage_type(DType dtype, Body&& body) {
   switch (dtype) {

@@ -4,12 +4,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "rebasin/dtype.hpp"
 #include "rebasin/interrupt.hpp"
 #include "rebasin/status.hpp"
 
 namespace rebasin {
-
-enum class SparseElement : std::int32_t { float32, float64, int64 };
 
 // A read-only view of costs in compressed sparse rows (CSR). Owns nothing. Columns of a row may come in any
 // order; of entries with the same place the best one counts. Columns lie in [0, columns), row starts ascend.
@@ -17,8 +16,8 @@ struct SparseCostView {
   const void* values = nullptr;
   const void* row_starts = nullptr;  // rows + 1
   const void* columns_of = nullptr;  // one per entry
-  SparseElement element = SparseElement::float64;
-  bool wide_indices = false;  // row_starts and columns_of are int64, else int32
+  DType dtype = DType::float64;      // of the values: float32, float64 or int64
+  bool wide_indices = false;         // row_starts and columns_of are int64, else int32
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   bool maximize = false;

@@ -34,10 +34,10 @@ BestEntries look_at_best_entries(ListState<T>& state) {
   BestEntries found;
   for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
     scan_row(state, i);
-    if (!best_stands_out(state.found, share) && ++failures > failures_allowed) return found;
-    const std::int32_t column = state.found.column[0];
-    const bool apart =
-        best_stands_out(state.found, T{1}) && std::find(wanted.begin(), wanted.end(), column) == wanted.end();
+    if (!best_stands_out(state.lists.found, share) && ++failures > failures_allowed) return found;
+    const std::int32_t column = state.lists.found.column[0];
+    const bool apart = best_stands_out(state.lists.found, T{1}) &&
+                       std::find(wanted.begin(), wanted.end(), column) == wanted.end();
     crowded += apart ? 0 : 1;
     wanted.push_back(column);
     if (++seen == rows_to_be_apart && crowded <= failures_when_apart) {
@@ -54,9 +54,9 @@ bool rows_stand_out(ListState<T>& state, std::int64_t sampled_rows) {
   const std::int64_t allowed = sampled_rows / 4;
   std::int64_t failures = 0;
   for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
-    if (state.frozen[i] != 0) continue;
+    if (state.presolve.removed[i] != 0) continue;
     scan_row(state, i);
-    if (!best_stands_out(state.found, T{1}) && ++failures > allowed) return false;
+    if (!best_stands_out(state.lists.found, T{1}) && ++failures > allowed) return false;
   }
   return true;
 }

@@ -14,28 +14,28 @@ constexpr std::int64_t bids_between_polls = 1024;
 constexpr std::int64_t bids_between_checks = 16;
 
 // Rows in the order in which they bid: the last first.
-template <class T>
-void free_all_rows(ListState<T>& state) {
-  state.drop_matching();
-  state.free_rows.clear();
-  for (std::int64_t i = state.rows; i-- > 0;) {
-    if (state.frozen[i] == 0) state.free_rows.push_back(static_cast<std::int32_t>(i));
+void free_all_rows(ListMatching& matching, const Presolve& presolve) {
+  matching.drop();
+  matching.free_rows.clear();
+  for (std::size_t i = presolve.removed.size(); i-- > 0;) {
+    if (presolve.removed[i] == 0) matching.free_rows.push_back(static_cast<std::int32_t>(i));
   }
 }
 
 // Distance between neighbours on the lists: the geometric mean over a sample of rows, as wide rows would
 // outvote all others in a sum. 0 where most rows' best entries are ties.
 template <class T>
-double typical_spacing(const ListState<T>& state) {
+double typical_spacing(const ListRecords<T>& lists, const Presolve& presolve, const Grid& grid) {
   constexpr std::int64_t sampled_rows = 128;
-  const double negligible = 0x1p-30 * state.grid.limit;
-  const std::int64_t stride = std::max<std::int64_t>(1, state.rows / sampled_rows);
+  const double negligible = 0x1p-30 * grid.limit;
+  const auto rows = static_cast<std::int64_t>(presolve.removed.size());
+  const std::int64_t stride = std::max<std::int64_t>(1, rows / sampled_rows);
   double logarithms = 0.0;
   std::int64_t spread = 0;
   std::int64_t tied = 0;
-  for (std::int64_t i = 0; i < state.rows; i += stride) {
-    const simd::Record<T>& record = state.records[i];
-    if (state.frozen[i] != 0 || !(record.group_bound[1] < infinity)) continue;
+  for (std::int64_t i = 0; i < rows; i += stride) {
+    const simd::Record<T>& record = lists.records[i];
+    if (presolve.removed[i] != 0 || !(record.group_bound[1] < infinity)) continue;
     const double width = record.group_bound[1] - record.group_bound[0];
     if (width > negligible) logarithms += std::log2(width);
     ++(width > negligible ? spread : tied);
@@ -43,33 +43,35 @@ double typical_spacing(const ListState<T>& state) {
   return spread > tied ? std::exp2(logarithms / static_cast<double>(spread)) / 8 : 0.0;
 }
 
-// Takes the bid of a row that looked at the present duals, or at slightly higher ones, which only makes it
-// bid less. False where the dual would leave the grid.
+// Takes the bid of a row that was scanned at the present duals, or at slightly higher ones, which only makes
+// it bid less. False where the dual would leave the grid.
 template <class T>
 bool take_bid(ListState<T>& state, std::int32_t row, const simd::TwoBest& two, double epsilon) {
-  const std::int32_t column = state.records[row].column[two.at];
+  const std::int32_t column = state.lists.records[row].column[two.at];
   ++state.counters.bids;
   // A row with a single candidate could bid without limit; bidding less is always allowed.
-  const double lead = std::min(two.second - two.best, state.grid.limit / 64);
-  const double dual = state.v[column] - lead - epsilon;
-  if (dual < -state.grid.limit / 2) return false;
-  state.set_dual(column, dual);
-  const std::int32_t evicted = state.row_of[column];
+  const double increment = std::min(two.second - two.best, state.duals.grid.limit / 64);
+  const double dual = state.duals.v[column] - increment - epsilon;
+  if (dual < -state.duals.grid.limit / 2) return false;
+  state.duals.set(column, dual);
+  const std::int32_t evicted = state.matching.row_of[column];
   state.assign_listed(row, two.at);
   if (evicted != unassigned) {
-    state.column_of[evicted] = static_cast<std::int32_t>(unassigned);
-    state.free_rows.push_back(evicted);
+    state.matching.column_of[evicted] = static_cast<std::int32_t>(unassigned);
+    state.matching.free_rows.push_back(evicted);
   }
   return true;
 }
 
-// Two rows look at once, since a look is a chain of waits for memory; the second looks again if both want the
-// same column.
-template <class T>
-Attempt bid_until_matched(ListState<T>& state, double epsilon, std::int64_t budget, Interrupt& interrupt) {
-  std::vector<std::int32_t>& stack = state.free_rows;
+// Lets the rows on the stack bid, the last first: `bid(row, two)` is called with a row taken off it and its
+// best two columns, and false, which says that a dual leaves the grid, ends in `declined`. Two rows are
+// scanned at once, since a scan is a chain of waits for memory; the second is scanned again if both want the
+// same column. out_of_budget also after `budget` rounds, which then is below zero.
+template <class T, class Bid>
+Attempt bid_in_pairs(ListState<T>& state, std::int64_t& budget, Interrupt& interrupt, const Bid& bid) {
+  std::vector<std::int32_t>& stack = state.matching.free_rows;
   while (!stack.empty()) {
-    if (budget-- == 0) return Attempt::out_of_budget;
+    if (budget-- <= 0) return Attempt::out_of_budget;
     if (budget % bids_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
     if (budget % bids_between_checks == 0 && state.over_budget()) return Attempt::out_of_budget;
     const std::int32_t row = stack.back();
@@ -77,12 +79,12 @@ Attempt bid_until_matched(ListState<T>& state, double epsilon, std::int64_t budg
     const simd::TwoBest two = find_best(state, row);
     const simd::TwoBest others = other == row ? two : find_best(state, other);
     if (!(two.best < infinity && others.best < infinity)) return Attempt::declined;
-    const std::int32_t column = state.records[row].column[two.at];
-    const bool apart = state.records[other].column[others.at] != column;
+    const std::int32_t column = state.lists.records[row].column[two.at];
+    const bool apart = state.lists.records[other].column[others.at] != column;
     stack.pop_back();
     if (apart) stack.pop_back();
-    if (!take_bid(state, row, two, epsilon)) return Attempt::declined;
-    if (apart && !take_bid(state, other, others, epsilon)) return Attempt::declined;
+    if (!bid(row, two)) return Attempt::declined;
+    if (apart && !bid(other, others)) return Attempt::declined;
   }
   return Attempt::solved;
 }
@@ -90,71 +92,77 @@ Attempt bid_until_matched(ListState<T>& state, double epsilon, std::int64_t budg
 // Where on the list a free column is tied at `best`, or -1.
 template <class T>
 std::int32_t find_free_tie(const ListState<T>& state, std::int32_t row, double best) {
-  const simd::Record<T>& record = state.records[row];
+  const simd::Record<T>& record = state.lists.records[row];
   for (std::int32_t k = 0; k < simd::record_capacity; ++k) {
     const std::int32_t column = record.column[k];
-    if (state.row_of[column] != unassigned) continue;
-    if (state.grid.round(static_cast<double>(record.cost[k])) - state.v[column] == best) return k;
+    if (state.matching.row_of[column] != unassigned) continue;
+    if (state.duals.grid.round(static_cast<double>(record.cost[k])) - state.duals.v[column] == best) return k;
   }
   return -1;
 }
 
-// One bid at epsilon = 0. Returns the row left without a column, or unassigned; `lost_to_tie` says that it is
-// better asked again later, when other duals have moved.
+// The row that a bid leaves without a column.
+struct Evicted {
+  std::int32_t row = static_cast<std::int32_t>(unassigned);
+  bool by_tie = false;  // better asked again later, when other duals have moved
+};
+
+// One bid at epsilon = 0.
 template <class T>
-std::int32_t bid_without_epsilon(ListState<T>& state, std::int32_t row, const simd::TwoBest& two,
-                                 bool& lost_to_tie) {
-  const std::int32_t column = state.records[row].column[two.at];
-  const std::int32_t owner = state.row_of[column];
-  lost_to_tie = false;
+Evicted bid_without_epsilon(ListState<T>& state, std::int32_t row, const simd::TwoBest& two) {
+  const std::int32_t column = state.lists.records[row].column[two.at];
+  const std::int32_t owner = state.matching.row_of[column];
   if (owner == unassigned) {
     state.assign_listed(row, two.at);
-    return owner;
+    return {};
   }
-  const double lead = std::min(two.second - two.best, state.grid.limit / 64);
-  if (lead > 0.0) {
-    state.set_dual(column, state.v[column] - lead);
+  const double increment = std::min(two.second - two.best, state.duals.grid.limit / 64);
+  if (increment > 0.0) {
+    state.duals.set(column, state.duals.v[column] - increment);
   } else {
     const std::int32_t at = find_free_tie(state, row, two.best);
     if (at >= 0) {
       state.assign_listed(row, at);
-      return static_cast<std::int32_t>(unassigned);
+      return {};
     }
-    lost_to_tie = true;
   }
   state.assign_listed(row, two.at);
-  state.column_of[owner] = static_cast<std::int32_t>(unassigned);
-  return owner;
+  state.matching.column_of[owner] = static_cast<std::int32_t>(unassigned);
+  return {owner, !(increment > 0.0)};
 }
 
 }  // namespace
 
 template <class T>
 Attempt run_epsilon_auction(ListState<T>& state, Interrupt& interrupt) {
-  return run_epsilon_auction(state, typical_spacing(state), interrupt);
+  return run_epsilon_auction(state, typical_spacing(state.lists, state.presolve, state.duals.grid),
+                             interrupt);
 }
 
 template <class T>
 Attempt run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& interrupt) {
   constexpr double spacing_share = 0.15;
   constexpr double step_down = 8.0;
-  const std::int64_t budget = 16 * state.rows;
   // Among ties, as integers give, small steps would only make every list be built anew.
   if (!(spacing > 0.0)) return Attempt::solved;
   // A power of two leaves duals of integer costs with few bits, so that ties stay exact in float32 scans.
-  const double finest = std::max(state.grid.step, std::exp2(std::round(std::log2(spacing_share * spacing))));
+  const double finest =
+      std::max(state.duals.grid.step, std::exp2(std::round(std::log2(spacing_share * spacing))));
   // Copies outbid one another by epsilon alone: a step above the finest is due.
-  double epsilon = state.columns_repeat ? step_down * finest : finest;
+  double epsilon = state.traits.columns_repeat ? step_down * finest : finest;
   for (;;) {
-    free_all_rows(state);
+    free_all_rows(state.matching, state.presolve);
     const std::int64_t refills_before = state.counters.refills;
-    const Attempt attempt = bid_until_matched(state, epsilon, budget, interrupt);
+    std::int64_t bids_left = 16 * state.rows;
+    const Attempt attempt = bid_in_pairs(
+        state, bids_left, interrupt,
+        [&](std::int32_t row, const simd::TwoBest& two) { return take_bid(state, row, two, epsilon); });
     if (attempt == Attempt::solved) {
       if (epsilon <= finest) break;
       epsilon = std::max(finest, epsilon / step_down);
     } else if (attempt == Attempt::out_of_budget) {
       if (state.over_budget()) return attempt;
-      if (epsilon > state.grid.limit / 1024) break;
+      if (epsilon > state.duals.grid.limit / 1024) break;
       // Lists that had to be built anew tell of duals far from their place; else it is a war among equals.
       const bool far_off = state.counters.refills - refills_before > state.rows;
       epsilon *= far_off ? 64.0 : 8.0;
@@ -167,40 +175,27 @@ Attempt run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& inte
 
 template <class T>
 Attempt reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
-  free_all_rows(state);
+  free_all_rows(state.matching, state.presolve);
   return reduce_free_rows(state, budget, interrupt);
 }
 
 template <class T>
 Attempt reduce_free_rows(ListState<T>& state, std::int64_t budget, Interrupt& interrupt) {
   constexpr int rounds = 4;
-  std::vector<std::int32_t>& stack = state.free_rows;
+  std::vector<std::int32_t>& stack = state.matching.free_rows;
   std::vector<std::int32_t> postponed;
-  const double lowest = -state.grid.limit / 2;
+  const double lowest = -state.duals.grid.limit / 2;
   const auto bid = [&](std::int32_t row, const simd::TwoBest& two) {
     ++state.counters.bids;
-    bool lost_to_tie = false;
-    const std::int32_t evicted = bid_without_epsilon(state, row, two, lost_to_tie);
-    if (evicted != unassigned) (lost_to_tie ? postponed : stack).push_back(evicted);
-    return state.v[state.column_of[row]] >= lowest;
+    const Evicted evicted = bid_without_epsilon(state, row, two);
+    if (evicted.row != unassigned) (evicted.by_tie ? postponed : stack).push_back(evicted.row);
+    return state.duals.v[state.matching.column_of[row]] >= lowest;
   };
   for (int round = 0; round < rounds && !stack.empty() && budget > 0; ++round) {
     postponed.clear();
-    while (!stack.empty() && budget-- > 0) {
-      if (budget % bids_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
-      if (budget % bids_between_checks == 0 && state.over_budget()) return Attempt::out_of_budget;
-      const std::int32_t row = stack.back();
-      const std::int32_t other = stack.size() > 1 ? stack[stack.size() - 2] : row;
-      const simd::TwoBest two = find_best(state, row);
-      const simd::TwoBest others = other == row ? two : find_best(state, other);
-      if (!(two.best < infinity && others.best < infinity)) return Attempt::declined;
-      const std::int32_t column = state.records[row].column[two.at];
-      const bool apart = state.records[other].column[others.at] != column;
-      stack.pop_back();
-      if (apart) stack.pop_back();
-      if (!bid(row, two)) return Attempt::declined;
-      if (apart && !bid(other, others)) return Attempt::declined;
-    }
+    const Attempt attempt = bid_in_pairs(state, budget, interrupt, bid);
+    const bool bids_are_spent = attempt == Attempt::out_of_budget && budget < 0;
+    if (attempt != Attempt::solved && !bids_are_spent) return attempt;
     stack.insert(stack.end(), postponed.rbegin(), postponed.rend());
   }
   return Attempt::solved;

@@ -17,11 +17,11 @@ Attempt run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& inte
 
 // Row reduction, which is the auction at epsilon = 0: strict winners bid down to the second best; ties take a
 // free column or are postponed. At most `budget` bids; rows still without a column are left in
-// state.free_rows. Every matched entry is its row's least reduced cost.
+// state.matching.free_rows. Every matched entry is its row's least reduced cost.
 template <class T>
 Attempt reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt& interrupt);
 
-// The same for the rows in state.free_rows, the last first; the others keep what they have.
+// The same for the rows in state.matching.free_rows, the last first; the others keep what they have.
 template <class T>
 Attempt reduce_free_rows(ListState<T>& state, std::int64_t budget, Interrupt& interrupt);
 

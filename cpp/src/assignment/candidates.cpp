@@ -19,14 +19,15 @@ double loosened(double reduced, double step) {
 
 // Takes the first entries within the grid; the others lower the bound.
 template <class T>
-double keep_within_grid(simd::Scan<T>& found, const Grid& grid, const std::vector<double>& v, double bound) {
+double keep_within_grid(simd::Scan<T>& found, const GridDuals<T>& duals, double bound) {
+  const Grid& grid = duals.grid;
   int kept = 0;
   for (int k = 0; k < found.count; ++k) {
     const auto cost = static_cast<double>(found.cost[k]);
     if (kept == simd::record_capacity || std::abs(cost) > grid.limit) {
       // Valid for the cost and for its grid image alike.
       const double image = cost > grid.limit ? grid.limit : grid.round(cost);
-      bound = std::min(bound, (image > cost ? image - grid.step : image) - v[found.column[k]]);
+      bound = std::min(bound, (image > cost ? image - grid.step : image) - duals.v[found.column[k]]);
       continue;
     }
     found.cost[kept] = found.cost[k];
@@ -43,8 +44,8 @@ double keep_within_grid(simd::Scan<T>& found, const Grid& grid, const std::vecto
 }
 
 template <class T>
-bool write_record(simd::Scan<T>& found, const Grid& grid, const std::vector<double>& v,
-                  simd::Record<T>& record) {
+bool write_record(simd::Scan<T>& found, const GridDuals<T>& duals, simd::Record<T>& record) {
+  const Grid& grid = duals.grid;
   const auto threshold = static_cast<double>(found.threshold);
   if (found.count == 0 || threshold < -grid.limit || found.reduced[0] < -grid.limit) return false;
   record.bound = grid.round_down(threshold);
@@ -52,7 +53,7 @@ bool write_record(simd::Scan<T>& found, const Grid& grid, const std::vector<doub
   // grid.
   const bool surely_within = threshold < grid.limit / 2 && found.reduced[0] > -grid.limit / 2;
   if (!surely_within || found.count > simd::record_capacity) {
-    record.bound = keep_within_grid(found, grid, v, record.bound);
+    record.bound = keep_within_grid(found, duals, record.bound);
   }
   std::copy_n(found.cost, simd::record_capacity, record.cost);
   std::copy_n(found.column, simd::record_capacity, record.column);
@@ -73,16 +74,16 @@ void sharpen_bound(ListState<T>& state, std::int64_t i) {
   bool on_grid = true;
   for (std::int64_t j = 0; j < state.columns; ++j) {
     const double cost = static_cast<double>(negate ? -run[j] : run[j]);
-    const double image = state.grid.round(cost);
-    const double reduced = image - state.v[j];
-    on_grid &= image == cost || std::abs(cost) > state.grid.limit;
-    if (reduced < least && std::abs(cost) <= state.grid.limit) {
+    const double image = state.duals.grid.round(cost);
+    const double reduced = image - state.duals.v[j];
+    on_grid &= image == cost || std::abs(cost) > state.duals.grid.limit;
+    if (reduced < least && std::abs(cost) <= state.duals.grid.limit) {
       least = reduced;
       where = static_cast<std::int32_t>(j);
     }
   }
   state.counters.entries_read += state.columns;
-  simd::Record<T>& record = state.records[i];
+  simd::Record<T>& record = state.lists.records[i];
   bool listed = false;
   for (int k = 0; k < simd::record_capacity; ++k) {
     listed |= record.column[k] == where && record.cost[k] < std::numeric_limits<T>::infinity();
@@ -94,7 +95,7 @@ void sharpen_bound(ListState<T>& state, std::int64_t i) {
     for (double& group : record.group_bound) group = std::min(group, least);
   }
   record.bound = least;
-  state.bound_is_rounded[i] = on_grid ? 0 : 1;
+  state.lists.bound_is_rounded[i] = on_grid ? 0 : 1;
 }
 
 }  // namespace
@@ -110,11 +111,11 @@ void scan_row(ListState<T>& state, std::int64_t i) {
   const bool fetch = state.costs.direct() && i + 1 < state.rows;
   const T* next = fetch ? state.costs.row(i + 1, nullptr) : nullptr;
   const bool guess = state.columns <= short_row;
-  const T threshold = state.guess.threshold;
-  state.kernels.scan(run, state.v_up.data(), state.flip, state.columns, start,
-                     guess && state.guess.trust > 0 ? &threshold : nullptr, next, state.masks.data(),
-                     state.found);
-  if (guess) state.guess.learn(state.found);
+  const T threshold = state.lists.guess.threshold;
+  state.kernels.scan(run, state.duals.v_up.data(), state.sign_mask, state.columns, start,
+                     guess && state.lists.guess.trust > 0 ? &threshold : nullptr, next,
+                     state.lists.masks.data(), state.lists.found);
+  if (guess) state.lists.guess.learn(state.lists.found);
   state.counters.entries_read += state.columns;
 }
 
@@ -122,9 +123,9 @@ template <class T>
 Attempt build_lists(ListState<T>& state, Interrupt& interrupt) {
   for (std::int64_t i = 0; i < state.rows; ++i) {
     if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
-    if (state.frozen[i] != 0) continue;
+    if (state.presolve.removed[i] != 0) continue;
     scan_row(state, i);
-    if (state.found.invalid || !write_record(state.found, state.grid, state.v, state.records[i])) {
+    if (state.lists.found.invalid || !write_record(state.lists.found, state.duals, state.lists.records[i])) {
       return Attempt::declined;
     }
   }
@@ -135,16 +136,16 @@ template <class T>
 Attempt build_best_only(ListState<T>& state, Interrupt& interrupt) {
   for (std::int64_t i = 0; i < state.rows; ++i) {
     if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
-    if (state.frozen[i] != 0) continue;
+    if (state.presolve.removed[i] != 0) continue;
     const T* run = state.costs.row(i, state.buffer.data());
     const bool fetch = state.costs.direct() && i + 1 < state.rows;
-    state.kernels.scan_best(run, state.v_up.data(), state.flip, state.columns,
-                            fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.found);
+    state.kernels.scan_best(run, state.duals.v_up.data(), state.sign_mask, state.columns,
+                            fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.lists.found);
     state.counters.entries_read += state.columns;
-    if (state.found.invalid) return Attempt::declined;
-    const bool built = state.found.count == 0
+    if (state.lists.found.invalid) return Attempt::declined;
+    const bool built = state.lists.found.count == 0
                            ? rebuild_list(state, i)
-                           : write_record(state.found, state.grid, state.v, state.records[i]);
+                           : write_record(state.lists.found, state.duals, state.lists.records[i]);
     if (!built) return Attempt::declined;
   }
   return Attempt::solved;
@@ -156,14 +157,14 @@ Attempt build_lists_below(ListState<T>& state, const std::vector<T>& thresholds,
     if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
     const T* run = state.costs.row(i, state.buffer.data());
     const bool fetch = state.costs.direct() && i + 1 < state.rows;
-    state.kernels.scan_below(run, state.v_up.data(), state.flip, state.columns, thresholds[i],
-                             fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.masks.data(),
-                             state.found);
+    state.kernels.scan_below(run, state.duals.v_up.data(), state.sign_mask, state.columns, thresholds[i],
+                             fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.lists.masks.data(),
+                             state.lists.found);
     state.counters.entries_read += state.columns;
-    const bool built =
-        state.found.count == 0
-            ? rebuild_list(state, i)
-            : !state.found.invalid && write_record(state.found, state.grid, state.v, state.records[i]);
+    const bool built = state.lists.found.count == 0
+                           ? rebuild_list(state, i)
+                           : !state.lists.found.invalid &&
+                                 write_record(state.lists.found, state.duals, state.lists.records[i]);
     if (!built) return Attempt::declined;
   }
   return Attempt::solved;
@@ -172,21 +173,21 @@ Attempt build_lists_below(ListState<T>& state, const std::vector<T>& thresholds,
 template <class T>
 bool rebuild_list(ListState<T>& state, std::int64_t i) {
   ++state.counters.refills;
-  state.bound_is_rounded[i] = 0;
+  state.lists.bound_is_rounded[i] = 0;
   scan_row(state, i);
-  return !state.found.invalid && write_record(state.found, state.grid, state.v, state.records[i]);
+  return !state.lists.found.invalid && write_record(state.lists.found, state.duals, state.lists.records[i]);
 }
 
 template <class T>
 simd::TwoBest find_best(ListState<T>& state, std::int64_t i) {
-  const simd::Record<T>& record = state.records[i];
-  simd::TwoBest two = state.kernels.two_best(record, state.v.data(), state.grid.magic);
+  const simd::Record<T>& record = state.lists.records[i];
+  simd::TwoBest two = state.kernels.two_best(record, state.duals.v.data(), state.duals.grid.magic);
   if (two.best > record.bound) {
     if (!rebuild_list(state, i)) return {infinity, infinity, 0};
-    two = state.kernels.two_best(record, state.v.data(), state.grid.magic);
+    two = state.kernels.two_best(record, state.duals.v.data(), state.duals.grid.magic);
     if (two.best > record.bound) {
       sharpen_bound(state, i);
-      two = state.kernels.two_best(record, state.v.data(), state.grid.magic);
+      two = state.kernels.two_best(record, state.duals.v.data(), state.duals.grid.magic);
     }
   }
   two.second = std::min(two.second, record.bound);

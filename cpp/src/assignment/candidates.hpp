@@ -6,7 +6,7 @@
 
 namespace rebasin::assignment {
 
-// Scans row i at the present duals into state.found. One row read.
+// Scans row i at the present duals into state.lists.found. One row read.
 template <class T>
 void scan_row(ListState<T>& state, std::int64_t i);
 

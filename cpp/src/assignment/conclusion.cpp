@@ -37,9 +37,9 @@ template <class T>
 void write_solution(const CostRows<T>& costs, Answer& answer, AssignmentSolution& solution) {
   const double scale = costs.scale() * costs.transform().factor;
   MatchingState& matching = answer.matching;
-  solution.columns = costs.turned() ? std::move(matching.row_of) : std::move(matching.column_of);
-  solution.row_duals = costs.turned() ? std::move(matching.v) : std::move(answer.proof.u);
-  solution.column_duals = costs.turned() ? std::move(answer.proof.u) : std::move(matching.v);
+  solution.columns = costs.transposed() ? std::move(matching.row_of) : std::move(matching.column_of);
+  solution.row_duals = costs.transposed() ? std::move(matching.v) : std::move(answer.proof.u);
+  solution.column_duals = costs.transposed() ? std::move(answer.proof.u) : std::move(matching.v);
   // Adding zero turns -0.0 into 0.0.
   for (double& dual : solution.row_duals) dual = dual / scale + 0.0;
   for (double& dual : solution.column_duals) dual = dual / scale + 0.0;
@@ -57,9 +57,9 @@ bool conclude(const AnyCostView& view, std::vector<double>&& pair_costs, Assignm
 void conclude_priced(const AnyCostView& view, double cost_limit, AssignmentSolution& solution) {
   solution.objective = total_of(assigned_costs(view, solution.columns), view.maximize);
   if (!(std::abs(cost_limit) < std::numeric_limits<double>::infinity())) return;
-  const bool turned = view.rows > view.columns;
-  std::vector<double>& priced = turned ? solution.column_duals : solution.row_duals;
-  std::vector<double>& free = turned ? solution.row_duals : solution.column_duals;
+  const bool transposed = view.rows > view.columns;
+  std::vector<double>& priced = transposed ? solution.column_duals : solution.row_duals;
+  std::vector<double>& free = transposed ? solution.row_duals : solution.column_duals;
   for (double& dual : priced) dual -= cost_limit / 2;
   for (double& dual : free) dual += cost_limit / 2;
 }

@@ -103,8 +103,8 @@ std::uint64_t distance(std::int64_t high, std::int64_t low) {
 // Whether some 64-bit integer may lie beyond +-2^53.
 bool beyond_float64(const AnyCostView& view) {
   constexpr std::uint64_t held = std::uint64_t{1} << 53;
-  const std::uint64_t shift = view.element == Element::int64 ? held : 0;
-  const int bits = view.element == Element::int64 ? 54 : 53;
+  const std::uint64_t shift = view.dtype == DType::int64 ? held : 0;
+  const int bits = view.dtype == DType::int64 ? 54 : 53;
   std::uint64_t beyond = 0;
   const bool by_columns = std::abs(view.column_stride) > std::abs(view.row_stride);
   const std::int64_t lines = by_columns ? view.columns : view.rows;
@@ -183,8 +183,8 @@ std::optional<Transform> choose_transform(const CostRange& range, std::int64_t r
 
 bool remove_integer_offset(const AnyCostView& view, CostRows<double>& costs) {
   constexpr std::int64_t held = std::int64_t{1} << 53;
-  const bool is_signed = view.element == Element::int64;
-  if (!is_signed && view.element != Element::uint64) return false;
+  const bool is_signed = view.dtype == DType::int64;
+  if (!is_signed && view.dtype != DType::uint64) return false;
   if (!beyond_float64(view)) return false;
   // Unsigned integers in the order of signed ones.
   constexpr std::uint64_t turn = std::uint64_t{1} << 63;

@@ -28,7 +28,7 @@ struct Transform {
   }
 };
 
-// Rows of an AnyCostView, turned so that rows() <= columns(), as contiguous runs of T (float or double).
+// Rows of an AnyCostView, transposed so that rows() <= columns(), as contiguous runs of T (float or double).
 //
 // An entry counts as scale() * run[j], where scale() is -1 to maximise and 1 to minimise. Runs point into the
 // caller's matrix where its layout allows and nothing is transformed, else into the buffer passed. Immutable
@@ -39,23 +39,23 @@ class CostRows {
   explicit CostRows(const AnyCostView& view) {
     const auto magnitude = [](std::int64_t stride) { return stride < 0 ? -stride : stride; };
     const bool rows_run = magnitude(view.column_stride) <= magnitude(view.row_stride);
-    turned_ = view.rows > view.columns || (view.rows == view.columns && !rows_run);
+    transposed_ = view.rows > view.columns || (view.rows == view.columns && !rows_run);
     data_ = static_cast<const char*>(view.data);
-    rows_ = turned_ ? view.columns : view.rows;
-    columns_ = turned_ ? view.rows : view.columns;
-    row_stride_ = turned_ ? view.column_stride : view.row_stride;
-    column_stride_ = turned_ ? view.row_stride : view.column_stride;
-    gather_ = choose_gather<T>(view.element, view.swapped_bytes);
-    constexpr Element own = sizeof(T) == 4 ? Element::float32 : Element::float64;
+    rows_ = transposed_ ? view.columns : view.rows;
+    columns_ = transposed_ ? view.rows : view.columns;
+    row_stride_ = transposed_ ? view.column_stride : view.row_stride;
+    column_stride_ = transposed_ ? view.row_stride : view.column_stride;
+    gather_ = choose_gather<T>(view.dtype, view.swapped_bytes);
+    constexpr DType own = floating_dtype<T>;
     const auto address = reinterpret_cast<std::uintptr_t>(data_) | static_cast<std::uintptr_t>(row_stride_);
-    direct_ = view.element == own && !view.swapped_bytes && column_stride_ == std::int64_t{sizeof(T)} &&
+    direct_ = view.dtype == own && !view.swapped_bytes && column_stride_ == std::int64_t{sizeof(T)} &&
               address % alignof(T) == 0;
     scale_ = view.maximize ? -1.0 : 1.0;
   }
 
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
-  bool turned() const { return turned_; }
+  bool transposed() const { return transposed_; }
   bool direct() const { return direct_ && source_ == nullptr; }
   double scale() const { return scale_; }
 
@@ -80,7 +80,7 @@ class CostRows {
     data_ = reinterpret_cast<const char*>(own_.get());
     row_stride_ = columns_ * std::int64_t{sizeof(T)};
     column_stride_ = sizeof(T);
-    gather_ = choose_gather<T>(sizeof(T) == 4 ? Element::float32 : Element::float64, false);
+    gather_ = choose_gather<T>(floating_dtype<T>, false);
     direct_ = true;
     transformed_ = false;
   }
@@ -135,7 +135,7 @@ class CostRows {
   bool transformed_ = false;  // entries are transformed as they are read
   Gather<T> gather_ = nullptr;
   RowSource<T>* source_ = nullptr;
-  bool turned_ = false;
+  bool transposed_ = false;
   bool direct_ = false;
 };
 

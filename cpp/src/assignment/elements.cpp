@@ -9,29 +9,16 @@
 namespace rebasin::assignment {
 namespace {
 
-struct Half {
-  std::uint16_t bits;
-};
-struct Brain {
-  std::uint16_t bits;
-};
-
-float widen(Half half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half.bits & 0x8000u) << 16;
-  const std::uint32_t magnitude = half.bits & 0x7fffu;
-  if (magnitude >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | (magnitude << 13));
-  // Multiplying by 2^112 rebiases the exponent and normalises subnormals at once.
-  const float value = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
-  return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(value));
-}
-
-float widen(Brain brain) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(brain.bits) << 16);
-}
-
+// Every value of the other types is a number as it is.
 template <class S>
-S widen(S value) {
+S number(S value) {
   return value;
+}
+float number(Float16 value) {
+  return widen(value);
+}
+float number(BFloat16 value) {
+  return widen(value);
 }
 
 template <class S, class T, bool swapped>
@@ -42,7 +29,7 @@ void gather(const char* first, std::int64_t stride, std::int64_t count, [[maybe_
       const std::uint64_t difference = static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(offset);
       return offset == 0 ? static_cast<T>(value) : static_cast<T>(static_cast<std::int64_t>(difference));
     } else {
-      return static_cast<T>(widen(value));
+      return static_cast<T>(number(value));
     }
   };
   if (!swapped && stride == std::int64_t{sizeof(S)}) {
@@ -68,32 +55,32 @@ Gather<T> with_order(bool swapped) {
 
 }  // namespace
 
-bool fits_float32(Element element) {
-  switch (element) {
-    case Element::float64:
-    case Element::int32:
-    case Element::int64:
-    case Element::uint32:
-    case Element::uint64:
+bool fits_float32(DType dtype) {
+  switch (dtype) {
+    case DType::float64:
+    case DType::int32:
+    case DType::int64:
+    case DType::uint32:
+    case DType::uint64:
       return false;
     default:
       return true;
   }
 }
 
-std::int64_t element_size(Element element) {
-  switch (element) {
-    case Element::int8:
-    case Element::uint8:
+std::int64_t element_size(DType dtype) {
+  switch (dtype) {
+    case DType::int8:
+    case DType::uint8:
       return 1;
-    case Element::float16:
-    case Element::bfloat16:
-    case Element::int16:
-    case Element::uint16:
+    case DType::float16:
+    case DType::bfloat16:
+    case DType::int16:
+    case DType::uint16:
       return 2;
-    case Element::float32:
-    case Element::int32:
-    case Element::uint32:
+    case DType::float32:
+    case DType::int32:
+    case DType::uint32:
       return 4;
     default:
       return 8;
@@ -101,37 +88,37 @@ std::int64_t element_size(Element element) {
 }
 
 template <class T>
-Gather<T> choose_gather(Element element, bool swapped) {
-  switch (element) {
-    case Element::float16:
-      return with_order<Half, T>(swapped);
-    case Element::bfloat16:
-      return with_order<Brain, T>(swapped);
-    case Element::float32:
+Gather<T> choose_gather(DType dtype, bool swapped) {
+  switch (dtype) {
+    case DType::float16:
+      return with_order<Float16, T>(swapped);
+    case DType::bfloat16:
+      return with_order<BFloat16, T>(swapped);
+    case DType::float32:
       return with_order<float, T>(swapped);
-    case Element::int8:
+    case DType::int8:
       return with_order<std::int8_t, T>(swapped);
-    case Element::int16:
+    case DType::int16:
       return with_order<std::int16_t, T>(swapped);
-    case Element::int32:
+    case DType::int32:
       return with_order<std::int32_t, T>(swapped);
-    case Element::int64:
+    case DType::int64:
       return with_order<std::int64_t, T>(swapped);
-    case Element::uint8:
+    case DType::uint8:
       return with_order<std::uint8_t, T>(swapped);
-    case Element::uint16:
+    case DType::uint16:
       return with_order<std::uint16_t, T>(swapped);
-    case Element::uint32:
+    case DType::uint32:
       return with_order<std::uint32_t, T>(swapped);
-    case Element::uint64:
+    case DType::uint64:
       return with_order<std::uint64_t, T>(swapped);
-    case Element::float64:
+    case DType::float64:
       break;
   }
   return with_order<double, T>(swapped);
 }
 
-template Gather<float> choose_gather<float>(Element, bool);
-template Gather<double> choose_gather<double>(Element, bool);
+template Gather<float> choose_gather<float>(DType, bool);
+template Gather<double> choose_gather<double>(DType, bool);
 
 }  // namespace rebasin::assignment

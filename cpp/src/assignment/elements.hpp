@@ -13,11 +13,11 @@ using Gather = void (*)(const char* first, std::int64_t stride, std::int64_t cou
                         T* out);
 
 // True when float32 holds every value of the type exactly.
-bool fits_float32(Element element);
+bool fits_float32(DType dtype);
 
-std::int64_t element_size(Element element);
+std::int64_t element_size(DType dtype);
 
 template <class T>
-Gather<T> choose_gather(Element element, bool swapped_bytes);
+Gather<T> choose_gather(DType dtype, bool swapped_bytes);
 
 }  // namespace rebasin::assignment

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "assignment/candidates.hpp"
+#include "assignment/dual_grid.hpp"
 
 namespace rebasin::assignment {
 namespace {
@@ -26,7 +26,7 @@ void find_minima(ListState<T>& state, std::int64_t first, std::int64_t last, std
     for (int k = 0; k < count; ++k) {
       runs[k] = state.costs.row(i + k, state.costs.direct() ? nullptr : buffers.data() + k * state.columns);
     }
-    state.kernels.lower_minima(runs, count, state.flip, state.columns, minima.data());
+    state.kernels.lower_minima(runs, count, state.sign_mask, state.columns, minima.data());
   }
   state.counters.entries_read += (last - first) * state.columns;
 }
@@ -157,69 +157,26 @@ Attempt average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   if (ties.are_met_again()) {
     // Columns without an entry of their own, or copies of one another, tie too, but leave many values.
     const std::int64_t values = ties.count_values();
-    state.mostly_ties = values * 8 <= m;
-    state.columns_repeat = values * 2 <= m;
+    state.traits.mostly_ties = values * 8 <= m;
+    state.traits.columns_repeat = values * 2 <= m;
   }
-  if (state.mostly_ties) {
+  if (state.traits.mostly_ties) {
     for (std::int64_t j = 0; j < m; ++j) {
       if (!std::isfinite(ties.least[j])) return Attempt::declined;
-      state.v[j] = static_cast<double>(ties.least[j]);
-      state.v_up[j] = ties.least[j];
+      state.duals.v[j] = static_cast<double>(ties.least[j]);
+      state.duals.v_up[j] = ties.least[j];
     }
     return Attempt::solved;
   }
   const BlockSums<T>& chosen = variance_ratio(fine) > heterogeneous ? fine : coarse;
-  state.minima_far_apart = ties.far_below(coarse);
+  state.traits.minima_far_apart = ties.far_below(coarse);
   for (std::int64_t j = 0; j < m; ++j) {
-    const T mean = state.minima_far_apart ? ties.least[j] : chosen.sum[j] / chosen.blocks[j];
+    const T mean = state.traits.minima_far_apart ? ties.least[j] : chosen.sum[j] / chosen.blocks[j];
     if (!std::isfinite(mean)) return Attempt::declined;
-    state.v[j] = static_cast<double>(mean);
-    state.v_up[j] = mean;
+    state.duals.v[j] = static_cast<double>(mean);
+    state.duals.v_up[j] = mean;
   }
   return Attempt::solved;
-}
-
-template <class T>
-std::vector<std::int32_t> sample_rows(const ListState<T>& state) {
-  constexpr std::int64_t sampled_rows = 16;
-  std::vector<std::int32_t> sample;
-  const std::int64_t stride = std::max<std::int64_t>(64, state.rows / sampled_rows);
-  for (std::int64_t i = 0; i < state.rows; i += stride) sample.push_back(static_cast<std::int32_t>(i));
-  return sample;
-}
-
-// The magnitude of what matters: duals, and the candidates of a sample of rows.
-template <class T>
-double find_scale(ListState<T>& state, std::span<const std::int32_t> sample) {
-  double scale = 0.0;
-  for (std::int64_t j = 0; j < state.columns; ++j) scale = std::max(scale, std::abs(state.v[j]));
-  for (const std::int32_t i : sample) {
-    scan_row(state, i);
-    for (int k = 0; k < std::min(state.found.count, simd::record_capacity); ++k) {
-      scale = std::max(scale, std::abs(static_cast<double>(state.found.cost[k])));
-    }
-  }
-  return scale;
-}
-
-template <class T>
-bool choose_grid(ListState<T>& state, std::span<const std::int32_t> sample) {
-  // Bits below the scale: float32 keeps headroom above for costs and duals, float64 needs the bits more.
-  constexpr int bits = sizeof(T) == 4 ? 46 : 49;
-  constexpr double smallest = sizeof(T) == 4 ? 0x1p-140 : 0x1p-900;
-  constexpr double largest = sizeof(T) == 4 ? 0x1p120 : 0x1p900;
-  const double scale = find_scale(state, sample);
-  if (!(scale < largest)) return false;
-  int exponent = 1;
-  if (scale > 0.0) {
-    if (scale < smallest) return false;
-    std::frexp(scale, &exponent);
-    ++exponent;
-  }
-  state.grid.step = std::ldexp(1.0, exponent - bits);
-  state.grid.magic = 0x1.8p52 * state.grid.step;
-  state.grid.limit = 0x1p51 * state.grid.step;
-  return true;
 }
 
 }  // namespace
@@ -230,41 +187,9 @@ Attempt start_duals(ListState<T>& state, Interrupt& interrupt) {
     const Attempt attempt = average_block_minima(state, interrupt);
     if (attempt != Attempt::solved) return attempt;
   }
-  return state.mostly_ties ? Attempt::solved : put_on_grid(state);
+  return state.traits.mostly_ties ? Attempt::solved : put_on_grid(state);
 }
 
-template <class T>
-Attempt put_on_grid(ListState<T>& state) {
-  return put_on_grid(state, sample_rows(state));
-}
-
-template <class T>
-Attempt put_on_grid(ListState<T>& state, std::span<const std::int32_t> sample) {
-  if (!choose_grid(state, sample)) return Attempt::declined;
-  for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
-  return Attempt::solved;
-}
-
-template <class T>
-Attempt adopt_duals(ListState<T>& state, const double* duals) {
-  const double sign = state.costs.scale() < 0 ? -1.0 : 1.0;
-  const bool square = state.rows == state.columns;
-  for (std::int64_t j = 0; j < state.columns; ++j) {
-    const double dual = sign * duals[j];
-    if (!std::isfinite(dual)) return Attempt::declined;
-    state.set_dual(j, square ? dual : std::min(dual, 0.0));
-  }
-  if (!choose_grid(state, sample_rows(state))) return Attempt::declined;
-  for (std::int64_t j = 0; j < state.columns; ++j) state.set_dual(j, state.grid.round(state.v[j]));
-  return Attempt::solved;
-}
-
-template Attempt put_on_grid<float>(ListState<float>&);
-template Attempt put_on_grid<double>(ListState<double>&);
-template Attempt put_on_grid<float>(ListState<float>&, std::span<const std::int32_t>);
-template Attempt put_on_grid<double>(ListState<double>&, std::span<const std::int32_t>);
-template Attempt adopt_duals<float>(ListState<float>&, const double*);
-template Attempt adopt_duals<double>(ListState<double>&, const double*);
 template Attempt start_duals<float>(ListState<float>&, Interrupt&);
 template Attempt start_duals<double>(ListState<double>&, Interrupt&);
 

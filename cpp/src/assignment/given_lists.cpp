@@ -3,10 +3,10 @@
 #include <limits>
 #include <new>
 
+#include "assignment/dual_grid.hpp"
 #include "assignment/exact/totals.hpp"
-#include "assignment/first_duals.hpp"
 #include "assignment/list_certificate.hpp"
-#include "assignment/list_solver.hpp"
+#include "assignment/list_matching.hpp"
 #include "assignment/row_source.hpp"
 #include "rebasin/candidate_lists.hpp"
 
@@ -23,24 +23,24 @@ constexpr double steps_of_rounding = 2.0;
 template <class T>
 bool adopt_list(ListState<T>& state, const CandidateLists<T>& lists, std::int64_t i) {
   constexpr T none = std::numeric_limits<T>::infinity();
-  simd::Record<T>& record = state.records[static_cast<std::size_t>(i)];
+  simd::Record<T>& record = state.lists.records[static_cast<std::size_t>(i)];
   for (int k = 0; k < list_length; ++k) {
     record.cost[k] = lists.costs[i * list_length + k];
     record.column[k] = record.cost[k] < none ? lists.columns_of[i * list_length + k] : 0;
-    if (record.cost[k] < none && !(std::abs(static_cast<double>(record.cost[k])) <= state.grid.limit))
+    if (record.cost[k] < none && !(std::abs(static_cast<double>(record.cost[k])) <= state.duals.grid.limit))
       return false;
   }
   double least = std::numeric_limits<double>::infinity();
   for (int k = list_length; k-- > 0;) {
     if (record.cost[k] < none) {
-      const double image = state.grid.round(static_cast<double>(record.cost[k]));
-      least = std::min(least, image - state.v[static_cast<std::size_t>(record.column[k])]);
+      const double image = state.duals.grid.round(static_cast<double>(record.cost[k]));
+      least = std::min(least, image - state.duals.v[static_cast<std::size_t>(record.column[k])]);
     }
     if (k % 8 == 0) record.group_bound[k / 8] = least;
   }
-  const double bound = lists.bounds[i] - steps_of_rounding * state.grid.step;
-  record.bound = state.grid.round_down(bound);
-  return record.cost[0] < none && bound > -state.grid.limit;
+  const double bound = lists.bounds[i] - steps_of_rounding * state.duals.grid.step;
+  record.bound = state.duals.grid.round_down(bound);
+  return record.cost[0] < none && bound > -state.duals.grid.limit;
 }
 
 template <class T>
@@ -55,7 +55,7 @@ template <class T>
 AnyCostView view_of(const RowSource<T>& source, std::int64_t rows, std::int64_t columns) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
   return {.data = source.data(),
-          .element = size == 4 ? Element::float32 : Element::float64,
+          .dtype = floating_dtype<T>,
           .swapped_bytes = false,
           .rows = rows,
           .columns = columns,
@@ -68,9 +68,9 @@ template <class T>
 bool write_proven(ListState<T>& state, Certificate& proof, const std::vector<double>& pair_cost,
                   AssignmentSolution& solution) {
   if (!proof_is_good_enough(pair_cost, proof.gap)) return false;
-  solution.columns.assign(state.column_of.begin(), state.column_of.end());
+  solution.columns.assign(state.matching.column_of.begin(), state.matching.column_of.end());
   solution.row_duals = std::move(proof.u);
-  solution.column_duals.assign(state.v.begin(), state.v.begin() + state.columns);
+  solution.column_duals.assign(state.duals.v.begin(), state.duals.v.begin() + state.columns);
   solution.objective = exact_total(pair_cost.data(), static_cast<std::int64_t>(pair_cost.size()));
   solution.gap = proof.gap;
   solution.counters = state.counters;
@@ -80,8 +80,8 @@ bool write_proven(ListState<T>& state, Certificate& proof, const std::vector<dou
 }  // namespace
 
 template <class T>
-Status solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solution, bool& beyond,
-                        std::int64_t& fetched, Interrupt& interrupt) try {
+ListsResult solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solution,
+                             Interrupt& interrupt) try {
   RowSource<T> source(lists.rows, lists.columns, lists.fetch, lists.context);
   CostRows<T> costs(view_of(source, lists.rows, lists.columns));
   costs.set_source(&source);
@@ -92,17 +92,15 @@ Status solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solu
   if (attempt == Attempt::solved) attempt = adopt_lists(state, lists);
   if (attempt == Attempt::solved) attempt = solve_listed(state, interrupt);
   if (attempt == Attempt::solved) attempt = certify_lists(state, proof, pair_cost, interrupt);
-  fetched = source.fetched();
-  if (attempt == Attempt::interrupted) return Status::interrupted;
-  beyond = attempt != Attempt::solved || source.failed() || !write_proven(state, proof, pair_cost, solution);
-  return Status::ok;
+  if (attempt == Attempt::interrupted) return {.status = Status::interrupted, .fetched = source.fetched()};
+  const bool proven =
+      attempt == Attempt::solved && !source.failed() && write_proven(state, proof, pair_cost, solution);
+  return {.needs_matrix = !proven, .fetched = source.fetched()};
 } catch (const std::bad_alloc&) {
-  return Status::out_of_memory;
+  return {.status = Status::out_of_memory};
 }
 
-template Status solve_from_lists<float>(const CandidateLists<float>&, AssignmentSolution&, bool&,
-                                        std::int64_t&, Interrupt&);
-template Status solve_from_lists<double>(const CandidateLists<double>&, AssignmentSolution&, bool&,
-                                         std::int64_t&, Interrupt&);
+template ListsResult solve_from_lists<float>(const CandidateLists<float>&, AssignmentSolution&, Interrupt&);
+template ListsResult solve_from_lists<double>(const CandidateLists<double>&, AssignmentSolution&, Interrupt&);
 
 }  // namespace rebasin

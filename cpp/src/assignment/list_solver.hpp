@@ -21,14 +21,4 @@ Attempt solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& inter
 template <class T>
 Attempt match_aligned(ListState<T>& state, Interrupt& interrupt);
 
-// The part of it after duals and lists: auction, row reduction, paths.
-template <class T>
-Attempt solve_listed(ListState<T>& state, Interrupt& interrupt);
-
-// The same from an earlier problem's duals, as the caller gave them; declined where a cold start is the
-// better one, known after a few rows or, at worst, one read.
-template <class T>
-Attempt solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
-                         Interrupt& interrupt);
-
 }  // namespace rebasin::assignment

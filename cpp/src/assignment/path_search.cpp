@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "assignment/candidates.hpp"
+#include "assignment/event_queue.hpp"
 
 namespace rebasin::assignment {
 namespace {
@@ -11,30 +12,20 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr std::int32_t none = -1;
 
-// What may be nearest next. At equal distance free columns come first, matched ones next, sentinels last.
-struct Event {
-  double distance;
-  std::int64_t id;  // column if free, columns + column if matched, 2 columns + row for a sentinel
-
-  bool operator>(const Event& other) const {
-    return distance != other.distance ? distance > other.distance : id > other.id;
-  }
-};
-
 template <class T>
 class PathSearch {
  public:
   explicit PathSearch(ListState<T>& state)
       : state_(state),
-        open_(state.v.size(), infinity),
-        from_(state.v.size(), none),
+        open_(state.duals.v.size(), infinity),
+        from_(state.duals.v.size(), none),
         offset_(state.rows, 0.0) {}
 
   Attempt run(std::int32_t free_row, Interrupt& interrupt) {
     clear(free_row);
     enter(free_row, 0.0);
     while (!events_.empty()) {
-      const Event event = pop();
+      const Event event = events_.pop();
       if (event.id >= 2 * state_.columns) {
         const auto row = static_cast<std::int32_t>(event.id - 2 * state_.columns);
         if (interrupt.requested()) return Attempt::interrupted;
@@ -48,7 +39,7 @@ class PathSearch {
       if (event.distance > open_[column]) continue;
       if (is_free) return finish(column, event.distance);
       if (state_.over_budget()) return Attempt::out_of_budget;
-      if (!scan(column, event.distance)) return Attempt::declined;
+      scan(column, event.distance);
     }
     return Attempt::declined;
   }
@@ -84,57 +75,57 @@ class PathSearch {
   }
 
   void offer_list(std::int32_t row) {
-    const simd::Record<T>& record = state_.records[row];
+    const simd::Record<T>& record = state_.lists.records[row];
     const double offset = offset_[row];
     for (int group = 0; group < simd::record_groups; ++group) {
       if (offset + record.group_bound[group] >= nearest_free_) break;
       for (int k = group * 8; k < group * 8 + 8; ++k) {
         const std::int32_t column = record.column[k];
-        const double cost = state_.grid.round(static_cast<double>(record.cost[k]));
-        const double distance = offset + (cost - state_.v[column]);
+        const double cost = state_.duals.grid.round(static_cast<double>(record.cost[k]));
+        const double distance = offset + (cost - state_.duals.v[column]);
         if (distance < open_[column] && distance < nearest_free_) reach(column, distance, row);
       }
     }
-    if (offset + record.bound < nearest_free_) push({offset + record.bound, 2 * state_.columns + row});
+    if (offset + record.bound < nearest_free_)
+      events_.push({offset + record.bound, 2 * state_.columns + row});
   }
 
   void reach(std::int32_t column, double distance, std::int32_t row) {
     if (!(open_[column] < infinity)) touched_.push_back(column);
     open_[column] = distance;
     from_[column] = row;
-    const bool is_free = state_.row_of[column] == unassigned;
+    const bool is_free = state_.matching.row_of[column] == unassigned;
     if (is_free) nearest_free_ = distance;
-    push({distance, is_free ? column : state_.columns + column});
+    events_.push({distance, is_free ? column : state_.columns + column});
   }
 
   // Rebuilds a row's list, which must then reach further.
   bool extend(std::int32_t row) {
-    const double before = state_.records[row].bound;
-    if (!rebuild_list(state_, row) || !(state_.records[row].bound > before)) return false;
+    const double before = state_.lists.records[row].bound;
+    if (!rebuild_list(state_, row) || !(state_.lists.records[row].bound > before)) return false;
     offer_list(row);
     return true;
   }
 
   // The matched column is the nearest: its row joins the tree.
-  bool scan(std::int32_t column, double distance) {
+  void scan(std::int32_t column, double distance) {
     // The column stays closed, as no later path is shorter.
     scanned_.push_back({column, distance});
-    const std::int32_t row = state_.row_of[column];
-    enter(row, distance - (state_.pair_cost[row] - state_.v[column]));
-    return true;
+    const std::int32_t row = state_.matching.row_of[column];
+    enter(row, distance - (state_.matching.pair_cost[row] - state_.duals.v[column]));
   }
 
   Attempt finish(std::int32_t column, double distance) {
-    const double lowest = -state_.grid.limit / 2;
+    const double lowest = -state_.duals.grid.limit / 2;
     for (const Scanned& tree : scanned_) {
-      const double dual = state_.v[tree.column] + (tree.distance - distance);
+      const double dual = state_.duals.v[tree.column] + (tree.distance - distance);
       if (dual < lowest) return Attempt::declined;
-      state_.set_dual(tree.column, dual);
+      state_.duals.set(tree.column, dual);
     }
     for (;;) {
       const std::int32_t row = from_[column];
-      const std::int32_t next = state_.column_of[row];
-      state_.assign(row, column, state_.grid.round(state_.costs.at(row, column)));
+      const std::int32_t next = state_.matching.column_of[row];
+      state_.matching.assign(row, column, state_.duals.grid.round(state_.costs.at(row, column)));
       if (row == root_) return Attempt::solved;
       column = next;
     }
@@ -143,7 +134,7 @@ class PathSearch {
   // Goes on from the same tree over whole rows.
   Attempt run_dense(Interrupt& interrupt) {
     ++state_.counters.dense_searches;
-    std::vector<double> w = state_.v;
+    std::vector<double> w = state_.duals.v;
     for (const Scanned& tree : scanned_) {
       w[tree.column] = -infinity;
       open_[tree.column] = infinity;
@@ -162,12 +153,12 @@ class PathSearch {
       if (state_.over_budget()) return Attempt::out_of_budget;
       if (!(nearest < infinity)) return Attempt::declined;
       const std::int32_t column = find_nearest(nearest);
-      const std::int32_t row = state_.row_of[column];
+      const std::int32_t row = state_.matching.row_of[column];
       if (row == unassigned) return finish(column, nearest);
       scanned_.push_back({column, nearest});
       open_[column] = infinity;
       w[column] = -infinity;
-      offset_[row] = nearest - (state_.pair_cost[row] - state_.v[column]);
+      offset_[row] = nearest - (state_.matching.pair_cost[row] - state_.duals.v[column]);
       ++state_.counters.scanned_rows;
       nearest = relax(row, w);
     }
@@ -175,8 +166,9 @@ class PathSearch {
 
   double relax(std::int32_t row, const std::vector<double>& w) {
     state_.counters.entries_read += state_.columns;
-    return state_.kernels.relax(state_.costs.row(row, state_.buffer.data()), state_.flip, state_.grid.magic,
-                                offset_[row], state_.columns, w.data(), row, open_.data(), from_.data());
+    return state_.kernels.relax(state_.costs.row(row, state_.buffer.data()), state_.sign_mask,
+                                state_.duals.grid.magic, offset_[row], state_.columns, w.data(), row,
+                                open_.data(), from_.data());
   }
 
   // A column at distance `nearest`, free if one is.
@@ -190,22 +182,10 @@ class PathSearch {
       for (std::int64_t j = first; j < std::min(first + together, state_.columns); ++j) {
         if (open_[j] != nearest) continue;
         found = static_cast<std::int32_t>(j);
-        if (state_.row_of[j] == unassigned) return found;
+        if (state_.matching.row_of[j] == unassigned) return found;
       }
     }
     return found;
-  }
-
-  void push(Event event) {
-    events_.push_back(event);
-    std::push_heap(events_.begin(), events_.end(), std::greater<>());
-  }
-
-  Event pop() {
-    std::pop_heap(events_.begin(), events_.end(), std::greater<>());
-    const Event event = events_.back();
-    events_.pop_back();
-    return event;
   }
 
   struct Scanned {
@@ -217,7 +197,7 @@ class PathSearch {
   std::vector<double> open_;  // distance of each column reached; +inf if not, or if scanned in a dense search
   std::vector<std::int32_t> from_;
   std::vector<double> offset_;
-  std::vector<Event> events_;
+  EventQueue events_;
   std::vector<std::int32_t> touched_;
   std::vector<Scanned> scanned_;
   std::vector<std::int32_t> tree_rows_;
@@ -226,34 +206,34 @@ class PathSearch {
   std::int64_t refills_ = 0;
 };
 
+// `run(search, row)` for every free row.
+template <class T, class Run>
+Attempt match_free_rows(ListState<T>& state, const Run& run) {
+  std::vector<std::int32_t>& free_rows = state.matching.free_rows;
+  if (free_rows.empty()) return Attempt::solved;
+  PathSearch<T> search(state);
+  for (const std::int32_t row : free_rows) {
+    ++state.counters.augmentations;
+    if (state.over_budget()) return Attempt::out_of_budget;
+    const Attempt attempt = run(search, row);
+    if (attempt != Attempt::solved) return attempt;
+  }
+  free_rows.clear();
+  return Attempt::solved;
+}
+
 }  // namespace
 
 template <class T>
 Attempt search_paths(ListState<T>& state, Interrupt& interrupt) {
-  if (state.free_rows.empty()) return Attempt::solved;
-  PathSearch<T> search(state);
-  for (const std::int32_t row : state.free_rows) {
-    ++state.counters.augmentations;
-    if (state.over_budget()) return Attempt::out_of_budget;
-    const Attempt attempt = search.run(row, interrupt);
-    if (attempt != Attempt::solved) return attempt;
-  }
-  state.free_rows.clear();
-  return Attempt::solved;
+  return match_free_rows(state,
+                         [&](PathSearch<T>& search, std::int32_t row) { return search.run(row, interrupt); });
 }
 
 template <class T>
 Attempt search_paths_over_rows(ListState<T>& state, Interrupt& interrupt) {
-  if (state.free_rows.empty()) return Attempt::solved;
-  PathSearch<T> search(state);
-  for (const std::int32_t row : state.free_rows) {
-    ++state.counters.augmentations;
-    if (state.over_budget()) return Attempt::out_of_budget;
-    const Attempt attempt = search.run_over_rows(row, interrupt);
-    if (attempt != Attempt::solved) return attempt;
-  }
-  state.free_rows.clear();
-  return Attempt::solved;
+  return match_free_rows(
+      state, [&](PathSearch<T>& search, std::int32_t row) { return search.run_over_rows(row, interrupt); });
 }
 
 template Attempt search_paths_over_rows<float>(ListState<float>&, Interrupt&);

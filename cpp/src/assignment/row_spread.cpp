@@ -9,7 +9,7 @@
 namespace rebasin::assignment {
 namespace {
 
-constexpr std::int64_t chunk = 16;  // entries looked at together: a cache line
+constexpr std::int64_t chunk = 16;  // entries read together: a cache line
 
 // Mean squared distance from the mean, over `count` chunks that lie `stride` columns apart.
 template <class T>
@@ -90,14 +90,14 @@ bool rows_differ_in_spread(const CostRows<T>& costs) {
 }
 
 template <class T>
-std::vector<std::int32_t> order_by_spread(ListState<T>& state) {
+std::vector<std::int32_t> order_by_spread(const CostRows<T>& costs, std::vector<T>& buffer) {
   constexpr int chunks = 4;
-  std::vector<double> spread(state.rows);
-  for (std::int64_t i = 0; i < state.rows; ++i) {
-    const T* run = state.costs.row(i, state.buffer.data());
-    spread[i] = variance_of_chunks(run, state.columns, 0, state.columns / chunks, chunks);
+  std::vector<double> spread(costs.rows());
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    const T* run = costs.row(i, buffer.data());
+    spread[i] = variance_of_chunks(run, costs.columns(), 0, costs.columns() / chunks, chunks);
   }
-  std::vector<std::int32_t> order(state.rows);
+  std::vector<std::int32_t> order(costs.rows());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&spread](std::int32_t one, std::int32_t other) {
     return spread[one] != spread[other] ? spread[one] < spread[other] : one > other;
@@ -107,7 +107,7 @@ std::vector<std::int32_t> order_by_spread(ListState<T>& state) {
 
 template bool rows_differ_in_spread<float>(const CostRows<float>&);
 template bool rows_differ_in_spread<double>(const CostRows<double>&);
-template std::vector<std::int32_t> order_by_spread<float>(ListState<float>&);
-template std::vector<std::int32_t> order_by_spread<double>(ListState<double>&);
+template std::vector<std::int32_t> order_by_spread<float>(const CostRows<float>&, std::vector<float>&);
+template std::vector<std::int32_t> order_by_spread<double>(const CostRows<double>&, std::vector<double>&);
 
 }  // namespace rebasin::assignment

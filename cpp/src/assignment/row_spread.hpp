@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "assignment/list_state.hpp"
+#include "assignment/cost_rows.hpp"
 
 namespace rebasin::assignment {
 
@@ -12,8 +12,8 @@ namespace rebasin::assignment {
 template <class T>
 bool rows_differ_in_spread(const CostRows<T>& costs);
 
-// All rows, those of the smallest spread first; reads a few entries of each.
+// All rows, those of the smallest spread first; reads a few entries of each. `buffer` holds a row.
 template <class T>
-std::vector<std::int32_t> order_by_spread(ListState<T>& state);
+std::vector<std::int32_t> order_by_spread(const CostRows<T>& costs, std::vector<T>& buffer);
 
 }  // namespace rebasin::assignment

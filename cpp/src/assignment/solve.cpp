@@ -191,14 +191,14 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
 }
 
 template <class T>
-constexpr Element element_of = sizeof(T) == 4 ? Element::float32 : Element::float64;
+constexpr DType element_of = sizeof(T) == 4 ? DType::float32 : DType::float64;
 
 }  // namespace
 
 Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt,
                         const AssignmentOptions& options) try {
-  return fits_float32(cost.element) ? solve<float>(cost, solution, interrupt, options)
-                                    : solve<double>(cost, solution, interrupt, options);
+  return fits_float32(cost.dtype) ? solve<float>(cost, solution, interrupt, options)
+                                  : solve<double>(cost, solution, interrupt, options);
 } catch (const std::bad_alloc&) {
   return Status::out_of_memory;
 }
@@ -208,7 +208,7 @@ Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, I
                         const AssignmentOptions& options) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
   const AnyCostView view{.data = cost.data,
-                         .element = element_of<T>,
+                         .dtype = element_of<T>,
                          .swapped_bytes = false,
                          .rows = cost.rows,
                          .columns = cost.columns,

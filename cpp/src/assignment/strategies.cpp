@@ -8,6 +8,7 @@
 #include "assignment/dense_start.hpp"
 #include "assignment/list_certificate.hpp"
 #include "assignment/list_solver.hpp"
+#include "assignment/list_warm_start.hpp"
 #include "assignment/row_spread.hpp"
 #include "assignment/suits.hpp"
 #include "assignment/tuning.hpp"
@@ -117,7 +118,7 @@ Attempt take_from_lists(Task<T>& task, ListState<T>& state, Attempt attempt, Ans
     answer.pair_cost.clear();
     return attempt;
   }
-  answer.matching.take(state.column_of, state.row_of, state.v, state.columns);
+  answer.matching.take(state.matching.column_of, state.matching.row_of, state.duals.v, state.columns);
   if (by_ties) {
     if (answer.proof.u.empty()) task.counters.entries_read += task.costs.rows() * task.costs.columns();
     if (certify(task.costs, answer.matching, infinity, answer.proof, task.interrupt) != Status::ok)
@@ -142,10 +143,10 @@ template <class T>
 Attempt solve_by_budgeted_lists(Task<T>& task, Answer& answer, double share) {
   ListState<T>& state = task.fresh_lists();
   const auto rows = static_cast<double>(task.costs.rows());
-  state.work_allowed = share * (tuning::list_reads + rows / tuning::rows_per_list_read) * rows *
-                       static_cast<double>(task.costs.columns());
-  state.rows_differ = task.rows_differ();
-  state.refills_allowed = share * std::max(tuning::least_refills, rows / tuning::rows_per_refill) * rows;
+  state.budget.work = share * (tuning::list_reads + rows / tuning::rows_per_list_read) * rows *
+                      static_cast<double>(task.costs.columns());
+  state.traits.rows_differ = task.rows_differ();
+  state.budget.refills = share * std::max(tuning::least_refills, rows / tuning::rows_per_refill) * rows;
   answer.proof.u.clear();
   answer.pair_cost.clear();
   const Attempt attempt = solve_by_lists(state, answer.proof, task.interrupt);
@@ -156,8 +157,8 @@ template <class T>
 Attempt solve_from_warm_start(Task<T>& task, Answer& answer) {
   const WarmStart& start = *task.warm_start;
   ListState<T>& state = task.fresh_lists();
-  const double* row_duals = task.costs.turned() ? start.column_duals : start.row_duals;
-  const double* column_duals = task.costs.turned() ? start.row_duals : start.column_duals;
+  const double* row_duals = task.costs.transposed() ? start.column_duals : start.row_duals;
+  const double* column_duals = task.costs.transposed() ? start.row_duals : start.column_duals;
   const Attempt attempt = solve_from_duals(state, row_duals, column_duals, task.interrupt);
   return take_from_lists(task, state, attempt, answer);
 }
@@ -176,7 +177,7 @@ Attempt solve_by_lists_again(Task<T>& task, Answer& answer) {
 template <class T>
 Attempt match_aligned_rows(Task<T>& task, Answer& answer) {
   ListState<T>& state = task.fresh_lists();
-  state.work_allowed = tuning::aligned_reads * static_cast<double>(task.costs.rows() * task.costs.columns());
+  state.budget.work = tuning::aligned_reads * static_cast<double>(task.costs.rows() * task.costs.columns());
   const Attempt attempt = match_aligned(state, task.interrupt);
   return take_from_lists(task, state, attempt, answer);
 }

@@ -53,14 +53,14 @@ class TightPairs {
         const std::uint64_t open = reach & free_[word];
         if (open != 0) {
           from_[column_at(word, open)] = i;
-          flip(column_at(word, open), root);
+          augment_along_path(column_at(word, open), root);
           visited_ = std::move(before);
           return true;
         }
         visited_[word] |= reach;
         for (; reach != 0; reach &= reach - 1) {
           from_[column_at(word, reach)] = i;
-          queue_.push_back(state_.row_of[column_at(word, reach)]);
+          queue_.push_back(state_.matching.row_of[column_at(word, reach)]);
         }
       }
     }
@@ -73,15 +73,15 @@ class TightPairs {
   }
 
   void pair(std::int32_t i, std::int32_t j) {
-    state_.column_of[i] = j;
-    state_.row_of[j] = i;
+    state_.matching.column_of[i] = j;
+    state_.matching.row_of[j] = i;
     free_[j / word_bits] &= ~(std::uint64_t{1} << j % word_bits);
   }
 
-  void flip(std::int32_t column, std::int32_t root) {
+  void augment_along_path(std::int32_t column, std::int32_t root) {
     for (;;) {
       const std::int32_t i = from_[column];
-      const std::int32_t next = state_.column_of[i];
+      const std::int32_t next = state_.matching.column_of[i];
       pair(i, column);
       if (i == root) return;
       column = next;
@@ -108,18 +108,18 @@ Attempt match_ties(ListState<T>& state, TiesMayLeave rows_left, Certificate& pro
     if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
     const T* run = state.costs.row(i, state.buffer.data());
     const simd::Tight tight =
-        state.kernels.mark_tight(run, state.flip, state.columns, state.v.data(), pairs.row(i));
+        state.kernels.mark_tight(run, state.sign_mask, state.columns, state.duals.v.data(), pairs.row(i));
     state.counters.entries_read += state.columns;
     if (tight.invalid || !(tight.least < std::numeric_limits<double>::infinity())) return Attempt::declined;
     proof.u[i] = tight.below ? next_down(tight.least) : tight.least;
     if (!pairs.take_free(static_cast<std::int32_t>(i))) waiting.push_back(static_cast<std::int32_t>(i));
   }
-  state.free_rows.clear();
+  state.matching.free_rows.clear();
   for (const std::int32_t i : waiting) {
     if (interrupt.requested()) return Attempt::interrupted;
     if (pairs.augment(i)) continue;
     if (rows_left == TiesMayLeave::no_row) return Attempt::declined;
-    state.free_rows.push_back(i);
+    state.matching.free_rows.push_back(i);
   }
   return Attempt::solved;
 }

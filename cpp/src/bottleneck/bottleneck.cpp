@@ -179,13 +179,13 @@ Status solve(const AnyCostView& cost, BottleneckSolution& solution, Interrupt& i
     solution.columns.assign(static_cast<std::size_t>(cost.rows), -1);
     return Status::ok;
   }
-  switch (cost.element) {
-    case Element::float64:
-    case Element::int32:
-    case Element::uint32:
+  switch (cost.dtype) {
+    case DType::float64:
+    case DType::int32:
+    case DType::uint32:
       return Solver<double>(cost, solution, interrupt).run();
-    case Element::int64:
-    case Element::uint64:
+    case DType::int64:
+    case DType::uint64:
       return Solver<std::int64_t>(cost, solution, interrupt).run();
     default:
       return Solver<float>(cost, solution, interrupt).run();

@@ -11,32 +11,32 @@ namespace {
 
 template <class T>
 bool lies_as(const AnyCostView& view) {
-  const Element same = std::is_same_v<T, float>    ? Element::float32
-                       : std::is_same_v<T, double> ? Element::float64
-                                                   : Element::int64;
+  const DType same = std::is_same_v<T, float>    ? DType::float32
+                     : std::is_same_v<T, double> ? DType::float64
+                                                 : DType::int64;
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
-  return view.element == same && !view.swapped_bytes && !view.maximize && view.column_stride == size &&
+  return view.dtype == same && !view.swapped_bytes && !view.maximize && view.column_stride == size &&
          view.row_stride == size * view.columns && reinterpret_cast<std::uintptr_t>(view.data) % size == 0;
 }
 
 void gather_row(const AnyCostView& view, const char* at, std::int64_t count, std::int64_t* out) {
   const std::uint64_t sign = std::uint64_t{1} << 63;
-  const std::uint64_t turned =
-      (view.element == Element::uint64 ? sign : 0) ^ (view.maximize ? ~sign | sign : 0);
+  const std::uint64_t sign_mask =
+      (view.dtype == DType::uint64 ? sign : 0) ^ (view.maximize ? ~sign | sign : 0);
   for (std::int64_t j = 0; j < count; ++j) {
     char bytes[8];
     std::memcpy(bytes, at + j * view.column_stride, 8);
     if (view.swapped_bytes) std::reverse(bytes, bytes + 8);
     std::uint64_t bits = 0;
     std::memcpy(&bits, bytes, 8);
-    bits ^= turned;
+    bits ^= sign_mask;
     std::memcpy(out + j, &bits, 8);
   }
 }
 
 template <class T>
 void gather_row(const AnyCostView& view, const char* at, std::int64_t count, T* out) {
-  assignment::choose_gather<T>(view.element, view.swapped_bytes)(at, view.column_stride, count, 0, out);
+  assignment::choose_gather<T>(view.dtype, view.swapped_bytes)(at, view.column_stride, count, 0, out);
   if (!view.maximize) return;
   for (std::int64_t j = 0; j < count; ++j) out[j] = -out[j];
 }

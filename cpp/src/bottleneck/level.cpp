@@ -6,11 +6,7 @@
 #include <limits>
 
 #include "bottleneck/kernels.hpp"
-
-#define REBASIN_JOIN_(a, b) a##b
-#define REBASIN_JOIN(a, b) REBASIN_JOIN_(a, b)
-#define REBASIN_TEXT_(a) #a
-#define REBASIN_TEXT(a) REBASIN_TEXT_(a)
+#include "simd/level_table.hpp"
 
 namespace rebasin::bottleneck {
 namespace {
@@ -74,9 +70,9 @@ void mark(const T* row, T threshold, std::uint64_t* bits, std::int64_t count) {
 
 }  // namespace
 
-extern const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL);
-const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL) = {
-    REBASIN_TEXT(REBASIN_SIMD_LEVEL),
+extern const Kernels REBASIN_LEVEL_TABLE;
+const Kernels REBASIN_LEVEL_TABLE = {
+    REBASIN_LEVEL_NAME,
     {lower<float>, mark<float>},
     {lower<double>, mark<double>},
     {lower<std::int64_t>, mark<std::int64_t>},

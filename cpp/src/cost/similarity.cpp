@@ -28,9 +28,6 @@ std::int64_t step_of(const std::vector<std::int64_t>& offsets, std::int64_t coun
   return step;
 }
 
-template <class T>
-constexpr DType storage_of = std::is_same_v<T, float> ? DType::float32 : DType::float64;
-
 }  // namespace
 
 template <class T>
@@ -144,7 +141,7 @@ typename Similarity<T>::Operand Similarity<T>::operand(Side& side, DType dtype, 
   const std::int64_t unit_step = copies == 1 ? step_of(side.units, units_) : -1;
   const std::int64_t column_step = step_of(side.columns.offsets, columns);
   const bool unit_major = column_step == 1 || unit_step != 1;
-  if (dtype == storage_of<T> && side.before.offsets.empty()) {
+  if (dtype == floating_dtype<T> && side.before.offsets.empty()) {
     const T* start = static_cast<const T*>(side.data) + side.units[0] + side.columns.offsets[0];
     const std::int64_t leading = unit_major ? unit_step : column_step;
     const std::int64_t least = unit_major ? columns : units_;

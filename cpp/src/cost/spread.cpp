@@ -100,12 +100,14 @@ class Axes {
   std::vector<Table> tables(const std::vector<std::size_t>& axes,
                             const std::vector<std::int64_t>& strides) const {
     std::vector<Table> found;
+    found.reserve(axes.size());
     for (const std::size_t axis : axes) found.push_back(scaled(tensor_.shape[axis], strides[axis]));
     return found;
   }
 
   static std::vector<const Table*> pointers(const std::vector<Table>& tables) {
     std::vector<const Table*> found;
+    found.reserve(tables.size());
     for (const Table& table : tables) found.push_back(&table);
     return found;
   }

@@ -69,8 +69,8 @@ Status Engine<T>::visit(std::int32_t permutation) {
 }
 
 template <class T>
-Status Engine<T>::settle(std::int32_t root, const Settled& settled, bool measured) {
-  const Status status = propose(root, Reach{&settled});
+Status Engine<T>::match_on_fixed_axes(std::int32_t root, const FixedAxes& fixed, bool measured) {
+  const Status status = propose(root, Reach{&fixed});
   if (status != Status::ok) return status;
   pending_flop_[static_cast<std::size_t>(root)] = -1.0;
   due_[static_cast<std::size_t>(root)] = false;
@@ -82,9 +82,9 @@ Status Engine<T>::settle(std::int32_t root, const Settled& settled, bool measure
 }
 
 template <class T>
-Status Engine<T>::shake(std::int32_t permutation, std::vector<std::int64_t> denied) {
+Status Engine<T>::perturb(std::int32_t permutation, std::vector<std::int64_t> forbidden) {
   ++result_.stats.visits;
-  const Status status = propose(permutation, Reach{nullptr, std::move(denied)});
+  const Status status = propose(permutation, Reach{nullptr, std::move(forbidden)});
   if (status != Status::ok) return status;
   const Status taking = take(permutation);
   const auto p = static_cast<std::size_t>(permutation);
@@ -107,18 +107,18 @@ Status Engine<T>::take(std::int32_t permutation) {
 // Writes the step of the permutation's family into proposal_: recalled, or computed.
 template <class T>
 Status Engine<T>::propose(std::int32_t permutation, const Reach& reach) {
-  if (recall(permutation, reach.settled)) return Status::ok;
+  if (recall(permutation, reach.fixed)) return Status::ok;
   const Status status =
       nested_.propose(permutation, gather_, result_.permutations, proposal_, reach, interrupt_);
   if (status != Status::ok || !options_.on_step) return status;
-  DescentStep step{permutation, nested_.settled_score(), {}};
+  DescentStep step{permutation, nested_.fixed_axes_score(), {}};
   for_family(permutation, [&](std::size_t p) { step.family.push_back(proposal_[p]); });
   options_.on_step(step);
   return status;
 }
 
 template <class T>
-bool Engine<T>::recall(std::int32_t permutation, const Settled* settled) {
+bool Engine<T>::recall(std::int32_t permutation, const FixedAxes* fixed) {
   if (steps_ >= options_.recorded.size()) return false;
   const DescentStep& step = options_.recorded[steps_];
   bool fits = step.permutation == permutation && step.family.size() == nesting_.family(permutation).size();
@@ -134,7 +134,7 @@ bool Engine<T>::recall(std::int32_t permutation, const Settled* settled) {
   ++steps_;
   member = 0;
   for_family(permutation, [&](std::size_t p) { proposal_[p] = step.family[member++]; });
-  nested_.recall(permutation, gather_, settled, step.settled_score);
+  nested_.recall(permutation, gather_, fixed, step.fixed_axes_score);
   return true;
 }
 
@@ -220,6 +220,7 @@ double Engine<T>::flop_ahead() {
 template <class T>
 std::vector<OffsetTables> Engine<T>::tables_of(const std::vector<std::size_t>& tensors) const {
   std::vector<OffsetTables> tables;
+  tables.reserve(tensors.size());
   for (const std::size_t t : tensors) tables.push_back(gather_.b_tables(t));
   return tables;
 }

@@ -6,10 +6,10 @@
 
 #include "cost/gather.hpp"
 #include "cost/similarity.hpp"
+#include "descent/fixed_axes.hpp"
 #include "descent/neighbours.hpp"
 #include "descent/nested_assignment.hpp"
 #include "descent/nesting.hpp"
-#include "descent/settled.hpp"
 #include "rebasin/descent.hpp"
 
 namespace rebasin {
@@ -30,17 +30,17 @@ class Engine {
   // permutation that has seen all that moved is skipped.
   Status visit(std::int32_t permutation);
 
-  // Takes the step of `root`'s family that is best on the settled axes alone. result.objective follows where
+  // Takes the step of `root`'s family that is best on the fixed axes alone. result.objective follows where
   // `measured`; otherwise it is not kept.
-  Status settle(std::int32_t root, const Settled& settled, bool measured);
+  Status match_on_fixed_axes(std::int32_t root, const FixedAxes& fixed, bool measured);
 
-  // Takes the best step of a permutation that stands alone while the `denied` slots may not keep their unit,
-  // whatever it does to the objective.
-  Status shake(std::int32_t permutation, std::vector<std::int64_t> denied);
-  bool can_be_shaken(std::int32_t permutation) const { return nested_.stands_alone(permutation); }
+  // Takes the best step of a permutation that stands alone while the `forbidden` slots may not keep their
+  // unit, at any change of the objective.
+  Status perturb(std::int32_t permutation, std::vector<std::int64_t> forbidden);
+  bool can_be_perturbed(std::int32_t permutation) const { return nested_.stands_alone(permutation); }
 
-  // How far the last settled family's step stands out from a random one.
-  double settled_score() const { return nested_.settled_score(); }
+  // How far the last family's, matched on fixed axes, step stands out from a random one.
+  double fixed_axes_score() const { return nested_.fixed_axes_score(); }
 
   // Goes back to other permutations; result.objective is not kept. `at_rest`: no step of a single permutation
   // raises the objective there.
@@ -62,7 +62,7 @@ class Engine {
  private:
   Status propose(std::int32_t permutation, const Reach& reach);
   Status take(std::int32_t permutation);
-  bool recall(std::int32_t permutation, const Settled* settled);
+  bool recall(std::int32_t permutation, const FixedAxes* fixed);
   Status take_if_better(std::int32_t permutation);
   Status gain_of_proposal(std::int32_t permutation, double& gain);
   bool is_better(double gain);

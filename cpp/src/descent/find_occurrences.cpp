@@ -59,12 +59,12 @@ std::vector<Occurrence> occurrences_alone(const Problem& problem, std::int32_t p
 }
 
 std::vector<Occurrence> occurrences_of_leaf(const Problem& problem, const Nesting& nesting, std::int32_t root,
-                                            const Settled* settled, std::int32_t leaf) {
+                                            const FixedAxes* fixed, std::int32_t leaf) {
   std::vector<Occurrence> found;
   for (std::size_t t = 0; t < problem.tensors.size(); ++t) {
     for (const Move& move : problem.tensors[t].moves) {
       if (move.permutations.back() != leaf) continue;
-      if (settled != nullptr && !settled->around(t, move, nesting, root)) continue;
+      if (fixed != nullptr && !fixed->around(t, move, nesting, root)) continue;
       found.push_back({t, move.axis, move.copies, move.positions, move.positions});
     }
   }
@@ -72,7 +72,7 @@ std::vector<Occurrence> occurrences_of_leaf(const Problem& problem, const Nestin
 }
 
 std::vector<Occurrence> occurrences_within(const Problem& problem, const Nesting& nesting, std::int32_t root,
-                                           const Settled* settled, const std::vector<Permutation>& current,
+                                           const FixedAxes* fixed, const std::vector<Permutation>& current,
                                            Path& path, std::int32_t permutation) {
   std::vector<Occurrence> found;
   for (std::size_t t = 0; t < problem.tensors.size(); ++t) {
@@ -83,7 +83,7 @@ std::vector<Occurrence> occurrences_within(const Problem& problem, const Nesting
         if (nesting.in_family(root, member)) counted_for = member;
       }
       if (counted_for != permutation) continue;
-      if (settled != nullptr && !settled->around(t, move, nesting, root)) continue;
+      if (fixed != nullptr && !fixed->around(t, move, nesting, root)) continue;
       found.push_back(occurrence_at(problem, t, move, current, path, permutation));
     }
   }

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cost/occurrence.hpp"
+#include "descent/fixed_axes.hpp"
 #include "descent/nesting.hpp"
-#include "descent/settled.hpp"
 #include "rebasin/problem.hpp"
 
 namespace rebasin {
@@ -23,15 +23,15 @@ struct Path {
 // Of a permutation that stands alone.
 std::vector<Occurrence> occurrences_alone(const Problem& problem, std::int32_t permutation);
 
-// Of all slots and units of a leaf of `root`'s family at once; where `settled` is given, only in tensors that
+// Of all slots and units of a leaf of `root`'s family at once; where `fixed` is given, only in tensors that
 // it holds but for that family.
 std::vector<Occurrence> occurrences_of_leaf(const Problem& problem, const Nesting& nesting, std::int32_t root,
-                                            const Settled* settled, std::int32_t leaf);
+                                            const FixedAxes* fixed, std::int32_t leaf);
 
 // Of a member of `root`'s family within the slot and unit of `path`, which is scratch beyond that; other
 // families stay where `current` has them.
 std::vector<Occurrence> occurrences_within(const Problem& problem, const Nesting& nesting, std::int32_t root,
-                                           const Settled* settled, const std::vector<Permutation>& current,
+                                           const FixedAxes* fixed, const std::vector<Permutation>& current,
                                            Path& path, std::int32_t permutation);
 
 }  // namespace rebasin

@@ -16,7 +16,7 @@
 namespace rebasin {
 
 // One permutation's similarity as of its last visit, and the duals of its last assignment. Where there is no
-// room for the matrix it is formed anew at every visit; what it would have to catch up with is known all the
+// room for the matrix it is formed anew at every visit; what it would have to update is known all the
 // same, so that memory does not decide the order of visits.
 //
 // An occurrence may be left out until it is wanted, and then counts in full; a change of one that is in adds

@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #include "cost/slots.hpp"
-#include "descent/denial.hpp"
+#include "descent/perturbation.hpp"
 #include "descent/standard_score.hpp"
 #include "stopwatch.hpp"
 
@@ -63,8 +63,8 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
                                     const std::vector<Permutation>& current,
                                     std::vector<Permutation>& proposal, const Reach& reach,
                                     Interrupt& interrupt) {
-  const Step step{root, gather, current, proposal, reach.settled, reach.denied, interrupt};
-  settled_score_ = 0.0;
+  const Step step{root, gather, current, proposal, reach.fixed, reach.forbidden, interrupt};
+  fixed_axes_score_ = 0.0;
   if (stands_alone(root)) return solve_kept(step, root);
   const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
   Status status = parents.empty() ? compare_leaves(step) : Status::ok;
@@ -95,7 +95,7 @@ Status NestedAssignment<T>::compare_leaves(const Step& step) {
     std::vector<T>& matrix = leaves_[member];
     matrix.resize(static_cast<std::size_t>(units * units));
     const Status status =
-        similarity_.compute(units, occurrences_of_leaf(problem_, nesting_, step.root, step.settled, member),
+        similarity_.compute(units, occurrences_of_leaf(problem_, nesting_, step.root, step.fixed, member),
                             step.gather, matrix.data(), step.interrupt);
     if (status != Status::ok) return status;
   }
@@ -127,7 +127,7 @@ Status NestedAssignment<T>::compare(const Step& step, std::int32_t permutation, 
   if (leaves_.empty()) {
     const Stopwatch watch(product_seconds_);
     return similarity_.compute(
-        n, occurrences_within(problem_, nesting_, step.root, step.settled, step.current, path_, permutation),
+        n, occurrences_within(problem_, nesting_, step.root, step.fixed, step.current, path_, permutation),
         step.gather, matrix.data(), step.interrupt);
   }
   const auto leaf = leaves_.find(permutation);
@@ -145,12 +145,12 @@ Status NestedAssignment<T>::compare(const Step& step, std::int32_t permutation, 
 }
 
 template <class T>
-void NestedAssignment<T>::recall(std::int32_t root, const Gather& gather, const Settled* settled,
+void NestedAssignment<T>::recall(std::int32_t root, const Gather& gather, const FixedAxes* fixed,
                                  double score) {
-  settled_score_ = score;
+  fixed_axes_score_ = score;
   if (kept_[static_cast<std::size_t>(root)] == nullptr) return;
   kept_[static_cast<std::size_t>(root)]->recall(gather, [&](const Occurrence& each) {
-    return settled == nullptr || settled->around(each.tensor, each.axis);
+    return fixed == nullptr || fixed->around(each.tensor, each.axis);
   });
 }
 
@@ -162,18 +162,18 @@ Status NestedAssignment<T>::solve_kept(const Step& step, std::int32_t permutatio
   {
     const Stopwatch watch(product_seconds_);
     const Status status = kept.refresh(step.gather, similarity_, step.interrupt, [&](const Occurrence& each) {
-      return step.settled == nullptr || step.settled->around(each.tensor, each.axis);
+      return step.fixed == nullptr || step.fixed->around(each.tensor, each.axis);
     });
     if (status != Status::ok) return status;
   }
   AssignmentSolution solution;
   {
-    const Denial<T> denial(kept.matrix(), n, step.denied, step.current[p]);
+    const ForbiddenMatches<T> forbidden(kept.matrix(), n, step.forbidden, step.current[p]);
     const Status status = assign(kept.matrix(), n, kept.duals(), solution, step.interrupt);
     if (status != Status::ok) return status;
   }
   step.proposal[p] = solution.columns;
-  if (step.settled != nullptr) settled_score_ = standard_score(kept.matrix(), n, solution.columns);
+  if (step.fixed != nullptr) fixed_axes_score_ = standard_score(kept.matrix(), n, solution.columns);
   kept.keep(solution);
   return Status::ok;
 }

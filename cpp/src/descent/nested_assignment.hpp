@@ -9,9 +9,9 @@
 #include "cost/gather.hpp"
 #include "cost/similarity.hpp"
 #include "descent/find_occurrences.hpp"
+#include "descent/fixed_axes.hpp"
 #include "descent/kept_similarity.hpp"
 #include "descent/nesting.hpp"
-#include "descent/settled.hpp"
 #include "rebasin/assignment.hpp"
 #include "rebasin/interrupt.hpp"
 #include "rebasin/problem.hpp"
@@ -19,11 +19,11 @@
 
 namespace rebasin {
 
-// What bounds a step. Where `settled` is given, only entries whose other axes it holds count; `denied` slots
+// What bounds a step. Where `fixed` is given, only entries whose other axes it holds count; `forbidden` slots
 // of a permutation that stands alone may not keep their unit.
 struct Reach {
-  const Settled* settled = nullptr;
-  std::vector<std::int64_t> denied = {};
+  const FixedAxes* fixed = nullptr;
+  std::vector<std::int64_t> forbidden = {};
 };
 
 // The value of filling a slot with a unit is their similarity plus, for each permutation that stands directly
@@ -44,8 +44,9 @@ class NestedAssignment {
   Status propose(std::int32_t root, const Gather& gather, const std::vector<Permutation>& current,
                  std::vector<Permutation>& proposal, const Reach& reach, Interrupt& interrupt);
 
-  // Stands in for a propose() whose result is known from an earlier descent: `score` was its settled_score().
-  void recall(std::int32_t root, const Gather& gather, const Settled* settled, double score);
+  // Stands in for a propose() whose result is known from an earlier descent: `score` was its
+  // fixed_axes_score().
+  void recall(std::int32_t root, const Gather& gather, const FixedAxes* fixed, double score);
 
   // Floating-point operations of the products that propose() would spend on a permutation that is out of
   // date; 0 where a kept similarity is up to date after all.
@@ -56,9 +57,9 @@ class NestedAssignment {
     return kept_[static_cast<std::size_t>(permutation)] != nullptr;
   }
 
-  // How far the last step on settled axes stands out from a random one (descent/standard_score.hpp); 0 where
+  // How far the last step on fixed axes stands out from a random one (descent/standard_score.hpp); 0 where
   // the permutation does not stand alone.
-  double settled_score() const { return settled_score_; }
+  double fixed_axes_score() const { return fixed_axes_score_; }
 
   std::int64_t assignments() const { return assignments_; }
   double product_seconds() const { return product_seconds_; }
@@ -70,8 +71,8 @@ class NestedAssignment {
     const Gather& gather;
     const std::vector<Permutation>& current;
     std::vector<Permutation>& proposal;
-    const Settled* settled;
-    const std::vector<std::int64_t>& denied;
+    const FixedAxes* fixed;
+    const std::vector<std::int64_t>& forbidden;
     Interrupt& interrupt;
   };
 
@@ -98,7 +99,7 @@ class NestedAssignment {
   std::vector<std::unique_ptr<KeptSimilarity<T>>> kept_;  // by permutation; null unless it stands alone
   // By innermost permutation of the family that steps: all its slots, of all copies, and all its units.
   std::unordered_map<std::int32_t, std::vector<T>> leaves_;
-  double settled_score_ = 0.0;
+  double fixed_axes_score_ = 0.0;
   std::int64_t assignments_ = 0;
   double product_seconds_ = 0.0;
   double assignment_seconds_ = 0.0;

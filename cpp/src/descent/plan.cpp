@@ -14,54 +14,55 @@ std::vector<std::int32_t> families(const Problem& problem) {
   return found;
 }
 
-// Evidence by family, and what a family gains from the part of it that a set of settled families makes
+// Variances by family, and what a family gains from the part of them that a set of fixed families makes
 // usable.
-class Prospects {
+class PlannedOrder {
  public:
-  Prospects(const Problem& problem, const std::vector<Evidence>& evidence)
+  PlannedOrder(const Problem& problem, const std::vector<SimilarityVariance>& variances)
       : problem_(problem),
         by_family_(problem.permutations.size()),
-        settled_(problem.permutations.size(), false),
+        fixed_(problem.permutations.size(), false),
         variance_(problem.permutations.size(), 0.0) {
     for (std::size_t p = 0; p < problem.permutations.size(); ++p) weight_.push_back(weight_of(p));
-    for (const Evidence& each : evidence) by_family_[static_cast<std::size_t>(each.family)].push_back(&each);
+    for (const SimilarityVariance& each : variances)
+      by_family_[static_cast<std::size_t>(each.family)].push_back(&each);
   }
 
-  void clear() { settled_.assign(settled_.size(), false); }
-  void settle(std::int32_t family) { settled_[static_cast<std::size_t>(family)] = true; }
+  void clear() { fixed_.assign(fixed_.size(), false); }
+  void match_on_fixed_axes(std::int32_t family) { fixed_[static_cast<std::size_t>(family)] = true; }
 
   double gain(std::int32_t family) {
-    return gain_of(family, [&](const Evidence& each) { return usable(each); });
+    return gain_of(family, [&](const SimilarityVariance& each) { return usable(each); });
   }
   double most(std::int32_t family) {
-    return gain_of(family, [](const Evidence&) { return true; });
+    return gain_of(family, [](const SimilarityVariance&) { return true; });
   }
 
   double share(std::int32_t family) const {
-    double settled = 0.0, all = 0.0;
-    for (const Evidence* each : by_family_[static_cast<std::size_t>(family)]) {
+    double fixed = 0.0, all = 0.0;
+    for (const SimilarityVariance* each : by_family_[static_cast<std::size_t>(family)]) {
       all += each->variance;
-      if (usable(*each)) settled += each->variance;
+      if (usable(*each)) fixed += each->variance;
     }
-    return all > 0.0 ? settled / all : 0.0;
+    return all > 0.0 ? fixed / all : 0.0;
   }
 
  private:
-  bool usable(const Evidence& each) const {
+  bool usable(const SimilarityVariance& each) const {
     return !each.needs_itself && std::all_of(each.needs.begin(), each.needs.end(), [&](std::int32_t family) {
-      return settled_[static_cast<std::size_t>(family)];
+      return fixed_[static_cast<std::size_t>(family)];
     });
   }
 
   template <class Counts>
   double gain_of(std::int32_t family, Counts&& counts) {
     const auto& all = by_family_[static_cast<std::size_t>(family)];
-    for (const Evidence* each : all) variance_[static_cast<std::size_t>(each->member)] = 0.0;
-    for (const Evidence* each : all) {
+    for (const SimilarityVariance* each : all) variance_[static_cast<std::size_t>(each->member)] = 0.0;
+    for (const SimilarityVariance* each : all) {
       if (counts(*each)) variance_[static_cast<std::size_t>(each->member)] += each->variance;
     }
     double sum = 0.0;
-    for (const Evidence* each : all) {
+    for (const SimilarityVariance* each : all) {
       const auto m = static_cast<std::size_t>(each->member);
       if (variance_[m] > 0.0) sum += weight_[m] * std::sqrt(variance_[m]);
       variance_[m] = 0.0;  // counted once
@@ -79,26 +80,26 @@ class Prospects {
   }
 
   const Problem& problem_;
-  std::vector<std::vector<const Evidence*>> by_family_;
-  std::vector<bool> settled_;
+  std::vector<std::vector<const SimilarityVariance*>> by_family_;
+  std::vector<bool> fixed_;
   std::vector<double> weight_, variance_;
 };
 
-double gain_of_order(Prospects& prospects, const std::vector<std::int32_t>& order) {
-  prospects.clear();
+double gain_of_order(PlannedOrder& planned, const std::vector<std::int32_t>& order) {
+  planned.clear();
   double sum = 0.0;
   for (const std::int32_t family : order) {
-    sum += prospects.gain(family);
-    prospects.settle(family);
+    sum += planned.gain(family);
+    planned.match_on_fixed_axes(family);
   }
   return sum;
 }
 
-// Appends whatever scores highest, given what stands before it.
+// Appends the family that scores highest, given those before it.
 template <class Score>
-std::vector<std::int32_t> greedy(Prospects& prospects, std::vector<std::int32_t> waiting, Score&& score) {
+std::vector<std::int32_t> greedy(PlannedOrder& planned, std::vector<std::int32_t> waiting, Score&& score) {
   std::vector<std::int32_t> order;
-  prospects.clear();
+  planned.clear();
   while (!waiting.empty()) {
     auto best = waiting.begin();
     double best_score = score(*best);
@@ -110,14 +111,14 @@ std::vector<std::int32_t> greedy(Prospects& prospects, std::vector<std::int32_t>
       }
     }
     order.push_back(*best);
-    prospects.settle(*best);
+    planned.match_on_fixed_axes(*best);
     waiting.erase(best);
   }
   return order;
 }
 
 // Moves one family to its best place; whether that gained anything.
-bool improve_place(Prospects& prospects, std::vector<std::int32_t>& order, double& gain,
+bool improve_place(PlannedOrder& planned, std::vector<std::int32_t>& order, double& gain,
                    std::int32_t family) {
   std::vector<std::int32_t> rest = order;
   rest.erase(std::find(rest.begin(), rest.end(), family));
@@ -125,7 +126,7 @@ bool improve_place(Prospects& prospects, std::vector<std::int32_t>& order, doubl
   for (std::size_t place = 0; place <= rest.size(); ++place) {
     std::vector<std::int32_t> candidate = rest;
     candidate.insert(candidate.begin() + static_cast<std::ptrdiff_t>(place), family);
-    const double found = gain_of_order(prospects, candidate);
+    const double found = gain_of_order(planned, candidate);
     if (found > gain * (1.0 + 1e-9)) {
       gain = found;
       order = candidate;
@@ -137,32 +138,35 @@ bool improve_place(Prospects& prospects, std::vector<std::int32_t>& order, doubl
 
 }  // namespace
 
-std::vector<std::int32_t> plan_by_gain(const Problem& problem, const std::vector<Evidence>& evidence) {
-  constexpr double most_work = 2e7;  // visits of one piece of evidence: a tenth of a second or so
-  Prospects prospects(problem, evidence);
+std::vector<std::int32_t> plan_by_gain(const Problem& problem,
+                                       const std::vector<SimilarityVariance>& variances) {
+  constexpr std::size_t most_work = 20'000'000;  // visits of one variance: a tenth of a second or so
+  PlannedOrder planned(problem, variances);
   const std::vector<std::int32_t> all = families(problem);
-  std::vector<std::int32_t> order = greedy(prospects, all, [&](std::int32_t family) {
-    const double most = prospects.most(family);
-    return most > 0.0 ? prospects.gain(family) / most : 0.0;
+  std::vector<std::int32_t> order = greedy(planned, all, [&](std::int32_t family) {
+    const double most = planned.most(family);
+    return most > 0.0 ? planned.gain(family) / most : 0.0;
   });
-  double gain = gain_of_order(prospects, order), work = 0.0;
-  const double work_of_a_round = static_cast<double>(all.size() * all.size() * evidence.size());
+  double gain = gain_of_order(planned, order);
+  const std::size_t work_of_a_round = all.size() * all.size() * variances.size();
+  std::size_t work = 0;
   for (bool improved = true; improved && work + work_of_a_round <= most_work; work += work_of_a_round) {
     improved = false;
-    for (const std::int32_t family : all) improved |= improve_place(prospects, order, gain, family);
+    for (const std::int32_t family : all) improved |= improve_place(planned, order, gain, family);
   }
   return order;
 }
 
-std::vector<std::int32_t> plan_by_share(const Problem& problem, const std::vector<Evidence>& evidence) {
-  Prospects prospects(problem, evidence);
-  return greedy(prospects, families(problem), [&](std::int32_t family) { return prospects.share(family); });
+std::vector<std::int32_t> plan_by_share(const Problem& problem,
+                                        const std::vector<SimilarityVariance>& variances) {
+  PlannedOrder planned(problem, variances);
+  return greedy(planned, families(problem), [&](std::int32_t family) { return planned.share(family); });
 }
 
-double expected_gain(const Problem& problem, const std::vector<Evidence>& evidence,
+double expected_gain(const Problem& problem, const std::vector<SimilarityVariance>& variances,
                      const std::vector<std::int32_t>& order) {
-  Prospects prospects(problem, evidence);
-  return gain_of_order(prospects, order);
+  PlannedOrder planned(problem, variances);
+  return gain_of_order(planned, order);
 }
 
 }  // namespace rebasin

@@ -1,5 +1,4 @@
-// The descent's own way: a planned first pass over what is settled, then a queue of what has most to catch up
-// with.
+// Planned visiting: a first pass in a planned order over fixed axes, then a priority queue by pending change.
 #pragma once
 
 #include "descent/engine.hpp"

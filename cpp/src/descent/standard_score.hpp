@@ -11,7 +11,7 @@ namespace rebasin {
 // The mean similarity of matched pairs, in standard deviations of the matrix's entries and as a share of
 // sqrt(2 ln n), with what a row or a column has in common taken off; measured on evenly spaced rows. Matching
 // independent Gaussian entries gives 0.7 to 0.9, from n = 16 to 2048; related units give as much more as
-// their evidence is strong. 0 where all entries are equal.
+// their variance is strong. 0 where all entries are equal.
 template <class T>
 double standard_score(const T* matrix, std::int64_t n, const std::vector<std::int64_t>& columns) {
   constexpr std::int64_t most_rows = 64;

@@ -16,8 +16,8 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
 
-bool is_wide(Element element) {
-  return element == Element::int64 || element == Element::uint64;
+bool is_wide(DType dtype) {
+  return dtype == DType::int64 || dtype == DType::uint64;
 }
 
 const char* entry(const AnyCostView& view, std::int64_t i, std::int64_t j) {
@@ -35,7 +35,7 @@ std::uint64_t read_bits(const AnyCostView& view, const char* at) {
 
 // Unsigned numbers in the order of the costs, minimising.
 std::uint64_t ordered_key(const AnyCostView& view, const char* at) {
-  const std::uint64_t bits = read_bits(view, at) ^ (view.element == Element::int64 ? sign_bit : 0);
+  const std::uint64_t bits = read_bits(view, at) ^ (view.dtype == DType::int64 ? sign_bit : 0);
   return view.maximize ? ~bits : bits;
 }
 
@@ -76,7 +76,7 @@ void widen(Range& range, double cost) {
 // Costs as doubles, in the memory of the grid.
 bool read_doubles(Grid& grid, Range& range) {
   const AnyCostView& view = grid.source.view;
-  const auto gather = assignment::choose_gather<double>(view.element, view.swapped_bytes);
+  const auto gather = assignment::choose_gather<double>(view.dtype, view.swapped_bytes);
   std::vector<double> values(static_cast<std::size_t>(grid.columns));
   for (std::int64_t i = 0; i < grid.rows; ++i) {
     gather(entry(view, i, 0), view.column_stride, grid.columns, 0, values.data());
@@ -167,20 +167,19 @@ void read_wide(Grid& grid) {
 void OrientedView::add(std::int64_t row, std::int64_t column, double sign, double scale,
                        ExactSum& sum) const {
   const char* at = entry(view, row, column);
-  const double turned = view.maximize ? -sign : sign;
+  const double minimised_sign = view.maximize ? -sign : sign;
   if (!wide_integers) {
     double value = 0.0;
-    assignment::choose_gather<double>(view.element, view.swapped_bytes)(at, 0, 1, 0, &value);
-    sum.add(turned * (scale * value));
+    assignment::choose_gather<double>(view.dtype, view.swapped_bytes)(at, 0, 1, 0, &value);
+    sum.add(minimised_sign * (scale * value));
     return;
   }
   const std::uint64_t bits = read_bits(view, at);
   const auto low = static_cast<double>(bits & 0xffffffffu);
-  const double high = view.element == Element::int64
-                          ? static_cast<double>(static_cast<std::int64_t>(bits) >> 32)
-                          : static_cast<double>(bits >> 32);
-  sum.add(turned * high * 0x1p32);
-  sum.add(turned * low);
+  const double high = view.dtype == DType::int64 ? static_cast<double>(static_cast<std::int64_t>(bits) >> 32)
+                                                 : static_cast<double>(bits >> 32);
+  sum.add(minimised_sign * high * 0x1p32);
+  sum.add(minimised_sign * low);
 }
 
 bool read_grid(const AnyCostView& cost, Grid& grid) {
@@ -192,7 +191,7 @@ bool read_grid(const AnyCostView& cost, Grid& grid) {
   std::fill_n(grid.row(grid.rows), grid.columns, std::int64_t{0});
   Range range;
   if (!read_doubles(grid, range)) return false;
-  if (is_wide(cost.element) && range.largest >= 0x1p53) {
+  if (is_wide(cost.dtype) && range.largest >= 0x1p53) {
     grid.source.wide_integers = true;
     read_wide(grid);
   } else {

@@ -4,11 +4,7 @@
 #include <limits>
 
 #include "k_best/kernels.hpp"
-
-#define REBASIN_JOIN_(a, b) a##b
-#define REBASIN_JOIN(a, b) REBASIN_JOIN_(a, b)
-#define REBASIN_TEXT_(a) #a
-#define REBASIN_TEXT(a) REBASIN_TEXT_(a)
+#include "simd/level_table.hpp"
 
 namespace rebasin::k_best {
 namespace {
@@ -48,8 +44,7 @@ std::int64_t reduce(const std::int64_t* __restrict cost, const std::int64_t* __r
 
 }  // namespace
 
-extern const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL);
-const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL) = {REBASIN_TEXT(REBASIN_SIMD_LEVEL), relax, find,
-                                                            reduce};
+extern const Kernels REBASIN_LEVEL_TABLE;
+const Kernels REBASIN_LEVEL_TABLE = {REBASIN_LEVEL_NAME, relax, find, reduce};
 
 }  // namespace rebasin::k_best

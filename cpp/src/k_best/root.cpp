@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 namespace rebasin::k_best {
@@ -49,9 +50,9 @@ bool repair_duals(const Grid& grid, Matching& matching) {
   const std::int64_t n = grid.rows;
   const bool rectangular = n < grid.columns;
   const std::int64_t rows = rectangular ? n + 1 : n;
-  std::vector<std::int64_t> queue;
+  std::vector<std::int64_t> queue(static_cast<std::size_t>(rows));
+  std::iota(queue.begin(), queue.end(), std::int64_t{0});
   std::vector<char> waiting(static_cast<std::size_t>(rows), 1);
-  for (std::int64_t i = 0; i < rows; ++i) queue.push_back(i);
   std::int64_t zero_dual = 0;
   for (std::size_t k = 0; k < queue.size(); ++k) {
     if (static_cast<std::int64_t>(k) > repair_scans * rows) return false;

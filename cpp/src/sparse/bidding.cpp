@@ -34,29 +34,29 @@ TwoBest find_two_best(const MatchingState& state, std::int32_t row) {
 
 }  // namespace
 
-Outcome run_auction(MatchingState& state, Fixed epsilon, Fixed range, std::int64_t budget,
+Attempt run_auction(MatchingState& state, Fixed epsilon, Fixed range, std::int64_t budget,
                     Interrupt& interrupt) {
   const Graph& graph = state.graph;
   std::vector<std::int32_t>& free_rows = state.free_rows;
   std::int64_t polls = rows_between_polls;
   const std::int64_t allowed = budget;
-  Outcome outcome = Outcome::done;
+  Attempt attempt = Attempt::solved;
   while (!free_rows.empty()) {
     if (--polls == 0) {
       polls = rows_between_polls;
-      if (interrupt.requested()) return Outcome::interrupted;
+      if (interrupt.requested()) return Attempt::interrupted;
     }
     const std::int32_t row = free_rows.back();
     budget -= state.degree(row);
     if (budget < 0) {
-      outcome = Outcome::out_of_budget;
+      attempt = Attempt::out_of_budget;
       break;
     }
     free_rows.pop_back();
     const TwoBest two = find_two_best(state, row);
     const std::int32_t column = graph.column[two.best_at];
     const Fixed price = state.v[column] - (std::min(two.second - two.best, range) + epsilon);
-    if (price < -fixed_limit) return Outcome::out_of_range;
+    if (price < -fixed_limit) return Attempt::declined;
     state.v[column] = price;
     const std::int32_t evicted = state.row_of[column];
     state.assign(row, column, graph.cost[two.best_at]);
@@ -66,10 +66,10 @@ Outcome run_auction(MatchingState& state, Fixed epsilon, Fixed range, std::int64
     free_rows.push_back(evicted);
   }
   state.counters.entries_read += allowed - std::max<std::int64_t>(budget, 0);
-  return outcome;
+  return attempt;
 }
 
-Outcome reduce_rows(MatchingState& state, Fixed range, int rounds, std::int64_t budget,
+Attempt reduce_rows(MatchingState& state, Fixed range, int rounds, std::int64_t budget,
                     Interrupt& interrupt) {
   const Graph& graph = state.graph;
   std::vector<std::int32_t>& free_rows = state.free_rows;
@@ -81,7 +81,7 @@ Outcome reduce_rows(MatchingState& state, Fixed range, int rounds, std::int64_t 
     while (!free_rows.empty() && budget > 0) {
       if (--polls == 0) {
         polls = rows_between_polls;
-        if (interrupt.requested()) return Outcome::interrupted;
+        if (interrupt.requested()) return Attempt::interrupted;
       }
       const std::int32_t row = free_rows.back();
       free_rows.pop_back();
@@ -97,7 +97,7 @@ Outcome reduce_rows(MatchingState& state, Fixed range, int rounds, std::int64_t 
         continue;
       }
       const Fixed price = state.v[column] - fall;
-      if (price < -fixed_limit) return Outcome::out_of_range;
+      if (price < -fixed_limit) return Attempt::declined;
       state.v[column] = price;
       state.assign(row, column, graph.cost[at]);
       ++state.counters.bids;
@@ -108,7 +108,7 @@ Outcome reduce_rows(MatchingState& state, Fixed range, int rounds, std::int64_t 
     free_rows.insert(free_rows.end(), waiting.rbegin(), waiting.rend());
   }
   state.counters.entries_read += allowed - budget;
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 }  // namespace rebasin::sparse

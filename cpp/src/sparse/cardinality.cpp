@@ -12,19 +12,19 @@ class HopcroftKarp {
   explicit HopcroftKarp(MatchingState& state)
       : state_(state), level_(state.graph.rows, unreached), next_(state.graph.rows) {}
 
-  Outcome run(Interrupt& interrupt) {
+  Attempt run(Interrupt& interrupt) {
     while (!state_.free_rows.empty()) {
-      const Outcome outcome = layer(interrupt);
-      if (outcome != Outcome::done) return outcome;
+      const Attempt attempt = layer(interrupt);
+      if (attempt != Attempt::solved) return attempt;
       if (!found_free_) break;
-      if (!extend(interrupt)) return Outcome::interrupted;
+      if (!extend(interrupt)) return Attempt::interrupted;
     }
-    return Outcome::done;
+    return Attempt::solved;
   }
 
  private:
   // Breadth first from all free rows, to the layer that meets free columns.
-  Outcome layer(Interrupt& interrupt) {
+  Attempt layer(Interrupt& interrupt) {
     std::fill(level_.begin(), level_.end(), unreached);
     queue_ = state_.free_rows;
     for (const std::int32_t row : queue_) level_[row] = 0;
@@ -33,7 +33,7 @@ class HopcroftKarp {
     for (std::size_t at = 0; at < queue_.size(); ++at) {
       const std::int32_t row = queue_[at];
       if (level_[row] >= last_level) break;
-      if (at % rows_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
+      if (at % rows_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
       visit(row, [&](std::int32_t column, std::int64_t) {
         const std::int32_t owner = state_.row_of[column];
         if (owner == none) {
@@ -47,7 +47,7 @@ class HopcroftKarp {
       });
     }
     for (std::int64_t i = 0; i < state_.graph.rows; ++i) next_[i] = state_.graph.start[i];
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   // A greatest set of disjoint shortest paths, depth first along the layers.
@@ -124,11 +124,11 @@ class HopcroftKarp {
 
 }  // namespace
 
-Outcome match_entries(MatchingState& state, Interrupt& interrupt) {
+Attempt match_entries(MatchingState& state, Interrupt& interrupt) {
   return HopcroftKarp<false>(state).run(interrupt);
 }
 
-Outcome match_tight_entries(MatchingState& state, Interrupt& interrupt) {
+Attempt match_tight_entries(MatchingState& state, Interrupt& interrupt) {
   return HopcroftKarp<true>(state).run(interrupt);
 }
 

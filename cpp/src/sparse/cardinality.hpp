@@ -7,9 +7,9 @@
 namespace rebasin::sparse {
 
 // Extends the matching to a greatest one among all entries; pair costs follow, duals are not touched.
-Outcome match_entries(MatchingState& state, Interrupt& interrupt);
+Attempt match_entries(MatchingState& state, Interrupt& interrupt);
 
 // Extends the matching of tight entries to a greatest one among the tight entries of the present duals.
-Outcome match_tight_entries(MatchingState& state, Interrupt& interrupt);
+Attempt match_tight_entries(MatchingState& state, Interrupt& interrupt);
 
 }  // namespace rebasin::sparse

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "assignment/attempt.hpp"
 #include "rebasin/sparse_assignment.hpp"
 #include "sparse/graph.hpp"
 
@@ -12,13 +13,8 @@ namespace rebasin::sparse {
 
 constexpr std::int32_t none = -1;
 
-enum class Outcome {
-  done,
-  out_of_budget,  // rows are left free
-  no_path,        // no complete assignment exists
-  out_of_range,   // a dual left the range of fixed-point numbers
-  interrupted,
-};
+// declined: a dual left the range of fixed-point numbers; infeasible: no complete assignment exists.
+using assignment::Attempt;
 
 // Only column duals v are stored: a row's dual is its least c - v. Outside of an auction every matched entry
 // is tight, which is to say that it attains that least.

@@ -19,28 +19,28 @@ struct Later {
 PathSearch::PathSearch(MatchingState& state)
     : state_(state), distance_(state.graph.columns, fixed_infinity), from_(state.graph.columns, none) {}
 
-Outcome PathSearch::augment(std::int32_t free_row, Interrupt& interrupt) {
+Attempt PathSearch::augment(std::int32_t free_row, Interrupt& interrupt) {
   ++state_.counters.searches;
   clear();
   if (!enter(free_row, 0)) {
-    const Outcome outcome = grow(interrupt);
-    if (outcome != Outcome::done) return outcome;
+    const Attempt attempt = grow(interrupt);
+    if (attempt != Attempt::solved) return attempt;
   }
-  if (!lower_duals()) return Outcome::out_of_range;
+  if (!lower_duals()) return Attempt::declined;
   augment_along_path(free_row);
-  return Outcome::done;
+  return Attempt::solved;
 }
 
-Outcome PathSearch::open_tight_path(Interrupt& interrupt) {
+Attempt PathSearch::open_tight_path(Interrupt& interrupt) {
   ++state_.counters.joint_searches;
   clear();
   bool found = false;
   for (const std::int32_t row : state_.free_rows) found |= enter(row, -state_.least_reduced(row));
   if (!found) {
-    const Outcome outcome = grow(interrupt);
-    if (outcome != Outcome::done) return outcome;
+    const Attempt attempt = grow(interrupt);
+    if (attempt != Attempt::solved) return attempt;
   }
-  return lower_duals() ? Outcome::done : Outcome::out_of_range;
+  return lower_duals() ? Attempt::solved : Attempt::declined;
 }
 
 void PathSearch::clear() {
@@ -56,7 +56,7 @@ void PathSearch::clear() {
 }
 
 // Until a free column is the nearest.
-Outcome PathSearch::grow(Interrupt& interrupt) {
+Attempt PathSearch::grow(Interrupt& interrupt) {
   for (;;) {
     std::int32_t column = none;
     if (!ready_.empty()) {
@@ -64,9 +64,9 @@ Outcome PathSearch::grow(Interrupt& interrupt) {
       ready_.pop_back();
       if (distance_[column] != now_) continue;
     } else {
-      if (events_.empty()) return end_ == none ? Outcome::no_path : Outcome::done;
+      if (events_.empty()) return end_ == none ? Attempt::infeasible : Attempt::solved;
       const Event event = pop();
-      if (event.distance >= nearest_free_) return Outcome::done;
+      if (event.distance >= nearest_free_) return Attempt::solved;
       column = event.column;
       if (event.distance > distance_[column]) continue;
       now_ = event.distance;
@@ -74,8 +74,8 @@ Outcome PathSearch::grow(Interrupt& interrupt) {
     // Closed: no later path is shorter.
     scanned_.push_back({column, now_});
     const std::int32_t row = state_.row_of[column];
-    if (scanned_.size() % rows_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
-    if (enter(row, now_ - state_.matched_dual(row))) return Outcome::done;
+    if (scanned_.size() % rows_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
+    if (enter(row, now_ - state_.matched_dual(row))) return Attempt::solved;
   }
 }
 
@@ -97,7 +97,7 @@ bool PathSearch::enter(std::int32_t row, Fixed offset) {
     if (state_.row_of[column] == none) {
       nearest_free_ = distance;
       end_ = column;
-    } else if (distance == now_ && scanned_.size() > 0) {
+    } else if (distance == now_ && !scanned_.empty()) {
       ready_.push_back(column);
     } else {
       push({distance, column});

@@ -10,13 +10,13 @@ class PathSearch {
  public:
   explicit PathSearch(MatchingState& state);
 
-  // Assigns one more row along a shortest path from `free_row`, which the caller takes off free_rows. With
-  // no_path tree_rows() is a Hall violator: the columns of all their entries are matched among them.
-  Outcome augment(std::int32_t free_row, Interrupt& interrupt);
+  // Assigns one more row along a shortest path from `free_row`, which the caller takes off free_rows. Where
+  // infeasible, tree_rows() is a Hall violator: the columns of all their entries are matched among them.
+  Attempt augment(std::int32_t free_row, Interrupt& interrupt);
 
   // Lowers the duals by the shortest path from all free rows at once, so that a path of tight entries leads
-  // from one of them to a free column. With no_path as above.
-  Outcome open_tight_path(Interrupt& interrupt);
+  // from one of them to a free column. Where infeasible, as above.
+  Attempt open_tight_path(Interrupt& interrupt);
 
   const std::vector<std::int32_t>& tree_rows() const { return tree_rows_; }
   std::int64_t entries_read() const { return entries_read_; }
@@ -32,7 +32,7 @@ class PathSearch {
   };
 
   void clear();
-  Outcome grow(Interrupt& interrupt);
+  Attempt grow(Interrupt& interrupt);
   bool enter(std::int32_t row, Fixed offset);
   bool lower_duals();
   void augment_along_path(std::int32_t root);

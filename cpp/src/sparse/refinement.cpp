@@ -17,23 +17,23 @@ class Refinement {
     }
   }
 
-  Outcome run(Interrupt& interrupt) {
+  Attempt run(Interrupt& interrupt) {
     std::size_t seen = 0;
     while (!now_.empty()) {
       later_.clear();
       for (const std::int32_t row : now_) {
-        if (++seen % rows_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
+        if (++seen % rows_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
         waits_[row] = 0;
         if (state_.column_of[row] == none) continue;
         if (++visits_[row] > most_visits_) {
           free(row);
         } else if (!lower_rivals(row)) {
-          return Outcome::out_of_range;
+          return Attempt::declined;
         }
       }
       now_.swap(later_);
     }
-    return Outcome::done;
+    return Attempt::solved;
   }
 
  private:
@@ -80,7 +80,7 @@ class Refinement {
 
 }  // namespace
 
-Outcome refine_duals(MatchingState& state, int most_visits, Interrupt& interrupt) {
+Attempt refine_duals(MatchingState& state, int most_visits, Interrupt& interrupt) {
   return Refinement(state, most_visits).run(interrupt);
 }
 

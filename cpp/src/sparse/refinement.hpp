@@ -10,6 +10,6 @@ namespace rebasin::sparse {
 // matching, by label correcting as Bellman and Ford do. That succeeds for all rows if the matching is
 // optimal. Rows on cycles of negative length never come to rest: a row that is visited more than
 // `most_visits` times is freed, and so is, on a rectangle, a row that would rather have an unmatched column.
-Outcome refine_duals(MatchingState& state, int most_visits, Interrupt& interrupt);
+Attempt refine_duals(MatchingState& state, int most_visits, Interrupt& interrupt);
 
 }  // namespace rebasin::sparse

@@ -42,7 +42,7 @@ class Release {
   }
 
   // Distances are rises of duals: of a column by `rise - distance` when the search ends at `rise`.
-  Outcome run(std::int32_t root, Interrupt& interrupt) {
+  Attempt run(std::int32_t root, Interrupt& interrupt) {
     clear();
     rise_ = -state_.v[root];
     end_ = root;
@@ -55,14 +55,14 @@ class Release {
       events_.pop();
       if (event.distance > distance_[event.column]) continue;
       scanned.push_back(event);
-      if (scanned.size() % columns_between_polls == 0 && interrupt.requested()) return Outcome::interrupted;
+      if (scanned.size() % columns_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
       scan(event);
     }
     for (const Event& event : scanned) {
       if (event.distance < rise_) state_.v[event.column] += rise_ - event.distance;
     }
     shift(root);
-    return Outcome::done;
+    return Attempt::solved;
   }
 
  private:
@@ -124,15 +124,15 @@ class Release {
 
 }  // namespace
 
-Outcome release_columns(MatchingState& state, Interrupt& interrupt) {
+Attempt release_columns(MatchingState& state, Interrupt& interrupt) {
   std::unique_ptr<Release> release;
   for (std::int32_t j = 0; j < state.graph.columns; ++j) {
     if (state.row_of[j] != none || state.v[j] == 0) continue;
     if (!release) release = std::make_unique<Release>(state);
-    const Outcome outcome = release->run(j, interrupt);
-    if (outcome != Outcome::done) return outcome;
+    const Attempt attempt = release->run(j, interrupt);
+    if (attempt != Attempt::solved) return attempt;
   }
-  return Outcome::done;
+  return Attempt::solved;
 }
 
 }  // namespace rebasin::sparse

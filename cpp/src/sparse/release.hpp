@@ -10,6 +10,6 @@ namespace rebasin::sparse {
 // asks for: from each such column the shortest path of reduced costs leads, over rows that change their
 // column, to a column whose dual reaches zero first; that column is left instead. Needs the entries by
 // columns: 12 more bytes an entry while it runs, where there is such a column.
-Outcome release_columns(MatchingState& state, Interrupt& interrupt);
+Attempt release_columns(MatchingState& state, Interrupt& interrupt);
 
 }  // namespace rebasin::sparse

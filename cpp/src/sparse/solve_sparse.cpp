@@ -18,8 +18,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Costs of this many bits cannot drive a dual out of range: duals stay within (2 n + 1) costs, and an auction
 // that goes further is not run.
-int safe_bits(std::int64_t lines) {
-  return 57 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(lines + 1)));
+int safe_bits(std::int64_t rows_and_columns) {
+  return 57 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(rows_and_columns + 1)));
 }
 
 // In exact arithmetic: every entry's reduced cost is at least its row's, which the matched entry attains.
@@ -47,9 +47,9 @@ class Solver {
   Status run(Matching wanted) {
     range_ = find_range(view_);
     if (range_.invalid) return Status::invalid_entry;
-    const Outcome outcome = wanted == Matching::complete ? solve_part(all()) : solve_halves();
-    if (outcome == Outcome::interrupted) return Status::interrupted;
-    if (outcome != Outcome::done) return Status::infeasible;
+    const Attempt attempt = wanted == Matching::complete ? solve_part(all()) : solve_halves();
+    if (attempt == Attempt::interrupted) return Status::interrupted;
+    if (attempt != Attempt::solved) return Status::infeasible;
     finish();
     return Status::ok;
   }
@@ -64,51 +64,50 @@ class Solver {
   }
 
   // First without the markers, which the proof then speaks of too.
-  Outcome solve_part(const Selection& selection) {
+  Attempt solve_part(const Selection& selection) {
     if (range_.markers_from < infinity && !fixed_for(range_, most_bits).exact) {
       Selection ordinary = selection;
       ordinary.limit = range_.markers_from;
-      const Outcome outcome = solve_on_grid(ordinary, selection, find_range(view_, range_.markers_from));
-      if (outcome != Outcome::no_path) return outcome;
+      const Attempt attempt = solve_on_grid(ordinary, selection, find_range(view_, range_.markers_from));
+      if (attempt != Attempt::infeasible) return attempt;
     }
-    const Outcome outcome = solve_on_grid(selection, selection, range_);
-    return outcome;
+    return solve_on_grid(selection, selection, range_);
   }
 
-  Outcome solve_on_grid(const Selection& selection, const Selection& proven, const CostRange& range) {
-    Outcome outcome = Outcome::out_of_range;
+  Attempt solve_on_grid(const Selection& selection, const Selection& proven, const CostRange& range) {
+    Attempt attempt = Attempt::declined;
     for (const int bits : {most_bits, safe_bits(view_.rows + view_.columns)}) {
       const FixedPoint fixed = fixed_for(range, bits);
       const Graph graph = to_graph(view_, selection, fixed);
       MatchingState state(graph);
       std::vector<std::int32_t> violator;
-      outcome = sparse::solve(state, violator, interrupt_);
+      attempt = sparse::solve(state, violator, interrupt_);
       count(state.counters);
-      if (outcome == Outcome::out_of_range) continue;
-      if (outcome == Outcome::no_path) name_violator(selection, graph, violator);
-      if (outcome == Outcome::done) keep(proven, state, fixed);
+      if (attempt == Attempt::declined) continue;
+      if (attempt == Attempt::infeasible) name_violator(selection, graph, violator);
+      if (attempt == Attempt::solved) keep(proven, state, fixed);
       break;
     }
-    return outcome;
+    return attempt;
   }
 
   // The halves of the Dulmage-Mendelsohn decomposition: rows that some greatest matching leaves unassigned
   // with the columns of their entries, which all greatest matchings assign among them; and the rest, whose
   // rows all have a column.
-  Outcome solve_halves() {
+  Attempt solve_halves() {
     Selection crowded = all();
     crowded.transposed = false;
     Selection rest = crowded;
-    const Outcome outcome = decompose(crowded, rest);
-    if (outcome != Outcome::done) return outcome;
+    const Attempt attempt = decompose(crowded, rest);
+    if (attempt != Attempt::solved) return attempt;
     crowded.transposed = true;
     for (const Selection* half : {&rest, &crowded}) {
       if (half->rows == 0 || half->columns == 0) continue;
-      const Outcome solved = solve_part(*half);
-      if (solved != Outcome::done) return solved;
+      const Attempt solved = solve_part(*half);
+      if (solved != Attempt::solved) return solved;
     }
     if (crowded.rows > 0 && rest.rows + rest.columns > 0) join_halves(crowded);
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   // A price of being unassigned for the crowded rows, off the duals of their columns, high enough for the
@@ -139,18 +138,18 @@ class Solver {
     gap_ = assignment::add_up(gap_of_rest_, prove(view_, columns, matching_));
   }
 
-  Outcome decompose(Selection& crowded, Selection& rest) {
+  Attempt decompose(Selection& crowded, Selection& rest) {
     const Graph graph = to_graph(view_, crowded, fixed_for(range_, most_bits));
     MatchingState state(graph);
     state.drop_matching();
-    const Outcome outcome = match_entries(state, interrupt_);
-    if (outcome != Outcome::done) return outcome;
+    const Attempt attempt = match_entries(state, interrupt_);
+    if (attempt != Attempt::solved) return attempt;
     std::vector<bool> row(graph.rows, false);
     std::vector<bool> column(graph.columns, false);
     reach(state, row, column);
     number(row, crowded.row, crowded.rows, rest.row, rest.rows);
     number(column, crowded.column, crowded.columns, rest.column, rest.columns);
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   // Along entries, and back along matched ones, from the unmatched rows.
@@ -176,11 +175,11 @@ class Solver {
     in_second.assign(first.size(), none);
     of_first = 0;
     of_second = 0;
-    for (std::size_t line = 0; line < first.size(); ++line) {
-      if (first[line]) {
-        in_first[line] = static_cast<std::int32_t>(of_first++);
+    for (std::size_t index = 0; index < first.size(); ++index) {
+      if (first[index]) {
+        in_first[index] = static_cast<std::int32_t>(of_first++);
       } else {
-        in_second[line] = static_cast<std::int32_t>(of_second++);
+        in_second[index] = static_cast<std::int32_t>(of_second++);
       }
     }
   }
@@ -198,30 +197,30 @@ class Solver {
     solution_.counters.levels += counters.levels;
   }
 
-  // The lines of the view that the graph numbers, in its order.
-  static std::vector<std::int32_t> lines_of(const std::vector<std::int32_t>& numbers, std::int64_t count) {
-    std::vector<std::int32_t> lines(count);
+  // The rows, or columns, of the view that the graph numbers, in its order.
+  static std::vector<std::int32_t> indices_of(const std::vector<std::int32_t>& numbers, std::int64_t count) {
+    std::vector<std::int32_t> indices(count);
     if (numbers.empty()) {
-      for (std::int64_t k = 0; k < count; ++k) lines[k] = static_cast<std::int32_t>(k);
-      return lines;
+      for (std::int64_t k = 0; k < count; ++k) indices[k] = static_cast<std::int32_t>(k);
+      return indices;
     }
-    for (std::size_t line = 0; line < numbers.size(); ++line) {
-      if (numbers[line] >= 0) lines[numbers[line]] = static_cast<std::int32_t>(line);
+    for (std::size_t index = 0; index < numbers.size(); ++index) {
+      if (numbers[index] >= 0) indices[numbers[index]] = static_cast<std::int32_t>(index);
     }
-    return lines;
+    return indices;
   }
 
   void keep(const Selection& selection, const MatchingState& state, const FixedPoint& fixed) {
-    const std::vector<std::int32_t> rows = lines_of(selection.row, selection.rows);
-    const std::vector<std::int32_t> columns = lines_of(selection.column, selection.columns);
+    const std::vector<std::int32_t> rows = indices_of(selection.row, selection.rows);
+    const std::vector<std::int32_t> columns = indices_of(selection.column, selection.columns);
     const bool transposed = selection.transposed;
     for (std::int64_t i = 0; i < state.graph.rows; ++i) {
       const std::int32_t j = state.column_of[i];
       matching_.column_of[rows[transposed ? j : i]] = columns[transposed ? i : j];
     }
     std::vector<double>& given = transposed ? matching_.row_dual : matching_.column_dual;
-    const std::vector<std::int32_t>& lines = transposed ? rows : columns;
-    for (std::int64_t j = 0; j < state.graph.columns; ++j) given[lines[j]] = fixed.to_real(state.v[j]);
+    const std::vector<std::int32_t>& indices = transposed ? rows : columns;
+    for (std::int64_t j = 0; j < state.graph.columns; ++j) given[indices[j]] = fixed.to_real(state.v[j]);
     const double gap = prove(view_, selection, matching_);
     // Duals of integers beyond 2^53 are rounded; the integers themselves prove more.
     const bool proven = is_integer && fixed.exact && is_proven(state);

@@ -38,21 +38,21 @@ class Strategy {
   Strategy(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt)
       : state_(state), graph_(state.graph), search_(state), violator_(violator), interrupt_(interrupt) {}
 
-  Outcome run(double direct_reads) {
+  Attempt run(double direct_reads) {
     for (std::int32_t i = 0; i < graph_.rows; ++i) {
       if (state_.degree(i) == 0) return infeasible_by({i});
     }
     if (graph_.square()) reduce_columns(state_);
     state_.drop_matching();
     find_range();
-    Outcome outcome =
+    Attempt attempt =
         reduce_rows(state_, range_, tuning::first_rounds, reads(tuning::first_reads), interrupt_);
-    if (outcome == Outcome::done) outcome = match_ties();
-    if (outcome == Outcome::done) outcome = search_paths(direct_budget(direct_reads));
-    if (outcome == Outcome::out_of_budget) outcome = leave_paths();
-    if (outcome == Outcome::done && !graph_.square()) outcome = release_columns(state_, interrupt_);
+    if (attempt == Attempt::solved) attempt = match_ties();
+    if (attempt == Attempt::solved) attempt = search_paths(direct_budget(direct_reads));
+    if (attempt == Attempt::out_of_budget) attempt = leave_paths();
+    if (attempt == Attempt::solved && !graph_.square()) attempt = release_columns(state_, interrupt_);
     state_.counters.entries_read += search_.entries_read();
-    return outcome;
+    return attempt;
   }
 
  private:
@@ -64,9 +64,9 @@ class Strategy {
     return direct_reads > 0.0 ? std::max(reads(direct_reads), tuning::fewest_direct_entries) : 0;
   }
 
-  Outcome infeasible_by(std::vector<std::int32_t> rows) {
+  Attempt infeasible_by(std::vector<std::int32_t> rows) {
     violator_ = std::move(rows);
-    return Outcome::no_path;
+    return Attempt::infeasible;
   }
 
   void find_range() {
@@ -115,36 +115,36 @@ class Strategy {
   }
 
   // Path by path; out_of_budget when the budget does not suffice, or will not.
-  Outcome search_paths(std::int64_t budget) {
+  Attempt search_paths(std::int64_t budget) {
     const std::int64_t before = search_.entries_read();
     std::int64_t recent = before;
     for (std::int64_t done = 1; !state_.free_rows.empty(); ++done) {
-      const Outcome outcome = search_.augment(state_.free_rows.back(), interrupt_);
-      if (outcome == Outcome::no_path) return infeasible_by(search_.tree_rows());
-      if (outcome != Outcome::done) return outcome;
+      const Attempt attempt = search_.augment(state_.free_rows.back(), interrupt_);
+      if (attempt == Attempt::infeasible) return infeasible_by(search_.tree_rows());
+      if (attempt != Attempt::solved) return attempt;
       state_.free_rows.pop_back();
       const auto left = static_cast<std::int64_t>(state_.free_rows.size());
       const std::int64_t unspent = budget - (search_.entries_read() - before);
-      if (left > 0 && unspent < 0) return Outcome::out_of_budget;
+      if (left > 0 && unspent < 0) return Attempt::out_of_budget;
       if (left == 0 || done % tuning::searches_between_forecasts != 0) continue;
       // Paths get longer as free columns get fewer, so this is rather too little.
       const std::int64_t mean = (search_.entries_read() - recent) / tuning::searches_between_forecasts;
-      if (mean > unspent / left) return Outcome::out_of_budget;
+      if (mean > unspent / left) return Attempt::out_of_budget;
       recent = search_.entries_read();
     }
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   // Tight entries first; where most free rows find one, ties go on.
-  Outcome match_ties() {
+  Attempt match_ties() {
     const std::size_t before = state_.free_rows.size();
-    const Outcome outcome = match_tight_entries(state_, interrupt_);
+    const Attempt attempt = match_tight_entries(state_, interrupt_);
     const bool ties = state_.free_rows.size() < before / 2;
-    return outcome == Outcome::done && ties ? search_jointly() : outcome;
+    return attempt == Attempt::solved && ties ? search_jointly() : attempt;
   }
 
   // The auction; should it fail, the paths are gone on with from where they were left.
-  Outcome leave_paths() {
+  Attempt leave_paths() {
     const std::vector<Fixed> v = state_.v;
     const std::vector<Fixed> pair_cost = state_.pair_cost;
     const std::vector<std::int32_t> column_of = state_.column_of;
@@ -152,9 +152,9 @@ class Strategy {
     const std::vector<std::int32_t> free_rows = state_.free_rows;
     choose_increments();
     state_.v = v;
-    const Outcome outcome = run_levels();
-    if (outcome == Outcome::done) return finish();
-    if (outcome != Outcome::out_of_budget && outcome != Outcome::out_of_range) return outcome;
+    const Attempt attempt = run_levels();
+    if (attempt == Attempt::solved) return finish();
+    if (attempt != Attempt::out_of_budget && attempt != Attempt::declined) return attempt;
     state_.v = v;
     state_.pair_cost = pair_cost;
     state_.column_of = column_of;
@@ -164,7 +164,7 @@ class Strategy {
   }
 
   // Auctions with falling epsilon, each from the duals of the one before.
-  Outcome run_levels() {
+  Attempt run_levels() {
     auto epsilon = static_cast<double>(increments_.first);
     const auto last = static_cast<double>(increments_.last);
     bool retried = false;
@@ -172,18 +172,18 @@ class Strategy {
       state_.drop_matching();
       ++state_.counters.levels;
       const double allowed = retried ? tuning::retried_level_reads : tuning::level_reads;
-      const Outcome outcome =
+      const Attempt attempt =
           run_auction(state_, static_cast<Fixed>(epsilon), range_, reads(allowed), interrupt_);
-      if (outcome == Outcome::out_of_budget && !retried) {
-        const Outcome feasible = check_feasible();
-        if (feasible != Outcome::done) return feasible;
+      if (attempt == Attempt::out_of_budget && !retried) {
+        const Attempt feasible = check_feasible();
+        if (feasible != Attempt::solved) return feasible;
         retried = true;
         epsilon *= tuning::retry_factor;
         continue;
       }
-      if (outcome != Outcome::done) return outcome;
+      if (attempt != Attempt::solved) return attempt;
       lift_unmatched();
-      if (epsilon <= last) return Outcome::done;
+      if (epsilon <= last) return Attempt::solved;
       epsilon = std::max(last, epsilon / tuning::falling_factor);
     }
   }
@@ -197,39 +197,39 @@ class Strategy {
   }
 
   // Infeasible problems end here and not in a price war.
-  Outcome check_feasible() {
+  Attempt check_feasible() {
     MatchingState other(graph_);
     other.drop_matching();
-    const Outcome outcome = match_entries(other, interrupt_);
-    if (outcome != Outcome::done || other.free_rows.empty()) return outcome;
+    const Attempt attempt = match_entries(other, interrupt_);
+    if (attempt != Attempt::solved || other.free_rows.empty()) return attempt;
     PathSearch search(other);
-    const Outcome found = search.augment(other.free_rows.back(), interrupt_);
-    return found == Outcome::no_path ? infeasible_by(search.tree_rows()) : found;
+    const Attempt found = search.augment(other.free_rows.back(), interrupt_);
+    return found == Attempt::infeasible ? infeasible_by(search.tree_rows()) : found;
   }
 
-  Outcome finish() {
+  Attempt finish() {
     lift_unmatched();
     const Fixed unit = graph_.unit;
     if (unit > 1) {
       for (Fixed& dual : state_.v) dual = (dual + unit / 2) & -unit;
     }
-    Outcome outcome = refine_duals(state_, tuning::most_visits, interrupt_);
-    if (outcome == Outcome::done) outcome = match_tight_entries(state_, interrupt_);
-    if (outcome == Outcome::done && unit > 1) outcome = search_jointly();
-    return outcome == Outcome::done ? search_paths(unlimited) : outcome;
+    Attempt attempt = refine_duals(state_, tuning::most_visits, interrupt_);
+    if (attempt == Attempt::solved) attempt = match_tight_entries(state_, interrupt_);
+    if (attempt == Attempt::solved && unit > 1) attempt = search_jointly();
+    return attempt == Attempt::solved ? search_paths(unlimited) : attempt;
   }
 
   // Hopcroft and Karp's phases at the distance of the nearest free column, as long as ties make them pay.
-  Outcome search_jointly() {
+  Attempt search_jointly() {
     for (;;) {
       const auto before = static_cast<std::int64_t>(state_.free_rows.size());
-      if (before < tuning::fewest_for_joint) return Outcome::done;
-      Outcome outcome = search_.open_tight_path(interrupt_);
-      if (outcome == Outcome::no_path) return infeasible_by(search_.tree_rows());
-      if (outcome == Outcome::done) outcome = match_tight_entries(state_, interrupt_);
-      if (outcome != Outcome::done) return outcome;
+      if (before < tuning::fewest_for_joint) return Attempt::solved;
+      Attempt attempt = search_.open_tight_path(interrupt_);
+      if (attempt == Attempt::infeasible) return infeasible_by(search_.tree_rows());
+      if (attempt == Attempt::solved) attempt = match_tight_entries(state_, interrupt_);
+      if (attempt != Attempt::solved) return attempt;
       const auto assigned = static_cast<double>(before - static_cast<std::int64_t>(state_.free_rows.size()));
-      if (assigned < tuning::joint_share * static_cast<double>(before)) return Outcome::done;
+      if (assigned < tuning::joint_share * static_cast<double>(before)) return Attempt::solved;
     }
   }
 
@@ -244,7 +244,7 @@ class Strategy {
 
 }  // namespace
 
-Outcome solve(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt,
+Attempt solve(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt,
               double direct_reads) {
   return Strategy(state, violator, interrupt).run(direct_reads);
 }

@@ -8,9 +8,9 @@
 namespace rebasin::sparse {
 
 // Assigns every row at the least cost. Matched entries are then tight, and on a rectangle v <= 0, with v = 0
-// on unmatched columns. With no_path `violator` holds rows whose entries lie in fewer columns.
+// on unmatched columns. Where infeasible, `violator` holds rows whose entries lie in fewer columns.
 // `direct_reads` bounds what shortest paths may read before an auction is tried, over the entries there are.
-Outcome solve(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt,
+Attempt solve(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt,
               double direct_reads = tuning::direct_reads);
 
 }  // namespace rebasin::sparse

@@ -37,12 +37,12 @@ auto with_indices(const SparseCostView& view, Action action) {
 // Calls action(TypedView<T, I>).
 template <class Action>
 auto with_types(const SparseCostView& view, Action action) {
-  switch (view.element) {
-    case SparseElement::float32:
+  switch (view.dtype) {
+    case DType::float32:
       return with_indices<float>(view, action);
-    case SparseElement::int64:
+    case DType::int64:
       return with_indices<std::int64_t>(view, action);
-    case SparseElement::float64:
+    default:
       break;
   }
   return with_indices<double>(view, action);

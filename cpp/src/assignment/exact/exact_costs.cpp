@@ -80,8 +80,8 @@ void contiguous_differences(const char* first, std::int64_t count, double factor
 
 bool rounds_in_float64(const AnyCostView& view) {
   constexpr std::uint64_t exact = std::uint64_t{1} << 53;
-  if (view.element != Element::int64 && view.element != Element::uint64) return false;
-  const std::uint64_t sign_bit = view.element == Element::int64 ? std::uint64_t{1} << 63 : 0;
+  if (view.dtype != DType::int64 && view.dtype != DType::uint64) return false;
+  const std::uint64_t sign_bit = view.dtype == DType::int64 ? std::uint64_t{1} << 63 : 0;
   const bool by_rows = magnitude(view.column_stride) <= magnitude(view.row_stride);
   const std::int64_t runs = by_rows ? view.rows : view.columns;
   const std::int64_t length = by_rows ? view.columns : view.rows;
@@ -100,7 +100,7 @@ bool rounds_in_float64(const AnyCostView& view) {
 
 ExactCosts::ExactCosts(const AnyCostView& view)
     : data_(static_cast<const char*>(view.data)),
-      element_(view.element),
+      element_(view.dtype),
       swapped_bytes_(view.swapped_bytes),
       transposed_(view.rows > view.columns ||
                   (view.rows == view.columns && magnitude(view.row_stride) < magnitude(view.column_stride))),
@@ -109,7 +109,7 @@ ExactCosts::ExactCosts(const AnyCostView& view)
       columns_(transposed_ ? view.rows : view.columns),
       row_stride_(transposed_ ? view.column_stride : view.row_stride),
       column_stride_(transposed_ ? view.row_stride : view.column_stride),
-      gather_(choose_gather<double>(view.element, view.swapped_bytes)),
+      gather_(choose_gather<double>(view.dtype, view.swapped_bytes)),
       factor_(view.maximize ? -1.0 : 1.0) {}
 
 void ExactCosts::set_shift(int shift) {
@@ -130,9 +130,9 @@ double ExactCosts::counted(const char* at) const {
 Dyadic ExactCosts::entry(std::int64_t i, std::int64_t j) const {
   const char* at = address(i, j);
   Dyadic value;
-  if (element_ == Element::int64) {
+  if (element_ == DType::int64) {
     value = to_dyadic(static_cast<std::int64_t>(bits(at)));
-  } else if (element_ == Element::uint64) {
+  } else if (element_ == DType::uint64) {
     value = to_dyadic(bits(at));
   } else {
     double entry;
@@ -157,13 +157,13 @@ void ExactCosts::integer_differences(const char* first, const char* base, double
 void ExactCosts::differences(std::int64_t i, std::int64_t base, double* out) const {
   const char* first = address(i, 0);
   const char* base_at = address(i, base);
-  if (element_ == Element::int64) return integer_differences<std::int64_t>(first, base_at, out);
-  if (element_ == Element::uint64) return integer_differences<std::uint64_t>(first, base_at, out);
+  if (element_ == DType::int64) return integer_differences<std::int64_t>(first, base_at, out);
+  if (element_ == DType::uint64) return integer_differences<std::uint64_t>(first, base_at, out);
   const double minus = counted(base_at);
-  if (holds_contiguous<double>(Element::float64)) {
+  if (holds_contiguous<double>(DType::float64)) {
     return contiguous_differences<double>(first, columns_, factor_, minus, out);
   }
-  if (holds_contiguous<float>(Element::float32)) {
+  if (holds_contiguous<float>(DType::float32)) {
     return contiguous_differences<float>(first, columns_, factor_, minus, out);
   }
   gather_(first, column_stride_, columns_, 0, out);
@@ -179,7 +179,7 @@ EntryDifference ExactCosts::difference(std::int64_t i, std::int64_t j, std::int6
     const double rounded = cost - minus;
     return {rounded, std::isinf(rounded) ? 0.0 : difference_error(cost, minus, rounded)};
   }
-  const EntryDifference found = element_ == Element::int64
+  const EntryDifference found = element_ == DType::int64
                                     ? exact_integer_difference(static_cast<std::int64_t>(bits(at)),
                                                                static_cast<std::int64_t>(bits(base_at)))
                                     : exact_integer_difference(bits(at), bits(base_at));

@@ -47,16 +47,16 @@ class ExactCosts {
   }
   std::uint64_t bits(const char* at) const;
   double counted(const char* at) const;  // as counted: signed and shifted
-  bool wide() const { return element_ == Element::int64 || element_ == Element::uint64; }
+  bool wide() const { return element_ == DType::int64 || element_ == DType::uint64; }
   template <class T>
-  bool holds_contiguous(Element element) const {
+  bool holds_contiguous(DType element) const {
     return element_ == element && !swapped_bytes_ && column_stride_ == std::int64_t{sizeof(T)};
   }
   template <class S>
   void integer_differences(const char* first, const char* base, double* out) const;
 
   const char* data_;
-  Element element_;
+  DType element_;
   bool swapped_bytes_;
   bool transposed_;
   bool maximize_;

@@ -94,7 +94,7 @@ double exact_total(const AnyCostView& cost, const std::vector<std::int64_t>& col
   std::vector<double> terms;
   terms.reserve(columns.size());
   RealSum sum;
-  const bool wide = cost.element == Element::int64 || cost.element == Element::uint64;
+  const bool wide = cost.dtype == DType::int64 || cost.dtype == DType::uint64;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t j = columns[static_cast<std::size_t>(i)];
     if (j < 0) continue;

@@ -1,4 +1,4 @@
-#include "assignment/zero_lines.hpp"
+#include "assignment/presolve.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -44,76 +44,81 @@ bool gains_beside_zero(ListState<T>& state) {
   return false;
 }
 
-// Rows of zeros beyond the columns of zeros: the others then face a rectangle, with duals of at most zero,
+std::vector<std::uint8_t> paired_columns(const Presolve& presolve, std::int64_t columns) {
+  std::vector<std::uint8_t> paired(columns, 0);
+  for (const auto& [row, column] : presolve.pairs) paired[column] = 1;
+  return paired;
+}
+
+// More rows of zeros than columns of zeros: the other rows then face a rectangle, with duals of at most zero,
 // and zero where no other row goes.
 template <class T>
-void spare_zero_rows(ListState<T>& state, const std::vector<std::int32_t>& zero_rows) {
+void remove_unpaired_rows(ListState<T>& state, const std::vector<std::int32_t>& zero_rows) {
   for (const std::int32_t row : zero_rows) {
-    if (state.frozen[row] == 0) state.spare_rows.push_back(row);
-    state.frozen[row] = 1;
+    if (state.presolve.removed[row] == 0) state.presolve.unpaired_rows.push_back(row);
+    state.presolve.removed[row] = 1;
   }
-  std::vector<std::uint8_t> taken(state.columns, 0);
-  for (const auto& [row, column] : state.frozen_pairs) taken[column] = 1;
+  const std::vector<std::uint8_t> taken = paired_columns(state.presolve, state.columns);
   for (std::int64_t j = 0; j < state.columns; ++j) {
-    if (taken[j] == 0) state.set_dual(j, 0.0);
+    if (taken[j] == 0) state.duals.set(j, 0.0);
   }
 }
 
 template <class T>
-void place_spare_rows(ListState<T>& state) {
-  if (state.spare_rows.empty()) return;
-  std::vector<std::uint8_t> taken(state.columns, 0);
-  for (const auto& [row, column] : state.frozen_pairs) taken[column] = 1;
+void match_unpaired_rows(ListState<T>& state) {
+  if (state.presolve.unpaired_rows.empty()) return;
+  const std::vector<std::uint8_t> taken = paired_columns(state.presolve, state.columns);
   std::int32_t j = 0;
-  for (const std::int32_t row : state.spare_rows) {
-    while (taken[j] != 0 || state.row_of[j] != unassigned) ++j;
-    state.assign(row, j, 0.0);
+  for (const std::int32_t row : state.presolve.unpaired_rows) {
+    while (taken[j] != 0 || state.matching.row_of[j] != unassigned) ++j;
+    state.matching.assign(row, j, 0.0);
   }
 }
 
 }  // namespace
 
 template <class T>
-void freeze_zero_lines(ListState<T>& state) {
+void presolve_zeros(ListState<T>& state) {
   if (state.rows != state.columns) return;
   const std::vector<std::int32_t> rows = find_zero_rows(state);
   if (rows.size() < 2 || !gains_beside_zero(state)) return;
   const std::vector<std::int32_t> columns = find_zero_columns(state);
   const std::size_t pairs = std::min(rows.size(), columns.size());
   for (std::size_t k = 0; k < pairs; ++k) {
-    state.frozen[rows[k]] = 1;
-    state.frozen_pairs.emplace_back(rows[k], columns[k]);
-    state.set_dual(columns[k], -state.grid.limit / 4);
+    state.presolve.removed[rows[k]] = 1;
+    state.presolve.pairs.emplace_back(rows[k], columns[k]);
+    state.duals.set(columns[k], -state.duals.grid.limit / 4);
   }
-  if (rows.size() > columns.size()) spare_zero_rows(state, rows);
+  if (rows.size() > columns.size()) remove_unpaired_rows(state, rows);
 }
 
 template <class T>
-bool thaw_zero_lines(ListState<T>& state) {
-  place_spare_rows(state);
-  if (state.frozen_pairs.empty()) return true;
+bool restore_zeros(ListState<T>& state) {
+  match_unpaired_rows(state);
+  if (state.presolve.pairs.empty()) return true;
   double largest_u = -std::numeric_limits<double>::infinity();
   for (std::int64_t i = 0; i < state.rows; ++i) {
-    if (state.frozen[i] == 0)
-      largest_u = std::max(largest_u, state.pair_cost[i] - state.v[state.column_of[i]]);
+    if (state.presolve.removed[i] == 0)
+      largest_u =
+          std::max(largest_u, state.matching.pair_cost[i] - state.duals.v[state.matching.column_of[i]]);
   }
   double largest_v = -std::numeric_limits<double>::infinity();
   for (std::int64_t j = 0; j < state.columns; ++j) {
-    if (state.row_of[j] != unassigned) largest_v = std::max(largest_v, state.v[j]);
+    if (state.matching.row_of[j] != unassigned) largest_v = std::max(largest_v, state.duals.v[j]);
   }
   // The dual t of a zero column, and -t of its row: largest_v <= t <= -largest_u.
   if (!(largest_v <= -largest_u)) return false;
-  state.frozen_dual = largest_v > -std::numeric_limits<double>::infinity() ? largest_v : 0.0;
-  for (const auto& [row, column] : state.frozen_pairs) {
-    state.v[column] = state.frozen_dual;
-    state.assign(row, column, 0.0);
+  state.presolve.dual = largest_v > -std::numeric_limits<double>::infinity() ? largest_v : 0.0;
+  for (const auto& [row, column] : state.presolve.pairs) {
+    state.duals.v[column] = state.presolve.dual;
+    state.matching.assign(row, column, 0.0);
   }
   return true;
 }
 
-template void freeze_zero_lines<float>(ListState<float>&);
-template void freeze_zero_lines<double>(ListState<double>&);
-template bool thaw_zero_lines<float>(ListState<float>&);
-template bool thaw_zero_lines<double>(ListState<double>&);
+template void presolve_zeros<float>(ListState<float>&);
+template void presolve_zeros<double>(ListState<double>&);
+template bool restore_zeros<float>(ListState<float>&);
+template bool restore_zeros<double>(ListState<double>&);
 
 }  // namespace rebasin::assignment

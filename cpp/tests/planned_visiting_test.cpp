@@ -2,16 +2,16 @@
 #include <cmath>
 #include <random>
 
-#include "descent/denial.hpp"
-#include "descent/evidence.hpp"
+#include "descent/perturbation.hpp"
 #include "descent/plan.hpp"
+#include "descent/similarity_variance.hpp"
 #include "descent/standard_score.hpp"
 #include "planted.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace {
 
-TEST(its_own_way_recovers_planted_permutations_of_every_dtype) {
+TEST_CASE("planned visiting recovers planted permutations of every dtype") {
   for (const DType dtype : {DType::float32, DType::float64, DType::float16, DType::bfloat16}) {
     const Planted planted(dtype);
     DescentResult result = identity_of(planted.problem);
@@ -28,7 +28,7 @@ TEST(its_own_way_recovers_planted_permutations_of_every_dtype) {
   }
 }
 
-TEST(memory_does_not_decide_the_way) {
+TEST_CASE("memory does not decide the order of visits") {
   const Planted one(DType::float32, 3), other(DType::float32, 4);
   Problem unrelated = one.problem;
   for (std::size_t t = 0; t < unrelated.tensors.size(); ++t)
@@ -46,7 +46,7 @@ TEST(memory_does_not_decide_the_way) {
 }
 
 // A copy that is nearly aligned already must not be given up for what the first pass finds.
-TEST(its_own_way_never_ends_below_its_start) {
+TEST_CASE("planned visiting never ends below its start") {
   for (unsigned seed = 0; seed < 20; ++seed) {
     std::mt19937 random(seed);
     const Planted one(DType::float32, seed), other(DType::float32, seed + 100);
@@ -68,34 +68,34 @@ TEST(its_own_way_never_ends_below_its_start) {
   }
 }
 
-TEST(plans_begin_with_what_needs_nothing) {
+TEST_CASE("plans begin with families that need no other") {
   const Planted planted(DType::float32);
   const Nesting nesting(planted.problem);
-  const std::vector<Evidence> evidence = gather_evidence(planted.problem, nesting);
-  // Inputs and bias settle the first, outputs the second; between them stands what needs the other.
+  const std::vector<SimilarityVariance> variances = similarity_variances(planted.problem, nesting);
+  // Inputs and bias fix the first, outputs the second; between them stands what needs the other.
   std::size_t free = 0, bound = 0;
-  for (const Evidence& each : evidence) {
+  for (const SimilarityVariance& each : variances) {
     CHECK(each.variance > 0.0);
     CHECK(!each.needs_itself);
     ++(each.needs.empty() ? free : bound);
   }
   CHECK(free == 3);
   CHECK(bound == 2);
-  const std::vector<std::int32_t> by_gain = plan_by_gain(planted.problem, evidence);
+  const std::vector<std::int32_t> by_gain = plan_by_gain(planted.problem, variances);
   const std::vector<std::int32_t> reversed{by_gain[1], by_gain[0]};
   CHECK(by_gain.size() == 2);
-  CHECK(expected_gain(planted.problem, evidence, by_gain) >=
-        expected_gain(planted.problem, evidence, reversed));
-  CHECK(plan_by_share(planted.problem, evidence).size() == 2);
+  CHECK(expected_gain(planted.problem, variances, by_gain) >=
+        expected_gain(planted.problem, variances, reversed));
+  CHECK(plan_by_share(planted.problem, variances).size() == 2);
 }
 
-TEST(scores_tell_copies_from_strangers) {
+TEST_CASE("scores tell copies from strangers") {
   std::mt19937 random(5);
   std::normal_distribution<double> normal;
   constexpr std::int64_t n = 100;
   std::vector<double> matrix(n * n);
   for (std::size_t i = 0; i < n; ++i) {
-    // What a row or a column has in common is no evidence.
+    // What a row or a column has in common counts for nothing.
     for (std::size_t j = 0; j < n; ++j)
       matrix[i * n + j] = normal(random) + 30.0 * static_cast<double>(i) - 20.0 * static_cast<double>(j);
   }
@@ -104,7 +104,8 @@ TEST(scores_tell_copies_from_strangers) {
   Interrupt never;
   CHECK(solve_assignment(view, solution, never) == Status::ok);
   const double strangers = standard_score(matrix.data(), n, solution.columns);
-  CHECK(strangers > 0.6 && strangers < 1.0);
+  CHECK(strangers > 0.6);
+  CHECK(strangers < 1.0);
   for (std::size_t i = 0; i < n; ++i) matrix[i * n + (n - 1 - i)] += 8.0;
   CHECK(solve_assignment(view, solution, never) == Status::ok);
   CHECK(standard_score(matrix.data(), n, solution.columns) > 1.5);
@@ -112,25 +113,26 @@ TEST(scores_tell_copies_from_strangers) {
   CHECK(standard_score(matrix.data(), n, iota(n)) == 0.0);
 }
 
-TEST(denied_slots_are_distinct_and_drawn_anew_for_every_shake) {
+TEST_CASE("perturbed slots are distinct and drawn anew for every perturbation") {
   for (const std::int64_t units : {2, 9, 10, 11, 500}) {
-    std::vector<std::int64_t> slots = denied_slots(units, 3, 1, 0);
-    CHECK(slots == denied_slots(units, 3, 1, 0));
+    std::vector<std::int64_t> slots = perturbed_slots(units, 3, 1, 0);
+    CHECK(slots == perturbed_slots(units, 3, 1, 0));
     CHECK(static_cast<std::int64_t>(slots.size()) == (units + 9) / 10);
     std::sort(slots.begin(), slots.end());
     CHECK(std::adjacent_find(slots.begin(), slots.end()) == slots.end());
-    CHECK(slots.front() >= 0 && slots.back() < units);
+    CHECK(slots.front() >= 0);
+    CHECK(slots.back() < units);
   }
-  CHECK(denied_slots(500, 3, 1, 0) != denied_slots(500, 4, 1, 0));
-  CHECK(denied_slots(500, 3, 1, 0) != denied_slots(500, 3, 2, 0));
-  CHECK(denied_slots(500, 3, 1, 0) != denied_slots(500, 3, 1, 7));
+  CHECK(perturbed_slots(500, 3, 1, 0) != perturbed_slots(500, 4, 1, 0));
+  CHECK(perturbed_slots(500, 3, 1, 0) != perturbed_slots(500, 3, 2, 0));
+  CHECK(perturbed_slots(500, 3, 1, 0) != perturbed_slots(500, 3, 1, 7));
 }
 
-TEST(a_denial_ends_where_it_began) {
+TEST_CASE("forbidden matches are as before at the end of their scope") {
   std::vector<float> matrix = {1, 2, 3, 6, 5, 4, 7, 8, 9};
   const std::vector<float> before = matrix;
   {
-    const Denial<float> denial(matrix.data(), 3, {0, 2}, {2, 0, 1});
+    const ForbiddenMatches<float> forbidden(matrix.data(), 3, {0, 2}, {2, 0, 1});
     CHECK((matrix == std::vector<float>{1, 2, 1, 6, 5, 4, 7, 7, 9}));
   }
   CHECK(matrix == before);

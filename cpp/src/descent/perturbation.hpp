@@ -1,4 +1,4 @@
-// Partners that some units are denied for one assignment, so that a descent that came to rest goes on.
+// Perturbations for an iterated local search: matches that are forbidden for one assignment.
 #pragma once
 
 #include <algorithm>
@@ -10,11 +10,11 @@ namespace rebasin {
 
 // The slots of a permutation that may not keep their unit: one in ten, at least one. Nothing but the three
 // numbers decides which.
-inline std::vector<std::int64_t> denied_slots(std::int64_t units, std::int64_t shake,
-                                              std::int32_t permutation, std::uint64_t seed) {
+inline std::vector<std::int64_t> perturbed_slots(std::int64_t units, std::int64_t perturb,
+                                                 std::int32_t permutation, std::uint64_t seed) {
   constexpr std::int64_t one_in = 10;
-  std::uint64_t state = (static_cast<std::uint64_t>(shake) << 32) + static_cast<std::uint64_t>(permutation) +
-                        seed * 0xd1342543de82ef95u;
+  std::uint64_t state = (static_cast<std::uint64_t>(perturb) << 32) +
+                        static_cast<std::uint64_t>(permutation) + seed * 0xd1342543de82ef95u;
   const auto draw = [&state](std::int64_t below) {  // splitmix64 (Steele, Lea & Flood 2014)
     std::uint64_t z = state += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -33,10 +33,10 @@ inline std::vector<std::int64_t> denied_slots(std::int64_t units, std::int64_t s
 
 // For as long as it lives, the similarity of every given slot with its unit is the least of the slot's row.
 template <class T>
-class Denial {
+class ForbiddenMatches {
  public:
-  Denial(T* matrix, std::int64_t n, const std::vector<std::int64_t>& slots,
-         const std::vector<std::int64_t>& units) {
+  ForbiddenMatches(T* matrix, std::int64_t n, const std::vector<std::int64_t>& slots,
+                   const std::vector<std::int64_t>& units) {
     for (const std::int64_t slot : slots) {
       T* row = matrix + slot * n;
       T& entry = row[units[static_cast<std::size_t>(slot)]];
@@ -44,11 +44,11 @@ class Denial {
       entry = *std::min_element(row, row + n);
     }
   }
-  ~Denial() {
+  ~ForbiddenMatches() {
     for (const Taken& taken : taken_) *taken.place = taken.value;
   }
-  Denial(const Denial&) = delete;
-  Denial& operator=(const Denial&) = delete;
+  ForbiddenMatches(const ForbiddenMatches&) = delete;
+  ForbiddenMatches& operator=(const ForbiddenMatches&) = delete;
 
  private:
   struct Taken {

@@ -1,4 +1,4 @@
-#include "descent/evidence.hpp"
+#include "descent/similarity_variance.hpp"
 
 #include <algorithm>
 
@@ -77,35 +77,37 @@ class Columns {
   std::int64_t units_ = 1, inner_ = 1, outer_ = 1, across_ = 1;
 };
 
-void add_need(Evidence& evidence, const Problem& problem, std::int32_t permutation, bool same_move) {
+void add_need(SimilarityVariance& variances, const Problem& problem, std::int32_t permutation,
+              bool same_move) {
   const std::int32_t family = family_of(problem, permutation);
-  if (family == evidence.family) {
-    evidence.needs_itself |= !same_move;
-  } else if (std::find(evidence.needs.begin(), evidence.needs.end(), family) == evidence.needs.end()) {
-    evidence.needs.push_back(family);
+  if (family == variances.family) {
+    variances.needs_itself |= !same_move;
+  } else if (std::find(variances.needs.begin(), variances.needs.end(), family) == variances.needs.end()) {
+    variances.needs.push_back(family);
   }
 }
 
-Evidence evidence_at(const Problem& problem, const Nesting& nesting, std::size_t t, const Move& move,
-                     std::int32_t family) {
-  Evidence evidence{family, family, 0.0, {}, false};
+SimilarityVariance variance_at(const Problem& problem, const Nesting& nesting, std::size_t t,
+                               const Move& move, std::int32_t family) {
+  SimilarityVariance variances{family, family, 0.0, {}, false};
   for (const std::int32_t permutation : move.permutations) {
-    if (nesting.in_family(family, permutation)) evidence.member = permutation;
-    add_need(evidence, problem, permutation, true);
+    if (nesting.in_family(family, permutation)) variances.member = permutation;
+    add_need(variances, problem, permutation, true);
   }
   const Tensor& tensor = problem.tensors[t];
   for (const Move& other : tensor.moves) {
     if (other.axis == move.axis) continue;
-    for (const std::int32_t permutation : other.permutations) add_need(evidence, problem, permutation, false);
+    for (const std::int32_t permutation : other.permutations)
+      add_need(variances, problem, permutation, false);
   }
-  const Columns columns(problem, t, move, evidence.member);
+  const Columns columns(problem, t, move, variances.member);
   double copies = 1.0;  // each copy of the member within its parents sees its own share of the columns
-  for (const std::int32_t parent : problem.permutations[static_cast<std::size_t>(evidence.member)].parents)
+  for (const std::int32_t parent : problem.permutations[static_cast<std::size_t>(variances.member)].parents)
     copies *= static_cast<double>(problem.permutations[static_cast<std::size_t>(parent)].size);
-  evidence.variance = static_cast<double>(columns.count()) / copies *
-                      columns.mean_square(tensor.a, tensor.a_strides) *
-                      columns.mean_square(tensor.b, tensor.b_strides);
-  return evidence;
+  variances.variance = static_cast<double>(columns.count()) / copies *
+                       columns.mean_square(tensor.a, tensor.a_strides) *
+                       columns.mean_square(tensor.b, tensor.b_strides);
+  return variances;
 }
 
 }  // namespace
@@ -116,8 +118,8 @@ std::int32_t family_of(const Problem& problem, std::int32_t permutation) {
   return parents.empty() ? permutation : parents.front();
 }
 
-std::vector<Evidence> gather_evidence(const Problem& problem, const Nesting& nesting) {
-  std::vector<Evidence> found;
+std::vector<SimilarityVariance> similarity_variances(const Problem& problem, const Nesting& nesting) {
+  std::vector<SimilarityVariance> found;
   for (std::size_t t = 0; t < problem.tensors.size(); ++t) {
     for (const Move& move : problem.tensors[t].moves) {
       std::vector<std::int32_t> seen;
@@ -125,7 +127,7 @@ std::vector<Evidence> gather_evidence(const Problem& problem, const Nesting& nes
         const std::int32_t family = family_of(problem, permutation);
         if (std::find(seen.begin(), seen.end(), family) != seen.end()) continue;
         seen.push_back(family);
-        found.push_back(evidence_at(problem, nesting, t, move, family));
+        found.push_back(variance_at(problem, nesting, t, move, family));
       }
     }
   }
