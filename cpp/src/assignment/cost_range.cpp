@@ -20,28 +20,6 @@ constexpr double dominating = tuning::dominating_offset;
 // Several chains, which a compiler turns into vectors.
 constexpr int lanes = 8;
 
-struct Extremes {
-  double least[lanes];
-  double largest[lanes];
-  double second[lanes];  // largest below the guess
-  double guess;
-  bool invalid = false;
-
-  explicit Extremes(double largest_guess) : guess(largest_guess) {
-    std::fill_n(least, lanes, infinity);
-    std::fill_n(largest, lanes, -infinity);
-    std::fill_n(second, lanes, -infinity);
-  }
-  void take(double cost, int lane) {
-    const double finite = cost < infinity ? cost : -infinity;
-    const double below = cost < guess ? cost : -infinity;
-    least[lane] = cost < least[lane] ? cost : least[lane];
-    largest[lane] = finite > largest[lane] ? finite : largest[lane];
-    second[lane] = below > second[lane] ? below : second[lane];
-    invalid |= !(cost > -infinity);
-  }
-};
-
 // Calls take(cost, lane) for every entry of the row.
 template <class T, class Take>
 void for_each_lane(const T* run, std::int64_t columns, double sign, Take take) {
@@ -53,14 +31,20 @@ void for_each_lane(const T* run, std::int64_t columns, double sign, Take take) {
 }
 
 template <class T>
-Attempt find_extremes(const CostRows<T>& costs, Extremes& found, Interrupt& interrupt) {
+Attempt find_extremes(const CostRows<T>& costs, double guess, simd::Extremes& found, Interrupt& interrupt) {
+  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
   std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  found = {infinity, -infinity, -infinity, false};
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (interrupt.requested()) return Attempt::interrupted;
-    for_each_lane(costs.row(i, buffer.data()), costs.columns(), costs.scale(),
-                  [&found](double cost, int lane) { found.take(cost, lane); });
+    const simd::Extremes row = kernels.row_extremes(costs.row(i, buffer.data()),
+                                                    costs.scale() < 0 ? -T{0} : T{0}, costs.columns(), guess);
+    if (row.invalid) return Attempt::invalid;
+    found.least = std::min(found.least, row.least);
+    found.largest = std::max(found.largest, row.largest);
+    found.second = std::max(found.second, row.second);
   }
-  return found.invalid ? Attempt::invalid : Attempt::solved;
+  return Attempt::solved;
 }
 
 // Whether the least can be subtracted from all but the largest.
@@ -133,12 +117,12 @@ Attempt measure_range(const CostRows<T>& costs, CostRange& range, Interrupt& int
     guess = cost < infinity ? std::max(guess, cost) : guess;
   }
   for (;;) {
-    Extremes found(guess);
-    const Attempt attempt = find_extremes(costs, found, interrupt);
+    simd::Extremes found;
+    const Attempt attempt = find_extremes(costs, guess, found, interrupt);
     if (attempt != Attempt::solved) return attempt;
-    range.least = *std::min_element(found.least, found.least + lanes);
-    range.largest = *std::max_element(found.largest, found.largest + lanes);
-    range.second_largest = std::max(*std::max_element(found.second, found.second + lanes), range.least);
+    range.least = found.least;
+    range.largest = found.largest;
+    range.second_largest = std::max(found.second, range.least);
     if (range.largest == guess || !(range.least < infinity)) break;
     guess = range.largest;
   }

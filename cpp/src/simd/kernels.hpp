@@ -59,6 +59,13 @@ struct Tight {
   bool invalid;  // NaN or -inf among the reduced costs
 };
 
+struct Extremes {
+  double least;    // +inf where every entry is forbidden
+  double largest;  // finite; -inf where there is none
+  double second;   // the largest below the guess; -inf where there is none
+  bool invalid;    // NaN or -inf among the costs
+};
+
 // Costs of this magnitude and more are scaled down, lest their sums overflow.
 inline constexpr double huge = 0x1p1000;
 
@@ -108,6 +115,8 @@ struct KernelsFor {
   // the least of open. Arrays are padded to a multiple of 8 with open = +inf, w = 0.
   double (*relax)(const T* run, T flip, double magic, double offset, std::int64_t columns, const double* w,
                   std::int32_t row, double* open, std::int32_t* from);
+  // The extremes of flip ^ run[j] in double.
+  Extremes (*row_extremes)(const T* run, T flip, std::int64_t columns, double guess);
   // out[j] = flip ^ run[j] in double.
   Widened (*widen)(const T* run, T flip, std::int64_t columns, double* out);
   // The two smallest (flip ^ run[j]) - v[j] in double, the first column of the best, and whether an entry is

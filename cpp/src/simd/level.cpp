@@ -5,6 +5,7 @@
 #include "simd/candidate_scan.hpp"
 #include "simd/column_minima.hpp"
 #include "simd/dense_search.hpp"
+#include "simd/extremes_scan.hpp"
 #include "simd/kernels.hpp"
 #include "simd/path_kernels.hpp"
 #include "simd/record_search.hpp"
@@ -22,13 +23,13 @@ extern const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL);
 const Kernels REBASIN_JOIN(kernels_, REBASIN_SIMD_LEVEL) = {
     REBASIN_TEXT(REBASIN_SIMD_LEVEL),
     {lower_minima<float>, lower_reduced_minima<float>, add_minima<float>, scan<float>, scan_best<float>,
-     two_best<float>, relax<float>, widen<float>, bid_row<float>, mark_equal<float>, start_paths<float>,
-     extend_paths<float>, collect_equal, row_least<float>, mark_tight<float>, solve_block<float>,
-     scan_below<float>},
+     two_best<float>, relax<float>, row_extremes<float>, widen<float>, bid_row<float>, mark_equal<float>,
+     start_paths<float>, extend_paths<float>, collect_equal, row_least<float>, mark_tight<float>,
+     solve_block<float>, scan_below<float>},
     {lower_minima<double>, lower_reduced_minima<double>, add_minima<double>, scan<double>, scan_best<double>,
-     two_best<double>, relax<double>, widen<double>, bid_row<double>, mark_equal<double>, start_paths<double>,
-     extend_paths<double>, collect_equal, row_least<double>, mark_tight<double>, solve_block<double>,
-     scan_below<double>},
+     two_best<double>, relax<double>, row_extremes<double>, widen<double>, bid_row<double>,
+     mark_equal<double>, start_paths<double>, extend_paths<double>, collect_equal, row_least<double>,
+     mark_tight<double>, solve_block<double>, scan_below<double>},
 };
 
 }  // namespace rebasin::simd
