@@ -15,6 +15,7 @@ from rebasin_fast.cli.proof import standing_of
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
+from rebasin_fast.kinship import Kinship, kinship
 from rebasin_fast.legible import legible
 from rebasin_fast.matched import matched_parameters
 from rebasin_fast.matching import Matching
@@ -69,6 +70,7 @@ class Alignment:
     distance_after: float
     seed: int = 0
     standing: str | None = None
+    kinship: Kinship | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -78,6 +80,7 @@ class Alignment:
             "distance_before": self.distance_before,
             "distance_after": self.distance_after,
             **({} if self.standing is None else {"spec": self.standing}),
+            **account_of(self.kinship),
             **self.matching.to_dict(),
         }
 
@@ -98,6 +101,7 @@ class Alignment:
         if self.seed:
             lines.append(f"  seed       {self.seed} (another run than that of the default seed 0)")
         lines += [] if self.standing is None else [f"  spec       {legible(self.standing)}"]
+        lines += kinship_lines(self.kinship)
         lines += [
             f"  left in place: {legible(name)} ({legible(reason)})"
             for name, reason in matching.report.items()
@@ -138,7 +142,28 @@ def align(
         distance_after=l2_distance(a, moved),
         seed=choices.seed,
         standing=standing,
+        kinship=kinship(spec, params_a, params_b, matching.permutation),
     )
+
+
+def account_of(found: Kinship | None) -> dict[str, Any]:
+    """Of relatives, as JSON values."""
+    statement = found.statement() if found is not None else None
+    if found is None or statement is None:
+        return {}
+    return {
+        "kinship": {
+            "statement": statement,
+            "deviations": found.deviations,
+            "identity_expected": found.identity_expected,
+        }
+    }
+
+
+def kinship_lines(found: Kinship | None) -> list[str]:
+    """Of relatives, as a line of text."""
+    statement = found.statement() if found is not None else None
+    return [] if statement is None else [f"  kinship    {statement}"]
 
 
 def _part(params: Params, names: list[str]) -> Params:
