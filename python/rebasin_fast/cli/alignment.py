@@ -23,6 +23,7 @@ from rebasin_fast.matching.descent import Effort
 from rebasin_fast.meanings import weight_of_spectral_vector
 from rebasin_fast.permutation import permuted_params
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.recognised import RecognisedSpec
 from rebasin_fast.typing import Params
 
 BY_WEIGHTS = Method()
@@ -130,6 +131,7 @@ def align(
     )
     standing = standing_of(spec, *(proving or (method.model, method.data)))
     matching = METHODS[method.name](Task(spec, params_a, params_b, path_b, choices, method, quiet))
+    warn_of_guess(spec, quiet=quiet)
     aligned = permuted_params(spec, matching.permutation, params_b)
     matched = matched_parameters(spec, (params_a, params_b))
     a, b, moved = (_part(params, matched) for params in (params_a, params_b, aligned))
@@ -169,6 +171,17 @@ def kinship_lines(found: Kinship | None) -> list[str]:
 def _part(params: Params, names: list[str]) -> Params:
     described = described_by(params)
     return DerivedParams({name: described[name] for name in names}, params.__getitem__)
+
+
+def warn_of_guess(spec: PermutationSpec, *, quiet: bool) -> None:
+    """A spec of names and shapes alone may be another network's: what that means."""
+    if isinstance(spec, RecognisedSpec) and not spec.proven and not quiet:
+        click.echo(
+            f"Note: the spec is a guess from names and shapes ({legible(spec.family)}), which a network with further "
+            "sums around its layers may have, too. Of that one, the outputs would change: prove the spec before you "
+            "use the result.",
+            err=True,
+        )
 
 
 def warn_of_left_out(*models: Params) -> None:

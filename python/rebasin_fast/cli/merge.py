@@ -17,6 +17,7 @@ from rebasin_fast.cli.alignment import (
     align,
     kinship_lines,
     warn_of_batch_norm,
+    warn_of_guess,
     warn_of_left_out,
 )
 from rebasin_fast.cli.named import load_named, prefix_option
@@ -219,6 +220,7 @@ def _merge_many(
             allow_nonfinite=allow_nonfinite,
             progress=progress,
         )
+    warn_of_guess(spec, quiet=quiet)
     return many, standing_of(spec)
 
 
