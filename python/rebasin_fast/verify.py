@@ -243,8 +243,7 @@ class Trial:
                 shape = tuple(tensor.shape)
                 if id(tensor) in trainable and len(shape) > 1:
                     fan_in = int(np.prod(shape[1:]))
-                    width = np.sqrt(6.0 / max(fan_in, 1))
-                    values = self.rng.uniform(-width, width, shape)
+                    values = self.rng.standard_normal(shape) * np.sqrt(2.0 / max(fan_in, 1))
                 else:
                     values = self.rng.uniform(0.5, 1.5, shape)
                 if tensor.is_complex():
