@@ -23,7 +23,6 @@ HEADER = [
     "pair", "parameters", "spec, proven", "permutations", "cosine before", "after", "units moved",
     "A", "B", "average as it is", "matched", "matched, repaired", "seconds to spec", "all", "MB",
 ]  # fmt: skip
-NEAR = 0.9  # of the cosine that a matching reaches, which the identity of near relatives has already
 LABELS = ("A", "B", "average as it is", "matched", "matched and repaired")
 
 
@@ -79,15 +78,8 @@ def tables(rows: dict[str, Any]) -> str:
 
 
 def kinship(name: str, row: dict[str, Any]) -> str:
-    """What is said of a pair whose units are not exchangeable: it has a common ancestor, near or far."""
-    stands = f"the identity stands {row['deviations_of_identity']:.0f} standard deviations above random permutations"
-    near = row["cosine_before"] > NEAR * row["cosine_after"]
-    meant = (
-        "the identity is expected"
-        if near
-        else "but have gone far from it: matching gains more than the identity"
-    )
-    return f"- {name}: these have a common ancestor ({stands}), {meant}; {row['moved_share']:.1%} of the units moved."
+    """What the library says of a pair whose units are not exchangeable."""
+    return f"- {name}: {row['kinship']}; {row['moved_share']:.1%} of the units moved."
 
 
 def line(name: str, row: dict[str, Any], function: dict[str, float], form: str) -> list[str]:

@@ -16,12 +16,9 @@ from zoo_pairs import PAIRS, Inputs, Pair, Params
 import rebasin_fast as rf
 from rebasin_fast.arrays import library_of
 from rebasin_fast.errors import SpecError
+from rebasin_fast.kinship import kinship
 from rebasin_fast.matched import matched_parameters
-from rebasin_fast.permutation import random_permutation
 from rebasin_fast.specs.recognised import RecognisedSpec
-
-DRAWS = 30  # random permutations that the identity is compared with
-RELATED = 10.0  # standard deviations above them: units stand where a common start put them
 
 
 def main() -> None:
@@ -57,7 +54,7 @@ def measure(pair: Pair, paths: list[Path], packages: Path | None) -> dict[str, A
             rf.save_params(Path(folder) / "merged.npz", merged)
         ended = time.perf_counter()
     names = matched_parameters(spec, (a, b))
-    standing = standing_of_identity(spec, a, b, names)
+    related = kinship(spec, a, b, matching.permutation)
     return {
         "files": [path.name for path in paths],
         "package": pair.package,
@@ -66,8 +63,9 @@ def measure(pair: Pair, paths: list[Path], packages: Path | None) -> dict[str, A
         "cosine_before": cosine(a, b, names),
         "cosine_after": cosine(a, moved, names),
         "moved_share": share_moved(matching),
-        "deviations_of_identity": standing,
-        "common_start": standing > RELATED,
+        "deviations_of_identity": 0.0 if related is None else related.deviations,
+        "common_start": related is not None and related.common_start,
+        "kinship": None if related is None else related.statement(),
         "seconds_to_spec": traced - started,
         "seconds_matching": matched - traced,
         "seconds": ended - started,
@@ -105,20 +103,6 @@ def inner(a: Params, b: Params, names: list[str]) -> float:
     return float(
         sum(np.vdot(np.asarray(a[name], np.float64), np.asarray(b[name], np.float64)) for name in names)
     )
-
-
-def standing_of_identity(spec: rf.PermutationSpec, a: Params, b: Params, names: list[str]) -> float:
-    """By how many standard deviations the identity's inner product exceeds those of random permutations.
-
-    Units of networks that started apart are exchangeable: the identity is then one random permutation among others.
-    """
-    rng = np.random.default_rng(0)
-    sizes = spec.sizes(a)
-    drawn = [
-        inner(a, rf.apply_permutation(spec, random_permutation(spec, sizes, rng), b), names)
-        for _ in range(DRAWS)
-    ]
-    return (inner(a, b, names) - float(np.mean(drawn))) / float(np.std(drawn))
 
 
 def share_moved(matching: rf.Matching) -> float:

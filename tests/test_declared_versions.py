@@ -52,3 +52,18 @@ def test_a_torch_too_old_for_tracing_is_said_in_one_line() -> None:
     assert "2.5.1" in str(refused.value)
     for version in ("2.6.0", "2.13.0+cpu", "3.0.0a1"):
         _refuse_old(type("_New", (), {"__version__": version}))
+
+
+def test_what_does_not_trace_works_with_an_older_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    import rebasin_fast as rf
+
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    monkeypatch.setattr(torch, "__version__", "2.5.1+cu124")
+    with pytest.raises(rf.MissingDependencyError, match=r"2\.6 or later; 2\.5\.1"):
+        rf.trace_spec(model, torch.zeros(1, 3))
+    spec = rf.specs.for_params(model.state_dict())
+    spec.verify(model, torch.randn(5, 3))
+    found = rf.weight_matching(spec, model.state_dict(), model.state_dict())
+    moved = rf.apply_permutation(spec, found.permutation, model.state_dict())
+    assert all(torch.equal(moved[name], array) for name, array in model.state_dict().items())

@@ -84,8 +84,11 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
             if entry not in laid_out:
                 laid_out[entry] = blocks_of(entry, sizes)
             blocks = laid_out[entry]
-            if blocks:
-                array = library.take(array, source_index(blocks, array.shape[axis], lookup), axis)
+            if not blocks:
+                continue
+            source = source_index(blocks, array.shape[axis], lookup)
+            if not np.array_equal(source, np.arange(len(source))):
+                array = library.take(array, source, axis)
         return array if array is params[name] else array.reshape(params[name].shape)
 
     return DerivedParams(params, moved)

@@ -2,37 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from math import prod
 from typing import Any
 
-# Axes up to this length are left as they are.
-LONG = 1024
-_MULTIPLE = 64  # of what is left, for strides and patches
+# Axes up to this length are left as they are, the first of a batch excepted.
+LEAST = 32
+# What is kept of a batch at the same time, and the numbers that it keeps at least: units of small networks may all be
+# off for a few inputs.
+_LEAST_BATCH, _LEAST_NUMBERS = 2, 4096
+_GROWTH = 4
 
 
-def shortened(inputs: Any, lengths: Iterable[int]) -> Iterator[Any]:
-    """The inputs with their longest axis cut to an eighth, a quarter, a half; nothing where no axis is long.
+def shortened(inputs: Any, runs: Callable[[Any], bool]) -> Iterator[Any]:
+    """The inputs with every long axis cut as far as ``runs`` allows, the shortest first; nothing where none is long.
 
-    ``lengths`` are those of the axes of parameters: what is cut stays longer than any of them, since a table of
-    positions must be read as far as it was.
+    Axes of one length are taken for one and the same, and cut together. Where all tensors have one first axis, it is
+    taken for that of a batch. Who takes one of these must know that the model still reads what it is tried on.
     """
-    import torch
-    from torch.utils._pytree import tree_flatten, tree_map_only
-
-    leaves, _ = tree_flatten(inputs)
-    sizes = {size for leaf in leaves if isinstance(leaf, torch.Tensor) for size in leaf.shape}
-    longest, least = max(sizes, default=0), max(lengths, default=0)
-    if longest <= LONG:
+    if _may_fault(inputs):
         return
+    least, batch = LEAST, _LEAST_BATCH
+    while True:
+        cut = _cut_as_far(inputs, least, batch, runs)
+        if cut is inputs:
+            return
+        yield cut
+        least, batch = least * _GROWTH, batch * _GROWTH
 
-    def cut(tensor: Any, length: int) -> Any:
-        for axis, size in enumerate(tensor.shape):
-            if size == longest:
-                tensor = tensor.narrow(axis, 0, length)
-        return tensor
 
-    for share in (8, 4, 2):
-        length = -(-longest // (share * _MULTIPLE)) * _MULTIPLE
-        if least < length < longest:
-            yield tree_map_only(torch.Tensor, partial(cut, length=length), inputs)
+def _cut_as_far(inputs: Any, least: int, batch: int, runs: Callable[[Any], bool]) -> Any:
+    """The inputs with every axis as short as ``runs``, but not shorter than ``least``; ``inputs`` where none is cut."""
+    shapes = _shapes(inputs)
+    firsts = {shape[0] if shape else 1 for shape in shapes}
+    first = firsts.pop() if len(firsts) == 1 else 0
+    numbers = sum(prod(shape) for shape in shapes)
+    batch = max(batch, -(-_LEAST_NUMBERS * first // max(numbers, 1)))
+    if first > batch:
+        # Whatever else has this length is no batch.
+        cut = _mapped(inputs, lambda tensor: tensor.narrow(0, 0, batch))
+        if runs(cut):
+            inputs = cut
+    for size in sorted({size for shape in shapes for size in shape}, reverse=True):
+        length = least
+        while 4 * length <= 3 * size:
+            cut = _mapped(inputs, partial(_narrowed, size=size, length=length))
+            if runs(cut):
+                inputs = cut
+                break
+            length *= 2
+    return inputs
+
+
+def _narrowed(tensor: Any, size: int, length: int) -> Any:
+    for axis, found in enumerate(tensor.shape):
+        if found == size:
+            tensor = tensor.narrow(axis, 0, length)
+    return tensor
+
+
+def _shapes(inputs: Any) -> list[tuple[int, ...]]:
+    return [tuple(leaf.shape) for leaf in _tensors(inputs)]
+
+
+def _tensors(inputs: Any) -> list[Any]:
+    import torch
+    from torch.utils._pytree import tree_flatten
+
+    return [leaf for leaf in tree_flatten(inputs)[0] if isinstance(leaf, torch.Tensor)]
+
+
+def _mapped(inputs: Any, change: Callable[[Any], Any]) -> Any:
+    import torch
+    from torch.utils._pytree import tree_map_only
+
+    return tree_map_only(torch.Tensor, change, inputs)
+
+
+def _may_fault(inputs: Any) -> bool:
+    """Whether an index that is out of range would leave a device in a state of error, instead of raising one here."""
+    return any(
+        tensor.device.type != "cpu" and not (tensor.is_floating_point() or tensor.is_complex())
+        for tensor in _tensors(inputs)
+    )

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast.errors import SpecError
 from rebasin_fast.inference import check_model, import_torch, uncompiled
-from rebasin_fast.permutation import apply_permutation, identity_permutation, random_permutation
+from rebasin_fast.influence import asked_entries, outputs_if_read
+from rebasin_fast.permutation import apply_permutation, identity_permutation
 from rebasin_fast.shortened import shortened
+from rebasin_fast.trial_permutations import generators, trials
 from rebasin_fast.wide_copy import wide_copy
 from rebasin_fast.widening import widened, without_noise
 
 if TYPE_CHECKING:
     from rebasin_fast.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation
-
-Index = NDArray[np.int64]
 
 # Outputs of a float64 copy agree to about 1e-13 where the spec is right.
 TOLERANCE = 1e-9
@@ -51,66 +50,29 @@ def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: 
 
     Notes
     -----
-    About 2 log2(k) forward passes for k permutations, and 2 k more if some disagree. Axes of inputs longer than 1024
-    are cut to an eighth of their length where the model takes that and no parameter is as long. The permutations tried
-    generate all others of each name, and of any two names one moves without the other.
+    About log2(k) + 2 forward passes for k permutations and one for the outputs to compare with; where some disagree,
+    as many again and 2 k more. The permutations tried generate all others of each name, and of any two names one moves
+    without the other. Axes of inputs of more than 32 entries, and batches, are cut for the trials where the model
+    takes that and every parameter still has a part in its outputs, which one backward pass tells; a spec that fails
+    there is tried on the inputs as they were given.
     """
-    trial = Trial(model, example_inputs, np.random.default_rng(rng))
-    spec.validate(trial.params)
+    trial = Trial(model, example_inputs, np.random.default_rng(rng), spec)
     sizes = spec.sizes(trial.params)
-    identity = identity_permutation(spec, sizes)
-    generators = _generators(spec, sizes, trial.rng)
-    change = max(
-        trial.change_under(spec, chosen) for drawn in generators for chosen in _halves(drawn, identity)
-    )
+    drawn = generators(spec, sizes, trial.rng)
+    chosen = trials(spec, sizes, drawn)
+    if all(trial.change_under(spec, permutation) <= TOLERANCE for permutation in chosen):
+        return
+    trial.take_given_inputs()
+    change = max(trial.change_under(spec, permutation) for permutation in chosen)
     if change <= TOLERANCE:
         return
+    identity = identity_permutation(spec, sizes)
     culprits = {}
     for name in spec.permutations:
-        alone = max(trial.change_under(spec, {**identity, name: drawn[name]}) for drawn in generators)
+        alone = max(trial.change_under(spec, {**identity, name: moves[name]}) for moves in drawn)
         if alone > TOLERANCE:
             culprits[name] = alone
     raise SpecError(_describe(spec, culprits, change))
-
-
-def _generators(
-    spec: PermutationSpec, sizes: Mapping[str, int], rng: np.random.Generator
-) -> tuple[dict[str, Index], dict[str, Index]]:
-    """A random cycle through all units of each permutation, and the swap of two neighbours on that cycle.
-
-    The two generate every permutation: what both leave alone is left alone by all. A single uniform draw proves
-    less; it may be the identity on few units, or commute with a mistake.
-    """
-    orders = random_permutation(spec, sizes, rng)
-    return (
-        {name: _send(order, np.roll(order, 1, axis=-1)) for name, order in orders.items()},
-        {name: _send(order, _first_two_swapped(order)) for name, order in orders.items()},
-    )
-
-
-def _send(order: Index, target: Index) -> Index:
-    index = np.empty_like(order)
-    np.put_along_axis(index, order, target, axis=-1)
-    return index
-
-
-def _first_two_swapped(order: Index) -> Index:
-    swapped: Index = order.copy()
-    swapped[..., :2] = order[..., 1::-1] if order.shape[-1] > 1 else order
-    return swapped
-
-
-def _halves(drawn: dict[str, Index], identity: dict[str, Index]) -> Iterator[dict[str, Index]]:
-    """All permutations together, then halves of them: of any two, one moves without the other at some time.
-
-    Two permutations of few units may be drawn equal, which would hide an entry that names one for the other.
-    """
-    yield drawn
-    for digit in range((len(drawn) - 1).bit_length()):
-        yield {
-            name: index if number >> digit & 1 else identity[name]
-            for number, (name, index) in enumerate(drawn.items())
-        }
 
 
 def _describe(spec: PermutationSpec, culprits: Mapping[str, float], change: float) -> str:
@@ -131,14 +93,23 @@ def _describe(spec: PermutationSpec, culprits: Mapping[str, float], change: floa
 
 
 class Trial:
-    """A randomised float64 copy of a model, its inputs, and its reference outputs."""
+    """A randomised float64 copy of a model, its inputs, and its reference outputs.
 
-    def __init__(self, model: Any, example_inputs: Any, rng: np.random.Generator) -> None:
+    With ``spec``, the inputs are cut as far as the model takes and as every parameter has a part in the outputs.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        example_inputs: Any,
+        rng: np.random.Generator,
+        spec: PermutationSpec | None = None,
+    ) -> None:
         self._torch = import_torch("verify")
         check_model(model, "model")
         self.rng = rng
         self._model = wide_copy(model)
-        self._args, self._kwargs = self._widened_inputs(example_inputs)
+        self._given = self._args, self._kwargs = self._widened_inputs(example_inputs)
         self._randomise()
         self._forget()
         state = self._model.state_dict()
@@ -146,15 +117,19 @@ class Trial:
         self.params: Params = {name: tensor.clone() for name, tensor in state.items()}
         self._ties = _tied_names(self._model)
         self._noisy = False
-        self._reference = self._first_outputs()
-        if self._relative_change(self._outputs()) > 0.0:
-            self._noisy = True
+        self._is_steady = False  # whether the same inputs are known to give the same outputs
+        if spec is not None:
+            spec.validate(self.params)
+        if spec is None or not self._take_short_inputs(spec):
             self._reference = self._outputs()
-        if self._noisy and self._relative_change(self._outputs()) > 0.0:
-            raise SpecError(
-                "the model gives different outputs for the same inputs in eval mode, not because of continuous noise "
-                "alone; nothing can be verified"
-            )
+
+    def take_given_inputs(self) -> None:
+        """Go back to the inputs as they were given, where they were cut."""
+        if self._args is self._given[0] and self._kwargs is self._given[1]:
+            return
+        self._args, self._kwargs = self._given
+        self._load(self.params)
+        self._reference = self._outputs()
 
     def change_under(self, spec: PermutationSpec, permutation: Permutation) -> float:
         """Largest change of an output relative to its magnitude, when ``permutation`` acts on the parameters."""
@@ -164,7 +139,28 @@ class Trial:
         """Largest change of an output relative to its magnitude, with ``moved`` in place of the parameters."""
         self._refuse_torn_ties(moved)
         self._load(moved)
+        change = self._relative_change(self._outputs())
+        if change <= TOLERANCE or self._is_steady:
+            return change
+        self._still_noise()
+        self._load(moved)
         return self._relative_change(self._outputs())
+
+    def _still_noise(self) -> None:
+        """Draw one number everywhere from here on, if the model draws any; SpecError where that is not enough.
+
+        Nothing is to be known of noise before outputs differ.
+        """
+        self._load(self.params)
+        if self._relative_change(self._outputs()) > TOLERANCE:
+            self._noisy = True
+            self._reference = self._outputs()
+            if self._relative_change(self._outputs()) > TOLERANCE:
+                raise SpecError(
+                    "the model gives different outputs for the same inputs in eval mode, not because of continuous "
+                    "noise alone; nothing can be verified"
+                )
+        self._is_steady = True
 
     def _refuse_torn_ties(self, moved: Params) -> None:
         """Names that share one tensor must move alike: a checkpoint that holds both would contradict itself."""
@@ -186,25 +182,36 @@ class Trial:
         self._model.train()
         self._model.eval()
 
-    def _first_outputs(self) -> list[Any]:
-        """Outputs for inputs as short as the model takes: every trial runs on them again."""
-        lengths = {size for tensor in self.params.values() for size in tensor.shape}
-        given = self._args, self._kwargs
-        for self._args, self._kwargs in shortened(given, lengths):
-            try:
-                outputs = self._outputs()
-            except Exception:  # whatever a model says to a length that it was not made for
-                continue
-            if all(output.numel() for output in outputs):
-                return outputs
-        self._args, self._kwargs = given
-        return self._outputs()
+    def _take_short_inputs(self, spec: PermutationSpec) -> bool:
+        """Go on with inputs on which the spec can fail as on those given; False where there are none.
 
-    def _outputs(self) -> list[Any]:
+        Every parameter must have a part in the outputs, and what each permutation moves of it: the tail of a table of
+        positions has none where inputs are shorter.
+        """
+
+        def runs(inputs: Any) -> bool:
+            self._args, self._kwargs = inputs
+            try:
+                return all(output.numel() for output in self._outputs())
+            except Exception:  # whatever a model says to a length that it was not made for
+                return False
+
+        asked: dict[str, list[Any]] | None = None
+        for inputs in shortened(self._given, runs):
+            self._args, self._kwargs = inputs
+            asked = asked_entries(self._torch, spec, self.params) if asked is None else asked
+            found = outputs_if_read(self._torch, self._model, asked, self._outputs)
+            if found is not None:
+                self._reference = found
+                return True
+        self._args, self._kwargs = self._given
+        return False
+
+    def _outputs(self, *, with_history: bool = False) -> list[Any]:
         from torch.utils._pytree import tree_flatten
 
         noise = without_noise() if self._noisy else nullcontext()
-        with self._torch.no_grad(), uncompiled(self._model), widened(), noise:
+        with self._torch.set_grad_enabled(with_history), uncompiled(self._model), widened(), noise:
             leaves, _ = tree_flatten(self._model(*self._args, **self._kwargs))
         outputs = [leaf for leaf in leaves if isinstance(leaf, self._torch.Tensor)]
         if not outputs:

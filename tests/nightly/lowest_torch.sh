@@ -6,7 +6,8 @@ cd "$(dirname "$0")/../.."
 venv=${1:-build/venv-lowest-torch}
 lowest=$(grep -o 'torch>=[0-9.]*' pyproject.toml | head -n 1 | cut -d= -f2)
 python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet "torch==$lowest.0" numpy pytest pytest-timeout hypothesis safetensors ml_dtypes matplotlib
+"$venv/bin/pip" install --quiet "torch==$lowest.0" numpy pytest pytest-timeout hypothesis safetensors ml_dtypes matplotlib \
+  threadpoolctl scikit-learn h5py
 "$venv/bin/pip" install --quiet .
 # Deprecations of an old torch are none of ours.
 "$venv/bin/python" -m pytest -q -o filterwarnings=default tests/tracing tests/specs tests/files tests/evaluation \

@@ -7,8 +7,8 @@ from mutations import mutations, some_mutations
 from networks import KNOWN
 
 import rebasin_fast as rf
-from rebasin_fast.permutation import identity_permutation
-from rebasin_fast.verify import TOLERANCE, Trial, _generators, _halves
+from rebasin_fast.trial_permutations import generators, trials
+from rebasin_fast.verify import TOLERANCE, Trial
 
 # Every alternative to every entry of these; one to every entry of the others, whose layers are the same.
 THOROUGH = ("mlp", "mlp-without-biases", "resnet8-padded", "vgg16-cifar", "vgg16-imagenet")
@@ -29,12 +29,8 @@ def is_refused(mutant, trial):
     except rf.SpecError:
         return True
     sizes = mutant.sizes(trial.params)
-    identity = identity_permutation(mutant, sizes)
-    return any(
-        trial.change_under(mutant, chosen) > TOLERANCE
-        for drawn in _generators(mutant, sizes, np.random.default_rng(0))
-        for chosen in _halves(drawn, identity)
-    )
+    drawn = generators(mutant, sizes, np.random.default_rng(0))
+    return any(trial.change_under(mutant, chosen) > TOLERANCE for chosen in trials(mutant, sizes, drawn))
 
 
 @pytest.mark.parametrize("name", KNOWN)

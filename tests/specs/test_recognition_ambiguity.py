@@ -163,6 +163,7 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_commands_say_that_a_guess_is_not_proven(pair: Path) -> None:
     runner = CliRunner()
     matched = runner.invoke(main, ["match", "a.npz", "b.npz", "-o", "c.npz", "--report", "r.html"])
+    assert "Note: the spec is a guess from names and shapes (mlp)" in matched.stderr
     assert "recognised as mlp (fc1 → fc2 → fc3), not proven" in matched.stdout
     assert "--trace" in matched.stdout
     assert "recognised as mlp" in (pair / "r.html").read_text()

@@ -15,6 +15,7 @@ from rebasin_fast.cli.proof import standing_of
 from rebasin_fast.derived import DerivedParams, described_by
 from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
+from rebasin_fast.kinship import Kinship, kinship
 from rebasin_fast.legible import legible
 from rebasin_fast.matched import matched_parameters
 from rebasin_fast.matching import Matching
@@ -22,6 +23,7 @@ from rebasin_fast.matching.descent import Effort
 from rebasin_fast.meanings import weight_of_spectral_vector
 from rebasin_fast.permutation import permuted_params
 from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.recognised import RecognisedSpec
 from rebasin_fast.typing import Params
 
 BY_WEIGHTS = Method()
@@ -69,6 +71,7 @@ class Alignment:
     distance_after: float
     seed: int = 0
     standing: str | None = None
+    kinship: Kinship | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -78,6 +81,7 @@ class Alignment:
             "distance_before": self.distance_before,
             "distance_after": self.distance_after,
             **({} if self.standing is None else {"spec": self.standing}),
+            **account_of(self.kinship),
             **self.matching.to_dict(),
         }
 
@@ -98,6 +102,7 @@ class Alignment:
         if self.seed:
             lines.append(f"  seed       {self.seed} (another run than that of the default seed 0)")
         lines += [] if self.standing is None else [f"  spec       {legible(self.standing)}"]
+        lines += kinship_lines(self.kinship)
         lines += [
             f"  left in place: {legible(name)} ({legible(reason)})"
             for name, reason in matching.report.items()
@@ -126,6 +131,7 @@ def align(
     )
     standing = standing_of(spec, *(proving or (method.model, method.data)))
     matching = METHODS[method.name](Task(spec, params_a, params_b, path_b, choices, method, quiet))
+    warn_of_guess(spec, quiet=quiet)
     aligned = permuted_params(spec, matching.permutation, params_b)
     matched = matched_parameters(spec, (params_a, params_b))
     a, b, moved = (_part(params, matched) for params in (params_a, params_b, aligned))
@@ -138,12 +144,44 @@ def align(
         distance_after=l2_distance(a, moved),
         seed=choices.seed,
         standing=standing,
+        kinship=kinship(spec, params_a, params_b, matching.permutation),
     )
+
+
+def account_of(found: Kinship | None) -> dict[str, Any]:
+    """Of relatives, as JSON values."""
+    statement = found.statement() if found is not None else None
+    if found is None or statement is None:
+        return {}
+    return {
+        "kinship": {
+            "statement": statement,
+            "deviations": found.deviations,
+            "identity_expected": found.identity_expected,
+        }
+    }
+
+
+def kinship_lines(found: Kinship | None) -> list[str]:
+    """Of relatives, as a line of text."""
+    statement = found.statement() if found is not None else None
+    return [] if statement is None else [f"  kinship    {statement}"]
 
 
 def _part(params: Params, names: list[str]) -> Params:
     described = described_by(params)
     return DerivedParams({name: described[name] for name in names}, params.__getitem__)
+
+
+def warn_of_guess(spec: PermutationSpec, *, quiet: bool) -> None:
+    """A spec of names and shapes alone may be another network's: what that means."""
+    if isinstance(spec, RecognisedSpec) and not spec.proven and not quiet:
+        click.echo(
+            f"Note: the spec is a guess from names and shapes ({legible(spec.family)}), which a network with further "
+            "sums around its layers may have, too. Of that one, the outputs would change: prove the spec before you "
+            "use the result.",
+            err=True,
+        )
 
 
 def warn_of_left_out(*models: Params) -> None:

@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from rebasin_fast.averaging import averaged_params
-from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
+from rebasin_fast.cli.alignment import (
+    Alignment,
+    MatchingChoices,
+    account_of,
+    align,
+    kinship_lines,
+    warn_of_batch_norm,
+    warn_of_guess,
+    warn_of_left_out,
+)
 from rebasin_fast.cli.named import load_named, prefix_option
 from rebasin_fast.cli.options import (
     entry_option,
@@ -30,6 +39,7 @@ from rebasin_fast.files import (
     output_files,
     save_params,
 )
+from rebasin_fast.kinship import kinship
 from rebasin_fast.legible import legible
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.partial_average import averaged_where_shared, not_shared
@@ -133,8 +143,21 @@ def merge(
         warn_of_batch_norm(many.merged)
         warn_of_left_out(named_first.file)
         _warn_of_not_averaged([first, *others])
-        account = {**many.to_dict(), **({"spec": standing} if standing else {}), "output": str(output)}
-        lines = [repr(many), *([f"  spec  {legible(standing)}"] if standing else []), f"saved {output}"]
+        relatives = {
+            path: kinship(many.spec, first, params, many.between(0, number))
+            for number, (path, params) in enumerate(zip(models[1:], others, strict=True), 1)
+        }
+        told = {str(path): account_of(found) for path, found in relatives.items() if account_of(found)}
+        account = {
+            **many.to_dict(),
+            **({"spec": standing} if standing else {}),
+            **({"relatives": told} if told else {}),
+            "output": str(output),
+        }
+        lines = [repr(many), *([f"  spec  {legible(standing)}"] if standing else [])]
+        for path, found in relatives.items():
+            lines += [f"{path}:\n{line}" for line in kinship_lines(found)]
+        lines.append(f"saved {output}")
         click.echo(json.dumps(account) if as_json else "\n".join(lines))
         return
     alignments: list[Alignment] = []
@@ -197,6 +220,7 @@ def _merge_many(
             allow_nonfinite=allow_nonfinite,
             progress=progress,
         )
+    warn_of_guess(spec, quiet=quiet)
     return many, standing_of(spec)
 
 

@@ -64,7 +64,10 @@ def _refuse_what_is_often_there_instead(path: Path, head: bytes) -> None:
     if not head:
         raise FileFormatError(f"{path} is empty: it was not written to its end. Fetch or write it again.")
     if head.startswith(b"version https://git-lfs"):
-        raise FileFormatError(f"{path} is a Git LFS pointer, not the weights. Fetch them: git lfs pull")
+        raise FileFormatError(
+            f"{path} is a Git LFS pointer, not the weights. Fetch them in its clone, with "
+            "git-lfs installed: git lfs pull"
+        )
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         raise FileFormatError(f"{path} is a web page, not weights: the download failed or needs a login.")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rebasin_fast.kinship import Kinship, kinship
 from rebasin_fast.layout import Block, Placed, source_index
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.permutation import check_permutation
@@ -52,6 +53,7 @@ class Findings:
     unmoved: list[str]
     digest: str
     environment: dict[str, str]
+    kinship: Kinship | None
 
     def leaves(self) -> list[str]:
         """Permutations that no other one stands within."""
@@ -100,6 +102,7 @@ def gather(
         unmoved=[n for n in shared if spec.axes_to_perm[n] and not any(spec.axes_to_perm[n])],
         digest=spec.digest(),
         environment=_environment(),
+        kinship=kinship(spec, params_a, params_b, permutation),
     )
 
 

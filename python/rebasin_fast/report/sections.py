@@ -40,7 +40,7 @@ def headline(found: Findings) -> str:
         )
         + tile("Units moved", share(moved, units), f"{moved:,} of {units:,}")
         + f'<div class="tile"><h3>Search</h3><div class="big">{state}</div><div class="small">{why}</div></div>'
-        "</div>" + _disagreement(found)
+        "</div>" + _kinship(found) + _disagreement(found)
     )
 
 
@@ -182,6 +182,12 @@ def provenance(found: Findings) -> str:
         "need their statistics measured anew after averaging (<code>rebasin_fast.reset_batch_norm</code>).",
         f'<div class="wide"><table>{rows}</table></div>',
     )
+
+
+def _kinship(found: Findings) -> str:
+    """A note about models whose units were in one order before they were matched."""
+    statement = found.kinship.statement() if found.kinship is not None else None
+    return "" if statement is None else f'<p class="note">{safe(statement[0].upper() + statement[1:])}.</p>'
 
 
 def _disagreement(found: Findings) -> str:

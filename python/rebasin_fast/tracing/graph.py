@@ -52,7 +52,12 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
     training = {name: module.training for name, module in model.named_modules()}
     model.eval()
     try:
-        with uncompiled(model), kept_whole(torch, model, args, kwargs) as modules, _quiet():
+        with (
+            _own_tensors(torch, model),
+            uncompiled(model),
+            kept_whole(torch, model, args, kwargs) as modules,
+            _quiet(),
+        ):
             exported = _export(torch, model, args, kwargs, strict)
     finally:
         for name, module in model.named_modules():
@@ -84,6 +89,22 @@ def _quiet() -> Iterator[None]:
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def _own_tensors(torch: Any, model: Any) -> Iterator[None]:
+    """Tensors that modules keep as attributes, as hooks do, are put back: some versions leave tensors of the trace."""
+    kept = [
+        (module, name, value)
+        for module in model.modules()
+        for name, value in vars(module).items()
+        if isinstance(value, torch.Tensor)
+    ]
+    try:
+        yield
+    finally:
+        for module, name, value in kept:
+            module.__dict__[name] = value
 
 
 def split_inputs(example_inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
