@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.arrays import check_mapping, library_of
-from rebasin_fast.axis import Entry, merge_joined
-from rebasin_fast.derived import DerivedParams
+from rebasin_fast._arrays import check_mapping, library_of
+from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast.errors import PermutationError, SpecError
-from rebasin_fast.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
+from rebasin_fast.specs.axis import Entry, merge_joined
+from rebasin_fast.specs.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
 
 if TYPE_CHECKING:
-    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Array, Params, Permutation
 
 Index = NDArray[np.int64]

@@ -9,19 +9,19 @@ from typing import Any
 
 import click
 
+from rebasin_fast._arrays.derived import DerivedParams, described_by
 from rebasin_fast.cli.methods import METHODS, Method, Task
 from rebasin_fast.cli.options import DEFAULT_EFFORT, DEFAULT_MAX_ITER, read_spec
 from rebasin_fast.cli.proof import standing_of
-from rebasin_fast.derived import DerivedParams, described_by
-from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
-from rebasin_fast.legible import legible
-from rebasin_fast.matched import matched_parameters
+from rebasin_fast.files.legible import legible
 from rebasin_fast.matching import Matching
-from rebasin_fast.matching.descent import Effort
-from rebasin_fast.meanings import weight_of_spectral_vector
+from rebasin_fast.matching.matched import matched_parameters
+from rebasin_fast.matching.weight.descent import Effort
+from rebasin_fast.merging.distance import l2_distance
+from rebasin_fast.merging.meanings import weight_of_spectral_vector
 from rebasin_fast.permutation import permuted_params
-from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
 BY_WEIGHTS = Method()

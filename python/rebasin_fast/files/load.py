@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from .folders import locate
+from .folders.locate import locate
+from .folders.sharded import read_index
 from .formats import INDEX_SUFFIX, format_of_file
 from .params import LoadedParams, ReadOptions
-from .sharded import read_index
 
 Library = Literal["numpy", "torch"]
 

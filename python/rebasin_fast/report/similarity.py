@@ -13,7 +13,7 @@ from rebasin_fast.report.measures import Agreement
 from rebasin_fast.report.pairs import Index, PairedParameter, Values
 
 if TYPE_CHECKING:
-    from rebasin_fast.layout import Block
+    from rebasin_fast.specs.layout import Block
 
 # Cells along one side of a picture. More units are averaged in blocks.
 SIDE = 192
