@@ -19,7 +19,7 @@ from rebasin_fast._models.wide_copy import model_copy
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.compat.sinkhorn_losses import DistCosineLoss, DistL1Loss, DistL2Loss, MidLoss, RndLoss
 from rebasin_fast.errors import MissingDependencyError
-from rebasin_fast.matching.trained.scores import soft_by_size
+from rebasin_fast.matching.trained.sinkhorn.scores import soft_by_size
 from rebasin_fast.matching.trained.soft_layout import SoftApplication
 from rebasin_fast.permutation import apply_permutation, identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec

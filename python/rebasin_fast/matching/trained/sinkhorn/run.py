@@ -19,7 +19,7 @@ from rebasin_fast._models.inference import import_torch
 from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.matching.matched import matched_parameters, refuse_integers_alone
 from rebasin_fast.matching.result import Progress, ProgressCallback
-from rebasin_fast.matching.trained.scores import ScoreMatrices
+from rebasin_fast.matching.trained.sinkhorn.scores import ScoreMatrices
 from rebasin_fast.matching.trained.soft_layout import SoftApplication
 from rebasin_fast.permutation import apply_permutation
 
