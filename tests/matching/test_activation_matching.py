@@ -16,7 +16,7 @@ from torch import nn
 import rebasin_fast as rf
 from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.permutation import identity_permutation, random_permutation
-from rebasin_fast.specs.verify import Trial
+from rebasin_fast.permutation.verify import Trial
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "families"))
 

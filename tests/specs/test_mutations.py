@@ -8,7 +8,7 @@ from networks import KNOWN
 
 import rebasin_fast as rf
 from rebasin_fast.permutation import identity_permutation
-from rebasin_fast.specs.verify import TOLERANCE, Trial, _generators, _halves
+from rebasin_fast.permutation.verify import TOLERANCE, Trial, _generators, _halves
 
 # Every alternative to every entry of these; one to every entry of the others, whose layers are the same.
 THOROUGH = ("mlp", "mlp-without-biases", "resnet8-padded", "vgg16-cifar", "vgg16-imagenet")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
-from rebasin_fast.specs.shortened import shortened
+from rebasin_fast.permutation.shortened import shortened
 
 
 class Counting(nn.Module):

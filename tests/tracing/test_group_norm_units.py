@@ -9,8 +9,8 @@ import pytest
 
 import rebasin_fast as rf
 from rebasin_fast.permutation import identity_permutation, random_permutation
+from rebasin_fast.permutation.verify import TOLERANCE, Trial
 from rebasin_fast.specs.layout import blocks_of
-from rebasin_fast.specs.verify import TOLERANCE, Trial
 
 for _package in ("torch", "torchvision", "transformers", "diffusers"):
     if find_spec(_package) is None:

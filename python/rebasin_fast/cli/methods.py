@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from rebasin_fast._models.inference import import_torch
+from rebasin_fast.cli.choices import MatchingChoices
 from rebasin_fast.cli.factories import FACTORY, made_model
 from rebasin_fast.cli.progress import MatchingProgress, StageProgress
 from rebasin_fast.evaluation.evaluator import load_into
@@ -24,9 +25,6 @@ from rebasin_fast.matching import (
 from rebasin_fast.matching.relaxed.frank_wolfe import Start
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
-
-if TYPE_CHECKING:
-    from rebasin_fast.cli.alignment import MatchingChoices
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -135,7 +135,7 @@ def _log10_orders(name: str, spec: PermutationSpec, sizes: Mapping[str, int]) ->
 def _environment() -> dict[str, str]:
     import scipy
 
-    from rebasin_fast import build_config
+    from rebasin_fast._core import build_config
 
     build = build_config()
     facts = {

@@ -148,9 +148,9 @@ class PermutationSpec:
     def verify(self, model: Any, example_inputs: Any, rng: int = 0) -> None:
         """Prove on ``model`` that random permutations of each name leave its function as it is.
 
-        See :func:`rebasin_fast.specs.verify.verify_spec`, which this calls.
+        See :func:`rebasin_fast.permutation.verify.verify_spec`, which this calls.
         """
-        from rebasin_fast.specs.verify import verify_spec
+        from rebasin_fast.permutation.verify import verify_spec
 
         verify_spec(self, model, example_inputs, rng=rng)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from rebasin_fast.cli.alignment import MatchingChoices, align
+from rebasin_fast.cli.alignment import align
+from rebasin_fast.cli.choices import MatchingChoices
 from rebasin_fast.cli.factories import FACTORY, made_model
 from rebasin_fast.cli.named import load_named, prefix_option
 from rebasin_fast.cli.options import entry_option, input_path, matching_options, output_options, output_path

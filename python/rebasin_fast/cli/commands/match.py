@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from rebasin_fast.cli.alignment import MatchingChoices, align, warn_of_left_out
+from rebasin_fast.cli.alignment import align, warn_of_left_out
+from rebasin_fast.cli.choices import MatchingChoices
 from rebasin_fast.cli.methods import HEARD_BY, Method, method_options
 from rebasin_fast.cli.named import load_named, prefix_option
 from rebasin_fast.cli.options import (

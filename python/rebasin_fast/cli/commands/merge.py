@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from rebasin_fast.cli.alignment import Alignment, MatchingChoices, align, warn_of_batch_norm, warn_of_left_out
+from rebasin_fast.cli.alignment import Alignment, align, warn_of_batch_norm, warn_of_left_out
+from rebasin_fast.cli.choices import MatchingChoices
 from rebasin_fast.cli.named import load_named, prefix_option
 from rebasin_fast.cli.options import (
     entry_option,

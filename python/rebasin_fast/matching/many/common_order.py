@@ -22,10 +22,9 @@ from rebasin_fast.permutation import (
 )
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.many.result import Index
     from rebasin_fast.matching.weight.descent import Effort
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Params
+    from rebasin_fast.typing import Array, Index, Params
 
 
 class Crowd:

@@ -19,8 +19,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
     from rebasin_fast.matching.many.common_order import Crowd
-    from rebasin_fast.matching.many.result import Index
-    from rebasin_fast.typing import Params
+    from rebasin_fast.typing import Index, Params
 
 KIND = "rebasin_fast.many_matching"
 _VERSION = 1

@@ -12,7 +12,7 @@ from rebasin_fast.errors import ParamsError, PermutationError
 from rebasin_fast.matching.many.common_order import Crowd
 from rebasin_fast.matching.many.cycle_consistent import relaxed_permutations
 from rebasin_fast.matching.many.file import KeptState
-from rebasin_fast.matching.many.result import Index, ManyMatching
+from rebasin_fast.matching.many.result import ManyMatching
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.merging.averaging import average
@@ -22,7 +22,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
     from rebasin_fast.matching.weight.descent import Effort
-    from rebasin_fast.typing import Params, Permutation, Rng
+    from rebasin_fast.typing import Index, Params, Permutation, Rng
 
 Method: TypeAlias = Literal["merge_many", "cycle_consistent"]
 Start: TypeAlias = Literal["growing", "identity"]

@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rebasin_fast.matching.many.file import ManyState, read_state, write_state
 from rebasin_fast.merging.averaging import average
 from rebasin_fast.merging.partial_average import averaged_where_shared
 from rebasin_fast.permutation import compose_permutations, invert_permutation, permuted_params
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Params
-
-Index = NDArray[np.int64]
+    from rebasin_fast.typing import Array, Index, Params
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,6 @@ class ManyMatching:
         >>> rf.ManyMatching.load(path, models).merged["fc1.weight"].tolist() == np.eye(3).tolist()
         True
         """
-        from rebasin_fast.matching.many.file import ManyState, write_state
-
         state = ManyState(
             self.spec,
             self.permutations,
@@ -136,8 +132,6 @@ class ManyMatching:
         ValueError
             There are more or fewer models than permutations.
         """
-        from rebasin_fast.matching.many.file import read_state
-
         state = read_state(path)
         merged: dict[str, Array] = {}
         if models is not None:

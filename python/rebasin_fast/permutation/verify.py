@@ -14,8 +14,8 @@ from rebasin_fast._models.inference import check_model, import_torch, uncompiled
 from rebasin_fast._models.wide_copy import wide_copy
 from rebasin_fast._models.widening import widened, without_noise
 from rebasin_fast.errors import SpecError
-from rebasin_fast.permutation import apply_permutation, identity_permutation, random_permutation
-from rebasin_fast.specs.shortened import shortened
+from rebasin_fast.permutation.apply import apply_permutation, identity_permutation, random_permutation
+from rebasin_fast.permutation.shortened import shortened
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec

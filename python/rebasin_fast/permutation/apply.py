@@ -1,4 +1,4 @@
-"""Permutations of a spec: checked, applied, inverted, composed, drawn at random."""
+"""Permutations of a spec: checked, applied, drawn at random."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast._arrays import check_mapping, library_of
 from rebasin_fast._arrays.derived import DerivedParams
+from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast.errors import PermutationError, SpecError
 from rebasin_fast.specs.axis import Entry, merge_joined
 from rebasin_fast.specs.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
@@ -91,74 +92,6 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
     return DerivedParams(params, moved)
 
 
-def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = None) -> dict[str, Index]:
-    """The permutation that undoes ``permutation``: applied after it, it restores the parameters.
-
-    Parameters
-    ----------
-    permutation : Mapping[str, array of int64]
-    spec : PermutationSpec, optional
-        Needed when permutations stand within others (the dims of a moved head move with it).
-
-    Raises
-    ------
-    PermutationError
-        An index array is no permutation, or is nested and ``spec`` was not given.
-
-    Examples
-    --------
-    >>> import rebasin_fast as rf
-    >>> rf.invert_permutation({"P": [1, 2, 0]})
-    {'P': array([2, 0, 1])}
-    """
-    arrays = {name: as_index(name, index) for name, index in permutation.items()}
-    inverses = {}
-    for name, index in arrays.items():
-        inverses[name] = np.empty_like(index)
-        inverses[name][_sources_of_copies(name, arrays, spec)] = np.argsort(index, axis=-1)
-    return inverses
-
-
-def compose_permutations(
-    first: Permutation, second: Permutation, spec: PermutationSpec | None = None
-) -> dict[str, Index]:
-    """The permutation whose application equals applying ``first``, and then ``second`` to the result.
-
-    Parameters
-    ----------
-    first, second : Mapping[str, array of int64]
-        Of the same names and shapes.
-    spec : PermutationSpec, optional
-        Needed when permutations stand within others.
-
-    Raises
-    ------
-    PermutationError
-        Names or shapes differ, an index array is no permutation, or is nested and ``spec`` was not given.
-
-    Examples
-    --------
-    >>> import rebasin_fast as rf
-    >>> rf.compose_permutations({"P": [1, 2, 0]}, {"P": [2, 1, 0]})
-    {'P': array([0, 2, 1])}
-    """
-    if set(first) != set(second):
-        raise PermutationError(
-            f"the permutations name {sorted(first)} and {sorted(second)}; names must agree"
-        )
-    before = {name: as_index(name, index) for name, index in first.items()}
-    after = {name: as_index(name, index) for name, index in second.items()}
-    composed = {}
-    for name, index in before.items():
-        if index.shape != after[name].shape:
-            raise PermutationError(
-                f"permutation {name!r} has shape {index.shape} in the first and {after[name].shape} in the second"
-            )
-        index = index[_sources_of_copies(name, after, spec)]
-        composed[name] = np.take_along_axis(index, after[name], axis=-1)
-    return composed
-
-
 def identity_permutation(spec: PermutationSpec, sizes: Mapping[str, int]) -> dict[str, Index]:
     """The permutation of ``spec`` that moves nothing."""
     return {
@@ -208,21 +141,6 @@ def _refuse_other_than_mapping(permutation: object) -> None:
         )
 
 
-def as_index(name: str, values: object) -> Index:
-    """``values`` as contiguous int64; PermutationError unless every row holds each of its units once."""
-    array = np.asarray(values)
-    if array.ndim == 0 or not np.issubdtype(array.dtype, np.integer):
-        raise PermutationError(
-            f"permutation {name!r} must be an array of integers, got {array.dtype} of shape {array.shape}"
-        )
-    index = np.ascontiguousarray(array, dtype=np.int64)
-    if not np.array_equal(np.sort(index, axis=-1), np.broadcast_to(np.arange(index.shape[-1]), index.shape)):
-        raise PermutationError(
-            f"permutation {name!r} is none: it must hold each of 0 … {index.shape[-1] - 1} once, got {index!r:.120}"
-        )
-    return index
-
-
 def _refuse_strangers(spec: PermutationSpec, params: Params) -> None:
     """Parameters under other names, such as a wrapper's ``module.``, would come back unmoved without a word."""
     if params and spec.permutations and not any(name in params for name in spec.axes_to_perm):
@@ -238,40 +156,3 @@ def _parent_sizes(spec: PermutationSpec, name: str, sizes: Mapping[str, int]) ->
 
 def _placed(spec: PermutationSpec, permutation: Mapping[str, Index]) -> dict[str, Placed]:
     return {name: Placed(index, spec.parents[name]) for name, index in permutation.items()}
-
-
-def _sources_of_copies(
-    name: str, permutation: Mapping[str, Index], spec: PermutationSpec | None
-) -> tuple[Index, ...]:
-    """Which unit of each parent the copies of ``name`` come from: an index over all axes but the last."""
-    index = permutation[name]
-    if spec is None:
-        if index.ndim > 1:
-            raise PermutationError(
-                f"permutation {name!r} has shape {index.shape}: it stands within others; pass spec="
-            )
-        return ()
-    if name not in spec.parents:
-        raise PermutationError(f"permutation {name!r} is unknown to the spec, which has {spec.permutations}")
-    parents = spec.parents[name]
-    _check_parents(name, parents, permutation)
-    sources: list[Index] = []
-    for axis, parent in enumerate(parents):
-        own_axes = [*(parents.index(outer) for outer in spec.parents[parent]), axis]
-        shape = [1] * len(parents)
-        for own_axis, extent in zip(own_axes, permutation[parent].shape, strict=True):
-            shape[own_axis] = extent
-        sources.append(permutation[parent].reshape(shape))
-    return tuple(sources)
-
-
-def _check_parents(name: str, parents: tuple[str, ...], permutation: Mapping[str, Index]) -> None:
-    missing = [parent for parent in parents if parent not in permutation]
-    if missing:
-        raise PermutationError(f"permutation {name!r} stands within {missing[0]!r}, which is missing")
-    expected = tuple(permutation[parent].shape[-1] for parent in parents)
-    if permutation[name].shape[:-1] != expected:
-        raise PermutationError(
-            f"permutation {name!r} has shape {permutation[name].shape}; expected {expected} before its last axis, "
-            f"one copy for each unit of {parents}"
-        )
