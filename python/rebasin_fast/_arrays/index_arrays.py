@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast.errors import PermutationError
-
-Index = NDArray[np.int64]
+from rebasin_fast.typing import Index
 
 
 def as_index(name: str, values: object) -> Index:

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Index = NDArray[np.int64]
+from rebasin_fast.typing import Index
+
 PRODUCTS = ("float32", "tf32", "bfloat16")
 _MOST_INDICES = 1024
 

@@ -16,9 +16,8 @@ from rebasin_fast.specs.layout import Block, Placed, blocks_of, merged_shape, so
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Params
+    from rebasin_fast.typing import Array, Index, Params
 
-Index = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 # Entries of one slab: three arrays of it in float64 are 24 MiB.

@@ -8,12 +8,10 @@ from functools import reduce
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice
-
-Index = NDArray[np.int64]
+from rebasin_fast.typing import Index
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._models.inference import call, device_of
 from rebasin_fast.errors import SpecError
@@ -18,9 +17,9 @@ from rebasin_fast.specs.layout import Block, blocks_of, length_of
 if TYPE_CHECKING:
     from rebasin_fast.matching.activation.layer_reads import Port
     from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Index
 
 TapNames: TypeAlias = Mapping[str, str | Sequence[str]]
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._arrays.operations import Operations
 from rebasin_fast.errors import ParamsError
@@ -23,9 +22,8 @@ from rebasin_fast.specs.layout import Block, blocks_of, merged_shape
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Params
+    from rebasin_fast.typing import Index, Params
 
-Index = NDArray[np.int64]
 _WIDTHS = ("float16", "bfloat16", "float32", "float64")
 
 

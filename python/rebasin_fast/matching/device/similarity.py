@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._arrays.operations import Operations
 from rebasin_fast.matching.device.problem import ResidentProblem, Tensor
 from rebasin_fast.matching.device.tables import Tables
-
-Index = NDArray[np.int64]
+from rebasin_fast.typing import Index
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._arrays.operations import Operations
 from rebasin_fast.matching.device.assigners import Assigned, Assigner
@@ -15,8 +14,8 @@ from rebasin_fast.matching.device.graph import Graph
 from rebasin_fast.matching.device.problem import Move, ResidentProblem
 from rebasin_fast.matching.device.similarity import Occurrence, Similarity
 from rebasin_fast.matching.device.tables import Tables
+from rebasin_fast.typing import Index
 
-Index = NDArray[np.int64]
 Permutations = dict[str, Index]
 
 # Rounding gathers slowly; the matrix is formed anew now and then all the same.

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rebasin_fast.matching.device.problem import ResidentProblem
 from rebasin_fast.specs.layout import Block, Placed, source_index
+from rebasin_fast.typing import Index
 
-Index = NDArray[np.int64]
 Tables = list[Index | None]
 
 _MOST_KEPT = 4096

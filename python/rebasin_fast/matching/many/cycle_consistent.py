@@ -19,9 +19,8 @@ from rebasin_fast.specs.sizes import chains_of
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Params
+    from rebasin_fast.typing import Array, Index, Params
 
-Index = NDArray[np.int64]
 Matrices = dict[str, NDArray[Any]]  # by permutation
 
 _MOST_STEPS = 30

@@ -13,8 +13,7 @@ from rebasin_fast.matching.relaxed.chains import Chain
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-
-Index = NDArray[np.int64]
+    from rebasin_fast.typing import Index
 
 
 class VertexFinder:

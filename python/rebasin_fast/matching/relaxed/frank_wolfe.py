@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._native.blas import blas_threads
 from rebasin_fast.matching.compilation import compile_problem
@@ -28,9 +27,8 @@ from rebasin_fast.permutation import (
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Params, Permutation, Rng
+    from rebasin_fast.typing import Index, Params, Permutation, Rng
 
-Index = NDArray[np.int64]
 Start = Literal["identity", "barycentre", "random"]
 _STARTS = ("identity", "barycentre", "random")
 

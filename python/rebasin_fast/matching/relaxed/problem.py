@@ -18,11 +18,10 @@ from rebasin_fast.specs.layout import Block, Placed, blocks_of, merged_shape, so
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Params
+    from rebasin_fast.typing import Array, Index, Params
 
 # For each chain a doubly stochastic matrix: [i, j] is the share of slot i of A that unit j of B fills.
 Soft: TypeAlias = dict[Chain, NDArray[Any]]
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

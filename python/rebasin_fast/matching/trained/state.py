@@ -18,8 +18,8 @@ from rebasin_fast.permutation import check_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Index
 
-Index = NDArray[np.int64]
 _FORMAT = "rebasin_fast.straight_through/1"
 _NUMBERS = (
     "seed",

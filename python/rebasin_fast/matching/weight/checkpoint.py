@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from rebasin_fast._arrays import library_of
 from rebasin_fast.errors import FileFormatError
 from rebasin_fast.files import load_params, save_params
+from rebasin_fast.typing import Index
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Array, Params
 
-Index = NDArray[np.int64]
 # A permutation's number, how far its step stood out, and the indices of all that moved with it, flattened.
 Step = tuple[int, float, list[Index]]
 

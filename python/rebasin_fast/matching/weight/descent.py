@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast import _core
 from rebasin_fast._native.blas import gemm_address
@@ -17,9 +16,9 @@ from rebasin_fast.matching.compilation import CompiledProblem
 from rebasin_fast.matching.pair import CheckedPair
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
 from rebasin_fast.matching.weight.checkpoint import Checkpoint, Step
+from rebasin_fast.typing import Index
 
 Order = Sequence[str] | Sequence[Sequence[str]]
-Index = NDArray[np.int64]
 
 # A step counts when it raises the float64 objective by more than this share of its magnitude.
 TOLERANCE = 1e-9

@@ -23,7 +23,6 @@ from rebasin_fast.matching.weight.checkpoint import Checkpoint, key_of, open_che
 from rebasin_fast.matching.weight.descent import (
     TOLERANCE,
     Effort,
-    Index,
     Order,
     Steps,
     Way,
@@ -36,7 +35,7 @@ from rebasin_fast.permutation import check_permutation, identity_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Params, Permutation, Rng
+    from rebasin_fast.typing import Index, Params, Permutation, Rng
 
 # Most bytes of similarities by default, the one at work and those kept between visits: ResNet-50 needs 32 MB, VGG-16
 # with a classifier of 4096 units 141 MB; of a perceptron of 16 layers of 8192 units three are kept beside the fourth.

@@ -10,7 +10,6 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._arrays import library_of
 from rebasin_fast._arrays.interface import is_complex
@@ -25,9 +24,8 @@ from rebasin_fast.permutation import apply_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Params, Permutation
+    from rebasin_fast.typing import Index, Params, Permutation
 
-Index = NDArray[np.int64]
 _STEPS_WITHOUT_DATA = 300
 
 

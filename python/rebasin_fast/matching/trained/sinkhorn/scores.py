@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.matching.trained.sinkhorn.operator import soft_permutations
 
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Permutation
+    from rebasin_fast.typing import Index, Permutation
 
-Index = NDArray[np.int64]
 # Beyond this a CPU gains nothing from a batch, which costs copies of the scores and of their gradients.
 _BATCHED_UP_TO = 256
 

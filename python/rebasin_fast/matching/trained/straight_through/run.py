@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors, fresh
 from rebasin_fast._models.inference import import_torch
@@ -22,9 +21,7 @@ from rebasin_fast.permutation import apply_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Params, Permutation
-
-Index = NDArray[np.int64]
+    from rebasin_fast.typing import Index, Params, Permutation
 
 
 @dataclass(frozen=True)

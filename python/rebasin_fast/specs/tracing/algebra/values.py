@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from rebasin_fast.specs.tracing.algebra.selection import take, take_apart
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Index, Reason, Var
+from rebasin_fast.specs.tracing.algebra.variables import Algebra, Reason, Var
+from rebasin_fast.typing import Index
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 Var = int
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from math import prod
 import numpy as np
 
 from rebasin_fast.specs.tracing.algebra.values import Group, Space, Value
-from rebasin_fast.specs.tracing.algebra.variables import Index, Reason, Var
+from rebasin_fast.specs.tracing.algebra.variables import Reason, Var
+from rebasin_fast.typing import Index
 
 
 def permute(value: Value, order: Sequence[int]) -> Value:

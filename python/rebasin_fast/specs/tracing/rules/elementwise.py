@@ -8,8 +8,9 @@ import numpy as np
 
 from rebasin_fast.specs.tracing.algebra.selection import take
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
-from rebasin_fast.specs.tracing.algebra.variables import Index, Var
+from rebasin_fast.specs.tracing.algebra.variables import Var
 from rebasin_fast.specs.tracing.registry import Call, rule
+from rebasin_fast.typing import Index
 
 _UNARY = """
     abs acos acosh alias asin asinh atan atanh bernoulli bitwise_not ceil celu clone contiguous cos cosh
