@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._arrays.generic import GenericArrays
@@ -15,7 +14,7 @@ from rebasin_fast._arrays.torch import TorchArrays
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array
 
-__all__ = ["ArrayLibrary", "check_arrays", "check_mapping", "library_of", "of_one_library"]
+__all__ = ["ArrayLibrary", "check_arrays", "check_mapping", "library_of", "of_one_library", "wide_on_host"]
 
 # The first that recognises an array handles it; a new library is one file and one line here.
 _LIBRARIES: tuple[ArrayLibrary, ...] = (TorchArrays(), GenericArrays())
@@ -41,13 +40,13 @@ def check_mapping(params: object, what: str) -> None:
 def of_one_library(arrays: Sequence[Array]) -> list[Array]:
     """``arrays`` with those of other libraries brought, in float64, to that of the first by way of the host."""
     library = library_of(arrays[0])
-    return [array if library.owns(array) else library.adopt(_wide_on_host(array)) for array in arrays]
+    return [array if library.owns(array) else library.adopt(wide_on_host(array)) for array in arrays]
 
 
-def _wide_on_host(array: Array) -> NDArray[np.float64]:
+def wide_on_host(array: Array) -> NDArray[Any]:
+    """``array`` as NumPy's, in float64 or complex128."""
     library = library_of(array)
-    host: NDArray[np.float64] = library.to_host(library.widen(array))
-    return host
+    return library.to_host(library.widen(array))
 
 
 _TREE = (

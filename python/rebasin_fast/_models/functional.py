@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rebasin_fast._arrays import library_of
+from rebasin_fast._arrays import wide_on_host
 from rebasin_fast._models.inference import import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 
@@ -71,8 +71,7 @@ class FunctionalModel:
 
     def _copied(self, array: Any) -> Any:
         """An array of another library, which may be a read-only view of a file, as a tensor."""
-        library = library_of(array)
-        return self._torch.tensor(library.to_host(library.widen(array)))
+        return self._torch.tensor(wide_on_host(array))
 
     def __call__(self, tensors: Tensors, inputs: Any) -> Any:
         """The model's outputs; buffers such as BatchNorm statistics are not written back."""

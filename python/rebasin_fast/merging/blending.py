@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays import library_of, of_one_library
+from rebasin_fast._arrays import library_of, of_one_library, wide_on_host
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.merging.meanings import is_mask, spectral_vector, weight_of_spectral_vector
 
@@ -42,8 +42,8 @@ def blended_parameter(
     weight_name = weight_of_spectral_vector(name, models[0])
     if len(used) > 1 and weight_name is not None:
         weight = blended_parameter(weight_name, models, weights, labels, allow_nonfinite=allow_nonfinite)
-        u, v = (_host(models[used[0]][name[:-1] + side]) for side in "uv")
-        vector = spectral_vector(name, _host(weight), u, v)
+        u, v = (wide_on_host(models[used[0]][name[:-1] + side]) for side in "uv")
+        vector = spectral_vector(name, wide_on_host(weight), u, v)
         library = library_of(arrays[0])
         return library.blend(
             [arrays[0], *of_one_library([arrays[0], library_of(vector).adopt(vector)])[1:]], [0.0, 1.0]
@@ -52,18 +52,13 @@ def blended_parameter(
 
 
 def _refuse_other_masks(name: str, masks: Sequence[Array], labels: Sequence[str]) -> None:
-    first = _host(masks[0])
+    first = wide_on_host(masks[0])
     for label, mask in zip(labels[1:], masks[1:], strict=True):
-        if not np.array_equal(first, _host(mask)):
+        if not np.array_equal(first, wide_on_host(mask)):
             raise ParamsError(
                 f"{name!r} is a pruning mask, and differs between {labels[0]} and {label}: an average of masks is "
                 "none. Apply the masks first (torch.nn.utils.prune.remove(layer, 'weight')), and prune the merged model"
             )
-
-
-def _host(array: Array) -> NDArray[Any]:
-    library = library_of(array)
-    return library.to_host(library.widen(array))
 
 
 def blended(
@@ -91,9 +86,9 @@ def blended(
     used = [
         (label, array) for label, array, weight in zip(labels, of_one, weights, strict=True) if weight != 0.0
     ]
-    hosts = {label: library_of(array).to_host(library_of(array).widen(array)) for label, array in used}
+    hosts = {label: wide_on_host(array) for label, array in used}
     same = _same_infinities(list(hosts.values()))
-    bad = ~np.isfinite(library.to_host(library.widen(result))) & ~same
+    bad = ~np.isfinite(wide_on_host(result)) & ~same
     if bad.any() and not allow_nonfinite:
         _refuse(name, hosts, bad, library.dtype_name(arrays[0]))
     return library.replaced(result, used[0][1], same) if same.any() else result

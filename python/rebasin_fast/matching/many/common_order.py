@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays import library_of
+from rebasin_fast._arrays import library_of, wide_on_host
 from rebasin_fast._arrays.interface import is_complex
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.matched import matched_parameters, refuse_integers_alone
@@ -120,7 +120,7 @@ class Crowd:
         self._settled = False
         moved = permuted_params(self._spec, self.permutations[number], self.models[number])
         for name in self.matched:
-            array = _host64(moved[name])
+            array = wide_on_host(moved[name])
             if name not in self._sum:
                 self._sum[name] = sign * array
             elif sign > 0:
@@ -141,14 +141,9 @@ def _product_dtype(array: Array) -> type[np.inexact[Any]]:
     return np.float64 if kind == "float64" else np.float32
 
 
-def _host64(array: Array) -> NDArray[Any]:
-    library = library_of(array)
-    return library.to_host(library.widen(array))
-
-
 def _square(array: Array, name: str, number: int) -> float:
     """The squared length of a parameter, which is where NaN and infinities show first."""
-    host = _host64(array)
+    host = wide_on_host(array)
     square = _dot(host, host)
     if not isfinite(square):
         raise ParamsError(

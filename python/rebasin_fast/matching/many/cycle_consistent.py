@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays import library_of
+from rebasin_fast._arrays import library_of, wide_on_host
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.matching.matched import real_entries, real_view
 from rebasin_fast.permutation import identity_permutation
@@ -119,7 +119,7 @@ def _host(array: Array) -> NDArray[Any]:
     library = library_of(array)
     if library.dtype_name(array) in ("float32", "float64"):
         return library.to_host(array)
-    return real_view(library.to_host(library.widen(array))).astype(np.float32)
+    return real_view(wide_on_host(array)).astype(np.float32)
 
 
 def _uniform(free: frozenset[str], sizes: Mapping[str, int], layers: list[Layer]) -> Matrices:

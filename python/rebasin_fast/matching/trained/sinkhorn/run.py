@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rebasin_fast._arrays import library_of
+from rebasin_fast._arrays import library_of, wide_on_host
 from rebasin_fast._arrays.interface import is_complex
 from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors, fresh
 from rebasin_fast._models.inference import import_torch
@@ -249,5 +249,4 @@ class SinkhornRun:
     def _tensor(self, array: Any, dtype: Any) -> Any:
         if isinstance(array, self._torch.Tensor):
             return array.detach().to("cpu", dtype)
-        host = library_of(array).to_host(library_of(array).widen(array))
-        return self._torch.tensor(host, dtype=dtype)
+        return self._torch.tensor(wide_on_host(array), dtype=dtype)
