@@ -60,7 +60,7 @@ def load_params(
     -----
     Opening takes time in the number of arrays, not in their size. A file must not be truncated or rewritten
     in place while its arrays are in use (replacing it, as `save_params` does, is harmless). The pickle of a
-    torch file is read as data by `rebasin_fast.files.pickle_reader`, never unpickled.
+    torch file is read as data by `rebasin_fast.files.torch.pickle_reader`, never unpickled.
 
     Examples
     --------
