@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _versions(torch):
-    from rebasin_fast.cuda import native
+    from rebasin_fast._native import cuda as native
 
     return {**native.load().versions(), "torch": torch.__version__, "torch_cuda": torch.version.cuda}
 
@@ -75,8 +75,8 @@ def _gram(torch, k, n, seed=0):
 
 def measure_batches(torch):
     """Many problems at once; the kernel alone, and the public call with its answer's status on the host."""
-    from rebasin_fast.cuda import kernels
-    from rebasin_fast.cuda.buffers import TorchDevice
+    from rebasin_fast._arrays.buffers import TorchDevice
+    from rebasin_fast.assignment.device import kernels
 
     library = TorchDevice()
     for k, n in ((1000, 32), (1000, 64), (208, 300), (64, 512), (64, 1024), (132, 1024)):
@@ -132,8 +132,8 @@ def _wall(body):
 
 def measure_large(torch):
     """One Gram matrix that lies on the device: lists to the host, against copying it whole."""
-    from rebasin_fast.cuda.buffers import TorchDevice
-    from rebasin_fast.cuda.large import solve_large
+    from rebasin_fast._arrays.buffers import TorchDevice
+    from rebasin_fast.assignment.device.large import solve_large
 
     library = TorchDevice()
     for n in (512, 1024, 2048, 4096, 8192):
@@ -188,10 +188,10 @@ def measure_matching(torch):
 
 def _published(torch, spec, models, orders):
     """Every visit whole: similarity by torch, assignment by SciPy, until a sweep changes nothing."""
-    from rebasin_fast.cuda.assigners import Assigned
-    from rebasin_fast.cuda.matching import ResidentDescent
-    from rebasin_fast.cuda.operations import TorchOperations
-    from rebasin_fast.cuda.problem import make_resident
+    from rebasin_fast._arrays.operations import TorchOperations
+    from rebasin_fast.matching.device.assigners import Assigned
+    from rebasin_fast.matching.device.descent import ResidentDescent
+    from rebasin_fast.matching.device.problem import make_resident
     from rebasin_fast.permutation import identity_permutation
 
     class Scipy:

@@ -27,7 +27,7 @@ from networks import shapes
 from process_memory import run_measured
 
 import rebasin_fast as rf
-from rebasin_fast.derived import DerivedParams
+from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast.permutation import permuted_params
 
 RESULT = "billion_parameters"

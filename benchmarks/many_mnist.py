@@ -20,7 +20,7 @@ from networks.mnist_published import HALVES
 from networks.storage import DEFAULT_CACHE, Params
 
 import rebasin_fast as rf
-from rebasin_fast.averaging import average
+from rebasin_fast.merging.averaging import average
 
 METHODS: dict[str, dict[str, Any]] = {
     "MergeMany, growing start": {},

@@ -31,7 +31,7 @@ from networks.shapes import noisy
 from process_memory import run_measured
 
 import rebasin_fast as rf
-from rebasin_fast.derived import DerivedParams
+from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast.permutation import permuted_params, random_permutation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "tracing"))

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from zoo_pairs import PAIRS, Inputs, Pair, Params
 
 import rebasin_fast as rf
-from rebasin_fast.arrays import library_of
+from rebasin_fast._arrays import library_of
 from rebasin_fast.errors import SpecError
-from rebasin_fast.kinship import kinship
-from rebasin_fast.matched import matched_parameters
+from rebasin_fast.matching.kinship import kinship
+from rebasin_fast.matching.matched import matched_parameters
 from rebasin_fast.specs.recognised import RecognisedSpec
 
 

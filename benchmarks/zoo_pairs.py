@@ -13,7 +13,7 @@ from networks.storage import data_folder
 from torch import Tensor, nn
 
 import rebasin_fast as rf
-from rebasin_fast.renaming import RenamedParams
+from rebasin_fast.specs.renaming import RenamedParams
 
 Params = Mapping[str, Any]
 Inputs = list[Any]  # batches: a tensor, or keyword arguments

@@ -1,7 +1,7 @@
 """Every way to get one axis entry of a spec wrong that is worth a test."""
 
 from rebasin_fast.axis import Concat, Fixed, Product, Slice
-from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.spec import PermutationSpec
 
 FRESH = "a permutation of its own"
 

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice
-from rebasin_fast.layout import length_of
-from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.layout import length_of
+from rebasin_fast.specs.spec import PermutationSpec
 
 TOP = ("P", "Q", "R")
 # Stands within its parent wherever it stands, so that each unit of the parent has a copy of its own.

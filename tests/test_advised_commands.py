@@ -287,7 +287,7 @@ def test_a_file_that_is_cut_short_fetched_again(tmp_path: Path, suffix: str, sha
 
 
 def test_parameters_renamed_as_advised() -> None:
-    from rebasin_fast import renaming
+    from rebasin_fast.specs import renaming
 
     rng = np.random.default_rng(0)
     spec = rf.specs.mlp(["fc1", "fc2"])

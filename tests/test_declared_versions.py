@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rebasin_fast.tracing.graph import OLDEST_TORCH
+from rebasin_fast.specs.tracing.graph import OLDEST_TORCH
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,7 +44,7 @@ class _Old:
 
 def test_a_torch_too_old_for_tracing_is_said_in_one_line() -> None:
     from rebasin_fast.errors import MissingDependencyError
-    from rebasin_fast.tracing.graph import _refuse_old
+    from rebasin_fast.specs.tracing.graph import _refuse_old
 
     with pytest.raises(MissingDependencyError) as refused:
         _refuse_old(_Old)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-from rebasin_fast import demo_networks
 from rebasin_fast.demo import METRICS, run_demo
+from rebasin_fast.demo import networks as demo_networks
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -1,5 +1,6 @@
 """What the package exports, and what importing it costs in modules."""
 
+import importlib
 import subprocess
 import sys
 
@@ -66,6 +67,28 @@ def test_errors_are_caught_by_their_builtin_kinds_and_by_the_root():
         assert issubclass(kind, rf.RebasinError)
         assert issubclass(kind, ValueError)
     assert issubclass(rf.MissingDependencyError, ImportError)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("assignment.sparse", "solve_csr"),
+        ("axis", "Product"),
+        ("compat", "lap"),
+        ("compat.git_re_basin", "weight_matching"),
+        ("cuda", "is_available"),
+        ("evaluation", "Evaluator"),
+        ("matching.sinkhorn_operator", "soft_permutations"),
+        ("permutation", "random_permutation"),
+        ("plots", "plot_loss_curves"),
+        ("report", "write_report"),
+        ("specs.recognised", "RecognisedSpec"),
+        ("tracing", "register_rule"),
+    ],
+)
+def test_documented_import_paths(module, name):
+    found = importlib.import_module(f"rebasin_fast.{module}")
+    assert hasattr(found, name) or importlib.import_module(f"rebasin_fast.{module}.{name}")
 
 
 OPTIONAL = [

@@ -19,8 +19,6 @@ from rebasin_fast.assignment import (
     linear_sum_assignment,
     solve_assignment,
 )
-from rebasin_fast.batch_norm import reset_batch_norm
-from rebasin_fast.curve import LossCurve, loss_curve
 from rebasin_fast.errors import (
     DataError,
     DeviceError,
@@ -32,8 +30,10 @@ from rebasin_fast.errors import (
     RebasinError,
     SpecError,
 )
+from rebasin_fast.evaluation.batch_norm import reset_batch_norm
+from rebasin_fast.evaluation.curve import LossCurve, loss_curve
+from rebasin_fast.evaluation.repair import repair
 from rebasin_fast.files import load_params, save_params
-from rebasin_fast.interpolation import interpolate
 from rebasin_fast.matching import (
     FrankWolfeMatching,
     ManyMatching,
@@ -49,9 +49,9 @@ from rebasin_fast.matching import (
     straight_through_matching,
     weight_matching,
 )
+from rebasin_fast.merging.interpolation import interpolate
 from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
-from rebasin_fast.repair import repair
-from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.tracing import TracedSpec, trace_spec
 
 __version__: str = build_config()["version"]

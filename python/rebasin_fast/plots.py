@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from rebasin_fast.curve import LossCurve
+    from rebasin_fast.evaluation.curve import LossCurve
 
 
 class LineStyle(NamedTuple):

@@ -11,5 +11,6 @@ from numpy.typing import NDArray
 # NumPy, torch, CuPy or JAX arrays; anything with a shape where only sizes are asked.
 Array: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Array]
-Permutation: TypeAlias = Mapping[str, NDArray[np.int64]]
+Index: TypeAlias = NDArray[np.int64]
+Permutation: TypeAlias = Mapping[str, Index]
 Rng: TypeAlias = int | np.random.Generator | None

@@ -4,7 +4,7 @@ import numpy as np
 
 
 class HostLibrary:
-    """The interface of ``rebasin_fast.cuda.buffers.DeviceLibrary``; ``number`` is the device it claims to be."""
+    """The interface of ``rebasin_fast._arrays.buffers.DeviceLibrary``; ``number`` is the device it claims to be."""
 
     def __init__(self, number=0):
         self.number = number

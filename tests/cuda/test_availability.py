@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-from rebasin_fast.cuda import native
+from rebasin_fast._native import cuda as native
 
 
 def test_asking_never_raises(monkeypatch):

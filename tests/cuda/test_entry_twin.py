@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-from rebasin_fast.cuda import assignment, entry, large, native
+from rebasin_fast._native import cuda as native
+from rebasin_fast.assignment.device import batched, entry, large
 
 from .host_library import HostLibrary
 from .host_module import HostModule
@@ -53,7 +54,7 @@ def test_batches_name_their_statuses(module):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(180, 180), (120, 150)])
 def test_large_matrices_go_to_the_host_as_lists(module, monkeypatch, maximize, dtype, shape):
-    monkeypatch.setattr(assignment, "LARGEST_FOR_ONE_BLOCK", 64)
+    monkeypatch.setattr(batched, "LARGEST_FOR_ONE_BLOCK", 64)
     costs = draw(shape, dtype=dtype)
     found = large.solve_large(costs, LIBRARY, maximize=maximize)
     expected = rf.solve_assignment(costs, maximize=maximize)

@@ -8,13 +8,13 @@ from networks import KNOWN
 from strategies import spec_cases
 
 import rebasin_fast as rf
+from rebasin_fast._arrays.operations import NumpyOperations, TorchOperations
+from rebasin_fast._native import cuda as native
 from rebasin_fast.axis import Fixed, Product
-from rebasin_fast.cuda import native
-from rebasin_fast.cuda.assigners import DeviceAssigner, HostAssigner
-from rebasin_fast.cuda.graph import Graph
-from rebasin_fast.cuda.matching import ResidentDescent
-from rebasin_fast.cuda.operations import NumpyOperations, TorchOperations
-from rebasin_fast.cuda.problem import make_resident
+from rebasin_fast.matching.device.assigners import DeviceAssigner, HostAssigner
+from rebasin_fast.matching.device.descent import ResidentDescent
+from rebasin_fast.matching.device.graph import Graph
+from rebasin_fast.matching.device.problem import make_resident
 from rebasin_fast.permutation import identity_permutation
 
 from .host_library import HostLibrary

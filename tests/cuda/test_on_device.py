@@ -5,12 +5,13 @@ import gc
 import numpy as np
 import pytest
 from networks import KNOWN
+from reference import twins
 
 import rebasin_fast as rf
-from rebasin_fast.cuda import assignment, kernels, twins
-from rebasin_fast.cuda.buffers import CupyDevice, TorchDevice
-from rebasin_fast.cuda.operations import TorchOperations
-from rebasin_fast.cuda.weights import choose_operations, match_resident
+from rebasin_fast._arrays.buffers import CupyDevice, TorchDevice
+from rebasin_fast._arrays.operations import TorchOperations
+from rebasin_fast.assignment.device import batched, kernels
+from rebasin_fast.matching.device.weights import choose_operations, match_resident
 from rebasin_fast.permutation import identity_permutation
 
 pytestmark = pytest.mark.skipif(
@@ -74,7 +75,7 @@ def test_batches_equal_the_cpu(library, shape, kind, dtype):
     device, put = library
     maximize = kind == "gram"
     costs = draw(shape, kind, sum(shape), dtype)
-    found = assignment.solve_batch(put(costs), device, maximize=maximize)
+    found = batched.solve_batch(put(costs), device, maximize=maximize)
     expected = rf.solve_assignment(costs, maximize=maximize)
     statuses = [kernels.STATUSES[int(status)] for status in device.get(found.statuses)]
     assert statuses == expected.status.tolist()
@@ -100,23 +101,23 @@ def test_strided_views_and_warm_starts(library):
     device, put = library
     base = draw((6, 80, 100), "gram", 1, np.float32)
     costs = put(base)[::2].swapaxes(1, 2)
-    found = assignment.solve_batch(costs, device, maximize=True)
+    found = batched.solve_batch(costs, device, maximize=True)
     expected = rf.solve_assignment(base[::2].swapaxes(1, 2), maximize=True)
     np.testing.assert_allclose(device.get(found.objectives), expected.objective, rtol=1e-11)
     square = put(base[:, :80, :80].copy())
-    cold = assignment.solve_batch(square, device, maximize=True)
+    cold = batched.solve_batch(square, device, maximize=True)
     moved = square + put(1e-3 * draw((6, 80, 80), "gaussian", 2, np.float32))
-    warm = assignment.solve_batch(moved, device, maximize=True, start=(cold.row_duals, cold.column_duals))
-    again = assignment.solve_batch(moved, device, maximize=True)
+    warm = batched.solve_batch(moved, device, maximize=True, start=(cold.row_duals, cold.column_duals))
+    again = batched.solve_batch(moved, device, maximize=True)
     np.testing.assert_allclose(device.get(warm.objectives), device.get(again.objectives), rtol=1e-12)
 
 
 def test_results_do_not_depend_on_the_run(library):
     device, put = library
     costs = put(draw((20, 120, 120), "integers", 3, np.float32))
-    first = assignment.solve_batch(costs, device, maximize=False)
+    first = batched.solve_batch(costs, device, maximize=False)
     for _ in range(5):
-        again = assignment.solve_batch(costs, device, maximize=False)
+        again = batched.solve_batch(costs, device, maximize=False)
         for name in ("columns", "row_duals", "column_duals", "objectives", "gaps"):
             np.testing.assert_array_equal(device.get(getattr(first, name)), device.get(getattr(again, name)))
 

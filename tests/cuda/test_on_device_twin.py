@@ -5,9 +5,9 @@ import pytest
 from networks import KNOWN
 
 import rebasin_fast as rf
-from rebasin_fast.cuda.assigners import HostAssigner
-from rebasin_fast.cuda.operations import TorchOperations
-from rebasin_fast.matching import on_device
+from rebasin_fast._arrays.operations import TorchOperations
+from rebasin_fast.matching.device import on_device
+from rebasin_fast.matching.device.assigners import HostAssigner
 
 KNOWN_NAME = "resnet20-projected"
 

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from reference import twins
 
 import rebasin_fast as rf
-from rebasin_fast.cuda import assignment, kernels, native, twins
-from rebasin_fast.cuda.assigners import DeviceAssigner, HostAssigner
-from rebasin_fast.cuda.buffers import check_same_device
-from rebasin_fast.cuda.operations import NumpyOperations
+from rebasin_fast._arrays.buffers import check_same_device
+from rebasin_fast._arrays.operations import NumpyOperations
+from rebasin_fast._native import cuda as native
+from rebasin_fast.assignment.device import batched, kernels
+from rebasin_fast.matching.device.assigners import DeviceAssigner, HostAssigner
 
 from .host_library import HostLibrary
 from .host_module import HostModule
@@ -32,7 +34,7 @@ def draw(shape, seed=0, dtype=np.float32, ties=False):
 @pytest.mark.parametrize("ties", [False, True])
 def test_batches_agree_with_the_core(module, shape, maximize, ties):
     costs = draw(shape, ties=ties)
-    found = assignment.solve_batch(costs, LIBRARY, maximize=maximize)
+    found = batched.solve_batch(costs, LIBRARY, maximize=maximize)
     expected = rf.solve_assignment(costs, maximize=maximize)
     np.testing.assert_allclose(found.objectives, expected.objective, rtol=1e-12)
     assert (found.statuses == 0).all()
@@ -45,7 +47,7 @@ def test_batches_agree_with_the_core(module, shape, maximize, ties):
 
 def test_strides_reach_the_entry(module):
     costs = draw((4, 12, 10))[::-2, ::2].transpose(0, 2, 1)
-    found = assignment.solve_batch(costs, LIBRARY, maximize=True)
+    found = batched.solve_batch(costs, LIBRARY, maximize=True)
     np.testing.assert_array_equal(found.columns, rf.solve_assignment(costs, maximize=True).columns)
 
 
@@ -54,7 +56,7 @@ def test_statuses_are_each_problems_own(module):
     costs[1, 0, 0] = np.nan
     costs[2, 1] = np.inf
     costs[3] = 5.0
-    found = assignment.solve_batch(costs, LIBRARY, maximize=False)
+    found = batched.solve_batch(costs, LIBRARY, maximize=False)
     assert found.statuses.tolist() == [0, 1, 2, 0]
     assert found.columns[1:3].tolist() == [[-1] * 3] * 2
     assert found.columns[3].tolist() == [0, 1, 2]
@@ -70,17 +72,17 @@ def test_problems_left_by_the_kernel_are_solved_on_the_host(module, monkeypatch)
     solve = twins.solve_batch
     monkeypatch.setattr(twins, "solve_batch", leave_the_second)
     costs = draw((3, 6, 6))
-    found = assignment.solve_batch(costs, LIBRARY, maximize=False)
+    found = batched.solve_batch(costs, LIBRARY, maximize=False)
     assert found.statuses.tolist() == [0, 0, 0]
     np.testing.assert_array_equal(found.columns, rf.solve_assignment(costs).columns)
 
 
 def test_narrow_dtypes_are_widened(module):
     costs = np.arange(9, dtype=np.int32).reshape(1, 3, 3)[:, ::-1]
-    found = assignment.solve_batch(costs, LIBRARY, maximize=False)
+    found = batched.solve_batch(costs, LIBRARY, maximize=False)
     assert found.objectives[0] == rf.solve_assignment(costs).objective[0]
     with pytest.raises(TypeError, match="complex64"):
-        assignment.solve_batch(costs.astype(np.complex64), LIBRARY, maximize=False)
+        batched.solve_batch(costs.astype(np.complex64), LIBRARY, maximize=False)
 
 
 @pytest.mark.parametrize("columns", [5, 24, 25, 90])

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 import rebasin_fast as rf
-from rebasin_fast.averaging import average
+from rebasin_fast.merging.averaging import average
 
 BLENDS = [lambda a, b: rf.interpolate(a, b, 0.5), lambda a, b: average([a, b])]
 

@@ -7,8 +7,8 @@ import torch
 from click.testing import CliRunner
 
 import rebasin_fast as rf
-from rebasin_fast.averaging import average
 from rebasin_fast.cli import main
+from rebasin_fast.merging.averaging import average
 
 SPEC = rf.specs.mlp(["fc1", "fc2"])
 SHAPES = {"fc1.weight": (6, 3), "fc1.bias": (6,), "fc2.weight": (2, 6), "fc2.bias": (2,)}

@@ -13,9 +13,9 @@ from example import Example
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Concat, Entry, Fixed, Joined, Product, Slice
-from rebasin_fast.layout import length_of
-from rebasin_fast.specs.families import FAMILIES
-from rebasin_fast.verify import TOLERANCE, Trial
+from rebasin_fast.permutation.verify import TOLERANCE, Trial
+from rebasin_fast.specs.layout import length_of
+from rebasin_fast.specs.ready.families import FAMILIES
 
 EXAMPLES: list[Example] = [
     example for family in FAMILIES for example in importlib.import_module(f"examples_{family}").EXAMPLES

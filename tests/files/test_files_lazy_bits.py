@@ -83,9 +83,9 @@ def test_matching_reads_views_in_memory_alike():
 
 
 def test_unknown_notes_of_a_tensor_are_refused(tmp_path):
-    from rebasin_fast.files.pickle_reader import Call, Global
-    from rebasin_fast.files.torch_container import Storage, View
-    from rebasin_fast.files.torch_objects import tensor
+    from rebasin_fast.files.torch.container import Storage, View
+    from rebasin_fast.files.torch.objects import tensor
+    from rebasin_fast.files.torch.pickle_reader import Call, Global
 
     class File:
         size = 64

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
-from rebasin_fast.moments import CrossMoments
+from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.permutation import identity_permutation, random_permutation
-from rebasin_fast.verify import Trial
+from rebasin_fast.permutation.verify import Trial
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "families"))
 
@@ -365,7 +365,7 @@ def test_agreement():
 
 def test_source_of_a_chain_of_three():
     """Groups within groups: the unit that fills a slot is found through all parents (guards sum_of_matched)."""
-    from rebasin_fast.matching.activation import sum_of_matched
+    from rebasin_fast.matching.activation.method import sum_of_matched
 
     rng = np.random.default_rng(0)
     sizes, chain = {"x": 2, "y": 3, "z": 2}, ("x", "y", "z")

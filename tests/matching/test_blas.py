@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-from rebasin_fast import blas
+from rebasin_fast._native import blas
 
 
 def _pair(dtype: str) -> tuple[rf.PermutationSpec, dict, dict]:

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 import rebasin_fast as rf
-from rebasin_fast.averaging import average
+from rebasin_fast._arrays.operations import NumpyOperations, TorchOperations
 from rebasin_fast.axis import Concat, Fixed
-from rebasin_fast.cuda.assigners import HostAssigner
-from rebasin_fast.cuda.operations import NumpyOperations, TorchOperations
-from rebasin_fast.cuda.problem import make_resident
-from rebasin_fast.cuda.spread import spread_of_objective
-from rebasin_fast.matching import on_device
+from rebasin_fast.matching.device import on_device
+from rebasin_fast.matching.device.assigners import HostAssigner
+from rebasin_fast.matching.device.problem import make_resident
+from rebasin_fast.matching.device.spread import spread_of_objective
+from rebasin_fast.merging.averaging import average
 from rebasin_fast.permutation import random_permutation
 from rebasin_fast.report import write_report
 

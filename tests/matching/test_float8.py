@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import rebasin_fast as rf
-from rebasin_fast.distance import l2_distance
+from rebasin_fast.merging.distance import l2_distance
 
 KINDS = [torch.float8_e4m3fn, torch.float8_e5m2]
 

@@ -14,11 +14,11 @@ from strategies import spec_cases
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Concat, Fixed, Joined, Product
-from rebasin_fast.layout import length_of
-from rebasin_fast.matching.line_search import best_step
-from rebasin_fast.matching.relaxed_problem import RelaxedProblem
-from rebasin_fast.matching.vertex import VertexFinder
+from rebasin_fast.matching.relaxed.direction import VertexFinder
+from rebasin_fast.matching.relaxed.line_search import best_step
+from rebasin_fast.matching.relaxed.problem import RelaxedProblem
 from rebasin_fast.permutation import identity_permutation, random_permutation
+from rebasin_fast.specs.layout import length_of
 
 NETWORKS = ["mlp", "resnet20-padded", "resnet18", "vgg16-imagenet-norm"]
 

@@ -7,7 +7,7 @@ import pytest
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Concat, Slice, blocks, tiled
-from rebasin_fast.matching import weight_runs
+from rebasin_fast.matching.weight import runs as weight_runs
 
 CASES = {
     "perceptron": (

@@ -11,7 +11,7 @@ import pytest
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Product
-from rebasin_fast.kinship import Kinship, kinship
+from rebasin_fast.matching.kinship import Kinship, kinship
 from rebasin_fast.report import write_report
 
 SPEC = rf.specs.mlp(["fc1", "fc2", "fc3"])
@@ -106,7 +106,7 @@ def test_what_cannot_be_compared() -> None:
 
 
 def test_large_models_are_compared_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rebasin_fast.kinship._MOST_ENTRIES", 1000)
+    monkeypatch.setattr("rebasin_fast.matching.kinship._MOST_ENTRIES", 1000)
     start = trained(0)
     assert found(trained(1, start, 20), trained(2, start, 20)).identity_expected
 

@@ -7,7 +7,7 @@ import pytest
 from networks import KNOWN
 
 import rebasin_fast as rf
-from rebasin_fast.averaging import average
+from rebasin_fast.merging.averaging import average
 from rebasin_fast.permutation import random_permutation
 
 METHODS = ("merge_many", "cycle_consistent")

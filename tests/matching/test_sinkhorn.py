@@ -12,10 +12,10 @@ from strategies import spec_cases
 from torch import nn
 
 import rebasin_fast as rf
-from rebasin_fast.matching.score_matrices import soft_by_size
-from rebasin_fast.matching.sinkhorn_gradient import implicit_gradient
 from rebasin_fast.matching.sinkhorn_operator import soft_permutations
-from rebasin_fast.matching.soft_application import SoftApplication
+from rebasin_fast.matching.trained.sinkhorn.gradient import implicit_gradient
+from rebasin_fast.matching.trained.sinkhorn.scores import soft_by_size
+from rebasin_fast.matching.trained.soft_layout import SoftApplication
 from rebasin_fast.permutation import random_permutation
 
 SPEC = rf.specs.mlp(["0", "2", "4"])

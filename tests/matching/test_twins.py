@@ -14,8 +14,8 @@ from strategies import spec_cases
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice
-from rebasin_fast.layout import length_of
 from rebasin_fast.permutation import identity_permutation
+from rebasin_fast.specs.layout import length_of
 
 
 def orders(spec, sweeps, seed=0):

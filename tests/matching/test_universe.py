@@ -6,10 +6,10 @@ from networks import KNOWN
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Concat, Fixed, Slice, blocks
-from rebasin_fast.layout import blocks_of
-from rebasin_fast.matching import universe
-from rebasin_fast.matching.universe import relaxed_permutations
+from rebasin_fast.matching.many import cycle_consistent as universe
+from rebasin_fast.matching.many.cycle_consistent import relaxed_permutations
 from rebasin_fast.permutation import random_permutation
+from rebasin_fast.specs.layout import blocks_of
 
 # Pieces, copies, units out of order, and one permutation on two axes.
 SPEC = rf.PermutationSpec(

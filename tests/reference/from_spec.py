@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rebasin_fast.layout import blocks_of
+from rebasin_fast.specs.layout import blocks_of
 
 if TYPE_CHECKING:
     from rebasin_fast import PermutationSpec

@@ -12,9 +12,9 @@ from parsed_page import ELEMENTS, ParsedPage
 
 import rebasin_fast as rf
 from rebasin_fast.axis import Joined, Product
-from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import OutputExistsError, spec_digest
 from rebasin_fast.matching import Matching, MatchingStats
+from rebasin_fast.merging.distance import l2_distance
 from rebasin_fast.report import write_report
 
 HOSTILE = (

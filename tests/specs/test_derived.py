@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-from rebasin_fast.averaging import average, averaged_params
-from rebasin_fast.derived import DerivedParams, described_by
-from rebasin_fast.distance import l2_distance
+from rebasin_fast._arrays.derived import DerivedParams, described_by
+from rebasin_fast.merging.averaging import average, averaged_params
+from rebasin_fast.merging.distance import l2_distance
 from rebasin_fast.permutation import permuted_params
 
 

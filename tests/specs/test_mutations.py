@@ -7,8 +7,8 @@ from mutations import mutations, some_mutations
 from networks import KNOWN
 
 import rebasin_fast as rf
-from rebasin_fast.trial_permutations import generators, trials
-from rebasin_fast.verify import TOLERANCE, Trial
+from rebasin_fast.permutation.trial_permutations import generators, trials
+from rebasin_fast.permutation.verify import TOLERANCE, Trial
 
 # Every alternative to every entry of these; one to every entry of the others, whose layers are the same.
 THOROUGH = ("mlp", "mlp-without-biases", "resnet8-padded", "vgg16-cifar", "vgg16-imagenet")

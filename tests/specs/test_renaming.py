@@ -12,7 +12,7 @@ from torch import nn
 
 import rebasin_fast as rf
 from rebasin_fast.cli import main
-from rebasin_fast.renaming import RenamedParams, names_like, shapes_of
+from rebasin_fast.specs.renaming import RenamedParams, names_like, shapes_of
 
 SHAPES = {"fc1.weight": (24, 6), "fc1.bias": (24,), "fc2.weight": (4, 24), "fc2.bias": (4,)}
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
-from rebasin_fast.shortened import shortened
-from rebasin_fast.trial_permutations import generators, trials
+from rebasin_fast.permutation.shortened import shortened
+from rebasin_fast.permutation.trial_permutations import generators, trials
 
 
 class Counting(nn.Module):

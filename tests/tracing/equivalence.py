@@ -9,7 +9,7 @@ import numpy as np
 
 from rebasin_fast import PermutationSpec
 from rebasin_fast.axis import merge_joined
-from rebasin_fast.layout import blocks_of
+from rebasin_fast.specs.layout import blocks_of
 
 Place = tuple[str, int, int]  # parameter, axis, position
 Units = frozenset[frozenset[Place]]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebasin_fast.tracing.selection import take, take_apart
-from rebasin_fast.tracing.variables import Algebra, Joined, Nested, Reason
+from rebasin_fast.specs.tracing.algebra.selection import take, take_apart
+from rebasin_fast.specs.tracing.algebra.variables import Algebra, Joined, Nested, Reason
 
 WHY = Reason("test")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-from rebasin_fast.layout import blocks_of
 from rebasin_fast.permutation import identity_permutation, random_permutation
-from rebasin_fast.verify import TOLERANCE, Trial
+from rebasin_fast.permutation.verify import TOLERANCE, Trial
+from rebasin_fast.specs.layout import blocks_of
 
 for _package in ("torch", "torchvision", "transformers", "diffusers"):
     if find_spec(_package) is None:

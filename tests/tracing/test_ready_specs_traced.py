@@ -8,7 +8,7 @@ import pytest
 from equivalence import equivalent
 
 import rebasin_fast as rf
-from rebasin_fast.specs.families import FAMILIES
+from rebasin_fast.specs.ready.families import FAMILIES
 
 EXAMPLES = [
     example

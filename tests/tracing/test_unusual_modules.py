@@ -13,8 +13,8 @@ from torch import nn
 from torch.nn.utils import prune
 
 import rebasin_fast as rf
+from rebasin_fast._models.wide_copy import wide_copy
 from rebasin_fast.evaluation import Evaluator
-from rebasin_fast.wide_copy import wide_copy
 
 X = torch.zeros(3, 4)
 

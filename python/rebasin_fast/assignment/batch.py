@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
+from rebasin_fast._arrays.foreign import Restore, library_of, to_numpy
 from rebasin_fast.assignment.costs import checked, host_array, widened
 from rebasin_fast.assignment.priced import Solved, solve_priced
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
 from rebasin_fast.assignment.warm_start import Start, start_of_batch, starts_of_list
-from rebasin_fast.foreign_arrays import Restore, library_of, to_numpy
 
 _STATUSES = ("optimal", "invalid", "infeasible")
 

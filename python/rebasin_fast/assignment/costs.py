@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.foreign_arrays import library_of, to_numpy
+from rebasin_fast._arrays.foreign import library_of, to_numpy
 
 _NATIVE_SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8)}
 

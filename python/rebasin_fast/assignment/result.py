@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from rebasin_fast.foreign_arrays import library_of, to_numpy
+from rebasin_fast._arrays.foreign import library_of, to_numpy
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)

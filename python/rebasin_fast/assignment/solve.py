@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rebasin_fast import _core
+from rebasin_fast._arrays.foreign import library_of, to_numpy
 from rebasin_fast.assignment.batch import Options, restore_of, restored, solve_batch, solve_list
 from rebasin_fast.assignment.costs import as_numbers, checked, host_array
+from rebasin_fast.assignment.device import entry as device_entry
 from rebasin_fast.assignment.infeasible import infeasible_error
 from rebasin_fast.assignment.priced import checked_limit, solve_priced
 from rebasin_fast.assignment.result import Assignment
 from rebasin_fast.assignment.sparse import indices_of_sparse, is_sparse, solve_sparse
 from rebasin_fast.assignment.warm_start import start_of_batch, start_of_matrix
-from rebasin_fast.cuda import entry as device_entry
-from rebasin_fast.foreign_arrays import library_of, to_numpy
 
 
 def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tuple[Any, Any]:

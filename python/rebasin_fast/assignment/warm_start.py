@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._arrays.foreign import library_of, to_numpy
 from rebasin_fast.assignment.result import AssignmentBatch
-from rebasin_fast.foreign_arrays import library_of, to_numpy
 
 Start = tuple[NDArray[np.float64], NDArray[np.float64]]
 

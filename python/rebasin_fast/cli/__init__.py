@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 from rebasin_fast import __version__
-from rebasin_fast.cli.apply import apply
-from rebasin_fast.cli.completion import completion
-from rebasin_fast.cli.curve import curve
-from rebasin_fast.cli.demo import demo
+from rebasin_fast.cli.commands.apply import apply
+from rebasin_fast.cli.commands.completion import completion
+from rebasin_fast.cli.commands.curve import curve
+from rebasin_fast.cli.commands.demo import demo
+from rebasin_fast.cli.commands.info import info
+from rebasin_fast.cli.commands.match import match
+from rebasin_fast.cli.commands.merge import merge
+from rebasin_fast.cli.commands.spec import spec
 from rebasin_fast.cli.errors import ReportingGroup
-from rebasin_fast.cli.info import info
-from rebasin_fast.cli.match import match
-from rebasin_fast.cli.merge import merge
-from rebasin_fast.cli.spec import spec
 
 __all__ = ["main"]
 

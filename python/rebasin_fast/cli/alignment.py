@@ -2,61 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from rebasin_fast._arrays.derived import DerivedParams, described_by
+from rebasin_fast.cli.choices import MatchingChoices
 from rebasin_fast.cli.methods import METHODS, Method, Task
-from rebasin_fast.cli.options import DEFAULT_EFFORT, DEFAULT_MAX_ITER, read_spec
+from rebasin_fast.cli.options import read_spec
 from rebasin_fast.cli.proof import standing_of
-from rebasin_fast.derived import DerivedParams, described_by
-from rebasin_fast.distance import l2_distance
 from rebasin_fast.files import LoadedParams
-from rebasin_fast.kinship import Kinship, kinship
-from rebasin_fast.legible import legible
-from rebasin_fast.matched import matched_parameters
+from rebasin_fast.files.legible import legible
 from rebasin_fast.matching import Matching
-from rebasin_fast.matching.descent import Effort
-from rebasin_fast.meanings import weight_of_spectral_vector
+from rebasin_fast.matching.kinship import Kinship, kinship
+from rebasin_fast.matching.matched import matched_parameters
+from rebasin_fast.merging.distance import l2_distance
+from rebasin_fast.merging.meanings import weight_of_spectral_vector
 from rebasin_fast.permutation import permuted_params
-from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.specs.recognised import RecognisedSpec
+from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
 BY_WEIGHTS = Method()
-
-
-@dataclass(frozen=True)
-class MatchingChoices:
-    """The options of ``matching_options``."""
-
-    spec_name: str
-    trace: Callable[[], Any] | None
-    heads: int | None
-    norm_groups: int | None
-    layers: str | None
-    seed: int
-    restarts: int
-    effort: Effort
-    max_iter: int
-    threads: int | None
-    memory_limit: int | None
-    no_strict: bool
-
-    def refuse_unheard(self, method: str, heard_by: Mapping[str, tuple[str, ...]]) -> None:
-        """UsageError for an option that was given and that ``method`` would not hear."""
-        given = {
-            "--restarts": self.restarts != 1,
-            "--effort": self.effort != DEFAULT_EFFORT,
-            "--max-iter": self.max_iter != DEFAULT_MAX_ITER,
-            "--memory-limit": self.memory_limit is not None,
-        }
-        for option, methods in heard_by.items():
-            if given[option] and method not in methods:
-                raise click.UsageError(f"{option} is for --method {', '.join(methods)}; got {method}")
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from rebasin_fast._models.inference import import_torch
+from rebasin_fast.cli.choices import MatchingChoices
 from rebasin_fast.cli.factories import FACTORY, made_model
 from rebasin_fast.cli.progress import MatchingProgress, StageProgress
-from rebasin_fast.evaluation import load_into
-from rebasin_fast.inference import import_torch
+from rebasin_fast.evaluation.evaluator import load_into
 from rebasin_fast.matching import (
     Matching,
     activation_matching,
@@ -21,12 +22,9 @@ from rebasin_fast.matching import (
     straight_through_matching,
     weight_matching,
 )
-from rebasin_fast.matching.frank_wolfe import Start
-from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.matching.relaxed.frank_wolfe import Start
+from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
-
-if TYPE_CHECKING:
-    from rebasin_fast.cli.alignment import MatchingChoices
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from rebasin_fast.files import LoadedParams, load_params
-from rebasin_fast.renaming import RenamedParams, change_of_names, names_like, shapes_of, without_prefix
-from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.tracing import TracedSpec
+from rebasin_fast.specs.renaming import RenamedParams, change_of_names, names_like, shapes_of, without_prefix
+from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.tracing import TracedSpec
 from rebasin_fast.typing import Params
 
 prefix_option = click.option(

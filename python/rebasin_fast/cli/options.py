@@ -16,9 +16,9 @@ from rebasin_fast.cli.configuration import heads_beside
 from rebasin_fast.cli.factories import FACTORY
 from rebasin_fast.cli.named import spec_for
 from rebasin_fast.errors import SpecError
-from rebasin_fast.matching.descent import EFFORTS
-from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.specs.hints import AmbiguousError, HintNeededError
+from rebasin_fast.matching.weight.descent import EFFORTS
+from rebasin_fast.specs.reading.hints import AmbiguousError, HintNeededError
+from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rebasin_fast._models.inference import import_torch
 from rebasin_fast.cli.factories import made_model
 from rebasin_fast.errors import SpecError
-from rebasin_fast.inference import import_torch
-from rebasin_fast.spec import PermutationSpec
 from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
+from rebasin_fast.specs.spec import PermutationSpec
 
 # Rows of the first batch that are enough for a proof.
 _ROWS = 4

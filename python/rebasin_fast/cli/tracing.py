@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.tracing import TracedSpec, trace_spec
+from rebasin_fast.specs.tracing import TracedSpec, trace_spec
 
 
 @lru_cache(maxsize=1)  # a merge asks once for every model

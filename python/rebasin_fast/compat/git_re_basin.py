@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
-from rebasin_fast.arrays import library_of
-from rebasin_fast.blas import gemm_address
+from rebasin_fast._arrays import library_of
+from rebasin_fast._native.blas import gemm_address
 from rebasin_fast.compat import threefry
 from rebasin_fast.compat.published_specs import (
     PermutationSpec,
@@ -37,12 +37,12 @@ from rebasin_fast.compat.published_specs import (
     resnet50_permutation_spec,
     vgg16_permutation_spec,
 )
-from rebasin_fast.compilation import compile_problem
 from rebasin_fast.errors import ParamsError, SpecError
-from rebasin_fast.matched import matched_parameters
+from rebasin_fast.matching.compilation import compile_problem
+from rebasin_fast.matching.matched import matched_parameters
 from rebasin_fast.permutation import apply_permutation as apply_full
 from rebasin_fast.permutation import check_permutation, identity_permutation
-from rebasin_fast.spec import PermutationSpec as FullSpec
+from rebasin_fast.specs.spec import PermutationSpec as FullSpec
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Params

@@ -15,14 +15,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rebasin_fast._models.wide_copy import model_copy
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.compat.sinkhorn_losses import DistCosineLoss, DistL1Loss, DistL2Loss, MidLoss, RndLoss
 from rebasin_fast.errors import MissingDependencyError
-from rebasin_fast.matching.score_matrices import soft_by_size
-from rebasin_fast.matching.soft_application import SoftApplication
+from rebasin_fast.matching.trained.sinkhorn.scores import soft_by_size
+from rebasin_fast.matching.trained.soft_layout import SoftApplication
 from rebasin_fast.permutation import apply_permutation, identity_permutation
-from rebasin_fast.spec import PermutationSpec
-from rebasin_fast.wide_copy import model_copy
+from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.tracing import trace_spec
 
 try:
     import torch
@@ -242,15 +243,9 @@ def matching(alpha: Any, **kwargs: Any) -> Any:
 
 
 def _spec_of(model: Any, input_shape: Sequence[int]) -> PermutationSpec:
-    """Traced where this version traces models, else recognised from the names and shapes of the parameters."""
-    import rebasin_fast
-
-    if hasattr(rebasin_fast, "trace_spec"):
-        first = next(iter(model.parameters()))
-        example = torch.zeros(tuple(input_shape), dtype=first.dtype, device=first.device)
-        traced: PermutationSpec = rebasin_fast.trace_spec(model, example)
-        return traced
-    return rebasin_fast.specs.for_params(model.state_dict())
+    """Traced from the model's own program."""
+    first = next(iter(model.parameters()))
+    return trace_spec(model, torch.zeros(tuple(input_shape), dtype=first.dtype, device=first.device))
 
 
 def _frozen(model: Any) -> Any:

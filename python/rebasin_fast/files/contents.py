@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from ..derived import described_by
+from .._arrays.derived import described_by
 from .arrays import cast, element_code, shape_of
 from .params import LoadedParams, ReadOptions
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import FileFormatError
-from . import keras_format, numpy_format, safetensors_format, torch_format
+from . import keras_format, numpy_format, safetensors_format
 from .contents import FileFormat
 from .foreign_formats import refuse_foreign
+from .torch import format as torch_format
 
 FORMATS: tuple[FileFormat, ...] = (
     safetensors_format.FORMAT,

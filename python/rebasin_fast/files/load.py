@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from .folders import locate
+from .folders.locate import locate
+from .folders.sharded import read_index
 from .formats import INDEX_SUFFIX, format_of_file
 from .params import LoadedParams, ReadOptions
-from .sharded import read_index
 
 Library = Literal["numpy", "torch"]
 
@@ -60,7 +60,7 @@ def load_params(
     -----
     Opening takes time in the number of arrays, not in their size. A file must not be truncated or rewritten
     in place while its arrays are in use (replacing it, as `save_params` does, is harmless). The pickle of a
-    torch file is read as data by `rebasin_fast.files.pickle_reader`, never unpickled.
+    torch file is read as data by `rebasin_fast.files.torch.pickle_reader`, never unpickled.
 
     Examples
     --------

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays.index_arrays import as_index
 from ..errors import FileFormatError, PermutationError
-from ..permutation import as_index
 from .arrays import to_numpy
 from .atomic import atomic_write, check_writable
 from .contents import Contents, FileFormat, Outgoing

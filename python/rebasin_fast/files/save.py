@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..arrays import check_mapping
-from ..derived import DerivedParams
+from .._arrays import check_mapping
+from .._arrays.derived import DerivedParams
 from ..errors import FileFormatError, MissingDependencyError, ParamsError
 from .arrays import equal, find_ties
 from .atomic import atomic_write, check_writable
 from .contents import Contents, FileFormat, Outgoing
 from .dtypes import ELEMENT_TYPES
-from .folder_output import check_folder, write_folder
+from .folders.output import check_folder, write_folder
+from .folders.sharded import ShardedLayout, divide, index_text, shard_source
 from .formats import FORMATS, INDEX_SUFFIX, format_of_name
 from .load import load_params
 from .params import LoadedParams
-from .sharded import ShardedLayout, divide, index_text, shard_source
 
 Like = str | os.PathLike[str] | LoadedParams
 

@@ -1,13 +1,16 @@
 """Methods that find the permutation of one network onto another; one file each."""
 
-from rebasin_fast.matching.activation import activation_matching
-from rebasin_fast.matching.frank_wolfe import FrankWolfeMatching, frank_wolfe_matching
-from rebasin_fast.matching.many import merge_many
-from rebasin_fast.matching.many_result import ManyMatching
+from rebasin_fast.matching.activation.method import activation_matching
+from rebasin_fast.matching.many.method import merge_many
+from rebasin_fast.matching.many.result import ManyMatching
+from rebasin_fast.matching.relaxed.frank_wolfe import FrankWolfeMatching, frank_wolfe_matching
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress
-from rebasin_fast.matching.sinkhorn import SinkhornMatching, sinkhorn_matching
-from rebasin_fast.matching.straight_through import StraightThroughMatching, straight_through_matching
-from rebasin_fast.matching.weight import weight_matching
+from rebasin_fast.matching.trained.sinkhorn.method import SinkhornMatching, sinkhorn_matching
+from rebasin_fast.matching.trained.straight_through.method import (
+    StraightThroughMatching,
+    straight_through_matching,
+)
+from rebasin_fast.matching.weight.method import weight_matching
 
 __all__ = [
     "FrankWolfeMatching",

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rebasin_fast.arrays import check_arrays
+from rebasin_fast._arrays import check_arrays
 from rebasin_fast.errors import ParamsError, SpecError
-from rebasin_fast.matched import moved_parameters
-from rebasin_fast.meanings import refuse_codes
-from rebasin_fast.renaming import change_of_names, names_like, shapes_of
-from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.matching.matched import moved_parameters
+from rebasin_fast.merging.meanings import refuse_codes
+from rebasin_fast.specs.renaming import change_of_names, names_like, shapes_of
+from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params

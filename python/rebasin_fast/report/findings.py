@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rebasin_fast.kinship import Kinship, kinship
-from rebasin_fast.layout import Block, Placed, source_index
+from rebasin_fast.matching.kinship import Kinship, kinship
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.permutation import check_permutation
 from rebasin_fast.report.measures import Measures, measure
 from rebasin_fast.report.pairs import PairedParameter, paired_parameters
 from rebasin_fast.report.similarity import LARGEST, SimilarityMap, UnitOrder, similarity_maps
+from rebasin_fast.specs.layout import Block, Placed, source_index
 
 if TYPE_CHECKING:
     from rebasin_fast.matching import Matching
-    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params
 
 _MOST_GAIN = 4
@@ -138,7 +138,7 @@ def _log10_orders(name: str, spec: PermutationSpec, sizes: Mapping[str, int]) ->
 def _environment() -> dict[str, str]:
     import scipy
 
-    from rebasin_fast import build_config
+    from rebasin_fast._core import build_config
 
     build = build_config()
     facts = {

@@ -12,7 +12,7 @@ import numpy as np
 from rebasin_fast.report.pairs import PairedParameter, Values
 
 if TYPE_CHECKING:
-    from rebasin_fast.layout import Block
+    from rebasin_fast.specs.layout import Block
 
 
 @dataclass

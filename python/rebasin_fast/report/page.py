@@ -13,7 +13,7 @@ from rebasin_fast.report.text import safe
 
 if TYPE_CHECKING:
     from rebasin_fast.matching import Matching
-    from rebasin_fast.spec import PermutationSpec
+    from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params
 
 _SECTIONS = (

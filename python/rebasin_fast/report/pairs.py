@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.arrays import library_of
-from rebasin_fast.axis import merge_joined
-from rebasin_fast.layout import Block, Placed, blocks_of, merged_shape, source_index
-from rebasin_fast.matched import matched_parameters, real_entries, real_view
+from rebasin_fast._arrays import library_of
+from rebasin_fast.matching.matched import matched_parameters, real_entries, real_view
+from rebasin_fast.specs.axis import merge_joined
+from rebasin_fast.specs.layout import Block, Placed, blocks_of, merged_shape, source_index
 
 if TYPE_CHECKING:
-    from rebasin_fast.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Params
+    from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Index, Params
 
-Index = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 # Entries of one slab: three arrays of it in float64 are 24 MiB.

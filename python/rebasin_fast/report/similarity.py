@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.report.measures import Agreement
-from rebasin_fast.report.pairs import Index, PairedParameter, Values
+from rebasin_fast.report.pairs import PairedParameter, Values
 
 if TYPE_CHECKING:
-    from rebasin_fast.layout import Block
+    from rebasin_fast.specs.layout import Block
+    from rebasin_fast.typing import Index
 
 # Cells along one side of a picture. More units are averaged in blocks.
 SIDE = 192

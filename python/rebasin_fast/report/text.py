@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from rebasin_fast.legible import legible
+from rebasin_fast.files.legible import legible
 
 _LONGEST_LABEL = 60
 

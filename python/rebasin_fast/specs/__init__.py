@@ -1,14 +1,13 @@
 """Ready permutation specs, one family per file, and their recognition from parameters."""
 
-from rebasin_fast.specs.attention import multihead_attention
-from rebasin_fast.specs.cnn import cnn
-from rebasin_fast.specs.densenet import densenet, densenet121, densenet161, densenet169, densenet201
-from rebasin_fast.specs.gpt2 import gpt2
-from rebasin_fast.specs.mlp import mlp
-from rebasin_fast.specs.recognised import RecognisedSpec
-from rebasin_fast.specs.recognition import for_params
-from rebasin_fast.specs.recurrent import recurrent
-from rebasin_fast.specs.resnet import (
+from rebasin_fast.specs.ready.attention import multihead_attention
+from rebasin_fast.specs.ready.cnn import cnn
+from rebasin_fast.specs.ready.densenet import densenet, densenet121, densenet161, densenet169, densenet201
+from rebasin_fast.specs.ready.gpt2 import gpt2
+from rebasin_fast.specs.ready.mlp import mlp
+from rebasin_fast.specs.ready.recognition import for_params
+from rebasin_fast.specs.ready.recurrent import recurrent
+from rebasin_fast.specs.ready.resnet import (
     cifar_resnet,
     resnet,
     resnet18,
@@ -19,9 +18,10 @@ from rebasin_fast.specs.resnet import (
     wide_resnet50_2,
     wide_resnet101_2,
 )
-from rebasin_fast.specs.resnext import resnext, resnext50_32x4d, resnext101_32x8d, resnext101_64x4d
-from rebasin_fast.specs.vgg import vgg, vgg11, vgg13, vgg16, vgg19
-from rebasin_fast.specs.vit import vit
+from rebasin_fast.specs.ready.resnext import resnext, resnext50_32x4d, resnext101_32x8d, resnext101_64x4d
+from rebasin_fast.specs.ready.vgg import vgg, vgg11, vgg13, vgg16, vgg19
+from rebasin_fast.specs.ready.vit import vit
+from rebasin_fast.specs.recognised import RecognisedSpec
 
 __all__ = [
     "RecognisedSpec",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rebasin_fast.axis import Entry
-from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.axis import Entry
+from rebasin_fast.specs.spec import PermutationSpec
 
 HOW_TO_PROVE = "--trace module:factory, or spec.verify in Python, proves one on the model"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from rebasin_fast.spec import PermutationSpec
+from rebasin_fast.specs.spec import PermutationSpec
 
 from .symmetries import Symmetries
 

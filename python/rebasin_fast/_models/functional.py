@@ -1,0 +1,123 @@
+"""A torch model as a function of its parameters, which methods that need gradients differentiate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rebasin_fast._arrays import wide_on_host
+from rebasin_fast._models.inference import import_torch, moved
+from rebasin_fast.errors import DataError, ParamsError
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Params
+
+# Pairs of inputs and targets: an iterable that can be gone through again (a DataLoader, a list), or a callable that
+# gives a fresh one.
+Batches: TypeAlias = Iterable[tuple[Any, Any]] | Callable[[], Iterable[tuple[Any, Any]]]
+Tensors: TypeAlias = dict[str, Any]
+
+
+class FunctionalModel:
+    """``model`` with other parameters than its own; the model itself is never changed but for its training flags.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Its parameters say device and dtype.
+    params : Mapping[str, array]
+        Under the names of ``model.state_dict()``.
+
+    Raises
+    ------
+    ParamsError
+        A parameter is missing, unknown to the model, or of another shape; counters may be missing.
+    """
+
+    def __init__(self, model: Any, method: str) -> None:
+        self._torch = import_torch(method)
+        if not isinstance(model, self._torch.nn.Module):
+            raise TypeError(f"model is a torch.nn.Module, got {type(model).__qualname__}")
+        self.model = model
+        self._own: Tensors = dict(model.state_dict(keep_vars=True))
+        # Tied parameters count once, under their first name.
+        self.trainable = [name for name, _ in model.named_parameters()]
+        if not self.trainable:
+            raise ParamsError("the model has no parameters, so there is nothing to match")
+        self.device = self._own[self.trainable[0]].device
+
+    def tensors(self, params: Params, which: str) -> Tensors:
+        """Copies of ``params`` as the model has them: its names, its dtypes, its device."""
+        missing = [name for name, own in self._own.items() if name not in params and own.ndim]
+        unknown = [name for name in params if name not in self._own and len(params[name].shape)]
+        for names, fault in ((missing, "is missing"), (unknown, "is unknown to the model")):
+            if names:
+                raise ParamsError(
+                    f"parameters of {which}: {names[0]!r} {fault} ({len(names)} such parameters in all); "
+                    "they must go by the names of model.state_dict()"
+                )
+        tensors = {}
+        for name, own in self._own.items():
+            value = params.get(name, own)
+            if tuple(value.shape) != tuple(own.shape):
+                raise ParamsError(
+                    f"parameters of {which}: {name!r} has shape {tuple(value.shape)}; "
+                    f"the model's has {tuple(own.shape)}"
+                )
+            tensor = value if isinstance(value, self._torch.Tensor) else self._copied(value)
+            tensors[name] = tensor.detach().to(device=own.device, dtype=own.dtype, copy=True)
+        return tensors
+
+    def _copied(self, array: Any) -> Any:
+        """An array of another library, which may be a read-only view of a file, as a tensor."""
+        return self._torch.tensor(wide_on_host(array))
+
+    def __call__(self, tensors: Tensors, inputs: Any) -> Any:
+        """The model's outputs; buffers such as BatchNorm statistics are not written back."""
+        # Buffers that were mixed softly carry gradients, which statistics may not.
+        buffers = {
+            name: value.detach().clone() for name, value in tensors.items() if name not in self._trainable_set
+        }
+        values = {name: tensors[name] for name in self.trainable} | self._without_ties(buffers)
+        if isinstance(inputs, Mapping):
+            keywords = {name: moved(value, self.device) for name, value in inputs.items()}
+            return self._torch.func.functional_call(self.model, values, (), keywords)
+        arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+        moved_arguments = tuple(moved(value, self.device) for value in arguments)
+        return self._torch.func.functional_call(self.model, values, moved_arguments)
+
+    def loss(self, tensors: Tensors, batch: Any, loss: Callable[[Any, Any], Any]) -> Any:
+        """``loss(outputs, targets)`` of one pair."""
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise DataError(f"a batch is a pair of inputs and targets, got {type(batch).__qualname__}")
+        inputs, targets = batch
+        return loss(self(tensors, inputs), moved(targets, self.device))
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """All layers in eval mode, BatchNorm layers on the statistics of each batch; flags restored at the end."""
+        flags = [(module, module.training) for module in self.model.modules()]
+        self.model.eval()
+        for module, _ in flags:
+            if isinstance(module, self._torch.nn.modules.batchnorm._BatchNorm):
+                module.train()
+        try:
+            yield
+        finally:
+            for module, flag in flags:
+                module.training = flag
+
+    @property
+    def _trainable_set(self) -> frozenset[str]:
+        return frozenset(self.trainable)
+
+    def _without_ties(self, buffers: Tensors) -> Tensors:
+        """Second names of tied parameters left out: ``functional_call`` ties them itself."""
+        parameters = {id(self._own[name]) for name in self.trainable}
+        return {name: value for name, value in buffers.items() if id(self._own[name]) not in parameters}
+
+
+def fresh(batches: Batches) -> Iterator[Any]:
+    """The batches from the beginning."""
+    return iter(batches() if callable(batches) else batches)

@@ -1,0 +1,1 @@
+"""Assignments of arrays that lie on a CUDA device."""

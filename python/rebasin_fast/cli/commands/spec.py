@@ -1,0 +1,126 @@
+"""``rebasin-fast spec``: what permutes what in a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from rebasin_fast.cli.options import (
+    entry_option,
+    input_path,
+    output_path,
+    read_spec,
+    refuse_shared_paths,
+    spec_options,
+)
+from rebasin_fast.files import atomic_write, check_writable, load_params
+from rebasin_fast.files.legible import legible
+from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
+from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.tracing import TracedSpec
+from rebasin_fast.typing import Params
+
+
+@click.command()
+@click.argument("model", type=input_path, required=False)
+@entry_option
+@spec_options
+@click.option(
+    "-o", "--output", type=output_path, help="Write the spec as JSON, to edit it or to pass it to --spec."
+)
+@click.option(
+    "--why", is_flag=True, help="With --trace: what moves every axis or holds it, and the line of code."
+)
+@click.option("--force", is_flag=True, help="Replace an existing output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
+def spec(
+    model: Path | None,
+    spec_name: str,
+    trace: Callable[[], Any] | None,
+    heads: int | None,
+    norm_groups: int | None,
+    layers: str | None,
+    output: Path | None,
+    why: bool,
+    force: bool,
+    entry: str | None,
+    as_json: bool,
+) -> None:
+    """Show the permutation spec of MODEL, check it against the shapes, and count the symmetries.
+
+    With --trace the spec is derived from the program of a PyTorch model and proven on it; MODEL, a file of its
+    parameters, is then not needed.
+
+    \b
+    Examples:
+      rebasin-fast spec model.safetensors
+      rebasin-fast spec model.safetensors --spec mine.json
+      rebasin-fast spec model.safetensors -o spec.json
+      rebasin-fast spec --trace mymodels:unet -o spec.json
+    """
+    if model is None and trace is None:
+        raise click.UsageError("give MODEL, a file of parameters, or --trace module:factory")
+    if why and trace is None:
+        raise click.UsageError("--why tells what a trace found: give --trace module:factory")
+    if output is not None:
+        refuse_shared_paths([] if model is None else [model], [output])
+        check_writable(output, overwrite=force)
+    params: Params = {} if model is None else load_params(model, entry=entry)
+    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, layers=layers, trace=trace)
+    if model is None and isinstance(found, TracedSpec):
+        params = {name: np.broadcast_to(np.float32(0), shape) for name, shape in found.shapes.items()}
+    found.validate(params)
+    if output is not None:
+        with atomic_write(output, overwrite=force, text=True) as file:
+            file.write(found.to_json())
+    account = _account(found, params)
+    if isinstance(found, RecognisedSpec):
+        account["recognised"] = found.family
+    if as_json:
+        click.echo(json.dumps(account))
+        return
+    if why and isinstance(found, TracedSpec):
+        click.echo(legible(found.report(), keep="\n"))
+    if isinstance(found, RecognisedSpec):
+        click.echo(legible(f"{found.statement()}: {HOW_TO_PROVE}"))
+    click.echo("\n".join(_lines(account)))
+    if output is not None:
+        click.echo(f"saved {output}")
+
+
+def _account(found: PermutationSpec, params: Params) -> dict[str, Any]:
+    sizes = found.sizes(params)
+    return {
+        "parameters": len(found.axes_to_perm),
+        "unmatched": list(found.unmatched),
+        "permutations": {
+            name: {
+                "size": sizes[name],
+                "within": list(found.parents[name]),
+                "axes": [[parameter, axis] for parameter, axis in places],
+            }
+            for name, places in found.perm_to_axes.items()
+            if name in sizes
+        },
+        "log10_symmetries": found.log10_symmetries(params),
+        "digest": found.digest(),
+    }
+
+
+def _lines(account: dict[str, Any]) -> Iterator[str]:
+    permutations = account["permutations"]
+    yield f"{account['parameters']} parameters, {len(permutations)} permutations"
+    width = max((len(legible(name)) for name in permutations), default=0)
+    for name, facts in permutations.items():
+        within = f" within {', '.join(map(legible, facts['within']))}" if facts["within"] else ""
+        parameter, axis = facts["axes"][0]
+        more = f" and {len(facts['axes']) - 1} more" if len(facts["axes"]) > 1 else ""
+        place = f"{legible(parameter)} axis {axis}{more}"
+        yield f"  {legible(name):<{width}}  {facts['size']:>5} units{within}: {place}"
+    yield f"  moved, not matched: {len(account['unmatched'])} parameters"
+    yield f"  equal networks: 10^{account['log10_symmetries']:.2f}"

@@ -1,0 +1,116 @@
+"""BatchNorm statistics of an interpolated model, measured again on data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rebasin_fast._models.inference import call, check_model, evaluating, import_torch
+from rebasin_fast.errors import DataError
+
+
+def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
+    """Replace the running statistics of every BatchNorm layer by those of ``batches``, in place.
+
+    Averaged weights shrink the variance of activations, and running statistics, averaged or taken from one end,
+    fit the new activations badly: a good match then looks broken (Jordan et al., *REPAIR*, 2022, section 3).
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Its BatchNorm layers with running statistics are changed in place; parameters, training flags and
+        momenta are as before afterwards, also after an error.
+    batches : iterable
+        Training inputs; a few thousand images suffice. Each batch is a tensor, a (inputs, …) tuple or list, whose
+        first element is used, or a mapping of keyword arguments. Moved to the device of the parameters.
+
+    Raises
+    ------
+    DataError
+        The model has no BatchNorm layer with running statistics, none of them ran, or ``batches`` is empty; then the
+        statistics are left as they were.
+
+    Notes
+    -----
+    One forward pass a batch, without gradients. Means and variances are averaged over the batches, each weighed by how
+    many values a channel has in it, so that a short last batch counts as much as it holds. A layer that does not run
+    (a branch of another head) keeps its statistics. Dropout and all other layers stay in eval mode. The statistics of
+    a layer depend on those before it, all of which use the batch's own while they are measured, as in training.
+    """
+    import_torch("reset_batch_norm")
+    check_model(model, "model")
+    layers = tracking_layers(model)
+    if not layers:
+        raise DataError("the model has no BatchNorm layer with running statistics: there is nothing to reset")
+    device = layers[0].running_mean.device
+    with measuring(model, layers) as values:
+        count = 0
+        for batch in batches:
+            call(model, batch, device)
+            count += 1
+        if count == 0:
+            raise DataError(
+                "batches is empty: BatchNorm statistics need at least one batch of training inputs"
+            )
+        if not any(values):
+            raise DataError(
+                f"none of the {len(layers)} BatchNorm layers of the model ran on the batches: their statistics are "
+                "left as they were. Give inputs that go through them"
+            )
+
+
+def tracking_layers(model: Any) -> list[Any]:
+    """The BatchNorm layers of ``model`` that keep running statistics."""
+    import torch
+
+    return [
+        module
+        for module in model.modules()
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
+    ]
+
+
+@contextmanager
+def measuring(model: Any, layers: list[Any]) -> Iterator[list[int]]:
+    """BatchNorm layers average the statistics of what they see, all else in eval mode; without gradients.
+
+    Gives the number of values that a channel of each layer has seen, which grows. Flags and momenta are put back
+    whatever happens; the former statistics after an exception, and of layers that saw nothing.
+    """
+    momenta = [layer.momentum for layer in layers]
+    saved = [{name: buffer.clone() for name, buffer in layer.named_buffers()} for layer in layers]
+    values = [0] * len(layers)
+    hooks = [
+        layer.register_forward_pre_hook(_weighing(values, number), with_kwargs=True)
+        for number, layer in enumerate(layers)
+    ]
+    with evaluating(model):
+        for layer in layers:
+            layer.train()
+            layer.reset_running_stats()
+        try:
+            yield values
+        except BaseException:
+            values[:] = [0] * len(layers)
+            raise
+        finally:
+            for hook in hooks:
+                hook.remove()
+            for layer, momentum, buffers, seen in zip(layers, momenta, saved, values, strict=True):
+                layer.momentum = momentum
+                if not seen:
+                    for name, buffer in layer.named_buffers():
+                        buffer.copy_(buffers[name])
+
+
+def _weighing(values: list[int], number: int) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], None]:
+    """A hook that gives each batch the share of its values among all so far."""
+
+    def weigh(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        inputs = args[0] if args else kwargs["input"]
+        fresh = inputs.numel() // max(1, layer.num_features)
+        values[number] += fresh
+        layer.momentum = fresh / values[number] if values[number] else 0.0
+
+    return weigh

@@ -1,0 +1,190 @@
+"""Loss along the line between two models, and the barriers that the papers define on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast.merging.interpolation import check_same_names, interpolate
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Array, Params
+
+Barrier = Literal["mean", "linear", "midpoint"]
+
+# Metrics whose barrier is that of their negative.
+_HIGHER_IS_BETTER = (
+    "accuracy",
+    "acc",
+    "top1",
+    "top5",
+    "f1",
+    "auc",
+    "precision",
+    "recall",
+    "iou",
+    "miou",
+    "map",
+    "auroc",
+    "acc1",
+    "acc5",
+    "bleu",
+    "r2",
+)
+
+
+@dataclass(frozen=True)
+class LossCurve:
+    """Metrics at points on the line from A (t = 0) to B (t = 1).
+
+    Attributes
+    ----------
+    ts : (k,) float64 array
+    values : dict[str, (k,) float64 array]
+        One array a metric; a plain number from ``evaluate`` is called ``loss``.
+    """
+
+    ts: NDArray[np.float64]
+    values: dict[str, NDArray[np.float64]]
+
+    def barrier(
+        self, definition: Barrier = "mean", metric: str = "loss", *, higher_is_better: bool | None = None
+    ) -> float:
+        """The loss barrier, in the units of the metric.
+
+        Parameters
+        ----------
+        definition : {"mean", "linear", "midpoint"}
+            With L the metric, or its negative if high values are good:
+
+            - mean: max L(t) - (L(0) + L(1)) / 2 (Git Re-Basin, Ainsworth et al. 2022, definition 2.2);
+            - linear: max [L(t) - (1 - t) L(0) - t L(1)] (Frankle et al. 2020; Entezari et al. 2022);
+            - midpoint: L(1/2) - (L(0) + L(1)) / 2 (Ito et al. 2024).
+        metric : str
+        higher_is_better : bool, optional
+            By default told by the last word of the metric's name, words being parted by ``/`` and ``_``:
+            accuracy, acc, acc1, acc5, top1, top5, f1, auc, auroc, precision, recall, iou, miou, map, bleu and
+            r2 are high where they are good; every other name is taken for a loss.
+
+        Raises
+        ------
+        KeyError
+            The curve has no such metric.
+        ValueError
+            The curve lacks a point that the definition needs: 0, 1, or 1/2.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> curve = rf.LossCurve(np.array([0.0, 0.5, 1.0]), {"loss": np.array([1.0, 5.0, 3.0])})
+        >>> curve.barrier("mean"), curve.barrier("linear"), curve.barrier("midpoint")
+        (3.0, 3.0, 3.0)
+        """
+        if metric not in self.values:
+            raise KeyError(f"the curve has no metric {metric!r}; it has {list(self.values)}")
+        high = _is_high(metric) if higher_is_better is None else higher_is_better
+        loss = -self.values[metric] if high else self.values[metric]
+        start, end = loss[self._at(0.0)], loss[self._at(1.0)]
+        if definition == "mean":
+            return float(loss.max() - (start + end) / 2)
+        if definition == "linear":
+            return float((loss - (1 - self.ts) * start - self.ts * end).max())
+        if definition == "midpoint":
+            return float(loss[self._at(0.5)] - (start + end) / 2)
+        raise ValueError(f"definition is 'mean', 'linear' or 'midpoint'; got {definition!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The points and values as JSON values; :meth:`from_dict` reads them back."""
+        return {"ts": self.ts.tolist(), "values": {name: v.tolist() for name, v in self.values.items()}}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> LossCurve:
+        """Read what :meth:`to_dict` gave."""
+        values = {name: np.asarray(v, dtype=np.float64) for name, v in fields["values"].items()}
+        return cls(np.asarray(fields["ts"], dtype=np.float64), values)
+
+    def _at(self, t: float) -> int:
+        places = np.flatnonzero(np.isclose(self.ts, t, rtol=0, atol=1e-12))
+        if places.size == 0:
+            raise ValueError(f"the barrier needs a point at t = {t:g}, and the curve has {self.ts.tolist()}")
+        return int(places[0])
+
+
+def loss_curve(
+    evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
+    params_a: Params,
+    params_b: Params,
+    ts: int | Sequence[float] = 25,
+    *,
+    method: Literal["lerp", "slerp"] = "lerp",
+    progress: Callable[[int, int], object] | None = None,
+    allow_nonfinite: bool = False,
+) -> LossCurve:
+    """Evaluate the models on the line between A and B.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Takes parameters, gives a loss or a mapping of metrics. Called once a point, A first.
+    params_a, params_b : Mapping[str, array]
+    ts : int or sequence of float
+        Number of evenly spaced points with both ends (odd numbers hold the midpoint), or the points.
+    method : {"lerp", "slerp"}
+        See :func:`rebasin_fast.interpolate`.
+    progress : callable, optional
+        Called with (points done, points in all) after each point.
+    allow_nonfinite : bool
+        Evaluate parameters that are NaN or infinite too; see :func:`rebasin_fast.interpolate`.
+
+    Returns
+    -------
+    LossCurve
+
+    Raises
+    ------
+    ParamsError
+        The models differ in names or shapes (raised before anything is evaluated), or a point is not finite.
+    ValueError
+        Fewer than two points, or metrics that change from point to point.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> bump = lambda params: float(1 - (params["w"][0] - 1) ** 2)
+    >>> curve = rf.loss_curve(bump, {"w": np.array([0.0])}, {"w": np.array([2.0])}, ts=5)
+    >>> curve.values["loss"]
+    array([0.  , 0.75, 1.  , 0.75, 0.  ])
+    >>> curve.barrier()
+    1.0
+    """
+    check_same_names(params_a, params_b)
+    points = _points(ts)
+    rows: list[dict[str, float]] = []
+    for t in points:
+        found = evaluate(interpolate(params_a, params_b, float(t), method, allow_nonfinite=allow_nonfinite))
+        row = dict(found) if isinstance(found, Mapping) else {"loss": found}
+        if rows and row.keys() != rows[0].keys():
+            raise ValueError(f"evaluate gave {list(row)} at t = {t:g} and {list(rows[0])} before")
+        rows.append({name: float(value) for name, value in row.items()})
+        if progress is not None:
+            progress(len(rows), len(points))
+    return LossCurve(points, {name: np.array([row[name] for row in rows]) for name in rows[0]})
+
+
+def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
+    points = (
+        np.linspace(0.0, 1.0, max(int(ts), 0))
+        if isinstance(ts, int | np.integer)
+        else np.asarray(ts, dtype=np.float64)
+    )
+    if points.ndim != 1 or points.size < 2:
+        raise ValueError(f"ts is a number of points, 2 or more, or a sequence of them; got {ts!r}")
+    return points
+
+
+def _is_high(metric: str) -> bool:
+    return metric.lower().split("/")[-1].split("_")[-1] in _HIGHER_IS_BETTER

@@ -1,0 +1,1 @@
+"""Checkpoints of several files: found, read and written."""

@@ -1,0 +1,146 @@
+"""Sets of files that hold one model, with an index (``….index.json``), as Hugging Face writes them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import FileFormatError
+from ..contents import Outgoing
+from ..dtypes import ELEMENT_TYPES
+from ..formats import format_of_file
+from ..params import Entry, LoadedParams, ReadOptions, Source
+from ..safetensors_format import unique_keys
+
+_MAX_INDEX = 100_000_000
+
+
+@dataclass(frozen=True)
+class ShardedLayout:
+    """Which file of a set holds which parameter.
+
+    Attributes
+    ----------
+    index_name : str
+        The name of the index file.
+    shard_of : dict of str
+        ``{parameter: file name}``.
+    metadata : dict
+        What the index says besides.
+    sources : dict of Source
+        Each shard's own frame and metadata.
+    """
+
+    index_name: str
+    shard_of: dict[str, str]
+    metadata: dict[str, Any]
+    sources: dict[str, Source]
+
+
+def read_index(path: Path, entry: str | None, library: str | None) -> LoadedParams:
+    """Read every shard that the index names, as far as needed to know what it holds.
+
+    Raises
+    ------
+    FileFormatError
+        The index is no index, names a file outside of its folder, or a parameter that its shard does not
+        hold; or two files hold a parameter that it does not name.
+    """
+    shard_of, metadata = _parse(path)
+    shards: dict[str, LoadedParams] = {}
+    for name in dict.fromkeys(shard_of.values()):
+        file = path.parent / name
+        if not file.is_file():
+            raise FileFormatError(
+                f"{path} names the file {name}, which is not beside it. Fetch the whole set."
+            )
+        known = format_of_file(file)
+        shards[name] = known.read(file, ReadOptions(entry, library or known.library))
+    if len({shard.source.format for shard in shards.values()}) != 1:
+        raise FileFormatError(f"{path} names files of several formats. Keep to one.")
+    entries: dict[str, Entry] = {}
+    ties: dict[str, str] = {}
+    for name, shard_name in shard_of.items():
+        shard = shards[shard_name]
+        if name not in shard:
+            raise FileFormatError(
+                f"{path} says that {shard_name} holds {name!r}, and it does not. Fetch the set again."
+            )
+        entries[name] = shard.entry(name)
+        if name in shard.ties and shard.ties[name] in entries:
+            ties[name] = shard.ties[name]
+    indexed = set(shard_of)
+    for shard_name, shard in shards.items():
+        for name in shard:
+            if name in indexed:
+                continue
+            if name in shard_of:
+                raise FileFormatError(
+                    f"{path} does not say whether {shard_of[name]} or {shard_name} holds {name!r}, and both do. "
+                    "Fetch the set again."
+                )
+            # Whoever reads the set takes whole files: what the index forgot is a parameter like the others.
+            shard_of[name], entries[name] = shard_name, shard.entry(name)
+            if shard.ties.get(name) in entries:
+                ties[name] = shard.ties[name]
+    first = next(iter(shards.values()))
+    left_out = {f"{n}: {k}": why for n, shard in shards.items() for k, why in shard.source.left_out.items()}
+    layout = ShardedLayout(path.name, shard_of, metadata, {n: shard.source for n, shard in shards.items()})
+    source = Source(path, first.source.format, first.source.metadata, left_out, layout)
+    return LoadedParams(entries, source, ties, first.library)
+
+
+def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Name the parameters of each file of the new set; what the old set had not goes into its last."""
+    last = list(layout.sources)[-1]
+    shards: dict[str, list[str]] = {name: [] for name in layout.sources}
+    for name in arrays:
+        shards[layout.shard_of.get(name, last)].append(name)
+    return {name: members for name, members in shards.items() if members}
+
+
+def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Outgoing) -> str:
+    """Write the index of a set."""
+    total = sum(math.prod(arrays.shape(n)) * ELEMENT_TYPES[arrays.code(n)].itemsize for n in arrays)
+    weight_map = {name: shard for shard, names in shards.items() for name in names}
+    text = json.dumps(
+        {"metadata": {**layout.metadata, "total_size": total}, "weight_map": weight_map}, indent=2
+    )
+    return text + "\n"
+
+
+def shard_source(layout: ShardedLayout, shard: str, path: Path) -> Source:
+    """Take the frame of one file of the set, to be written at a new path."""
+    return replace(layout.sources[shard], path=path)
+
+
+def _parse(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    size = path.stat().st_size
+    if size > _MAX_INDEX:
+        raise FileFormatError(f"{path}: an index of {size:,} bytes is none. Fetch it again.")
+    try:
+        index = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=unique_keys)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{path} cannot be read as an index ({error}). Fetch it again.") from error
+    shard_of = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(shard_of, dict) or not shard_of:
+        raise FileFormatError(
+            f"{path} has no weight_map, which maps parameters to files: it is no index of weights."
+        )
+    for name, shard in shard_of.items():
+        _refuse_climbing(path, name, shard)
+    metadata = index.get("metadata")
+    return shard_of, metadata if isinstance(metadata, dict) else {}
+
+
+def _refuse_climbing(path: Path, name: str, shard: object) -> None:
+    # Both kinds of separators and drive letters, on every system: a set is made on one and read on another.
+    if not isinstance(shard, str) or not shard or shard in (".", "..") or any(c in shard for c in "/\\:\0"):
+        raise FileFormatError(
+            f"{path} places {name!r} in {shard!r:.100}, which is no plain file name beside the index. "
+            "An index that reaches elsewhere is refused: it is damaged or hostile."
+        )

@@ -1,0 +1,1 @@
+"""torch's own files, read without torch and without executing anything."""

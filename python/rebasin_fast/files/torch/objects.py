@@ -1,0 +1,184 @@
+"""The objects of a torch checkpoint as its pickle describes them: tensors, dictionaries, and the rest."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FileFormatError
+from ..dtypes import ELEMENT_TYPES
+from ..mapped import DAMAGED, MappedFile, checked_shape
+from .container import View, code_of_dtype
+from .pickle_reader import Call, Global
+
+_MAX_EXPANDED = 1 << 22
+_MAX_NODES = 100_000
+_MAX_DEPTH = 30
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor in the file; offset in bytes from the file's beginning, strides in elements.
+
+    `conjugate` and `negative` are torch's lazy bits: the elements of the storage still await the operation.
+    """
+
+    code: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+    conjugate: bool = False
+    negative: bool = False
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the elements differ from those of the storage."""
+        return self.conjugate or self.negative
+
+    def load(self, file: MappedFile, code: str) -> NDArray[Any]:
+        """Give the elements, a view of the file unless they are lazy; `code` may name a carrier of the bytes."""
+        array = file.array(code, self.shape, self.offset, self.strides)
+        if self.conjugate:
+            array = np.conjugate(array)
+        if not self.negative:
+            return array
+        if code != self.code:
+            # Floating-point numbers inside integers: only their first bit is the sign.
+            flipped: NDArray[Any] = array ^ np.array(
+                1 << (8 * array.itemsize - 1), f"u{array.itemsize}"
+            ).view(array.dtype)
+            return flipped
+        result: NDArray[Any] = np.negative(array)
+        return result
+
+
+class NotPlain(Exception):  # noqa: N818 - a signal between two functions, not an error of anyone
+    """The object is no plain data; the text says what it is."""
+
+
+def as_mapping(node: Any) -> dict[Any, Any] | None:
+    """Give the items of a dict or OrderedDict; None for anything else."""
+    if isinstance(node, dict):
+        return node
+    if isinstance(node, Call) and str(node.function) == "collections.OrderedDict":
+        pairs = node.args[0] if node.args and isinstance(node.args[0], list) else []
+        items = [tuple(pair) for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2]
+        return dict([*items, *node.items])
+    return None
+
+
+def is_tensor(node: Any) -> bool:
+    """Whether it describes a tensor or parameter of whatever kind."""
+    if not isinstance(node, Call) or not isinstance(node.function, Global):
+        return False
+    return node.function.module in ("torch._utils", "torch._tensor") and node.function.name.startswith(
+        "_rebuild_"
+    )
+
+
+def tensor(node: Call, file: MappedFile, where: str) -> Tensor:
+    """Check the description of a tensor.
+
+    Raises
+    ------
+    FileFormatError
+        It is sparse or quantised, reaches outside of its storage, or is far larger than the file.
+    """
+    name, args = node.function.name, node.args
+    try:
+        if name in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
+            return tensor(args[0], file, where)
+        if name == "_rebuild_from_type_v2":
+            return tensor(Call(args[0], tuple(args[2])), file, where)
+        if name in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"):
+            view, start, shape, strides = args[:4]
+            newer = name == "_rebuild_tensor_v3"
+            code = code_of_dtype(args[6], where) if newer else view.storage.code
+            found = _checked(view, code, start, _numbers(shape), _numbers(strides), file, where)
+            return _with_lazy_bits(found, args[7:] if newer else args[6:], where)
+    except (IndexError, AttributeError, TypeError, RecursionError) as error:
+        raise FileFormatError(f"{where} is described wrongly ({error}). {DAMAGED}") from error
+    kind = name.removeprefix("_rebuild_").replace("_", " ")
+    raise FileFormatError(
+        f"{where} is a {kind}, not a dense tensor. Save it dense: t.to_dense() or t.dequantize()."
+    )
+
+
+def _with_lazy_bits(found: Tensor, metadata: tuple[Any, ...], where: str) -> Tensor:
+    """Torch saves a view by ``conj()`` or ``imag`` as its storage and a note of what is still to be done."""
+    notes = (as_mapping(metadata[0]) or {}) if metadata else {}
+    conjugate, negative = (notes.get(bit, False) for bit in ("conj", "neg"))
+    if not all(isinstance(bit, bool) for bit in (conjugate, negative)) or notes.keys() - {"conj", "neg"}:
+        raise FileFormatError(
+            f"{where} has the notes {notes!r:.80}; expected the bits conj and neg of torch. Save it again with "
+            "its values resolved: t.resolve_conj().resolve_neg().clone()"
+        )
+    impossible = (
+        "conj" if conjugate and not found.code.startswith("C") else "neg" if found.code == "BOOL" else ""
+    )
+    if impossible and notes.get(impossible):
+        raise FileFormatError(f"{where}: the bit {impossible} does not fit its element type. {DAMAGED}")
+    return replace(found, conjugate=conjugate, negative=negative)
+
+
+def _numbers(found: Any) -> tuple[int, ...]:
+    if isinstance(found, Call) and str(found.function) == "torch.Size":
+        found = found.args[0]
+    return tuple(found)
+
+
+def _checked(
+    view: View,
+    code: str,
+    start: int,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    file: MappedFile,
+    where: str,
+) -> Tensor:
+    shape = checked_shape(shape, where)
+    if len(strides) != len(shape) or not all(type(n) is int and n >= 0 for n in (start, *strides)):
+        raise FileFormatError(f"{where}: strides {strides!r:.80} do not fit its shape {shape}. {DAMAGED}")
+    itemsize = ELEMENT_TYPES[code].itemsize
+    count = math.prod(shape)
+    last = start + sum((n - 1) * step for n, step in zip(shape, strides, strict=True)) if count else start - 1
+    end = view.start + (last + 1) * itemsize
+    if end > view.storage.nbytes:
+        raise FileFormatError(f"{where}: shape {shape} reaches outside of its storage. {DAMAGED}")
+    if count * itemsize > max(file.size, _MAX_EXPANDED):
+        raise FileFormatError(f"{where}: shape {shape} is far larger than the file that holds it. {DAMAGED}")
+    return Tensor(code, shape, strides, view.storage.offset + view.start + start * itemsize)
+
+
+def plain(node: Any, budget: list[int] | None = None, depth: int = 0) -> Any:
+    """Give the object itself, if it is made of numbers, text and containers of them.
+
+    Raises
+    ------
+    NotPlain
+        It holds a tensor or an object of some class, or is too large to be a note beside weights.
+    """
+    budget = [_MAX_NODES] if budget is None else budget
+    budget[0] -= 1
+    if budget[0] < 0 or depth > _MAX_DEPTH:
+        raise NotPlain("it is nested too deeply or too large")
+    if node is None or isinstance(node, bool | int | float | str | bytes | complex):
+        return node
+    if isinstance(node, list | tuple | set):
+        return type(node)(plain(item, budget, depth + 1) for item in node)
+    mapping = as_mapping(node)
+    if mapping is not None:
+        items = [(plain(k, budget, depth + 1), plain(v, budget, depth + 1)) for k, v in mapping.items()]
+        return dict(items) if isinstance(node, dict) else OrderedDict(items)
+    if is_tensor(node):
+        raise NotPlain("it holds tensors that do not move with the units")
+    if isinstance(node, Call):
+        raise NotPlain(f"it is an object of {node.function}, which is not executed")
+    raise NotPlain(
+        f"it is {node}, which is not executed" if isinstance(node, Global) else "it is no plain data"
+    )

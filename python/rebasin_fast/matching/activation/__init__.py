@@ -1,0 +1,1 @@
+"""Activation matching: what units do on the same data."""

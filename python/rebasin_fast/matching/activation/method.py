@@ -1,0 +1,297 @@
+"""Activation matching: units are paired by what they do on the same data."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain as chained
+from math import prod
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast._models.inference import check_model, count_of, evaluating, import_torch
+from rebasin_fast.assignment import Assignment, solve_assignment
+from rebasin_fast.errors import DataError, ParamsError, SpecError
+from rebasin_fast.matching.activation.moments import CrossMoments
+from rebasin_fast.matching.activation.taps import Tap, TapNames, TapReader, choose_taps, taps_of
+from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.result import Matching, MatchingStats
+from rebasin_fast.matching.weight.method import weight_matching
+from rebasin_fast.permutation import identity_permutation
+from rebasin_fast.specs.axis import Entry, Product
+from rebasin_fast.specs.spec import PermutationSpec
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Permutation
+
+Similarity: TypeAlias = Literal["correlation", "inner_product"]
+Similarities: TypeAlias = dict[tuple[str, ...], NDArray[np.float64]]
+Moments: TypeAlias = dict[Tap, list[CrossMoments]]
+
+
+def activation_matching(
+    spec: PermutationSpec,
+    model_a: Any,
+    model_b: Any,
+    batches: Iterable[Any],
+    *,
+    similarity: Similarity = "correlation",
+    taps: TapNames | None = None,
+    strict: bool = True,
+    progress: Callable[[int, int | None], object] | None = None,
+) -> Matching:
+    """Find the permutation of B's units under which both models behave most alike on the same data.
+
+    Parameters
+    ----------
+    spec : PermutationSpec
+        Names parameters as the models' ``state_dict`` does.
+    model_a, model_b : torch.nn.Module
+        Of one architecture; each runs on its own device, in eval mode and without gradients. Not changed:
+        training flags are put back and hooks removed whatever happens.
+    batches : iterable
+        Inputs, gone through once. Each batch is a tensor, an (inputs, …) tuple or list, whose first element is
+        used, or a mapping of keyword arguments. A few thousand samples, and some times as many samples
+        (positions counted) as a layer has units, suffice.
+    similarity : {"correlation", "inner_product"}
+        Pearson's correlation of two units over all samples, or their mean product, not centred.
+    taps : Mapping[str, str or sequence of str], optional
+        For a permutation the names of the modules whose outputs show its units, instead of those found.
+    strict : bool
+        Refuse parameters that the spec or one of the models lacks, and permutations that no tap shows. False
+        leaves them in place and lists them in ``report``.
+    progress : callable, optional
+        Called with (batches done, batches in all or None) after each batch. What it raises ends the matching.
+
+    Returns
+    -------
+    Matching
+        ``objective`` is the sum of the similarities of matched units, over units and taps; ``first_objective`` the
+        same for the identity, which it is never below. Correlations lie in [-1, 1], so that the objective over
+        the number of matched pairs is the mean correlation. ``stats.product_seconds`` is the time of the moments.
+
+    Raises
+    ------
+    SpecError, ParamsError
+        The spec does not fit the models, a permutation is seen nowhere, the models see different numbers of
+        samples, or an activation is NaN or infinite.
+    ValueError
+        There are no batches.
+    MissingDependencyError
+        torch is not installed.
+
+    Notes
+    -----
+    A permutation is seen where a layer reads it: the input of every module whose weight carries it on its input
+    axis, that is the activation after the nonlinearity. A tensor that several layers read counts once. Samples and
+    positions of images and sequences all count alike; so do the positions of a flattened feature map that belong
+    to one channel. Units of a residual stream are seen at each layer that reads it, and these similarities are
+    summed. What no layer reads from outside (queries and keys of attention) is seen at its projection, the states
+    within a recurrent module after the last step. Units that never change have correlation 0 with all others.
+
+    Deterministic. Each permutation is one exact assignment; permutations within others (dimensions of attention
+    heads) are solved with them, by coordinate descent. One pass over the data, O(samples x n^2) and 8 n^2 bytes for
+    each tap of n units (the moments, in float64), besides the activations of one batch.
+
+    Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022, section 3.1; correlation as in Li et al., *Convergent
+    Learning*, 2015.
+
+    Examples
+    --------
+    >>> import numpy as np, torch, rebasin_fast as rf
+    >>> net = lambda: torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 3))
+    >>> a, b, spec = net(), net(), rf.specs.mlp(["0", "2"])
+    >>> hidden = {"P0": np.random.default_rng(0).permutation(32)}
+    >>> _ = b.load_state_dict(rf.apply_permutation(spec, hidden, a.state_dict()))
+    >>> found = rf.activation_matching(spec, a, b, [torch.randn(500, 8)])
+    >>> aligned = rf.apply_permutation(spec, found.permutation, b.state_dict())
+    >>> all(torch.equal(aligned[name], tensor) for name, tensor in a.state_dict().items())
+    True
+    """
+    import_torch("activation_matching")
+    if similarity not in ("correlation", "inner_product"):
+        raise ValueError(f"similarity is 'correlation' or 'inner_product'; got {similarity!r}")
+    check_model(model_a, "model_a")
+    check_model(model_b, "model_b")
+    pair = check_pair(spec, model_a.state_dict(), model_b.state_dict(), strict=strict)
+    candidates = taps_of(spec, model_a, pair.sizes, taps)
+    started = perf_counter()
+    moments, product_seconds = _measure(model_a, model_b, candidates, batches, progress)
+    report = pair.left_in_place | _unseen(spec, moments, pair.sizes, strict=strict)
+    similarities = _similarities(moments, similarity)
+    measured = perf_counter()
+    identity = identity_permutation(spec, pair.sizes)
+    permutation, assignments = _solve(spec, similarities, pair.sizes)
+    permutation = {**identity, **permutation}
+    objective, first = (sum_of_matched(similarities, spec, p) for p in (permutation, identity))
+    moved = sum(not np.array_equal(permutation[name], identity[name]) for name in identity)
+    stats = MatchingStats(
+        visits=len(pair.sizes),
+        skipped_visits=0,
+        assignments=assignments,
+        accepted_steps=moved,
+        product_flop=sum(one.product_flop for each in moments.values() for one in each),
+        product_seconds=product_seconds,
+        assignment_seconds=perf_counter() - measured,
+        objective_seconds=0.0,
+        model_seconds=measured - started - product_seconds,
+    )
+    return Matching(permutation, objective, first, [objective], 1, True, stats, report)
+
+
+def _measure(
+    model_a: Any,
+    model_b: Any,
+    candidates: list[Tap],
+    batches: Iterable[Any],
+    progress: Callable[[int, int | None], object] | None,
+) -> tuple[Moments, float]:
+    """The moments at every tap, and the seconds that they took beside the models."""
+    stream = iter(batches)
+    try:
+        first = next(stream)
+    except StopIteration:
+        raise DataError("batches is empty: activation matching needs inputs to run the models on") from None
+    seconds = 0.0
+    with evaluating(model_a, model_b):
+        with TapReader(model_a, candidates) as reader:
+            taps = choose_taps(reader, first)
+        moments: Moments = {tap: [CrossMoments() for _ in tap.families] for tap in taps}
+        with TapReader(model_a, taps) as reader_a, TapReader(model_b, taps) as reader_b:
+            for done, batch in enumerate(chained([first], stream), 1):
+                seconds += _add_batch(reader_a, reader_b, batch, moments)
+                if progress is not None:
+                    progress(done, count_of(batches))
+    return moments, seconds
+
+
+def _add_batch(reader_a: TapReader, reader_b: TapReader, batch: Any, moments: Moments) -> float:
+    waiting: dict[Tap, deque[Any]] = {tap: deque() for tap in moments}
+    seconds = 0.0
+
+    def keep(tap: Tap, tensor: Any) -> None:
+        nonlocal seconds
+        started = perf_counter()
+        waiting[tap].append(tap.rows(tensor))
+        seconds += perf_counter() - started
+
+    def combine(tap: Tap, tensor: Any) -> None:
+        nonlocal seconds
+        started = perf_counter()
+        rows = tap.rows(tensor)
+        if not waiting[tap] or waiting[tap][0].shape != rows.shape:
+            raise ParamsError(f"module {tap.module!r} sees other numbers of samples in A than in B")
+        rows_a = waiting[tap].popleft()
+        for family, moment in zip(tap.families, moments[tap], strict=True):
+            moment.add(_units(rows_a, family.features), _units(rows, family.features))
+        seconds += perf_counter() - started
+
+    reader_a.run(batch, keep)
+    reader_b.run(batch, combine)
+    if any(waiting.values()):
+        raise ParamsError("a module of A runs more often than the same module of B")
+    return seconds
+
+
+def _units(rows: Any, features: NDArray[np.int64]) -> Any:
+    """Columns of ``rows`` as (samples, units), each copy of the units being samples of its own."""
+    import torch
+
+    columns = features.ravel()
+    if not np.array_equal(columns, np.arange(rows.shape[1])):
+        rows = rows.index_select(1, torch.from_numpy(columns).to(rows.device))
+    return rows.reshape(-1, features.shape[1])
+
+
+def _unseen(
+    spec: PermutationSpec, moments: Moments, sizes: Mapping[str, int], *, strict: bool
+) -> dict[str, str]:
+    """Permutations that no tap shows and the parameters that stay in place with them."""
+    seen = {name for tap in moments for family in tap.families for name in family.chain}
+    unseen = [name for name in sizes if name not in seen]
+    if unseen and strict:
+        raise SpecError(
+            f"no layer that ran shows the units of permutation {unseen[0]!r} ({len(unseen)} such permutations). Name "
+            f"modules whose outputs do with taps={{{unseen[0]!r}: ...}}, or leave it in place with strict=False"
+        )
+    return {
+        parameter: f"permutation {name!r} is seen nowhere"
+        for name in unseen
+        for parameter, _ in spec.perm_to_axes[name]
+    }
+
+
+def _similarities(moments: Moments, similarity: Similarity) -> Similarities:
+    """The similarities of the units of every chain of permutations, summed over taps."""
+    summed: Similarities = {}
+    for tap, each in moments.items():
+        for family, moment in zip(tap.families, each, strict=True):
+            matrix = moment.correlation() if similarity == "correlation" else moment.inner_product()
+            if not np.isfinite(matrix).all():
+                raise ParamsError(
+                    f"what module {tap.module!r} sees holds NaN or infinite values; such a model cannot be matched"
+                )
+            summed[family.chain] = summed[family.chain] + matrix if family.chain in summed else matrix
+    return summed
+
+
+def _solve(
+    spec: PermutationSpec, similarities: Similarities, sizes: Mapping[str, int]
+) -> tuple[dict[str, NDArray[np.int64]], int]:
+    """The best permutation for each chain, and how many assignments it took."""
+    nested = {name for chain in similarities if len(chain) > 1 for name in chain}
+    nested |= {name for chain in similarities for name in chain if spec.parents[name]}
+    permutation: dict[str, NDArray[np.int64]] = {}
+    together: Similarities = {}
+    for chain, matrix in similarities.items():
+        if nested.isdisjoint(chain):
+            solved = cast(Assignment, solve_assignment(matrix, maximize=True))
+            permutation[chain[0]] = solved.columns
+        else:
+            together[chain] = matrix
+    if not together:
+        return permutation, len(permutation)
+    matching = _solve_nested(spec, together, sizes)
+    return permutation | matching.permutation, len(permutation) + matching.stats.assignments
+
+
+def _solve_nested(spec: PermutationSpec, similarities: Similarities, sizes: Mapping[str, int]) -> Matching:
+    """Weight matching of stand-ins: the product of A = I and B = S^T, permuted, is the similarity matched.
+
+    Zeros beside them keep every permutation within the parents that it has in the whole spec.
+    """
+    axes: dict[str, tuple[Entry, ...]] = {}
+    a: dict[str, NDArray[np.float64]] = {}
+    b: dict[str, NDArray[np.float64]] = {}
+    for number, (chain, matrix) in enumerate(similarities.items()):
+        name = f"similarity{number}"
+        axes[name] = (_entry_of(chain), None)
+        a[name], b[name] = np.eye(len(matrix)), np.ascontiguousarray(matrix.T)
+    names = dict.fromkeys(name for chain in similarities for name in chain)
+    for name in names:
+        chain = (*spec.parents[name], name)
+        axes[f"place of {name}"] = (_entry_of(chain),)
+        zeros = np.zeros(prod(sizes[outer] for outer in chain))
+        a[f"place of {name}"] = b[f"place of {name}"] = zeros
+    stand_in = PermutationSpec(axes, sizes={name: sizes[name] for name in names})
+    return weight_matching(stand_in, a, b, rng=0)
+
+
+def _entry_of(chain: tuple[str, ...]) -> Entry:
+    return chain[0] if len(chain) == 1 else Product(chain[0], _entry_of(chain[1:]))
+
+
+def sum_of_matched(similarities: Similarities, spec: PermutationSpec, permutation: Permutation) -> float:
+    """The similarities of all units with those that fill their slots."""
+    from rebasin_fast.specs.layout import Block, Placed, source_index
+
+    lookup = {name: Placed(index, spec.parents[name]) for name, index in permutation.items()}
+    total = 0.0
+    for chain, matrix in similarities.items():
+        shape = [permutation[name].shape[-1] for name in chain]
+        block = Block(chain, np.arange(prod(shape), dtype=np.int64).reshape(shape))
+        total += float(matrix[np.arange(len(matrix)), source_index((block,), len(matrix), lookup)].sum())
+    return total

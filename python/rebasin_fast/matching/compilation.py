@@ -1,0 +1,224 @@
+"""A permutation spec and two sets of parameters, compiled to the core's matching problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast import _core
+from rebasin_fast._arrays import library_of
+from rebasin_fast._arrays.interface import is_floating
+from rebasin_fast.errors import ParamsError
+from rebasin_fast.matching.matched import (
+    is_weight,
+    moved_parameters,
+    real_entries,
+    real_view,
+    refuse_complex_beside_real,
+    refuse_integers_alone,
+)
+from rebasin_fast.specs.axis import Entry, Joined, merge_joined
+from rebasin_fast.specs.layout import Block, blocks_of, merged_shape
+
+if TYPE_CHECKING:
+    from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Params
+
+Layout = list[tuple[list[int], int, NDArray[np.int64]]]
+Moves = list[tuple[list[int], int, int, NDArray[np.int64]]]
+
+
+@dataclass(frozen=True)
+class CompiledProblem:
+    """What the core works on, and what the caller needs to speak of it by name."""
+
+    native: Any
+    permutations: tuple[str, ...]
+    sizes: dict[str, int]
+    double_products: bool
+
+
+# What the core reads where it lies, by dtype.
+_READABLE = {np.dtype(kind): kind for kind in ("float16", "float32", "float64")}
+
+
+def compile_problem(
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    sizes: Mapping[str, int],
+    *,
+    check_finite: bool = True,
+) -> CompiledProblem:
+    """Compile every parameter that is matched; arrays in host memory are referenced, complex ones as pairs.
+
+    See :func:`rebasin_fast.matching.matched.matched_parameters` for which these are.
+
+    ``check_finite=False`` leaves NaN and infinity to the core, whose objective they spoil: it reads all entries anyway.
+
+    Raises
+    ------
+    ParamsError
+        Shapes differ, a matched entry is NaN or infinite, or nothing that moves is of floating point.
+    """
+    names = tuple(name for name in spec.permutations if name in sizes)
+    numbers = {name: number for number, name in enumerate(names)}
+    native = _core.Problem()
+    for name in names:
+        native.add_permutation(sizes[name], [numbers[parent] for parent in spec.parents[name]])
+    kinds: set[str] = set()
+    axes = spec.axes_to_perm
+    laid_out: dict[Entry, Layout] = {}
+    for parameter, array_a, array_b in _matched_arrays(spec, params_a, params_b):
+        a, b, kind = _paired_host_arrays(parameter, array_a, array_b)
+        if check_finite:
+            refuse_nonfinite(parameter, a, b, kind)
+        kinds.add(kind)
+        entries = real_entries(axes[parameter], array_a)
+        merged = list(entries)
+        if any(isinstance(entry, Joined) for entry in entries):
+            joined = merge_joined(entries)
+            a, b = (array.reshape(merged_shape(array.shape, joined)) for array in (a, b))
+            merged = [entry for entry, _ in joined]
+        a, b, kept = _merge_still_axes(a, b, merged)
+        native.add_tensor(a, b, getattr(_core.DType, kind), _moves(kept, sizes, numbers, laid_out))
+    refuse_integers_alone(spec, kinds, (params_a, params_b))
+    return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
+
+
+def refuse_all_nonfinite(spec: PermutationSpec, params_a: Params, params_b: Params) -> None:
+    """ParamsError, naming the parameter, if an entry of the spec's objective is NaN or infinite."""
+    for name, a, b in _matched_arrays(spec, params_a, params_b):
+        refuse_nonfinite(name, *_paired_host_arrays(name, a, b))
+
+
+def _matched_arrays(
+    spec: PermutationSpec, params_a: Params, params_b: Params
+) -> Iterator[tuple[str, Array, Array]]:
+    """The parameters of the objective, each array read once."""
+    for name in moved_parameters(spec):
+        if name in params_a and name in params_b:
+            a, b = params_a[name], params_b[name]
+            if is_weight(a, b):
+                yield name, a, b
+
+
+def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], NDArray[Any], str]:
+    """Both arrays in host memory and in one dtype that the core reads."""
+    if type(a) is type(b) is np.ndarray and a.shape == b.shape and a.dtype == b.dtype:
+        kind = _READABLE.get(a.dtype)
+        if kind is not None and a.flags.carray and b.flags.carray:
+            return a, b, kind
+    refuse_complex_beside_real(name, a, b)
+    if tuple(a.shape) != tuple(b.shape):
+        raise ParamsError(
+            f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(b.shape)} in B; "
+            "the two models must have the same architecture and width"
+        )
+    for model, array in (("A", a), ("B", b)):
+        _refuse_unreadable(name, model, array)
+    host_a, kind_a = _readable(a)
+    host_b, kind_b = _readable(b)
+    if kind_a != kind_b:
+        kind_a = "float64" if "float64" in (kind_a, kind_b) else "float32"
+        host_a, host_b = _cast(a, kind_a), _cast(b, kind_a)
+    return host_a, host_b, kind_a
+
+
+def refuse_nonfinite(name: str, a: NDArray[Any], b: NDArray[Any], kind: str) -> None:
+    """ParamsError if an entry of A's or B's array of this name is NaN or infinite."""
+    for model, host in (("A", a), ("B", b)):
+        _refuse_nonfinite(name, model, host, kind)
+
+
+def _refuse_unreadable(name: str, model: str, array: Array) -> None:
+    kind = library_of(array).dtype_name(array)
+    if not is_floating(kind) and not kind.startswith(("int", "uint", "bool")):
+        raise ParamsError(
+            f"parameter {name!r} of model {model} is of dtype {kind}; weights to match are numbers. "
+            "Leave it out of both models and the spec"
+        )
+
+
+def _readable(array: Array) -> tuple[NDArray[Any], str]:
+    library = library_of(array)
+    kind = library.dtype_name(array)
+    host = library.to_host(array)
+    if host.dtype.kind == "c":
+        host = real_view(host)
+        kind = str(host.dtype)
+    if kind == "bfloat16":
+        host = host.view(np.uint16)
+    elif kind not in ("float16", "float32", "float64"):
+        kind = "float64" if host.dtype.kind == "f" and host.itemsize > 8 else "float32"
+        host = host.astype(kind)
+    aligned = host.flags.aligned and all(stride % host.itemsize == 0 for stride in host.strides)
+    return (host if aligned and host.dtype.isnative else host.astype(host.dtype.newbyteorder("="))), kind
+
+
+def _cast(array: Array, kind: str) -> NDArray[Any]:
+    host, stored = _readable(array)
+    if stored == "bfloat16":
+        return (host.astype(np.uint32) << 16).view(np.float32).astype(kind)
+    return host.astype(kind)
+
+
+def _refuse_nonfinite(name: str, model: str, host: NDArray[Any], kind: str) -> None:
+    finite = (host & 0x7F80) != 0x7F80 if kind == "bfloat16" else np.isfinite(host)
+    if finite.all():
+        return
+    place = tuple(int(i) for i in np.argwhere(~finite)[0])
+    count = int(finite.size - np.count_nonzero(finite))
+    raise ParamsError(
+        f"parameter {name!r} of model {model} holds {count} entries that are NaN or infinite, the first at "
+        f"{place}; a model that diverged cannot be matched"
+    )
+
+
+def _merge_still_axes(
+    a: NDArray[Any], b: NDArray[Any], entries: list[Entry]
+) -> tuple[NDArray[Any], NDArray[Any], list[Entry]]:
+    """Neighbouring axes that nothing moves (kernel taps) become one or none, where that is a view."""
+    if not (a.flags.c_contiguous and b.flags.c_contiguous) or 0 in a.shape:
+        return a, b, entries
+    shape: list[int] = []
+    kept: list[Entry] = []
+    for length, entry in zip(a.shape, entries, strict=True):
+        if entry is None and (length == 1 or (kept and kept[-1] is None)):
+            if length > 1:
+                shape[-1] *= length
+        else:
+            shape.append(length)
+            kept.append(entry)
+    return a.reshape(shape), b.reshape(shape), kept
+
+
+def _moves(
+    entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int], laid_out: dict[Entry, Layout]
+) -> Moves:
+    """The moves of every axis; ``laid_out`` remembers the layouts of entries, most of which stand on many axes."""
+    moves: Moves = []
+    for axis, entry in enumerate(entries):
+        if entry is None:
+            continue
+        if entry not in laid_out:
+            laid_out[entry] = [_layout(block, sizes, numbers) for block in blocks_of(entry, sizes)]
+        moves += [
+            (permutations, axis, copies, positions) for permutations, copies, positions in laid_out[entry]
+        ]
+    return moves
+
+
+def _layout(
+    block: Block, sizes: Mapping[str, int], numbers: Mapping[str, int]
+) -> tuple[list[int], int, NDArray[np.int64]]:
+    """Permutations of a block, copies of each unit, and its positions with what does not move last."""
+    moving = [axis for axis, dim in enumerate(block.dims) if dim is not None]
+    positions = np.moveaxis(block.positions, moving, range(len(moving)))
+    copies = positions.size // prod(sizes[name] for name in block.permutations)
+    return [numbers[name] for name in block.permutations], copies, np.ascontiguousarray(positions).ravel()

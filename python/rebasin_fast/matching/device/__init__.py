@@ -1,0 +1,1 @@
+"""Weight matching whose parameters stay on a CUDA device."""

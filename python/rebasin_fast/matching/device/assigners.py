@@ -1,0 +1,137 @@
+"""Who solves the assignments of a matching: the host's threads, or the device's kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast import _core
+from rebasin_fast._arrays.buffers import DeviceLibrary
+from rebasin_fast._arrays.operations import Operations
+from rebasin_fast.assignment.device import batched as device_assignment
+from rebasin_fast.errors import ParamsError
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """A maximal assignment: columns (n,) int64, duals (n,) and (n,) float64, the objective."""
+
+    columns: NDArray[np.int64]
+    row_duals: NDArray[np.float64]
+    column_duals: NDArray[np.float64]
+    objective: float
+
+
+class Assigner(Protocol):
+    """Solves independent problems; each may start from an earlier answer."""
+
+    def assign(self, matrices: Sequence[Any], starts: Sequence[Assigned | None]) -> list[Assigned]:
+        """Maximal assignments of square device matrices; ParamsError where products overflowed."""
+
+    def assign_host(self, matrix: NDArray[Any]) -> Assigned:
+        """The same for one matrix on the host."""
+
+    def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Columns (k, n) and objectives (k,) of a (k, n, n) device array."""
+
+
+class HostAssigner:
+    """The CPU solver, one problem a thread; each matrix is copied to the host."""
+
+    def __init__(self, ops: Operations, threads: int) -> None:
+        self._ops = ops
+        self._threads = threads
+
+    def assign(self, matrices: Sequence[Any], starts: Sequence[Assigned | None]) -> list[Assigned]:
+        """See :class:`Assigner`."""
+        hosts = [self._ops.to_host(matrix) for matrix in matrices]
+        if len(hosts) == 1 or self._threads == 1:
+            return [_solve(host, start) for host, start in zip(hosts, starts, strict=True)]
+        with ThreadPoolExecutor(min(self._threads, len(hosts))) as pool:
+            return list(pool.map(_solve, hosts, starts))
+
+    def assign_host(self, matrix: NDArray[Any]) -> Assigned:
+        """See :class:`Assigner`."""
+        return _solve(matrix, None)
+
+    def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """See :class:`Assigner`."""
+        host = self._ops.to_host(matrices)
+        if not np.isfinite(host).all():
+            raise ParamsError(_OVERFLOW)
+        columns, _, _, objectives, _, _ = _core.assignment_batch(host, True, False, None, self._threads)
+        return columns, objectives
+
+
+class DeviceAssigner(HostAssigner):
+    """Problems of one size of at least ``fewest`` go to the batch kernel; the rest to the host."""
+
+    fewest = 4
+    largest = 2048
+
+    def __init__(self, ops: Operations, threads: int, library: DeviceLibrary) -> None:
+        super().__init__(ops, threads)
+        self._library = library
+
+    def assign(self, matrices: Sequence[Any], starts: Sequence[Assigned | None]) -> list[Assigned]:
+        """See :class:`Assigner`."""
+        sizes = [int(matrix.shape[0]) for matrix in matrices]
+        found: dict[int, Assigned] = {}
+        for size in set(sizes):
+            which = [k for k, n in enumerate(sizes) if n == size]
+            if len(which) >= self.fewest and 0 < size <= self.largest:
+                batch = self._solve_batch([matrices[k] for k in which], [starts[k] for k in which])
+                found.update(zip(which, batch, strict=True))
+        rest = [k for k in range(len(sizes)) if k not in found]
+        others = super().assign([matrices[k] for k in rest], [starts[k] for k in rest])
+        found.update(zip(rest, others, strict=True))
+        return [found[k] for k in range(len(sizes))]
+
+    def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """See :class:`Assigner`."""
+        if not device_assignment.kernel_takes(tuple(matrices.shape)):
+            return super().assign_batch(matrices)
+        found = device_assignment.solve_batch(matrices, self._library, maximize=True)
+        if np.any(self._library.get(found.statuses) != 0):
+            raise ParamsError(_OVERFLOW)
+        return self._library.get(found.columns), self._library.get(found.objectives)
+
+    def _solve_batch(self, matrices: list[Any], starts: list[Assigned | None]) -> list[Assigned]:
+        library, (n, _) = self._library, matrices[0].shape
+        costs = library.empty(matrices[0], (len(matrices), n, n), library.dtype(matrices[0]))
+        for k, matrix in enumerate(matrices):
+            costs[k] = matrix
+        start = None
+        if all(one is not None for one in starts):
+            start = tuple(
+                library.put(costs, np.stack([getattr(one, name) for one in starts]))
+                for name in ("row_duals", "column_duals")
+            )
+        found = device_assignment.solve_batch(costs, library, maximize=True, start=start)
+        if np.any(library.get(found.statuses) != 0):
+            raise ParamsError(_OVERFLOW)
+        columns, row_duals, column_duals, objectives = (
+            library.get(getattr(found, name))
+            for name in ("columns", "row_duals", "column_duals", "objectives")
+        )
+        return [
+            Assigned(columns[k], row_duals[k], column_duals[k], float(objectives[k]))
+            for k in range(len(matrices))
+        ]
+
+
+_OVERFLOW = "the products of the weights overflow; scale the parameters down"
+
+
+def _solve(matrix: NDArray[Any], start: Assigned | None) -> Assigned:
+    # An overflow to -inf would pass for a forbidden pair.
+    if not np.isfinite(matrix).all():
+        raise ParamsError(_OVERFLOW)
+    starts = None if start is None else [(start.row_duals, start.column_duals)]
+    _, columns, row_duals, column_duals, objective, _ = _core.assignments([matrix], True, False, starts, 1)[0]
+    return Assigned(columns, row_duals, column_duals, objective)

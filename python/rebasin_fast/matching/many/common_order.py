@@ -1,0 +1,156 @@
+"""Many models in a common order of units: where each stands, the sum of all, one matched to the mean of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast._arrays import library_of, wide_on_host
+from rebasin_fast._arrays.interface import is_complex
+from rebasin_fast.errors import ParamsError
+from rebasin_fast.matching.matched import matched_parameters, refuse_integers_alone
+from rebasin_fast.matching.weight.method import weight_matching
+from rebasin_fast.permutation import (
+    compose_permutations,
+    identity_permutation,
+    invert_permutation,
+    permuted_params,
+)
+
+if TYPE_CHECKING:
+    from rebasin_fast.matching.weight.descent import Effort
+    from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Index, Params
+
+
+class Crowd:
+    """The models, where their units are now, and the sum of all of them there."""
+
+    def __init__(
+        self,
+        spec: PermutationSpec,
+        models: list[Params],
+        sizes: Mapping[str, int],
+        rng: np.random.Generator,
+        threads: int | None,
+        memory_limit: int | None,
+        effort: Effort,
+    ) -> None:
+        self.models = models
+        self.rng = rng
+        self.permutations = [identity_permutation(spec, sizes) for _ in models]
+        self.matched = matched_parameters(spec, models)
+        refuse_integers_alone(spec, self.matched, models)
+        self._spec = spec
+        self._threads, self._memory_limit, self._effort = threads, memory_limit, effort
+        self._squares = sum(
+            _square(model[name], name, number) for number, model in enumerate(models) for name in self.matched
+        )
+        self._sum: dict[str, NDArray[Any]] = {}  # float64 or complex128
+        self._members: set[int] = set()
+        self.gather_all()
+        self.first_objective = self.objective()
+
+    def moved(self) -> list[Params]:
+        """The models in their new orders, each array computed when it is asked for."""
+        pairs = zip(self.permutations, self.models, strict=True)
+        return [permuted_params(self._spec, permutation, model) for permutation, model in pairs]
+
+    def gather(self, members: Any) -> None:
+        """Make the sum that of ``members`` alone, where they stand."""
+        self._sum, self._members = {}, set()
+        for member in members:
+            self._add(member, 1.0)
+
+    def gather_all(self) -> None:
+        """Make the sum that of all models, free of the rounding of what came and went."""
+        self.gather(range(len(self.models)))
+        self._settled = True
+
+    def objective(self) -> float:
+        """Sum over pairs of inner products: half of |sum|^2 less the squares, with all models in the sum."""
+        return (sum(_dot(total, total) for total in self._sum.values()) - self._squares) / 2
+
+    def match(self, number: int) -> bool:
+        """Match one model to the mean of the others in the sum, which it then joins; whether it came closer."""
+        if number in self._members:
+            self._add(number, -1.0)
+        model, count = self.models[number], len(self._members)
+        mean = {
+            name: (total / count).astype(_product_dtype(model[name]), copy=False)
+            for name, total in self._sum.items()
+        }
+        # A model that was never moved has no permutation worth keeping: it goes through the first pass.
+        where = self.permutations[number]
+        found = weight_matching(
+            self._spec, {**model, **mean}, model, init=where if _moves(where) else None, strict=False,
+            effort=self._effort, threads=self._threads, memory_limit=self._memory_limit,
+        )  # fmt: skip
+        self.permutations[number] = found.permutation
+        self._add(number, 1.0)
+        return found.objective > found.first_objective
+
+    def move_all(self, permutations: list[dict[str, Index]]) -> None:
+        """Take these permutations."""
+        self.permutations = [dict(permutation) for permutation in permutations]
+        self.gather_all()
+
+    def move_all_if_nearer(self, permutations: list[dict[str, Index]]) -> None:
+        """Take these permutations, unless the models are nearer to one another as they stand."""
+        before = self.permutations, self.objective()
+        self.move_all(permutations)
+        if self.objective() < before[1]:
+            self.move_all(before[0])
+
+    def return_to_first(self) -> None:
+        """Undo model 0's permutation in all models alike, which leaves the objective as it is, and the sum stale."""
+        back = invert_permutation(self.permutations[0], self._spec)
+        self.permutations = [compose_permutations(p, back, self._spec) for p in self.permutations]
+
+    def settle(self) -> None:
+        """Gather all models, unless nothing has moved since."""
+        if not self._settled:
+            self.gather_all()
+
+    def _add(self, number: int, sign: float) -> None:
+        self._settled = False
+        moved = permuted_params(self._spec, self.permutations[number], self.models[number])
+        for name in self.matched:
+            array = wide_on_host(moved[name])
+            if name not in self._sum:
+                self._sum[name] = sign * array
+            elif sign > 0:
+                self._sum[name] += array
+            else:
+                self._sum[name] -= array
+        (self._members.add if sign > 0 else self._members.discard)(number)
+
+
+def _moves(permutation: dict[str, Index]) -> bool:
+    return any((units != np.arange(units.shape[-1])).any() for units in permutation.values())
+
+
+def _product_dtype(array: Array) -> type[np.inexact[Any]]:
+    kind = library_of(array).dtype_name(array)
+    if is_complex(kind):
+        return np.complex64 if kind in ("complex32", "complex64") else np.complex128
+    return np.float64 if kind == "float64" else np.float32
+
+
+def _square(array: Array, name: str, number: int) -> float:
+    """The squared length of a parameter, which is where NaN and infinities show first."""
+    host = wide_on_host(array)
+    square = _dot(host, host)
+    if not isfinite(square):
+        raise ParamsError(
+            f"parameter {name!r} of model {number} holds NaN or infinite values; such a model cannot be matched"
+        )
+    return square
+
+
+def _dot(a: NDArray[Any], b: NDArray[Any]) -> float:
+    return float(np.vdot(a.ravel(), b.ravel()).real)

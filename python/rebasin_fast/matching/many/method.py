@@ -1,0 +1,247 @@
+"""Many models brought into one order of units: MergeMany, and matching through a common universe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from rebasin_fast.errors import ParamsError, PermutationError
+from rebasin_fast.matching.many.common_order import Crowd
+from rebasin_fast.matching.many.cycle_consistent import relaxed_permutations
+from rebasin_fast.matching.many.file import KeptState
+from rebasin_fast.matching.many.result import ManyMatching
+from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.result import Progress, ProgressCallback
+from rebasin_fast.merging.averaging import average
+from rebasin_fast.merging.partial_average import averaged_where_shared
+from rebasin_fast.permutation import check_permutation
+from rebasin_fast.specs.spec import PermutationSpec
+
+if TYPE_CHECKING:
+    from rebasin_fast.matching.weight.descent import Effort
+    from rebasin_fast.typing import Index, Params, Permutation, Rng
+
+Method: TypeAlias = Literal["merge_many", "cycle_consistent"]
+Start: TypeAlias = Literal["growing", "identity"]
+
+
+def merge_many(
+    spec: PermutationSpec,
+    models: Sequence[Params],
+    *,
+    method: Method = "merge_many",
+    start: Start = "growing",
+    weights: Sequence[float] | None = None,
+    rng: Rng = 0,
+    init: ManyMatching | Sequence[Permutation] | None = None,
+    max_iter: int = 100,
+    effort: Effort = "normal",
+    strict: bool = True,
+    threads: int | None = None,
+    memory_limit: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    allow_nonfinite: bool = False,
+    progress: ProgressCallback | None = None,
+) -> ManyMatching:
+    """Match any number of models to one another and average them.
+
+    Parameters
+    ----------
+    spec : PermutationSpec
+    models : sequence of Mapping[str, array]
+        Two models or more of equal shapes: NumPy (memory-mapped too), torch, JAX or CuPy arrays. Not changed.
+    method : {"merge_many", "cycle_consistent"}
+        "merge_many": the models in turn, each matched to the mean of all others (Git Re-Basin, algorithm 3).
+        "cycle_consistent": a relaxation of all permutations of all models at once, maximised by Frank-Wolfe,
+        rounded, and then improved in turn as by "merge_many" (after C2M3). Slower, and does not depend on the order
+        of the models.
+    start : {"growing", "identity"}
+        For "merge_many": in the first sweep match each model to the mean of those before it, or, as published, to
+        the mean of all others as they stand, which before any matching is a blur.
+    weights : sequence of float, optional
+        Share of each model in ``merged``, divided by their sum; equal by default. They do not bear on the matching.
+    rng : int, numpy.random.Generator or None
+        Seeds the order of the models.
+    init : ManyMatching or sequence of Mapping[str, array of int64], optional
+        Where the models' units start, one permutation a model, in place of where they are and of ``start``; a
+        matching of earlier versions of the models, for instance.
+    max_iter : int
+        Most sweeps over the models.
+    effort : {"low", "normal", "high"}
+        How far each matching searches, as in :func:`rebasin_fast.weight_matching`.
+    strict : bool
+        Refuse parameters that the spec or one of the models lacks. False leaves parameters that the spec lacks in
+        place and lists them in ``report``; ``merged`` needs all models to have the same names either way.
+    threads : int, optional
+        Threads of the matrix products of each matching.
+    memory_limit : int, optional
+        Most bytes of workspace of each matching, as in :func:`rebasin_fast.weight_matching`.
+    checkpoint : path, optional
+        A .safetensors or .npz file that holds the state after each sweep; where it exists the run continues from
+        it, to the result that it would have had. :meth:`ManyMatching.load` reads it.
+    allow_nonfinite : bool
+        Let NaN and infinities pass into ``merged`` where they are in no matched parameter (in BatchNorm statistics), or
+        where the average is too large for the dtype.
+    progress : callable, optional
+        Called with a :class:`Progress` after each model: ``permutation`` is then ``"model 3"``, ``visit`` counts
+        models, and ``objective`` is the sum over pairs.
+
+    Returns
+    -------
+    ManyMatching
+        Both methods give permutations into the order of model 0, so that those between any two models compose
+        exactly around every cycle. ``objective`` never falls from one sweep to the next; with "identity" and
+        "cycle_consistent" it is never below ``first_objective``, and with ``init`` never below that of ``init``.
+
+    Raises
+    ------
+    SpecError, ParamsError
+        As :func:`rebasin_fast.weight_matching`; the message names the model by its number.
+    ValueError
+        Fewer than two models, or an unknown method or start.
+    PermutationError
+        ``init`` does not fit the models.
+    FileFormatError
+        ``checkpoint`` is no such file, is damaged, or belongs to other models, another spec or other options.
+
+    Notes
+    -----
+    Sweeps end when no model's L2 distance to the mean of the others falls (by more than 1e-9 of its magnitude).
+    Memory beside the models: one float64 sum of the matched parameters, one mean of them in the dtype of the models,
+    and for ``merged`` every model's copy of one parameter at a time. Time: one weight matching a model and sweep,
+    most of them short, since each goes on from the permutation before. The relaxation takes beside that about 6
+    applications of dense matrices to every model an iteration, 30 iterations at most, and one n x n matrix for each
+    permutation and model; permutations within others (attention heads, groups) stay out of it, and are found in the
+    sweeps after it.
+
+    Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022, appendix A.9; Crisostomi et al., *C2M3: Cycle-Consistent
+    Multi-Model Merging*, 2024. C2M3 maps models to a universe of its own; model 0 stands in for it here, which loses
+    nothing, since any order of the universe gives the same pairs.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> rng = np.random.default_rng(0)
+    >>> spec = rf.specs.mlp(["fc1", "fc2"])
+    >>> a = {"fc1.weight": rng.standard_normal((32, 8)), "fc1.bias": rng.standard_normal(32),
+    ...      "fc2.weight": rng.standard_normal((4, 32)), "fc2.bias": np.zeros(4)}
+    >>> copies = [rf.apply_permutation(spec, {"P0": rng.permutation(32)}, a) for _ in range(4)]
+    >>> many = rf.merge_many(spec, copies)
+    >>> all(np.allclose(many.merged[name], array) for name, array in copies[0].items())
+    True
+    """
+    models = _checked_models(models, method, start)
+    report: dict[str, str] = {}
+    for number, model in enumerate(models[1:], 1):
+        try:
+            pair = check_pair(spec, models[0], model, strict=strict)
+        except (ParamsError, TypeError) as error:
+            raise type(error)(f"model {number} against model 0 (as B and A): {error}") from None
+        report |= pair.left_in_place
+    if checkpoint is not None and not isinstance(rng, int):
+        raise ValueError("checkpoint needs an integer rng, so that the same matching can go on")
+    generator = np.random.default_rng(rng)
+    begin = None if init is None else _checked_init(init, spec, pair.sizes, len(models))
+    kept = KeptState(
+        checkpoint,
+        spec,
+        models,
+        generator,
+        report,
+        {"method": method, "start": start, "rng": rng, "init": begin, "effort": effort},
+    )
+    crowd = Crowd(spec, models, pair.sizes, generator, threads, memory_limit, effort)
+    if kept.state is not None:
+        crowd.move_all(kept.state.permutations)
+    elif begin is not None:
+        crowd.move_all(begin)
+    elif method == "cycle_consistent":
+        crowd.move_all_if_nearer(relaxed_permutations(spec, models, crowd.matched, pair.sizes))
+    tell = _teller(progress, len(models), max_iter)
+    growing = method == "merge_many" and start == "growing" and begin is None
+    history, converged = _sweeps(crowd, max_iter, tell, kept, growing=growing)
+    crowd.return_to_first()
+    return ManyMatching(
+        permutations=crowd.permutations,
+        merged=average(crowd.moved(), weights, allow_nonfinite=allow_nonfinite)
+        if strict
+        else dict(averaged_where_shared(crowd.moved(), weights, allow_nonfinite=allow_nonfinite)),
+        objective=history[-1] if history else crowd.objective(),
+        first_objective=crowd.first_objective,
+        history=history,
+        sweeps=len(history),
+        converged=converged,
+        spec=spec,
+        report=report,
+    )
+
+
+def _sweeps(
+    crowd: Crowd,
+    max_iter: int,
+    tell: Callable[[int, int, int, float], None],
+    kept: KeptState,
+    *,
+    growing: bool,
+) -> tuple[list[float], bool]:
+    """Sweep over the models in random orders until none comes closer to the mean of the others."""
+    history = [] if kept.state is None else list(kept.state.history)
+    if kept.state is not None and kept.state.converged:
+        return history, True
+    count = len(crowd.models)
+    for sweep in range(len(history), max_iter):
+        order = crowd.rng.permutation(count).tolist()
+        grows = growing and sweep == 0
+        if grows:
+            crowd.gather(order[:1])
+        else:
+            crowd.settle()  # what a run that continues from a file starts from
+        closer = False
+        for visit, number in enumerate(order):
+            if not (grows and visit == 0):
+                closer = crowd.match(number) or closer
+            tell(sweep + 1, visit + 1, number, crowd.objective())
+        history.append(crowd.objective())
+        crowd.return_to_first()
+        converged = not closer and not grows
+        kept.write(crowd, history, converged)
+        if converged:
+            return history, True
+    return history, False
+
+
+def _checked_init(
+    init: ManyMatching | Sequence[Permutation], spec: PermutationSpec, sizes: Mapping[str, int], count: int
+) -> list[dict[str, Index]]:
+    permutations = list(init.permutations if isinstance(init, ManyMatching) else init)
+    if len(permutations) != count:
+        raise PermutationError(
+            f"init has {len(permutations)} permutations for {count} models; give one a model"
+        )
+    return [check_permutation(spec, permutation, sizes) for permutation in permutations]
+
+
+def _checked_models(models: Sequence[Params], method: str, start: str) -> list[Params]:
+    if method not in ("merge_many", "cycle_consistent"):
+        raise ValueError(f"method is 'merge_many' or 'cycle_consistent'; got {method!r}")
+    if start not in ("growing", "identity"):
+        raise ValueError(f"start is 'growing' or 'identity'; got {start!r}")
+    if isinstance(models, Mapping):
+        raise TypeError("models is a sequence of parameter mappings; got a single mapping")
+    listed = list(models)
+    if len(listed) < 2:
+        raise ValueError(f"merging takes two models or more; got {len(listed)}")
+    return listed
+
+
+def _teller(
+    progress: ProgressCallback | None, count: int, max_iter: int
+) -> Callable[[int, int, int, float], None]:
+    def tell(sweep: int, visit: int, number: int, objective: float) -> None:
+        if progress is not None:
+            progress(Progress(sweep, max_iter, visit, count, f"model {number}", objective))
+
+    return tell

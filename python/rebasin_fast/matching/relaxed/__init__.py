@@ -1,0 +1,1 @@
+"""Frank-Wolfe matching: permutations relaxed to averages of permutations."""

@@ -1,0 +1,1 @@
+"""Matchings that are learnt by gradient steps, and what they share."""

@@ -1,0 +1,1 @@
+"""Sinkhorn re-basin: permutations learnt through doubly stochastic matrices."""

@@ -1,0 +1,1 @@
+"""The straight-through estimator, algorithm 2 of Git Re-Basin."""

@@ -1,0 +1,219 @@
+"""Straight-through estimator: the permutation learnt from data, algorithm 2 of Git Re-Basin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rebasin_fast._models.functional import Batches, FunctionalModel
+from rebasin_fast._models.inference import import_torch
+from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.result import Progress, ProgressCallback
+from rebasin_fast.matching.runs import is_default_seed
+from rebasin_fast.matching.trained.result import LearntMatching
+from rebasin_fast.matching.trained.straight_through.run import RunOptions, StraightThroughRun
+from rebasin_fast.matching.weight.method import weight_matching
+from rebasin_fast.permutation import check_permutation, identity_permutation
+
+if TYPE_CHECKING:
+    from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Params, Permutation, Rng
+
+
+@dataclass(frozen=True, repr=False)
+class StraightThroughMatching(LearntMatching):
+    """What :func:`straight_through_matching` returns: a :class:`Matching`, and how the loss fell.
+
+    ``objective`` is that of the weights and may be lower than ``first_objective``: the loss decides. ``history``
+    holds the objective after each epoch, ``sweeps`` counts epochs, ``converged`` says that patience ended the run.
+
+    Attributes
+    ----------
+    loss, first_loss : float
+        At the midpoint of A and the permuted B, on the batches that are kept for comparison (or from
+        ``evaluate``): of ``permutation``, and of the permutation of the first step.
+    steps, best_step : int
+        Minibatches seen, and the one whose permutation is returned.
+    losses : list[float]
+        The loss of each minibatch at the midpoint.
+    evaluations : list[tuple[int, float]]
+        The steps after which a permutation was compared, and its loss.
+    """
+
+
+def straight_through_matching(
+    spec: PermutationSpec,
+    model: Any,
+    params_a: Params,
+    params_b: Params,
+    batches: Batches,
+    loss: Callable[[Any, Any], Any],
+    *,
+    rng: Rng = 0,
+    epochs: int = 1,
+    learning_rate: float = 0.1,
+    momentum: float = 0.9,
+    optimizer: Callable[[list[Any]], Any] | None = None,
+    schedule: Callable[[Any], Any] | None = None,
+    max_iter: int = 100,
+    init: Permutation | None = None,
+    evaluate: Callable[[Params], float | Mapping[str, float]] | None = None,
+    evaluate_every: int = 50,
+    kept_batches: int = 4,
+    patience: int | None = None,
+    stop: Callable[[Progress], bool] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    strict: bool = True,
+    threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> StraightThroughMatching:
+    """Learn the permutation of B's units that lowers the loss halfway between A and B.
+
+    Parameters
+    ----------
+    spec : PermutationSpec
+        Which permutation moves which axis.
+    model : torch.nn.Module
+        Says the function, the device and the dtypes; its parameters are neither read nor changed.
+    params_a, params_b : Mapping[str, array]
+        Under the names of ``model.state_dict()``. Copied to the model's device.
+    batches : iterable of (inputs, targets), or a callable that gives one
+        One epoch. ``inputs`` is a tensor, a tuple of arguments or a mapping of keyword arguments.
+    loss : callable
+        ``loss(outputs, targets)``, a scalar tensor.
+    rng : int, numpy.random.Generator or None
+        Seeds the first matching, as in :func:`weight_matching`. Same inputs, batches and seed: same permutation.
+    epochs : int
+        How often to go through ``batches``.
+    learning_rate, momentum : float
+        Of the default optimizer, SGD.
+    optimizer : callable, optional
+        Gives a ``torch.optim.Optimizer`` for a list of tensors.
+    schedule : callable, optional
+        Gives a scheduler for the optimizer; stepped after every minibatch.
+    max_iter : int
+        Most sweeps of the matching in a step.
+    init : Mapping[str, array of int64], optional
+        Where the first matching starts; the identity by default.
+    evaluate : callable, optional
+        ``evaluate(params)`` gives the loss, or a mapping with "loss", of the midpoint; decides which permutation
+        is best. By default that is the mean loss on the first ``kept_batches`` batches.
+    evaluate_every : int
+        Steps between comparisons; there is one at every epoch's end too. What has not changed is not compared.
+    kept_batches : int
+        Batches kept in memory for comparisons.
+    patience : int, optional
+        End after this many comparisons in a row without a lower loss.
+    stop : callable, optional
+        Asked after every step with its :class:`Progress`; True ends the run.
+    checkpoint : path, optional
+        A ``.safetensors`` or ``.npz`` file, written whole or not at all at every epoch's end and every
+        ``checkpoint_every`` steps. When it exists the run continues from it.
+    checkpoint_every : int, optional
+        Continuing within an epoch skips the batches already seen: ``batches`` must give them in the same order.
+    strict : bool
+        As for :func:`weight_matching`.
+    threads : int, optional
+        Threads of the matching's products; needs threadpoolctl.
+    progress : callable, optional
+        Called with a :class:`Progress` after every step: ``sweep`` is the epoch, ``visit`` the step within it,
+        ``permutation`` is ``""`` and ``objective`` the loss of the minibatch at the midpoint.
+
+    Returns
+    -------
+    StraightThroughMatching
+        The permutation of the lowest loss, kept by value. Its loss is never above that of weight matching's result,
+        from which the run starts; its weights' objective may be below.
+
+    Raises
+    ------
+    SpecError, ParamsError, PermutationError
+        The spec, the model, the parameters, ``init`` or a checkpoint do not fit together.
+    ValueError
+        An option is out of range, ``batches`` gave none, or the loss became NaN or infinite.
+    MissingDependencyError
+        Without PyTorch.
+
+    Notes
+    -----
+    Algorithm 2 of Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022: a copy of A is trained; in every step B is
+    matched to it by weight matching, from the last permutation, the loss is taken at the midpoint of A and the
+    permuted B, and its gradient passes straight through to the copy. The original program keeps its best
+    permutation by reference, so that its best is always its latest; here it is copied.
+
+    A step is one forward and backward pass and a matching, which is one product a parameter when nothing moves.
+    Dropout is off; BatchNorm layers normalise with the statistics of each batch, and no buffer is written back:
+    measure the statistics of the result by :func:`reset_batch_norm`. On a GPU the weights of the trained copy go
+    to the host once a step, where matching runs.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> import torch
+    >>> from torch import nn
+    >>> _ = torch.manual_seed(0)
+    >>> net = lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    >>> spec, model = rf.specs.mlp(["0", "2"]), net()
+    >>> inputs = torch.randn(64, 4)
+    >>> batches = [(inputs, (inputs[:, 0] > 0).long())] * 10
+    >>> a, b = net().state_dict(), net().state_dict()
+    >>> found = rf.straight_through_matching(spec, model, a, b, batches, nn.functional.cross_entropy)
+    >>> found.steps, found.loss <= found.first_loss
+    (10, True)
+    """
+    options = RunOptions(
+        epochs,
+        max_iter,
+        evaluate_every,
+        kept_batches,
+        patience,
+        checkpoint,
+        checkpoint_every,
+        strict,
+        threads,
+    )
+    options.check()
+    torch = import_torch("straight_through_matching")
+    function = FunctionalModel(model, "straight_through_matching")
+    pair = check_pair(spec, params_a, params_b, strict=strict)
+    start = identity_permutation(spec, pair.sizes)
+    if init is not None:
+        start = check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
+    if optimizer is None:
+
+        def optimizer(tensors: list[Any]) -> Any:
+            return torch.optim.SGD(tensors, lr=learning_rate, momentum=momentum)
+
+    run = StraightThroughRun(
+        spec, function, function.tensors(params_a, "A"), function.tensors(params_b, "B"), loss, options
+    )
+    seed = 0 if is_default_seed(rng) else int(np.random.default_rng(rng).integers(1, 2**62))
+    run.prepare(start, optimizer, schedule, evaluate, seed)
+    with function.running():
+        converged = run.train(batches, stop, progress)
+    state = run.state
+    objective, first_objective = (
+        weight_matching(spec, params_a, params_b, init=permutation, max_iter=0, strict=strict).objective
+        for permutation in (state.best, start)
+    )
+    return StraightThroughMatching(
+        permutation=state.best,
+        objective=objective,
+        first_objective=first_objective,
+        history=state.history,
+        sweeps=state.epoch,
+        converged=converged,
+        stats=run.work(),
+        report=pair.left_in_place,
+        loss=state.best_loss,
+        first_loss=state.evaluations[0][1],
+        steps=state.step,
+        best_step=state.best_step,
+        losses=state.losses,
+        evaluations=state.evaluations,
+    )

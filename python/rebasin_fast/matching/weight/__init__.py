@@ -1,0 +1,1 @@
+"""Weight matching: permutation coordinate descent, algorithm 1 of Git Re-Basin."""

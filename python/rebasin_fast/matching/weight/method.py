@@ -1,0 +1,198 @@
+"""Weight matching: permutation coordinate descent, algorithm 1 of Git Re-Basin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from rebasin_fast.matching.device.on_device import check_device, check_products
+from rebasin_fast.matching.result import Matching, ProgressCallback
+from rebasin_fast.matching.weight.descent import EFFORTS, Effort, Order
+from rebasin_fast.matching.weight.runs import Options, match_list, match_pair
+
+if TYPE_CHECKING:
+    from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Params, Permutation, Rng
+
+
+@overload
+def weight_matching(
+    spec: PermutationSpec, params_a: Params, params_b: Params, **options: Any
+) -> Matching: ...
+@overload
+def weight_matching(
+    spec: PermutationSpec, params_a: Params, params_b: Sequence[Params], **options: Any
+) -> list[Matching]: ...
+def weight_matching(  # type: ignore[misc]  # the overloads speak of the positional arguments alone
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params | Sequence[Params],
+    *,
+    rng: Rng = 0,
+    max_iter: int = 100,
+    init: Permutation | None = None,
+    order: Order | None = None,
+    visiting: Literal["auto", "random"] = "auto",
+    effort: Effort = "normal",
+    restarts: int = 1,
+    strict: bool = True,
+    threads: int | None = None,
+    memory_limit: int | None = None,
+    device: str | None = None,
+    products: Literal["float32", "tf32", "bfloat16"] = "float32",
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+) -> Matching | list[Matching]:
+    """Find the permutation of B's units that brings its weights closest to A's.
+
+    Parameters
+    ----------
+    spec : PermutationSpec
+        Which permutation moves which axis.
+    params_a, params_b : Mapping[str, array]
+        NumPy, torch, JAX or CuPy arrays of equal shapes; float16 and bfloat16 are widened as they are read,
+        arrays in host memory are never copied whole. A list of models in place of B gives a list of results.
+    rng : int, numpy.random.Generator or None
+        Same inputs and seed: same permutation. With "auto" 0 is the plan as it is, and every other seed another run,
+        as good on average: once, after the first pass, one unit in ten is denied its partner, drawn by the seed. With
+        "random" it draws the orders of visits. None draws a fresh seed.
+    max_iter : int
+        Most sweeps, of as many visits as there are permutations; ten times as many with ``effort="high"``.
+    init : Mapping[str, array of int64], optional
+        The permutation to start from; the identity by default.
+    order : sequence of names, or of sequences of names, optional
+        The visits of every sweep, or of each sweep in turn, to replay another program's order. A list of
+        sweeps ends the descent when it is used up.
+    visiting : {"auto", "random"}
+        "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
+        skipped. "auto": a first pass matches every permutation once on what is settled before it,
+        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone. On a GPU
+        there is no plan yet: "auto" is "random" there, and ``Matching.visiting`` says so.
+    effort : {"low", "normal", "high"}
+        What "auto" does once no single permutation can be improved. "low": nothing. "normal": where the first pass had
+        gone astray, and the queue had to add more than 2 % of the rise, it is shaken once: one unit in ten is
+        denied its partner, the queue goes on from there, and the better end is kept. "high": ten shakes, whatever the
+        first pass did. For the same models more effort never ends lower.
+    restarts : int
+        Number of runs, each with a seed drawn from ``rng``; the best objective wins.
+    strict : bool
+        Refuse parameters that the spec or one of the models lacks. False leaves them in place and lists them
+        in ``report``.
+    threads : int, optional
+        Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is. With matchings on a GPU those of
+        the assignments that are solved on the host. Several runs (``restarts``, a
+        list of models) go on so many threads at once, with one BLAS thread each, to the same results; they share the
+        memory for similarities, and ``progress`` is called by one at a time. Runs with a ``checkpoint`` take turns.
+    memory_limit : int, optional
+        Bytes of workspace; a problem that needs more raises MemoryError before it starts. What is left keeps
+        similarities between visits, by default as far as 1 GiB holds them and the largest, so that a visit costs only
+        what has moved.
+    device : {None, "cpu", "cuda", "cuda:0", …}
+        Where the matching runs. None: on the GPU for torch or CuPy arrays that lie on one, else on the CPU.
+        "cuda" keeps parameters and similarities on the GPU; parameters in host memory go there by torch.
+    products : {"float32", "tf32", "bfloat16"}
+        How a GPU multiplies float32 and narrower parameters held by torch; objectives are float64 whatever it is.
+    checkpoint : path, optional
+        A .safetensors or .npz file that keeps the steps so far, written every half minute, at the end, and when the
+        matching is interrupted. If it exists the matching continues from it to the result it would have had: steps
+        already taken cost neither products nor assignments. For one model B, and an integer ``rng``.
+    progress : callable, optional
+        Called with a :class:`Progress` after every visit. What it raises ends the matching.
+
+    Returns
+    -------
+    Matching
+        ``objective`` never falls from one sweep to the next, and never below where it started: a step is accepted
+        when the float64 objective rises by more than 1e-9 of its magnitude (of what permutations can change, if that
+        is less), and a first pass that ends below the start is given up.
+
+    Raises
+    ------
+    SpecError, ParamsError, PermutationError
+        The spec, the models or ``init`` do not fit together, a weight that is matched is NaN or infinite (named),
+        nothing that moves is of floating point, or products of weights overflow.
+    KeyboardInterrupt
+        Ctrl-C is heard within a second.
+
+    Notes
+    -----
+    What is matched are the floating-point and complex parameters that some permutation moves and that are not in
+    ``spec.unmatched``; all others are constants and may hold anything. Complex ones count by Re <a, b>.
+
+    Maximises sum_l <A_l, P_l B_l P_(l-1)^T> one permutation at a time, by a linear assignment each: algorithm 1
+    of Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022 (eq. 3). A permutation on two axes of one array makes
+    its step quadratic: it is linearised where the descent stands, and taken if the objective rises.
+
+    All similarities once cost sum_p n_p x (entries moved by p) multiply-adds, and one assignment of O(n_p^3) at
+    worst a permutation: the least that "auto" can do, and what a sweep of "random" begins with.
+    Products are float32 (float64 if a parameter is), accumulated by SciPy's BLAS.
+    A similarity that is kept changes through the columns of the neighbours that moved: a visit after the first
+    costs their share of the product, and its assignment starts from the last duals.
+
+    The first pass of "auto" takes unrelated models in the order of the highest expected objective, and models whose
+    first assignment stands out from a random one in the order of the settled share of evidence.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> rng = np.random.default_rng(0)
+    >>> spec = rf.specs.mlp(["fc1", "fc2", "fc3"])
+    >>> shapes = {"fc1.weight": (32, 8), "fc1.bias": (32,), "fc2.weight": (32, 32), "fc2.bias": (32,),
+    ...           "fc3.weight": (4, 32), "fc3.bias": (4,)}
+    >>> a = {name: rng.standard_normal(shape).astype("float32") for name, shape in shapes.items()}
+    >>> hidden = {"P0": rng.permutation(32), "P1": rng.permutation(32)}
+    >>> b = rf.apply_permutation(spec, hidden, a)
+    >>> matching = rf.weight_matching(spec, a, b)
+    >>> aligned = rf.apply_permutation(spec, matching.permutation, b)
+    >>> all(np.array_equal(a[name], aligned[name]) for name in a)
+    True
+    """
+    _check_options(max_iter, visiting, restarts, threads, memory_limit, device)
+    _check_effort(effort, visiting, order, device)
+    check_products(products)
+    generator = np.random.default_rng(rng)
+    if checkpoint is not None and (not isinstance(rng, int) or not isinstance(params_b, Mapping)):
+        raise ValueError(
+            "checkpoint needs one model B and an integer rng, so that the same matching can go on"
+        )
+    options = Options(
+        rng=rng, max_iter=max_iter, init=init, order=order, visiting=visiting, effort=effort, restarts=restarts,
+        strict=strict, threads=threads, memory_limit=memory_limit, device=device, products=products,
+    )  # fmt: skip
+    if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
+        return match_list(spec, params_a, params_b, options, generator, progress)
+    return match_pair(spec, params_a, params_b, options, generator, progress, checkpoint)
+
+
+def _check_options(
+    max_iter: int,
+    visiting: str,
+    restarts: int,
+    threads: int | None,
+    memory_limit: int | None,
+    device: str | None,
+) -> None:
+    if max_iter < 0:
+        raise ValueError(f"max_iter is a number of sweeps, 0 or more; got {max_iter}")
+    if visiting not in ("auto", "random"):
+        raise ValueError(f"visiting is 'auto' or 'random'; got {visiting!r}")
+    if restarts < 1:
+        raise ValueError(f"restarts is a number of runs, 1 or more; got {restarts}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is a number of threads, 1 or more, or None; got {threads}")
+    if memory_limit is not None and not isinstance(memory_limit, int):
+        raise TypeError(f"memory_limit is a number of bytes, such as 2 * 10**9; got {memory_limit!r}")
+    check_device(device)
+
+
+def _check_effort(effort: str, visiting: str, order: Order | None, device: str | None) -> None:
+    if effort not in EFFORTS:
+        raise ValueError(f"effort is one of {EFFORTS}; got {effort!r}")
+    on_cpu = device is None or device == "cpu"
+    if effort != "normal" and not (visiting == "auto" and order is None and on_cpu):
+        raise ValueError(
+            f"effort={effort!r} is for visiting='auto' on the CPU: an order that is given or drawn ends where it ends"
+        )

@@ -1,0 +1,244 @@
+"""Weight matching once its arguments are checked: the runs of one pair, and lists of models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rebasin_fast import _core
+from rebasin_fast._native.blas import blas_threads
+from rebasin_fast.errors import ParamsError
+from rebasin_fast.matching.compilation import CompiledProblem, compile_problem, refuse_all_nonfinite
+from rebasin_fast.matching.device.on_device import device_for, match_on_device
+from rebasin_fast.matching.pair import CheckedPair, check_pair
+from rebasin_fast.matching.result import Matching, ProgressCallback
+from rebasin_fast.matching.runs import Call, generators, is_default_seed, one_at_a_time, run_all
+from rebasin_fast.matching.weight.checkpoint import Checkpoint, key_of, open_checkpoint
+from rebasin_fast.matching.weight.descent import (
+    TOLERANCE,
+    Effort,
+    Order,
+    Steps,
+    Way,
+    descend,
+    most_sweeps,
+    orders_of,
+    visit_listener,
+)
+from rebasin_fast.permutation import check_permutation, identity_permutation
+
+if TYPE_CHECKING:
+    from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Index, Params, Permutation, Rng
+
+# Most bytes of similarities by default, the one at work and those kept between visits: ResNet-50 needs 32 MB, VGG-16
+# with a classifier of 4096 units 141 MB; of a perceptron of 16 layers of 8192 units three are kept beside the fourth.
+_SIMILARITIES_BY_DEFAULT = 1 << 30
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``weight_matching`` that all its pairs share."""
+
+    rng: Rng
+    max_iter: int
+    init: Permutation | None
+    order: Order | None
+    visiting: str
+    effort: Effort
+    restarts: int
+    strict: bool
+    threads: int | None
+    memory_limit: int | None
+    device: str | None
+    products: str
+
+    def decisive(self) -> dict[str, Any]:
+        """Those that decide which steps are taken, beside the start."""
+        names = ("rng", "max_iter", "order", "visiting", "effort", "restarts")
+        return {name: getattr(self, name) for name in names}
+
+
+def match_list(
+    spec: PermutationSpec,
+    params_a: Params,
+    models: Sequence[Params],
+    options: Options,
+    generator: np.random.Generator,
+    progress: ProgressCallback | None,
+) -> list[Matching]:
+    """A to each of the models; on ``threads`` threads, as many pairs at a time, with one BLAS thread each."""
+    at_once = min(options.threads or 1, len(models))
+    if at_once > 1:
+        memory = None if options.memory_limit is None else options.memory_limit // at_once
+        options = replace(options, threads=None, memory_limit=memory)
+        progress = one_at_a_time(progress)
+
+    def one(params_b: Params, draws: np.random.Generator) -> Call[Matching]:
+        return lambda stop: match_pair(spec, params_a, params_b, options, draws, progress, stop=stop)
+
+    draws = generators(generator, len(models))
+    with blas_threads(1 if at_once > 1 else None):
+        return run_all([one(*each) for each in zip(models, draws, strict=True)], at_once)
+
+
+def match_pair(
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    options: Options,
+    generator: np.random.Generator,
+    progress: ProgressCallback | None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    stop: _core.StopFlag | None = None,
+) -> Matching:
+    """The best of ``restarts`` runs, on the CPU or a device."""
+    pair = check_pair(spec, params_a, params_b, strict=options.strict)
+    start = _start(spec, pair, options.init)
+    device = device_for(options.device, params_a)
+    if device is not None:
+        if checkpoint is not None:
+            raise ValueError(
+                f"a matching on {device!r} keeps no checkpoint; run it on the CPU (device='cpu')"
+            )
+        if options.effort != "normal":
+            raise ValueError(
+                f"effort={options.effort!r} is for matchings on the CPU (device='cpu'); this one is on {device!r}"
+            )
+        return match_on_device(
+            spec, params_a, params_b, pair, start, order=options.order, max_iter=options.max_iter,
+            restarts=options.restarts, generator=generator, device=device, products=options.products,
+            memory_limit=options.memory_limit, threads=options.threads,
+            tolerance=TOLERANCE, progress=progress,
+        )  # fmt: skip
+    if options.products != "float32":
+        raise ValueError(f"products={options.products!r} is for matchings on a GPU; this one is on the CPU")
+    problem = compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
+    kept = _open_checkpoint(checkpoint, spec, params_a, params_b, start, options)
+    at_once = 1 if kept is not None else min(options.threads or 1, options.restarts)
+    runs = _Runs(problem, start, pair, options, progress if at_once == 1 else one_at_a_time(progress),
+                 _bytes_to_keep(problem, options.memory_limit, at_once), kept)  # fmt: skip
+    # The default seed's run on its own way draws nothing: the one after it draws as a single run would.
+    undrawn = 1 if runs.undrawn(1) else 0
+    draws = [generator] * undrawn + generators(generator, options.restarts - undrawn)
+    calls = [partial(runs.run, number, each, outer=stop) for number, each in enumerate(draws, 1)]
+    threads = 1 if at_once > 1 else options.threads
+    with blas_threads(threads), _overflow_explained(spec, params_a, params_b), _saved(kept):
+        return _best(run_all(calls, at_once))
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """What the runs of one pair share: the compiled problem, which they only read, and where they start."""
+
+    problem: CompiledProblem
+    start: dict[str, Index]
+    pair: CheckedPair
+    options: Options
+    progress: ProgressCallback | None
+    bytes_to_keep: float
+    checkpoint: Checkpoint | None
+
+    @property
+    def planned(self) -> bool:
+        """Whether runs draw no orders and replay none."""
+        return self.options.order is None and self.options.visiting == "auto"
+
+    def undrawn(self, number: int) -> bool:
+        """Whether a run, counted from 1, goes by the plan as it is; other planned ones draw a seed."""
+        return self.planned and number == 1 and is_default_seed(self.options.rng)
+
+    def run(
+        self,
+        number: int,
+        draws: np.random.Generator,
+        stop: _core.StopFlag | None,
+        outer: _core.StopFlag | None,
+    ) -> Matching:
+        """One run, counted from 1; the flag of a list that it belongs to ends it too."""
+        options = self.options
+        way = Way(
+            None
+            if self.planned
+            else orders_of(options.order, self.problem.permutations, options.max_iter, draws),
+            options.max_iter * (10 if options.effort == "high" else 1),
+            first_pass=options.init is None,
+            effort=options.effort,
+            visiting=options.visiting if options.order is None else "order",
+            seed=int(draws.integers(1, 2**63)) if self.planned and not self.undrawn(number) else 0,
+        )
+        sweeps = most_sweeps(options.order, options.max_iter)
+        on_visit = visit_listener(self.progress, self.problem, sweeps, number, options.restarts)
+        steps = Steps(self.checkpoint, number)
+        flag = outer if stop is None else stop
+        return descend(self.problem, self.start, way, self.bytes_to_keep, self.pair, on_visit, steps, flag)
+
+
+def _open_checkpoint(
+    path: str | os.PathLike[str] | None,
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    start: Mapping[str, Index],
+    options: Options,
+) -> Checkpoint | None:
+    if path is None:
+        return None
+    started = {name: index.tolist() for name, index in start.items()}
+    return open_checkpoint(path, key_of(spec, params_a, params_b, {**options.decisive(), "start": started}))
+
+
+@contextmanager
+def _saved(checkpoint: Checkpoint | None) -> Iterator[None]:
+    """Saves the steps however the block ends."""
+    try:
+        yield
+    finally:
+        if checkpoint is not None:
+            checkpoint.save()
+
+
+@contextmanager
+def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Params) -> Iterator[None]:
+    """The core tells an objective that is not finite; which entry spoils it, or that none does, is told here."""
+    try:
+        yield
+    except OverflowError as error:
+        refuse_all_nonfinite(spec, params_a, params_b)
+        raise ParamsError(str(error)) from None
+
+
+def _best(runs: list[Matching]) -> Matching:
+    best = max(runs, key=lambda run: run.objective)
+    if len(runs) == 1:
+        return best
+    fields = {name: getattr(best, name) for name in best.__dataclass_fields__}
+    return Matching(**{**fields, "restarts": tuple(runs)})
+
+
+def _start(spec: PermutationSpec, pair: CheckedPair, init: Permutation | None) -> dict[str, Index]:
+    """A permutation for every name whose size is known, the names outside the shared part included."""
+    if init is None:
+        return identity_permutation(spec, pair.sizes)
+    return check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
+
+
+def _bytes_to_keep(problem: CompiledProblem, memory_limit: int | None, at_once: int) -> float:
+    """What ``memory_limit`` leaves each of the runs for similarities between visits; MemoryError if it is too low."""
+    largest = max(problem.sizes.values(), default=0)
+    itemsize = 8 if problem.double_products else 4
+    if memory_limit is None:
+        return float(max(0, _SIMILARITIES_BY_DEFAULT // at_once - largest * largest * itemsize))
+    needed = at_once * (largest * largest * itemsize + 4 * max(1 << 20, 256 * largest) * itemsize)
+    if needed > memory_limit:
+        raise MemoryError(
+            f"the largest permutation has {largest} units and needs {needed:,} bytes of workspace; "
+            f"memory_limit is {memory_limit:,}"
+        )
+    return float(memory_limit - needed) / at_once

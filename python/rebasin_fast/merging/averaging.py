@@ -1,0 +1,74 @@
+"""Weighted averages of models that are aligned already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from rebasin_fast._arrays.derived import DerivedParams, described_by
+from rebasin_fast.merging.blending import blended_parameter
+from rebasin_fast.merging.interpolation import check_same_names, is_interpolated
+from rebasin_fast.merging.meanings import refuse_codes, refuse_factors
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Array, Params
+
+
+def average(
+    models: Sequence[Params], weights: Sequence[float] | None = None, *, allow_nonfinite: bool = False
+) -> dict[str, Array]:
+    """The weighted mean of the parameters of ``models``.
+
+    Parameters
+    ----------
+    models : sequence of Mapping[str, array]
+        Equal names and shapes, aligned to one another. Not changed.
+    weights : sequence of float, optional
+        One a model; they are divided by their sum. Equal by default. A model whose weight is 0 is not read.
+    allow_nonfinite : bool
+        Let NaN and infinities pass, those of a model and those of an average too large for the first model's dtype.
+
+    Returns
+    -------
+    dict[str, array]
+        In the dtypes and on the devices of the first model, computed in float32 or wider; integer and boolean
+        parameters are the first model's own objects.
+
+    Raises
+    ------
+    ParamsError
+        Names or shapes differ, a parameter is a quantised code or a factor of a low-rank product (LoRA), pruning masks
+        differ, or an average is not finite; the parameter and the model are named.
+    ValueError
+        No models, another number of weights, or weights whose sum is zero or not finite.
+    """
+    return dict(averaged_params(models, weights, allow_nonfinite=allow_nonfinite))
+
+
+def averaged_params(
+    models: Sequence[Params], weights: Sequence[float] | None = None, *, allow_nonfinite: bool = False
+) -> DerivedParams:
+    """What :func:`average` returns, each array averaged only when it is asked for."""
+    if not models:
+        raise ValueError("there is no model to average")
+    shares = [1.0] * len(models) if weights is None else [float(weight) for weight in weights]
+    if len(shares) != len(models):
+        raise ValueError(f"{len(models)} models take {len(models)} weights; got {len(shares)}")
+    total = sum(shares)
+    if total == 0.0 or not isfinite(total):
+        raise ValueError(f"the weights {shares} do not have a sum to divide by")
+    refuse_codes(models[0], described_by(models[0]))
+    refuse_factors(models[0])
+    for model in models[1:]:
+        check_same_names(models[0], model)
+    shares = [share / total for share in shares]
+    labels = [f"model {number}" for number in range(len(models))]
+
+    def averaged(name: str) -> Array:
+        array = models[0][name]
+        if not is_interpolated(array):
+            return array
+        return blended_parameter(name, models, shares, labels, allow_nonfinite=allow_nonfinite)
+
+    return DerivedParams(models[0], averaged)

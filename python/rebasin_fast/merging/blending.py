@@ -1,0 +1,119 @@
+"""Weighted sums of one parameter of several models, checked for numbers that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast._arrays import library_of, of_one_library, wide_on_host
+from rebasin_fast.errors import ParamsError
+from rebasin_fast.merging.meanings import is_mask, spectral_vector, weight_of_spectral_vector
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Array, Params
+
+
+def blended_parameter(
+    name: str,
+    models: Sequence[Params],
+    weights: Sequence[float],
+    labels: Sequence[str],
+    *,
+    allow_nonfinite: bool,
+) -> Array:
+    """One parameter's weighted sum over ``models``, by what it is.
+
+    Masks of pruning must agree and are the first model's; the vectors of spectral_norm are those of the blended
+    weight; all else as :func:`blended`.
+
+    Raises
+    ------
+    ParamsError
+        Masks differ, or as :func:`blended`.
+    """
+    arrays = [model[name] for model in models]
+    used = [number for number, weight in enumerate(weights) if weight != 0.0]
+    if len(used) > 1 and is_mask(name, models[0]):
+        _refuse_other_masks(name, [arrays[number] for number in used], [labels[number] for number in used])
+        return arrays[used[0]]
+    weight_name = weight_of_spectral_vector(name, models[0])
+    if len(used) > 1 and weight_name is not None:
+        weight = blended_parameter(weight_name, models, weights, labels, allow_nonfinite=allow_nonfinite)
+        u, v = (wide_on_host(models[used[0]][name[:-1] + side]) for side in "uv")
+        vector = spectral_vector(name, wide_on_host(weight), u, v)
+        library = library_of(arrays[0])
+        return library.blend(
+            [arrays[0], *of_one_library([arrays[0], library_of(vector).adopt(vector)])[1:]], [0.0, 1.0]
+        )
+    return blended(name, arrays, weights, labels, allow_nonfinite=allow_nonfinite)
+
+
+def _refuse_other_masks(name: str, masks: Sequence[Array], labels: Sequence[str]) -> None:
+    first = wide_on_host(masks[0])
+    for label, mask in zip(labels[1:], masks[1:], strict=True):
+        if not np.array_equal(first, wide_on_host(mask)):
+            raise ParamsError(
+                f"{name!r} is a pruning mask, and differs between {labels[0]} and {label}: an average of masks is "
+                "none. Apply the masks first (torch.nn.utils.prune.remove(layer, 'weight')), and prune the merged model"
+            )
+
+
+def blended(
+    name: str,
+    arrays: Sequence[Array],
+    weights: Sequence[float],
+    labels: Sequence[str],
+    *,
+    allow_nonfinite: bool,
+) -> Array:
+    """The weighted sum of a parameter's arrays, in the dtype of the first, finite unless ``allow_nonfinite``.
+
+    An infinity that all models of a share hold at one place (a mask of -inf) stays what it is.
+
+    Raises
+    ------
+    ParamsError
+        A model holds NaN or an infinity, or the sum is too large for the dtype; ``labels`` name the models.
+    """
+    library = library_of(arrays[0])
+    of_one = of_one_library(arrays)
+    result = library.blend(of_one, weights)
+    if library.is_finite(result):
+        return result
+    used = [
+        (label, array) for label, array, weight in zip(labels, of_one, weights, strict=True) if weight != 0.0
+    ]
+    hosts = {label: wide_on_host(array) for label, array in used}
+    same = _same_infinities(list(hosts.values()))
+    bad = ~np.isfinite(wide_on_host(result)) & ~same
+    if bad.any() and not allow_nonfinite:
+        _refuse(name, hosts, bad, library.dtype_name(arrays[0]))
+    return library.replaced(result, used[0][1], same) if same.any() else result
+
+
+def _same_infinities(hosts: list[NDArray[Any]]) -> NDArray[np.bool_]:
+    same: NDArray[np.bool_] = np.isinf(hosts[0])
+    for other in hosts[1:]:
+        same &= other == hosts[0]
+    return same
+
+
+def _refuse(name: str, hosts: dict[str, NDArray[Any]], bad: NDArray[np.bool_], dtype: str) -> None:
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    at = f", the first at {place}" if place else ""
+    cure = "allow_nonfinite=True (--allow-nonfinite) lets such numbers pass"
+    for label, host in hosts.items():
+        wrong = int(np.count_nonzero(~np.isfinite(host) & bad))
+        if wrong:
+            raise ParamsError(
+                f"parameter {name!r} of {label} holds {wrong} entries that are NaN or infinite{at}; a model that "
+                f"diverged spoils every average. {cure}"
+            )
+    largest = max(float(np.abs(host).max()) for host in hosts.values())
+    raise ParamsError(
+        f"parameter {name!r}: {int(bad.sum())} entries of the blend are too large for {dtype}, the dtype of the first "
+        f"model{at}; the models hold up to {largest:.6g}. Convert the first model to a wider dtype. {cure}"
+    )

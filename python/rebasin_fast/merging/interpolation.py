@@ -1,0 +1,130 @@
+"""The line, or the arc, between two sets of parameters."""
+
+from __future__ import annotations
+
+from math import acos, isfinite, sin, sqrt
+from typing import TYPE_CHECKING, Literal
+
+from rebasin_fast._arrays import check_mapping, library_of, of_one_library
+from rebasin_fast._arrays.derived import described_by
+from rebasin_fast._arrays.interface import is_floating
+from rebasin_fast.errors import ParamsError
+from rebasin_fast.merging.blending import blended_parameter
+from rebasin_fast.merging.meanings import refuse_codes, refuse_factors
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Array, Params
+
+# Below this angle the arc and the line differ by less than float32 can tell.
+_SMALL_ANGLE = 1e-4
+
+
+def interpolate(
+    params_a: Params,
+    params_b: Params,
+    t: float,
+    method: Literal["lerp", "slerp"] = "lerp",
+    *,
+    allow_nonfinite: bool = False,
+) -> dict[str, Array]:
+    """The parameters at ``t`` between A (t = 0) and B (t = 1).
+
+    Parameters
+    ----------
+    params_a, params_b : Mapping[str, array]
+        Equal names and shapes. Not changed.
+    t : float
+        Position; values outside [0, 1] extrapolate.
+    method : {"lerp", "slerp"}
+        The straight line (1 - t) A + t B, or the arc over the whole parameter vector at once (Shoemake 1985).
+
+    allow_nonfinite : bool
+        Let NaN and infinities pass, those of a model and those of a blend that is too large for A's dtype.
+
+    Returns
+    -------
+    dict[str, array]
+        New arrays in the dtypes and on the devices of A, computed in float32 or wider. Integer and boolean
+        parameters are A's own objects, whether B has them or not. At t = 0 B is not read, at t = 1 A's numbers are not.
+
+    Raises
+    ------
+    ParamsError
+        A name is in one model only, two shapes differ, a parameter is a quantised code or a factor of a low-rank
+        product (LoRA), pruning masks differ, or the result is not finite (the parameter and the model are
+        named). An infinity that both hold at one place, as masks do, is kept.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> rf.interpolate({"w": np.array([0.0, 2.0])}, {"w": np.array([1.0, 4.0])}, 0.5)
+    {'w': array([0.5, 3. ])}
+    """
+    check_same_names(params_a, params_b)
+    refuse_codes(params_a, described_by(params_a))
+    refuse_factors(params_a)
+    weight_a, weight_b = _weights(params_a, params_b, t, method)
+    return {
+        name: blended_parameter(
+            name,
+            [params_a, params_b],
+            [weight_a, weight_b],
+            ["model A", "model B"],
+            allow_nonfinite=allow_nonfinite,
+        )
+        if is_interpolated(a)
+        else a
+        for name, a in params_a.items()
+    }
+
+
+def is_interpolated(array: Array) -> bool:
+    """Whether ``array`` takes part in interpolation: floating-point numbers do, counters and masks do not."""
+    return is_floating(library_of(array).dtype_name(array))
+
+
+def _weights(params_a: Params, params_b: Params, t: float, method: str) -> tuple[float, float]:
+    if method == "lerp":
+        return 1.0 - t, float(t)
+    if method != "slerp":
+        raise ValueError(f"method is 'lerp' or 'slerp'; got {method!r}")
+    square_a = square_b = product = 0.0
+    for name, a in params_a.items():
+        if is_interpolated(a):
+            squares = _dot(a, a), _dot(params_b[name], params_b[name])
+            if isfinite(sum(squares)):  # a mask of infinities has no direction
+                square_a, square_b = square_a + squares[0], square_b + squares[1]
+                product += _dot(a, params_b[name])
+    if square_a == 0.0 or square_b == 0.0:
+        return 1.0 - t, float(t)
+    cosine = product / (sqrt(square_a) * sqrt(square_b))
+    angle = acos(max(-1.0, min(1.0, cosine)))
+    if sin(angle) < _SMALL_ANGLE:
+        return 1.0 - t, float(t)
+    return sin((1.0 - t) * angle) / sin(angle), sin(t * angle) / sin(angle)
+
+
+def _dot(a: Array, b: Array) -> float:
+    return library_of(a).dot(*of_one_library([a, b]))
+
+
+def check_same_names(params_a: Params, params_b: Params) -> None:
+    """ParamsError unless both models have the same floating-point parameters in the same shapes."""
+    for model, params in (("A", params_a), ("B", params_b)):
+        check_mapping(params, f"the parameters of {model}")
+    params_a, params_b = described_by(params_a), described_by(params_b)
+    one_sided = sorted(
+        name
+        for name in set(params_a) ^ set(params_b)
+        if is_interpolated(params_a[name] if name in params_a else params_b[name])
+    )
+    if one_sided:
+        owner = "A" if one_sided[0] in params_a else "B"
+        raise ParamsError(
+            f"parameter {one_sided[0]!r} is in model {owner} only ({len(one_sided)} such parameters in all)"
+        )
+    for name, a in params_a.items():
+        if is_interpolated(a) and tuple(a.shape) != tuple(params_b[name].shape):
+            raise ParamsError(
+                f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(params_b[name].shape)} in B"
+            )

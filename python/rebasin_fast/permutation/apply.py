@@ -1,0 +1,161 @@
+"""Permutations of a spec: checked, applied, drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast._arrays import check_mapping, library_of
+from rebasin_fast._arrays.derived import DerivedParams
+from rebasin_fast._arrays.index_arrays import as_index
+from rebasin_fast.errors import PermutationError, SpecError
+from rebasin_fast.specs.axis import Entry, merge_joined
+from rebasin_fast.specs.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
+
+if TYPE_CHECKING:
+    from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Params, Permutation
+
+Index = NDArray[np.int64]
+
+
+def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: Params) -> dict[str, Array]:
+    """Reorder the units of ``params``: slot i of permutation p is filled by unit ``permutation[p][i]``.
+
+    Parameters
+    ----------
+    spec : PermutationSpec
+    permutation : Mapping[str, array of int64]
+        One index array a permutation of the spec, of shape (n,), or (..., n) within its parents.
+    params : Mapping[str, array]
+        NumPy, torch, JAX or CuPy arrays. Not changed.
+
+    Returns
+    -------
+    dict[str, array]
+        In the order, dtypes and devices of ``params``. Arrays that nothing moves, and those that the spec
+        does not name, are the same objects, not copies.
+
+    Raises
+    ------
+    PermutationError
+        An index array is missing, no permutation, or of the wrong size; or a name is unknown to the spec.
+    TypeError
+        ``permutation`` or ``params`` is no mapping.
+    SpecError
+        The spec does not fit the shapes of ``params``, or names none of them.
+
+    Notes
+    -----
+    O(size of the parameters), one copy of each moved array at a time. The convention is git-re-basin's:
+    ``take(w, perm[p], axis)``.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> spec = rf.PermutationSpec({"w": ("P", None)})
+    >>> rf.apply_permutation(spec, {"P": [1, 2, 0]}, {"w": np.arange(3.0)[:, None]})["w"].ravel()
+    array([1., 2., 0.])
+    """
+    return dict(permuted_params(spec, permutation, params))
+
+
+def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Params) -> DerivedParams:
+    """What :func:`apply_permutation` returns, each array moved only when it is asked for.
+
+    Raises the same errors, at once.
+    """
+    check_mapping(params, "the parameters")
+    _refuse_strangers(spec, params)
+    sizes = spec.sizes(params)
+    lookup = _placed(spec, check_permutation(spec, permutation, sizes))
+    axes = spec.axes_to_perm
+    laid_out: dict[Entry, tuple[Block, ...]] = {}
+
+    def moved(name: str) -> Array:
+        array = params[name]
+        library = library_of(array)
+        merged = merge_joined(axes.get(name, ()))
+        if len(merged) < len(axes.get(name, ())):
+            array = array.reshape(merged_shape(array.shape, merged))
+        for axis, (entry, _) in enumerate(merged):
+            if entry not in laid_out:
+                laid_out[entry] = blocks_of(entry, sizes)
+            blocks = laid_out[entry]
+            if not blocks:
+                continue
+            source = source_index(blocks, array.shape[axis], lookup)
+            if not np.array_equal(source, np.arange(len(source))):
+                array = library.take(array, source, axis)
+        return array if array is params[name] else array.reshape(params[name].shape)
+
+    return DerivedParams(params, moved)
+
+
+def identity_permutation(spec: PermutationSpec, sizes: Mapping[str, int]) -> dict[str, Index]:
+    """The permutation of ``spec`` that moves nothing."""
+    return {
+        name: identity_index(sizes[name], _parent_sizes(spec, name, sizes))
+        for name in spec.permutations
+        if name in sizes
+    }
+
+
+def random_permutation(
+    spec: PermutationSpec, sizes: Mapping[str, int], rng: np.random.Generator
+) -> dict[str, Index]:
+    """A permutation drawn uniformly, independently for each name and each unit that a name stands within."""
+    identity = identity_permutation(spec, sizes)
+    return {name: rng.permuted(index, axis=-1) for name, index in identity.items()}
+
+
+def check_permutation(
+    spec: PermutationSpec, permutation: Permutation, sizes: Mapping[str, int]
+) -> dict[str, Index]:
+    """``permutation`` as contiguous int64 arrays in the spec's order; PermutationError when it does not fit."""
+    _refuse_other_than_mapping(permutation)
+    unknown = [name for name in permutation if name not in spec.parents]
+    if unknown:
+        raise PermutationError(
+            f"permutation {unknown[0]!r} is unknown to the spec, which has {spec.permutations}"
+        )
+    checked = {}
+    for name in spec.permutations:
+        if name not in sizes:
+            continue
+        if name not in permutation:
+            raise PermutationError(f"permutation {name!r} is missing; the spec has {spec.permutations}")
+        index = as_index(name, permutation[name])
+        expected = (*_parent_sizes(spec, name, sizes), sizes[name])
+        if index.shape != expected:
+            raise PermutationError(f"permutation {name!r} has shape {index.shape}; expected {expected}")
+        checked[name] = index
+    return checked
+
+
+def _refuse_other_than_mapping(permutation: object) -> None:
+    if not isinstance(permutation, Mapping):
+        hint = "; pass matching.permutation" if hasattr(permutation, "permutation") else ""
+        raise TypeError(
+            f"a permutation is a mapping of names to index arrays, got {type(permutation).__qualname__}{hint}"
+        )
+
+
+def _refuse_strangers(spec: PermutationSpec, params: Params) -> None:
+    """Parameters under other names, such as a wrapper's ``module.``, would come back unmoved without a word."""
+    if params and spec.permutations and not any(name in params for name in spec.axes_to_perm):
+        raise SpecError(
+            f"the spec names none of the {len(params)} parameters: the first is {next(iter(params))!r}, and the "
+            f"spec's first {next(iter(spec.axes_to_perm))!r}; rename the parameters, or use their own spec"
+        )
+
+
+def _parent_sizes(spec: PermutationSpec, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(sizes[parent] for parent in spec.parents[name])
+
+
+def _placed(spec: PermutationSpec, permutation: Mapping[str, Index]) -> dict[str, Placed]:
+    return {name: Placed(index, spec.parents[name]) for name, index in permutation.items()}

@@ -1,0 +1,69 @@
+"""Which permutations a proof by trial tries: as few as tell every mistake in the entries from a right spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast.permutation.apply import identity_permutation, random_permutation
+
+if TYPE_CHECKING:
+    from rebasin_fast.specs.spec import PermutationSpec
+
+Index = NDArray[np.int64]
+
+
+def generators(
+    spec: PermutationSpec, sizes: Mapping[str, int], rng: np.random.Generator
+) -> tuple[dict[str, Index], dict[str, Index]]:
+    """A random cycle through all units of each permutation, and the swap of two neighbours on that cycle.
+
+    The two generate every permutation: what both leave alone is left alone by all. A single uniform draw proves
+    less; it may be the identity on few units, or commute with a mistake.
+    """
+    orders = random_permutation(spec, sizes, rng)
+    return (
+        {name: _send(order, np.roll(order, 1, axis=-1)) for name, order in orders.items()},
+        {name: _send(order, _first_two_swapped(order)) for name, order in orders.items()},
+    )
+
+
+def trials(
+    spec: PermutationSpec, sizes: Mapping[str, int], drawn: tuple[dict[str, Index], dict[str, Index]]
+) -> list[dict[str, Index]]:
+    """About log2(k) + 2 choices for k permutations, in which each moves by its cycle and by its swap.
+
+    A name is moved in the trials where its own word has a one: words have two ones or more, by turns for the cycle
+    and for the swap. Words differ, so of any two names one moves without the other at some time: two permutations
+    of few units may be drawn equal, which would hide an entry that names one for the other.
+    """
+    identity = identity_permutation(spec, sizes)
+    words = dict(zip(identity, _words(), strict=False))
+    length = max((word.bit_length() for word in words.values()), default=1)
+    chosen: list[dict[str, Index]] = [dict(identity) for _ in range(length)]
+    for name, word in words.items():
+        ones = [digit for digit in range(length) if word >> digit & 1]
+        for turn, digit in enumerate(ones):
+            chosen[digit][name] = drawn[turn % 2][name]
+    return chosen
+
+
+def _words() -> Iterator[int]:
+    """Numbers of two binary ones or more, ascending."""
+    return (word for word in count(3) if word.bit_count() > 1)
+
+
+def _send(order: Index, target: Index) -> Index:
+    index = np.empty_like(order)
+    np.put_along_axis(index, order, target, axis=-1)
+    return index
+
+
+def _first_two_swapped(order: Index) -> Index:
+    swapped: Index = order.copy()
+    swapped[..., :2] = order[..., 1::-1] if order.shape[-1] > 1 else order
+    return swapped

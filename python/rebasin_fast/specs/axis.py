@@ -1,0 +1,183 @@
+"""What moves along one axis of a parameter: the entries of a permutation spec.
+
+An entry is one of
+
+======================================  =====================================================================
+``None``                                the axis never moves (classes, input channels, kernel taps)
+``"P"``                                 the axis is permuted by P, one position a unit
+:class:`Fixed`                          positions that never move, as a piece of something larger
+:class:`Product`                        every position of ``outer`` owns a copy of ``inner``
+:class:`Concat`                         pieces, one after the other
+:class:`Slice`                          units ``start:stop`` of one permutation, as a piece of a :class:`Concat`
+:class:`Joined`                         the axis nests in the axis before it, as if the two were one
+======================================  =====================================================================
+
+They nest, and so say everything that real layers need:
+
+>>> from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice, blocks, tiled
+>>> blocks("P", 49)  # a 512 x 7 x 7 feature map, flattened: each unit owns 49 consecutive positions
+Product(outer='P', inner=Fixed(length=49))
+>>> tiled("P", 4)  # the four gates of an LSTM: P repeats four times
+Product(outer=Fixed(length=4), inner='P')
+>>> padded = Concat(Slice("Q", 0, 8), "P", Slice("Q", 8, 16))  # zero-padded shortcut: Q around P
+>>> attention = Product("heads", "dims")  # heads move, and within each head its own dims
+>>> grouped = (Product("groups", "out"), Joined("in"), None, None)  # each group's own input channels
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rebasin_fast.errors import SpecError
+
+__all__ = ["Concat", "Entry", "Fixed", "Joined", "Product", "Slice", "blocks", "permutations_of", "tiled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """``length`` positions that never move, inside a :class:`Product` or a :class:`Concat`."""
+
+    length: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 1:
+            raise SpecError(f"Fixed takes a positive number of positions, got {self.length!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Units ``start:stop`` of ``permutation``; the slices in one :class:`Concat` cover all its units once."""
+
+    permutation: str
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        _check_name(self.permutation)
+        whole = isinstance(self.start, int) and isinstance(self.stop, int)
+        if not whole or not 0 <= self.start < self.stop:
+            raise SpecError(
+                f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {self.start!r}:{self.stop!r}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Every position of ``outer`` owns one copy of ``inner``; position = outer * len(inner) + inner.
+
+    A permutation inside a permutation is a permutation of its own for each unit of the outer one, unless
+    it also stands somewhere outside it, in which case all units share it.
+    """
+
+    outer: Entry
+    inner: Entry
+
+    def __post_init__(self) -> None:
+        for part in (self.outer, self.inner):
+            _check_part(part, "Product")
+            if isinstance(part, Slice):
+                raise SpecError(f"{part} stands in a Product; a Slice is a direct piece of a Concat")
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Concat:
+    """Pieces one after the other; slices of one permutation among them form one copy of it."""
+
+    pieces: tuple[Entry, ...]
+
+    def __init__(self, *pieces: Entry) -> None:
+        if not pieces:
+            raise SpecError("Concat takes at least one piece")
+        for piece in pieces:
+            _check_part(piece, "Concat")
+        object.__setattr__(self, "pieces", pieces)
+
+    def __repr__(self) -> str:
+        return f"Concat({', '.join(map(repr, self.pieces))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An axis that nests in the axis before it: the two move as ``Product(entry before, inner)`` would.
+
+    The weight of a grouped convolution is ``(Product("groups", "out"), Joined("in"), …)``: its second axis
+    holds the input channels of whichever group the first axis stands at.
+    """
+
+    inner: Entry
+
+    def __post_init__(self) -> None:
+        _check_part(self.inner, "Joined")
+        if isinstance(self.inner, Slice):
+            raise SpecError(f"{self.inner} stands for a whole axis; a Slice is a direct piece of a Concat")
+
+
+Entry: TypeAlias = None | str | Fixed | Slice | Product | Concat | Joined
+
+
+def merge_joined(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
+    """The entries with every joined axis merged into the one before it, and how many axes each spans."""
+    merged: list[tuple[Entry, int]] = []
+    for entry in entries:
+        if isinstance(entry, Joined):
+            if not merged or merged[-1][0] is None:
+                raise SpecError(f"{entry!r} needs an axis before it that has an entry other than None")
+            outer, axes = merged.pop()
+            merged.append((Product(outer, entry.inner), axes + 1))
+        else:
+            merged.append((entry, 1))
+    return merged
+
+
+def blocks(entry: Entry, length: int) -> Product:
+    """Each unit of ``entry`` owns ``length`` consecutive positions (a flatten before a linear layer)."""
+    return Product(entry, Fixed(length))
+
+
+def tiled(entry: Entry, times: int) -> Product:
+    """``entry`` repeats ``times`` times along the axis (the gates of an LSTM)."""
+    return Product(Fixed(times), entry)
+
+
+def permutations_of(entry: Entry) -> Iterator[str]:
+    """Names of the permutations in ``entry``, from left to right, repeated as often as they stand there."""
+    if isinstance(entry, str):
+        yield entry
+    elif isinstance(entry, Slice):
+        yield entry.permutation
+    elif isinstance(entry, Product):
+        yield from permutations_of(entry.outer)
+        yield from permutations_of(entry.inner)
+    elif isinstance(entry, Concat):
+        for piece in entry.pieces:
+            yield from permutations_of(piece)
+    elif isinstance(entry, Joined):
+        yield from permutations_of(entry.inner)
+
+
+def check_entry(entry: object) -> Entry:
+    """``entry`` itself when it may stand for a whole axis; SpecError otherwise."""
+    if entry is None or isinstance(entry, Fixed | Product | Concat | Joined):
+        return entry
+    if isinstance(entry, Slice):
+        raise SpecError(f"{entry} stands for a whole axis; a Slice is a direct piece of a Concat")
+    return _check_name(entry)
+
+
+def _check_part(part: object, where: str) -> None:
+    if part is None:
+        raise SpecError(f"None inside a {where} has no length; write Fixed(length)")
+    if isinstance(part, Joined):
+        raise SpecError(f"{part!r} stands inside a {where}; Joined stands for a whole axis")
+    if not isinstance(part, Fixed | Slice | Product | Concat):
+        _check_name(part)
+
+
+def _check_name(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise SpecError(
+            f"an axis entry is None, the name of a permutation, Fixed, Product or Concat; got {name!r}"
+        )
+    return name

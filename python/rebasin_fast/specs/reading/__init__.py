@@ -1,0 +1,1 @@
+"""Parameters read as layers: what their names, shapes and order tell."""

@@ -1,0 +1,1 @@
+"""Ready specs, one family a file, and the recognition of a family from parameters."""

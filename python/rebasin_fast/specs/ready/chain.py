@@ -1,0 +1,123 @@
+"""Chains of layers: one permutation between any two neighbours, in the names of any layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rebasin_fast.specs.axis import Entry
+from rebasin_fast.specs.reading.hints import AmbiguousError
+from rebasin_fast.specs.reading.layers import Layer, Layout, Norm
+from rebasin_fast.specs.reading.readings import Reading, series_of
+
+if TYPE_CHECKING:
+    from rebasin_fast.specs.ready.fragments import SpecBuilder
+    from rebasin_fast.specs.spec import PermutationSpec
+
+
+def add_chain(
+    builder: SpecBuilder,
+    layout: Layout,
+    layers: Reading,
+    names: Sequence[str],
+    norms: Mapping[int, Sequence[str]],
+) -> PermutationSpec:
+    """Add the layers, and the norms after each (-1: before the first); ``names`` are the permutations between them."""
+    inputs: Entry = None
+    for norm in norms.get(-1, ()):
+        add_norm(builder, layout, norm, None)
+    for number, layer in enumerate(layers):
+        last = number + 1 == len(layers)
+        after = None if last else layers[number + 1]
+        outputs: Entry = None
+        if not last:
+            convolved = layer.kind != "dense" or (after is not None and after.kind != "dense")
+            outputs = builder.channels(names[number]) if convolved else names[number]
+        written = outputs
+        if after is not None and layer.kind == "dense" and after.kind != "dense":
+            written = layout.flattened(outputs, layer.outputs // after.inputs)
+        builder.parameter(
+            layer.name + layout.kernel, *layout.kernel_entries(layer.kind, inputs, written, layer.spatial)
+        )
+        if layer.bias:
+            builder.parameter(layer.name + layout.bias, written)
+        for norm in norms.get(number, ()):
+            add_norm(builder, layout, norm, outputs)
+        inputs = outputs
+        if after is not None and layer.kind != "dense" and after.kind == "dense":
+            inputs = layout.flattened(outputs, after.inputs // layer.outputs)
+    return builder.build()
+
+
+def add_norm(builder: SpecBuilder, layout: Layout, name: str, channels: Entry) -> None:
+    """The norm of ``channels`` under its names, with statistics where the builder's norms have them."""
+    builder.parameter(name + layout.scale, channels)
+    builder.parameter(name + layout.shift, channels)
+    if builder.has_statistics:
+        for ending in layout.statistics:
+            builder.statistics(
+                name + ending, *(() if ending.endswith("num_batches_tracked") else (channels,))
+            )
+
+
+def place_norms(norms: Mapping[str, Norm], reading: Reading, seen: str) -> dict[int, list[str]] | None:
+    """After which layer each norm stands; None where the widths fit no such places.
+
+    A width that only one place has tells the place; numbers tell it where all layers and norms are numbered.
+    """
+    widths = {-1: reading[0].inputs, **{number: layer.outputs for number, layer in enumerate(reading)}}
+    for before, after in zip(range(len(reading)), reading[1:], strict=False):
+        if reading[before].kind == "dense" and after.kind != "dense":
+            widths[before] = after.inputs
+    placed: dict[int, list[str]] = {}
+    for number, name in enumerate(_by_number(norms, reading)):
+        if name is not None and norms[name].width == widths[number]:
+            placed.setdefault(number, []).append(name)
+    if sum(map(len, placed.values())) == len(norms):
+        return placed
+    placed = {}
+    for name, norm in norms.items():
+        places = [number for number, width in widths.items() if width == norm.width]
+        moving = {number if -1 < number < len(reading) - 1 else -1 for number in places}
+        if not places:
+            return None
+        if len(moving) > 1:
+            raise AmbiguousError(
+                f"these could be {seen} ({' → '.join(layer.name for layer in reading)}), but the norm {name!r} of "
+                f"{norm.width} units could stand in {len(places)} places; shapes do not tell"
+            )
+        placed.setdefault(places[0], []).append(name)
+    return placed
+
+
+def _by_number(norms: Mapping[str, Norm], reading: Sequence[Layer]) -> list[str | None]:
+    """The norm after each layer where numbers tell: in one container with the layers, or numbered as they are."""
+    names = [layer.name for layer in reading]
+    together = series_of([*names, *norms])
+    first = together.get(names[0], [])
+    if len(reading) > 1 and set(first) >= {*names, *norms}:
+        after: list[str | None] = [None] * len(names)
+        place = -1
+        for name in first:
+            if name in norms:
+                if place < 0 or after[place] is not None:
+                    return []
+                after[place] = name
+            else:
+                place = names.index(name)
+        return after
+    numbered = series_of(list(norms))
+    alike = next(iter(numbered.values()), list(norms))
+    if set(alike) != set(norms):
+        return []
+    convolutions = [number for number, layer in enumerate(reading) if layer.kind != "dense"]
+    for places in (list(range(len(reading) - 1)), convolutions):
+        in_series = series_of([names[number] for number in places])
+        if len(places) == len(alike) and (
+            len(alike) == 1 or all(names[number] in in_series for number in places)
+        ):
+            result: list[str | None] = [None] * len(names)
+            for number, name in zip(places, alike, strict=True):
+                result[number] = name
+            return result
+    return []

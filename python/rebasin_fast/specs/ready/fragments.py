@@ -1,0 +1,98 @@
+"""The layers that ready specs are put together from."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from rebasin_fast.specs.axis import Entry, Product
+from rebasin_fast.specs.spec import PermutationSpec
+
+NormKind: TypeAlias = Literal["batch", "layer"]
+
+
+class SpecBuilder:
+    """Collects the entries of a model's parameters, layer by layer, in torch's names.
+
+    Parameters
+    ----------
+    norm : {"batch", "layer"}
+        What :meth:`norm` adds: scale and shift with the statistics of BatchNorm, or alone (LayerNorm over the
+        channels, GroupNorm).
+    norm_groups : int
+        Groups of a GroupNorm. Channels then move as whole groups, and within each group.
+    """
+
+    def __init__(self, *, norm: NormKind = "batch", norm_groups: int = 1) -> None:
+        if norm not in ("batch", "layer"):
+            raise ValueError(f"norm is 'batch' or 'layer' (LayerNorm, GroupNorm); got {norm!r}")
+        if norm_groups < 1 or (norm == "batch" and norm_groups > 1):
+            raise ValueError(
+                f"norm_groups is 1, or with norm='layer' the groups of GroupNorm; got {norm_groups}"
+            )
+        self._norm = norm
+        self.norm_groups = norm_groups
+        self._axes: dict[str, tuple[Entry, ...]] = {}
+        self._unmatched: list[str] = []
+        self._sizes: dict[str, int] = {}
+
+    @property
+    def has_statistics(self) -> bool:
+        """Whether its norms keep running statistics."""
+        return self._norm == "batch"
+
+    def channels(self, name: str) -> Entry:
+        """The entry of freely moving channels: ``name``, or groups and units within them under a GroupNorm."""
+        if self.norm_groups == 1:
+            return name
+        return self.nested(f"{name}.groups", self.norm_groups, f"{name}.units")
+
+    def nested(self, outer: str, size: int, inner: str) -> Product:
+        """``size`` units of ``outer`` that move as wholes, each with a permutation ``inner`` of its own."""
+        self._sizes[outer] = size
+        return Product(outer, inner)
+
+    def dense(self, name: str, inputs: Entry, outputs: Entry, *, bias: bool = True) -> None:
+        """A linear layer: weight (outputs, inputs), bias (outputs,)."""
+        self._axes[f"{name}.weight"] = (outputs, inputs)
+        if bias:
+            self._axes[f"{name}.bias"] = (outputs,)
+
+    def convolution(
+        self, name: str, inputs: Entry, outputs: Entry, *, bias: bool = False, spatial: int = 2
+    ) -> None:
+        """A convolution without groups: weight (outputs, inputs, taps along each spatial axis)."""
+        self._axes[f"{name}.weight"] = (outputs, inputs, *(None,) * spatial)
+        if bias:
+            self._axes[f"{name}.bias"] = (outputs,)
+
+    def norm(self, name: str, channels: Entry) -> None:
+        """The norm that the builder was made with."""
+        if self._norm == "batch":
+            self.batch_norm(name, channels)
+        else:
+            self.layer_norm(name, channels)
+
+    def layer_norm(self, name: str, channels: Entry) -> None:
+        """Scale and shift alone."""
+        self._axes[f"{name}.weight"] = (channels,)
+        self._axes[f"{name}.bias"] = (channels,)
+
+    def batch_norm(self, name: str, channels: Entry) -> None:
+        """Scale and shift are matched; the statistics move with their channels and stay out of the objective."""
+        self.layer_norm(name, channels)
+        self.statistics(f"{name}.running_mean", channels)
+        self.statistics(f"{name}.running_var", channels)
+        self.statistics(f"{name}.num_batches_tracked")
+
+    def statistics(self, name: str, *axes: Entry) -> None:
+        """A buffer that moves with its units, unmatched."""
+        self._axes[name] = axes
+        self._unmatched.append(name)
+
+    def parameter(self, name: str, *axes: Entry) -> None:
+        """Any other parameter."""
+        self._axes[name] = axes
+
+    def build(self) -> PermutationSpec:
+        """The spec of all layers so far."""
+        return PermutationSpec(self._axes, self._unmatched, sizes=self._sizes)

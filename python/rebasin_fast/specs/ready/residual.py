@@ -1,0 +1,124 @@
+"""The skeleton of residual networks: a stem, stages of blocks on one stream, a linear head."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from rebasin_fast.specs.axis import Concat, Entry, Slice
+from rebasin_fast.specs.ready.fragments import SpecBuilder
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Params
+
+# What carries the stream into a stage: nothing (the identity), a projection by its name, channels of zeros.
+Shortcut: TypeAlias = None | str | int | tuple[int, int]
+
+# Adds the layers of one block: (builder, block's name, entry of its inputs, entry of its outputs).
+AddBlock: TypeAlias = Callable[[SpecBuilder, str, Entry, Entry], None]
+
+_PROJECTIONS = ("downsample", "shortcut")
+_NORMS = ("bn", "norm", "ln", "gn")
+_HEADS = ("fc", "linear", "classifier")
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualNames:
+    """Names that differ between the published residual networks: ``bn1``, ``fc``."""
+
+    norm: str = "bn"
+    head: str = "fc"
+
+
+def add_residual_network(
+    builder: SpecBuilder,
+    blocks: Sequence[int],
+    shortcuts: Sequence[Shortcut],
+    add_block: AddBlock,
+    names: ResidualNames,
+) -> None:
+    """Add stem, stages and head; the stream is moved by ``stem`` and by ``stageS`` where a shortcut renews it."""
+    stream = builder.channels("stem")
+    builder.convolution("conv1", None, stream)
+    builder.norm(f"{names.norm}1", stream)
+    for stage, (count, shortcut) in enumerate(zip(blocks, shortcuts, strict=True), 1):
+        before, stream = stream, _stream(builder, stream, f"stage{stage}", shortcut)
+        for index in range(count):
+            name = f"layer{stage}.{index}"
+            add_block(builder, name, before if index == 0 else stream, stream)
+            if index == 0 and isinstance(shortcut, str):
+                builder.convolution(f"{name}.{shortcut}.0", before, stream)
+                builder.norm(f"{name}.{shortcut}.1", stream)
+    builder.dense(names.head, stream, None)
+
+
+def _stream(builder: SpecBuilder, before: Entry, name: str, shortcut: Shortcut) -> Entry:
+    if shortcut is None:
+        return before
+    if isinstance(shortcut, str):
+        return builder.channels(name)
+    if builder.norm_groups > 1:
+        raise ValueError(
+            "a GroupNorm of several groups cuts across zero-padded shortcuts; no ready spec covers that"
+        )
+    left, right = (shortcut, shortcut) if isinstance(shortcut, int) else shortcut
+    pieces = [Slice(name, 0, left)] if left else []
+    ends = [Slice(name, left, left + right)] if right else []
+    return Concat(*pieces, before, *ends)
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualLayout:
+    """What the names and shapes of a residual network tell."""
+
+    blocks: list[int]
+    shortcuts: list[Shortcut]
+    convolutions: int
+    names: ResidualNames
+    statistics: bool
+
+    def describe(self) -> str:
+        """For messages."""
+        return f"a residual network of {sum(self.blocks)} blocks"
+
+
+def read_residual_layout(params: Params) -> ResidualLayout | None:
+    """The layout of a network in torchvision's names, or None; zeros are taken to be padded on both sides."""
+    if "conv1.weight" not in params or "layer1.0.conv1.weight" not in params:
+        return None
+    norm = next((name for name in _NORMS if f"{name}1.weight" in params), None)
+    head = next((name for name in _HEADS if f"{name}.weight" in params), None)
+    if norm is None or head is None:
+        return None
+    last_of_stage: dict[int, int] = {}
+    for name in params:
+        if place := re.match(r"layer(\d+)\.(\d+)\.", name):
+            stage, index = int(place[1]), int(place[2])
+            last_of_stage[stage] = max(last_of_stage.get(stage, 0), index)
+    if sorted(last_of_stage) != list(range(1, len(last_of_stage) + 1)):
+        return None
+    convolutions = 3 if "layer1.0.conv3.weight" in params else 2
+    return ResidualLayout(
+        blocks=[last_of_stage[stage] + 1 for stage in sorted(last_of_stage)],
+        shortcuts=_read_shortcuts(params, len(last_of_stage), convolutions),
+        convolutions=convolutions,
+        names=ResidualNames(norm, head),
+        statistics=f"{norm}1.running_mean" in params,
+    )
+
+
+def _read_shortcuts(params: Params, stages: int, convolutions: int) -> list[Shortcut]:
+    shortcuts: list[Shortcut] = []
+    channels = int(params["conv1.weight"].shape[0])
+    for stage in range(1, stages + 1):
+        named = [name for name in _PROJECTIONS if f"layer{stage}.0.{name}.0.weight" in params]
+        last_weight = params.get(f"layer{stage}.0.conv{convolutions}.weight")
+        outputs = channels if last_weight is None else int(last_weight.shape[0])
+        if named:
+            shortcuts.append(named[0])
+        else:
+            shortcuts.append((outputs - channels) // 2 if outputs > channels else None)
+        channels = outputs
+    return shortcuts

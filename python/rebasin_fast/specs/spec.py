@@ -1,0 +1,250 @@
+"""Permutation specs: which permutation moves which axis of which parameter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from math import lgamma, log
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from rebasin_fast.errors import SpecError
+from rebasin_fast.specs.axis import Entry, check_entry, merge_joined
+from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
+from rebasin_fast.specs.layout import common_parents, count_copies
+from rebasin_fast.specs.sizes import chains_of, check_coverage, check_ranks, resolve_sizes
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Params
+
+_JSON_FORMAT = "rebasin_fast.permutation_spec/1"
+
+
+class PermutationSpec:
+    """For each parameter, what moves each of its axes.
+
+    Parameters
+    ----------
+    axes : Mapping[str, Sequence[Entry]]
+        For each parameter, one entry per axis; see :mod:`rebasin_fast.axis`. The ``axes_to_perm`` of
+        git-re-basin (names and None only) is accepted as it is. Parameters without axes have ``()``.
+    unmatched : Iterable[str]
+        Parameters that move with their units but stay out of the objective, as BatchNorm statistics do.
+    sizes : Mapping[str, int], optional
+        Sizes of permutations that no single axis tells, as the number of heads in ``Product("heads", "dims")``.
+
+    Raises
+    ------
+    SpecError
+        An entry is none, ``unmatched`` or ``sizes`` name something that ``axes`` does not.
+
+    Notes
+    -----
+    Immutable and hashable. Convention of git-re-basin: ``perm[p][i] = j`` fills slot i of A with unit j of B.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> spec = rf.PermutationSpec({"fc1.weight": ("P", None), "fc1.bias": ("P",), "fc2.weight": (None, "P")})
+    >>> spec.perm_to_axes
+    {'P': [('fc1.weight', 0), ('fc1.bias', 0), ('fc2.weight', 1)]}
+    >>> spec.sizes({"fc1.weight": np.ones((3, 2)), "fc1.bias": np.ones(3), "fc2.weight": np.ones((1, 3))})
+    {'P': 3}
+    """
+
+    def __init__(
+        self,
+        axes: Mapping[str, Sequence[Entry]],
+        unmatched: Iterable[str] = (),
+        *,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
+        if not isinstance(axes, Mapping):
+            raise SpecError(
+                f"a spec is made from a mapping of parameter names to axis entries, got {type(axes).__qualname__}"
+            )
+        self._axes = {name: _checked_entries(name, entries) for name, entries in axes.items()}
+        self._unmatched = tuple(sorted(set(unmatched)))
+        unknown = [name for name in self._unmatched if name not in self._axes]
+        if unknown:
+            raise SpecError(f"unmatched names {unknown[0]!r}, which has no entry in axes")
+        self._declared_sizes = dict(sizes or {})
+        self._perm_to_axes = _positions_of_permutations(self._axes)
+        for name, size in self._declared_sizes.items():
+            if name not in self._perm_to_axes:
+                raise SpecError(f"sizes names {name!r}, which stands on no axis")
+            if not isinstance(size, int) or size < 1:
+                raise SpecError(f"sizes[{name!r}] must be a positive integer, got {size!r}")
+        self._parents = _parents_of_permutations(self._axes)
+
+    @property
+    def axes_to_perm(self) -> dict[str, tuple[Entry, ...]]:
+        """Parameter -> one entry per axis, in the order given."""
+        return dict(self._axes)
+
+    @property
+    def perm_to_axes(self) -> dict[str, list[tuple[str, int]]]:
+        """Permutation -> the (parameter, axis) pairs it moves; in order of first appearance."""
+        return {name: list(places) for name, places in self._perm_to_axes.items()}
+
+    @property
+    def permutations(self) -> tuple[str, ...]:
+        """Names of the permutations, in order of first appearance in ``axes``."""
+        return tuple(self._perm_to_axes)
+
+    @property
+    def parents(self) -> Mapping[str, tuple[str, ...]]:
+        """Permutation -> the permutations it stands within, outermost first; () for most."""
+        return MappingProxyType(self._parents)
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Parameters that move but stay out of the objective."""
+        return self._unmatched
+
+    @property
+    def declared_sizes(self) -> dict[str, int]:
+        """The ``sizes`` that the spec was made with."""
+        return dict(self._declared_sizes)
+
+    def sizes(self, params: Params) -> dict[str, int]:
+        """Number of units of each permutation, read from the shapes of ``params``.
+
+        Parameters
+        ----------
+        params : Mapping[str, array]
+            Anything with a ``shape``; names that the spec does not have are ignored.
+
+        Raises
+        ------
+        SpecError
+            Two axes disagree, an axis has a length that no size gives, or a size cannot be told.
+        """
+        check_ranks(self._axes, params)
+        sizes = resolve_sizes(self._axes, params, self._declared_sizes)
+        return {name: sizes[name] for name in self._perm_to_axes if name in sizes}
+
+    def log10_symmetries(self, params: Params) -> float:
+        """Exact log10 of the number of networks that equal ``params``: the sum of log10(n!) over permutations.
+
+        Published counts differ where they round each layer down or ignore shared permutations.
+        """
+        sizes = self.sizes(params)
+        total = sum(count_copies(self._parents[p], sizes) * lgamma(n + 1) for p, n in sizes.items())
+        return total / log(10)
+
+    def validate(self, params: Params) -> None:
+        """Check that the spec names each parameter of ``params`` and fits its shape; None when it does.
+
+        Raises
+        ------
+        SpecError
+            Names the parameter, the axis, the size found and the size expected.
+        """
+        check_coverage(self._axes, params)
+        self.sizes(params)
+
+    def verify(self, model: Any, example_inputs: Any, rng: int = 0) -> None:
+        """Prove on ``model`` that random permutations of each name leave its function as it is.
+
+        See :func:`rebasin_fast.permutation.verify.verify_spec`, which this calls.
+        """
+        from rebasin_fast.permutation.verify import verify_spec
+
+        verify_spec(self, model, example_inputs, rng=rng)
+
+    def with_prefix(self, prefix: str) -> PermutationSpec:
+        """The same spec for parameters whose names begin with ``prefix`` (``module.``, ``model.``)."""
+        return PermutationSpec(
+            {prefix + name: entries for name, entries in self._axes.items()},
+            [prefix + name for name in self._unmatched],
+            sizes=self._declared_sizes,
+        )
+
+    def renamed(self, names: Mapping[str, str]) -> PermutationSpec:
+        """The same spec for other names: ``names`` maps those of this spec; what it lacks keeps its name."""
+        return PermutationSpec(
+            {names.get(name, name): entries for name, entries in self._axes.items()},
+            [names.get(name, name) for name in self._unmatched],
+            sizes=self._declared_sizes,
+        )
+
+    def to_json(self) -> str:
+        """The spec as JSON text, read back by :meth:`from_json`."""
+        return json.dumps(
+            {
+                "format": _JSON_FORMAT,
+                "axes": {name: [entry_to_json(e) for e in entries] for name, entries in self._axes.items()},
+                "unmatched": list(self._unmatched),
+                "sizes": self._declared_sizes,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> PermutationSpec:
+        """Read what :meth:`to_json` wrote; SpecError when the text is something else."""
+        try:
+            fields = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise SpecError(f"this is not the JSON of a permutation spec: {error}") from None
+        if not isinstance(fields, dict) or fields.get("format") != _JSON_FORMAT:
+            raise SpecError(
+                f'this is not the JSON of a permutation spec: expected "format": "{_JSON_FORMAT}"'
+            )
+        try:
+            axes = {name: [entry_from_json(e) for e in entries] for name, entries in fields["axes"].items()}
+            return cls(axes, fields.get("unmatched", ()), sizes=fields.get("sizes"))
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise SpecError(f"the JSON of the permutation spec is malformed: {error!r}") from None
+
+    def digest(self) -> str:
+        """SHA-256 of the spec's JSON in canonical form, to tell whether a saved permutation belongs to it."""
+        canonical = json.dumps(json.loads(self.to_json()), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def _key(self) -> tuple[Any, ...]:
+        return (tuple(self._axes.items()), self._unmatched, tuple(sorted(self._declared_sizes.items())))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PermutationSpec) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"PermutationSpec({len(self._axes)} parameters, {len(self._perm_to_axes)} permutations)"
+
+
+def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    if isinstance(entries, str) or not isinstance(entries, Iterable):
+        raise SpecError(f"{name!r} needs a tuple with one entry per axis, got {entries!r}")
+    try:
+        checked = tuple(check_entry(entry) for entry in entries)
+        merged = merge_joined(checked)
+    except SpecError as error:
+        raise SpecError(f"{name!r}: {error}") from None
+    for entry, _ in merged:
+        for chain in chains_of(entry):
+            if len(set(chain)) < len(chain):
+                raise SpecError(f"{name!r}: a permutation stands within itself in {entry!r}")
+    return checked
+
+
+def _positions_of_permutations(axes: Mapping[str, tuple[Entry, ...]]) -> dict[str, list[tuple[str, int]]]:
+    places: dict[str, list[tuple[str, int]]] = {}
+    for name, entries in axes.items():
+        for axis, entry in enumerate(entries):
+            for permutation in dict.fromkeys(p for chain in chains_of(entry) for p in chain):
+                places.setdefault(permutation, []).append((name, axis))
+    return places
+
+
+def _parents_of_permutations(axes: Mapping[str, tuple[Entry, ...]]) -> dict[str, tuple[str, ...]]:
+    seen: dict[str, list[tuple[str, ...]]] = {}
+    for entries in axes.values():
+        for entry, _ in merge_joined(entries):
+            for chain in chains_of(entry):
+                for depth, permutation in enumerate(chain):
+                    seen.setdefault(permutation, []).append(chain[:depth])
+    return {permutation: common_parents(outers) for permutation, outers in seen.items()}

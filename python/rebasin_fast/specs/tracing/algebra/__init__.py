@@ -1,0 +1,1 @@
+"""What moves along the axes of tensors: variables, their parts, and views of both."""

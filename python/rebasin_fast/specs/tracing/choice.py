@@ -1,0 +1,114 @@
+"""A choice among the permutations of a traced spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from rebasin_fast.errors import SpecError
+from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice, permutations_of
+from rebasin_fast.specs.tracing.report import FrozenAxis, TracedSpec
+
+
+def choose(
+    spec: TracedSpec,
+    *,
+    residual: bool = True,
+    freeze: Sequence[str] = (),
+    select: Sequence[str] | None = None,
+) -> TracedSpec:
+    """``spec`` without residual permutations, without those frozen, or with those selected alone.
+
+    Raises
+    ------
+    SpecError
+        A name or pattern fits no permutation and no parameter.
+    """
+    for argument, patterns in (("freeze", freeze), ("select", select)):
+        if isinstance(patterns, str):
+            raise SpecError(f"{argument} takes a sequence of names or patterns, got the string {patterns!r}")
+    held: dict[str, str] = {}
+    if not residual:
+        held |= dict.fromkeys(spec.residual, "residual=False")
+    for pattern in freeze:
+        held |= dict.fromkeys(_matching(spec, pattern, "freeze"), f"freeze={pattern!r}")
+    if select is not None:
+        chosen = {name for pattern in select for name in _matching(spec, pattern, "select")}
+        held |= {name: "select" for name in spec.permutations if name not in chosen}
+    return _without(spec, held) if held else spec
+
+
+def _matching(spec: TracedSpec, pattern: str, argument: str) -> list[str]:
+    """Permutations of that name, and those that stand on parameters of that name."""
+    parameters = [name for name in spec.axes_to_perm if fnmatchcase(name, pattern)]
+    named = [name for name in spec.permutations if fnmatchcase(name, pattern)]
+    if not named and not parameters:
+        raise SpecError(
+            f"{argument} names {pattern!r}, which fits no permutation and no parameter. Permutations: "
+            f"{', '.join(spec.permutations[:8])}{', ...' if len(spec.permutations) > 8 else ''}"
+        )
+    axes = spec.axes_to_perm
+    standing = [p for name in parameters for entry in axes[name] for p in permutations_of(entry)]
+    return list(dict.fromkeys([*named, *standing]))
+
+
+def _without(spec: TracedSpec, held: Mapping[str, str]) -> TracedSpec:
+    sizes = spec.permutation_sizes
+    axes = {name: _stilled(entries, held, sizes) for name, entries in spec.axes_to_perm.items()}
+    left = {p for entries in axes.values() for entry in entries for p in permutations_of(entry)}
+    frozen = [
+        FrozenAxis(parameter, axis, sizes[name], held[name], "")
+        for name, places in spec.perm_to_axes.items()
+        if name in held
+        for parameter, axis in places
+    ]
+    return TracedSpec(
+        axes,
+        [name for name in spec.unmatched if any(p for e in axes[name] for p in permutations_of(e))],
+        # A permutation that loses those around it has to be told its size where it stands in products.
+        sizes={name: size for name, size in sizes.items() if name in left},
+        residual=spec.residual & left,
+        unused=spec.unused,
+        frozen=(*spec.frozen, *frozen),
+        shapes=spec.shapes,
+        sources=spec.sources,
+        ties=spec.ties,
+    )
+
+
+def _stilled(
+    entries: Sequence[Entry], held: Mapping[str, str], sizes: Mapping[str, int]
+) -> tuple[Entry, ...]:
+    """``entries`` with the permutations of ``held`` fixed; what nested in an axis that is fixed now does not."""
+    result: list[Entry] = []
+    for entry in entries:
+        inner = entry.inner if isinstance(entry, Joined) else entry
+        found = None if inner is None else _part(inner, held, sizes)
+        nested = isinstance(entry, Joined) and result[-1] is not None
+        if nested:
+            result.append(Joined(found))
+        else:
+            result.append(None if isinstance(found, Fixed) else found)
+    return tuple(result)
+
+
+def _part(entry: Entry, held: Mapping[str, str], sizes: Mapping[str, int]) -> Entry:
+    if isinstance(entry, str):
+        return Fixed(sizes[entry]) if entry in held else entry
+    if isinstance(entry, Slice):
+        return Fixed(entry.stop - entry.start) if entry.permutation in held else entry
+    if isinstance(entry, Product):
+        outer, inner = (_part(part, held, sizes) for part in (entry.outer, entry.inner))
+        if isinstance(outer, Fixed) and isinstance(inner, Fixed):
+            return Fixed(outer.length * inner.length)
+        return Product(outer, inner)
+    if isinstance(entry, Concat):
+        pieces: list[Entry] = []
+        for piece in (_part(piece, held, sizes) for piece in entry.pieces):
+            last = pieces[-1] if pieces else None
+            if isinstance(piece, Fixed) and isinstance(last, Fixed):
+                pieces[-1] = Fixed(last.length + piece.length)
+            else:
+                pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 and not isinstance(pieces[0], Slice) else Concat(*pieces)
+    return entry

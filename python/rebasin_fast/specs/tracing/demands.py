@@ -1,0 +1,57 @@
+"""Blocks that must stay blocks: what a group norm asks of its channels, settled after everything is tied.
+
+A demand says that blocks of ``b`` consecutive units of an axis may move as wholes, and units within a block.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from rebasin_fast.specs.tracing.algebra.partitions import Borders, Repeated, Tree, borders_of, movable
+from rebasin_fast.specs.tracing.algebra.values import Space
+from rebasin_fast.specs.tracing.algebra.variables import Nested, Reason, Var
+
+Demand = tuple[Var, int, Reason]
+
+
+def settle(space: Space, demands: list[Demand]) -> None:
+    """Give every variable that demands partition the structure that they leave it."""
+    algebra = space.algebra
+    partitions: dict[Var, dict[Borders, Reason]] = defaultdict(dict)
+    pending = list(demands)
+    while pending:
+        x, block, reason = pending.pop()
+        offset = 0
+        for part in algebra.parts(x):
+            size, form = algebra.size(part), algebra.form(part)
+            if isinstance(form, Nested):
+                pending += _within(space, part, form, offset, block, reason)
+            elif algebra.reason(part) is None:
+                space.saw(part)  # so that it is told apart from parts that are in other blocks
+                partitions[algebra.find(part)][borders_of(offset % block, size, block)] = reason
+            offset += size
+    for part, borders in partitions.items():
+        tree = movable(list(borders), 0, algebra.size(part))
+        if not isinstance(tree, int):
+            algebra.unify(part, _grown(space, tree), next(iter(borders.values())))
+
+
+def _within(space: Space, part: Var, form: Nested, offset: int, block: int, reason: Reason) -> list[Demand]:
+    """The demand on a product as one on its outer or inner variable; where it fits neither, nothing moves."""
+    inner = space.algebra.size(form.inner)
+    if offset % block == 0 and inner % block == 0:
+        return [(form.inner, block, reason)]
+    if offset % block == 0 and block % inner == 0 and space.algebra.size(part) % block == 0:
+        return [(form.outer, block // inner, reason)]
+    space.algebra.freeze(part, reason)
+    return []
+
+
+def _grown(space: Space, tree: Tree) -> Var:
+    """Variables in the shape of ``tree``."""
+    algebra = space.algebra
+    if isinstance(tree, int):
+        return algebra.leaf(tree)
+    if isinstance(tree, Repeated):
+        return algebra.product(algebra.leaf(tree.times), _grown(space, tree.part))
+    return algebra.concat([space.saw(_grown(space, part)) for part in tree.parts])

@@ -1,0 +1,188 @@
+"""From variables to the entries of a permutation spec."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice, permutations_of
+from rebasin_fast.specs.sizes import chains_of
+from rebasin_fast.specs.tracing.algebra.variables import Nested, Var
+from rebasin_fast.specs.tracing.structure import Structure
+
+
+class Emission:
+    """Entries of axes, under names for the classes of ``structure``; classes without a name stay."""
+
+    def __init__(self, structure: Structure, names: Mapping[int, str]) -> None:
+        self._structure = structure
+        self._algebra = structure.algebra
+        self._names = names
+        self._sizes = {name: structure.size(number) for number, name in names.items()}
+        self._cache: dict[Var, Entry] = {}
+
+    def entry(self, x: Var | None) -> Entry:
+        """What moves the axis ``x``; None where nothing does."""
+        if x is None:
+            return None
+        found = self.part(x)
+        return None if isinstance(found, Fixed) else found
+
+    def part(self, x: Var) -> Entry:
+        """The same, as a part of something larger: Fixed where nothing moves."""
+        x = self._algebra.find(x)
+        if x not in self._cache:
+            self._cache[x] = self._pieces(self._algebra.parts(x))
+        return self._cache[x]
+
+    def _pieces(self, parts: Sequence[Var]) -> Entry:
+        times = _repetitions([self._algebra.find(part) for part in parts])
+        if times > 1:
+            return _product(Fixed(times), self._pieces(parts[: len(parts) // times]))
+        entries: list[Entry] = []
+        for inner, members in groupby(parts, key=self._inner):
+            if inner is None:
+                entries += [self._leaf(part) for part in members]
+            else:
+                outer = [
+                    form.outer for part in members if isinstance(form := self._algebra.form(part), Nested)
+                ]
+                pieces = [piece for x in outer for piece in self._algebra.parts(x)]
+                times = _repetitions([self._algebra.find(piece) for piece in pieces])
+                outer_entry = self._pieces(pieces[: len(pieces) // times])
+                entries += [_product(outer_entry, self.part(inner))] * times
+        return self._joined(entries)
+
+    def _inner(self, part: Var) -> Var | None:
+        form = self._algebra.form(part)
+        return self._algebra.find(form.inner) if isinstance(form, Nested) else None
+
+    def _leaf(self, part: Var) -> Entry:
+        size = self._algebra.size(part)
+        piece = self._structure.piece.get(self._algebra.find(part))
+        if self._algebra.reason(part) is not None or piece is None or piece.permutation not in self._names:
+            return Fixed(size)
+        return Slice(self._names[piece.permutation], piece.start, piece.start + size)
+
+    def _joined(self, entries: list[Entry]) -> Entry:
+        """Neighbours that continue one another as one, whole permutations by their names."""
+        joined: list[Entry] = []
+        for entry in entries:
+            last = joined[-1] if joined else None
+            if isinstance(entry, Fixed) and isinstance(last, Fixed):
+                joined[-1] = Fixed(last.length + entry.length)
+            elif (
+                isinstance(entry, Slice)
+                and isinstance(last, Slice)
+                and (last.permutation, last.stop) == (entry.permutation, entry.start)
+            ):
+                joined[-1] = Slice(last.permutation, last.start, entry.stop)
+            else:
+                joined.append(entry)
+        named = [
+            e.permutation
+            if isinstance(e, Slice) and (e.start, e.stop) == (0, self._sizes[e.permutation])
+            else e
+            for e in joined
+        ]
+        times = _repetitions(named)
+        if times > 1 and len(named) == times:
+            return _product(Fixed(times), named[0])
+        return named[0] if len(named) == 1 and not isinstance(named[0], Slice) else Concat(*named)
+
+
+def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
+    """Classes of several variables that some concatenation holds in part, or more than once."""
+    torn: set[int] = set()
+    seen: set[Var] = set()
+    work = list(axes)
+    algebra = structure.algebra
+    while work:
+        x = algebra.find(work.pop())
+        if x in seen:
+            continue
+        seen.add(x)
+        parts = algebra.parts(x)
+        parts = parts[: len(parts) // _repetitions([algebra.find(part) for part in parts])]
+        held: Counter[Var] = Counter()
+        runs: list[tuple[Var, list[Var]]] = []  # neighbours with one inner variable, by their outer ones
+        for part in parts:
+            form = algebra.form(part)
+            if isinstance(form, Nested):
+                work.append(form.inner)
+                if not runs or runs[-1][0] != algebra.find(form.inner):
+                    runs.append((algebra.find(form.inner), []))
+                runs[-1][1].append(form.outer)
+            else:
+                runs.append((-1, []))
+                if algebra.find(part) in structure.piece:
+                    held[algebra.find(part)] += 1
+        torn |= _unevenly_held(structure, held)
+        for _, pieces in runs:
+            nested: Counter[Var] = Counter()
+            for outer in pieces:
+                outer_parts = algebra.parts(outer)
+                if len(outer_parts) == 1 and not isinstance(algebra.form(outer_parts[0]), Nested):
+                    nested[algebra.find(outer_parts[0])] += 1
+                else:
+                    work.append(outer)
+            torn |= _unevenly_held(structure, nested)
+    return torn
+
+
+def _unevenly_held(structure: Structure, held: Counter[Var]) -> set[int]:
+    torn = set()
+    for number in {structure.piece[leaf].permutation for leaf in held if leaf in structure.piece}:
+        leaves = structure.classes[number]
+        if len(leaves) > 1 and any(held[leaf] != 1 for leaf in leaves):
+            torn.add(number)
+    return torn
+
+
+def joined_axes(
+    entries: Sequence[Entry], shape: Sequence[int], outers: Mapping[str, set[str]]
+) -> tuple[Entry, ...]:
+    """Entries with axes nested in those before them, where a permutation is another for each unit of those."""
+    result = list(entries)
+    for axis, entry in enumerate(entries):
+        if entry is None or isinstance(entry, Joined):
+            continue
+        wanted = {
+            outer
+            for chain in chains_of(entry)
+            for depth, name in enumerate(chain)
+            for outer in outers.get(name, set()) - set(chain[:depth])
+        }
+        before = [i for i in range(axis) if wanted & _standing_in(entries[i])]
+        standing = [p for i in range(before[0], axis + 1) for p in _standing_in(entries[i])] if before else []
+        if len(set(standing)) < len(standing):
+            continue  # joined, the axes would hold something within itself
+        for i in range(before[0] + 1, axis + 1) if before else ():
+            inner = result[i]
+            if not isinstance(inner, Joined):
+                result[i] = Joined(Fixed(shape[i]) if inner is None else inner)
+    return tuple(result)
+
+
+def _standing_in(entry: Entry) -> set[str]:
+    return set(permutations_of(entry)) if entry is not None else set()
+
+
+def _product(outer: Entry, inner: Entry) -> Entry:
+    if isinstance(outer, Fixed) and isinstance(inner, Fixed):
+        return Fixed(outer.length * inner.length)
+    return Product(outer, inner)
+
+
+def _repetitions(items: Sequence[object]) -> int:
+    """How often the shortest run that repeats to ``items`` does so."""
+    n = len(items)
+    for length in range(1, n // 2 + 1):
+        if (
+            n % length == 0
+            and items[0] == items[length]
+            and all(items[i] == items[i - length] for i in range(length, n))
+        ):
+            return n // length
+    return 1

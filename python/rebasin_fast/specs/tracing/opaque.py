@@ -1,0 +1,130 @@
+"""Modules with a rule of their own: kept whole while the model around them is exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from rebasin_fast.specs.tracing.registry import Rule, module_rule_for
+
+OPERATION = "rebasin_fast.opaque.default"
+
+
+@dataclass(frozen=True)
+class CallShape:
+    """What one call of a module returns: the structure, and the shape and dtype of every tensor."""
+
+    structure: Any
+    tensors: tuple[tuple[tuple[int, ...], Any], ...]
+
+
+@dataclass
+class OpaqueModule:
+    """A module that stands in the graph as one operation."""
+
+    name: str
+    module: Any
+    rule: Rule
+    names: tuple[str, ...]  # of its parameters and buffers
+    calls: list[CallShape] = field(default_factory=list)  # in the order of one run of the model
+    asked: int = 0
+
+
+_MODULES: ContextVar[tuple[OpaqueModule, ...]] = ContextVar("modules kept whole", default=())
+
+
+@contextmanager
+def kept_whole(
+    torch: Any, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Iterator[tuple[OpaqueModule, ...]]:
+    """Every module of ``model`` whose class has a rule is one operation in here.
+
+    The model runs once before, for the shapes of what these modules return: their code may branch on data.
+    """
+    found = tuple(_opaque_modules(model))
+    if not found:
+        yield found
+        return
+    _watch_one_run(torch, model, args, kwargs, found)
+    operation = _operation(torch)
+    for number, opaque in enumerate(found):
+        opaque.module.forward = _stand_in(torch, operation, number, opaque)
+    token = _MODULES.set(found)
+    try:
+        yield found
+    finally:
+        _MODULES.reset(token)
+        for opaque in found:
+            del opaque.module.forward
+
+
+def _watch_one_run(
+    torch: Any, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: tuple[OpaqueModule, ...]
+) -> None:
+    from torch.utils._pytree import tree_flatten
+
+    def watcher(opaque: OpaqueModule) -> Callable[..., None]:
+        def watch(module: Any, given: Any, results: Any) -> None:
+            leaves, structure = tree_flatten(results)
+            opaque.calls.append(CallShape(structure, tuple((tuple(x.shape), x.dtype) for x in leaves)))
+
+        return watch
+
+    handles = [opaque.module.register_forward_hook(watcher(opaque)) for opaque in found]
+    try:
+        with torch.no_grad():
+            model(*args, **kwargs)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _opaque_modules(model: Any) -> Iterator[OpaqueModule]:
+    inside: set[int] = set()
+    for name, module in model.named_modules():
+        rule = module_rule_for(type(module))
+        if rule is None or id(module) in inside:
+            continue
+        inside.update(map(id, module.modules()))
+        names = tuple(dict([*module.named_parameters(), *module.named_buffers()]))
+        yield OpaqueModule(name, module, rule, names)
+
+
+def _stand_in(torch: Any, operation: Any, number: int, opaque: OpaqueModule) -> Callable[..., Any]:
+    """A forward that is one operation over all tensors that go in, the module's own included."""
+    from torch.utils._pytree import tree_leaves, tree_unflatten
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        own = dict([*opaque.module.named_parameters(), *opaque.module.named_buffers()])
+        # The exporter may run the model several times, each time with the same calls.
+        call = opaque.asked % len(opaque.calls)
+        opaque.asked += 1
+        results = operation(tensors, [own[name] for name in opaque.names], number, call)
+        return tree_unflatten(results, opaque.calls[call].structure)
+
+    return forward
+
+
+@lru_cache(maxsize=1)
+def _operation(torch: Any) -> Any:
+    """The operation that stands for a module; all that it can do is tell the shapes of its results."""
+    library = torch.library.Library("rebasin_fast", "FRAGMENT")
+    library.define("opaque(Tensor[] inputs, Tensor[] weights, int module, int call) -> Tensor[]")
+
+    def empty(inputs: list[Any], weights: list[Any], module: int, call: int) -> list[Any]:
+        like = (inputs or weights)[0]
+        shapes = _MODULES.get()[module].calls[call].tensors
+        return [like.new_empty(shape, dtype=dtype) for shape, dtype in shapes]
+
+    torch.library.register_fake("rebasin_fast::opaque", empty, lib=library)
+    _LIBRARIES.append(library)
+    return torch.ops.rebasin_fast.opaque.default
+
+
+# A library that is collected takes its operations with it.
+_LIBRARIES: list[Any] = []

@@ -1,0 +1,182 @@
+"""Rules by the name of the operation, and what a rule is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rebasin_fast.specs.tracing.algebra.values import Space, Value
+from rebasin_fast.specs.tracing.algebra.variables import Algebra, Reason, Var
+
+Result = Any  # Value, or a sequence of them
+Rule = Callable[["Call"], Result]
+
+_RULES: dict[str, Rule] = {}
+_MODULE_RULES: dict[str, Rule] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Register a rule for operations: ``aten.linear.default`` for one overload, ``aten.linear`` for all.
+
+    The rule of ``aten.relu`` stands for the in-place ``aten.relu_`` too.
+    """
+
+    def register(function: Rule) -> Rule:
+        for name in names:
+            _RULES[name] = function
+        return function
+
+    return register
+
+
+def module_rule(*names: str) -> Callable[[Rule], Rule]:
+    """Register a rule for modules, by the full names of their classes: ``package.module.Class``."""
+
+    def register(function: Rule) -> Rule:
+        for name in names:
+            _MODULE_RULES[name] = function
+        return function
+
+    return register
+
+
+def module_rule_for(cls: type) -> Rule | None:
+    """The rule of a class, or of the nearest class that it is derived from."""
+    found = (_MODULE_RULES.get(full_name(base)) for base in cls.__mro__)
+    return next((rule for rule in found if rule is not None), None)
+
+
+def full_name(cls: type) -> str:
+    """``package.module.Class``."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def register_rule(target: str | type, rule: Rule | None) -> None:
+    """Declare what an operation, or a module of a class, does to the axes of its tensors.
+
+    Parameters
+    ----------
+    target : str or type
+        The name of an operation (``mylib.myop.default``, or ``mylib.myop`` for all overloads), or a subclass of
+        ``torch.nn.Module``. Modules of that class are not looked into while a model is traced.
+    rule : callable or None
+        ``rule(call)`` gets a :class:`Call` and returns a :class:`Value` for each tensor that comes out (a list for
+        several). It ties axes with ``call.unify(x, y)`` and holds them still with ``call.freeze_axis``. For a module,
+        ``call.inputs`` are the tensors that go in and ``call.parameters`` its own by name. None removes the rule.
+
+    Notes
+    -----
+    A rule is taken at its word by the tracer; ``verify`` proves the outcome.
+
+    Examples
+    --------
+    >>> import torch, rebasin_fast as rf
+    >>> from rebasin_fast.tracing import Value, register_rule
+    >>> class Scale(torch.nn.Module):
+    ...     def __init__(self, n):
+    ...         super().__init__()
+    ...         self.scale = torch.nn.Parameter(torch.ones(n))
+    ...     def forward(self, x):
+    ...         return x * self.scale
+    >>> def rule(call):
+    ...     x = call.inputs[0]
+    ...     call.unify(call.axis(x, -1), call.axis(call.parameters["scale"], 0))
+    ...     return Value(x.shape, list(x.groups))
+    >>> register_rule(Scale, rule)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 5), Scale(5), torch.nn.Linear(5, 2))
+    >>> rf.trace_spec(model, torch.zeros(1, 3)).axes_to_perm["1.scale"]
+    ('0',)
+    >>> register_rule(Scale, None)
+    """
+    rules, name = (_RULES, target) if isinstance(target, str) else (_MODULE_RULES, full_name(target))
+    if rule is None:
+        rules.pop(name, None)
+    else:
+        rules[name] = rule
+
+
+def rule_for(name: str) -> Rule | None:
+    """The rule of operation ``aten.add_.Tensor``: by its full name, its packet, or without the in-place mark."""
+    packet, _, _ = name.rpartition(".")
+    for candidate in (name, packet, packet.removesuffix("_")):
+        if candidate in _RULES:
+            return _RULES[candidate]
+    return None
+
+
+@dataclass
+class Trace:
+    """What the rules write on while a graph is gone through."""
+
+    space: Space
+    producers: dict[Var, str] = field(default_factory=dict)
+    sums: list[Var] = field(default_factory=list)
+    demands: list[tuple[Var, int, Reason]] = field(default_factory=list)
+    hints: dict[Var, str] = field(default_factory=dict)
+
+
+@dataclass
+class Call:
+    """One operation of the graph: its arguments by name, with values for tensors, and the shapes it returns."""
+
+    trace: Trace
+    operation: str
+    arguments: Mapping[str, Any]
+    shapes: Any  # shape of the result, or a list of shapes
+    reason: Reason
+    inputs: list[Value] = field(default_factory=list)  # of a module with a rule of its own
+    parameters: dict[str, Value] = field(default_factory=dict)
+    module: Any = None
+
+    @property
+    def space(self) -> Space:
+        """The space of all values."""
+        return self.trace.space
+
+    @property
+    def algebra(self) -> Algebra:
+        """The algebra of all axes."""
+        return self.trace.space.algebra
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the one tensor that is returned."""
+        if not isinstance(self.shapes, tuple):
+            raise TypeError(f"{self.operation} returns several tensors")
+        return self.shapes
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments.get(name)
+
+    def has(self, name: str) -> bool:
+        """Whether the argument was given, and is not None."""
+        return self.arguments.get(name) is not None
+
+    def value(self, name: str) -> Value:
+        """A tensor argument."""
+        found = self.arguments[name]
+        if not isinstance(found, Value):
+            raise TypeError(f"{self.operation}: {name} is {found!r}, no tensor")
+        return found
+
+    def axis(self, value: Value, axis: int) -> Var | None:
+        """The variable of one axis; None when it is uniform."""
+        return self.space.axis(value, axis, self.reason)
+
+    def unify(self, x: Var | None, y: Var | None) -> Var | None:
+        """One variable for two axes that move alike."""
+        return self.space.unify(x, y, self.reason)
+
+    def freeze_axis(self, value: Value, axis: int) -> None:
+        """Nothing moves along ``axis``, because of this operation."""
+        self.space.freeze_axis(value, axis, self.reason)
+
+    def freeze(self, value: Value) -> None:
+        """Nothing moves in ``value``, because of this operation."""
+        self.space.freeze(value, self.reason)
+
+    def produced(self, x: Var | None, weight: Value) -> None:
+        """The units of ``x`` are made by the parameter ``weight``: it names them."""
+        if x is not None and weight.parameter is not None:
+            self.trace.producers.setdefault(x, weight.parameter)

@@ -1,0 +1,129 @@
+"""A traced spec, and its account: what moves, what does not, and why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rebasin_fast.specs.axis import Entry, permutations_of
+from rebasin_fast.specs.spec import PermutationSpec
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Params
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenAxis:
+    """``length`` positions on an axis of a parameter that do not move, and what holds them."""
+
+    parameter: str
+    axis: int
+    length: int
+    operation: str
+    source: str
+
+
+class TracedSpec(PermutationSpec):
+    """A permutation spec that was derived from a model's program.
+
+    Attributes
+    ----------
+    residual : frozenset[str]
+        Permutations of residual streams.
+    unused : tuple[str, ...]
+        Parameters that the traced program does not read; they stay.
+    frozen : tuple[FrozenAxis, ...]
+        What does not move, and why.
+    shapes : Mapping[str, tuple[int, ...]]
+        Of the parameters of the model that was traced.
+    sources : Mapping[str, str]
+        ``file:line`` of the first use of a parameter in the program.
+    ties : Mapping[str, str]
+        Further names of shared tensors, each with the first: a file may hold either, or both.
+    """
+
+    def __init__(
+        self,
+        axes: Mapping[str, Sequence[Entry]],
+        unmatched: Iterable[str] = (),
+        *,
+        sizes: Mapping[str, int] | None = None,
+        residual: frozenset[str] = frozenset(),
+        unused: tuple[str, ...] = (),
+        frozen: tuple[FrozenAxis, ...] = (),
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
+        sources: Mapping[str, str] | None = None,
+        ties: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(axes, unmatched, sizes=sizes)
+        self.residual = residual
+        self.unused = unused
+        self.frozen = frozen
+        self.shapes = dict(shapes or {})
+        self.sources = dict(sources or {})
+        self.ties = dict(ties or {})
+
+    def validate(self, params: Params) -> None:
+        """Check that the spec fits; of shared tensors one name is enough."""
+        either = {**self.ties, **{first: name for name, first in self.ties.items()}}
+        axes = self.axes_to_perm
+        kept = {name: axes[name] for name in axes if name in params or either.get(name) not in params}
+        if len(kept) == len(axes):
+            super().validate(params)
+            return
+        standing = {p for row in kept.values() for entry in row for p in permutations_of(entry)}
+        sizes = {name: size for name, size in self.declared_sizes.items() if name in standing}
+        PermutationSpec(kept, sizes=sizes).validate(params)
+
+    def renamed(self, names: Mapping[str, str]) -> TracedSpec:
+        """The same spec and account for other names."""
+
+        def new(name: str) -> str:
+            return names.get(name, name)
+
+        return TracedSpec(
+            {new(name): entries for name, entries in self.axes_to_perm.items()},
+            map(new, self.unmatched),
+            sizes=self.declared_sizes,
+            residual=self.residual,
+            unused=tuple(map(new, self.unused)),
+            frozen=tuple(replace(axis, parameter=new(axis.parameter)) for axis in self.frozen),
+            shapes={new(name): shape for name, shape in self.shapes.items()},
+            sources={new(name): place for name, place in self.sources.items()},
+            ties={new(name): new(first) for name, first in self.ties.items()},
+        )
+
+    @property
+    def permutation_sizes(self) -> dict[str, int]:
+        """Units of each permutation, in the model that was traced."""
+        shaped: Any = {name: np.broadcast_to(np.float32(0), shape) for name, shape in self.shapes.items()}
+        return self.sizes(shaped)
+
+    def report(self) -> str:
+        """The account as text: every permutation, and every axis that is held still, with its source line."""
+        return "\n".join(_lines(self))
+
+
+def _lines(spec: TracedSpec) -> Iterator[str]:
+    sizes = spec.permutation_sizes
+    moved = sum(any(e is not None for e in entries) for entries in spec.axes_to_perm.values())
+    yield f"{len(sizes)} permutations move {moved} of {len(spec.axes_to_perm)} parameters"
+    for name, places in spec.perm_to_axes.items():
+        within = f" within {', '.join(spec.parents[name])}" if spec.parents[name] else ""
+        stream = ", residual stream" if name in spec.residual else ""
+        yield f"{name}: {sizes[name]} units{within}{stream}"
+        for parameter, axis in places:
+            yield f"    {parameter} axis {axis}{_located(spec.sources.get(parameter, ''))}"
+    if spec.frozen:
+        yield "held still"
+    for held in spec.frozen:
+        yield f"    {held.parameter} axis {held.axis}: {held.length} by {held.operation}{_located(held.source)}"
+
+
+def _located(source: str) -> str:
+    """The place in brackets, from the current folder on where it lies in there."""
+    return f" ({source.removeprefix(os.getcwd() + os.sep)})" if source else ""
