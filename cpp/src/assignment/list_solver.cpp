@@ -104,7 +104,8 @@ template <class T>
 Attempt match_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
   Attempt attempt = start_duals(state, interrupt);
   if (attempt != Attempt::solved) return attempt;
-  attempt = state.traits.mostly_ties ? match_ties(state, TiesMayLeave::no_row, proof, interrupt) : Attempt::declined;
+  attempt = state.traits.mostly_ties ? match_ties(state, TiesMayLeave::no_row, proof, interrupt)
+                                     : Attempt::declined;
   state.solved_by_ties = attempt == Attempt::solved;
   if (attempt == Attempt::declined) state.forget();
   return attempt;
