@@ -31,10 +31,11 @@ class EpsilonScaling {
   Attempt run() {
     const double spread = typical_spread();
     const double last = spread / (tuning::last_epsilon_of_spread * static_cast<double>(costs_.rows()));
+    double epsilon = spread / tuning::first_epsilon_of_spread;
     Attempt attempt = Attempt::solved;
-    for (double epsilon = spread / tuning::first_epsilon_of_spread;
-         attempt == Attempt::solved && epsilon > last; epsilon /= tuning::epsilon_falls_by) {
+    while (attempt == Attempt::solved && epsilon > last) {
       attempt = bid_until_matched(epsilon);
+      epsilon /= tuning::epsilon_falls_by;
     }
     forget_matching();
     state_.v.resize(costs_.columns());
