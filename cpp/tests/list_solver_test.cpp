@@ -70,9 +70,8 @@ std::vector<std::int32_t> solved_densely(const CostRows<T>& costs) {
   Interrupt never;
   MatchingState dense;
   AssignmentCounters counters;
-  double free_rows = 0.0;
   CHECK(start_from_column_minima(costs, dense, never) == Attempt::solved);
-  CHECK(solve_densely(costs, dense, {}, free_rows, counters, never) == Attempt::solved);
+  CHECK(solve_densely(costs, dense, {}, counters, never) == Attempt::solved);
   return {dense.column_of.begin(), dense.column_of.end()};
 }
 

@@ -36,13 +36,11 @@ double row_dual(const Problem<T>& problem, const T* run, int i) {
 }  // namespace
 
 template <class T>
-Status solve_block(const CostRows<T>& costs, MatchingState& state, Certificate& proof, bool& beyond) {
+Attempt solve_block(const CostRows<T>& costs, MatchingState& state, Certificate& proof) {
   Problem<T> problem;
   solve_copy(costs, problem);
-  beyond = problem.found == simd::BlockFound::beyond;
-  if (problem.found == simd::BlockFound::invalid) return Status::invalid_entry;
-  if (problem.found == simd::BlockFound::infeasible) return Status::infeasible;
-  if (beyond) return Status::ok;
+  if (problem.found == simd::BlockFound::infeasible) return Attempt::infeasible;
+  if (problem.found != simd::BlockFound::optimum) return Attempt::invalid;
   const int width = problem.columns <= 16 ? 16 : problem.columns <= 32 ? 32 : 64;
   state.v.assign(problem.v, problem.v + problem.columns);
   state.column_of.assign(problem.column_of, problem.column_of + problem.rows);
@@ -63,10 +61,10 @@ Status solve_block(const CostRows<T>& costs, MatchingState& state, Certificate& 
   }
   Interrupt never;
   proof.gap = bound > 0.0 && totals_lie_apart(costs, bound, never) ? 0.0 : bound;
-  return Status::ok;
+  return Attempt::solved;
 }
 
-template Status solve_block<float>(const CostRows<float>&, MatchingState&, Certificate&, bool&);
-template Status solve_block<double>(const CostRows<double>&, MatchingState&, Certificate&, bool&);
+template Attempt solve_block<float>(const CostRows<float>&, MatchingState&, Certificate&);
+template Attempt solve_block<double>(const CostRows<double>&, MatchingState&, Certificate&);
 
 }  // namespace rebasin::assignment

@@ -20,11 +20,10 @@ struct DenseLimits {
 };
 
 // Completes a matching at least cost from the column duals state.v, any on a square problem without a price,
-// zero otherwise. Starts from an empty matching. declined where a limit is met. `free_rows` is the share of
-// rows that row reduction left free. Time O(n^2 m); reads each row once, and a row for every step of a path
-// search.
+// zero otherwise. Starts from an empty matching. declined where a limit is met. Time O(n^2 m); reads each row
+// once, and a row for every step of a path search.
 template <class T>
 Attempt solve_densely(const CostRows<T>& costs, MatchingState& state, const DenseLimits& limits,
-                      double& free_rows, AssignmentCounters& counters, Interrupt& interrupt);
+                      AssignmentCounters& counters, Interrupt& interrupt);
 
 }  // namespace rebasin::assignment

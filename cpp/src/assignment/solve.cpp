@@ -60,12 +60,8 @@ bool is_constant(const CostRows<T>& costs) {
 
 template <class T>
 Attempt solve_by_size(Task<T>& task, Answer& answer) {
-  if (task.costs.columns() > block_columns) return solve_by_strategies(task, answer);
-  bool beyond = false;
-  const Status status = solve_block(task.costs, answer.matching, answer.proof, beyond);
-  if (beyond) return Attempt::invalid;
-  if (status == Status::ok) return Attempt::solved;
-  return status == Status::infeasible ? Attempt::infeasible : Attempt::invalid;
+  return task.costs.columns() > block_columns ? solve_by_strategies(task, answer)
+                                              : solve_block(task.costs, answer.matching, answer.proof);
 }
 
 // What one call works on.

@@ -29,10 +29,7 @@ Attempt certified(Task<T>& task, Answer& answer, Attempt attempt) {
 
 template <class T>
 Attempt run_dense(Task<T>& task, Answer& answer, const DenseLimits& limits) {
-  double free_rows = 0.0;
-  const Attempt attempt =
-      solve_densely(task.costs, answer.matching, limits, free_rows, task.counters, task.interrupt);
-  task.traits.free_rows = free_rows;
+  const Attempt attempt = solve_densely(task.costs, answer.matching, limits, task.counters, task.interrupt);
   return certified(task, answer, attempt);
 }
 

@@ -14,7 +14,6 @@ struct Traits {
   bool smooth = false;            // neighbours in a row differ by little of the range
   bool tied = false;              // most rows meet their least entry more than once
   bool few_values = false;        // and it is one of two values
-  double free_rows = 0.0;         // share that row reduction left without a column; 0 before it has run
 };
 
 // Looks at up to 512 entries, four runs of 16 in each of 8 rows, and at the least entries of 8 rows.
