@@ -15,20 +15,23 @@ constexpr std::int64_t chunk = 16;  // entries read together: a cache line
 template <class T>
 double variance_of_chunks(const T* run, std::int64_t columns, std::int64_t first, std::int64_t stride,
                           int count) {
-  // Sums of their own for each place in a chunk: one chain would wait for every addition.
-  double sums[chunk] = {};
-  double squares[chunk] = {};
-  double seen[chunk] = {};
+  // Sums of their own for each lane: one chain would wait for every addition.
+  constexpr std::int64_t lanes = 4;
+  double sums[lanes] = {};
+  double squares[lanes] = {};
+  double seen[lanes] = {};
   for (int part = 0; part < count; ++part) {
     const std::int64_t start = first + part * stride;
-    const std::int64_t length = std::min(chunk, columns - start);
-    for (std::int64_t k = 0; k < length; ++k) {
-      const auto entry = static_cast<double>(run[start + k]);
-      const bool finite = std::abs(entry) < std::numeric_limits<double>::infinity();
-      const double cost = finite ? entry : 0.0;
-      sums[k] += cost;
-      squares[k] += cost * cost;
-      seen[k] += finite ? 1.0 : 0.0;
+    const std::int64_t length = std::min(chunk, columns - start) / lanes * lanes;
+    for (std::int64_t k = 0; k < length; k += lanes) {
+      for (std::int64_t lane = 0; lane < lanes; ++lane) {
+        const auto entry = static_cast<double>(run[start + k + lane]);
+        const bool finite = std::abs(entry) < std::numeric_limits<double>::infinity();
+        const double cost = finite ? entry : 0.0;
+        sums[lane] += cost;
+        squares[lane] += cost * cost;
+        seen[lane] += finite ? 1.0 : 0.0;
+      }
     }
   }
   const double sum = std::accumulate(std::begin(sums), std::end(sums), 0.0);

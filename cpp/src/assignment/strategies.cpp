@@ -94,6 +94,11 @@ Attempt solve_all_densely(Task<T>& task, Answer& answer) {
   return start_dense(task, answer, 1.0);
 }
 
+template <class T>
+Attempt solve_densely_if_very_few_are_free(Task<T>& task, Answer& answer) {
+  return start_dense(task, answer, tuning::few_free_rows);
+}
+
 // Few entries matter among a filler that all the others equal: rows choose from duals of zero, as columns
 // without an entry of their own would draw every row to them.
 template <class T>
@@ -205,6 +210,8 @@ constexpr Strategy<T> strategies[] = {
     {[](Task<T>& task) { return is_square(task) && task.traits.smooth && !has_heavy_rows(task); },
      solve_all_densely<T>},
     {[](Task<T>& task) { return is_square(task) && task.traits.tied; }, solve_densely_if_few_are_free<T>},
+    {[](Task<T>& task) { return is_fairly_small(task) && !has_heavy_rows(task); },
+     solve_densely_if_very_few_are_free<T>},
     {[](Task<T>& task) { return fits_lists(task); }, solve_by_lists_at_first<T>},
     {[](Task<T>& task) {
        return is_square(task) && fits_lists(task) && task.costs.rows() >= tuning::rows_to_try_lists_again;

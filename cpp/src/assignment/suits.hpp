@@ -36,6 +36,11 @@ bool is_small(const Task<T>& task) {
 }
 
 template <class T>
+bool is_fairly_small(const Task<T>& task) {
+  return is_square(task) && task.costs.columns() <= tuning::fairly_few_columns;
+}
+
+template <class T>
 bool has_filler(const Task<T>& task) {
   return task.traits.filler_share >= tuning::filler_share;
 }
@@ -59,10 +64,10 @@ bool has_heavy_rows(Task<T>& task) {
 }
 
 template <class T>
-bool may_have_own_minima(const Task<T>& task) {
+bool may_have_own_minima(Task<T>& task) {
   if (is_priced(task) || decided_by_ties(task)) return false;
   if (is_small(task)) return true;
-  if (is_square(task)) return task.traits.smooth || task.best_entries.lead;
+  if (is_square(task)) return task.best_entries.lead || (task.traits.smooth && !has_heavy_rows(task));
   return !is_wide(task);
 }
 

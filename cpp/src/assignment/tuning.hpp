@@ -53,6 +53,13 @@ inline constexpr std::int64_t scaling_bids_per_row = 16;
 // rectangles gain up to 512 (points in the plane and rank 4 take half), Gram's and uniform ones lose a fifth
 // there.
 inline constexpr std::int64_t few_columns = 200;
+
+// Squares of up to this many columns go to lists only where row reduction over whole rows leaves more than
+// this share of the rows free: uniform and Gram matrices leave .04 to .06 (and take .7 to .9 of the lists'
+// time at 256), decaying spectra and points in the plane .18, rank 4 .4.
+inline constexpr std::int64_t fairly_few_columns = 300;
+inline constexpr double few_free_rows = 0.12;
+
 inline constexpr std::int64_t few_columns_of_rectangle = 512;
 
 // Columns that rows want may coincide in `conflicts_allowed + rows / rows_per_conflict` rows before plain row
