@@ -70,7 +70,7 @@ std::vector<std::int32_t> solved_densely(const CostRows<T>& costs) {
   Interrupt never;
   MatchingState dense;
   AssignmentCounters counters;
-  CHECK(start_from_column_minima(costs, dense, never) == Attempt::solved);
+  CHECK(start_from_column_minima(costs, costs.rows(), dense, never) == Attempt::solved);
   CHECK(solve_densely(costs, dense, {}, counters, never) == Attempt::solved);
   return {dense.column_of.begin(), dense.column_of.end()};
 }

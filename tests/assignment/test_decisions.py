@@ -133,3 +133,34 @@ def test_single_row_duals_that_mislead(bad):
     row_duals[[3, 70, 149]] = bad
     misled = rf.Assignment(start.columns, row_duals, start.column_duals, start.objective, start.gap)
     check_assignment(cost, rf.solve_assignment(cost, warm_start=misled))
+
+
+@pytest.mark.parametrize("more", [1, 4])
+@pytest.mark.parametrize("maximize", [False, True])
+def test_nearly_square_rectangles_are_padded(more, maximize):
+    i = np.arange(120.0)
+    j = np.arange(120.0 + more)
+    rng = np.random.default_rng(more)
+    offsets = 100.0 * rng.random(len(j)) + rng.random((len(i), len(j)))
+    holes = offsets.copy()
+    holes[rng.random(holes.shape) < 0.2] = np.inf
+    for cost in (i[:, None] + j, -i[:, None] * j, offsets, holes):
+        costs = -cost if maximize else cost
+        assert core.assignment_counters(costs, maximize)["entries_read"] < 40 * cost.size
+        check_assignment(costs, rf.solve_assignment(costs, maximize=maximize), maximize=maximize)
+
+
+def test_forbidden_entries_hide_no_offset():
+    cost = 1e6 + np.random.default_rng(0).random((300, 600))
+    cost[np.random.default_rng(1).random(cost.shape) < 0.3] = np.inf
+    counters = core.assignment_counters(cost, False)
+    assert counters["bids"] == 0  # whole rows, whose differences are exact
+    assert counters["entries_read"] < 4 * cost.size
+    check(cost)
+
+
+def test_products_of_ranks_take_few_reads():
+    ranks = np.arange(300.0)
+    for cost in (np.outer(ranks, ranks), 1 / (1 + ranks[:, None] + ranks)):
+        assert reads(cost) < 60
+        check(cost)

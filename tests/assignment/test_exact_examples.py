@@ -53,6 +53,16 @@ def test_integer_marker(marker, forced):
     assert excess(cost, result.columns) == 0 == result.gap
 
 
+def test_total_of_assigned_integer_markers_is_rounded_once():
+    # In float64 the markers are 2^63: the total would lie halfway between two neighbours, and be rounded up.
+    largest = np.iinfo(np.int64).max
+    cost = np.full((3, 3), largest)
+    cost[0] = [284672, largest, largest]
+    assert rf.solve_assignment(cost).objective == float(2 * largest + 284672)
+    assert rf.solve_assignment(-cost, maximize=True).objective == -float(2 * largest + 284672)
+    assert float(2 * largest + 284672) != float(2.0 * largest + 284672)
+
+
 def test_integers_beyond_2_to_the_52():
     small = np.random.default_rng(0).integers(0, 1000, (128, 128))
     # Rounded sums of numbers of this size lead SciPy to 1662.

@@ -26,9 +26,15 @@ std::vector<double> assigned_costs(const AnyCostView& view, const std::vector<st
   return assigned;
 }
 
-double total_of(const std::vector<double>& costs, bool maximize) {
-  const double total = exact_total(costs.data(), static_cast<std::int64_t>(costs.size()));
-  return (maximize ? -total : total) + 0.0;
+// The exact total, rounded once. Integers that float64 does not hold are read again.
+double total_of(const AnyCostView& view, const std::vector<std::int64_t>& columns,
+                const std::vector<double>& assigned) {
+  constexpr double held = 0x1p53;
+  const bool integers = view.dtype == DType::int64 || view.dtype == DType::uint64;
+  const auto beyond = [](double cost) { return std::abs(cost) >= held; };
+  if (integers && std::any_of(assigned.begin(), assigned.end(), beyond)) return exact_total(view, columns);
+  const double total = exact_total(assigned.data(), static_cast<std::int64_t>(assigned.size()));
+  return (view.maximize ? -total : total) + 0.0;
 }
 
 }  // namespace
@@ -49,13 +55,13 @@ void write_solution(const CostRows<T>& costs, Answer& answer, AssignmentSolution
 bool conclude(const AnyCostView& view, std::vector<double>&& pair_costs, AssignmentSolution& solution) {
   const std::vector<double> assigned =
       pair_costs.empty() ? assigned_costs(view, solution.columns) : std::move(pair_costs);
-  solution.objective = total_of(assigned, view.maximize);
+  solution.objective = total_of(view, solution.columns, assigned);
   return all_finite(solution.row_duals) && all_finite(solution.column_duals) &&
          proof_is_good_enough(assigned, solution.gap);
 }
 
 void conclude_priced(const AnyCostView& view, double cost_limit, AssignmentSolution& solution) {
-  solution.objective = total_of(assigned_costs(view, solution.columns), view.maximize);
+  solution.objective = total_of(view, solution.columns, assigned_costs(view, solution.columns));
   if (!(std::abs(cost_limit) < std::numeric_limits<double>::infinity())) return;
   const bool transposed = view.rows > view.columns;
   std::vector<double>& priced = transposed ? solution.column_duals : solution.row_duals;

@@ -9,6 +9,7 @@
 #include "assignment/list_certificate.hpp"
 #include "assignment/list_solver.hpp"
 #include "assignment/list_warm_start.hpp"
+#include "assignment/padded_costs.hpp"
 #include "assignment/row_spread.hpp"
 #include "assignment/suits.hpp"
 #include "assignment/tuning.hpp"
@@ -61,24 +62,31 @@ Attempt match_row_minima(Task<T>& task, Answer& answer) {
   return run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima, .until_conflicts = true});
 }
 
+// The column duals that a square problem's first `counted_rows` rows give.
+template <class T>
+Attempt start_from_minima(Task<T>& task, const CostRows<T>& square, std::int64_t counted_rows,
+                          MatchingState& state) {
+  task.counters.entries_read += counted_rows * square.columns();
+  return task.traits.columns_differ ? start_from_column_minima(square, counted_rows, state, task.interrupt)
+                                    : start_from_reduced_minima(square, counted_rows, state, task.interrupt);
+}
+
 template <class T>
 Attempt start_dense(Task<T>& task, Answer& answer, double most_free_rows) {
   Attempt attempt = Attempt::solved;
-  if (is_priced(task)) {
+  if (is_priced(task) || !is_square(task)) {
     answer.matching.reset(task.costs.rows(), task.costs.columns());
-  } else if (task.traits.columns_differ) {
-    attempt = start_from_column_minima(task.costs, answer.matching, task.interrupt);
   } else {
-    attempt = start_from_reduced_minima(task.costs, answer.matching, task.interrupt);
+    attempt = start_from_minima(task, task.costs, task.costs.rows(), answer.matching);
   }
   if (attempt != Attempt::solved) return attempt;
-  if (is_square(task)) task.counters.entries_read += task.costs.rows() * task.costs.columns();
   return run_dense(task, answer, {.unmatched_price = task.unmatched_price, .most_free_rows = most_free_rows});
 }
 
 template <class T>
 Attempt solve_constant_parts(Task<T>& task, Answer& answer) {
-  const Attempt attempt = start_from_column_minima(task.costs, answer.matching, task.interrupt);
+  const Attempt attempt =
+      start_from_column_minima(task.costs, task.costs.rows(), answer.matching, task.interrupt);
   if (attempt != Attempt::solved) return attempt;
   task.counters.entries_read += task.costs.rows() * task.costs.columns();
   return run_dense(task, answer, {.most_free_rows = tuning::free_rows_after_minima});
@@ -97,6 +105,20 @@ Attempt solve_all_densely(Task<T>& task, Answer& answer) {
 template <class T>
 Attempt solve_densely_if_very_few_are_free(Task<T>& task, Answer& answer) {
   return start_dense(task, answer, tuning::few_free_rows);
+}
+
+// Rows of one value make the problem square; its duals, lowered to the largest, are those of the rectangle.
+template <class T>
+Attempt solve_padded(Task<T>& task, Answer& answer) {
+  PaddedCosts<T> padded(task.costs);
+  MatchingState square;
+  Attempt attempt = start_from_minima(task, padded.rows(), task.costs.rows(), square);
+  if (attempt == Attempt::solved) {
+    attempt = solve_densely(padded.rows(), square, {}, task.counters, task.interrupt);
+  }
+  if (attempt != Attempt::solved) return attempt;
+  padded.restore(square, answer.matching);
+  return certified(task, answer, attempt);
 }
 
 // Few entries matter among a filler that all the others equal: rows choose from duals of zero, as columns
@@ -205,6 +227,11 @@ constexpr Strategy<T> strategies[] = {
     {[](Task<T>& task) { return !is_priced(task) && has_filler(task); }, solve_few_entries<T>},
     {[](Task<T>& task) { return is_square(task) && has_constant_parts(task); }, solve_constant_parts<T>},
     {[](Task<T>& task) { return may_have_own_minima(task); }, match_row_minima<T>},
+    {[](Task<T>& task) {
+       return is_nearly_square(task) && (task.traits.smooth || task.traits.columns_differ) &&
+              !has_heavy_rows(task);
+     },
+     solve_padded<T>},
     {[](Task<T>& task) { return task.best_entries.lead && !task.rows_differ(); }, match_leading_entries<T>},
     {[](Task<T>& task) { return is_small(task) && !has_heavy_rows(task); }, solve_all_densely<T>},
     {[](Task<T>& task) { return is_square(task) && task.traits.smooth && !has_heavy_rows(task); },

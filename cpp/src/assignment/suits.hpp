@@ -40,6 +40,14 @@ bool is_fairly_small(const Task<T>& task) {
   return is_square(task) && task.costs.columns() <= tuning::fairly_few_columns;
 }
 
+// So little wider than high that rows of one value, added to make it square, cost less than they gain.
+template <class T>
+bool is_nearly_square(const Task<T>& task) {
+  const std::int64_t more = task.costs.columns() - task.costs.rows();
+  return !is_priced(task) && more > 0 && more <= task.costs.columns() / tuning::nearly_square &&
+         task.costs.columns() * task.costs.columns() <= tuning::most_entries_padded;
+}
+
 template <class T>
 bool has_filler(const Task<T>& task) {
   return task.traits.filler_share >= tuning::filler_share;

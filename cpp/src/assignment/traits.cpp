@@ -51,6 +51,7 @@ Traits sample_traits(const CostRows<T>& costs) {
   const std::int64_t length = std::min(run_length, costs.columns() / runs);
   std::array<T, run_length> entries;
   T largest = -std::numeric_limits<T>::infinity();
+  T finite_largest = largest;
   std::int64_t count = 0;
   std::int64_t at_largest = 0;
   T least = std::numeric_limits<T>::infinity();
@@ -68,10 +69,15 @@ Traits sample_traits(const CostRows<T>& costs) {
         at_largest = entry > largest ? 1 : at_largest + (entry == largest ? 1 : 0);
         largest = std::max(largest, entry);
         least = std::min(least, entry);
-        const auto column = static_cast<std::size_t>(part * run_length + j);
-        lowest[column] = std::min(lowest[column], entry);
-        highest[column] = std::max(highest[column], entry);
-        if (j > 0) steps += std::abs(static_cast<double>(entries[j]) - static_cast<double>(entries[j - 1]));
+        if (entry < std::numeric_limits<T>::infinity()) {
+          finite_largest = std::max(finite_largest, entry);
+          const auto column = static_cast<std::size_t>(part * run_length + j);
+          lowest[column] = std::min(lowest[column], entry);
+          highest[column] = std::max(highest[column], entry);
+        }
+        const double step =
+            j > 0 ? std::abs(static_cast<double>(entries[j]) - static_cast<double>(entries[j - 1])) : 0.0;
+        if (step < std::numeric_limits<double>::infinity()) steps += step;
         equal += j > 0 && entries[j] == entries[j - 1] ? 1 : 0;
       }
       count += length;
@@ -81,9 +87,9 @@ Traits sample_traits(const CostRows<T>& costs) {
   if (count > 0) {
     traits.filler_share = static_cast<double>(at_largest) / static_cast<double>(count);
     traits.negative = least < T{0};
-    const double range = static_cast<double>(largest) - static_cast<double>(least);
+    const double range = static_cast<double>(finite_largest) - static_cast<double>(least);
     const double magnitude =
-        std::max(std::abs(static_cast<double>(largest)), std::abs(static_cast<double>(least)));
+        std::max(std::abs(static_cast<double>(finite_largest)), std::abs(static_cast<double>(least)));
     traits.offset_dominates = sizeof(T) == 8 && magnitude > tuning::dominating_offset * range;
     double column_ranges = 0.0;
     for (std::size_t k = 0; k < lowest.size(); ++k) {

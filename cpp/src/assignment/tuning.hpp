@@ -95,6 +95,11 @@ inline constexpr std::int64_t wide = 2;
 inline constexpr std::int64_t few_rows = 8;
 inline constexpr std::int64_t too_few_rows_to_sample = 2;
 
+// Rectangles with fewer rows than columns by this part at most are padded to squares, up to so many entries:
+// only squares may start from column duals, and from epsilon scaling.
+inline constexpr std::int64_t nearly_square = 16;
+inline constexpr std::int64_t most_entries_padded = std::int64_t{1} << 22;
+
 // Reads that rows which seem to want columns of their own may take.
 inline constexpr double aligned_reads = 2.5;
 
