@@ -32,7 +32,9 @@ bool is_wide(const Task<T>& task) {
 
 template <class T>
 bool is_small(const Task<T>& task) {
-  return task.costs.columns() <= (is_square(task) ? tuning::few_columns : tuning::few_columns_of_rectangle);
+  if (is_square(task)) return task.costs.columns() <= tuning::few_columns;
+  return task.costs.columns() <=
+         (is_wide(task) ? tuning::few_columns_of_wide : tuning::few_columns_of_rectangle);
 }
 
 template <class T>

@@ -61,6 +61,8 @@ inline constexpr std::int64_t fairly_few_columns = 300;
 inline constexpr double few_free_rows = 0.12;
 
 inline constexpr std::int64_t few_columns_of_rectangle = 512;
+// The same where columns are twice as many as rows: lists gain little there, and lose much among ties.
+inline constexpr std::int64_t few_columns_of_wide = 1024;
 
 // Columns that rows want may coincide in `conflicts_allowed + rows / rows_per_conflict` rows before plain row
 // minima are given up. Random rows conflict first after about sqrt(2 n) rows, which is what a failed try
