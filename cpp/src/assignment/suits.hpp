@@ -37,9 +37,10 @@ bool is_small(const Task<T>& task) {
          (is_wide(task) ? tuning::few_columns_of_wide : tuning::few_columns_of_rectangle);
 }
 
+// float32 is read by lists at twice the lanes that whole rows in double have.
 template <class T>
 bool is_fairly_small(const Task<T>& task) {
-  return is_square(task) && task.costs.columns() <= tuning::fairly_few_columns;
+  return sizeof(T) == 8 && is_square(task) && task.costs.columns() <= tuning::fairly_few_columns;
 }
 
 // So little wider than high that rows of one value, added to make it square, cost less than they gain.

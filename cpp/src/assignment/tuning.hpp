@@ -54,9 +54,9 @@ inline constexpr std::int64_t scaling_bids_per_row = 16;
 // there.
 inline constexpr std::int64_t few_columns = 200;
 
-// Squares of up to this many columns go to lists only where row reduction over whole rows leaves more than
-// this share of the rows free: uniform and Gram matrices leave .04 to .06 (and take .7 to .9 of the lists'
-// time at 256), decaying spectra and points in the plane .18, rank 4 .4.
+// float64 squares of up to this many columns go to lists only where row reduction over whole rows leaves more
+// than this share of the rows free: uniform and Gram matrices leave .04 to .06 (and take .7 to .9 of the
+// lists' time at 256), decaying spectra and points in the plane .18, rank 4 .4.
 inline constexpr std::int64_t fairly_few_columns = 300;
 inline constexpr double few_free_rows = 0.12;
 
