@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._arrays import check_mapping, library_of
 from rebasin_fast._arrays.derived import DerivedParams
@@ -14,12 +13,11 @@ from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast.errors import PermutationError, SpecError
 from rebasin_fast.specs.axis import Entry, merge_joined
 from rebasin_fast.specs.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
+from rebasin_fast.typing import Index
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Array, Params, Permutation
-
-Index = NDArray[np.int64]
 
 
 def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: Params) -> dict[str, Array]:

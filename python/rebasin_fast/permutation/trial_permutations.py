@@ -7,14 +7,12 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast.permutation.apply import identity_permutation, random_permutation
+from rebasin_fast.typing import Index
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-
-Index = NDArray[np.int64]
 
 
 def generators(
