@@ -6,10 +6,10 @@ import dataclasses
 import statistics
 from typing import Any
 
-from assignment_rivals import Rival
-from everybody_report import NOT_RIVALS, counters_of, ratio, work_of
-from everybody_timing import compare
-from worst_matrices import Recipe
+from assignment.recipes import Recipe
+from assignment.report import NOT_RIVALS, counters_of, ratio, work_of
+from assignment.rivals import Rival
+from assignment.timing import compare
 
 
 @dataclasses.dataclass

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from assignment_rivals import Rival, pairs_of
 from numpy.typing import NDArray
+
+from assignment.rivals import Rival, pairs_of
 
 Array = NDArray[Any]
 TOLERANCE = 1e-9

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from networks import mnist, ncnn_weights, zoo_networks
-from networks.storage import data_folder
 from torch import Tensor, nn
 
 import rebasin_fast as rf
+from networks import mnist, ncnn_weights, zoo_networks
+from networks.storage import data_folder
 from rebasin_fast.specs.renaming import RenamedParams
 
 Params = Mapping[str, Any]

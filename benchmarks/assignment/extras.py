@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from assignment_problems import gram, trained
-from assignment_rivals import load
 from scipy.optimize import linear_sum_assignment as scipy_solve
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
+from assignment.rivals import load
+from assignment.weights import gram, trained
 
 
 def median_ms(functions: list[Callable[[], object]], repeats: int) -> list[float]:

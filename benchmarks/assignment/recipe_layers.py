@@ -1,4 +1,4 @@
-"""Structures laid over cost matrices by `worst_matrices`: gates, markers, ties, offsets, blocks, prices.
+"""Structures laid over cost matrices by `recipes`: gates, markers, ties, offsets, blocks, prices.
 
 Each layer is a function ``(cost, amount, rng) -> cost``; `amount` lies between 0 and 1. The costs passed in
 may be changed in place.

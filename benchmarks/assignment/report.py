@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from environment import environment_line, markdown_table
-from everybody_cases import Case
-from everybody_timing import Timing
 
 import rebasin_fast._core as core
+from assignment.cases import Case
+from assignment.timing import Timing
 
 NOT_RIVALS = ("rebasin_fast", "scipy", "old", "new")
 Row = dict[str, Any]

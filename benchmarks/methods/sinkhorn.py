@@ -2,8 +2,8 @@
 
 ::
 
-    OMP_NUM_THREADS=1 python benchmarks/methods_sinkhorn.py sinkhorn-operator
-    OMP_NUM_THREADS=1 python benchmarks/methods_sinkhorn.py sinkhorn-step
+    OMP_NUM_THREADS=1 python benchmarks/methods/sinkhorn.py sinkhorn-operator
+    OMP_NUM_THREADS=1 python benchmarks/methods/sinkhorn.py sinkhorn-step
 
 The rival needs ``pip install --no-deps sinkhorn-rebasin torchviz graphviz``.
 """
@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_methods import Row as CostRow
-from plain_programs import MLP, Row, random_pair, seconds
+
+from methods.plain_programs import MLP, Row, random_pair, seconds
 
 
 def sinkhorn_operator(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:

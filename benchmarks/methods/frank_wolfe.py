@@ -2,7 +2,7 @@
 
 ::
 
-    REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods_frank_wolfe.py
+    REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods/frank_wolfe.py
 """
 
 import argparse
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_methods import Row as CostRow
 from networks import mnist, shapes
-from plain_programs import MLP, Row, plain_apply, plain_weight_matching, random_pair
 
 import rebasin_fast as rf
+from methods.plain_programs import MLP, Row, plain_apply, plain_weight_matching, random_pair
 
 
 def frank_wolfe(networks: tuple[str, ...] = ("mlp512-trained", "resnet20x4")) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """Recipes of structured cost matrices, which a search can mutate and anybody can rebuild.
 
-A recipe takes one family of `everybody_cases`, mixes another one into it, and lays structure over them:
+A recipe takes one family of `cases`, mixes another one into it, and lays structure over them:
 blocks, bands, gates, markers, ties, offsets, duplicated rows, extensions by prices. It is plain data; the
 matrix follows from it and the seed alone.
 """
@@ -13,9 +13,10 @@ import zlib
 from typing import Any
 
 import numpy as np
-from everybody_cases import ALL, SHAPES, SQUARE_ONLY, cast, forbid, shaped
 from numpy.typing import NDArray
-from worst_layers import LAYERS, mask_of, unit
+
+from assignment.cases import ALL, SHAPES, SQUARE_ONLY, cast, forbid, shaped
+from assignment.recipe_layers import LAYERS, mask_of, unit
 
 Generator = np.random.Generator
 DTYPES = ("float64", "float32", "int64", "uint8")

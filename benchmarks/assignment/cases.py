@@ -1,6 +1,6 @@
 """Cases of the comparison on everybody's matrices: a family in a size, a shape, an element type.
 
-`ALL` holds every family as a function ``(rows, columns, rng)``; those of `assignment_problems` make squares
+`ALL` holds every family as a function ``(rows, columns, rng)``; those of `weights` make squares
 or two widths of their own and are cut to the shape wanted.
 """
 
@@ -11,34 +11,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import assignment_problems
 import numpy as np
-import problems_everyday
-import problems_numbers
-import problems_structured
-import problems_tracking
 from numpy.typing import NDArray
+
+from assignment import everyday, hard_numbers, structured, tracking, weights
 
 Array = NDArray[Any]
 Problem = Callable[[int, int, np.random.Generator], Array]
 SHAPES = {"1:1": (1, 1, 0), "1:1+1": (1, 1, 1), "1:2": (1, 2, 0), "1:10": (1, 10, 0), "10:1": (10, 1, 0)}
-SQUARE_ONLY = problems_tracking.SQUARE_ONLY | problems_everyday.SQUARE_ONLY
+SQUARE_ONLY = tracking.SQUARE_ONLY | everyday.SQUARE_ONLY
 
 
-def _cut(family: assignment_problems.Family) -> Problem:
+def _cut(family: weights.Family) -> Problem:
     def problem(rows: int, columns: int, rng: np.random.Generator) -> Array:
-        whole = (
-            -(-max(rows, columns) // 4) * 4
-            if family is assignment_problems.duplicated
-            else max(rows, columns)
-        )
+        whole = -(-max(rows, columns) // 4) * 4 if family is weights.duplicated else max(rows, columns)
         return np.ascontiguousarray(family(whole, rng)[:rows, :columns])
 
     return problem
 
 
 NETWORKS: dict[str, Problem] = {
-    name: _cut(assignment_problems.FAMILIES[name])
+    name: _cut(weights.FAMILIES[name])
     for name in (
         "gram",
         "low rank",
@@ -52,16 +45,16 @@ NETWORKS: dict[str, Problem] = {
 }
 ALL: dict[str, Problem] = {
     **NETWORKS,
-    **problems_tracking.TRACKING,
-    **problems_structured.STRUCTURED,
-    **problems_numbers.NUMBERS,
-    **problems_everyday.EVERYDAY,
+    **tracking.TRACKING,
+    **structured.STRUCTURED,
+    **hard_numbers.NUMBERS,
+    **everyday.EVERYDAY,
 }
 
 
 def recorded() -> dict[tuple[str, int], Array]:
     """Return the recorded matrices of trained networks; none without REBASIN_FAST_DATA."""
-    return dict(assignment_problems.trained())
+    return dict(weights.trained())
 
 
 @dataclass(frozen=True)
