@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from example import Example, tokens
 from torch import nn
-from transformer import attend
 
 import rebasin_fast as rf
+from helpers.families.example import Example, tokens
+from helpers.families.transformer import attend
 
 WIDTH, HEADS, VOCABULARY, POSITIONS = 6, 3, 11, 8
 

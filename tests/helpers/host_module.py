@@ -3,6 +3,7 @@
 import ctypes
 
 import numpy as np
+
 from reference import twins
 
 _NUMBERS = {0: np.float32, 1: np.float64, 2: np.float16}

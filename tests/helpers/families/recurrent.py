@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from example import Example, tokens, vectors
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.families.example import Example, tokens, vectors
 
 
 class Tagger(nn.Module):

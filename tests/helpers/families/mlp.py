@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from example import Example, vectors
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.families.example import Example, vectors
 
 
 class Named(nn.Module):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from example import Example, images
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.families.example import Example, images
 
 # Simonyan & Zisserman 2015, table 1, configurations A, B, D, E: widths in units of 64 channels, 0 a pooling.
 CONFIGURATIONS = {

@@ -5,6 +5,7 @@ from fractions import Fraction
 from itertools import permutations
 
 import numpy as np
+
 from reference.exact_assignment import excess, rounded_total
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from networks import KNOWN
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast.axis import Concat, Fixed, Slice, blocks
 from rebasin_fast.matching.many import cycle_consistent as universe
 from rebasin_fast.matching.many.cycle_consistent import relaxed_permutations

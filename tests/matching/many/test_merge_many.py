@@ -4,9 +4,9 @@ from itertools import combinations, permutations
 
 import numpy as np
 import pytest
-from networks import KNOWN
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast.merging.averaging import average
 from rebasin_fast.permutation import random_permutation
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from example import Example, images
 from torch import nn
-from transformer import attend
 
 import rebasin_fast as rf
+from helpers.families.example import Example, images
+from helpers.families.transformer import attend
 
 WIDTH, HEADS, HIDDEN, PATCH = 6, 3, 7, 4
 

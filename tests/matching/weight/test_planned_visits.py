@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from networks import KNOWN
-from reference import general
 from scipy.optimize import linear_sum_assignment
-from strategies import spec_cases
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
+from helpers.strategies import spec_cases
+from reference import general
 
 MLP = KNOWN["mlp"]
 

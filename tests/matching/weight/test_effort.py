@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import KNOWN
-from reference import general
-from strategies import spec_cases
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
+from helpers.strategies import spec_cases
+from reference import general
 
 EFFORTS = ("low", "normal", "high")
 MLP = KNOWN["mlp"]

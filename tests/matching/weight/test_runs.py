@@ -8,9 +8,9 @@ import threading
 
 import numpy as np
 import pytest
-from networks import KNOWN
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast.matching.runs import generators, run_all
 
 MLP = KNOWN["mlp"]

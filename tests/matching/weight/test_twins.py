@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from networks import KNOWN
-from reference import general
-from reference.from_spec import twin_axes
-from reference.weight_matching import weight_matching as published
-from strategies import spec_cases
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
+from helpers.strategies import spec_cases
 from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice
 from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.specs.layout import length_of
+from reference import general
+from reference.from_spec import twin_axes
+from reference.weight_matching import weight_matching as published
 
 
 def orders(spec, sweeps, seed=0):

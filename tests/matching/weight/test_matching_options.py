@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from networks import KNOWN
-from reference import general
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
+from reference import general
 
 MLP = KNOWN["mlp"]
 SPEC = MLP.spec()

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
-from example import Example, images
 from torch import nn
 from torch.nn import functional
 
 import rebasin_fast as rf
+from helpers.families.example import Example, images
 
 Norm = Callable[[int], nn.Module]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
-from example import Example, images
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.families.example import Example, images
 
 
 class GroupedBlock(nn.Module):

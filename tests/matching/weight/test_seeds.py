@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import KNOWN
-from reference import general
-from strategies import spec_cases
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
+from helpers.strategies import spec_cases
 from rebasin_fast.permutation import random_permutation
+from reference import general
 
 SEEDS = range(1, 9)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from networks import KNOWN
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast.errors import FileFormatError
 
 

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from networks import KNOWN
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast.errors import FileFormatError
 
 SPEC = rf.specs.mlp(["fc1", "fc2", "fc3"])
