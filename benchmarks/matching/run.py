@@ -25,12 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from networks import shapes
 from networks.storage import DEFAULT_CACHE
 from process_memory import PeakRise
+
+from matching.jobs import JOBS, sweep_flop
 from reference.from_spec import twin_axes
 from reference.weight_matching import TwinMatching, parts_of
 from reference.weight_matching import objective as objective_of
 from reference.weight_matching import weight_matching as published_loop
-
-from matching.jobs import JOBS, sweep_flop
 
 LOOP, NATIVE = "published loop", "native"
 MOST_REPEATS, SECONDS_OF_REPEATS = 20, 0.5
