@@ -103,14 +103,6 @@ every_network = pytest.mark.parametrize("network", NETWORKS)
 RECOVERING = [name for name in ALL if name != "sinkhorn_on_data"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def case_of(network, kind):
     """``same``: A twice; ``planted``: A and a reordered copy; ``unrelated``: two models."""
     known = KNOWN[network]

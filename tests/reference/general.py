@@ -1,4 +1,4 @@
-"""Weight matching for every kind of axis entry, slow and obvious: the twin of the native descent.
+"""Weight matching for every kind of axis entry, slow and obvious: the reference of the native descent.
 
 Works on labels of positions (`reference.coordinates`), in float64. A permutation is matched with everything else
 held, the axis it stands on excepted; a step is taken when it raises the objective.

@@ -25,6 +25,8 @@ class Example:
     recognised: bool = True
     # Mutated entry by entry; False where a smaller example of the same layers is.
     mutated: bool = True
+    # Entries are misplaced in each way, too, where another example does not have them.
+    thorough: bool = False
     # Parameters whose entries do not bear on the function; the example says why.
     silent: frozenset[str] = frozenset()
     # Stacked biases of queries, keys and values. A key's bias adds the same to all scores of a query, which the

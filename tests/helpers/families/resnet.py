@@ -124,7 +124,8 @@ def cifar(depth: int, shortcut: str) -> Example:
         partial(rf.specs.cifar_resnet, depth, shortcut=shortcut, width=4),
         images(8, batch=1),
         permutations=3 + 3 * count,
-        mutated=depth == 20,
+        mutated=depth <= 20,
+        thorough=depth == 8,
     )
 
 
@@ -182,7 +183,7 @@ EXAMPLES = [
         for inner in (1, 2)
         if (depth, inner) != (152, 2)
     ),
-    *(cifar(depth, shortcut) for depth in (20, 32, 44, 56, 110) for shortcut in ("A", "B")),
+    *(cifar(depth, shortcut) for depth in (8, 20, 32, 44, 56, 110) for shortcut in ("A", "B")),
     normed("LayerNorm", ChannelNorm, 1, "norm"),
     normed("GroupNorm(1)", partial(nn.GroupNorm, 1), 1),
     normed("GroupNorm(2)", partial(nn.GroupNorm, 2), 2),

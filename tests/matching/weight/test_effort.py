@@ -1,4 +1,4 @@
-"""What ``effort`` adds to the descent's own way: shakes out of a local optimum, and never a lower objective."""
+"""What ``effort`` adds to the descent's own way: perturbations out of a local optimum, and never a lower objective."""
 
 import itertools
 
@@ -40,7 +40,7 @@ def test_more_effort_never_ends_lower_and_its_bookkeeping_is_the_objective(case,
         assert matching.converged
 
 
-def test_each_effort_gains_on_networks_whose_first_pass_goes_astray():
+def test_each_effort_gains_on_networks_whose_first_pass_underperforms():
     gained = dict.fromkeys(EFFORTS, 0.0)
     for seed in range(5):
         spec, a, b = wide_pair(seed)
@@ -49,7 +49,7 @@ def test_each_effort_gains_on_networks_whose_first_pass_goes_astray():
     assert gained["low"] < gained["normal"] < gained["high"]
 
 
-def test_shakes_are_counted_and_bounded():
+def test_perturbations_are_counted_and_bounded():
     spec, a, b = wide_pair()
     low, normal, high = (rf.weight_matching(spec, a, b, effort=effort).stats for effort in EFFORTS)
     assert (low.shakes, low.shakes_kept) == (0, 0)
@@ -82,7 +82,7 @@ def test_the_result_does_not_depend_on_threads_or_memory():
         )
 
 
-def test_a_shaken_matching_goes_on_from_its_checkpoint(tmp_path):
+def test_a_perturbed_matching_goes_on_from_its_checkpoint(tmp_path):
     spec, a, b = wide_pair()
     whole = rf.weight_matching(spec, a, b, effort="high")
     visits = []
