@@ -7,12 +7,13 @@ import pytest
 import torch
 
 import rebasin_fast as rf
-from helpers.families.every import EXAMPLES
+from helpers.families.every import EXAMPLES, parametrized
 from helpers.families.example import Example
 from helpers.mutations import MutationTrial, moving_permutation, mutants
 from rebasin_fast.permutation.verify import TOLERANCE, Trial
 
-every_example = pytest.mark.parametrize("example", EXAMPLES, ids=str)
+every_example = parametrized()
+mutated_examples = parametrized(example for example in EXAMPLES if example.mutated)
 
 
 @every_example
@@ -50,7 +51,7 @@ def test_recognised_from_sorted_names(example: Example) -> None:
     assert same(rf.specs.for_params(params, **example.hints), example.spec())
 
 
-@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.hints], ids=str)
+@parametrized(example for example in EXAMPLES if example.hints)
 def test_missing_hint_is_asked_for(example: Example) -> None:
     with pytest.raises(rf.SpecError, match="pass " + "|".join(example.hints)):
         rf.specs.for_params(example.build().state_dict())
@@ -64,7 +65,7 @@ def test_statistics_stay_out_of_the_objective(example: Example) -> None:
     assert set(spec.unmatched) == others
 
 
-@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.mutated], ids=str)
+@mutated_examples
 def test_planted_permutation_is_recovered(example: Example) -> None:
     params = Trial(example.build(), example.inputs(), np.random.default_rng(3)).params
     spec = example.spec()
@@ -74,7 +75,7 @@ def test_planted_permutation_is_recovered(example: Example) -> None:
     assert [name for name in params if not torch.equal(recovered[name], params[name])] == []
 
 
-@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.mutated], ids=str)
+@mutated_examples
 def test_every_entry_matters(example: Example) -> None:
     trial = MutationTrial(example)
     overlooked = [words for mutant, name, words in mutants(trial, example) if not trial.notices(mutant, name)]

@@ -6,13 +6,13 @@ import pytest
 
 import rebasin_fast as rf
 from helpers.equivalence import equivalent
-from helpers.families.every import BY_NAME, EXAMPLES
+from helpers.families.every import BY_NAME, EXAMPLES, parametrized
 
 # Sorted outputs hide the stream from the tracer, which takes order for meaning.
 TRACED = [example for example in EXAMPLES if example.mutated and example.name != "gpt2 without head"]
 
 
-@pytest.mark.parametrize("example", TRACED, ids=str)
+@parametrized(TRACED)
 def test_the_spec_of_the_family_is_found(example) -> None:
     model = example.build()
     traced = rf.trace_spec(model, example.inputs())

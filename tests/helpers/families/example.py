@@ -27,6 +27,8 @@ class Example:
     mutated: bool = True
     # Entries are misplaced in each way, too, where another example does not have them.
     thorough: bool = False
+    # Deep, but mutated: marked slow, as those that are not mutated are.
+    deep: bool = False
     # Parameters whose entries do not bear on the function; the example says why.
     silent: frozenset[str] = frozenset()
     # Stacked biases of queries, keys and values. A key's bias adds the same to all scores of a query, which the

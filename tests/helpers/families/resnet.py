@@ -125,6 +125,7 @@ def cifar(depth: int, shortcut: str) -> Example:
         images(8, batch=1),
         permutations=3 + 3 * count,
         mutated=depth <= 20,
+        deep=depth == 20,
         thorough=depth == 8,
     )
 
@@ -167,6 +168,7 @@ EXAMPLES = [
             images(8, batch=1),
             permutations=PUBLISHED[depth][1],
             mutated=depth == 18,
+            deep=depth == 18,
         )
         for depth, blocks in BASIC.items()
     ),
@@ -178,6 +180,7 @@ EXAMPLES = [
             images(8, batch=1),
             permutations=PUBLISHED[depth][1],
             mutated=depth == 50 and inner == 1,
+            deep=True,
         )
         for depth, blocks in BOTTLENECK.items()
         for inner in (1, 2)

@@ -80,6 +80,7 @@ def published(depth: int, form: str, batch_norm: bool) -> Example:
         images(32 if form == "cifar" else 64, batch=1),
         permutations=len(CONFIGURATIONS[depth]) - 5 + 2,
         mutated=depth in (11, 16),
+        deep=depth == 16,
         thorough=depth == 16 and not batch_norm,
     )
 
