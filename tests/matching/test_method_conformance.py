@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.matchings import StoppedError, assert_same
 from helpers.networks import KNOWN
 from rebasin_fast import matching
 from rebasin_fast.cli.methods import METHODS as OF_COMMAND_LINE
@@ -144,13 +145,6 @@ def inner_product(spec, permutation, a, b):
     return sum(float(np.vdot(np.asarray(a[n], np.float64), np.asarray(moved[n], np.float64))) for n in names)
 
 
-def assert_same(one, other):
-    assert set(one.permutation) == set(other.permutation)
-    for name, index in one.permutation.items():
-        np.testing.assert_array_equal(index, other.permutation[name])
-    assert one.objective == pytest.approx(other.objective, rel=1e-12)
-
-
 def test_the_command_line_has_every_method():
     names = {name.removesuffix("_matching").replace("_", "-") for name in METHODS}
     assert names == set(OF_COMMAND_LINE)
@@ -262,10 +256,6 @@ def test_nothing_given_is_changed(name):
             assert not module._forward_hooks
             assert not module._forward_pre_hooks
         assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
-
-
-class StoppedError(Exception):
-    """Raised by a progress callback."""
 
 
 @every_method

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.matchings import same
 from helpers.networks import KNOWN, mlp
 from reference import general
 
@@ -49,10 +50,6 @@ def midpoint_loss(model, a, b, data):
     model.load_state_dict({name: (a[name] + b[name]) / 2 for name in a})
     with torch.no_grad():
         return float(np.mean([float(cross_entropy(model(x), y)) for x, y in data]))
-
-
-def same(one, other):
-    return all(np.array_equal(one.permutation[p], other.permutation[p]) for p in one.permutation)
 
 
 def test_the_loop_is_the_published_one():
@@ -187,7 +184,7 @@ def test_batch_norm_layers_use_the_batch_and_keep_their_statistics():
     model.train()
     model.bn1.eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    data = [(known.inputs(8), torch.arange(8) % 5)] * 3
+    data = [(known.inputs(8), torch.arange(8) % 3)] * 3
     a, b = known.arrays(0), known.arrays(1)
     found = match(spec, model, a, b, data, learning_rate=1.0)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from helpers.matchings import same
 from helpers.networks import KNOWN
 from reference import general
 
@@ -15,12 +16,6 @@ SPEC = MLP.spec()
 
 def models(*seeds):
     return [MLP.arrays(seed) for seed in seeds]
-
-
-def same(one, other):
-    return set(one.permutation) == set(other.permutation) and all(
-        np.array_equal(one.permutation[p], other.permutation[p]) for p in one.permutation
-    )
 
 
 def test_the_objective_rises_from_sweep_to_sweep():
