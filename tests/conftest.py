@@ -32,11 +32,13 @@ _TORCH_IS_HERE = importlib.util.find_spec("torch") is not None
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Without torch: modules that import it at their beginning."""
+    """Without torch: modules that import it at their beginning, themselves or through networks of torch."""
     if _TORCH_IS_HERE or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
         return None
     imports_torch = re.search(
-        r"^(import|from) torch\b", collection_path.read_text(encoding="utf-8"), re.MULTILINE
+        r"^(import|from) (torch|helpers\.(networks|families|mutations|models))\b",
+        collection_path.read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
     return True if imports_torch else None
 

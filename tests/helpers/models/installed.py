@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib.util import find_spec
 from types import ModuleType
 
-import pytest
-
 PACKAGES = ("torch", "torchvision", "timm", "transformers", "diffusers")
 
 
 def require_models() -> None:
     """Skip a module of tests where a package is missing; called before the models are imported."""
+    import pytest  # benchmarks import this module without it
+
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         pytest.skip(f"needs {', '.join(missing)} (extra test-models)", allow_module_level=True)
