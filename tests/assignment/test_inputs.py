@@ -1,4 +1,4 @@
-"""Dtypes, strides, batches, foreign arrays, and what the border refuses."""
+"""Dtypes, strides, batches, foreign arrays, and refused inputs."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Every example of the documentation runs, and prints what the page says.
+"""Every example of the documentation runs, and prints the output that the page shows.
 
 A page is read from top to bottom in an empty folder, as a reader would follow it:
 

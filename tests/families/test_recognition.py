@@ -1,4 +1,4 @@
-"""What is not recognised, what is asked for, and what the messages say."""
+"""Refusals of recognition, hints that are asked for, and their messages."""
 
 from __future__ import annotations
 

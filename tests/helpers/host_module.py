@@ -43,7 +43,7 @@ class RowFetcher:
 
 
 class HostModule:
-    """What `rebasin_fast._cuda` offers, on "device" 0, which is host memory."""
+    """The interface of `rebasin_fast._cuda` on "device" 0, which is host memory."""
 
     RowFetcher = RowFetcher
 

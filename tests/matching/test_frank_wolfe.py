@@ -1,4 +1,4 @@
-"""Frank-Wolfe matching: the relaxed problem against its slow reference, and what the result promises."""
+"""Frank-Wolfe matching: the relaxed problem against its slow reference, and the promises of the result."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""A common ancestor is recognised by the order of units, and never claimed where that order tells of none."""
+"""A common ancestor is recognised by the order of units, and never claimed where that order shows none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every matching method promises, asked of all of them: a new method is picked up without an edit here.
+"""The promises of every matching method: a new method is picked up without an edit here.
 
 A method is any ``*_matching`` of :mod:`rebasin_fast.matching`; its parameters without a default say what it needs, and
 are filled in by name. Ways to use a method that promise something of their own are in ``VARIANTS``.
@@ -29,7 +29,7 @@ NETWORKS = ("mlp", "resnet8-padded", "vgg16-cifar")
 
 @dataclass(frozen=True)
 class Case:
-    """A network, two models of it, and data: whatever a method may ask for."""
+    """A network, two models of it, and data: the arguments that methods take."""
 
     network: str
     params_a: dict[str, Any]
@@ -53,7 +53,7 @@ class Case:
         return [(torch.randn(64, *shape, generator=rng), torch.arange(64) % classes) for _ in range(count)]
 
     def arguments(self, function):
-        """What ``function`` cannot do without, by name."""
+        """The arguments of ``function`` that have no default, by name."""
         offered = {
             "spec": lambda: self.spec,
             "params_a": lambda: self.params_a,
@@ -125,7 +125,7 @@ def case_of(network, kind):
 
 
 def run(name, case, **options):
-    """The method with its defaults, but for the number of steps where nothing is said of how far they lead."""
+    """The method with its defaults, but for the number of steps where the quality of the result is not tested."""
     function = ALL[name]
     return function(**{**case.arguments(function), **FEW_STEPS.get(name, {}), **options})
 
@@ -275,7 +275,7 @@ def test_what_progress_raises_ends_the_run(name):
 
 
 def broken(case, how):
-    """The case with one fault, and what a message about it must name."""
+    """The case with one fault, and the name that a message about it must contain."""
     a, b = dict(case.params_a), dict(case.params_b)
     if how == "missing":
         del b["2.bias"]

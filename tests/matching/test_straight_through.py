@@ -1,4 +1,4 @@
-"""The straight-through estimator: its loop against a plain reference, checkpoints, and what the result promises."""
+"""The straight-through estimator: its loop against a plain reference, checkpoints, and the promises of the result."""
 
 import json
 

@@ -17,7 +17,7 @@ Fault = Callable[[int, int, argparse.Namespace], str | None]
 def fuzz(
     description: str, unit: str, fault: Fault, *, count: int, most_failures: int = 20, **numbers: int
 ) -> int:
-    """Call ``fault(seed, k, options)`` for every k; return 1 if it told of any fault, otherwise 0.
+    """Call ``fault(seed, k, options)`` for every k; return 1 if there was any fault, otherwise 0.
 
     ``numbers`` are further options with their defaults.
     """

@@ -60,7 +60,7 @@ def spacing(wide: np.ndarray) -> float:
 
 
 def fault(cost: np.ndarray, maximize: bool) -> str | None:
-    """What is wrong with our answer, or None."""
+    """The fault of our answer, or None."""
     wide = cost.astype(np.float64)
     try:
         rows, columns = scipy.optimize.linear_sum_assignment(wide, maximize)

@@ -22,7 +22,7 @@ from reference.exact_assignment import least_total, rounded_total, to_integers, 
 
 
 def fault(cost: np.ndarray, maximize: bool) -> str | None:
-    """What is wrong with our answer, or None."""
+    """The fault of our answer, or None."""
     integers, exponent, forbidden = to_integers(cost)
     integers = -integers if maximize else integers
     best = least_total(integers, forbidden)

@@ -28,7 +28,7 @@ Step = Callable[[Any, torch.Tensor], torch.Tensor]
 
 
 class Parts(nn.Module):
-    """What a step may read: tables longer than the traced input, masks, statistics, a counter."""
+    """The state that a step may read: tables longer than the traced input, masks, statistics, a counter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Net(nn.Module):
 
 
 def fault(names: list[str]) -> str | None:
-    """What is wrong with the spec of the module, or None."""
+    """The fault of the module's spec, or None."""
     net = Net(names)
     try:
         spec = rf.trace_spec(net, torch.arange(8).view(2, 4) % WORDS)

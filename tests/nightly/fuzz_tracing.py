@@ -121,11 +121,11 @@ def program(names: list[str]) -> nn.Module:
 
 
 def fault(names: list[str], inputs: torch.Tensor) -> str | None:
-    """What is wrong with the spec of the program, or None."""
+    """The fault of the program's spec, or None."""
     try:
         spec = rf.trace_spec(program(names), inputs)
     except rf.SpecError as error:
-        # Products of products leave float64's range under random parameters: nothing is learnt from them.
+        # Products of products leave float64's range under random parameters: they prove nothing.
         return None if "overflow" in str(error) else str(error)
     except Exception as error:
         return f"{type(error).__name__}: {error}"

@@ -30,7 +30,7 @@ PROGRESS = 1e-12
 
 @dataclass
 class ReferenceMatching:
-    """What the loop found, and what it cost in seconds."""
+    """Result of the loop, and its cost in seconds."""
 
     permutation: Permutation
     objective: float  # vec(A) . vec(permuted B), float64

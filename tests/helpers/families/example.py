@@ -1,4 +1,4 @@
-"""What a family's examples tell the conformance suite."""
+"""Examples of a family, as the conformance suite reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""torchvision's residual networks: one stream a stage, and what each block keeps to itself."""
+"""torchvision's residual networks: one stream a stage, and the units inside each block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A matching of many models in a file: what was saved comes back, an interrupted run goes on, others are refused."""
+"""A matching of many models in a file: it is read as it was saved, an interrupted run goes on, others are refused."""
 
 import json
 

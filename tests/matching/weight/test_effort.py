@@ -1,4 +1,4 @@
-"""What ``effort`` adds to the descent's own way: perturbations out of a local optimum, and never a lower objective."""
+"""``effort`` beyond planned visiting: perturbations out of a local optimum, and never a lower objective."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Options of weight matching, and what it reports."""
+"""Options of weight matching, and its reports."""
 
 import itertools
 

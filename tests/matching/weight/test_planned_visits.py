@@ -1,4 +1,4 @@
-"""The descent's own way, a planned pass and a queue: where it ends, what it costs, and that nothing else decides it."""
+"""Planned visiting, a planned pass and a queue: local optimality, cost, and independence of memory and threads."""
 
 import itertools
 
