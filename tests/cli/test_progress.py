@@ -1,4 +1,4 @@
-"""Bars on a terminal: the line is ended and the cursor shown again, whatever happens within."""
+"""Bars on a terminal: the line is ended and the cursor shown again, even after errors."""
 
 from __future__ import annotations
 

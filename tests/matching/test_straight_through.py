@@ -1,4 +1,4 @@
-"""The straight-through estimator: its loop against a plain twin, checkpoints, and what the result promises."""
+"""The straight-through estimator: its loop against a plain reference, checkpoints, and the promises of the result."""
 
 import json
 
@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.matchings import same
 from helpers.networks import KNOWN, mlp
-from rebasin_fast.permutation import random_permutation
 from reference import general
 
 cross_entropy = nn.functional.cross_entropy
@@ -50,10 +50,6 @@ def midpoint_loss(model, a, b, data):
     model.load_state_dict({name: (a[name] + b[name]) / 2 for name in a})
     with torch.no_grad():
         return float(np.mean([float(cross_entropy(model(x), y)) for x, y in data]))
-
-
-def same(one, other):
-    return all(np.array_equal(one.permutation[p], other.permutation[p]) for p in one.permutation)
 
 
 def test_the_loop_is_the_published_one():
@@ -108,34 +104,6 @@ def test_it_starts_from_weight_matching():
     assert same(found, start)
     assert len(found.evaluations) == 1
     assert found.loss == found.first_loss
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_planted_permutation_is_recovered(seed):
-    rng = np.random.default_rng(seed)
-    planted = random_permutation(SPEC, SPEC.sizes(A), rng)
-    b = rf.apply_permutation(SPEC, planted, A)
-    found = match(b=b, rng=seed)
-    aligned = rf.apply_permutation(SPEC, found.permutation, b)
-    assert all(torch.equal(aligned[name], A[name]) for name in A)
-
-
-def test_identical_models_reach_the_identity():
-    found = match(b=A)
-    assert not any(found.moved_units().values())
-    assert (
-        found.objective
-        == found.first_objective
-        == pytest.approx(sum(float((w**2).sum()) for name, w in A.items() if any(SPEC.axes_to_perm[name])))
-    )
-
-
-def test_same_seed_same_permutation():
-    options = {"learning_rate": 2.0, "epochs": 3}
-    one, two = match(rng=3, **options), match(rng=3, **options)
-    assert same(one, two)
-    assert one.losses == two.losses
-    assert same(match(rng=np.random.default_rng(3), **options), one)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
@@ -216,7 +184,7 @@ def test_batch_norm_layers_use_the_batch_and_keep_their_statistics():
     model.train()
     model.bn1.eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    data = [(known.inputs(8), torch.arange(8) % 5)] * 3
+    data = [(known.inputs(8), torch.arange(8) % 3)] * 3
     a, b = known.arrays(0), known.arrays(1)
     found = match(spec, model, a, b, data, learning_rate=1.0)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -6,34 +6,14 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from helpers.matchings import StoppedError, assert_same, stop_after
 from helpers.networks import KNOWN
 from rebasin_fast.errors import FileFormatError
-
-
-class StoppedError(Exception):
-    """Raised by a progress callback."""
 
 
 def pair(name, seeds=(0, 1)):
     known = KNOWN[name]
     return known.spec(), *(known.arrays(seed) for seed in seeds)
-
-
-def stop_after(visits):
-    seen = []
-
-    def progress(event):
-        seen.append(event)
-        if len(seen) == visits:
-            raise StoppedError
-
-    return progress
-
-
-def assert_same(one, other):
-    assert one.objective == other.objective
-    for name in one.permutation:
-        np.testing.assert_array_equal(one.permutation[name], other.permutation[name])
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))

@@ -1,4 +1,4 @@
-"""The Python side of the device entries, with the NumPy twins in the place of the compiled module."""
+"""The Python side of the device entries, with the NumPy references in the place of the compiled module."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from rebasin_fast._arrays.operations import NumpyOperations
 from rebasin_fast._native import cuda as native
 from rebasin_fast.assignment.device import batched, kernels
 from rebasin_fast.matching.device.assigners import DeviceAssigner, HostAssigner
-from reference import twins
+from reference import device_kernels
 
 LIBRARY = HostLibrary()
 
@@ -68,8 +68,8 @@ def test_problems_left_by_the_kernel_are_solved_on_the_host(module, monkeypatch)
         results[0][1], results[5][1] = -1, 3
         return results
 
-    solve = twins.solve_batch
-    monkeypatch.setattr(twins, "solve_batch", leave_the_second)
+    solve = device_kernels.solve_batch
+    monkeypatch.setattr(device_kernels, "solve_batch", leave_the_second)
     costs = draw((3, 6, 6))
     found = batched.solve_batch(costs, LIBRARY, maximize=False)
     assert found.statuses.tolist() == [0, 0, 0]
@@ -130,12 +130,13 @@ def test_gathers_follow_tables(module):
     tables = [rows * 18, columns * 3, None]
     expected = source[rows][:, columns]
     np.testing.assert_array_equal(kernels.gather(source, tables, LIBRARY), expected)
-    np.testing.assert_array_equal(twins.gather(source, [rows, columns, None]), expected)
+    np.testing.assert_array_equal(device_kernels.gather(source, [rows, columns, None]), expected)
     before = np.array([0, 1, 2]) * 18
     difference = kernels.gather_differences(source, tables, [before, None, None], LIBRARY)
     np.testing.assert_array_equal(difference, expected - source[[0, 1, 2]][:, columns])
     np.testing.assert_array_equal(
-        twins.gather_differences(source, [rows, columns, None], [before // 18, None, None]), difference
+        device_kernels.gather_differences(source, [rows, columns, None], [before // 18, None, None]),
+        difference,
     )
 
 

@@ -1,4 +1,4 @@
-"""rf.linear_sum_assignment and rf.solve_assignment on device arrays, the twins in the kernels' place."""
+"""rf.linear_sum_assignment and rf.solve_assignment on device arrays, the references in the kernels' place."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The index tables of every kind of entry, nested at random, against the position-by-position twin."""
+"""The index tables of every kind of entry, nested at random, against the position-by-position reference."""
 
 import math
 
@@ -37,7 +37,7 @@ def test_parents_are_what_stands_outside_everywhere(case):
 
 
 @given(spec_cases())
-def test_application_equals_the_twin(case):
+def test_application_equals_the_reference(case):
     params = case.params()
     permutation = drawn(case, 1)
     expected = coordinates.apply(case.spec, permutation, params, case.sizes)

@@ -1,4 +1,4 @@
-"""Plain NumPy twins of the device kernels: slow, obvious, and what tests compare the kernels to."""
+"""The device kernels in plain NumPy: slow, obvious, and the reference of the kernels' tests."""
 
 from __future__ import annotations
 

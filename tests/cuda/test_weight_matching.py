@@ -80,7 +80,7 @@ def test_products_reach_the_device_and_the_objective_stays_exact(pair, monkeypat
     assert found.objective == pytest.approx(there.objective, rel=1e-9)
 
 
-def test_the_result_says_how_it_visited_and_threads_are_heard(pair, monkeypatch):
+def test_the_result_says_how_it_visited_and_threads_are_passed_on(pair, monkeypatch):
     spec, a, b = pair
     heard, choose = [], on_device.choose_operations
 

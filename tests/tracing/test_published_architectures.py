@@ -1,22 +1,20 @@
-"""The permutations found in transformers and diffusion models are those that their architectures have."""
+"""The permutations found in published architectures are those that they have, and preserve their functions."""
 
 from __future__ import annotations
-
-from importlib.util import find_spec
 
 import pytest
 
 import rebasin_fast as rf
+from helpers.models.installed import require_models
 
-for _package in ("torch", "torchvision", "transformers", "diffusers"):
-    if find_spec(_package) is None:
-        pytest.skip(f"{_package} is not installed", allow_module_level=True)
+require_models()
 
-from helpers.models import diffusion, language  # noqa: E402
+from helpers.models import diffusion, language, vision  # noqa: E402
 from helpers.models.found import difference, found_in  # noqa: E402
 from helpers.models.registry import Model  # noqa: E402
 
-MODELS = [*language.MODELS, *diffusion.MODELS]
+pytestmark = pytest.mark.models
+MODELS = [*vision.MODELS, *language.MODELS, *diffusion.MODELS]
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if model.small], ids=lambda model: model.name)
