@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice, permutations_of
+from rebasin_fast.specs.axis import (
+    Concat,
+    Entry,
+    Fixed,
+    Joined,
+    Product,
+    Slice,
+    concat_of,
+    merged_pieces,
+    permutations_of,
+    product_of,
+)
 from rebasin_fast.specs.tracing.report import FrozenAxis, TracedSpec
 
 
@@ -98,17 +109,7 @@ def _part(entry: Entry, held: Mapping[str, str], sizes: Mapping[str, int]) -> En
     if isinstance(entry, Slice):
         return Fixed(entry.stop - entry.start) if entry.permutation in held else entry
     if isinstance(entry, Product):
-        outer, inner = (_part(part, held, sizes) for part in (entry.outer, entry.inner))
-        if isinstance(outer, Fixed) and isinstance(inner, Fixed):
-            return Fixed(outer.length * inner.length)
-        return Product(outer, inner)
+        return product_of(_part(entry.outer, held, sizes), _part(entry.inner, held, sizes))
     if isinstance(entry, Concat):
-        pieces: list[Entry] = []
-        for piece in (_part(piece, held, sizes) for piece in entry.pieces):
-            last = pieces[-1] if pieces else None
-            if isinstance(piece, Fixed) and isinstance(last, Fixed):
-                pieces[-1] = Fixed(last.length + piece.length)
-            else:
-                pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 and not isinstance(pieces[0], Slice) else Concat(*pieces)
+        return concat_of(merged_pieces(_part(piece, held, sizes) for piece in entry.pieces))
     return entry

@@ -6,8 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice, permutations_of
-from rebasin_fast.specs.sizes import chains_of
+from rebasin_fast.specs.axis import (
+    Entry,
+    Fixed,
+    Joined,
+    Slice,
+    chains_of,
+    concat_of,
+    merged_pieces,
+    permutations_of,
+    product_of,
+)
 from rebasin_fast.specs.tracing.algebra.variables import Nested, Var
 from rebasin_fast.specs.tracing.structure import Structure
 
@@ -39,7 +48,7 @@ class Emission:
     def _pieces(self, parts: Sequence[Var]) -> Entry:
         times = _repetitions([self._algebra.find(part) for part in parts])
         if times > 1:
-            return _product(Fixed(times), self._pieces(parts[: len(parts) // times]))
+            return product_of(Fixed(times), self._pieces(parts[: len(parts) // times]))
         entries: list[Entry] = []
         for inner, members in groupby(parts, key=self._inner):
             if inner is None:
@@ -51,7 +60,7 @@ class Emission:
                 pieces = [piece for x in outer for piece in self._algebra.parts(x)]
                 times = _repetitions([self._algebra.find(piece) for piece in pieces])
                 outer_entry = self._pieces(pieces[: len(pieces) // times])
-                entries += [_product(outer_entry, self.part(inner))] * times
+                entries += [product_of(outer_entry, self.part(inner))] * times
         return self._joined(entries)
 
     def _inner(self, part: Var) -> Var | None:
@@ -66,30 +75,17 @@ class Emission:
         return Slice(self._names[piece.permutation], piece.start, piece.start + size)
 
     def _joined(self, entries: list[Entry]) -> Entry:
-        """Neighbours that continue one another as one, whole permutations by their names."""
-        joined: list[Entry] = []
-        for entry in entries:
-            last = joined[-1] if joined else None
-            if isinstance(entry, Fixed) and isinstance(last, Fixed):
-                joined[-1] = Fixed(last.length + entry.length)
-            elif (
-                isinstance(entry, Slice)
-                and isinstance(last, Slice)
-                and (last.permutation, last.stop) == (entry.permutation, entry.start)
-            ):
-                joined[-1] = Slice(last.permutation, last.start, entry.stop)
-            else:
-                joined.append(entry)
+        """The entries one after the other, whole permutations by their names."""
         named = [
             e.permutation
             if isinstance(e, Slice) and (e.start, e.stop) == (0, self._sizes[e.permutation])
             else e
-            for e in joined
+            for e in merged_pieces(entries)
         ]
         times = _repetitions(named)
         if times > 1 and len(named) == times:
-            return _product(Fixed(times), named[0])
-        return named[0] if len(named) == 1 and not isinstance(named[0], Slice) else Concat(*named)
+            return product_of(Fixed(times), named[0])
+        return concat_of(named)
 
 
 def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
@@ -154,8 +150,12 @@ def joined_axes(
             for depth, name in enumerate(chain)
             for outer in outers.get(name, set()) - set(chain[:depth])
         }
-        before = [i for i in range(axis) if wanted & _standing_in(entries[i])]
-        standing = [p for i in range(before[0], axis + 1) for p in _standing_in(entries[i])] if before else []
+        before = [i for i in range(axis) if not wanted.isdisjoint(permutations_of(entries[i]))]
+        standing = (
+            [p for i in range(before[0], axis + 1) for p in set(permutations_of(entries[i]))]
+            if before
+            else []
+        )
         if len(set(standing)) < len(standing):
             continue  # joined, the axes would hold something within itself
         for i in range(before[0] + 1, axis + 1) if before else ():
@@ -163,16 +163,6 @@ def joined_axes(
             if not isinstance(inner, Joined):
                 result[i] = Joined(Fixed(shape[i]) if inner is None else inner)
     return tuple(result)
-
-
-def _standing_in(entry: Entry) -> set[str]:
-    return set(permutations_of(entry)) if entry is not None else set()
-
-
-def _product(outer: Entry, inner: Entry) -> Entry:
-    if isinstance(outer, Fixed) and isinstance(inner, Fixed):
-        return Fixed(outer.length * inner.length)
-    return Product(outer, inner)
 
 
 def _repetitions(items: Sequence[object]) -> int:
