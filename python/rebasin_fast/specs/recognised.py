@@ -62,9 +62,10 @@ def as_recognised(spec: PermutationSpec, family: str, prefix: str) -> Recognised
     """``spec`` for names that begin with ``prefix``, with its origin."""
     table = next((name for name in spec.axes_to_perm if name.endswith("wte.weight")), None)
     tied = table is not None and "lm_head.weight" in spec.unmatched
+    spec = spec.with_prefix(prefix)
     return RecognisedSpec(
-        {prefix + name: entries for name, entries in spec.axes_to_perm.items()},
-        [prefix + name for name in spec.unmatched],
+        spec.axes_to_perm,
+        spec.unmatched,
         sizes=spec.declared_sizes,
         family=family,
         ties={f"{prefix}lm_head.weight": f"{prefix}{table}"} if tied else None,

@@ -156,11 +156,7 @@ class PermutationSpec:
 
     def with_prefix(self, prefix: str) -> PermutationSpec:
         """The same spec for parameters whose names begin with ``prefix`` (``module.``, ``model.``)."""
-        return PermutationSpec(
-            {prefix + name: entries for name, entries in self._axes.items()},
-            [prefix + name for name in self._unmatched],
-            sizes=self._declared_sizes,
-        )
+        return self.renamed({name: prefix + name for name in self._axes})
 
     def renamed(self, names: Mapping[str, str]) -> PermutationSpec:
         """The same spec for other names: ``names`` maps those of this spec; what it lacks keeps its name."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rebasin_fast.specs.axis import Entry
-from rebasin_fast.specs.reading.hints import AmbiguousError
-from rebasin_fast.specs.reading.layers import Layer, Layout, Norm
-from rebasin_fast.specs.reading.readings import Reading, series_of
+from rebasin_fast.specs.reading.chains import Chain, series_of, the_chain
+from rebasin_fast.specs.reading.hints import AmbiguousError, Hints
+from rebasin_fast.specs.reading.layers import Layer, Layers, Layout, Norm
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.ready.fragments import SpecBuilder
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def add_chain(
     builder: SpecBuilder,
     layout: Layout,
-    layers: Reading,
+    layers: Chain,
     names: Sequence[str],
     norms: Mapping[int, Sequence[str]],
 ) -> PermutationSpec:
@@ -60,17 +60,29 @@ def add_norm(builder: SpecBuilder, layout: Layout, name: str, channels: Entry) -
             )
 
 
-def place_norms(norms: Mapping[str, Norm], reading: Reading, seen: str) -> dict[int, list[str]] | None:
+def read_chain(
+    found: Layers, hints: Hints, described: str
+) -> tuple[Chain, dict[int, list[str]], bool] | None:
+    """The only chain of the layers, the norms after each, and whether these keep statistics; None for no chain."""
+    chain = the_chain(found.layers, hints, described)
+    norms = None if chain is None else place_norms(found.norms, chain, described)
+    statistics = {norm.statistics for norm in found.norms.values()}
+    if chain is None or norms is None or len(statistics) > 1:
+        return None
+    return chain, norms, statistics != {False}
+
+
+def place_norms(norms: Mapping[str, Norm], chain: Chain, described: str) -> dict[int, list[str]] | None:
     """After which layer each norm stands; None where the widths fit no such places.
 
     A width that only one place has tells the place; numbers tell it where all layers and norms are numbered.
     """
-    widths = {-1: reading[0].inputs, **{number: layer.outputs for number, layer in enumerate(reading)}}
-    for before, after in zip(range(len(reading)), reading[1:], strict=False):
-        if reading[before].kind == "dense" and after.kind != "dense":
+    widths = {-1: chain[0].inputs, **{number: layer.outputs for number, layer in enumerate(chain)}}
+    for before, after in zip(range(len(chain)), chain[1:], strict=False):
+        if chain[before].kind == "dense" and after.kind != "dense":
             widths[before] = after.inputs
     placed: dict[int, list[str]] = {}
-    for number, name in enumerate(_by_number(norms, reading)):
+    for number, name in enumerate(_by_number(norms, chain)):
         if name is not None and norms[name].width == widths[number]:
             placed.setdefault(number, []).append(name)
     if sum(map(len, placed.values())) == len(norms):
@@ -78,24 +90,24 @@ def place_norms(norms: Mapping[str, Norm], reading: Reading, seen: str) -> dict[
     placed = {}
     for name, norm in norms.items():
         places = [number for number, width in widths.items() if width == norm.width]
-        moving = {number if -1 < number < len(reading) - 1 else -1 for number in places}
+        moving = {number if -1 < number < len(chain) - 1 else -1 for number in places}
         if not places:
             return None
         if len(moving) > 1:
             raise AmbiguousError(
-                f"these could be {seen} ({' → '.join(layer.name for layer in reading)}), but the norm {name!r} of "
+                f"these could be {described} ({' → '.join(layer.name for layer in chain)}), but the norm {name!r} of "
                 f"{norm.width} units could stand in {len(places)} places; shapes do not tell"
             )
         placed.setdefault(places[0], []).append(name)
     return placed
 
 
-def _by_number(norms: Mapping[str, Norm], reading: Sequence[Layer]) -> list[str | None]:
+def _by_number(norms: Mapping[str, Norm], chain: Sequence[Layer]) -> list[str | None]:
     """The norm after each layer where numbers tell: in one container with the layers, or numbered as they are."""
-    names = [layer.name for layer in reading]
+    names = [layer.name for layer in chain]
     together = series_of([*names, *norms])
     first = together.get(names[0], [])
-    if len(reading) > 1 and set(first) >= {*names, *norms}:
+    if len(chain) > 1 and set(first) >= {*names, *norms}:
         after: list[str | None] = [None] * len(names)
         place = -1
         for name in first:
@@ -110,8 +122,8 @@ def _by_number(norms: Mapping[str, Norm], reading: Sequence[Layer]) -> list[str 
     alike = next(iter(numbered.values()), list(norms))
     if set(alike) != set(norms):
         return []
-    convolutions = [number for number, layer in enumerate(reading) if layer.kind != "dense"]
-    for places in (list(range(len(reading) - 1)), convolutions):
+    convolutions = [number for number, layer in enumerate(chain) if layer.kind != "dense"]
+    for places in (list(range(len(chain) - 1)), convolutions):
         in_series = series_of([names[number] for number in places])
         if len(places) == len(alike) and (
             len(alike) == 1 or all(names[number] in in_series for number in places)

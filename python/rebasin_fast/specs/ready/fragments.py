@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 from rebasin_fast.specs.axis import Entry, Product
+from rebasin_fast.specs.reading.hints import NormKind
 from rebasin_fast.specs.spec import PermutationSpec
-
-NormKind: TypeAlias = Literal["batch", "layer"]
 
 
 class SpecBuilder:

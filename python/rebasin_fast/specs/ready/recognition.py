@@ -11,7 +11,7 @@ from rebasin_fast._arrays import check_arrays
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.reading.hints import AmbiguousError, HintNeededError, Hints
 from rebasin_fast.specs.ready.families import FAMILIES
-from rebasin_fast.specs.ready.strangers import refuse_strangers
+from rebasin_fast.specs.ready.unsupported import refuse_unsupported
 from rebasin_fast.specs.recognised import RecognisedSpec, as_recognised
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def for_params(
     """
     check_arrays(params, "the parameters")
     if params:
-        refuse_strangers(params)
+        refuse_unsupported(params)
     refusals: list[str] = []
     for prefix, bare in _without_prefixes(params):
         order = None if layers is None else tuple(name.removeprefix(prefix) for name in layers)

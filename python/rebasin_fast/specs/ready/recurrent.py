@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rebasin_fast.specs.axis import Concat, Entry, tiled
+from rebasin_fast.specs.reading.chains import BRANCHES, the_chain
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints
 from rebasin_fast.specs.reading.layers import Layer, read_layers
-from rebasin_fast.specs.reading.readings import BRANCHES, the_reading
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
 
@@ -145,13 +145,13 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
         return None
     in_file = list(dict.fromkeys(parameter.rpartition(".")[0] for parameter in params))
     ordered = {owner: [module] if owner == name else candidates[owner] for owner in in_file}
-    reading = the_reading(ordered, hints, f"a chain of {len(candidates)} layers around a recurrent one")
-    if reading is None:
+    chain = the_chain(ordered, hints, f"a chain of {len(candidates)} layers around a recurrent one")
+    if chain is None:
         return None
-    place = reading.index(module)
-    stems = [layer.name for layer in reading[:place] if layer.name not in embeddings]
-    heads = [layer.name for layer in reading[place + 1 :]]
-    if not heads or (embeddings and reading[0].name != embeddings[0]):
+    place = chain.index(module)
+    stems = [layer.name for layer in chain[:place] if layer.name not in embeddings]
+    heads = [layer.name for layer in chain[place + 1 :]]
+    if not heads or (embeddings and chain[0].name != embeddings[0]):
         return None
     return recurrent(
         kind,

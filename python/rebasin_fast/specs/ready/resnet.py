@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rebasin_fast.specs.axis import Entry
-from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_groups
-from rebasin_fast.specs.ready.fragments import NormKind, SpecBuilder
+from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind
+from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.ready.residual import (
     ResidualNames,
     Shortcut,
@@ -162,13 +162,13 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
     layout = read_residual_layout(params)
     if layout is None:
         return None
-    groups = 1 if layout.statistics else needed_groups(hints, layout.describe(), f"{layout.names.norm}1")
+    norm, groups = layout.norm(hints)
     return resnet(
         layout.blocks,
         block="bottleneck" if layout.convolutions == 3 else "basic",
         shortcuts=layout.shortcuts,
         head=layout.names.head,
-        norm="batch" if layout.statistics else "layer",
+        norm=norm,
         norm_groups=groups,
         norm_name=layout.names.norm,
     )

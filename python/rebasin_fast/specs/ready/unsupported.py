@@ -1,4 +1,4 @@
-"""Parameters that are known to be something else than a network's weights as they are used."""
+"""Adapters, quantised and reparametrised weights, optimizer states: refused, with the remedy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
 )
 
 
-def refuse_strangers(params: Params) -> None:
+def refuse_unsupported(params: Params) -> None:
     """SpecError for adapters, quantised weights and the like, with what to do."""
     for pattern, what, remedy in _KNOWN:
         found = [name for name in params if pattern.search(name)]
