@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.merging.interpolation import check_same_names, interpolate
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+from rebasin_fast.merging.interpolation import interpolate
+from rebasin_fast.merging.same_names import check_same_names
+from rebasin_fast.typing import Array, Params
 
 Barrier = Literal["mean", "linear", "midpoint"]
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from rebasin_fast._models.inference import check_model, device_of, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.evaluation.batch_norm import reset_batch_norm
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.specs.renaming import RenamedParams, names_like, shapes_of
+from rebasin_fast.typing import Params
 
 Batches = Iterable[tuple[Any, Any]]
 Inputs = Iterable[Any]
@@ -136,7 +135,7 @@ def _pair(batch: Any) -> tuple[Any, Any]:
 
 
 def load_into(model: Any, params: Params) -> None:
-    """Copy ``params`` into ``model``, whatever wrapper's prefix stands before their names.
+    """Copy ``params`` into ``model``; prefixes that wrappers put before their names are left out.
 
     Raises
     ------
@@ -146,9 +145,11 @@ def load_into(model: Any, params: Params) -> None:
     import torch
 
     own = model.state_dict()
+    names = names_like(shapes_of(params), shapes_of(own))
+    named = params if names is None else RenamedParams(params, names)
     tensors = {
         name: value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
-        for name, value in _with_names_of(own, params).items()
+        for name, value in named.items()
     }
     missing = [name for name, tensor in own.items() if name not in tensors and tensor.ndim]
     unknown = [name for name, tensor in tensors.items() if name not in own and tensor.ndim]
@@ -161,14 +162,3 @@ def load_into(model: Any, params: Params) -> None:
                 f"parameter {name!r} has shape {tuple(tensor.shape)}; the model's has {tuple(own[name].shape)}"
             )
     model.load_state_dict(tensors, strict=False)
-
-
-def _with_names_of(own: Mapping[str, Any], params: Params) -> Params:
-    """Without the prefix that a wrapper put before every name, where the model's own names have none."""
-    first_own, first = next(iter(own)), next(iter(params), "")
-    if first_own in params or not first.endswith(first_own):
-        return params
-    prefix = first.removesuffix(first_own)
-    if not all(name.startswith(prefix) for name in params):
-        return params
-    return {name.removeprefix(prefix): value for name, value in params.items()}

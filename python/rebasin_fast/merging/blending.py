@@ -1,19 +1,50 @@
-"""Weighted sums of one parameter of several models, checked for numbers that are none."""
+"""Weighted sums of the parameters of several models, refused where they are not finite."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._arrays import library_of, of_one_library, wide_on_host
+from rebasin_fast._arrays.derived import DerivedParams, described_by
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.merging.meanings import is_mask, spectral_vector, weight_of_spectral_vector
+from rebasin_fast.merging.meanings import (
+    is_mask,
+    refuse_codes,
+    refuse_factors,
+    spectral_vector,
+    weight_of_spectral_vector,
+)
+from rebasin_fast.merging.same_names import is_interpolated
+from rebasin_fast.typing import Array, Params
 
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+
+def blended_params(
+    models: Sequence[Params], weights: Sequence[float], labels: Sequence[str], *, allow_nonfinite: bool
+) -> DerivedParams:
+    """The weighted sum of models of the same names, each parameter computed only when it is asked for.
+
+    Integer and boolean parameters are the first model's own objects.
+
+    Raises
+    ------
+    ParamsError
+        A parameter is a quantised code or a factor of a low-rank product (LoRA); when asked for, as
+        :func:`blended_parameter`.
+    """
+    refuse_codes(models[0], described_by(models[0]))
+    refuse_factors(models[0])
+
+    def blended_or_first(name: str) -> Array:
+        array = models[0][name]
+        if not is_interpolated(array):
+            return array
+        return blended_parameter(name, models, weights, labels, allow_nonfinite=allow_nonfinite)
+
+    return DerivedParams(models[0], blended_or_first)
 
 
 def blended_parameter(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from rebasin_fast._arrays import library_of
 from rebasin_fast._arrays.interface import is_floating
 from rebasin_fast.errors import ParamsError
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+from rebasin_fast.typing import Array, Params
 
 # Of bitsandbytes, GPTQ and AWQ, compressed-tensors and others: what they put behind the name of the codes or the layer.
 _SCALES_OF_CODES = (

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rebasin_fast._arrays.derived import DerivedParams, described_by
 from rebasin_fast.merging.averaging import averaged_params
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+from rebasin_fast.typing import Array, Params
 
 
 def averaged_where_shared(

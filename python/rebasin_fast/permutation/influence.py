@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from rebasin_fast.permutation.apply import identity_permutation, permuted_params
-
-if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Params
+from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.typing import Params
 
 
 def asked_entries(torch: Any, spec: PermutationSpec, params: Params) -> dict[str, list[Any]]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import count
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rebasin_fast.permutation.apply import identity_permutation, random_permutation
+from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Index
-
-if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
 
 
 def generators(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast.errors import ParamsError
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+from rebasin_fast.typing import Array, Params
 
 # What torch.compile and data parallelism put inside names too.
 _WITHIN = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|module)\.")

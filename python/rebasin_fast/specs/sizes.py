@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.axis import Entry, Slice, leaves_of
 from rebasin_fast.specs.layout import blocks_of, length_of
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Axes = Mapping[str, tuple[Entry, ...]]
 

@@ -7,16 +7,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from math import lgamma, log
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined
 from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
 from rebasin_fast.specs.layout import common_parents, count_copies
 from rebasin_fast.specs.sizes import check_coverage, check_ranks, resolve_sizes
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 _JSON_FORMAT = "rebasin_fast.permutation_spec/1"
 

@@ -81,20 +81,7 @@ def lapjvr_batch(
     return (_pairs if output == "pairs" else _indices)(totals, columns, return_cost)
 
 
-def lapjvh_batch(
-    costs: Any,
-    extend_cost: bool = False,
-    cost_limit: float = np.inf,
-    return_cost: bool = True,
-    n_threads: int | None = 0,
-    *,
-    precision: str = "native",
-    output: str = "indices",
-) -> Any:
-    """The same as :func:`lapjvr_batch`."""
-    return lapjvr_batch(
-        costs, extend_cost, cost_limit, return_cost, n_threads, precision=precision, output=output
-    )
+lapjvh_batch = lapjvr_batch  # two solvers in lapx, one here
 
 
 def lapmod_batch(

@@ -7,14 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from math import isqrt
-from typing import TYPE_CHECKING
 
-from rebasin_fast.specs.reading.hints import AmbiguousError
+from rebasin_fast.specs.reading.hints import AmbiguousError, Hints
 from rebasin_fast.specs.reading.layers import Layer
 from rebasin_fast.specs.reading.names import natural_key
-
-if TYPE_CHECKING:
-    from rebasin_fast.specs.reading.hints import Hints
 
 # Names of layers in a plain stack, around which there is no sum.
 _PLAIN = re.compile(

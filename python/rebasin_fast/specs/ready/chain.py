@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from rebasin_fast.specs.axis import Entry
 from rebasin_fast.specs.reading.chains import Chain, series_of, the_chain
 from rebasin_fast.specs.reading.hints import AmbiguousError, Hints
 from rebasin_fast.specs.reading.layers import Layer, Layers, Layout, Norm
-
-if TYPE_CHECKING:
-    from rebasin_fast.specs.ready.fragments import SpecBuilder
-    from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.ready.fragments import SpecBuilder
+from rebasin_fast.specs.spec import PermutationSpec
 
 
 def add_chain(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 from rebasin_fast.specs.reading.chains import BRANCHES, Chain
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
@@ -11,9 +10,7 @@ from rebasin_fast.specs.reading.layers import LAYOUTS, Layer, Layers, LayoutName
 from rebasin_fast.specs.ready.chain import add_chain, read_chain
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 def cnn(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rebasin_fast.specs.axis import Concat, Entry
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints
 from rebasin_fast.specs.reading.names import last_of_each
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 def densenet(blocks: Sequence[int], *, dotted: bool = False) -> PermutationSpec:

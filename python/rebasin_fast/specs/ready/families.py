@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from rebasin_fast.specs.reading.hints import Hints
 from rebasin_fast.specs.ready.attention import recognise as recognise_attention
@@ -16,10 +16,8 @@ from rebasin_fast.specs.ready.resnet import recognise as recognise_resnet
 from rebasin_fast.specs.ready.resnext import recognise as recognise_resnext
 from rebasin_fast.specs.ready.vgg import recognise as recognise_vgg
 from rebasin_fast.specs.ready.vit import recognise as recognise_vit
-
-if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Params
+from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.typing import Params
 
 # A spec for the parameters, or None for parameters that are not the family's own.
 Recognise: TypeAlias = "Callable[[Params, Hints], PermutationSpec | None]"

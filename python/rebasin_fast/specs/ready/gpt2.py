@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_heads
 from rebasin_fast.specs.reading.names import count_numbered
 from rebasin_fast.specs.ready.attention import add_heads
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 def gpt2(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from rebasin_fast._arrays import check_arrays
 from rebasin_fast.errors import SpecError
@@ -13,9 +12,7 @@ from rebasin_fast.specs.reading.hints import AmbiguousError, HintNeededError, Hi
 from rebasin_fast.specs.ready.families import FAMILIES
 from rebasin_fast.specs.ready.unsupported import refuse_unsupported
 from rebasin_fast.specs.recognised import RecognisedSpec, as_recognised
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 # What wrappers put before every name.
 _PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "backbone.", "state_dict.", "params/")

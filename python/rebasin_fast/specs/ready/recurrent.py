@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rebasin_fast.specs.axis import Concat, Entry, tiled
 from rebasin_fast.specs.reading.chains import BRANCHES, the_chain
@@ -13,9 +13,7 @@ from rebasin_fast.specs.reading.hints import NO_HINTS, Hints
 from rebasin_fast.specs.reading.layers import Layer, read_layers
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Kind: TypeAlias = Literal["lstm", "gru", "rnn"]
 

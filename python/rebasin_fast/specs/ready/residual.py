@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from rebasin_fast.specs.axis import Concat, Entry, Slice
 from rebasin_fast.specs.reading.hints import Hints, NormKind, needed_norm
 from rebasin_fast.specs.reading.names import last_of_each
 from rebasin_fast.specs.ready.fragments import SpecBuilder
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 # What carries the stream into a stage: nothing (the identity), a projection by its name, channels of zeros.
 Shortcut: TypeAlias = None | str | int | tuple[int, int]

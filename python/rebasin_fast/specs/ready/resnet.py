@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rebasin_fast.specs.axis import Entry
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind
@@ -17,9 +17,7 @@ from rebasin_fast.specs.ready.residual import (
     read_residual_layout,
 )
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Block: TypeAlias = Literal["basic", "bottleneck"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rebasin_fast.specs.axis import Entry, Joined, Product
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind
@@ -16,9 +15,7 @@ from rebasin_fast.specs.ready.residual import (
     read_residual_layout,
 )
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 def resnext(

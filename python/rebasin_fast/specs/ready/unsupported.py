@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from rebasin_fast.errors import SpecError
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 _MERGE = "merge it into its base model first (peft: model.merge_and_unload()), and match the merged models"
 _DEQUANTISE = "dequantise both models first (load them in float16 or float32, and save those weights)"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
 from rebasin_fast.specs.reading.names import natural_key
 from rebasin_fast.specs.ready.cnn import cnn
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Form: TypeAlias = Literal["cifar", "imagenet"]
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_heads
 from rebasin_fast.specs.reading.names import count_numbered
 from rebasin_fast.specs.ready.attention import add_heads, add_projections, add_torch_attention
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Layout: TypeAlias = Literal["torchvision", "torchvision-file", "timm", "huggingface", "huggingface-5"]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Reason, Var
 from rebasin_fast.specs.tracing.algebra.partitions import Borders, Repeated, Tree, borders_of, movable
 from rebasin_fast.specs.tracing.algebra.values import Space
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Reason, Var
 
 Demand = tuple[Var, int, Reason]
 
@@ -21,15 +21,13 @@ def settle(space: Space, demands: list[Demand]) -> None:
     pending = list(demands)
     while pending:
         x, block, reason = pending.pop()
-        offset = 0
-        for part in algebra.parts(x):
-            size, form = algebra.size(part), algebra.form(part)
+        for offset, end, part in algebra.spans(x):
+            form = algebra.form(part)
             if isinstance(form, Nested):
                 pending += _within(space, part, form, offset, block, reason)
             elif algebra.reason(part) is None:
                 space.saw(part)  # so that it is told apart from parts that are in other blocks
-                partitions[algebra.find(part)][borders_of(offset % block, size, block)] = reason
-            offset += size
+                partitions[algebra.find(part)][borders_of(offset % block, end - offset, block)] = reason
     for part, borders in partitions.items():
         tree = movable(list(borders), 0, algebra.size(part))
         if not isinstance(tree, int):

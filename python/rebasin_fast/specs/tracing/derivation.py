@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from rebasin_fast.specs.axis import Entry, permutations_of
 from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.values import Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
 from rebasin_fast.specs.tracing.demands import settle
 from rebasin_fast.specs.tracing.emission import Emission, joined_axes, torn_classes
 from rebasin_fast.specs.tracing.graph import Program
@@ -35,14 +35,14 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
     names = name_classes(structure, trace, used)
     _hold_what_nests_in_itself(structure, names, axes)
     entries = _entries(structure, names, used, parameters)
-    for name, first in program.twins.items():
+    for name, first in program.tied.items():
         entries[name] = entries[first]
     entries = {name: entries[name] for name in program.shapes}
     standing = {p for row in entries.values() for entry in row for p in permutations_of(entry)}
     moved = [
         name for name in entries if any(p in standing for e in entries[name] for p in permutations_of(e))
     ]
-    unmatched = [name for name in moved if name in program.buffers or name in program.twins]
+    unmatched = [name for name in moved if name in program.buffers or name in program.tied]
     return TracedSpec(
         entries,
         unmatched,
@@ -52,7 +52,7 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         frozen=tuple(held_axes(structure, names, used, {name: program.shapes[name] for name in unused})),
         shapes=program.shapes,
         sources=interpreter.sources,
-        ties=program.twins,
+        ties=program.tied,
     )
 
 

@@ -17,7 +17,7 @@ from rebasin_fast.specs.axis import (
     permutations_of,
     product_of,
 )
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Var
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Var
 from rebasin_fast.specs.tracing.structure import Structure
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from rebasin_fast._models.inference import check_model, import_torch, uncompiled
 from rebasin_fast.errors import MissingDependencyError, SpecError
-from rebasin_fast.specs.tracing.algebra.variables import Reason
+from rebasin_fast.specs.tracing.algebra.forms import Reason
 from rebasin_fast.specs.tracing.opaque import OpaqueModule, kept_whole
 
 # The oldest version that the tests of tracing pass with.
@@ -30,7 +30,7 @@ class Program:
     parameters: Mapping[str, str]  # placeholder -> the first of the names of its tensor in the state_dict
     constants: Mapping[str, Any]  # placeholder -> tensor that is in no state_dict
     shapes: Mapping[str, tuple[int, ...]]  # of every entry of the state_dict
-    twins: Mapping[str, str]  # a further name of a shared tensor -> its first name
+    tied: Mapping[str, str]  # a further name of a shared tensor -> its first name
     buffers: frozenset[str]  # names that are not trained
     modules: tuple[OpaqueModule, ...] = ()
 
@@ -179,13 +179,8 @@ def _tensors_alone(torch: Any, model: Any) -> Iterator[None]:
 
 def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Program:
     state = model.state_dict(keep_vars=True)
-    firsts: dict[Any, str] = {}
-    twins = {}
-    for name, tensor in state.items():
-        first = firsts.setdefault(_identity(tensor), name)
-        if first != name:
-            twins[name] = first
-    names = {**{name: name for name in state}, **twins}
+    tied = tied_names(model)
+    names = {**{name: name for name in state}, **tied}
     signature = exported.graph_signature
     parameters: dict[str, str] = {}
     constants: dict[str, Any] = {}
@@ -203,10 +198,18 @@ def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Pr
         parameters=parameters,
         constants=constants,
         shapes={name: tuple(tensor.shape) for name, tensor in state.items()},
-        twins=twins,
+        tied=tied,
         buffers=frozenset(name for name in state if name not in trained),
         modules=modules,
     )
+
+
+def tied_names(model: Any) -> dict[str, str]:
+    """Further names of shared tensors in the state_dict of ``model``, each with the first."""
+    firsts: dict[Any, str] = {}
+    state = model.state_dict(keep_vars=True)
+    found = {name: firsts.setdefault(_identity(tensor), name) for name, tensor in state.items()}
+    return {name: first for name, first in found.items() if first != name}
 
 
 def _identity(tensor: Any) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Reason, Var
 from rebasin_fast.specs.tracing.algebra.values import Value
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Reason, Var
 from rebasin_fast.specs.tracing.report import FrozenAxis
 from rebasin_fast.specs.tracing.structure import Structure
 

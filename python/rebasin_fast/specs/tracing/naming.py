@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Var
 from rebasin_fast.specs.tracing.algebra.values import Value
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Var
 from rebasin_fast.specs.tracing.registry import Trace
 from rebasin_fast.specs.tracing.structure import Structure
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rebasin_fast.specs.tracing.algebra.values import Space, Value
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Reason, Var
+from rebasin_fast.specs.tracing.algebra.forms import Reason, Var
+from rebasin_fast.specs.tracing.algebra.values import Group, Space, Value, values_in
+from rebasin_fast.specs.tracing.algebra.variables import Algebra
 
 Result = Any  # Value, or a sequence of them
 Rule = Callable[["Call"], Result]
@@ -21,21 +22,17 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
     The rule of ``aten.relu`` stands for the in-place ``aten.relu_`` too.
     """
-
-    def register(function: Rule) -> Rule:
-        for name in names:
-            _RULES[name] = function
-        return function
-
-    return register
+    return _registering(_RULES, names)
 
 
 def module_rule(*names: str) -> Callable[[Rule], Rule]:
     """Register a rule for modules, by the full names of their classes: ``package.module.Class``."""
+    return _registering(_MODULE_RULES, names)
 
+
+def _registering(rules: dict[str, Rule], names: tuple[str, ...]) -> Callable[[Rule], Rule]:
     def register(function: Rule) -> Rule:
-        for name in names:
-            _MODULE_RULES[name] = function
+        rules.update(dict.fromkeys(names, function))
         return function
 
     return register
@@ -159,6 +156,28 @@ class Call:
         if not isinstance(found, Value):
             raise TypeError(f"{self.operation}: {name} is {found!r}, no tensor")
         return found
+
+    def given(self, *names: str) -> list[Value]:
+        """The tensor arguments of these names that were given."""
+        return [self.value(name) for name in names if self.has(name)]
+
+    @property
+    def input(self) -> Value:
+        """The tensor that the operation is applied to."""
+        return self.value("self" if "self" in self.arguments else "input")
+
+    def result(self, groups: Iterable[Group], frozen: Iterable[int] = ()) -> Value:
+        """The one tensor that is returned: ``groups``, and the axes ``frozen`` on which nothing moves."""
+        return Value(self.shape, [*groups, *self.space.frozen_groups(frozen, self.shape, self.reason)])
+
+    def still(self, reason: Reason | None = None) -> Result:
+        """The results of an operation on whose arguments and results nothing moves."""
+        reason = reason or self.reason
+        for value in values_in(self.arguments):
+            self.space.freeze(value, reason)
+        if isinstance(self.shapes, tuple):
+            return self.space.frozen(self.shapes, reason)
+        return [None if shape is None else self.space.frozen(shape, reason) for shape in self.shapes]
 
     def axis(self, value: Value, axis: int) -> Var | None:
         """The variable of one axis; None when it is uniform."""

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Var
 from rebasin_fast.specs.tracing.algebra.values import Space
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Var
 
 
 @dataclass(frozen=True)

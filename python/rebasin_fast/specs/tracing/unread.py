@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Reason, Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Space
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Nested, Reason, Var
+from rebasin_fast.specs.tracing.algebra.variables import Algebra
 
 UNREAD = Reason("the trace did not read them; other inputs may")
 
@@ -72,11 +73,8 @@ def _mark(algebra: Algebra, group: Group, passed_on: set[Var], read: Masks) -> N
     stack: list[tuple[Var, Mask]] = [(group.base, whole)]
     while stack:
         x, mask = stack.pop()
-        offset = 0
-        for part in algebra.parts(x):
-            size, form = algebra.size(part), algebra.form(part)
-            own = mask[offset : offset + size]
-            offset += size
+        for start, stop, part in algebra.spans(x):
+            form, own = algebra.form(part), mask[start:stop]
             if algebra.reason(part) is not None or not own.any():
                 continue
             if isinstance(form, Nested):

@@ -6,7 +6,8 @@ from functools import reduce
 
 import numpy as np
 
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Nested, Reason, Var
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Reason, Var
+from rebasin_fast.specs.tracing.algebra.variables import Algebra
 from rebasin_fast.typing import Index
 
 

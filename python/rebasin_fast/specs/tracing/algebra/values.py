@@ -7,13 +7,14 @@ looks at a single axis. An axis in no group is uniform: the tensor is the same a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from rebasin_fast.specs.tracing.algebra.forms import Reason, Var
 from rebasin_fast.specs.tracing.algebra.selection import take, take_apart
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Reason, Var
+from rebasin_fast.specs.tracing.algebra.variables import Algebra
 from rebasin_fast.typing import Index
 
 
@@ -43,6 +44,16 @@ class Value:
     def group_at(self, axis: int) -> Group | None:
         """The group that ``axis`` belongs to; None when it is uniform."""
         return next((group for group in self.groups if axis in group.axes), None)
+
+
+def values_in(argument: object) -> list[Value]:
+    """All values in ``argument``: itself, or those that its lists, tuples and mappings hold."""
+    if isinstance(argument, Value):
+        return [argument]
+    items = argument.values() if isinstance(argument, Mapping) else argument
+    if isinstance(argument, list | tuple | Mapping):
+        return [value for item in items for value in values_in(item)]  # type: ignore[attr-defined]
+    return []
 
 
 class Space:
@@ -133,12 +144,13 @@ class Space:
         for group in value.groups:
             self.algebra.freeze(self.flat(group), reason)
 
+    def frozen_groups(self, axes: Iterable[int], shape: Sequence[int], reason: Reason) -> list[Group]:
+        """Each of ``axes`` frozen by itself."""
+        return [Group(self.algebra.frozen(shape[axis], reason), (axis,)) for axis in axes if shape[axis] > 1]
+
     def frozen(self, shape: Sequence[int], reason: Reason) -> Value:
         """A tensor along which nothing moves."""
-        groups = [
-            Group(self.algebra.frozen(size, reason), (axis,)) for axis, size in enumerate(shape) if size > 1
-        ]
-        return Value(tuple(shape), groups)
+        return Value(tuple(shape), self.frozen_groups(range(len(shape)), shape, reason))
 
     def is_frozen(self, group: Group) -> bool:
         """Whether nothing moves in ``group``."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
 from rebasin_fast.specs.tracing.registry import Call
 
 Labels = Sequence[Hashable]

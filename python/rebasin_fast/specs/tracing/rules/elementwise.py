@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.selection import take
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
 from rebasin_fast.specs.tracing.registry import Call, rule
 from rebasin_fast.typing import Index
 
@@ -40,7 +40,7 @@ def unary(call: Call) -> Value:
     return Value(value.shape, list(value.groups), value.parameter, value.constant)
 
 
-@rule(*(f"aten.{name}" for name in _NARY.split()))
+@rule("aten.max.other", "aten.min.other", *(f"aten.{name}" for name in _NARY.split()))
 def broadcast(call: Call) -> Value:
     """Entries that meet under broadcasting."""
     tensors = _tensors(call)
@@ -52,16 +52,10 @@ def broadcast(call: Call) -> Value:
     return result
 
 
-@rule("aten.max.other", "aten.min.other")
-def extremum(call: Call) -> Value:
-    """The larger or smaller of two tensors."""
-    return combine(call, _tensors(call), call.shape)
-
-
 @rule("aten.prelu")
 def prelu(call: Call) -> Value:
     """A slope a channel, or one for all."""
-    value, weight = call.value("self"), call.value("weight")
+    value, weight = call.input, call.value("weight")
     if weight.shape and weight.shape[0] > 1:
         tie_channel(call, value, weight, 1)
     return Value(value.shape, list(value.groups))

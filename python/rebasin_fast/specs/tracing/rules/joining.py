@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.selection import take
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
 from rebasin_fast.specs.tracing.registry import Call
 from rebasin_fast.specs.tracing.rules.elementwise import combine
 from rebasin_fast.typing import Index

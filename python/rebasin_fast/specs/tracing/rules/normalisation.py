@@ -10,21 +10,24 @@ from rebasin_fast.specs.tracing.algebra.values import Value
 from rebasin_fast.specs.tracing.algebra.views import index_axis
 from rebasin_fast.specs.tracing.registry import Call, rule
 from rebasin_fast.specs.tracing.rules.elementwise import combine, tie_channel
-from rebasin_fast.specs.tracing.rules.reductions import reduce_axes
 
 
 @rule("aten.batch_norm", "aten.instance_norm")
 def batch_norm(call: Call) -> Value:
     """Channel by channel."""
-    value = call.value("input")
+    result = _with_vectors_of_channels(call)
+    call.axis(result, 1)
+    return result
+
+
+def _with_vectors_of_channels(call: Call) -> Value:
+    """The input, whose channels are tied to scale, shift and statistics."""
+    value = call.input
     for axis in range(2, len(value.shape)):
         call.axis(value, axis)
     result = Value(value.shape, list(value.groups))
-    for name in ("weight", "bias", "running_mean", "running_var"):
-        if call.has(name):
-            tie_channel(call, result, call.value(name), 1)
-    call.axis(result, 1)
-    call.space.record(result)
+    for vector in call.given("weight", "bias", "running_mean", "running_var"):
+        tie_channel(call, result, vector, 1)
     return result
 
 
@@ -37,13 +40,12 @@ def native_batch_norm(call: Call) -> list[Value]:
 @rule("aten.layer_norm", "aten.rms_norm")
 def layer_norm(call: Call) -> Value:
     """Over the last axes, all entries of which are alike to it."""
-    value = call.value("input")
+    value = call.input
     count = len(call["normalized_shape"])
     for axis in range(len(value.shape) - count, len(value.shape)):
         call.axis(value, axis)
     result = Value(value.shape, list(value.groups))
-    factors = [call.value(name) for name in ("weight", "bias") if call.has(name)]
-    result = combine(call, [result, *factors], value.shape)
+    result = combine(call, [result, *call.given("weight", "bias")], value.shape)
     for axis in range(len(value.shape) - count, len(value.shape)):
         call.axis(result, axis)
     _statistics(call, result, range(len(value.shape) - count, len(value.shape)))
@@ -53,25 +55,11 @@ def layer_norm(call: Call) -> Value:
 @rule("aten.group_norm")
 def group_norm(call: Call) -> Value:
     """Channels in groups that stay together."""
-    value, groups = call.value("input"), int(call["num_groups"])
-    for axis in range(2, len(value.shape)):
-        call.axis(value, axis)
-    x = call.axis(value, 1)
-    result = Value(value.shape, list(value.groups))
-    for name in ("weight", "bias"):
-        if call.has(name):
-            tie_channel(call, result, call.value(name), 1)
+    result, groups = _with_vectors_of_channels(call), int(call["num_groups"])
     x = call.axis(result, 1)
-    if x is not None and 1 < groups < value.shape[1]:
-        call.trace.demands.append((x, value.shape[1] // groups, call.reason))
-    call.space.record(result)
+    if x is not None and 1 < groups < result.shape[1]:
+        call.trace.demands.append((x, result.shape[1] // groups, call.reason))
     return result
-
-
-@rule("aten.linalg_vector_norm", "aten.norm")
-def vector_norm(call: Call) -> Value:
-    """A norm over some axes, which go or stay as one entry."""
-    return reduce_axes(call, call.value("self"), call["dim"], bool(call["keepdim"]))
 
 
 @rule("aten._weight_norm")
@@ -87,7 +75,7 @@ def weight_norm(call: Call) -> Value:
 @rule("aten.softmax", "aten.log_softmax", "aten._softmax", "aten._log_softmax", "aten._safe_softmax")
 def softmax(call: Call) -> Value:
     """Over one axis, all entries of which are alike to it."""
-    value = call.value("self")
+    value = call.input
     call.axis(value, call["dim"])
     if value.shape:
         _statistics(call, value, [call["dim"] % len(value.shape)])
@@ -102,7 +90,7 @@ def _statistics(call: Call, value: Value, axes: Sequence[int]) -> None:
 @rule("aten.glu")
 def glu(call: Call) -> Value:
     """The first half of an axis, gated by the second."""
-    value, axis = call.value("self"), -1 if call["dim"] is None else call["dim"]
+    value, axis = call.input, -1 if call["dim"] is None else call["dim"]
     half = value.shape[axis] // 2
     halves = [index_axis(call.space, value, axis, np.arange(half) + start) for start in (0, half)]
     return combine(call, halves, call.shape)
