@@ -192,7 +192,7 @@ def _printer(
     ) -> None:
         nonlocal before
         gain, before = objective - before, objective
-        # What the original's `silent` is about; its scripts are read on standard output.
+        # The output of the original without `silent`.
         print(f"{sweep}/{permutations[permutation]}: {gain}")  # noqa: T201
 
     return on_visit

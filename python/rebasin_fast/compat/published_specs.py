@@ -11,7 +11,7 @@ Axes: TypeAlias = dict[str, tuple[str | None, ...]]
 
 
 class PermutationSpec(NamedTuple):
-    """The two views of a spec: where each permutation acts, and what moves each axis of each parameter."""
+    """The two views of a spec: the axes of each permutation, and the permutation of each axis."""
 
     perm_to_axes: Mapping[str, list[tuple[str, int]]]
     axes_to_perm: Mapping[str, Sequence[str | None]]

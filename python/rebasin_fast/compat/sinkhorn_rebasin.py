@@ -5,7 +5,7 @@ Programs switch by the import::
     from rebasin_fast.compat.sinkhorn_rebasin import RebasinNet, matching                       # was: rebasin
     from rebasin_fast.compat.sinkhorn_rebasin import DistL2Loss, DistL1Loss, MidLoss, RndLoss   # was: rebasin.loss
 
-What differs: the spec comes from this package, so that architectures which the original cannot trace work and a wrong
+Differences: the spec comes from this package, so that architectures which the original cannot trace work and a wrong
 graph cannot occur; ``model`` may be tied, nested, on any device; Sinkhorn is batched, its backward pass solves a Schur
 complement; the losses read their inputs without changing them. ``remove_nodes`` is accepted and not needed.
 """
@@ -116,7 +116,7 @@ class RebasinNet(torch.nn.Module):
         if permutation_type not in ("mat_mul", "broadcast"):
             raise ValueError(f"permutation_type is 'mat_mul' or 'broadcast', got {permutation_type!r}")
         self.spec = spec if spec is not None else _spec_of(model, input_shape)
-        # Hidden from Module, whose parameters are the scores alone.
+        # Not registered as submodules: the parameters are the scores alone.
         object.__setattr__(self, "_source", _frozen(model))
         object.__setattr__(self, "_output", _frozen(model))
         sizes = self.spec.sizes(dict(model.state_dict()))

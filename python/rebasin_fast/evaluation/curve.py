@@ -65,7 +65,7 @@ class LossCurve:
             - midpoint: L(1/2) - (L(0) + L(1)) / 2 (Ito et al. 2024).
         metric : str
         higher_is_better : bool, optional
-            By default told by the last word of the metric's name, words being parted by ``/`` and ``_``:
+            By default from the last word of the metric's name, words being parted by ``/`` and ``_``:
             accuracy, acc, acc1, acc5, top1, top5, f1, auc, auroc, precision, recall, iou, miou, map, bleu and
             r2 are high where they are good; every other name is taken for a loss.
 
@@ -102,7 +102,7 @@ class LossCurve:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> LossCurve:
-        """Read what :meth:`to_dict` gave."""
+        """The curve of the fields of :meth:`to_dict`."""
         values = {name: np.asarray(v, dtype=np.float64) for name, v in fields["values"].items()}
         return cls(np.asarray(fields["ts"], dtype=np.float64), values)
 

@@ -54,8 +54,8 @@ def repair(
         Position of ``model`` on the line.
     layers : sequence of str, optional
         Names of the layers to correct. By default every Linear and convolution layer that runs, except the output
-        layer (whose result the model returns, and the one that runs last); where BatchNorm reads what a layer
-        gives, BatchNorm in its place. Layers whose weight is shared, or computed from others, are left alone.
+        layer (whose result the model returns, and the one that runs last); where BatchNorm follows a layer,
+        BatchNorm in its place. Layers whose weight is shared, or computed from others, are left alone.
     passes : int
         1 is the published method: every layer is corrected by each batch's own statistics while those after it
         are measured, which is exact for a single batch, and within a percent or so for batches of hundreds. Each
@@ -80,7 +80,7 @@ def repair(
     Notes
     -----
     BatchNorm layers get new running statistics in the first pass as :func:`rebasin_fast.reset_batch_norm` gives them,
-    whatever ``layers`` says, and then the interpolated means and deviations at their outputs. A layer without a
+    for any ``layers``, and then the interpolated means and deviations at their outputs. A layer without a
     bias, and without BatchNorm after it, gets the deviations only. A unit that never changes in ``model`` keeps its
     weights, and gets the mean.
 

@@ -99,7 +99,7 @@ def watching(model: Any, points: list[Point], watch: Watcher) -> Iterator[None]:
 
 @contextmanager
 def restoring(model: Any) -> Iterator[None]:
-    """After an exception all parameters and buffers are what they were."""
+    """After an exception all parameters and buffers are as before."""
     import torch
 
     saved = {name: tensor.clone() for name, tensor in model.state_dict().items()}

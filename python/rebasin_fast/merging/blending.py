@@ -55,7 +55,7 @@ def blended_parameter(
     *,
     allow_nonfinite: bool,
 ) -> Array:
-    """One parameter's weighted sum over ``models``, by what it is.
+    """One parameter's weighted sum over ``models``, by its meaning.
 
     Masks of pruning must agree and are the first model's; the vectors of spectral_norm are those of the blended
     weight; all else as :func:`blended`.
@@ -102,7 +102,7 @@ def blended(
 ) -> Array:
     """The weighted sum of a parameter's arrays, in the dtype of the first, finite unless ``allow_nonfinite``.
 
-    An infinity that all models of a share hold at one place (a mask of -inf) stays what it is.
+    An infinity that all models of a share hold at one place (a mask of -inf) is kept.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from typing import Any
 
 # Axes up to this length are left as they are, the first of a batch excepted.
 LEAST = 32
-# What is kept of a batch at the same time, and the numbers that it keeps at least: units of small networks may all be
+# Least samples of a batch, and least numbers of all inputs: units of small networks may all be
 # off for a few inputs.
 _LEAST_BATCH, _LEAST_NUMBERS = 2, 4096
 _GROWTH = 4
@@ -19,7 +19,7 @@ def shortened(inputs: Any, runs: Callable[[Any], bool]) -> Iterator[Any]:
     """The inputs with every long axis cut as far as ``runs`` allows, the shortest first; nothing where none is long.
 
     Axes of one length are taken for one and the same, and cut together. Where all tensors have one first axis, it is
-    taken for that of a batch. Who takes one of these must know that the model still reads what it is tried on.
+    taken for that of a batch. The caller checks that every parameter still has a part in the outputs.
     """
     if _may_fault(inputs):
         return
@@ -40,7 +40,7 @@ def _cut_as_far(inputs: Any, least: int, batch: int, runs: Callable[[Any], bool]
     numbers = sum(prod(shape) for shape in shapes)
     batch = max(batch, -(-_LEAST_NUMBERS * first // max(numbers, 1)))
     if first > batch:
-        # Whatever else has this length is no batch.
+        # Other axes of this length are not the batch's.
         cut = _mapped(inputs, lambda tensor: tensor.narrow(0, 0, batch))
         if runs(cut):
             inputs = cut

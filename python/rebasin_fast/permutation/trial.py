@@ -13,7 +13,7 @@ from rebasin_fast._models.wide_copy import wide_copy
 from rebasin_fast._models.widening import widened, without_noise
 from rebasin_fast.errors import SpecError
 from rebasin_fast.permutation.apply import apply_permutation
-from rebasin_fast.permutation.influence import asked_entries, outputs_if_read
+from rebasin_fast.permutation.influence import entries_to_check, outputs_if_influenced
 from rebasin_fast.permutation.shortened import shortened
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.tracing.graph import split_inputs, tied_names
@@ -80,7 +80,7 @@ class Trial:
     def _still_noise(self) -> None:
         """Draw one number everywhere from here on, if the model draws any; SpecError where that is not enough.
 
-        Nothing is to be known of noise before outputs differ.
+        Called when outputs differ first.
         """
         self._load(self.params)
         if self._relative_change(self._outputs()) > TOLERANCE:
@@ -116,7 +116,7 @@ class Trial:
     def _take_short_inputs(self, spec: PermutationSpec) -> bool:
         """Go on with inputs on which the spec can fail as on those given; False where there are none.
 
-        Every parameter must have a part in the outputs, and what each permutation moves of it: the tail of a table of
+        Every parameter must have a part in the outputs, by entries that each permutation moves: the tail of a table of
         positions has none where inputs are shorter.
         """
 
@@ -127,11 +127,11 @@ class Trial:
             except Exception:  # any error of a model that was not made for this length
                 return False
 
-        asked: dict[str, list[Any]] | None = None
+        checked: dict[str, list[Any]] | None = None
         for inputs in shortened(self._given, runs):
             self._args, self._kwargs = inputs
-            asked = asked_entries(self._torch, spec, self.params) if asked is None else asked
-            found = outputs_if_read(self._torch, self._model, asked, self._outputs)
+            checked = entries_to_check(self._torch, spec, self.params) if checked is None else checked
+            found = outputs_if_influenced(self._torch, self._model, checked, self._outputs)
             if found is not None:
                 self._reference = found
                 return True

@@ -1,4 +1,4 @@
-"""What moves along one axis of a parameter: the entries of a permutation spec.
+"""Axis entries of a permutation spec: which permutation moves an axis of a parameter, and how.
 
 An entry is one of
 

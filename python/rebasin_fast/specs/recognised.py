@@ -1,4 +1,4 @@
-"""A spec that was read off names and shapes, which prove nothing, and says so."""
+"""A spec recognised from names and shapes, marked as not proven."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RecognisedSpec(PermutationSpec):
         self.proven = True
 
     def statement(self) -> str:
-        """What is known of it, in one line: the family, and the layers of a chain."""
+        """The family, the layers of a chain, and whether it is proven, in one line."""
         layers = list(
             dict.fromkeys(
                 name.rpartition("/" if "/" in name else ".")[0]

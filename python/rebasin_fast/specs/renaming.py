@@ -1,4 +1,4 @@
-"""One network under two sets of names: prefixes that wrappers add, mapped where there is one way to map them."""
+"""One network under two sets of names: prefixes of wrappers, mapped where only one map fits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.typing import Array, Params
 
-# What torch.compile and data parallelism put inside names too.
+# Prefixes of torch.compile and data parallelism, within names too.
 _WITHIN = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|module)\.")
 
 Shapes = Mapping[str, tuple[int, ...] | None]
@@ -33,7 +33,7 @@ class RenamedParams(Mapping[str, "Array"]):
         return len(self.names)
 
     def restored(self, result: Params) -> Params:
-        """``result`` under the original names; what this view left out is as it was."""
+        """``result`` under the original names; parameters that this view left out are unchanged."""
         here = {there: name for name, there in self.names.items()}
 
         def compute(name: str) -> Array:
@@ -99,7 +99,7 @@ def names_like(found: Shapes, expected: Shapes) -> dict[str, str] | None:
 
 
 def change_of_names(names: Mapping[str, str]) -> str:
-    """What the map does, on its first name."""
+    """The map in words, by its first name."""
     here, there = next(iter(names.items()))
     return f"{there!r} is taken for {here!r}, and the other {len(names) - 1:,} names alike"
 

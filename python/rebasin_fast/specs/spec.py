@@ -20,7 +20,7 @@ _JSON_FORMAT = "rebasin_fast.permutation_spec/1"
 
 
 class PermutationSpec:
-    """For each parameter, what moves each of its axes.
+    """For each axis of each parameter, the permutation that moves it, and how.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class PermutationSpec:
         return self.renamed({name: prefix + name for name in self._axes})
 
     def renamed(self, names: Mapping[str, str]) -> PermutationSpec:
-        """The same spec for other names: ``names`` maps those of this spec; what it lacks keeps its name."""
+        """The same spec for other names: ``names`` maps those of this spec; others stay."""
         return PermutationSpec(
             {names.get(name, name): entries for name, entries in self._axes.items()},
             [names.get(name, name) for name in self._unmatched],
@@ -177,7 +177,7 @@ class PermutationSpec:
 
     @classmethod
     def from_json(cls, text: str) -> PermutationSpec:
-        """Read what :meth:`to_json` wrote; SpecError when the text is something else."""
+        """The spec of a text of :meth:`to_json`; SpecError for other texts."""
         try:
             fields = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
@@ -193,7 +193,7 @@ class PermutationSpec:
             raise SpecError(f"the JSON of the permutation spec is malformed: {error!r}") from None
 
     def digest(self) -> str:
-        """SHA-256 of the spec's JSON in canonical form, to tell whether a saved permutation belongs to it."""
+        """SHA-256 of the spec's JSON in canonical form, to check that a saved permutation belongs to it."""
         canonical = json.dumps(json.loads(self.to_json()), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

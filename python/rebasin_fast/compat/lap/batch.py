@@ -110,7 +110,7 @@ def _solve(
     assert isinstance(batch, AssignmentBatch)
     if (batch.status == "optimal").all():
         return batch.objective, list(batch.columns)
-    # One without a solution: what one matrix gives, or raises.
+    # A problem without a solution: each is solved as a single matrix.
     each = [forms.solve(cost, cost_limit, complete=complete) for cost in array]
     return np.array([total for total, _ in each], np.float64), [columns for _, columns in each]
 

@@ -18,7 +18,7 @@ _PLAIN = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_LAST = re.compile(r"(.*[./])?(out|output|head|classifier)$", re.IGNORECASE)
-# Names that speak of branches, which a chain has none of.
+# Names of layers in branches, which a chain has none of.
 BRANCHES = re.compile(
     r"short_?cut|down_?sample|(?<![a-z])res|residual|skip|branch|squeeze|gate|atten|block\d*[./]\d|mixer|expert|actor|critic|polic|"
     r"_proj(?![a-z])|query|key(?![a-z])|value(?![a-z])|highway|glu(?![a-z])",
@@ -59,12 +59,12 @@ def the_chain(candidates: Mapping[str, Sequence[Layer]], hints: Hints, described
     hints : Hints
         ``layers`` is the order, if the caller knows it.
     described : str
-        What it would be a chain of, for messages.
+        The network that the chain would be, for messages.
 
     Raises
     ------
     AmbiguousError
-        They form several, or one that a sum around some of its layers would leave the shapes of.
+        They form several, or one whose shapes a sum around some of its layers would share.
     """
     names = list(candidates)
     if hints.layers is not None:
@@ -131,7 +131,7 @@ def _some_chains(candidates: Mapping[str, Sequence[Layer]], series: Mapping[str,
 
 
 def follows(before: Layer, after: Layer) -> bool:
-    """Whether the shapes allow ``after`` to read what ``before`` makes."""
+    """Whether the shapes allow ``after`` to follow ``before``."""
     if before.kind != "dense" and after.kind == "dense":
         return after.inputs % before.outputs == 0
     if before.kind == "dense" and after.kind != "dense":
@@ -141,7 +141,7 @@ def follows(before: Layer, after: Layer) -> bool:
 
 
 def _is_power(positions: int, spatial: int) -> bool:
-    """Whether so many positions are an image of equal sides, as layers before a convolution make it."""
+    """Whether so many positions are an image of equal sides, which a linear layer before a convolution makes."""
     if spatial == 2:
         return isqrt(positions) ** 2 == positions
     return spatial != 3 or round(positions ** (1 / 3)) ** 3 == positions
@@ -188,7 +188,7 @@ def _refuse_other_order(
 
 
 def _refuse_bridged(chain: Chain, series: Mapping[str, list[str]], described: str) -> None:
-    """A sum around layers leaves no trace where their ends are as wide: only plain names rule it out."""
+    """A sum around layers of equal ends has no parameters: only plain names rule it out."""
 
     def plain(layer: Layer) -> bool:
         known = _PLAIN.match(layer.name) or (layer is chain[-1] and _PLAIN_LAST.match(layer.name))

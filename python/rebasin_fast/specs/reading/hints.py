@@ -12,7 +12,7 @@ NormKind: TypeAlias = Literal["batch", "layer"]
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What :func:`rebasin_fast.specs.for_params` cannot read off names and shapes; None is unknown."""
+    """Arguments of :func:`rebasin_fast.specs.for_params` that names and shapes do not tell; None is unknown."""
 
     heads: int | None = None
     norm_groups: int | None = None
@@ -23,7 +23,7 @@ NO_HINTS = Hints()
 
 
 class HintNeededError(SpecError):
-    """The family is recognised, and a number that its spec needs is not in the shapes."""
+    """The family is recognised, and a number that its spec needs was not given."""
 
 
 class AmbiguousError(SpecError):

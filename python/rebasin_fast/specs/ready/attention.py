@@ -65,7 +65,7 @@ def multihead_attention(
     ----------
     heads : int
     name : str
-        What the module is called; "" for its own ``state_dict``.
+        Name of the module; "" for its own ``state_dict``.
     separate : bool
         With ``kdim`` or ``vdim``: ``q_proj_weight``, ``k_proj_weight``, ``v_proj_weight``.
     bias, bias_kv : bool

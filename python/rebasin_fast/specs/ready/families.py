@@ -1,4 +1,4 @@
-"""The families of ready specs, in the order in which :func:`rebasin_fast.specs.for_params` asks them."""
+"""The families of ready specs, in the order in which :func:`rebasin_fast.specs.for_params` tries them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rebasin_fast.typing import Params
 Recognise: TypeAlias = "Callable[[Params, Hints], PermutationSpec | None]"
 
 # A new family is one file and one line here, and tests/families/examples_NAME.py with the module's name.
-# The chains of layers without marks of their own come last: what has a structure of its own was asked before.
+# Chains, whose names are arbitrary, come last: architectures with names of their own are tried before.
 FAMILIES: dict[str, Recognise] = {
     "resnext": recognise_resnext,
     "resnet": recognise_resnet,

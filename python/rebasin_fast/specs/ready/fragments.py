@@ -13,7 +13,7 @@ class SpecBuilder:
     Parameters
     ----------
     norm : {"batch", "layer"}
-        What :meth:`norm` adds: scale and shift with the statistics of BatchNorm, or alone (LayerNorm over the
+        The parameters of :meth:`norm`: scale and shift with the statistics of BatchNorm, or alone (LayerNorm over the
         channels, GroupNorm).
     norm_groups : int
         Groups of a GroupNorm. Channels then move as whole groups, and within each group.

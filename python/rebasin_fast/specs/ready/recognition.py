@@ -14,7 +14,7 @@ from rebasin_fast.specs.ready.unsupported import refuse_unsupported
 from rebasin_fast.specs.recognised import RecognisedSpec, as_recognised
 from rebasin_fast.typing import Params
 
-# What wrappers put before every name.
+# Prefixes that wrappers add to every name.
 _PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "backbone.", "state_dict.", "params/")
 
 
@@ -42,7 +42,7 @@ def for_params(
     Returns
     -------
     RecognisedSpec
-        A :class:`PermutationSpec` for exactly these names, validated against the shapes; ``family`` says as what.
+        A :class:`PermutationSpec` for exactly these names, validated against the shapes, with its ``family``.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _recognised(prefix: str, bare: Params, hints: Hints, refusals: list[str]) ->
 
 
 def _without_prefixes(params: Params) -> Iterator[tuple[str, Params]]:
-    """The parameters without what wrappers add; then, where that is more, without all that their names begin with."""
+    """The parameters without the prefixes of wrappers; then without each further common part of their names."""
     prefix = ""
     bare = dict(params)
     found = True

@@ -34,7 +34,7 @@ def recurrent(
     bias: bool = True,
     head_bias: bool = True,
 ) -> PermutationSpec:
-    """Spec of ``torch.nn.LSTM``, ``GRU`` or ``RNN`` within a model that returns what linear layers make of it.
+    """Spec of ``torch.nn.LSTM``, ``GRU`` or ``RNN`` with linear layers after it.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def recurrent(
     layers : int
         ``num_layers``.
     name : str, optional
-        What the module is called; ``kind`` by default.
+        Name of the module; ``kind`` by default.
     heads : sequence of str
         Names of the linear layers after it, applied to every step or to the last.
     embedding : str, optional
@@ -133,7 +133,7 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
     embeddings = [
         owner for owner, kinds in candidates.items() if "emb" in owner.lower() and not kinds[0].bias
     ]
-    for owner in embeddings:  # no layer gives what it reads: it comes first
+    for owner in embeddings:  # its inputs are token numbers: it comes first
         (table,) = candidates[owner]
         candidates[owner] = [replace(table, inputs=0, outputs=table.inputs)]
     if len(embeddings) > 1 or any(layer.kind != "dense" for kinds in candidates.values() for layer in kinds):

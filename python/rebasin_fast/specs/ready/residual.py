@@ -12,7 +12,7 @@ from rebasin_fast.specs.reading.names import last_of_each
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.typing import Params
 
-# What carries the stream into a stage: nothing (the identity), a projection by its name, channels of zeros.
+# The shortcut of a stage's first block: None (the identity), a projection by its name, channels of zeros.
 Shortcut: TypeAlias = None | str | int | tuple[int, int]
 
 # Adds the layers of one block: (builder, block's name, entry of its inputs, entry of its outputs).

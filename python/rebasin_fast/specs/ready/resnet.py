@@ -41,7 +41,7 @@ def resnet(
     block : {"basic", "bottleneck"}
         Two or three convolutions a block, each followed by a norm.
     shortcuts : sequence, one a stage
-        What carries the stream into the stage: None, the identity; a name such as ``"downsample"``, a
+        The shortcut of each stage's first block: None, the identity; a name such as ``"downsample"``, a
         projection ``layerS.0.NAME.0`` with its norm ``layerS.0.NAME.1``; a number, that many channels of zeros
         padded on each side, or two numbers, before and after ("option A" of He et al. 2016, section 4.2).
     head : str
@@ -49,7 +49,7 @@ def resnet(
     norm, norm_groups
         "batch" for BatchNorm; "layer" for LayerNorm over the channels, or GroupNorm of ``norm_groups`` groups.
     norm_name : str
-        What the norms are called before their number: ``bn1``, ``norm1``.
+        Name of the norms before their number: ``bn1``, ``norm1``.
 
     Returns
     -------

@@ -22,7 +22,7 @@ from rebasin_fast.specs.tracing.structure import Structure
 
 
 class Emission:
-    """Entries of axes, under names for the classes of ``structure``; classes without a name stay."""
+    """Entries of axes, under names for the classes of ``structure``; classes without a name are Fixed."""
 
     def __init__(self, structure: Structure, names: Mapping[int, str]) -> None:
         self._structure = structure
@@ -32,7 +32,7 @@ class Emission:
         self._cache: dict[Var, Entry] = {}
 
     def entry(self, x: Var | None) -> Entry:
-        """What moves the axis ``x``; None where nothing does."""
+        """The entry of axis ``x``; None where nothing moves."""
         if x is None:
             return None
         found = self.part(x)
@@ -88,9 +88,9 @@ class Emission:
         return concat_of(named)
 
 
-def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
-    """Classes of several variables that some concatenation holds in part, or more than once."""
-    torn: set[int] = set()
+def uneven_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
+    """Classes of several variables of which some concatenation has a part, or one more than once."""
+    uneven: set[int] = set()
     seen: set[Var] = set()
     work = list(axes)
     algebra = structure.algebra
@@ -101,7 +101,7 @@ def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
         seen.add(x)
         parts = algebra.parts(x)
         parts = parts[: len(parts) // _repetitions([algebra.find(part) for part in parts])]
-        held: Counter[Var] = Counter()
+        counts: Counter[Var] = Counter()
         runs: list[tuple[Var, list[Var]]] = []  # neighbours with one inner variable, by their outer ones
         for part in parts:
             form = algebra.form(part)
@@ -113,8 +113,8 @@ def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
             else:
                 runs.append((-1, []))
                 if algebra.find(part) in structure.piece:
-                    held[algebra.find(part)] += 1
-        torn |= _unevenly_held(structure, held)
+                    counts[algebra.find(part)] += 1
+        uneven |= _uneven(structure, counts)
         for _, pieces in runs:
             nested: Counter[Var] = Counter()
             for outer in pieces:
@@ -123,23 +123,23 @@ def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
                     nested[algebra.find(outer_parts[0])] += 1
                 else:
                     work.append(outer)
-            torn |= _unevenly_held(structure, nested)
-    return torn
+            uneven |= _uneven(structure, nested)
+    return uneven
 
 
-def _unevenly_held(structure: Structure, held: Counter[Var]) -> set[int]:
-    torn = set()
-    for number in {structure.piece[leaf].permutation for leaf in held if leaf in structure.piece}:
+def _uneven(structure: Structure, counts: Counter[Var]) -> set[int]:
+    uneven = set()
+    for number in {structure.piece[leaf].permutation for leaf in counts if leaf in structure.piece}:
         leaves = structure.classes[number]
-        if len(leaves) > 1 and any(held[leaf] != 1 for leaf in leaves):
-            torn.add(number)
-    return torn
+        if len(leaves) > 1 and any(counts[leaf] != 1 for leaf in leaves):
+            uneven.add(number)
+    return uneven
 
 
 def joined_axes(
     entries: Sequence[Entry], shape: Sequence[int], outers: Mapping[str, set[str]]
 ) -> tuple[Entry, ...]:
-    """Entries with axes nested in those before them, where a permutation is another for each unit of those."""
+    """Entries with ``Joined`` axes, where a permutation differs for each unit of an axis before."""
     result = list(entries)
     for axis, entry in enumerate(entries):
         if entry is None or isinstance(entry, Joined):
@@ -157,7 +157,7 @@ def joined_axes(
             else []
         )
         if len(set(standing)) < len(standing):
-            continue  # joined, the axes would hold something within itself
+            continue  # joined, a permutation would nest within itself
         for i in range(before[0] + 1, axis + 1) if before else ():
             inner = result[i]
             if not isinstance(inner, Joined):
@@ -166,7 +166,7 @@ def joined_axes(
 
 
 def _repetitions(items: Sequence[object]) -> int:
-    """How often the shortest run that repeats to ``items`` does so."""
+    """How often the shortest period of ``items`` repeats."""
     n = len(items)
     for length in range(1, n // 2 + 1):
         if (

@@ -43,7 +43,7 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
     MissingDependencyError
         PyTorch is not installed, or older than 2.6.
     SpecError
-        torch.export cannot follow the model; the message holds what it says.
+        torch.export fails; the message quotes its errors.
     """
     torch = import_torch("trace_spec")
     _refuse_old(torch)
@@ -66,7 +66,7 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
 
 
 def _refuse_old(torch: Any) -> None:
-    """Graphs of older versions lack what rules read: permutations would be missed in silence."""
+    """Graphs of older versions lack arguments that rules need: permutations would be missed without an error."""
     release = tuple(int(digits) for digits in re.findall(r"\d+", torch.__version__)[:2])
     if release < OLDEST_TORCH:
         oldest = ".".join(map(str, OLDEST_TORCH))
@@ -78,7 +78,7 @@ def _refuse_old(torch: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Torch's own account of a failure is longer than the model; ours quotes its first line."""
+    """torch.export prints long logs of a failure; the error quotes the first line."""
     names = ["torch", *(name for name in logging.root.manager.loggerDict if name.startswith("torch."))]
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
@@ -93,7 +93,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _own_tensors(torch: Any, model: Any) -> Iterator[None]:
-    """Tensors that modules keep as attributes, as hooks do, are put back: some versions leave tensors of the trace."""
+    """Tensors that modules keep as attributes, as hooks do, are restored: some versions leave tensors of the trace."""
     kept = [
         (module, name, value)
         for module in model.modules()
@@ -128,7 +128,7 @@ def _export(
                 f"strict={mode}: {type(error).__name__}: {str(error).strip().splitlines()[0]:.300}"
             )
         if _returns_unknown_objects(torch, model, args, kwargs):
-            # A cache of keys and values, say: the function to preserve is that of the tensors.
+            # Such as a cache of keys and values: the tensors alone are to be preserved.
             with _tensors_alone(torch, model):
                 return _export(torch, model, args, kwargs, strict)
     raise SpecError(
@@ -152,7 +152,7 @@ def _returns_unknown_objects(
         with torch.no_grad():
             leaves = _leaves(model(*args, **kwargs))
     except Exception:
-        return False  # torch.export has said why
+        return False  # the error of torch.export is reported
     known = (torch.Tensor, bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
     return any(isinstance(leaf, torch.Tensor) for leaf in leaves) and not all(
         isinstance(leaf, known) for leaf in leaves

@@ -1,4 +1,4 @@
-"""Goes through a graph once and applies the rule of every operation."""
+"""Abstract interpretation of an exported graph: the rule of every operation, applied once in order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rebasin_fast.specs.tracing.nodes import (
 from rebasin_fast.specs.tracing.opaque import OPERATION
 from rebasin_fast.specs.tracing.registry import Call, Rule, Trace, full_name, rule_for
 
-# Larger constants are not looked through for uniform axes.
+# Larger constants are not searched for uniform axes.
 _LARGEST_CONSTANT = 1 << 22
 
 
@@ -58,7 +58,9 @@ class Interpreter:
 
     def _parameter(self, name: str, shape: tuple[int, ...]) -> Value:
         space = self.trace.space
-        groups = [Group(space.saw(space.algebra.leaf(n)), (axis,)) for axis, n in enumerate(shape) if n > 1]
+        groups = [
+            Group(space.as_axis(space.algebra.leaf(n)), (axis,)) for axis, n in enumerate(shape) if n > 1
+        ]
         value = Value(shape, groups, parameter=name)
         space.record(value)
         return value
@@ -79,7 +81,7 @@ class Interpreter:
         return self.trace.space.frozen(tuple(example.shape), Reason("input of the model"))
 
     def _constant(self, tensor: Any, node: Any) -> Any:
-        """A tensor that no state_dict holds: it stands still, but for axes along which it is uniform."""
+        """A tensor in no state_dict: frozen, but for axes along which it is uniform."""
         example = node.meta.get("val", tensor)
         if not isinstance(example, self._torch.Tensor):
             return example
@@ -98,7 +100,7 @@ class Interpreter:
     # --- operations ----------------------------------------------------------------------------------------------
 
     def _run_graph(self, graph: Any, inputs: list[Any], values: dict[Any, Any]) -> Any:
-        """What the graph returns; ``values`` takes what every node does."""
+        """The values that the graph returns; ``values`` takes those of every node."""
         written = written_nodes(graph)
         given = iter(inputs)
         for node in graph.nodes:
@@ -136,7 +138,7 @@ class Interpreter:
             shapes,
             reason_at(node, operation_name(node.target)),
         )
-        self._tell_written_apart(node, call)
+        self._separate_written(node, call)
         rule = self._opaque_rule(call) if call.operation == OPERATION else rule_for(call.operation)
         for value in values_in(call.arguments):
             if value.parameter is not None:
@@ -145,11 +147,11 @@ class Interpreter:
         result = self._checked(call, _ruled(call, rule))
         if not only_moves(call.operation):
             given = tuple(group for value in values_in(result) for group in value.groups)
-            self.trace.space.reads.append((taken, given))
+            self.trace.space.operations.append((taken, given))
         return result
 
-    def _tell_written_apart(self, node: Any, call: Call) -> None:
-        """What is written to a part of a tensor sets that part off from the rest."""
+    def _separate_written(self, node: Any, call: Call) -> None:
+        """A part of a tensor that is written to is separated from the rest."""
         schema = getattr(node.target, "_schema", None)
         for argument in schema.arguments if schema is not None else ():
             target = call[argument.name]
@@ -173,7 +175,7 @@ class Interpreter:
         return rule
 
     def _checked(self, call: Call, result: Any) -> Any:
-        """The results have the shapes that torch says; axes that are written through a view have variables."""
+        """The results have the shapes of the exported program; axes that are written through a view have variables."""
         if call["written"] and isinstance(result, Value):
             for axis, size in enumerate(result.shape):
                 if size > 1 and result.group_at(axis) is None:
@@ -192,7 +194,7 @@ class Interpreter:
 
 
 def _ruled(call: Call, rule: Rule | None) -> Any:
-    """What the operation's rule says; without a rule nothing moves."""
+    """The results by the operation's rule; without a rule nothing moves."""
     if rule is None:
         return call.still(replace(call.reason, operation=f"{call.operation}, which has no rule"))
     try:
@@ -205,7 +207,7 @@ def _ruled(call: Call, rule: Rule | None) -> Any:
 
 
 def _check_shapes(result: Any, shapes: Any) -> None:
-    """The results have the shapes that torch says."""
+    """The results have the shapes of the exported program."""
     if isinstance(shapes, tuple):
         if not isinstance(result, Value) or result.shape != shapes:
             raise AssertionError(f"shape {getattr(result, 'shape', None)}, torch says {shapes}")

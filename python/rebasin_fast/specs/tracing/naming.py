@@ -1,4 +1,4 @@
-"""Names of permutations: after the parameter that makes the units."""
+"""Names of permutations: the parameter that produces the units."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def name_classes(structure: Structure, trace: Trace, parameters: Mapping[str, Va
             for number in _classes_on(structure, group.base):
                 standing.setdefault(number)
                 owners.setdefault(number, module_of_parameter(parameter))
-    hints = _hinted(structure, trace.hints)
+    hints = _hinted(structure, trace.name_hints)
     names: dict[int, str] = {}
     taken: set[str] = set()
     shared: dict[str, list[int]] = {}

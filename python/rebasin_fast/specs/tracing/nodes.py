@@ -49,13 +49,13 @@ def result_shapes(example: Any, torch: Any) -> Any:
 
 
 def used_results(node: Any) -> frozenset[int]:
-    """Which of several results anything reads."""
+    """Numbers of the results that some node reads."""
     picked = [user for user in node.users if getattr(user.target, "__name__", "") == "getitem" and user.users]
     return frozenset(int(user.args[1]) for user in picked)
 
 
 def written_nodes(graph: Any) -> set[Any]:
-    """Nodes of tensors that are later written to, and all views of those: what is written shows in every one."""
+    """Nodes of tensors that are written to later, and of all views of them, which change alike."""
     root: dict[Any, Any] = {}
     written = set()
     for node in graph.nodes:

@@ -1,4 +1,4 @@
-"""Rules by the name of the operation, and what a rule is given."""
+"""The rules, by the name of their operation or module, and the call that a rule gets."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ def full_name(cls: type) -> str:
 
 
 def register_rule(target: str | type, rule: Rule | None) -> None:
-    """Declare what an operation, or a module of a class, does to the axes of its tensors.
+    """Register a rule for an operation, or for the modules of a class.
 
     Parameters
     ----------
     target : str or type
         The name of an operation (``mylib.myop.default``, or ``mylib.myop`` for all overloads), or a subclass of
-        ``torch.nn.Module``. Modules of that class are not looked into while a model is traced.
+        ``torch.nn.Module``. Modules of that class are opaque while a model is traced.
     rule : callable or None
         ``rule(call)`` gets a :class:`Call` and returns a :class:`Value` for each tensor that comes out (a list for
-        several). It ties axes with ``call.unify(x, y)`` and holds them still with ``call.freeze_axis``. For a module,
+        several). It ties axes with ``call.unify(x, y)`` and freezes them with ``call.freeze_axis``. For a module,
         ``call.inputs`` are the tensors that go in and ``call.parameters`` its own by name. None removes the rule.
 
     Notes
     -----
-    A rule is taken at its word by the tracer; ``verify`` proves the outcome.
+    The tracer does not check a rule; ``verify`` proves the spec.
 
     Examples
     --------
@@ -104,13 +104,13 @@ def rule_for(name: str) -> Rule | None:
 
 @dataclass
 class Trace:
-    """What the rules write on while a graph is gone through."""
+    """Records of the rules while a graph is interpreted."""
 
     space: Space
     producers: dict[Var, str] = field(default_factory=dict)
     sums: list[Var] = field(default_factory=list)
-    demands: list[tuple[Var, int, Reason]] = field(default_factory=list)
-    hints: dict[Var, str] = field(default_factory=dict)
+    block_constraints: list[tuple[Var, int, Reason]] = field(default_factory=list)
+    name_hints: dict[Var, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -188,14 +188,14 @@ class Call:
         return self.space.unify(x, y, self.reason)
 
     def freeze_axis(self, value: Value, axis: int) -> None:
-        """Nothing moves along ``axis``, because of this operation."""
+        """Freeze ``axis``, with this operation as the reason."""
         self.space.freeze_axis(value, axis, self.reason)
 
     def freeze(self, value: Value) -> None:
-        """Nothing moves in ``value``, because of this operation."""
+        """Freeze ``value``, with this operation as the reason."""
         self.space.freeze(value, self.reason)
 
     def produced(self, x: Var | None, weight: Value) -> None:
-        """The units of ``x`` are made by the parameter ``weight``: it names them."""
+        """The parameter ``weight`` produces the units of ``x``, and names them."""
         if x is not None and weight.parameter is not None:
             self.trace.producers.setdefault(x, weight.parameter)

@@ -21,13 +21,13 @@ class Definitions:
         self._reason: list[Reason | None] = []
         self._products: dict[tuple[Var, Var], Var] = {}
         self._joins: dict[tuple[Var, ...], Var] = {}
-        # Single units left out of products: what is left stands for them alone, which tells them from others.
-        self.alone: dict[Var, None] = {}
+        # Single units left out of products: the other factor belongs to them alone.
+        self.single_units: dict[Var, None] = {}
 
     # --- making variables ------------------------------------------------------------------------------------
 
     def leaf(self, size: int) -> Var:
-        """A new variable of ``size`` units that nothing is known of."""
+        """A new undefined variable of ``size`` units."""
         return self._new(size, None, None)
 
     def frozen(self, size: int, reason: Reason) -> Var:
@@ -49,10 +49,10 @@ class Definitions:
         """A copy of ``inner`` for every unit of ``outer``; a factor of one unit is left out."""
         outer, inner = self.find(outer), self.find(inner)
         if self._size[outer] == 1:
-            self.alone[outer] = None
+            self.single_units[outer] = None
             return inner
         if self._size[inner] == 1:
-            self.alone[inner] = None
+            self.single_units[inner] = None
             return outer
         if self._reason[outer] and self._reason[inner]:
             return self._new(self._size[outer] * self._size[inner], None, self._reason[inner])
@@ -113,7 +113,7 @@ class Definitions:
             start = stop
 
     def freeze(self, x: Var, reason: Reason) -> None:
-        """``x``, and all that it is made of, stays where it is."""
+        """``x``, and its parts, stay where they are."""
         stack = [x]
         while stack:
             x = self.find(stack.pop())

@@ -1,4 +1,4 @@
-"""What a variable is defined as, and why one does not move."""
+"""Definitions of a variable, and the reason of a frozen one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Var = int
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something does not move: the operation, its name in the graph, and the line of the program."""
+    """The operation that froze a variable, its name in the graph, and the line of the program."""
 
     operation: str
     node: str = ""

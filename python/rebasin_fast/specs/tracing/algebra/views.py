@@ -154,7 +154,7 @@ def _tidy(space: Space, group: Group) -> list[Group]:
     """Without axes of one entry that say nothing, and without positions that are all there are in order."""
     positions = space.positions(group)
     if positions.size == 1:
-        space.read(group)
+        space.consume(group)
         space.flat(group)
         return []
     kept = [axis for axis, size in zip(group.axes, positions.shape, strict=True) if size > 1]

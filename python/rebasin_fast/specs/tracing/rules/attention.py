@@ -46,4 +46,4 @@ def _name_heads(call: Call, query: Value, value: Value) -> None:
     for tensor, axis, name in ((query, -3, "heads"), (query, -1, "qk"), (value, -1, "vo")):
         x = call.axis(tensor, axis)
         if x is not None:
-            call.trace.hints.setdefault(x, name)
+            call.trace.name_hints.setdefault(x, name)

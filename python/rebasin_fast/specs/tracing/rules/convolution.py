@@ -33,8 +33,8 @@ def _convolve(call: Call, *, transposed: bool) -> Value:
     groups_of_result = [Group(outputs, (channel,))] if call.shape[channel] > 1 else []
     groups_of_result += [group for group in value.groups if group.axes == (0,) and channel == 1]
     result = call.result(groups_of_result, range(channel + 1, len(call.shape)))
-    call.space.saw(outputs)
-    call.space.saw(inputs)
+    call.space.as_axis(outputs)
+    call.space.as_axis(inputs)
     call.produced(outputs, weight)
     for bias in call.given("bias"):
         tie_channel(call, result, bias, channel)

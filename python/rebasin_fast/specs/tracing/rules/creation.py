@@ -12,7 +12,7 @@ from rebasin_fast.specs.tracing.rules.elementwise import combine
       "aten.scalar_tensor", "aten.fill", "aten.zero")  # fmt: skip
 def uniform(call: Call) -> Value:
     """The same number everywhere."""
-    if call["written"]:  # through a view, later: what stands where will matter
+    if call["written"]:  # through a view, later: entries will differ
         groups = [Group(call.algebra.leaf(n), (axis,)) for axis, n in enumerate(call.shape) if n > 1]
         return Value(call.shape, groups, constant=True)
     return Value(call.shape, constant=True)

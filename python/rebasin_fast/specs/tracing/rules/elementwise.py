@@ -86,7 +86,7 @@ def _tensors(call: Call) -> list[Value]:
 
 
 def _aligned(call: Call, value: Value, shape: tuple[int, ...]) -> list[Group]:
-    """The groups of ``value`` on the axes of the result; axes that are broadcast say nothing more."""
+    """The groups of ``value`` on the axes of the result; axes that are broadcast are dropped."""
     lead = len(shape) - len(value.shape)
     aligned = []
     for group in value.groups:
@@ -134,7 +134,7 @@ def _tied(call: Call, cluster: list[Group], shape: tuple[int, ...]) -> list[Grou
 def _tie_entries(call: Call, first: Group, other: Group) -> None:
     """Tie two groups on the same axes entry by entry."""
     if len(first.axes) == 1 and first.positions is None and other.positions is None:
-        call.unify(call.space.saw(first.base), call.space.saw(other.base))
+        call.unify(call.space.as_axis(first.base), call.space.as_axis(other.base))
         return
     a = call.space.positions(first)
     b = call.space.positions(other).transpose([other.axes.index(axis) for axis in first.axes])
@@ -146,8 +146,8 @@ def _tie_entries(call: Call, first: Group, other: Group) -> None:
         return
     order = _order_of_fewest_cuts(a.ravel(), b.ravel())
     call.unify(
-        call.space.saw(take(algebra, first.base, a.ravel()[order])),
-        call.space.saw(take(algebra, other.base, b.ravel()[order])),
+        call.space.as_axis(take(algebra, first.base, a.ravel()[order])),
+        call.space.as_axis(take(algebra, other.base, b.ravel()[order])),
     )
 
 

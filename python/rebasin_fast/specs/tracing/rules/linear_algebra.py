@@ -1,4 +1,4 @@
-"""Matrix products in all their spellings."""
+"""Matrix products, distances and similarities."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def matmul(call: Call) -> Value:
 
 @rule("aten.cdist", "aten._cdist_forward", "aten._euclidean_dist")
 def distances(call: Call) -> Value:
-    """Distances of all rows of one tensor from all of another: sums over what the two share."""
+    """Distances of all rows of one tensor from all of another: sums over their common axis."""
     return _matmul(call, call.value("x1"), transposed(call.value("x2")))
 
 

@@ -1,4 +1,4 @@
-"""Norms: each ties its scale and shift to the axis that they stand on."""
+"""Norms and softmax: scale and shift are tied to their axis."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def native_batch_norm(call: Call) -> list[Value]:
 
 @rule("aten.layer_norm", "aten.rms_norm")
 def layer_norm(call: Call) -> Value:
-    """Over the last axes, all entries of which are alike to it."""
+    """Over the last axes, in any order of their entries."""
     value = call.input
     count = len(call["normalized_shape"])
     for axis in range(len(value.shape) - count, len(value.shape)):
@@ -48,7 +48,7 @@ def layer_norm(call: Call) -> Value:
     result = combine(call, [result, *call.given("weight", "bias")], value.shape)
     for axis in range(len(value.shape) - count, len(value.shape)):
         call.axis(result, axis)
-    _statistics(call, result, range(len(value.shape) - count, len(value.shape)))
+    _record_statistics(call, result, range(len(value.shape) - count, len(value.shape)))
     return result
 
 
@@ -58,7 +58,7 @@ def group_norm(call: Call) -> Value:
     result, groups = _with_vectors_of_channels(call), int(call["num_groups"])
     x = call.axis(result, 1)
     if x is not None and 1 < groups < result.shape[1]:
-        call.trace.demands.append((x, result.shape[1] // groups, call.reason))
+        call.trace.block_constraints.append((x, result.shape[1] // groups, call.reason))
     return result
 
 
@@ -74,16 +74,16 @@ def weight_norm(call: Call) -> Value:
 
 @rule("aten.softmax", "aten.log_softmax", "aten._softmax", "aten._log_softmax", "aten._safe_softmax")
 def softmax(call: Call) -> Value:
-    """Over one axis, all entries of which are alike to it."""
+    """Over one axis, in any order of their entries."""
     value = call.input
     call.axis(value, call["dim"])
     if value.shape:
-        _statistics(call, value, [call["dim"] % len(value.shape)])
+        _record_statistics(call, value, [call["dim"] % len(value.shape)])
     return Value(value.shape, list(value.groups))
 
 
-def _statistics(call: Call, value: Value, axes: Sequence[int]) -> None:
-    """The operation sums over ``axes``: what is left carries the others without them."""
+def _record_statistics(call: Call, value: Value, axes: Sequence[int]) -> None:
+    """The operation sums over ``axes``: its statistics have the other axes only."""
     call.space.together(group.base for group in value.groups if set(axes).isdisjoint(group.axes))
 
 

@@ -21,7 +21,7 @@ def unfold(call: Call) -> Value:
     if x is not None or taps > 1:
         x = call.algebra.leaf(value.shape[channel]) if x is None else x
         owned = call.algebra.product(x, call.algebra.frozen(taps, call.reason))
-        groups.append(Group(call.space.saw(owned), (channel,)))
+        groups.append(Group(call.space.as_axis(owned), (channel,)))
     return call.result(groups, [channel + 1])
 
 

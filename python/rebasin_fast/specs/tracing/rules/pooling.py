@@ -1,4 +1,4 @@
-"""Pooling, resizing and padding of spatial axes, and what trades them for channels."""
+"""Pooling, resizing and padding of spatial axes; pixel and channel shuffles."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def pool_with_indices(call: Call) -> list[Value]:
 
 @rule("aten.pad", "aten.constant_pad_nd")
 def pad(call: Call) -> Value:
-    """Entries of one value before and after; a channel axis goes on in a piece that nothing distinguishes."""
+    """Entries of one value before and after; a channel axis continues in a piece of interchangeable entries."""
     value, amounts = call.input, list(call["pad"])
     mode = call["mode"] or "constant"
     if mode != "constant":
@@ -75,13 +75,13 @@ def pad(call: Call) -> Value:
 
 
 def _extended(call: Call, value: Value, axis: int, before: int, after: int) -> Value:
-    """Entries of one value before and after: pieces of which nothing tells one from the other."""
+    """Entries of one value before and after: pieces of interchangeable entries."""
     if not before and not after:
         return value
     algebra, size = call.algebra, value.shape[axis]
     middle = call.axis(value, axis)
     if middle is None:
-        middle = call.space.saw(algebra.leaf(size))
+        middle = call.space.as_axis(algebra.leaf(size))
     parts = [middle]
     if before:
         parts.insert(0, algebra.leaf(before))

@@ -71,7 +71,7 @@ def recurrent(call: Call) -> list[Value]:
             states_of.append(state)
             outputs.append(output)
         outputs_of += outputs
-        inputs = call.space.saw(call.algebra.concat(outputs))
+        inputs = call.space.as_axis(call.algebra.concat(outputs))
     followed = (outputs_of, states_of)[: len(states)]
     for tensor, hidden in zip(states, followed, strict=True):
         _tie_states(call, tensor, hidden)
@@ -97,8 +97,11 @@ def _cell(call: Call, inputs: Var | None, params: list[Value]) -> tuple[Var, Var
         call.unify(call.axis(projection, 1), state)
         call.produced(output, projection)
     call.unify(call.axis(from_hidden, 1), output)
-    for units_of in (call.space.saw(state), output):  # the next step reads them, whatever is given
-        call.space.read(call.space.whole(units_of, 0))
+    for units_of in (
+        call.space.as_axis(state),
+        output,
+    ):  # the next step reads them, whether or not they are returned
+        call.space.consume(call.space.whole(units_of, 0))
     call.produced(state, from_input)
     return state, output
 

@@ -46,7 +46,7 @@ def pairs_as_complex(call: Call) -> Value:
 
 @rule("aten.view_as_real")
 def complex_as_pairs(call: Call) -> Value:
-    """The other way round."""
+    """The inverse."""
     value = call.input
     return call.result(value.groups, [len(value.shape)])
 
@@ -179,7 +179,7 @@ def _axis_apart(call: Call, values: Sequence[Value]) -> int | None:
 
 
 def _interleaved(call: Call, values: Sequence[Value], apart: int, axis: int) -> Value:
-    """One after the other along ``apart``, then as a new axis: nothing is tied before an operation looks at it."""
+    """One after the other along ``apart``, then as a new axis: nothing is tied before an operation uses the axis."""
     joined = join(call, values, apart)
     shape = [*joined.shape[:apart], len(values), *values[0].shape[apart:]]
     split = reshape(call.space, joined, shape, call.reason)
