@@ -17,23 +17,9 @@ Barrier = Literal["mean", "linear", "midpoint"]
 
 # Metrics whose barrier is that of their negative.
 _HIGHER_IS_BETTER = (
-    "accuracy",
-    "acc",
-    "top1",
-    "top5",
-    "f1",
-    "auc",
-    "precision",
-    "recall",
-    "iou",
-    "miou",
-    "map",
-    "auroc",
-    "acc1",
-    "acc5",
-    "bleu",
-    "r2",
-)
+    "accuracy", "acc", "acc1", "acc5", "top1", "top5", "f1", "auc", "auroc", "precision", "recall", "iou", "miou",
+    "map", "bleu", "r2",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

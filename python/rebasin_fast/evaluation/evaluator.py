@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rebasin_fast._models.inference import check_model, device_of, import_torch, moved
+from rebasin_fast._models.inference import check_model, device_of, evaluating, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.evaluation.batch_norm import reset_batch_norm
 from rebasin_fast.specs.renaming import RenamedParams, names_like, shapes_of
@@ -79,13 +79,8 @@ class Evaluator:
         load_into(self._model, params)
         if self._batch_norm_batches is not None:
             reset_batch_norm(self._model, _fresh(self._batch_norm_batches))
-        training = self._model.training
-        self._model.eval()
-        try:
-            with self._torch.no_grad():
-                return self._measure()
-        finally:
-            self._model.train(training)
+        with evaluating(self._model):
+            return self._measure()
 
     @property
     def _torch(self) -> Any:

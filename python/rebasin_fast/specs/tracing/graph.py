@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from rebasin_fast._models.inference import check_model, import_torch, uncompiled
+from rebasin_fast._models.inference import check_model, evaluating, import_torch, uncompiled
 from rebasin_fast.errors import MissingDependencyError, SpecError
 from rebasin_fast.specs.tracing.algebra.forms import Reason
 from rebasin_fast.specs.tracing.opaque import OpaqueModule, kept_whole
@@ -49,19 +49,14 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
     _refuse_old(torch)
     check_model(model, "model")
     args, kwargs = split_inputs(example_inputs)
-    training = {name: module.training for name, module in model.named_modules()}
-    model.eval()
-    try:
-        with (
-            _own_tensors(torch, model),
-            uncompiled(model),
-            kept_whole(torch, model, args, kwargs) as modules,
-            _quiet(),
-        ):
-            exported = _export(torch, model, args, kwargs, strict)
-    finally:
-        for name, module in model.named_modules():
-            module.training = training.get(name, module.training)
+    with (
+        evaluating(model),
+        _own_tensors(torch, model),
+        uncompiled(model),
+        kept_whole(torch, model, args, kwargs) as modules,
+        _quiet(),
+    ):
+        exported = _export(torch, model, args, kwargs, strict)
     return _program(model, exported, modules)
 
 
@@ -120,7 +115,7 @@ def _export(
     failures = []
     for mode in (False, True) if strict is None else (strict,):
         try:
-            with warnings.catch_warnings(), torch.no_grad():
+            with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return torch.export.export(model, args, kwargs, strict=mode)
         except Exception as error:
@@ -149,8 +144,7 @@ def _returns_unknown_objects(
 ) -> bool:
     """Whether the output holds tensors, and objects that torch.export does not know."""
     try:
-        with torch.no_grad():
-            leaves = _leaves(model(*args, **kwargs))
+        leaves = _leaves(model(*args, **kwargs))
     except Exception:
         return False  # the error of torch.export is reported
     known = (torch.Tensor, bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)

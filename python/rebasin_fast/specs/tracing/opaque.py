@@ -49,7 +49,7 @@ def kept_whole(
     if not found:
         yield found
         return
-    _record_one_run(torch, model, args, kwargs, found)
+    _record_one_run(model, args, kwargs, found)
     operation = _operation(torch)
     for number, opaque in enumerate(found):
         opaque.module.forward = _replacement(torch, operation, number, opaque)
@@ -63,7 +63,7 @@ def kept_whole(
 
 
 def _record_one_run(
-    torch: Any, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: tuple[OpaqueModule, ...]
+    model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: tuple[OpaqueModule, ...]
 ) -> None:
     from torch.utils._pytree import tree_flatten
 
@@ -76,8 +76,7 @@ def _record_one_run(
 
     handles = [opaque.module.register_forward_hook(watcher(opaque)) for opaque in found]
     try:
-        with torch.no_grad():
-            model(*args, **kwargs)
+        model(*args, **kwargs)
     finally:
         for handle in handles:
             handle.remove()

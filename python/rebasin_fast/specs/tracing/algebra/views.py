@@ -112,6 +112,16 @@ def reshape(space: Space, value: Value, shape: Sequence[int], reason: Reason) ->
     return result
 
 
+def repeat_axis(
+    space: Space, value: Value, axis: int, times: int, reason: Reason, *, in_place: bool
+) -> Value:
+    """``axis`` as a whole ``times`` times, or each of its entries ``in_place``."""
+    shape, new = list(value.shape), axis + 1 if in_place else axis
+    spread = expand(space, insert_axes(value, [new]), [*shape[:new], times, *shape[new:]])
+    shape[axis] *= times
+    return reshape(space, spread, shape, reason)
+
+
 Segments = list[tuple[list[int], list[int]]]
 
 

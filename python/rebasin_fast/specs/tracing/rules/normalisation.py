@@ -41,14 +41,14 @@ def native_batch_norm(call: Call) -> list[Value]:
 def layer_norm(call: Call) -> Value:
     """Over the last axes, in any order of their entries."""
     value = call.input
-    count = len(call["normalized_shape"])
-    for axis in range(len(value.shape) - count, len(value.shape)):
+    rank = len(value.shape)
+    normed = range(rank - len(call["normalized_shape"]), rank)
+    for axis in normed:
         call.axis(value, axis)
-    result = Value(value.shape, list(value.groups))
-    result = combine(call, [result, *call.given("weight", "bias")], value.shape)
-    for axis in range(len(value.shape) - count, len(value.shape)):
+    result = combine(call, [value, *call.given("weight", "bias")], value.shape)
+    for axis in normed:
         call.axis(result, axis)
-    _record_statistics(call, result, range(len(value.shape) - count, len(value.shape)))
+    _record_statistics(call, result, normed)
     return result
 
 

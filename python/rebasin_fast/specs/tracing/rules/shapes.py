@@ -14,6 +14,7 @@ from rebasin_fast.specs.tracing.algebra.views import (
     insert_axes,
     permute,
     remove_axes,
+    repeat_axis,
     reshape,
     select,
     transposed,
@@ -125,10 +126,7 @@ def repeat(call: Call) -> Value:
         if count == 0:
             return Value(call.shape)
         if count > 1:
-            shape = list(value.shape)
-            spread = expand(call.space, insert_axes(value, [axis]), [*shape[:axis], count, *shape[axis:]])
-            shape[axis] *= count
-            value = reshape(call.space, spread, shape, call.reason)
+            value = repeat_axis(call.space, value, axis, count, call.reason, in_place=False)
     return value
 
 
@@ -139,11 +137,7 @@ def repeat_interleave(call: Call) -> Value:
     if axis is None:
         value, axis = reshape(call.space, value, [prod(value.shape)], call.reason), 0
     axis %= len(value.shape)
-    shape = list(value.shape)
-    spread = expand(
-        call.space, insert_axes(value, [axis + 1]), [*shape[: axis + 1], count, *shape[axis + 1 :]]
-    )
-    return reshape(call.space, spread, call.shape, call.reason)
+    return repeat_axis(call.space, value, axis, count, call.reason, in_place=True)
 
 
 @rule("aten.cat", "aten.concat", "aten.concatenate")
