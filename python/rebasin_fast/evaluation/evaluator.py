@@ -140,8 +140,8 @@ def load_into(model: Any, params: Params) -> None:
     import torch
 
     own = model.state_dict()
-    names = names_like(shapes_of(params), shapes_of(own))
-    named = params if names is None else RenamedParams(params, names)
+    mapped = names_like(shapes_of(params), shapes_of(own))
+    named = params if mapped is None else RenamedParams(params, mapped)
     tensors = {
         name: value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
         for name, value in named.items()

@@ -118,8 +118,8 @@ def _lines(spec: TracedSpec) -> Iterator[str]:
             yield f"    {parameter} axis {axis}{_located(spec.sources.get(parameter, ''))}"
     if spec.frozen:
         yield "held still"
-    for axis in spec.frozen:
-        yield f"    {axis.parameter} axis {axis.axis}: {axis.length} by {axis.operation}{_located(axis.source)}"
+    for still in spec.frozen:
+        yield f"    {still.parameter} axis {still.axis}: {still.length} by {still.operation}{_located(still.source)}"
 
 
 def _located(source: str) -> str:

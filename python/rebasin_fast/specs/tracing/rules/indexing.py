@@ -6,7 +6,7 @@ import numpy as np
 
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
 from rebasin_fast.specs.tracing.algebra.views import index_axis, select
-from rebasin_fast.specs.tracing.registry import Call, rule
+from rebasin_fast.specs.tracing.registry import Call, Result, rule
 from rebasin_fast.specs.tracing.rules.elementwise import combine
 
 
@@ -44,7 +44,7 @@ def flip(call: Call) -> Value:
 
 
 @rule("aten.roll")
-def roll(call: Call) -> Value:
+def roll(call: Call) -> Result:
     """Entries moved round an axis."""
     value = call.input
     shifts, axes = call["shifts"], call["dims"]

@@ -19,7 +19,7 @@ from rebasin_fast.specs.tracing.algebra.views import (
     select,
     transposed,
 )
-from rebasin_fast.specs.tracing.registry import Call, rule
+from rebasin_fast.specs.tracing.registry import Call, Result, rule
 from rebasin_fast.specs.tracing.rules.joining import join
 
 
@@ -31,7 +31,7 @@ def view(call: Call) -> Value:
 
 
 @rule("aten.view.dtype")
-def reinterpret(call: Call) -> Value:
+def reinterpret(call: Call) -> Result:
     """The bits as another type: nothing is known of them."""
     return call.still()
 
@@ -183,7 +183,7 @@ def _interleaved(call: Call, values: Sequence[Value], apart: int, axis: int) -> 
 
 
 @rule("aten.hstack", "aten.vstack", "aten.column_stack", "aten.row_stack")
-def side_by_side(call: Call) -> Value:
+def side_by_side(call: Call) -> Result:
     """Shorthands of a concatenation."""
     values = list(call["tensors"])
     if min(len(value.shape) for value in values) < 2:
