@@ -13,7 +13,7 @@ from rebasin_fast.typing import Params
 # A spec for the parameters, or None for parameters that are not the family's own.
 Recognise: TypeAlias = "Callable[[Params, Hints], PermutationSpec | None]"
 
-# A new family is one file and one line here, and tests/families/examples_NAME.py with the module's name.
+# A new family is one file and one line here, and tests/helpers/families/NAME.py with the module's name.
 # Chains, whose names are arbitrary, come last: architectures with names of their own are tried before.
 FAMILIES: dict[str, Recognise] = {
     "resnext": resnext.recognise,
