@@ -113,7 +113,7 @@ class Evaluator:
         return self._model(*(moved(value, device) for value in arguments))
 
     def _are_classes(self, outputs: Any, targets: Any) -> bool:
-        """Whether ``targets`` are class numbers that scores in ``outputs`` tell."""
+        """Whether ``targets`` are class numbers, for which ``outputs`` has scores."""
         if not all(isinstance(value, self._torch.Tensor) for value in (outputs, targets)):
             return False
         return not targets.is_floating_point() and outputs.ndim == targets.ndim + 1

@@ -45,7 +45,7 @@ def average(
 def averaged_params(
     models: Sequence[Params], weights: Sequence[float] | None = None, *, allow_nonfinite: bool = False
 ) -> DerivedParams:
-    """The mean of :func:`average`, each array averaged only when it is asked for."""
+    """The mean of :func:`average`, each array averaged on access."""
     if not models:
         raise ValueError("there is no model to average")
     shares = [1.0] * len(models) if weights is None else [float(weight) for weight in weights]

@@ -25,14 +25,14 @@ from rebasin_fast.typing import Array, Params
 def blended_params(
     models: Sequence[Params], weights: Sequence[float], labels: Sequence[str], *, allow_nonfinite: bool
 ) -> DerivedParams:
-    """The weighted sum of models of the same names, each parameter computed only when it is asked for.
+    """The weighted sum of models of the same names, each parameter computed on access.
 
     Integer and boolean parameters are the first model's own objects.
 
     Raises
     ------
     ParamsError
-        A parameter is a quantised code or a factor of a low-rank product (LoRA); when asked for, as
+        A parameter is a quantised code or a factor of a low-rank product (LoRA); on access, as
         :func:`blended_parameter`.
     """
     refuse_codes(models[0], described_by(models[0]))

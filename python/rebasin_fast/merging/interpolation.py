@@ -10,7 +10,7 @@ from rebasin_fast.merging.blending import blended_params
 from rebasin_fast.merging.same_names import check_same_names, is_interpolated
 from rebasin_fast.typing import Array, Params
 
-# Below this angle the arc and the line differ by less than float32 can tell.
+# Below this angle the arc and the line differ by less than the resolution of float32.
 _SMALL_ANGLE = 1e-4
 
 

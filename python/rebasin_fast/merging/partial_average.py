@@ -14,7 +14,7 @@ def averaged_where_shared(
 ) -> DerivedParams:
     """The first model, its parameters averaged where every model has them.
 
-    Each array is averaged only when it is asked for. Parameters that some other model lacks are the first model's
+    Each array is averaged on access. Parameters that some other model lacks are the first model's
     own; those that the first lacks are left out. See :func:`rebasin_fast.merging.averaging.average` for the rest.
     """
     shared = [name for name in models[0] if all(name in model for model in models[1:])]

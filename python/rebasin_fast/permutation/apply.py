@@ -58,7 +58,7 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
 
 
 def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Params) -> DerivedParams:
-    """The parameters of :func:`apply_permutation`, each array moved only when it is asked for.
+    """The parameters of :func:`apply_permutation`, each array moved on access.
 
     Raises the same errors, at once.
     """

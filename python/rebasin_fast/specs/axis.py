@@ -107,7 +107,7 @@ class Joined:
     """An axis that nests in the axis before it: the two move as ``Product(entry before, inner)`` would.
 
     The weight of a grouped convolution is ``(Product("groups", "out"), Joined("in"), …)``: its second axis
-    holds the input channels of whichever group the first axis stands at.
+    holds the input channels of the first axis's group.
     """
 
     inner: Entry

@@ -21,7 +21,7 @@ class RecognisedSpec(PermutationSpec):
     ties : Mapping[str, str]
         Further names of shared arrays, each with the first: a file may hold either, or both.
     proven : bool
-        Whether ``verify`` has held on a model since.
+        Whether ``verify`` has passed on a model since.
     """
 
     def __init__(

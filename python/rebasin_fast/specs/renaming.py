@@ -17,7 +17,7 @@ Shapes = Mapping[str, tuple[int, ...] | None]
 
 
 class RenamedParams(Mapping[str, "Array"]):
-    """Parameters under other names: a view that reads the arrays of ``params`` when asked for them."""
+    """Parameters under other names: a view that reads the arrays of ``params`` on access."""
 
     def __init__(self, params: Params, names: Mapping[str, str]) -> None:
         self.params = params
@@ -109,7 +109,7 @@ def _cleaned(name: str, inside: bool) -> str:
 
 
 def _fits(mapped: Mapping[str, str], group: Mapping[str, str], found: Shapes, wanted: Shapes) -> bool:
-    """Every parameter that is wanted is there in its shape, and the group holds no others."""
+    """Every expected parameter is there in its shape, and the group has no others."""
     if any(name not in mapped for name in wanted):
         return False
     if any(shape is not None and found[mapped[name]] not in (None, shape) for name, shape in wanted.items()):

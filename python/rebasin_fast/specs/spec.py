@@ -30,7 +30,7 @@ class PermutationSpec:
     unmatched : Iterable[str]
         Parameters that move with their units but stay out of the objective, as BatchNorm statistics do.
     sizes : Mapping[str, int], optional
-        Sizes of permutations that no single axis tells, as the number of heads in ``Product("heads", "dims")``.
+        Sizes of permutations that no single axis determines, as the number of heads in ``Product("heads", "dims")``.
 
     Raises
     ------
@@ -117,7 +117,7 @@ class PermutationSpec:
         Raises
         ------
         SpecError
-            Two axes disagree, an axis has a length that no size gives, or a size cannot be told.
+            Two axes disagree, an axis has a length that no size gives, or a size cannot be determined.
         """
         check_ranks(self._axes, params)
         sizes = resolve_sizes(self._axes, params, self._declared_sizes)

@@ -57,7 +57,7 @@ def the_chain(candidates: Mapping[str, Sequence[Layer]], hints: Hints, described
     candidates : Mapping[str, sequence of Layer]
         The possible readings of each layer, in the order of the file.
     hints : Hints
-        ``layers`` is the order, if the caller knows it.
+        ``layers`` is the order, if it was given.
     described : str
         The network that the chain would be, for messages.
 
@@ -205,7 +205,7 @@ def _refuse_bridged(chain: Chain, series: Mapping[str, list[str]], described: st
             around = " → ".join(layer.name for layer in chain[start:end])
             raise AmbiguousError(
                 f"these could be {described} ({_arrows(chain)}), or the same with a skip connection around {around}, "
-                f"whose input and output have {widths[start]} units each; shapes do not tell"
+                f"whose input and output have {widths[start]} units each; the shapes do not decide"
             )
 
 
@@ -227,4 +227,4 @@ def _arrows(chain: Sequence[Layer]) -> str:
 
 def _described(described: str, readings: Sequence[str]) -> str:
     more = f" or {len(readings) - 2} others" if len(readings) > 2 else ""
-    return f"these could be {described} in more than one way: {readings[0]}, or {readings[1]}{more}; shapes do not tell"
+    return f"these could be {described} in more than one way: {readings[0]}, or {readings[1]}{more}; the shapes do not decide"

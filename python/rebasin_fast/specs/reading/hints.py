@@ -1,4 +1,4 @@
-"""Numbers of an architecture that shapes do not tell, given by the caller, and the errors that ask for them."""
+"""Numbers of an architecture that shapes do not determine, given by the caller, and errors for missing ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NormKind: TypeAlias = Literal["batch", "layer"]
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Arguments of :func:`rebasin_fast.specs.for_params` that names and shapes do not tell; None is unknown."""
+    """Arguments of :func:`rebasin_fast.specs.for_params` that names and shapes do not determine; None is unknown."""
 
     heads: int | None = None
     norm_groups: int | None = None
@@ -34,7 +34,7 @@ def needed_heads(hints: Hints, described: str) -> int:
     """The number of attention heads; HintNeededError names the network, as ``described``, when it was not given."""
     if hints.heads is None:
         raise HintNeededError(
-            f"these are the parameters of {described}, and their shapes do not tell the number of attention heads: "
+            f"these are the parameters of {described}, and their shapes do not determine the number of attention heads: "
             "pass heads=… (it stands in the model's configuration)"
         )
     return hints.heads

@@ -70,7 +70,7 @@ class Layer:
     outputs: int
     spatial: int
     bias: bool
-    certain: bool = True  # False: nothing but the chain says that the convolution is transposed
+    certain: bool = True  # False: only the chain implies that the convolution is transposed
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def read_chain(
 def place_norms(norms: Mapping[str, Norm], chain: Chain, described: str) -> dict[int, list[str]] | None:
     """After which layer each norm stands; None where the widths fit no such places.
 
-    A width that only one place has tells the place; numbers tell it where all layers and norms are numbered.
+    The place is determined by a width that no other place has, or by numbers where all layers and norms are numbered.
     """
     widths = {-1: chain[0].inputs, **{number: layer.outputs for number, layer in enumerate(chain)}}
     for before, after in zip(range(len(chain)), chain[1:], strict=False):
@@ -93,14 +93,14 @@ def place_norms(norms: Mapping[str, Norm], chain: Chain, described: str) -> dict
         if len(moving) > 1:
             raise AmbiguousError(
                 f"these could be {described} ({' → '.join(layer.name for layer in chain)}), but the norm {name!r} of "
-                f"{norm.width} units could stand in {len(places)} places; shapes do not tell"
+                f"{norm.width} units could stand in {len(places)} places; the shapes do not decide"
             )
         placed.setdefault(places[0], []).append(name)
     return placed
 
 
 def _by_number(norms: Mapping[str, Norm], chain: Sequence[Layer]) -> list[str | None]:
-    """The norm after each layer where numbers tell: in one container with the layers, or numbered as they are."""
+    """The norm after each layer by numbers: in one container with the layers, or numbered as they are."""
     names = [layer.name for layer in chain]
     together = series_of([*names, *norms])
     first = together.get(names[0], [])

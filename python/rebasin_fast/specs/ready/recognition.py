@@ -32,12 +32,12 @@ def for_params(
     params : Mapping[str, array]
         As in a ``state_dict``. Prefixes that wrappers add (``module.``, ``model.``, …) may stand before all names.
     heads : int, optional
-        Number of attention heads of a transformer, which shapes do not tell.
+        Number of attention heads of a transformer, which shapes do not determine.
     norm_groups : int, optional
         For norms without running statistics: 1 for LayerNorm or a GroupNorm of one group, g for g groups.
     layers : sequence of str, optional
         Names of the layers of a plain chain (linear layers, convolutions, one recurrent module) in the order in
-        which data passes through them, where names and shapes do not tell it.
+        which data passes through them, where names and shapes do not determine it.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def for_params(
     Raises
     ------
     SpecError
-        No family knows these parameters, or one does and needs ``heads`` or ``norm_groups``; or they can be read
+        No family has these parameters, or one does and needs ``heads`` or ``norm_groups``; or they can be read
         in more than one way, and the message shows two; or they are an adapter's, or quantised.
 
     Notes

@@ -142,7 +142,7 @@ def _leaves(output: Any) -> list[Any]:
 def _returns_unknown_objects(
     torch: Any, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> bool:
-    """Whether the output holds tensors, and objects that torch.export does not know."""
+    """Whether the output holds tensors, and objects of types unknown to torch.export."""
     try:
         leaves = _leaves(model(*args, **kwargs))
     except Exception:

@@ -210,10 +210,10 @@ def _check_shapes(result: Any, shapes: Any) -> None:
     """The results have the shapes of the exported program."""
     if isinstance(shapes, tuple):
         if not isinstance(result, Value) or result.shape != shapes:
-            raise AssertionError(f"shape {getattr(result, 'shape', None)}, torch says {shapes}")
+            raise AssertionError(f"shape {getattr(result, 'shape', None)}, expected {shapes}")
         return
     if len(result) < sum(shape is not None for shape in shapes):
-        raise AssertionError(f"{len(result)} results, torch says {len(shapes)}")
+        raise AssertionError(f"{len(result)} results, expected {len(shapes)}")
 
 
 def _uniform_along(tensor: Any, axis: int) -> bool:

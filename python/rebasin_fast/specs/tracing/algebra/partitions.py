@@ -17,7 +17,7 @@ Borders: TypeAlias = frozenset[int]
 
 @dataclass(frozen=True)
 class Repeated:
-    """``times`` alike parts, one after the other, that may change places."""
+    """``times`` equal parts, one after the other, that may be permuted."""
 
     times: int
     part: Tree

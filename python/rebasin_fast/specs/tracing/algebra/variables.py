@@ -18,7 +18,7 @@ class Algebra(Definitions):
     """Definitions, and the equations that operations state between variables."""
 
     def unify(self, x: Var, y: Var, reason: Reason) -> None:
-        """``x`` and ``y`` move alike from now on; ``reason`` is named where that is only possible by freezing."""
+        """``x`` and ``y`` become equal; ``reason`` is recorded where that is only possible by freezing."""
         work = [(x, y)]
         while work:
             a, b = (self.find(v) for v in work.pop())

@@ -161,7 +161,7 @@ def _merged_and_split(
 
 
 def _tidy(space: Space, group: Group) -> list[Group]:
-    """Without axes of one entry that say nothing, and without positions that are all there are in order."""
+    """Without axes of one entry, and without positions that are all of the variable in order."""
     positions = space.positions(group)
     if positions.size == 1:
         space.consume(group)

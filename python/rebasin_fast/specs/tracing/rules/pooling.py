@@ -43,7 +43,7 @@ def _dimensions(call: Call) -> int:
       "aten.upsample_nearest3d", "aten._upsample_nearest_exact3d", "aten.replication_pad3d",
       "aten.reflection_pad3d")  # fmt: skip
 def spatial(call: Call) -> Value:
-    """As many spatial axes as the name of the operation says."""
+    """As many spatial axes as the operation's name has."""
     return _spatial(call, call.input, _dimensions(call))
 
 

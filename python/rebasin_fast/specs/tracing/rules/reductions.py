@@ -47,7 +47,7 @@ def two_reductions(call: Call) -> list[Value]:
 
 @rule("aten.max.dim", "aten.min.dim", "aten.median.dim", "aten.mode", "aten.kthvalue")
 def extreme(call: Call) -> list[Value]:
-    """The largest or k-th entry of an axis, and its number, which tells the order of the axis where it is used."""
+    """The largest or k-th entry of an axis, and its number, which depends on the order of the axis."""
     value, axis = call.input, -1 if call["dim"] is None else call["dim"]
     if 1 in call["used"]:
         call.freeze_axis(value, axis)
