@@ -227,4 +227,7 @@ def _arrows(chain: Sequence[Layer]) -> str:
 
 def _described(described: str, readings: Sequence[str]) -> str:
     more = f" or {len(readings) - 2} others" if len(readings) > 2 else ""
-    return f"these could be {described} in more than one way: {readings[0]}, or {readings[1]}{more}; the shapes do not decide"
+    return (
+        f"these could be {described} in more than one way: {readings[0]}, or {readings[1]}{more}; "
+        "the shapes do not decide"
+    )

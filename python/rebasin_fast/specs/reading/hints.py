@@ -34,8 +34,8 @@ def needed_heads(hints: Hints, described: str) -> int:
     """The number of attention heads; HintNeededError names the network, as ``described``, when it was not given."""
     if hints.heads is None:
         raise HintNeededError(
-            f"these are the parameters of {described}, and their shapes do not determine the number of attention heads: "
-            "pass heads=… (it stands in the model's configuration)"
+            f"these are the parameters of {described}, and their shapes do not determine the number of attention "
+            "heads: pass heads=… (it stands in the model's configuration)"
         )
     return hints.heads
 

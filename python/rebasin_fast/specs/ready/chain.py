@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from rebasin_fast.specs.axis import Entry
 from rebasin_fast.specs.reading.chains import Chain, series_of, the_chain
 from rebasin_fast.specs.reading.hints import AmbiguousError, Hints
-from rebasin_fast.specs.reading.layers import Layer, Layers, Layout, Norm
+from rebasin_fast.specs.reading.layers import Layer, Layers, Norm
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
 
 
 def add_chain(
     builder: SpecBuilder,
-    layout: Layout,
     layers: Chain,
     names: Sequence[str],
     norms: Mapping[int, Sequence[str]],
@@ -22,7 +21,7 @@ def add_chain(
     """Add the layers, and the norms after each (-1: before the first); ``names`` are the permutations between them."""
     inputs: Entry = None
     for norm in norms.get(-1, ()):
-        add_norm(builder, layout, norm, None)
+        builder.norm(norm, None)
     for number, layer in enumerate(layers):
         last = number + 1 == len(layers)
         after = None if last else layers[number + 1]
@@ -32,29 +31,14 @@ def add_chain(
             outputs = builder.channels(names[number]) if convolved else names[number]
         written = outputs
         if after is not None and layer.kind == "dense" and after.kind != "dense":
-            written = layout.flattened(outputs, layer.outputs // after.inputs)
-        builder.parameter(
-            layer.name + layout.kernel, *layout.kernel_entries(layer.kind, inputs, written, layer.spatial)
-        )
-        if layer.bias:
-            builder.parameter(layer.name + layout.bias, written)
+            written = builder.layout.flattened(outputs, layer.outputs // after.inputs)
+        builder.layer(layer.name, layer.kind, inputs, written, spatial=layer.spatial, bias=layer.bias)
         for norm in norms.get(number, ()):
-            add_norm(builder, layout, norm, outputs)
+            builder.norm(norm, outputs)
         inputs = outputs
         if after is not None and layer.kind != "dense" and after.kind == "dense":
-            inputs = layout.flattened(outputs, after.inputs // layer.outputs)
+            inputs = builder.layout.flattened(outputs, after.inputs // layer.outputs)
     return builder.build()
-
-
-def add_norm(builder: SpecBuilder, layout: Layout, name: str, channels: Entry) -> None:
-    """The norm of ``channels`` under its names, with statistics where the builder's norms have them."""
-    builder.parameter(name + layout.scale, channels)
-    builder.parameter(name + layout.shift, channels)
-    if builder.has_statistics:
-        for ending in layout.statistics:
-            builder.statistics(
-                name + ending, *(() if ending.endswith("num_batches_tracked") else (channels,))
-            )
 
 
 def read_chain(

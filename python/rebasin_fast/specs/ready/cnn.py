@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from rebasin_fast.specs.reading.chains import BRANCHES, Chain
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
-from rebasin_fast.specs.reading.layers import LAYOUTS, Layer, Layers, LayoutName, read_layers
+from rebasin_fast.specs.reading.layers import Layer, Layers, LayoutName, read_layers
 from rebasin_fast.specs.ready.chain import add_chain, read_chain
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
@@ -77,9 +77,9 @@ def cnn(
         Layer(name, "dense", 1 if number else positions, 1, 0, name in biased)
         for number, name in enumerate(classifier)
     ]
-    builder = SpecBuilder(norm=norm, norm_groups=norm_groups)
+    builder = SpecBuilder(norm=norm, norm_groups=norm_groups, layout=layout)
     placed = {number: [name] for number, name in enumerate(norms)}
-    return add_chain(builder, LAYOUTS[layout], tuple(chain), _names(tuple(chain)), placed)
+    return add_chain(builder, tuple(chain), _names(tuple(chain)), placed)
 
 
 def _names(chain: Chain) -> list[str]:
@@ -109,8 +109,8 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
         return None
     chain, norms, statistics = read
     norm, groups = needed_norm(hints, statistics, "a chain of convolutions", next(iter(found.norms), ""))
-    builder = SpecBuilder(norm=norm, norm_groups=groups)
-    return add_chain(builder, LAYOUTS[found.layout], chain, _names(chain), norms)
+    builder = SpecBuilder(norm=norm, norm_groups=groups, layout=found.layout)
+    return add_chain(builder, chain, _names(chain), norms)
 
 
 def _convolves(found: Layers) -> bool:

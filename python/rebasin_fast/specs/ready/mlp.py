@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rebasin_fast.specs.reading.chains import BRANCHES
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
-from rebasin_fast.specs.reading.layers import LAYOUTS, Layer, LayoutName, Norm, read_layers
+from rebasin_fast.specs.reading.layers import Layer, LayoutName, Norm, read_layers
 from rebasin_fast.specs.ready.chain import add_chain, read_chain
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
@@ -61,7 +61,7 @@ def mlp(
         )
     chain = tuple(Layer(name, "dense", 0, 0, 0, bias) for name in layers)
     placed = {number: [name] for number, name in enumerate(norms) if name is not None}
-    return add_chain(SpecBuilder(norm=norm), LAYOUTS[layout], chain, _names(len(layers)), placed)
+    return add_chain(SpecBuilder(norm=norm, layout=layout), chain, _names(len(layers)), placed)
 
 
 def _names(layers: int) -> list[str]:
@@ -88,7 +88,7 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
         norm, groups = needed_norm(hints, statistics, described, next(iter(found.norms)))
         if groups > 1:
             return None
-    return add_chain(SpecBuilder(norm=norm), LAYOUTS[found.layout], chain, _names(len(chain)), norms)
+    return add_chain(SpecBuilder(norm=norm, layout=found.layout), chain, _names(len(chain)), norms)
 
 
 def _is_layer_norm(norm: Norm) -> bool:
