@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rebasin_fast._models.inference import import_torch
+from rebasin_fast.errors import MissingDependencyError
 
-torch = import_torch("compat.sinkhorn_rebasin")
+try:
+    import torch
+except ImportError:
+    raise MissingDependencyError(
+        "compat.sinkhorn_rebasin needs PyTorch: pip install 'rebasin-fast[torch]'"
+    ) from None
 
 
 class _Loss(torch.nn.Module):

@@ -15,17 +15,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rebasin_fast._models.inference import import_torch
 from rebasin_fast._models.wide_copy import model_copy
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.compat.sinkhorn_losses import DistCosineLoss, DistL1Loss, DistL2Loss, MidLoss, RndLoss
+from rebasin_fast.errors import MissingDependencyError
 from rebasin_fast.matching.trained.sinkhorn.scores import soft_by_size
 from rebasin_fast.matching.trained.soft_layout import SoftApplication
 from rebasin_fast.permutation import apply_permutation, identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.tracing import trace_spec
 
-torch = import_torch("compat.sinkhorn_rebasin")
+try:
+    import torch
+except ImportError:
+    raise MissingDependencyError(
+        "compat.sinkhorn_rebasin needs PyTorch: pip install 'rebasin-fast[torch]'"
+    ) from None
 
 __all__ = [
     "DistCosineLoss",
