@@ -16,7 +16,7 @@ from rebasin_fast.permutation.apply import apply_permutation
 from rebasin_fast.permutation.influence import entries_to_check, outputs_if_influenced
 from rebasin_fast.permutation.shortened import shortened
 from rebasin_fast.specs.spec import PermutationSpec
-from rebasin_fast.specs.tracing.graph import split_inputs, tied_names
+from rebasin_fast.specs.tracing.graph import split_inputs, tensors_in, tied_names
 from rebasin_fast.typing import Params, Permutation
 
 # Outputs of a float64 copy agree to about 1e-13 where the spec is right.
@@ -139,12 +139,9 @@ class Trial:
         return False
 
     def _outputs(self, *, with_history: bool = False) -> list[Any]:
-        from torch.utils._pytree import tree_flatten
-
         noise = without_noise() if self._noisy else nullcontext()
         with self._torch.set_grad_enabled(with_history), uncompiled(self._model), widened(), noise:
-            leaves, _ = tree_flatten(self._model(*self._args, **self._kwargs))
-        outputs = [leaf for leaf in leaves if isinstance(leaf, self._torch.Tensor)]
+            outputs = tensors_in(self._model(*self._args, **self._kwargs))
         if not outputs:
             raise SpecError("the model returns no tensor; nothing can be verified")
         for output in outputs:

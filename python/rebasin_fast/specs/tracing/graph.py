@@ -124,7 +124,7 @@ def _export(
             )
         if _returns_unknown_objects(torch, model, args, kwargs):
             # Such as a cache of keys and values: the tensors alone are to be preserved.
-            with _tensors_alone(torch, model):
+            with _tensors_alone(model):
                 return _export(torch, model, args, kwargs, strict)
     raise SpecError(
         f"torch.export cannot follow {type(model).__qualname__} with these inputs ({'; '.join(failures)}). Check that "
@@ -133,18 +133,22 @@ def _export(
     )
 
 
-def _leaves(output: Any) -> list[Any]:
-    from torch.utils._pytree import tree_flatten
+def tensors_in(structure: Any) -> list[Any]:
+    """The tensors among the leaves of nested lists, tuples and mappings."""
+    import torch
+    from torch.utils._pytree import tree_leaves
 
-    return list(tree_flatten(output)[0])
+    return [leaf for leaf in tree_leaves(structure) if isinstance(leaf, torch.Tensor)]
 
 
 def _returns_unknown_objects(
     torch: Any, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> bool:
     """Whether the output holds tensors, and objects of types unknown to torch.export."""
+    from torch.utils._pytree import tree_leaves
+
     try:
-        leaves = _leaves(model(*args, **kwargs))
+        leaves = tree_leaves(model(*args, **kwargs))
     except Exception:
         return False  # the error of torch.export is reported
     known = (torch.Tensor, bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
@@ -154,13 +158,13 @@ def _returns_unknown_objects(
 
 
 @contextmanager
-def _tensors_alone(torch: Any, model: Any) -> Iterator[None]:
+def _tensors_alone(model: Any) -> Iterator[None]:
     """Within it, ``model`` returns the list of the tensors of its output."""
     own = vars(model).get("forward")
     forward = model.forward
 
     def tensors(*args: Any, **kwargs: Any) -> list[Any]:
-        return [leaf for leaf in _leaves(forward(*args, **kwargs)) if isinstance(leaf, torch.Tensor)]
+        return tensors_in(forward(*args, **kwargs))
 
     model.__dict__["forward"] = tensors
     try:
