@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rebasin_fast.specs.axis import Entry
+from rebasin_fast.specs.reading.names import layer_of
 from rebasin_fast.specs.spec import PermutationSpec
 
 HOW_TO_PROVE = "--trace module:factory, or spec.verify in Python, proves one on the model"
@@ -45,13 +46,8 @@ class RecognisedSpec(PermutationSpec):
 
     def statement(self) -> str:
         """The family, the layers of a chain, and whether it is proven, in one line."""
-        layers = list(
-            dict.fromkeys(
-                name.rpartition("/" if "/" in name else ".")[0]
-                for name, entries in self.axes_to_perm.items()
-                if len(entries) > 1
-            )
-        )
+        axes = self.axes_to_perm
+        layers = list(dict.fromkeys(layer_of(name) for name, entries in axes.items() if len(entries) > 1))
         shown = layers if len(layers) <= 6 else [*layers[:3], "…", *layers[-2:]]
         chain = f" ({' → '.join(shown)})" if self.family in ("mlp", "cnn", "recurrent") else ""
         standing = "proven on a model" if self.proven else "not proven"

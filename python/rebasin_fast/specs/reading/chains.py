@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
 from math import isqrt
 
 from rebasin_fast.specs.reading.hints import AmbiguousError, Hints
@@ -77,7 +77,7 @@ def the_chain(candidates: Mapping[str, Sequence[Layer]], hints: Hints, described
     if not found:
         return None
     if len(found) > 1:
-        raise AmbiguousError(_described(described, [_arrows(chain) for chain in found]))
+        raise AmbiguousError(_ambiguity(described, [_arrows(chain) for chain in found]))
     (chain,) = found
     _refuse_uncertain(chain, described)
     _refuse_other_order(candidates, chain, series, described)
@@ -99,7 +99,6 @@ def _given(candidates: Mapping[str, Sequence[Layer]], order: Sequence[str]) -> C
 def _some_chains(candidates: Mapping[str, Sequence[Layer]], series: Mapping[str, list[str]]) -> list[Chain]:
     """A few chains of all layers in which every series keeps its order; the file's order is tried first."""
     before = {name: members[: members.index(name)][-1:] for name, members in series.items()}
-    chains: list[Chain] = []
     steps = 0
 
     def grow(chain: list[Layer], placed: set[str]) -> Iterator[Chain]:
@@ -121,13 +120,7 @@ def _some_chains(candidates: Mapping[str, Sequence[Layer]], series: Mapping[str,
                 if not chain or follows(chain[-1], layer):
                     yield from grow([*chain, layer], {*placed, name})
 
-    if len(candidates) > 200:
-        return []
-    for chain in grow([], set()):
-        chains.append(chain)
-        if len(chains) == 8:
-            break
-    return chains
+    return list(islice(grow([], set()), 8)) if len(candidates) <= 200 else []
 
 
 def follows(before: Layer, after: Layer) -> bool:
@@ -180,7 +173,7 @@ def _refuse_other_order(
     in_file = _some_chains(candidates, dict.fromkeys(given, given))
     if in_file and [layer.name for layer in chain] != given:
         raise AmbiguousError(
-            _described(
+            _ambiguity(
                 described,
                 [f"{_arrows(chain)} by their numbers", f"{_arrows(in_file[0])} by the order in the file"],
             )
@@ -225,7 +218,7 @@ def _arrows(chain: Sequence[Layer]) -> str:
     return " → ".join(names)
 
 
-def _described(described: str, readings: Sequence[str]) -> str:
+def _ambiguity(described: str, readings: Sequence[str]) -> str:
     more = f" or {len(readings) - 2} others" if len(readings) > 2 else ""
     return (
         f"these could be {described} in more than one way: {readings[0]}, or {readings[1]}{more}; "

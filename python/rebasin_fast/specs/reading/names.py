@@ -1,4 +1,4 @@
-"""Numbers in the names of layers: their order, how many there are."""
+"""Layers in the names of parameters, and the numbers in their names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from collections.abc import Iterable
 def natural_key(name: str) -> list[tuple[int, str]]:
     """Sorts ``fc10`` after ``fc9``."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def layer_of(name: str) -> str:
+    """``layer1.0.conv1`` for ``layer1.0.conv1.weight``, and so with slashes."""
+    return name.rpartition("/" if "/" in name else ".")[0]
 
 
 def count_numbered(names: Iterable[str], stem: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from rebasin_fast._arrays import check_arrays
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.reading.hints import AmbiguousError, HintNeededError, Hints
+from rebasin_fast.specs.reading.names import layer_of
 from rebasin_fast.specs.ready.families import FAMILIES
 from rebasin_fast.specs.ready.unsupported import refuse_unsupported
 from rebasin_fast.specs.recognised import RecognisedSpec, as_recognised
@@ -112,7 +113,7 @@ def _without_prefixes(params: Params) -> Iterator[tuple[str, Params]]:
 
 def _common_part(params: Params) -> str:
     """The first part of the names with its separator, where all share it and have more than one layer."""
-    layers = {name.rpartition("/" if "/" in name else ".")[0] for name in params}
+    layers = set(map(layer_of, params))
     heads = {re.match(r"[^./]*[./]|", name)[0] for name in params}  # type: ignore[index]
     return heads.pop() if len(heads) == 1 and len(layers) > 1 else ""
 
