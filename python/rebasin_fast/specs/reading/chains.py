@@ -50,16 +50,10 @@ def series_of(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def the_chain(candidates: Mapping[str, Sequence[Layer]], hints: Hints, described: str) -> Chain | None:
-    """The only chain that the layers form; None where they form none.
+    """The only chain that the layers form, in the order of ``hints`` if given; None where they form none.
 
-    Parameters
-    ----------
-    candidates : Mapping[str, sequence of Layer]
-        The possible readings of each layer, in the order of the file.
-    hints : Hints
-        ``layers`` is the order, if it was given.
-    described : str
-        The network that the chain would be, for messages.
+    ``candidates`` are the possible readings of each layer, in the order of the file; ``described`` names the
+    network in messages.
 
     Raises
     ------
