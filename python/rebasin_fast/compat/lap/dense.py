@@ -131,17 +131,7 @@ def lapjvr(
     return forms.with_total(total, parts, return_cost)
 
 
-def lapjvh(
-    cost: Any,
-    extend_cost: bool = False,
-    cost_limit: float = np.inf,
-    return_cost: bool = True,
-    *,
-    precision: str = "native",
-    output: str = "indices",
-) -> Any:
-    """The same as :func:`lapjvr`."""
-    return lapjvr(cost, extend_cost, cost_limit, return_cost, precision=precision, output=output)
+lapjvh = lapjvr  # two solvers in lapx, one here
 
 
 def check_options(precision: object, output: object) -> None:

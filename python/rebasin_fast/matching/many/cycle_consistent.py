@@ -13,9 +13,8 @@ from rebasin_fast._arrays import library_of, wide_on_host
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.matching.matched import real_entries, real_view
 from rebasin_fast.permutation import identity_permutation
-from rebasin_fast.specs.axis import merge_joined
+from rebasin_fast.specs.axis import chains_of, merge_joined
 from rebasin_fast.specs.layout import Block, blocks_of, merged_shape
-from rebasin_fast.specs.sizes import chains_of
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec

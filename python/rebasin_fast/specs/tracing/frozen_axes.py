@@ -1,11 +1,11 @@
-"""What holds the units that do not move."""
+"""The positions of parameters that do not move, and the operations that froze them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Reason, Var
 from rebasin_fast.specs.tracing.algebra.values import Value
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Reason, Var
 from rebasin_fast.specs.tracing.report import FrozenAxis
 from rebasin_fast.specs.tracing.structure import Structure
 
@@ -14,13 +14,13 @@ _ALONE = Reason("no other unit is like it")
 _UNWRITABLE = Reason("its symmetries cannot be written as axis entries")
 
 
-def held_axes(
+def frozen_axes(
     structure: Structure,
     names: Mapping[int, str],
     used: Mapping[str, Value],
     unused: Mapping[str, tuple[int, ...]],
 ) -> Iterator[FrozenAxis]:
-    """For every axis of a parameter, how many positions each operation holds still."""
+    """For every axis of a parameter, how many positions each operation froze."""
     for parameter, value in used.items():
         for group in value.groups:
             (axis,) = group.axes

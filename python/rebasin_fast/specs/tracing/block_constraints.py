@@ -1,43 +1,43 @@
-"""Blocks that must stay blocks: what a group norm asks of its channels, settled after everything is tied.
+"""Block constraints of group norms, applied after all axes are tied.
 
-A demand says that blocks of ``b`` consecutive units of an axis may move as wholes, and units within a block.
+A constraint (x, b): blocks of ``b`` consecutive units of ``x`` move as wholes, and units within their block.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Reason, Var
 from rebasin_fast.specs.tracing.algebra.partitions import Borders, Repeated, Tree, borders_of, movable
 from rebasin_fast.specs.tracing.algebra.values import Space
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Reason, Var
 
-Demand = tuple[Var, int, Reason]
+BlockConstraint = tuple[Var, int, Reason]
 
 
-def settle(space: Space, demands: list[Demand]) -> None:
-    """Give every variable that demands partition the structure that they leave it."""
+def apply_block_constraints(space: Space, constraints: list[BlockConstraint]) -> None:
+    """Give every variable that constraints partition the structure that they allow."""
     algebra = space.algebra
     partitions: dict[Var, dict[Borders, Reason]] = defaultdict(dict)
-    pending = list(demands)
+    pending = list(constraints)
     while pending:
         x, block, reason = pending.pop()
-        offset = 0
-        for part in algebra.parts(x):
-            size, form = algebra.size(part), algebra.form(part)
+        for offset, end, part in algebra.spans(x):
+            form = algebra.form(part)
             if isinstance(form, Nested):
                 pending += _within(space, part, form, offset, block, reason)
             elif algebra.reason(part) is None:
-                space.saw(part)  # so that it is told apart from parts that are in other blocks
-                partitions[algebra.find(part)][borders_of(offset % block, size, block)] = reason
-            offset += size
+                space.as_axis(part)  # so that parts in other blocks are not taken for it
+                partitions[algebra.find(part)][borders_of(offset % block, end - offset, block)] = reason
     for part, borders in partitions.items():
         tree = movable(list(borders), 0, algebra.size(part))
         if not isinstance(tree, int):
             algebra.unify(part, _grown(space, tree), next(iter(borders.values())))
 
 
-def _within(space: Space, part: Var, form: Nested, offset: int, block: int, reason: Reason) -> list[Demand]:
-    """The demand on a product as one on its outer or inner variable; where it fits neither, nothing moves."""
+def _within(
+    space: Space, part: Var, form: Nested, offset: int, block: int, reason: Reason
+) -> list[BlockConstraint]:
+    """The constraint on a product as one on its outer or inner variable; where it fits neither, nothing moves."""
     inner = space.algebra.size(form.inner)
     if offset % block == 0 and inner % block == 0:
         return [(form.inner, block, reason)]
@@ -54,4 +54,4 @@ def _grown(space: Space, tree: Tree) -> Var:
         return algebra.leaf(tree)
     if isinstance(tree, Repeated):
         return algebra.product(algebra.leaf(tree.times), _grown(space, tree.part))
-    return algebra.concat([space.saw(_grown(space, part)) for part in tree.parts])
+    return algebra.concat([space.as_axis(_grown(space, part)) for part in tree.parts])

@@ -1,19 +1,16 @@
-"""Parameters that are known to be something else than a network's weights as they are used."""
+"""Adapters, quantised and reparametrised weights, optimizer states: refused, with the remedy."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from rebasin_fast.errors import SpecError
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 _MERGE = "merge it into its base model first (peft: model.merge_and_unload()), and match the merged models"
 _DEQUANTISE = "dequantise both models first (load them in float16 or float32, and save those weights)"
 
-# What a part of a name says, and what to do.
+# Part of a name, kind of parameters, remedy.
 _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (
         re.compile(r"(^|[._])lora_|\.lora_(up|down)|[._]lora[AB]?[._]", re.IGNORECASE),
@@ -47,16 +44,16 @@ _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
 )
 
 
-def refuse_strangers(params: Params) -> None:
-    """SpecError for adapters, quantised weights and the like, with what to do."""
-    for pattern, what, remedy in _KNOWN:
+def refuse_unsupported(params: Params) -> None:
+    """SpecError for adapters, quantised weights and the like, with the remedy."""
+    for pattern, kind, remedy in _KNOWN:
         found = [name for name in params if pattern.search(name)]
         if found:
-            raise SpecError(f"these parameters are {what} (as {found[0]!r} says): {remedy}")
+            raise SpecError(f"these parameters are {kind} (such as {found[0]!r}): {remedy}")
     for name, array in params.items():
-        kind = str(getattr(array, "dtype", ""))
-        if len(array.shape) > 1 and "int" in kind and name.endswith(("weight", "kernel", "kernel:0")):
+        dtype = str(getattr(array, "dtype", ""))
+        if len(array.shape) > 1 and "int" in dtype and name.endswith(("weight", "kernel", "kernel:0")):
             raise SpecError(
-                f"these parameters are not weights as they are used: {name!r} is of dtype {kind}, codes of a "
+                f"these parameters are not weights as they are used: {name!r} is of dtype {dtype}, codes of a "
                 f"quantised model or a table of indices. {_DEQUANTISE.capitalize()}, or write or trace the spec"
             )
