@@ -10,11 +10,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays.elements import numpy_dtype
 from ..errors import FileFormatError, MissingDependencyError
 from .archive import read_members
 from .arrays import element_code
 from .contents import Contents, FileFormat
-from .dtypes import numpy_dtype
 from .mapped import MappedFile
 from .params import Entry, LoadedParams, ReadOptions, Source
 

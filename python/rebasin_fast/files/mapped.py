@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays.elements import ELEMENT_TYPES, numpy_dtype
 from ..errors import FileFormatError
-from .dtypes import ELEMENT_TYPES, numpy_dtype
 
 MAX_NDIM = 32  # what every supported NumPy can hold
 MAX_BYTES = 2**63 - 1

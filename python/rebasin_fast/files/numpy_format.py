@@ -13,11 +13,11 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from .._arrays.elements import CODE_OF_NAME, NAMES, numpy_dtype
 from ..errors import FileFormatError, ParamsError
 from .archive import Member, read_members
 from .arrays import to_numpy
 from .contents import Contents, FileFormat
-from .dtypes import CODE_OF_NUMPY, ELEMENT_TYPES, numpy_dtype
 from .mapped import DAMAGED, MappedFile, checked_shape
 from .params import Entry, LoadedParams, ReadOptions, Source
 
@@ -126,7 +126,7 @@ def _unpack(
 def _code(dtype: np.dtype[Any], where: str) -> str:
     if dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None and dtype.subdtype is None:
         return "BF16"
-    code = CODE_OF_NUMPY.get(dtype.name)
+    code = CODE_OF_NAME.get(dtype.name)
     if code is not None:
         return code
     if dtype.hasobject:
@@ -136,8 +136,7 @@ def _code(dtype: np.dtype[Any], where: str) -> str:
             "it again as plain arrays: numpy.savez(new, **numpy.load(old, allow_pickle=True)[name].item())"
         )
     raise FileFormatError(
-        f"{where}: element type {dtype} is not supported "
-        f"(supported: {', '.join(e.numpy for e in ELEMENT_TYPES.values())}). Convert it first."
+        f"{where}: element type {dtype} is not supported (supported: {NAMES}). Convert it first."
     )
 
 

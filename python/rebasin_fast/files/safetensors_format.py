@@ -8,15 +8,14 @@ Format: https://github.com/huggingface/safetensors#format
 from __future__ import annotations
 
 import json
-import math
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from .._arrays.elements import ELEMENT_TYPES
 from ..errors import FileFormatError
 from .arrays import raw_bytes
 from .contents import Contents, FileFormat
-from .dtypes import ELEMENT_TYPES, known_code
 from .mapped import DAMAGED, MappedFile, checked_shape
 from .params import Entry, LoadedParams, ReadOptions, Source
 
@@ -59,7 +58,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
     end = 0
     for name in names:
         code, shape = described[name]
-        begin, end = end, end + math.prod(shape) * ELEMENT_TYPES[code].itemsize
+        begin, end = end, end + ELEMENT_TYPES[code].nbytes(shape)
         header[name] = {"dtype": code, "shape": list(shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
@@ -115,10 +114,10 @@ def _entries(header: dict[str, Any], file: MappedFile, start: int) -> dict[str, 
         where = f"{file.path}: parameter {name!r}"
         if not isinstance(info, dict) or not {"dtype", "shape", "data_offsets"} <= info.keys():
             raise FileFormatError(f"{where} lacks dtype, shape or data_offsets. {DAMAGED}")
-        code = known_code(info["dtype"], where)
+        code = _known_code(info["dtype"], where)
         shape = checked_shape(info["shape"], where)
         begin, end = _span(info["data_offsets"], file.size - start, where)
-        expected = math.prod(shape) * ELEMENT_TYPES[code].itemsize
+        expected = ELEMENT_TYPES[code].nbytes(shape)
         if end - begin != expected:
             raise FileFormatError(
                 f"{where}: shape {list(shape)} of {code} takes {expected:,} bytes, and {end - begin:,} are "
@@ -130,6 +129,15 @@ def _entries(header: dict[str, Any], file: MappedFile, start: int) -> dict[str, 
         entries[name] = Entry(code, shape, load, keep=file.aligned(code, start + begin))
     _check_cover(spans, file, start)
     return entries
+
+
+def _known_code(code: object, where: str) -> str:
+    if isinstance(code, str) and code in ELEMENT_TYPES:
+        return code
+    raise FileFormatError(
+        f"{where}: element type {code!r} is not supported (supported: {', '.join(ELEMENT_TYPES)}). "
+        "Packed and quantised weights cannot be matched: convert the checkpoint to float16 or float32 first."
+    )
 
 
 def _span(found: object, available: int, where: str) -> tuple[int, int]:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._arrays import check_mapping
+from .._arrays import check_mapping, find_ties
 from .._arrays.derived import DerivedParams
+from .._arrays.elements import ELEMENT_TYPES
 from ..errors import FileFormatError, MissingDependencyError, ParamsError
-from .arrays import equal, find_ties
+from .arrays import equal
 from .atomic import atomic_write, check_writable
 from .contents import Contents, FileFormat, Outgoing
-from .dtypes import ELEMENT_TYPES
 from .folders.output import check_folder, write_folder
 from .folders.sharded import ShardedLayout, divide, index_text, shard_source
 from .formats import FORMATS, INDEX_SUFFIX, format_of_name

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..._arrays.elements import ELEMENT_TYPES
 from ...errors import FileFormatError
 from ..contents import Outgoing
-from ..dtypes import ELEMENT_TYPES
 from ..formats import format_of_file
 from ..params import Entry, LoadedParams, ReadOptions, Source
 from ..safetensors_format import unique_keys
@@ -105,7 +104,7 @@ def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[s
 
 def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Outgoing) -> str:
     """Write the index of a set."""
-    total = sum(math.prod(arrays.shape(n)) * ELEMENT_TYPES[arrays.code(n)].itemsize for n in arrays)
+    total = sum(ELEMENT_TYPES[arrays.code(n)].nbytes(arrays.shape(n)) for n in arrays)
     weight_map = {name: shard for shard, names in shards.items() for name in names}
     text = json.dumps(
         {"metadata": {**layout.metadata, "total_size": total}, "weight_map": weight_map}, indent=2

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..._arrays.elements import CODE_OF_NAME, ELEMENT_TYPES
 from ...errors import FileFormatError
 from ..archive import Member, read_members
-from ..dtypes import CODE_OF_TORCH, ELEMENT_TYPES
 from ..mapped import DAMAGED, MappedFile
 from .pickle_reader import ByteReader, Global, Pickled, read_pickle
 
@@ -245,8 +245,8 @@ def _place_storages(file: MappedFile, reader: ByteReader, storages: dict[str, St
 
 def code_of_dtype(dtype: object, where: str) -> str:
     """Translate a ``torch.float8_…`` that a newer file names apart from its untyped storage."""
-    if isinstance(dtype, Global) and dtype.module == "torch" and dtype.name in CODE_OF_TORCH:
-        return CODE_OF_TORCH[dtype.name]
+    if isinstance(dtype, Global) and dtype.module == "torch" and dtype.name in CODE_OF_NAME:
+        return CODE_OF_NAME[dtype.name]
     raise FileFormatError(
         f"{where}: element type {dtype} is not supported. Convert it to float16 or float32 first."
     )

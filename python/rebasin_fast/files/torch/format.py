@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from ..._arrays import foreign_library
+from ..._arrays.torch import TorchArrays
 from ...errors import FileFormatError, MissingDependencyError
-from ..arrays import element_code, is_torch, to_numpy, to_torch
+from ..arrays import element_code, to_numpy, to_torch
 from ..contents import Contents, FileFormat
 from ..mapped import MappedFile
 from ..params import Entry, LoadedParams, ReadOptions, Source
@@ -106,7 +108,7 @@ def recognises(head: bytes) -> bool:
 
 
 def _tensor(array: Any, name: str) -> Any:
-    if is_torch(array):
+    if isinstance(foreign_library(array), TorchArrays):
         return array.detach().cpu().resolve_conj().resolve_neg()
     return to_torch(to_numpy(array), element_code(array, name))
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._arrays.elements import ELEMENT_TYPES
 from ...errors import FileFormatError
-from ..dtypes import ELEMENT_TYPES
 from ..mapped import DAMAGED, MappedFile, checked_shape
 from .container import View, code_of_dtype
 from .pickle_reader import Call, Global
