@@ -23,7 +23,7 @@ class TorchArrays(DeviceLibrary):
 
     def to_host(self, array: Array) -> NDArray[Any]:
         torch = sys.modules["torch"]
-        host = _resolved(array)
+        host = resolved(array)
         if host.dtype == torch.bfloat16:
             bits: NDArray[Any] = host.view(torch.int16).numpy().view(np.uint16)
             return bits
@@ -71,7 +71,7 @@ class TorchArrays(DeviceLibrary):
         return super().dot(a, b.detach().to(a.device))
 
     def raw_bytes(self, array: Array) -> NDArray[np.uint8]:
-        host = _resolved(array).contiguous()
+        host = resolved(array).contiguous()
         # Not reshape(-1): axes of length 0 and 1 may have any stride, which view() would then refuse.
         flat = host.as_strided((host.numel(),), (1,), host.storage_offset())
         result: NDArray[np.uint8] = flat.view(sys.modules["torch"].uint8).numpy()
@@ -107,7 +107,7 @@ class TorchArrays(DeviceLibrary):
         return torch.empty(tuple(shape), dtype=getattr(torch, dtype), device=like.device)
 
 
-def _resolved(array: Array) -> Any:
+def resolved(array: Array) -> Any:
     """The tensor in host memory, without a pending conjugation or negation."""
     return array.detach().resolve_conj().resolve_neg().cpu()
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .._arrays.elements import ELEMENT_TYPES, carrier_of
-from .arrays import to_torch
+from .._arrays.elements import ELEMENT_TYPES, carrier_of, numpy_dtype
+from .arrays import element_code, to_torch
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,14 @@ class Entry:
     shape: tuple[int, ...]
     load: Callable[[str], NDArray[Any]]
     keep: bool = True
+
+    @classmethod
+    def of_array(cls, array: NDArray[Any], name: str) -> Entry:
+        """An array that is read already, in native byte order and read-only; ParamsError for no numbers."""
+        code = element_code(array, name)
+        native = array.astype(numpy_dtype(code), copy=False)
+        native.flags.writeable = False
+        return cls(code, native.shape, lambda _: native)
 
     @property
     def nbytes(self) -> int:

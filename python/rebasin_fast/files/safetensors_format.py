@@ -1,7 +1,9 @@
 """safetensors: a JSON header, then the bytes. Read and written directly, mapped, without a dependency.
 
-The `safetensors` package is not used: its older versions copy every tensor into private memory and know no
-bfloat16 in NumPy, its newer ones give writable arrays. It is the tests' reference for what is a valid file.
+The `safetensors` package is not used. It is optional, and NumPy alone must do. Its older versions copy every tensor
+into private memory and know no bfloat16 in NumPy, its newer ones give writable arrays; its errors name neither the
+parameter nor a remedy, so that headers would be checked here all the same; and it writes from all tensors at once,
+where parameters may be computed one by one. It is the tests' reference for valid files.
 Format: https://github.com/huggingface/safetensors#format
 """
 
@@ -23,11 +25,7 @@ MAX_HEADER = 100_000_000  # the limit of the format's own library
 
 
 def read(path: Path, options: ReadOptions) -> LoadedParams:
-    """Map a .safetensors file. It has no inner entries."""
-    if options.entry is not None:
-        raise FileFormatError(
-            f"{path}: a safetensors file has no inner entries, so entry={options.entry!r} is not there."
-        )
+    """Map a .safetensors file."""
     file = MappedFile(path, options.library)
     header, start = _header(file)
     metadata = _metadata(header.pop("__metadata__", {}), path)
@@ -79,8 +77,7 @@ def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(file.map[:8], "little")
     if length > min(MAX_HEADER, file.size - 8):
         raise FileFormatError(
-            f"{file.path}: its header claims {length:,} bytes; the file has {file.size - 8:,} after the "
-            "length, and "
+            f"{file.path}: its header claims {length:,} bytes; the file has {file.size - 8:,} after the length, and "
             f"{MAX_HEADER:,} are allowed. It is no safetensors file, or it is truncated: fetch it again."
         )
     try:
@@ -120,9 +117,8 @@ def _entries(header: dict[str, Any], file: MappedFile, start: int) -> dict[str, 
         expected = ELEMENT_TYPES[code].nbytes(shape)
         if end - begin != expected:
             raise FileFormatError(
-                f"{where}: shape {list(shape)} of {code} takes {expected:,} bytes, and {end - begin:,} are "
-                "given. "
-                f"{DAMAGED}"
+                f"{where}: shape {list(shape)} of {code} takes {expected:,} bytes, and "
+                f"{end - begin:,} are given. {DAMAGED}"
             )
         spans.append((begin, end, name))
         load = partial(file.array, shape=shape, offset=start + begin)
@@ -147,8 +143,7 @@ def _span(found: object, available: int, where: str) -> tuple[int, int]:
             return begin, end
         if 0 <= begin <= end:
             raise FileFormatError(
-                f"{where} ends at byte {end:,} of the data, of which the file has {available:,}: it is "
-                "truncated. "
+                f"{where} ends at byte {end:,} of the data, of which the file has {available:,}: it is truncated. "
                 "Fetch it again."
             )
     raise FileFormatError(f"{where}: data_offsets {found!r:.80} are not two positions in order. {DAMAGED}")

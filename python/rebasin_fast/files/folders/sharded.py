@@ -58,7 +58,7 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
                 f"{path} names the file {name}, which is not beside it. Fetch the whole set."
             )
         known = format_of_file(file)
-        shards[name] = known.read(file, ReadOptions(entry, library or known.library))
+        shards[name] = known.load(file, ReadOptions(entry, library or known.library))
     if len({shard.source.format for shard in shards.values()}) != 1:
         raise FileFormatError(f"{path} names files of several formats. Keep to one.")
     entries: dict[str, Entry] = {}
