@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from rebasin_fast._arrays.cupy import CupyArrays
-from rebasin_fast._arrays.elements import widened
 from rebasin_fast._arrays.interface import ArrayLibrary, DeviceLibrary
 from rebasin_fast._arrays.jax import JaxArrays
 from rebasin_fast._arrays.numpy import NumpyArrays
@@ -88,15 +87,13 @@ def of_one_library(arrays: Sequence[Array]) -> list[Array]:
 
 def wide_on_host(array: Array) -> NDArray[Any]:
     """``array`` as NumPy's, in float64 or complex128; not to be changed, since it may be ``array`` itself."""
-    library = library_of(array)
-    return library.to_host(library.widen(array))
+    wide: NDArray[Any] = _NUMPY.widen(numbers_on_host(array))
+    return wide
 
 
 def numbers_on_host(array: Array) -> NDArray[Any]:
     """``array`` as NumPy's, without a copy where it lies in host memory; bfloat16 widened to float32."""
-    library = library_of(array)
-    host = library.to_host(array)
-    return widened(host) if library.dtype_name(array) == "bfloat16" else host
+    return library_of(array).numbers(array)
 
 
 def identity(array: Array) -> Hashable:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays.elements import CODE_OF_NAME, numpy_dtype
+from rebasin_fast._arrays.elements import CODE_OF_NAME, numpy_dtype, widened
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Index
@@ -25,10 +25,15 @@ class ArrayLibrary:
     def to_host(self, array: Array) -> NDArray[Any]:
         """``array`` as NumPy, without a copy where it lies in host memory; bfloat16 as its bits in uint16.
 
-        Float8 of torch comes as float32. On a device the current stream is waited for.
+        Of torch, float8 comes as float32 and complex32 as complex64. On a device the current stream is waited for.
         """
         host = np.asarray(array.get() if hasattr(array, "get") else array)
         return host.view(np.uint16) if host.dtype.name == "bfloat16" else host
+
+    def numbers(self, array: Array) -> NDArray[Any]:
+        """As :meth:`to_host`, bfloat16 widened to float32."""
+        host = self.to_host(array)
+        return widened(host) if self.dtype_name(array) == "bfloat16" else host
 
     def put(self, like: Array, values: NDArray[Any]) -> Array:
         """NumPy's ``values`` as an array of this library on the device of ``like``."""

@@ -23,5 +23,9 @@ class JaxArrays(ArrayLibrary):
     def cast(self, array: Array, dtype: str) -> Array:
         return array.astype(dtype)
 
+    def widen(self, array: Array) -> Array:
+        """On the host: without ``jax_enable_x64`` JAX has no float64."""
+        return super().widen(self.numbers(array))
+
     def replaced(self, array: Array, other: Array, where: NDArray[np.bool_]) -> Array:
         return array.at[where].set(other[where].astype(array.dtype))

@@ -27,7 +27,11 @@ class TorchArrays(DeviceLibrary):
         if host.dtype == torch.bfloat16:
             bits: NDArray[Any] = host.view(torch.int16).numpy().view(np.uint16)
             return bits
-        numbers: NDArray[Any] = (host.float() if _is_float8(host.dtype) else host).numpy()
+        if _is_float8(host.dtype):
+            host = host.float()
+        elif host.dtype == torch.complex32:
+            host = host.to(torch.complex64)
+        numbers: NDArray[Any] = host.numpy()
         return numbers
 
     def put(self, like: Array, values: NDArray[Any]) -> Array:
