@@ -13,9 +13,9 @@ from .._arrays.elements import ELEMENT_TYPES
 from ..errors import ParamsError
 from .arrays import equal
 from .atomic import atomic_write
-from .contents import Contents, FileFormat, Outgoing
+from .contents import Contents, Outgoing
 from .folders.output import write_folder
-from .folders.sharded import divide, index_text, shard_source
+from .folders.sharded import divide, index_text
 from .params import LoadedParams
 from .target import Like, Target, find_target
 
@@ -79,16 +79,12 @@ def save_params(
     """
     target = find_target(Path(path), params, like)
     target.check(overwrite)
-    arrays = _outgoing(params, target.model)
-    extra = dict(metadata or {})
-    if target.layout is None:
-        assert target.known is not None
-        contents = _contents(arrays, target.model, target.known, extra)
-        if target.folder is None:
-            with atomic_write(target.path, overwrite=overwrite) as file:
-                target.known.write(file, contents)
-            return
-    _write_set(target, arrays, extra, overwrite)
+    contents = _contents(_outgoing(params, target.model), target, metadata or {})
+    if target.folder is None:
+        with atomic_write(target.path, overwrite=overwrite) as file:
+            target.known.write(file, contents)
+    else:
+        _write_folder(target, contents, metadata or {}, overwrite)
 
 
 def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:
@@ -115,27 +111,20 @@ def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing
             raise ParamsError(f"{name!r} is no name of a parameter: a non-empty text is expected.")
     # A dict keeps the arrays alive while their memory is compared for ties.
     arrays = Outgoing(params if isinstance(params, LoadedParams | DerivedParams) else dict(params))
-    given = {
-        name: arrays.code(name) for name in arrays
-    }  # also finds what cannot be written, before a file exists
+    # Element types that cannot be written are refused here, before a file exists.
+    floating = [name for name in arrays if ELEMENT_TYPES[arrays.code(name)].floating]
     if model is None or params is model:
         return arrays
-    wanted = {name: model.entry(name).code for name in arrays if name in model}
-    codes = {n: code for n, code in wanted.items() if _floating(code) and _floating(given[n])}
-    return Outgoing(arrays.arrays, codes)
+    wanted = {name: model.entry(name).code for name in floating if name in model}
+    return Outgoing(arrays.arrays, {n: code for n, code in wanted.items() if ELEMENT_TYPES[code].floating})
 
 
-def _floating(code: str) -> bool:
-    return ELEMENT_TYPES[code].floating
-
-
-def _contents(
-    arrays: Outgoing, model: LoadedParams | None, known: FileFormat, metadata: dict[str, str]
-) -> Contents:
-    source = model.source if model is not None and model.source.format == known.name else None
-    kept = source.metadata if source is not None else {}
-    layout = source.layout if source is not None else None
-    return Contents(arrays, _ties(arrays, model), {**kept, **metadata}, layout)
+def _contents(arrays: Outgoing, target: Target, metadata: Mapping[str, str]) -> Contents:
+    model = target.model
+    ties = _ties(arrays, model)
+    if model is None or model.source.format != target.known.name:
+        return Contents(arrays, ties, dict(metadata))
+    return Contents(arrays, ties, {**model.source.metadata, **metadata}, model.source.layout)
 
 
 def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
@@ -151,9 +140,11 @@ def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
                 f"{other!r} and {first!r} were one tied parameter in {model.source.path} and differ now. "
                 "Give both the same entries in the spec, or save without like= to write them apart."
             )
-        ties[other] = first
-    # Every name must point to one that is itself written, whichever of the two said so.
-    return {other: _end_of(first, ties) for other, first in ties.items() if _end_of(first, ties) != other}
+        # Every name must point to one that is itself written, by either account.
+        root = ties.get(first, first)
+        if root != other:
+            ties = {name: root if kept == other else kept for name, kept in ties.items()} | {other: root}
+    return ties
 
 
 def _known_ties(given: Mapping[str, Any]) -> dict[str, str]:
@@ -163,35 +154,24 @@ def _known_ties(given: Mapping[str, Any]) -> dict[str, str]:
     return {} if isinstance(given, DerivedParams) else find_ties(given)
 
 
-def _end_of(name: str, ties: Mapping[str, str]) -> str:
-    for _ in range(len(ties)):
-        if name not in ties:
-            break
-        name = ties[name]
-    return name
-
-
-def _write_set(target: Target, arrays: Outgoing, metadata: dict[str, str], overwrite: bool) -> None:
+def _write_folder(target: Target, contents: Contents, metadata: Mapping[str, str], overwrite: bool) -> None:
     assert target.folder is not None
     assert target.model is not None
-    assert target.known is not None
-    known = target.known
-    contents = _contents(arrays, target.model, known, metadata)
     with write_folder(target.folder, target.model.source.folder, overwrite) as folder:
         if target.layout is None:
             with folder.create(target.path.name) as file:
-                known.write(file, contents)
+                target.known.write(file, contents)
             return
-        shards = divide(target.layout, arrays)
+        shards = divide(target.layout, contents.arrays)
         for shard, names in shards.items():
-            source = shard_source(target.layout, shard, folder.path / shard)
+            source = target.layout.sources[shard]
             part = Contents(
-                arrays.part(names),
+                contents.arrays.part(names),
                 {name: contents.ties[name] for name in names if contents.ties.get(name) in names},
                 {**source.metadata, **metadata},
                 source.layout,
             )
             with folder.create(shard) as file:
-                known.write(file, part)
+                target.known.write(file, part)
         with folder.create(target.layout.index_name) as file:
-            file.write(index_text(target.layout, shards, arrays).encode())
+            file.write(index_text(target.layout, shards, contents.arrays).encode())

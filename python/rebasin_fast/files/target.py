@@ -27,7 +27,7 @@ class Target:
 
     path: Path
     folder: Path | None
-    known: FileFormat | None
+    known: FileFormat
     model: LoadedParams | None
     layout: ShardedLayout | None
 
@@ -41,7 +41,7 @@ class Target:
     def check(self, overwrite: bool) -> None:
         """Raise the errors that writing would, before any work is done."""
         needed = self.model.nbytes if self.model is not None else 0
-        if self.known is not None and self.known.needs and not importlib.util.find_spec(self.known.needs):
+        if self.known.needs and not importlib.util.find_spec(self.known.needs):
             raise MissingDependencyError(
                 f"{self.path}: writing a file of {self.known.name} needs {self.known.needs}, which is not "
                 f"installed. Install it: pip install 'rebasin-fast[{self.known.needs}]' (or write a .safetensors file)"
@@ -62,7 +62,7 @@ def find_target(path: Path, params: Mapping[str, Any], like: Like | None) -> Tar
     if not isinstance(layout, ShardedLayout):
         layout = None
     if path.name.endswith(INDEX_SUFFIX):
-        if layout is None:
+        if model is None or layout is None:
             raise FileFormatError(
                 f"{path}: an index is written only where the input is such a set. Give a file name."
             )
@@ -85,13 +85,13 @@ def find_target(path: Path, params: Mapping[str, Any], like: Like | None) -> Tar
         kind = "" if model is None else f", and the input {model.source.path} is a single file"
         raise FileFormatError(f"{path} {found}{kind}. Give one: {_WRITABLE}.")
     written = _format_of(model)
-    if written is not None and written.read_only:
+    if written.read_only:
         raise FileFormatError(f"{path}: files of {written.name} are not written. Give one: {_WRITABLE}.")
     return Target(path / model.source.path.name, path, written, model, layout)
 
 
-def _format_of(model: LoadedParams | None) -> FileFormat | None:
-    return next((known for known in FORMATS if model is not None and known.name == model.source.format), None)
+def _format_of(model: LoadedParams) -> FileFormat:
+    return next(known for known in FORMATS if known.name == model.source.format)
 
 
 _WRITABLE = ", ".join(

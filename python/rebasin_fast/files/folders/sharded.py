@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +110,6 @@ def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Outg
         {"metadata": {**layout.metadata, "total_size": total}, "weight_map": weight_map}, indent=2
     )
     return text + "\n"
-
-
-def shard_source(layout: ShardedLayout, shard: str, path: Path) -> Source:
-    """Take the frame of one file of the set, to be written at a new path."""
-    return replace(layout.sources[shard], path=path)
 
 
 def _parse(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
