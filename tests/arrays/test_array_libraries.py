@@ -32,6 +32,9 @@ class StandIn:
     def get(self):
         return self.values.copy()
 
+    def __getitem__(self, index):
+        return StandIn(self.values[index])
+
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)

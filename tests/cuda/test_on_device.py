@@ -7,9 +7,8 @@ import pytest
 
 import rebasin_fast as rf
 from helpers.networks import KNOWN
-from rebasin_fast._arrays.cupy import CupyArrays
+from rebasin_fast._arrays.buffers import CupyDevice, TorchDevice
 from rebasin_fast._arrays.operations import TorchOperations
-from rebasin_fast._arrays.torch import TorchArrays
 from rebasin_fast.assignment.device import batched, kernels
 from rebasin_fast.matching.device.weights import choose_operations, match_resident
 from rebasin_fast.permutation import identity_permutation
@@ -35,7 +34,7 @@ def _to_cupy(array):
     return pytest.importorskip("cupy").asarray(array)
 
 
-LIBRARIES = {"torch": (TorchArrays(), _to_torch), "cupy": (CupyArrays(), _to_cupy)}
+LIBRARIES = {"torch": (TorchDevice(), _to_torch), "cupy": (CupyDevice(), _to_cupy)}
 
 
 @pytest.fixture(params=sorted(LIBRARIES))
@@ -78,22 +77,22 @@ def test_batches_equal_the_cpu(library, shape, kind, dtype):
     costs = draw(shape, kind, sum(shape), dtype)
     found = batched.solve_batch(put(costs), device, maximize=maximize)
     expected = rf.solve_assignment(costs, maximize=maximize)
-    statuses = [kernels.STATUSES[int(status)] for status in device.to_host(found.statuses)]
+    statuses = [kernels.STATUSES[int(status)] for status in device.get(found.statuses)]
     assert statuses == expected.status.tolist()
     solved = np.array([status == "optimal" for status in statuses])
     magnitude = np.abs(np.where(np.isfinite(costs), costs, 0.0)).sum(axis=(1, 2))
     np.testing.assert_allclose(
-        device.to_host(found.objectives)[solved],
+        device.get(found.objectives)[solved],
         expected.objective[solved],
         rtol=1e-11,
         atol=1e-12 * magnitude.max(),
     )
-    assert (device.to_host(found.gaps)[solved] <= 1e-12 * magnitude[solved]).all()
+    assert (device.get(found.gaps)[solved] <= 1e-12 * magnitude[solved]).all()
     for p in np.flatnonzero(solved):
-        u, v = device.to_host(found.row_duals)[p], device.to_host(found.column_duals)[p]
+        u, v = device.get(found.row_duals)[p], device.get(found.column_duals)[p]
         reduced = costs[p].astype(np.float64) - u[:, None] - v
         assert ((-reduced if maximize else reduced) >= -1e-12 * (1 + magnitude[p])).all()
-        columns = device.to_host(found.columns)[p]
+        columns = device.get(found.columns)[p]
         used = columns[columns >= 0]
         assert len(set(used.tolist())) == len(used) == min(shape[1:])
 
@@ -104,13 +103,13 @@ def test_strided_views_and_warm_starts(library):
     costs = put(base)[::2].swapaxes(1, 2)
     found = batched.solve_batch(costs, device, maximize=True)
     expected = rf.solve_assignment(base[::2].swapaxes(1, 2), maximize=True)
-    np.testing.assert_allclose(device.to_host(found.objectives), expected.objective, rtol=1e-11)
+    np.testing.assert_allclose(device.get(found.objectives), expected.objective, rtol=1e-11)
     square = put(base[:, :80, :80].copy())
     cold = batched.solve_batch(square, device, maximize=True)
     moved = square + put(1e-3 * draw((6, 80, 80), "gaussian", 2, np.float32))
     warm = batched.solve_batch(moved, device, maximize=True, start=(cold.row_duals, cold.column_duals))
     again = batched.solve_batch(moved, device, maximize=True)
-    np.testing.assert_allclose(device.to_host(warm.objectives), device.to_host(again.objectives), rtol=1e-12)
+    np.testing.assert_allclose(device.get(warm.objectives), device.get(again.objectives), rtol=1e-12)
 
 
 def test_results_do_not_depend_on_the_run(library):
@@ -120,9 +119,7 @@ def test_results_do_not_depend_on_the_run(library):
     for _ in range(5):
         again = batched.solve_batch(costs, device, maximize=False)
         for name in ("columns", "row_duals", "column_duals", "objectives", "gaps"):
-            np.testing.assert_array_equal(
-                device.to_host(getattr(first, name)), device.to_host(getattr(again, name))
-            )
+            np.testing.assert_array_equal(device.get(getattr(first, name)), device.get(getattr(again, name)))
 
 
 @pytest.mark.parametrize("columns", [5, 24, 25, 700, 9000, 40000])
@@ -132,11 +129,11 @@ def test_lists_equal_their_twin(library, columns):
     duals = np.random.default_rng(0).standard_normal(columns)
     found = kernels.list_candidates(put(costs), put(duals), device, maximize=True, with_minima=True)
     listed, indices, bounds = twins.list_candidates(costs, duals, maximize=True)
-    np.testing.assert_array_equal(device.to_host(found.costs), listed)
-    np.testing.assert_array_equal(device.to_host(found.columns), indices)
-    np.testing.assert_array_equal(device.to_host(found.bounds), bounds)
-    np.testing.assert_array_equal(device.to_host(found.column_minima), -costs.max(axis=0).astype(np.float64))
-    minima = device.to_host(kernels.column_minima(put(costs), 4, device, maximize=True))
+    np.testing.assert_array_equal(device.get(found.costs), listed)
+    np.testing.assert_array_equal(device.get(found.columns), indices)
+    np.testing.assert_array_equal(device.get(found.bounds), bounds)
+    np.testing.assert_array_equal(device.get(found.column_minima), -costs.max(axis=0).astype(np.float64))
+    minima = device.get(kernels.column_minima(put(costs), 4, device, maximize=True))
     np.testing.assert_array_equal(minima, twins.column_minima(costs, 4, maximize=True))
 
 
@@ -146,7 +143,7 @@ def test_certificates_equal_their_twin(library):
     best = rf.solve_assignment(costs)
     found = kernels.certify(put(costs), put(best.column_duals), put(best.columns), device, maximize=False)
     for array, expected in zip(found, twins.certify(costs, best.column_duals, best.columns), strict=True):
-        np.testing.assert_array_equal(device.to_host(array), expected)
+        np.testing.assert_array_equal(device.get(array), expected)
 
 
 def test_gathers_equal_their_twin(library):
@@ -156,10 +153,10 @@ def test_gathers_equal_their_twin(library):
     rows, taps, before = rng.integers(0, 60, 90), rng.permutation(7), rng.integers(0, 60, 90)
     tables = [put(rows * 70), put(taps * 10), None]
     expected = twins.gather(source, [rows, taps, None])
-    np.testing.assert_array_equal(device.to_host(kernels.gather(put(source), tables, device)), expected)
+    np.testing.assert_array_equal(device.get(kernels.gather(put(source), tables, device)), expected)
     difference = kernels.gather_differences(put(source), tables, [put(before * 70), None, None], device)
     np.testing.assert_array_equal(
-        device.to_host(difference), twins.gather_differences(source, [rows, taps, None], [before, None, None])
+        device.get(difference), twins.gather_differences(source, [rows, taps, None], [before, None, None])
     )
 
 
@@ -172,7 +169,7 @@ def test_single_matrices_equal_the_cpu(library, kind, n):
     on_device = put(costs)
     rows, columns = rf.linear_sum_assignment(on_device, maximize=True)
     assert type(rows) is type(on_device)
-    found = costs[device.to_host(rows), device.to_host(columns)].astype(np.float64).sum()
+    found = costs[device.get(rows), device.get(columns)].astype(np.float64).sum()
     assert found == pytest.approx(expected.objective, rel=1e-12)
     best = rf.solve_assignment(on_device, maximize=True)
     assert best.objective == pytest.approx(expected.objective, rel=1e-12)
@@ -205,7 +202,7 @@ def test_other_devices_are_used_and_left():
 def test_a_pointer_to_the_host_is_refused():
     torch = _torch()
 
-    class Lying(TorchArrays):
+    class Lying(TorchDevice):
         def device(self, array):
             return 0
 

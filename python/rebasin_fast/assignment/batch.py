@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
-from rebasin_fast._arrays import foreign_library
-from rebasin_fast.assignment.costs import host_matrices
+from rebasin_fast._arrays.foreign import Restore, library_of, to_numpy
+from rebasin_fast.assignment.costs import checked, host_array, widened
 from rebasin_fast.assignment.priced import Solved, solve_priced
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
-from rebasin_fast.assignment.warm_start import start_of_batch, starts_of_list
+from rebasin_fast.assignment.warm_start import Start, start_of_batch, starts_of_list
 
-Restore = Callable[[NDArray[Any]], Any]
 _STATUSES = ("optimal", "invalid", "infeasible")
 
 
@@ -47,12 +44,13 @@ def solve_batch(costs: NDArray[Any], bfloat16: bool, warm_start: Any, options: O
 
 def solve_list(problems: list[Any], warm_starts: Any, options: Options) -> list[Assignment]:
     """Solutions of array-likes of any libraries and shapes."""
-    arrays, bfloat16 = host_matrices(problems)
+    hosts = [host_array(problem) for problem in problems]
+    arrays = [checked(array) for array, _ in hosts]
     starts = starts_of_list(warm_starts, [array.shape for array in arrays])
     if options.priced:
-        solved: list[Any] = [_priced(array, bfloat16, options) for array in arrays]
+        solved = [_priced(array, brain, options) for array, (_, brain) in zip(arrays, hosts, strict=True)]
     else:
-        solved = _core.assignments(arrays, options.maximize, bfloat16, starts, options.threads)
+        solved = _solve_each(arrays, [brain for _, brain in hosts], starts, options)
     return [
         restored(_assignment(one, array.shape), restore_of(problem))
         for one, array, problem in zip(solved, arrays, problems, strict=True)
@@ -75,8 +73,18 @@ def restored(result: Assignment, restore: Restore | None) -> Assignment:
 
 def restore_of(cost: Any) -> Restore | None:
     """The way from NumPy to the library and device of ``cost``; None for what is of no other library."""
-    library = foreign_library(cost)
-    return None if library is None else partial(library.put, cost)
+    library = library_of(cost)
+    return None if library is None else to_numpy(cost[:0], library)[2]
+
+
+def _solve_each(
+    arrays: list[NDArray[Any]], brains: list[bool], starts: list[Start] | None, options: Options
+) -> list[Any]:
+    if any(brains) and not all(brains):
+        # Mixed dtypes; widening is exact.
+        arrays = [widened(array) if brain else array for array, brain in zip(arrays, brains, strict=True)]
+        brains = [False]
+    return _core.assignments(arrays, options.maximize, any(brains), starts, options.threads)
 
 
 def _priced(cost: NDArray[Any], bfloat16: bool, options: Options) -> Solved:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rebasin_fast import _core
-from rebasin_fast._arrays import foreign_library
+from rebasin_fast._arrays.foreign import library_of, to_numpy
 from rebasin_fast.assignment.batch import Options, restore_of, restored, solve_batch, solve_list
 from rebasin_fast.assignment.costs import as_numbers, checked, host_array
 from rebasin_fast.assignment.device import entry as device_entry
@@ -65,15 +65,15 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
         return found  # type: ignore[no-any-return]
     if is_sparse(cost_matrix):
         return indices_of_sparse(cost_matrix, bool(maximize))
-    library = foreign_library(cost_matrix)
+    library = library_of(cost_matrix)
     if library is not None:
         device = device_entry.library_for(cost_matrix)
         found = None if device is None else device_entry.indices(cost_matrix, bool(maximize), device)
         if found is not None:
             return found
-        array, bfloat16 = host_array(cost_matrix)
+        array, bfloat16, restore = to_numpy(cost_matrix, library)
         rows, columns = _core.assignment_indices(checked(array), maximize, bfloat16)
-        return library.put(cost_matrix, rows), library.put(cost_matrix, columns)
+        return restore(rows), restore(columns)
     return _core.assignment_indices(checked(cost_matrix), maximize)  # type: ignore[no-any-return]
 
 

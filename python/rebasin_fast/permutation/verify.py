@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rebasin_fast._arrays import find_ties
 from rebasin_fast._models.inference import check_model, import_torch, uncompiled
 from rebasin_fast._models.wide_copy import wide_copy
 from rebasin_fast._models.widening import widened, without_noise
@@ -272,4 +271,13 @@ class Trial:
 
 
 def _tied_names(model: Any) -> list[tuple[str, str]]:
-    return [(first, name) for name, first in find_ties(model.state_dict()).items()]
+    firsts: dict[Any, str] = {}
+    ties = []
+    for name, tensor in model.state_dict().items():
+        if tensor.numel() == 0:
+            continue
+        view = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.is_conj(), tensor.is_neg())
+        first = firsts.setdefault(view, name)
+        if first != name:
+            ties.append((first, name))
+    return ties

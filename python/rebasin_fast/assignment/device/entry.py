@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rebasin_fast._arrays import DeviceLibrary, device_library
+from rebasin_fast._arrays.buffers import DeviceLibrary, device_library
 from rebasin_fast._native.cuda import is_available
 from rebasin_fast.assignment.device import batched, kernels
 from rebasin_fast.assignment.device.large import LargeResult, solve_large
@@ -43,12 +43,12 @@ def solve(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assi
         names = np.array(["optimal", "invalid", "infeasible"])
         return AssignmentBatch(
             found.columns, found.row_duals, found.column_duals, found.objectives, found.gaps,
-            names[library.to_host(found.statuses)],
+            names[library.get(found.statuses)],
         )  # fmt: skip
     try:
         one = _solve_matrix(cost, maximize, start, library)
     except InfeasibleError:
-        raise infeasible_error(library.to_host(batched.as_kernel_costs(cost, library))) from None
+        raise infeasible_error(library.get(batched.as_kernel_costs(cost, library))) from None
     if one is None:
         return None
     arrays = [library.put(cost, values) for values in (one.columns, one.row_duals, one.column_duals)]
@@ -67,13 +67,13 @@ def _solve_matrix(cost: Any, maximize: bool, start: Any, library: DeviceLibrary)
 
 
 def _first(found: kernels.BatchResult, library: DeviceLibrary) -> LargeResult:
-    status = int(library.to_host(found.statuses)[0])
+    status = int(library.get(found.statuses)[0])
     if status == 1:
         raise ValueError("matrix contains invalid numeric entries")
     if status == 2:
         raise InfeasibleError("cost matrix is infeasible")
-    arrays = [library.to_host(values)[0] for values in (found.columns, found.row_duals, found.column_duals)]
-    objective, gap = float(library.to_host(found.objectives)[0]), float(library.to_host(found.gaps)[0])
+    arrays = [library.get(values)[0] for values in (found.columns, found.row_duals, found.column_duals)]
+    objective, gap = float(library.get(found.objectives)[0]), float(library.get(found.gaps)[0])
     return LargeResult(arrays[0], arrays[1], arrays[2], objective, gap, 0)
 
 
@@ -90,6 +90,6 @@ def _starts(cost: Any, start: Any, library: DeviceLibrary) -> tuple[Any, Any] | 
                 f"warm_start has {what} duals of shape {found}, the cost needs {(k, extent)}; pass the Assignment of "
                 "a problem of the same shape, or none"
             )
-        host = library.to_host(duals) if device_library(duals) is not None else np.asarray(duals)
+        host = library.get(duals) if device_library(duals) is not None else np.asarray(duals)
         placed.append(library.put(cost, np.array(host, np.float64).reshape(k, extent)))
     return placed[0], placed[1]

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rebasin_fast._arrays import DeviceLibrary
-from rebasin_fast._arrays.buffers import Placement, placement_of
+from rebasin_fast._arrays.buffers import DeviceLibrary, Placement, placement_of
 from rebasin_fast._native.cuda import require_device
 from rebasin_fast.errors import DeviceError
 
@@ -60,7 +59,7 @@ def solve_batch(
         gaps=library.empty(costs, (k,), "float64"),
         statuses=library.empty(costs, (k,), "int32"),
     )
-    wide, strides = library.dtype_name(costs) == "float64", library.strides(costs)
+    wide, strides = library.dtype(costs) == "float64", library.strides(costs)
     workspace_bytes = module.assignment_workspace(wide, (k, n, m), strides, place.device)
     # The library's allocator hands memory out again in order of its stream, so the workspace may be dropped here.
     workspace = library.empty(costs, (max(workspace_bytes, 1),), "uint8")
@@ -97,7 +96,7 @@ def list_candidates(
     place = placement_of(costs, library, module)
     n, m = costs.shape
     found = Candidates(
-        costs=library.empty(costs, (n, LIST_LENGTH), library.dtype_name(costs)),
+        costs=library.empty(costs, (n, LIST_LENGTH), library.dtype(costs)),
         columns=library.empty(costs, (n, LIST_LENGTH), "int32"),
         bounds=library.empty(costs, (n,), "float64"),
         column_minima=library.empty(costs, (m,), "float64") if with_minima else None,
@@ -108,7 +107,7 @@ def list_candidates(
         for array in (found.costs, found.columns, found.bounds, found.column_minima, found.invalid)
     )
     _call(
-        module.list_candidates, place, library.pointer(costs), library.dtype_name(costs) == "float64", (n, m),
+        module.list_candidates, place, library.pointer(costs), library.dtype(costs) == "float64", (n, m),
         library.strides(costs), maximize, library.pointer(duals), outputs,
     )  # fmt: skip
     return found
@@ -120,7 +119,7 @@ def column_minima(costs: Any, blocks: int, library: DeviceLibrary, *, maximize: 
     place = placement_of(costs, library, module)
     minima = library.empty(costs, (blocks, costs.shape[1]), "float64")
     _call(
-        module.column_minima, place, library.pointer(costs), library.dtype_name(costs) == "float64",
+        module.column_minima, place, library.pointer(costs), library.dtype(costs) == "float64",
         tuple(costs.shape), library.strides(costs), maximize, blocks, library.pointer(minima),
     )  # fmt: skip
     return minima
@@ -134,7 +133,7 @@ def certify(
     place = placement_of(costs, library, module)
     outputs = tuple(library.empty(costs, (costs.shape[0],), "float64") for _ in range(3))
     _call(
-        module.certify, place, library.pointer(costs), library.dtype_name(costs) == "float64", tuple(costs.shape),
+        module.certify, place, library.pointer(costs), library.dtype(costs) == "float64", tuple(costs.shape),
         library.strides(costs), maximize, library.pointer(duals), library.pointer(columns),
         tuple(library.pointer(output) for output in outputs),
     )  # fmt: skip
@@ -148,11 +147,11 @@ def gather(source: Any, tables: list[Any | None], library: DeviceLibrary) -> Any
     """
     module = require_device()
     place = placement_of(source, library, module)
-    out = library.empty(source, _lengths(source, tables), library.dtype_name(source))
+    out = library.empty(source, _lengths(source, tables), library.dtype(source))
     pointers = [0 if table is None else library.pointer(table) for table in tables]
     _call(
         module.gather, place, library.pointer(source), library.pointer(out), list(out.shape),
-        list(library.strides(source)), pointers, _bytes_of(library.dtype_name(source)),
+        list(library.strides(source)), pointers, _bytes_of(library.dtype(source)),
     )  # fmt: skip
     return out
 
@@ -163,7 +162,7 @@ def gather_differences(
     """``source[tables] - source[befores]`` in float32 (float64 for float64); a None among ``befores`` is the table."""
     module = require_device()
     place = placement_of(source, library, module)
-    dtype = library.dtype_name(source)
+    dtype = library.dtype(source)
     out = library.empty(source, _lengths(source, tables), "float64" if dtype == "float64" else "float32")
     pointers = [
         [0 if table is None else library.pointer(table) for table in side] for side in (tables, befores)

@@ -8,10 +8,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rebasin_fast._arrays import DeviceLibrary, device_library
-from rebasin_fast._arrays.cupy import CupyArrays
+from rebasin_fast._arrays.buffers import CupyDevice, TorchDevice, device_library
 from rebasin_fast._arrays.operations import PRODUCTS, NumpyOperations, Operations, TorchOperations
-from rebasin_fast._arrays.torch import TorchArrays
 from rebasin_fast._native.cuda import is_available
 from rebasin_fast.errors import DeviceError, MissingDependencyError
 from rebasin_fast.matching.device.assigners import Assigner, DeviceAssigner, HostAssigner
@@ -50,24 +48,22 @@ def choose_operations(
     if products not in PRODUCTS:
         raise ValueError(f"products is one of {PRODUCTS}, got {products!r}")
     threads = threads or min(_MOST_THREADS, os.cpu_count() or 1)
-    on_device = next((array for array in params.values() if device_library(array) is not None), None)
-    if isinstance(device_library(on_device), CupyArrays):
+    on_device = [a for a in params.values() if device_library(a) is not None]
+    if on_device and isinstance(device_library(on_device[0]), CupyDevice):
         cupy = NumpyOperations(products, sys.modules["cupy"])
-        return cupy, _assigner(cupy, threads, CupyArrays())
+        return cupy, DeviceAssigner(cupy, threads, CupyDevice()) if is_available() else HostAssigner(
+            cupy, threads
+        )
     torch = _torch()
     if not torch.cuda.is_available():
         raise DeviceError(
             f"device={device!r} needs a CUDA device, and torch {torch.__version__} finds none: it may be a build for "
             "CPUs, the driver may be missing, or CUDA_VISIBLE_DEVICES hides the device; device='cpu' runs on the host"
         )
-    if on_device is not None and device == "cuda":
-        device = str(on_device.device)
+    if on_device and device == "cuda":
+        device = str(on_device[0].device)
     ops = TorchOperations(device, products)
-    return ops, _assigner(ops, threads, TorchArrays())
-
-
-def _assigner(ops: Operations, threads: int, library: DeviceLibrary) -> Assigner:
-    return DeviceAssigner(ops, threads, library) if is_available() else HostAssigner(ops, threads)
+    return ops, DeviceAssigner(ops, threads, TorchDevice()) if is_available() else HostAssigner(ops, threads)
 
 
 def _torch() -> Any:

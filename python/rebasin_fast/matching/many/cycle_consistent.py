@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays import numbers_on_host
+from rebasin_fast._arrays import library_of, wide_on_host
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.matching.matched import real_entries, real_view
 from rebasin_fast.permutation import identity_permutation
@@ -116,8 +116,10 @@ def _copies(block: Block) -> Index:
 
 def _host(array: Array) -> NDArray[Any]:
     """As float32, or float64 where it is that; without a copy where it can be."""
-    host = numbers_on_host(array)
-    return host if host.dtype in (np.float32, np.float64) else real_view(host).astype(np.float32)
+    library = library_of(array)
+    if library.dtype_name(array) in ("float32", "float64"):
+        return library.to_host(array)
+    return real_view(wide_on_host(array)).astype(np.float32)
 
 
 def _uniform(free: frozenset[str], sizes: Mapping[str, int], layers: list[Layer]) -> Matrices:

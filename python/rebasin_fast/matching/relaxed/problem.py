@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays import numbers_on_host
+from rebasin_fast._arrays import library_of, wide_on_host
 from rebasin_fast.matching.matched import matched_parameters, real_entries, real_view
 from rebasin_fast.matching.relaxed.chains import Chain, Part, chain_sizes, held_permutations, part_of
 from rebasin_fast.specs.axis import Entry, merge_joined
@@ -184,7 +184,10 @@ def _gathered(front: NDArray[Any], part: Part) -> NDArray[Any]:
 
 
 def _host(array: Array, dtype: np.dtype[Any]) -> NDArray[Any]:
-    return real_view(numbers_on_host(array)).astype(dtype, copy=False)
+    library = library_of(array)
+    readable = library.dtype_name(array) in ("float32", "float64")
+    host = real_view(library.to_host(array) if readable else wide_on_host(array))
+    return host.astype(dtype, copy=False)
 
 
 def _dot(a: NDArray[Any], b: NDArray[Any]) -> float:

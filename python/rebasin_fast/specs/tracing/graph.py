@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from rebasin_fast._arrays import find_ties
 from rebasin_fast._models.inference import check_model, import_torch, uncompiled
 from rebasin_fast.errors import MissingDependencyError, SpecError
 from rebasin_fast.specs.tracing.algebra.variables import Reason
@@ -180,7 +179,12 @@ def _tensors_alone(torch: Any, model: Any) -> Iterator[None]:
 
 def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Program:
     state = model.state_dict(keep_vars=True)
-    twins = find_ties(state)
+    firsts: dict[Any, str] = {}
+    twins = {}
+    for name, tensor in state.items():
+        first = firsts.setdefault(_identity(tensor), name)
+        if first != name:
+            twins[name] = first
     names = {**{name: name for name in state}, **twins}
     signature = exported.graph_signature
     parameters: dict[str, str] = {}
@@ -203,6 +207,13 @@ def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Pr
         buffers=frozenset(name for name in state if name not in trained),
         modules=modules,
     )
+
+
+def _identity(tensor: Any) -> Any:
+    """Equal for two names of one tensor, views of one storage included."""
+    if tensor.numel() == 0 or tensor.device.type == "meta":
+        return id(tensor)
+    return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.is_conj(), tensor.is_neg())
 
 
 def _constant(exported: Any, model: Any, target: str) -> Any:
