@@ -10,11 +10,13 @@ from rebasin_fast._arrays import check_arrays
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.matched import moved_parameters
 from rebasin_fast.merging.meanings import refuse_codes
+from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.specs.renaming import change_of_names, names_like, shapes_of
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+    from rebasin_fast.matching.result import Matching
+    from rebasin_fast.typing import Index, Params, Permutation
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,18 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     refuse_codes([name for name in moved_parameters(spec) if name in params_a], params_a)
     sizes = spec.sizes({**params_b, **params_a})
     return CheckedPair(sizes, movable)
+
+
+def start_of(
+    spec: PermutationSpec, sizes: Mapping[str, int], init: Permutation | Matching | None
+) -> dict[str, Index]:
+    """``init`` checked, or the identity: a permutation for every name whose size is known.
+
+    Names outside the parameters that both models have are included.
+    """
+    if init is None:
+        return identity_permutation(spec, sizes)
+    return check_permutation(spec, getattr(init, "permutation", init), sizes)
 
 
 def _check_types(spec: object, params_a: object, params_b: object) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from rebasin_fast import _core
-from rebasin_fast.matching.result import Progress, ProgressCallback
+from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Rng
 
 Result = TypeVar("Result")
+AnyMatching = TypeVar("AnyMatching", bound=Matching)
 # Given the flag that ends it from another thread; None where nothing else runs.
 Call = Callable[[_core.StopFlag | None], Result]
 
@@ -51,6 +53,12 @@ def _wait_for(futures: list[Future[Result]]) -> None:
                 future.result()
         if not running:
             return
+
+
+def best_of(runs: Sequence[AnyMatching]) -> AnyMatching:
+    """The run of the highest objective, the first among equals; of several runs all are its ``restarts``."""
+    best = max(runs, key=lambda run: run.objective)
+    return replace(best, restarts=tuple(runs)) if len(runs) > 1 else best
 
 
 def generators(generator: np.random.Generator, count: int) -> list[np.random.Generator]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from rebasin_fast._native.blas import blas_threads
 from rebasin_fast.matching.compilation import compile_problem
-from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.objective import objective_of
+from rebasin_fast.matching.pair import check_pair, start_of
 from rebasin_fast.matching.relaxed.direction import VertexFinder
 from rebasin_fast.matching.relaxed.line_search import best_step
 from rebasin_fast.matching.relaxed.problem import RelaxedProblem, Soft
-from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
-from rebasin_fast.matching.runs import is_default_seed
+from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
+from rebasin_fast.matching.runs import best_of, is_default_seed
 from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.permutation import (
     apply_permutation,
-    check_permutation,
     compose_permutations,
     identity_permutation,
     random_permutation,
@@ -156,10 +156,9 @@ def frank_wolfe_matching(
     generator = np.random.default_rng(rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
     compiled = compile_problem(spec, params_a, params_b, pair.sizes)  # names what cannot be matched
-    begin = identity_permutation(spec, pair.sizes)
+    begin = start_of(spec, pair.sizes, init)
     moved_b = params_b
     if init is not None:
-        begin = check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
         moved_b = apply_permutation(spec, _within(spec, begin, params_b), params_b)
     dtype = np.float64 if compiled.double_products else np.float32
     del compiled
@@ -177,12 +176,12 @@ def frank_wolfe_matching(
             rounded = compose_permutations(begin, rounded, spec)
             polished = weight_matching(spec, params_a, params_b, init=rounded, **options)
             runs.append(run.result(polished))
-        first = weight_matching(spec, params_a, params_b, init=begin, max_iter=0, strict=strict).objective
+        first = objective_of(spec, params_a, params_b, begin, strict=strict)
         if max(run.objective for run in runs) < first:
             options["progress"] = None
             descent = weight_matching(spec, params_a, params_b, init=begin, **options)
-            runs.append(_as_frank_wolfe(descent, start="init", rounded_objective=first))
-    return _best(runs, first)
+            runs.append(FrankWolfeMatching(**vars(descent), start="init", rounded_objective=first))
+    return replace(best_of(runs), first_objective=first)
 
 
 class _Run:
@@ -235,16 +234,18 @@ class _Run:
 
     def result(self, polished: Matching) -> FrankWolfeMatching:
         """The polished matching, with this run's work counted in."""
-        stats = {name: getattr(polished.stats, name) for name in MatchingStats.__slots__}
-        stats["product_flop"] += self._problem.product_flop - self._flop_before
-        stats["assignments"] += self._vertices.assignments
-        return _as_frank_wolfe(
-            polished,
+        work = polished.stats
+        stats = replace(
+            work,
+            product_flop=work.product_flop + self._problem.product_flop - self._flop_before,
+            assignments=work.assignments + self._vertices.assignments,
+        )
+        return FrankWolfeMatching(
+            **vars(replace(polished, stats=stats)),
             start=self._start,
             relaxed_history=self.history,
             step_sizes=self.steps,
             rounded_objective=polished.first_objective,
-            stats=MatchingStats(**stats),
         )
 
     def _begin(self, start: str, rng: np.random.Generator) -> None:
@@ -299,20 +300,6 @@ def _barycentre(problem: RelaxedProblem) -> Soft:
     }
 
 
-def _as_frank_wolfe(matching: Matching, **fields: Any) -> FrankWolfeMatching:
-    own = {name: getattr(matching, name) for name in Matching.__dataclass_fields__}
-    return FrankWolfeMatching(**{**own, **fields})
-
-
-def _best(runs: list[FrankWolfeMatching], first: float) -> FrankWolfeMatching:
-    best = max(runs, key=lambda run: run.objective)
-    fields = {name: getattr(best, name) for name in best.__dataclass_fields__}
-    fields["first_objective"] = first
-    if len(runs) > 1:
-        fields["restarts"] = tuple(runs)
-    return FrankWolfeMatching(**fields)
-
-
 def _within(spec: PermutationSpec, permutation: Permutation, params: Params) -> dict[str, Index]:
     """The permutations that move something in ``params``."""
     sizes = spec.sizes(params)
@@ -331,11 +318,7 @@ def _polishing_listener(progress: ProgressCallback | None, run: int, runs: int) 
     if progress is None:
         return None
 
-    def tell(event: Progress) -> None:
-        fields = {name: getattr(event, name) for name in Progress.__slots__}
-        progress(Progress(**{**fields, "restart": run, "restarts": runs}))
-
-    return tell
+    return lambda event: progress(replace(event, restart=run, restarts=runs))
 
 
 def _check_options(starts: Sequence[str], max_iter: int, tolerance: float) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.objective import objective_of
+from rebasin_fast.matching.pair import check_pair, start_of
 from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback
 from rebasin_fast.matching.trained.result import LearntMatching
 from rebasin_fast.matching.trained.sinkhorn.run import SinkhornOptions, SinkhornRun
-from rebasin_fast.matching.weight.method import weight_matching
-from rebasin_fast.permutation import check_permutation, identity_permutation, invert_permutation
+from rebasin_fast.permutation import invert_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
@@ -167,11 +167,9 @@ def sinkhorn_matching(
     torch = import_torch("sinkhorn_matching")
     generator = np.random.default_rng(rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    begin = identity_permutation(spec, pair.sizes)
-    if init is not None:
-        begin = check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
+    begin = start_of(spec, pair.sizes, init)
     # Refuses what cannot be matched, by name.
-    first = weight_matching(spec, params_a, params_b, init=begin, max_iter=0, strict=strict)
+    first_objective = objective_of(spec, params_a, params_b, begin, strict=strict)
     if optimizer is None:
 
         def optimizer(tensors: list[Any]) -> Any:
@@ -186,11 +184,10 @@ def sinkhorn_matching(
     run = SinkhornRun(spec, function, still, moving, loss, options, generator)
     converged = run.train(start, optimizer, schedule, batches, stop, progress)
     permutation = begin | (run.best if forward else invert_permutation(run.best, spec))
-    reached = weight_matching(spec, params_a, params_b, init=permutation, max_iter=0, strict=strict)
     return SinkhornMatching(
         permutation=permutation,
-        objective=reached.objective,
-        first_objective=first.objective,
+        objective=objective_of(spec, params_a, params_b, permutation, strict=strict),
+        first_objective=first_objective,
         history=run.objectives,
         sweeps=run.epoch,
         converged=converged,

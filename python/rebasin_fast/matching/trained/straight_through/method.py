@@ -11,13 +11,12 @@ import numpy as np
 
 from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._models.inference import import_torch
-from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.objective import objective_of
+from rebasin_fast.matching.pair import check_pair, start_of
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.runs import is_default_seed
 from rebasin_fast.matching.trained.result import LearntMatching
 from rebasin_fast.matching.trained.straight_through.run import RunOptions, StraightThroughRun
-from rebasin_fast.matching.weight.method import weight_matching
-from rebasin_fast.permutation import check_permutation, identity_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
@@ -181,9 +180,7 @@ def straight_through_matching(
     torch = import_torch("straight_through_matching")
     function = FunctionalModel(model, "straight_through_matching")
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    start = identity_permutation(spec, pair.sizes)
-    if init is not None:
-        start = check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
+    start = start_of(spec, pair.sizes, init)
     if optimizer is None:
 
         def optimizer(tensors: list[Any]) -> Any:
@@ -197,14 +194,10 @@ def straight_through_matching(
     with function.running():
         converged = run.train(batches, stop, progress)
     state = run.state
-    objective, first_objective = (
-        weight_matching(spec, params_a, params_b, init=permutation, max_iter=0, strict=strict).objective
-        for permutation in (state.best, start)
-    )
     return StraightThroughMatching(
         permutation=state.best,
-        objective=objective,
-        first_objective=first_objective,
+        objective=objective_of(spec, params_a, params_b, state.best, strict=strict),
+        first_objective=objective_of(spec, params_a, params_b, start, strict=strict),
         history=state.history,
         sweeps=state.epoch,
         converged=converged,

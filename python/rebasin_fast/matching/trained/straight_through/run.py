@@ -14,6 +14,7 @@ import numpy as np
 from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors, fresh
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast.errors import DataError
+from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback
 from rebasin_fast.matching.trained.state import TrainingState
 from rebasin_fast.matching.weight.method import weight_matching
@@ -226,9 +227,7 @@ class StraightThroughRun:
         return sum(values) / len(values)
 
     def _objective(self, permutation: Permutation) -> float:
-        return weight_matching(
-            self._spec, self._a, self._b, init=permutation, max_iter=0, strict=self._options.strict
-        ).objective
+        return objective_of(self._spec, self._a, self._b, permutation, strict=self._options.strict)
 
     def _exhausted(self) -> bool:
         patience = self._options.patience
