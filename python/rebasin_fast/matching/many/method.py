@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from rebasin_fast.errors import ParamsError, PermutationError
-from rebasin_fast.matching.many.common_order import Crowd
+from rebasin_fast.matching.many.checkpoint import ManyCheckpoint
+from rebasin_fast.matching.many.common_order import ModelsInCommonOrder
 from rebasin_fast.matching.many.cycle_consistent import relaxed_permutations
-from rebasin_fast.matching.many.file import KeptState
-from rebasin_fast.matching.many.result import ManyMatching
+from rebasin_fast.matching.many.result import ManyMatching, average_of
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Progress, ProgressCallback
-from rebasin_fast.merging.averaging import average
-from rebasin_fast.merging.partial_average import averaged_where_shared
 from rebasin_fast.permutation import check_permutation
 from rebasin_fast.specs.spec import PermutationSpec
 
@@ -145,69 +144,53 @@ def merge_many(
         raise ValueError("checkpoint needs an integer rng, so that the same matching can go on")
     generator = np.random.default_rng(rng)
     begin = None if init is None else _checked_init(init, spec, pair.sizes, len(models))
-    kept = KeptState(
-        checkpoint,
-        spec,
-        models,
-        generator,
-        report,
-        {"method": method, "start": start, "rng": rng, "init": begin, "effort": effort},
-    )
-    crowd = Crowd(spec, models, pair.sizes, generator, threads, memory_limit, effort)
-    if kept.state is not None:
-        crowd.move_all(kept.state.permutations)
+    common = ModelsInCommonOrder(spec, models, pair.sizes, generator, threads, memory_limit, effort, report)
+    options = {"method": method, "start": start, "rng": rng, "init": begin, "effort": effort}
+    kept = ManyCheckpoint(checkpoint, common, generator, options)
+    if kept.reached is not None:
+        common.move_all(kept.reached.permutations)
     elif begin is not None:
-        crowd.move_all(begin)
+        common.move_all(begin)
     elif method == "cycle_consistent":
-        crowd.move_all_if_nearer(relaxed_permutations(spec, models, crowd.matched, pair.sizes))
+        common.move_all_if_nearer(relaxed_permutations(spec, models, common.matched, pair.sizes))
     tell = _teller(progress, len(models), max_iter)
     growing = method == "merge_many" and start == "growing" and begin is None
-    history, converged = _sweeps(crowd, max_iter, tell, kept, growing=growing)
-    crowd.return_to_first()
-    return ManyMatching(
-        permutations=crowd.permutations,
-        merged=average(crowd.moved(), weights, allow_nonfinite=allow_nonfinite)
-        if strict
-        else dict(averaged_where_shared(crowd.moved(), weights, allow_nonfinite=allow_nonfinite)),
-        objective=history[-1] if history else crowd.objective(),
-        first_objective=crowd.first_objective,
-        history=history,
-        sweeps=len(history),
-        converged=converged,
-        spec=spec,
-        report=report,
-    )
+    history, converged = _sweeps(common, max_iter, tell, kept, growing=growing)
+    common.return_to_first()
+    found = common.as_matching(history, converged=converged)
+    merged = average_of(found, models, weights, strict=strict, allow_nonfinite=allow_nonfinite)
+    return replace(found, merged=merged)
 
 
 def _sweeps(
-    crowd: Crowd,
+    common: ModelsInCommonOrder,
     max_iter: int,
     tell: Callable[[int, int, int, float], None],
-    kept: KeptState,
+    kept: ManyCheckpoint,
     *,
     growing: bool,
 ) -> tuple[list[float], bool]:
     """Sweep over the models in random orders until none comes closer to the mean of the others."""
-    history = [] if kept.state is None else list(kept.state.history)
-    if kept.state is not None and kept.state.converged:
+    history = [] if kept.reached is None else list(kept.reached.history)
+    if kept.reached is not None and kept.reached.converged:
         return history, True
-    count = len(crowd.models)
+    count = len(common.models)
     for sweep in range(len(history), max_iter):
-        order = crowd.rng.permutation(count).tolist()
+        order = common.rng.permutation(count).tolist()
         grows = growing and sweep == 0
         if grows:
-            crowd.gather(order[:1])
+            common.gather(order[:1])
         else:
-            crowd.settle()  # what a run that continues from a file starts from
+            common.gather_all_if_stale()  # a run that continues from a file starts from the sum of all
         closer = False
         for visit, number in enumerate(order):
             if not (grows and visit == 0):
-                closer = crowd.match(number) or closer
-            tell(sweep + 1, visit + 1, number, crowd.objective())
-        history.append(crowd.objective())
-        crowd.return_to_first()
+                closer = common.match(number) or closer
+            tell(sweep + 1, visit + 1, number, common.objective())
+        history.append(common.objective())
+        common.return_to_first()
         converged = not closer and not grows
-        kept.write(crowd, history, converged)
+        kept.write(history, converged=converged)
         if converged:
             return history, True
     return history, False

@@ -20,7 +20,8 @@ from rebasin_fast.matching.orders import Order, most_sweeps, orders_of
 from rebasin_fast.matching.pair import CheckedPair, check_pair, start_of
 from rebasin_fast.matching.result import Matching, ProgressCallback
 from rebasin_fast.matching.runs import Call, best_of, generators, is_default_seed, one_at_a_time, run_all
-from rebasin_fast.matching.weight.checkpoint import Checkpoint, key_of, open_checkpoint
+from rebasin_fast.matching.state_file import key_of
+from rebasin_fast.matching.weight.checkpoint import Checkpoint, open_checkpoint
 from rebasin_fast.matching.weight.descent import (
     TOLERANCE,
     Effort,
@@ -188,7 +189,7 @@ def _open_checkpoint(
     if path is None:
         return None
     started = {name: index.tolist() for name, index in start.items()}
-    return open_checkpoint(path, key_of(spec, params_a, params_b, {**options.decisive(), "start": started}))
+    return open_checkpoint(path, key_of(spec, (params_a, params_b), {**options.decisive(), "start": started}))
 
 
 @contextmanager
