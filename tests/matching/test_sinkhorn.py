@@ -181,7 +181,7 @@ def test_a_planted_permutation_is_recovered(direction, seed):
     assert found.loss == 0.0 < found.first_loss
 
 
-def test_nested_permutations_are_learnt():
+def test_nested_permutations_are_found():
     from rebasin_fast.axis import Product
 
     spec = rf.PermutationSpec(
@@ -248,6 +248,14 @@ def test_never_worse_than_its_start(case, seed):
     assert found.objective >= found.first_objective - 1e-9 * abs(found.first_objective)
     first = rf.weight_matching(case.spec, a, b, init=start, max_iter=0)
     assert found.first_objective == pytest.approx(first.objective, rel=1e-12)
+
+
+def test_options_stand_in_for_keywords():
+    a, b = arrays(0), arrays(1)
+    options = rf.matching.SinkhornOptions(steps=6, tau=0.5, direction="a_to_b")
+    found = rf.sinkhorn_matching(SPEC, None, a, b, options=options)
+    assert found.losses == rf.sinkhorn_matching(SPEC, None, a, b, steps=6, tau=0.5, direction="a_to_b").losses
+    assert rf.sinkhorn_matching(SPEC, None, a, b, options=options, steps=2).losses == found.losses[:2]
 
 
 def test_patience_and_stop():

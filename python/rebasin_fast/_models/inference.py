@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -102,8 +102,8 @@ def _eager_functions() -> Any:
     return nullcontext() if stance is None else stance("force_eager")
 
 
-def count_of(batches: Iterable[Any]) -> int | None:
-    """How many batches there are, where that can be known beforehand."""
+def count_of(batches: object) -> int | None:
+    """The number of batches, where it is known beforehand."""
     try:
         return len(batches)  # type: ignore[arg-type]
     except TypeError:

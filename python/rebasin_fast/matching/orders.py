@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -27,10 +27,9 @@ def orders_of(
         return lambda sweep: rng.permutation(len(permutations)).tolist() if sweep < max_iter else None
     numbers = {name: number for number, name in enumerate(permutations)}
     same_every_sweep, count = _is_one_sweep(order), most_sweeps(order, max_iter)
+    sweeps: Sequence[Any] = [order] if same_every_sweep else order[:max_iter]
     try:
-        numbered = [
-            [numbers[name] for name in sweep] for sweep in ([order] if same_every_sweep else order[:max_iter])
-        ]
+        numbered = [[numbers[name] for name in sweep] for sweep in sweeps]
     except KeyError as error:
         raise SpecError(
             f"order names permutation {error}, which the spec lacks; it has {permutations}"

@@ -15,7 +15,6 @@ from rebasin_fast.specs.renaming import change_of_names, names_like, shapes_of
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.result import Matching
     from rebasin_fast.typing import Index, Params, Permutation
 
 
@@ -74,10 +73,8 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     return CheckedPair(sizes, movable)
 
 
-def start_of(
-    spec: PermutationSpec, sizes: Mapping[str, int], init: Permutation | Matching | None
-) -> dict[str, Index]:
-    """``init`` checked, or the identity: a permutation for every name whose size is known.
+def start_of(spec: PermutationSpec, sizes: Mapping[str, int], init: Permutation | None) -> dict[str, Index]:
+    """``init``, which may be a whole ``Matching``, checked; else the identity: a permutation for every name whose size is known.
 
     Names outside the parameters that both models have are included.
     """

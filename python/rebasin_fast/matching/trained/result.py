@@ -1,4 +1,4 @@
-"""What matchings that are learnt by gradient steps have in common."""
+"""The result of matchings that are trained by gradient steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rebasin_fast.matching.result import Matching
 
 
 @dataclass(frozen=True, repr=False)
-class LearntMatching(Matching):
+class TrainedMatching(Matching):
     """A :class:`Matching` with the losses of the steps that led to it."""
 
     loss: float = float("nan")

@@ -1,10 +1,10 @@
-"""Sinkhorn re-basin: permutations learnt by gradient descent through doubly stochastic matrices."""
+"""Sinkhorn re-basin: permutations trained by gradient descent through doubly stochastic matrices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
 from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback
-from rebasin_fast.matching.trained.result import LearntMatching
-from rebasin_fast.matching.trained.sinkhorn.run import SinkhornOptions, SinkhornRun
+from rebasin_fast.matching.trained.options import takes_options
+from rebasin_fast.matching.trained.result import TrainedMatching
+from rebasin_fast.matching.trained.sinkhorn.run import Direction, Objective, SinkhornOptions, SinkhornRun
 from rebasin_fast.permutation import invert_permutation
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class SinkhornMatching(LearntMatching):
+class SinkhornMatching(TrainedMatching):
     """What :func:`sinkhorn_matching` returns: a :class:`Matching`, and how the loss fell.
 
     ``objective`` is that of the weights; it decides with the L2 objective, and may be below ``first_objective`` with
@@ -44,6 +45,7 @@ class SinkhornMatching(LearntMatching):
     """
 
 
+@takes_options(SinkhornOptions)
 def sinkhorn_matching(
     spec: PermutationSpec,
     model: Any,
@@ -52,7 +54,7 @@ def sinkhorn_matching(
     batches: Batches | None = None,
     loss: Callable[[Any, Any], Any] | None = None,
     *,
-    objective: Literal["l2", "midpoint", "random"] | None = None,
+    objective: Objective | None = None,
     rng: Rng = 0,
     steps: int | None = None,
     epochs: int = 1,
@@ -63,15 +65,16 @@ def sinkhorn_matching(
     schedule: Callable[[Any], Any] | None = None,
     noise: float = 0.1,
     init: Permutation | None = None,
-    direction: Literal["b_to_a", "a_to_b"] = "b_to_a",
+    direction: Direction = "b_to_a",
     evaluate_every: int = 10,
     kept_batches: int = 4,
     patience: int | None = None,
     stop: Callable[[Progress], bool] | None = None,
     strict: bool = True,
     progress: ProgressCallback | None = None,
+    options: SinkhornOptions | None = None,
 ) -> SinkhornMatching:
-    """Learn the permutation by gradient descent, each permutation relaxed to a doubly stochastic matrix.
+    """Train the permutation by gradient descent, each permutation relaxed to a doubly stochastic matrix.
 
     Parameters
     ----------
@@ -123,6 +126,8 @@ def sinkhorn_matching(
     progress : callable, optional
         Called with a :class:`Progress` after every step: ``sweep`` is the epoch, ``visit`` the step within it,
         ``permutation`` is ``""`` and ``objective`` the soft loss.
+    options : SinkhornOptions, optional
+        Values for the keywords of the same names; a keyword that is given wins.
 
     Returns
     -------
@@ -159,44 +164,33 @@ def sinkhorn_matching(
     >>> found.loss, found.first_loss > 1.0
     (0.0, True)
     """
-    objective = objective or ("l2" if batches is None else "midpoint")
-    options = SinkhornOptions(
-        objective, steps, epochs, tau, iterations, noise, direction, evaluate_every, kept_batches, patience
-    )
+    assert options is not None  # it holds the keywords above
+    options = replace(options, objective=options.objective or ("l2" if batches is None else "midpoint"))
     options.check(batches, loss)
-    torch = import_torch("sinkhorn_matching")
+    import_torch("sinkhorn_matching")
     generator = np.random.default_rng(rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
     begin = start_of(spec, pair.sizes, init)
     # Refuses what cannot be matched, by name.
     first_objective = objective_of(spec, params_a, params_b, begin, strict=strict)
-    if optimizer is None:
-
-        def optimizer(tensors: list[Any]) -> Any:
-            return torch.optim.AdamW(tensors, lr=learning_rate)
-
     function = FunctionalModel(model, "sinkhorn_matching") if model is not None else None
-    if function is None and objective != "l2":
-        raise ParamsError(f"the {objective} objective needs the model")
+    if function is None and options.objective != "l2":
+        raise ParamsError(f"the {options.objective} objective needs the model")
     forward = options.direction == "b_to_a"
     still, moving = (params_a, params_b) if forward else (params_b, params_a)
     start = begin if forward else invert_permutation(begin, spec)
-    run = SinkhornRun(spec, function, still, moving, loss, options, generator)
-    converged = run.train(start, optimizer, schedule, batches, stop, progress)
-    permutation = begin | (run.best if forward else invert_permutation(run.best, spec))
+    run = SinkhornRun(spec, function, still, moving, loss, options, start, generator)
+    converged = run.train(batches, stop, progress)
+    state = run.state
+    permutation = begin | (state.best if forward else invert_permutation(state.best, spec))
     return SinkhornMatching(
         permutation=permutation,
         objective=objective_of(spec, params_a, params_b, permutation, strict=strict),
         first_objective=first_objective,
-        history=run.objectives,
-        sweeps=run.epoch,
+        history=state.history,
+        sweeps=state.epoch + (state.seen_in_epoch > 0),
         converged=converged,
         stats=MatchingStats(0, 0, run.assignments, 0, 0.0, 0.0, 0.0, 0.0),
         report=pair.left_in_place,
-        loss=run.best_loss,
-        first_loss=run.evaluations[0][1],
-        steps=len(run.losses),
-        best_step=run.best_step,
-        losses=run.losses,
-        evaluations=run.evaluations,
+        **state.losses_of_result(),
     )

@@ -1,4 +1,4 @@
-"""Straight-through estimator: the permutation learnt from data, algorithm 2 of Git Re-Basin."""
+"""Straight-through estimator: the permutation trained on data, algorithm 2 of Git Re-Basin."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.runs import is_default_seed
-from rebasin_fast.matching.trained.result import LearntMatching
-from rebasin_fast.matching.trained.straight_through.run import RunOptions, StraightThroughRun
+from rebasin_fast.matching.trained.options import takes_options
+from rebasin_fast.matching.trained.result import TrainedMatching
+from rebasin_fast.matching.trained.straight_through.run import StraightThroughOptions, StraightThroughRun
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class StraightThroughMatching(LearntMatching):
+class StraightThroughMatching(TrainedMatching):
     """What :func:`straight_through_matching` returns: a :class:`Matching`, and how the loss fell.
 
     ``objective`` is that of the weights and may be lower than ``first_objective``: the loss decides. ``history``
@@ -44,6 +45,7 @@ class StraightThroughMatching(LearntMatching):
     """
 
 
+@takes_options(StraightThroughOptions)
 def straight_through_matching(
     spec: PermutationSpec,
     model: Any,
@@ -70,8 +72,9 @@ def straight_through_matching(
     strict: bool = True,
     threads: int | None = None,
     progress: ProgressCallback | None = None,
+    options: StraightThroughOptions | None = None,
 ) -> StraightThroughMatching:
-    """Learn the permutation of B's units that lowers the loss halfway between A and B.
+    """Train the permutation of B's units that lowers the loss halfway between A and B.
 
     Parameters
     ----------
@@ -122,6 +125,8 @@ def straight_through_matching(
     progress : callable, optional
         Called with a :class:`Progress` after every step: ``sweep`` is the epoch, ``visit`` the step within it,
         ``permutation`` is ``""`` and ``objective`` the loss of the minibatch at the midpoint.
+    options : StraightThroughOptions, optional
+        Values for the keywords of the same names; a keyword that is given wins.
 
     Returns
     -------
@@ -165,34 +170,15 @@ def straight_through_matching(
     >>> found.steps, found.loss <= found.first_loss
     (10, True)
     """
-    options = RunOptions(
-        epochs,
-        max_iter,
-        evaluate_every,
-        kept_batches,
-        patience,
-        checkpoint,
-        checkpoint_every,
-        strict,
-        threads,
-    )
+    assert options is not None  # it holds the keywords above
     options.check()
-    torch = import_torch("straight_through_matching")
+    import_torch("straight_through_matching")
     function = FunctionalModel(model, "straight_through_matching")
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = start_of(spec, pair.sizes, init)
-    if optimizer is None:
-
-        def optimizer(tensors: list[Any]) -> Any:
-            return torch.optim.SGD(tensors, lr=learning_rate, momentum=momentum)
-
-    run = StraightThroughRun(
-        spec, function, function.tensors(params_a, "A"), function.tensors(params_b, "B"), loss, options
-    )
     seed = 0 if is_default_seed(rng) else int(np.random.default_rng(rng).integers(1, 2**62))
-    run.prepare(start, optimizer, schedule, evaluate, seed)
-    with function.running():
-        converged = run.train(batches, stop, progress)
+    run = StraightThroughRun(spec, function, params_a, params_b, loss, options, start, evaluate, seed)
+    converged = run.train(batches, stop, progress)
     state = run.state
     return StraightThroughMatching(
         permutation=state.best,
@@ -201,12 +187,7 @@ def straight_through_matching(
         history=state.history,
         sweeps=state.epoch,
         converged=converged,
-        stats=run.work(),
+        stats=run.work,
         report=pair.left_in_place,
-        loss=state.best_loss,
-        first_loss=state.evaluations[0][1],
-        steps=state.step,
-        best_step=state.best_step,
-        losses=state.losses,
-        evaluations=state.evaluations,
+        **state.losses_of_result(),
     )
