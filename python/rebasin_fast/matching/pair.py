@@ -74,9 +74,9 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
 
 
 def start_of(spec: PermutationSpec, sizes: Mapping[str, int], init: Permutation | None) -> dict[str, Index]:
-    """``init``, which may be a whole ``Matching``, checked; else the identity: a permutation for every name whose size is known.
+    """``init`` (a ``Matching`` stands for its permutation) checked, or the identity.
 
-    Names outside the parameters that both models have are included.
+    For every name whose size is known, names outside the parameters that both models have included.
     """
     if init is None:
         return identity_permutation(spec, sizes)

@@ -18,6 +18,7 @@ from rebasin_fast.errors import DataError, ParamsError, SpecError
 from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.matching.activation.taps import Tap, TapNames, TapReader, choose_taps, taps_of
 from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.relaxed.chains import units_of_chain
 from rebasin_fast.matching.result import Matching, MatchingStats
 from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.permutation import identity_permutation
@@ -286,12 +287,7 @@ def _entry_of(chain: tuple[str, ...]) -> Entry:
 
 def sum_of_matched(similarities: Similarities, spec: PermutationSpec, permutation: Permutation) -> float:
     """The similarities of all units with those that fill their slots."""
-    from rebasin_fast.specs.layout import Block, Placed, source_index
-
-    lookup = {name: Placed(index, spec.parents[name]) for name, index in permutation.items()}
     total = 0.0
     for chain, matrix in similarities.items():
-        shape = [permutation[name].shape[-1] for name in chain]
-        block = Block(chain, np.arange(prod(shape), dtype=np.int64).reshape(shape))
-        total += float(matrix[np.arange(len(matrix)), source_index((block,), len(matrix), lookup)].sum())
+        total += float(matrix[np.arange(len(matrix)), units_of_chain(spec, chain, permutation)].sum())
     return total

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.assignment import Assignment, solve_assignment
-from rebasin_fast.matching.relaxed.chains import Chain
+from rebasin_fast.matching.soft_axes import Chain
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Index
 
 
-class VertexFinder:
+class LinearMinimizer:
     """Maximises sum_c <table_c, matrix of chain c> over permutations, exactly.
 
     The value of filling a slot of an outer permutation with a unit includes the best arrangement of what stands
