@@ -25,7 +25,7 @@ class FunctionalModel:
     Parameters
     ----------
     model : torch.nn.Module
-        Its parameters say device and dtype.
+        Its parameters give device and dtype.
     method : str
         The function that asks for it, for error messages.
 

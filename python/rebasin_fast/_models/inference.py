@@ -1,4 +1,4 @@
-"""Forward passes of torch models for measuring: batches of every form, flags and hooks put back whatever happens."""
+"""Forward passes of torch models for measuring: batches of every form, training flags restored after exceptions too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rebasin_fast.errors import MissingDependencyError
 
 
 def import_torch(user: str) -> Any:
-    """The torch module; MissingDependencyError, naming who needs it, where it is not installed."""
+    """The torch module; MissingDependencyError, naming the function that needs it, where it is not installed."""
     try:
         import torch
     except ImportError:
@@ -19,7 +19,7 @@ def import_torch(user: str) -> Any:
 
 
 def check_model(model: Any, what: str) -> None:
-    """TypeError unless ``model`` has what a ``torch.nn.Module`` has."""
+    """TypeError unless ``model`` has the methods of a ``torch.nn.Module``."""
     if not all(hasattr(model, name) for name in ("named_modules", "state_dict", "eval")):
         hint = (
             "; this function runs the model, so that parameters alone do not do"
@@ -111,5 +111,5 @@ def count_of(batches: object) -> int | None:
 
 
 def moved(value: Any, device: Any) -> Any:
-    """A tensor (or what else has ``to``) on ``device``; everything else as it is."""
+    """A tensor, or any object with ``to``, on ``device``; everything else as it is."""
     return value.to(device) if hasattr(value, "to") and device is not None else value

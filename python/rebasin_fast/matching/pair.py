@@ -32,7 +32,7 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     Raises
     ------
     TypeError
-        An argument is not what its place asks for.
+        An argument is of another type than its place takes.
     SpecError, ParamsError
         The spec does not fit, or the models differ in shapes; with ``strict`` also any parameter that the
         spec or one of the models lacks.
@@ -112,7 +112,7 @@ def _left_in_place(spec: PermutationSpec, params_a: Params, params_b: Params) ->
 
 
 def _is_scalar(name: str, spec: PermutationSpec, params_a: Params, params_b: Params) -> bool:
-    """Counters such as num_batches_tracked: no axis could move, so it does not matter who has them."""
+    """Counters such as num_batches_tracked: they have no axis to move, so either model may lack them."""
     for params in (params_a, params_b):
         if name in params:
             return len(params[name].shape) == 0

@@ -1,4 +1,4 @@
-"""Matchings that do not wait for one another: restarts, and lists of models, on threads of their own."""
+"""Independent matchings: restarts and lists of models, on threads, and the best of several."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run_all(calls: Sequence[Call[Result]], at_once: int) -> list[Result]:
 
 
 def _wait_for(futures: list[Future[Result]]) -> None:
-    """Raises what the first call that failed raised; the others may still run then."""
+    """Raises the exception of the first call that failed; the others may still run then."""
     while True:
         done, running = wait(futures, _SECONDS_BETWEEN_SIGNALS, FIRST_EXCEPTION)
         for future in futures:
@@ -81,8 +81,8 @@ def one_at_a_time(progress: ProgressCallback | None) -> ProgressCallback | None:
         return None
     lock = Lock()
 
-    def tell(event: Progress) -> None:
+    def locked(event: Progress) -> None:
         with lock:
             progress(event)
 
-    return tell
+    return locked

@@ -1,4 +1,4 @@
-"""Many models in a common order of units: where each stands, the sum of all, one matched to the mean of the others."""
+"""Many models in a common order of units: the permutation of each, their sum, and one matched to the others' mean."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ModelsInCommonOrder:
-    """The models, where their units are now, and the sum of all of them there."""
+    """The models, the permutation of each, and the sum of the permuted models."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class ModelsInCommonOrder:
             self._add(member, 1.0)
 
     def gather_all(self) -> None:
-        """Make the sum that of all models, free of the rounding of what came and went."""
+        """Make the sum that of all models, free of the rounding of additions and subtractions."""
         self.gather(range(len(self.models)))
         self._stale = False
 
@@ -80,7 +80,7 @@ class ModelsInCommonOrder:
             name: (total / count).astype(_product_dtype(model[name]), copy=False)
             for name, total in self._sum.items()
         }
-        # A model that was never moved has no permutation worth keeping: it goes through the first pass.
+        # A model that was never moved starts by the first pass, not from the identity.
         where = self.permutations[number]
         found = weight_matching(
             self.spec, {**model, **mean}, model, init=where if _moves(where) else None, strict=False,

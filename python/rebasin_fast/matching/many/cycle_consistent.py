@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Place: TypeAlias = tuple[int, Chain]
 
 _MOST_STEPS = 30
-# The relaxed objective has stopped rising when a step adds less than this share of it, or of what it has gained.
+# The ascent ends when a step adds less than this share of the relaxed objective, or of its rise so far.
 _SMALLEST_GAIN = 1e-4
 
 
@@ -53,7 +53,7 @@ def relaxed_permutations(
     _, start = next(ascent)
     objective = start
     for _, risen in ascent:
-        # It starts from the average of all permutations: what it has there, no permutation could change.
+        # The value of the start, the average of all permutations, is the same for every permutation.
         if risen - objective <= _SMALLEST_GAIN * min(abs(risen), abs(risen - start)):
             break
         objective = risen

@@ -1,4 +1,4 @@
-"""Many models brought into one order of units: MergeMany, and matching through a common universe."""
+"""Many models brought into one order of units: MergeMany, and cycle-consistent matching."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def merge_many(
         of the models.
     start : {"growing", "identity"}
         For "merge_many": in the first sweep match each model to the mean of those before it, or, as published, to
-        the mean of all others as they stand, which before any matching is a blur.
+        the mean of all others as they stand.
     weights : sequence of float, optional
         Share of each model in ``merged``, divided by their sum; equal by default. They do not bear on the matching.
     rng : int, numpy.random.Generator or None
@@ -117,8 +117,8 @@ def merge_many(
     sweeps after it.
 
     Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022, appendix A.9; Crisostomi et al., *C2M3: Cycle-Consistent
-    Multi-Model Merging*, 2024. C2M3 maps models to a universe of its own; model 0 stands in for it here, which loses
-    nothing, since any order of the universe gives the same pairs.
+    Multi-Model Merging*, 2024. C2M3 maps models to a common order of its own; here it is that of model 0, which
+    loses nothing: every common order gives the same pairs.
 
     Examples
     --------

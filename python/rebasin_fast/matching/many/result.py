@@ -1,4 +1,4 @@
-"""What matching many models at once returns."""
+"""The result of matching many models at once, and its file."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _RANDOM_PERMUTATIONS = 8
 
 @dataclass(frozen=True, repr=False)
 class FrankWolfeMatching(Matching):
-    """What :func:`frank_wolfe_matching` returns: a :class:`Matching`, and the way to it.
+    """The result of :func:`frank_wolfe_matching`: a :class:`Matching`, and the steps to it.
 
     ``history``, ``sweeps`` and ``converged`` are those of the polishing; ``first_objective`` is the objective of
     ``init``. With several starts ``restarts`` holds one such object a start.
@@ -101,8 +101,8 @@ def frank_wolfe_matching(
     max_iter : int
         Most steps a run; 0 leaves the rounding of the start, and polishing.
     tolerance : float
-        A run ends when no step can gain more than this share of the relaxed objective to first order, or of what
-        that is above its value at the barycentre if this is less.
+        A run ends when no step can gain more than this share of the relaxed objective to first order, or of its
+        gain over the barycentre if this is less.
     init : Mapping[str, array of int64], optional
         A permutation to take in place of the identity: B is moved by it first, and every run starts there.
     strict : bool
@@ -128,9 +128,9 @@ def frank_wolfe_matching(
     Notes
     -----
     The objective is multilinear in the matrices of all permutations. Its gradient is the similarity of each
-    permutation with its neighbours soft; the best vertex is one assignment each (warm-started from step to step),
+    permutation with its neighbours soft; its linear minimizer is one assignment each (warm-started from step to step),
     nested ones included; along the line to it the objective is a polynomial, quadratic where at most two axes of a
-    parameter move, whose maximum is found in closed form from its value, its slope and its value at the vertex, and
+    parameter move, whose maximum is found in closed form from its value, its slope and its value at the end, and
     one sample more for each further degree. A permutation within others is relaxed jointly with them. One that
     stands within two independent ones, or beside another within the same parent on one axis, is left to polishing.
 
@@ -155,7 +155,9 @@ def frank_wolfe_matching(
     _check_options(starts, max_iter, tolerance)
     generator = np.random.default_rng(rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    compiled = compile_problem(spec, params_a, params_b, pair.sizes)  # names what cannot be matched
+    compiled = compile_problem(
+        spec, params_a, params_b, pair.sizes
+    )  # refuses parameters that cannot be matched
     begin = start_of(spec, pair.sizes, init)
     moved_b = params_b
     if init is not None:
@@ -171,7 +173,7 @@ def frank_wolfe_matching(
     runs = []
     with blas_threads(threads):
         problem = RelaxedProblem(spec, params_a, moved_b, pair.sizes, dtype)
-        constant = problem.value(problem.barycentre())  # what is the same for all permutations
+        constant = problem.value(problem.barycentre())  # the part that is the same for all permutations
         for number, start in enumerate(starts, 1):
             ascent = _Ascent(spec, problem, start, generator)
             ascent.climb(max_iter, tolerance, constant, _of_run(progress, number, len(starts)))

@@ -25,7 +25,7 @@ Moves: TypeAlias = Mapping[Chain, NDArray[Any]]
 
 
 class RelaxedParameters:
-    """Matched parameters of models, and what matrices do to them; products are BLAS products of ``dtype``.
+    """Matched parameters of models, moved by matrices; products are BLAS products of ``dtype``.
 
     Permutations in ``held`` stay where they are, and so do those that no chain can hold.
     """
@@ -89,7 +89,7 @@ class RelaxedParameters:
     def add_similarity(
         self, total: Soft[Chain], axis: SoftAxis, a: NDArray[Any], b: NDArray[Any], moves: Moves
     ) -> None:
-        """Add what the units of A on ``axis`` have in common with those of B, for every chain there."""
+        """Add the similarity of A's and B's units on ``axis``, for every chain there."""
         fronts = [np.moveaxis(array, axis.number, 0) for array in (a, b)]
         for part in axis.parts:
             ours, theirs = (gathered(front, part) for front in fronts)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class TrainingRun:
-    """One run: a method says where its gradients come from, and which permutation stands after a step."""
+    """One run; a method adds its loss, and the permutation that stands after a step."""
 
     def __init__(self, function: FunctionalModel | None, options: TrainingOptions) -> None:
         self._function = function

@@ -24,7 +24,7 @@ FILE = StateFile("rebasin_fast.straight_through", "checkpoint of straight_throug
 class TrainingState:
     """Permutations by value, counters, and the measurements so far.
 
-    ``changed`` says whether ``current`` differs from the permutation of the last comparison.
+    ``changed``: ``current`` differs from the permutation of the last comparison.
     """
 
     current: dict[str, Index] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class TrainingState:
     history: list[float] = field(default_factory=list)
 
     def losses_of_result(self) -> dict[str, Any]:
-        """The fields of a ``TrainedMatching`` that speak of losses."""
+        """The fields of a ``TrainedMatching`` about losses."""
         return {
             "loss": self.best_loss,
             "first_loss": self.evaluations[0][1],
@@ -97,18 +97,18 @@ class TrainingFile:
                     raise ValueError(f"{name!r} has shape {tuple(stored.shape)}, not {tuple(tensor.shape)}")
                 tensor.copy_(stored)
         optimizer = account["optimizer"]
-        values = {int(number): dict(items) for number, items in optimizer["scalars"].items()}
+        moments = {int(number): dict(items) for number, items in optimizer["scalars"].items()}
         for key in arrays:
             if key.startswith("optimizer/"):
                 _, number, name = key.split("/", 2)
-                values.setdefault(int(number), {})[name] = _tensor(arrays[key])
-        self.optimizer.load_state_dict({"state": values, "param_groups": optimizer["groups"]})
+                moments.setdefault(int(number), {})[name] = _tensor(arrays[key])
+        self.optimizer.load_state_dict({"state": moments, "param_groups": optimizer["groups"]})
         if self.schedule is not None and account["schedule"] is not None:
             self.schedule.load_state_dict(account["schedule"])
-        stored: dict[str, Any] = {kind: self._permutation(arrays, f"{kind}/") for kind in ("current", "best")}
-        stored |= {name: account[name] for name in vars(TrainingState()) if name not in stored}
-        stored["evaluations"] = [(step, loss) for step, loss in stored["evaluations"]]
-        return TrainingState(**stored)
+        values: dict[str, Any] = {kind: self._permutation(arrays, f"{kind}/") for kind in ("current", "best")}
+        values |= {name: account[name] for name in vars(TrainingState()) if name not in values}
+        values["evaluations"] = [(step, loss) for step, loss in values["evaluations"]]
+        return TrainingState(**values)
 
     def _permutation(self, arrays: Mapping[str, Any], prefix: str) -> dict[str, Index]:
         found = {

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class SinkhornMatching(TrainedMatching):
-    """What :func:`sinkhorn_matching` returns: a :class:`Matching`, and how the loss fell.
+    """The result of :func:`sinkhorn_matching`: a :class:`Matching`, and how the loss fell.
 
     ``objective`` is that of the weights; it decides with the L2 objective, and may be below ``first_objective`` with
-    the others. ``history`` holds it at each comparison. ``converged`` says that patience ended the run.
+    the others. ``history`` holds it at each comparison. ``converged`` means that patience ended the run.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ def sinkhorn_matching(
     spec : PermutationSpec
         Which permutation moves which axis; every kind of entry.
     model : torch.nn.Module or None
-        Says the function, the device and the dtypes; not changed. The L2 objective needs none: it then runs on the
+        Gives the function, the device and the dtypes; not changed. The L2 objective needs none: it then runs on the
         CPU, in float32 (float64 if a parameter of A is).
     params_a, params_b : Mapping[str, array]
         Of equal shapes; with a model under the names of ``model.state_dict()``.
@@ -120,7 +120,7 @@ def sinkhorn_matching(
     patience : int, optional
         End after this many comparisons in a row without a lower loss.
     stop : callable, optional
-        Asked after every step with its :class:`Progress`; True ends the run.
+        Called after every step with its :class:`Progress`; True ends the run.
     strict : bool
         As for :func:`weight_matching`.
     progress : callable, optional
@@ -148,8 +148,8 @@ def sinkhorn_matching(
     Peña et al., *Re-basin via implicit Sinkhorn differentiation*, CVPR 2023; scores start at the identity and
     noise of 0.1, twenty scalings, implicit differentiation. Permutations of one size are scaled as one batch. The
     backward pass of Sinkhorn is O(n²) an iteration
-    (see :mod:`rebasin_fast.matching.trained.sinkhorn.gradient`), and what
-    remains are the products with the weights: two and their gradients, O(n³), for each weight between hidden layers.
+    (see :mod:`rebasin_fast.matching.trained.sinkhorn.gradient`); the rest
+    is the products with the weights: two and their gradients, O(n³), for each weight between hidden layers.
     Dropout is off and BatchNorm layers use the statistics of each batch, as in
     :func:`straight_through_matching`; their statistics move with the units when the result is applied.
 
@@ -171,7 +171,7 @@ def sinkhorn_matching(
     generator = np.random.default_rng(rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
     begin = start_of(spec, pair.sizes, init)
-    # Refuses what cannot be matched, by name.
+    # Refuses parameters that cannot be matched, by name.
     first_objective = objective_of(spec, params_a, params_b, begin, strict=strict)
     function = FunctionalModel(model, "sinkhorn_matching") if model is not None else None
     if function is None and options.objective != "l2":

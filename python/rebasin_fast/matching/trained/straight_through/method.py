@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class StraightThroughMatching(TrainedMatching):
-    """What :func:`straight_through_matching` returns: a :class:`Matching`, and how the loss fell.
+    """The result of :func:`straight_through_matching`: a :class:`Matching`, and how the loss fell.
 
     ``objective`` is that of the weights and may be lower than ``first_objective``: the loss decides. ``history``
-    holds the objective after each epoch, ``sweeps`` counts epochs, ``converged`` says that patience ended the run.
+    holds the objective after each epoch, ``sweeps`` counts epochs, ``converged`` means that patience ended the run.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ def straight_through_matching(
     spec : PermutationSpec
         Which permutation moves which axis.
     model : torch.nn.Module
-        Says the function, the device and the dtypes; its parameters are neither read nor changed.
+        Gives the function, the device and the dtypes; its parameters are neither read nor changed.
     params_a, params_b : Mapping[str, array]
         Under the names of ``model.state_dict()``. Copied to the model's device.
     batches : iterable of (inputs, targets), or a callable that gives one
@@ -106,13 +106,13 @@ def straight_through_matching(
         ``evaluate(params)`` gives the loss, or a mapping with "loss", of the midpoint; decides which permutation
         is best. By default that is the mean loss on the first ``kept_batches`` batches.
     evaluate_every : int
-        Steps between comparisons; there is one at every epoch's end too. What has not changed is not compared.
+        Steps between comparisons; one more at every epoch's end. An unchanged permutation is not compared again.
     kept_batches : int
         Batches kept in memory for comparisons.
     patience : int, optional
         End after this many comparisons in a row without a lower loss.
     stop : callable, optional
-        Asked after every step with its :class:`Progress`; True ends the run.
+        Called after every step with its :class:`Progress`; True ends the run.
     checkpoint : path, optional
         A ``.safetensors`` or ``.npz`` file, written whole or not at all at every epoch's end and every
         ``checkpoint_every`` steps. When it exists the run continues from it.
