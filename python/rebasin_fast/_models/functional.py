@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rebasin_fast._arrays import wide_on_host
-from rebasin_fast._models.inference import import_torch, moved
+from rebasin_fast._models.inference import flags_restored, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 
 if TYPE_CHECKING:
@@ -107,16 +107,12 @@ class FunctionalModel:
     @contextmanager
     def running(self) -> Iterator[None]:
         """All layers in eval mode, BatchNorm layers on the statistics of each batch; flags restored at the end."""
-        flags = [(module, module.training) for module in self.model.modules()]
-        self.model.eval()
-        for module, _ in flags:
-            if isinstance(module, self._torch.nn.modules.batchnorm._BatchNorm):
-                module.train()
-        try:
+        with flags_restored(self.model):
+            self.model.eval()
+            for module in self.model.modules():
+                if isinstance(module, self._torch.nn.modules.batchnorm._BatchNorm):
+                    module.train()
             yield
-        finally:
-            for module, flag in flags:
-                module.training = flag
 
     def _without_ties(self, buffers: Tensors) -> Tensors:
         """Second names of tied parameters left out: ``functional_call`` ties them itself."""

@@ -52,12 +52,18 @@ def evaluating(*models: Any) -> Iterator[None]:
     """All models in eval mode and without gradients; the flag of every module is put back."""
     import torch
 
-    training = [(module, module.training) for model in models for module in model.modules()]
-    try:
+    with flags_restored(*models), torch.no_grad():
         for model in models:
             model.eval()
-        with torch.no_grad():
-            yield
+        yield
+
+
+@contextmanager
+def flags_restored(*models: Any) -> Iterator[None]:
+    """The training flag of every module is put back at the end."""
+    training = [(module, module.training) for model in models for module in model.modules()]
+    try:
+        yield
     finally:
         for module, flag in training:
             module.training = flag

@@ -64,6 +64,11 @@ class MatchingStats:
     shakes_kept: int = 0
 
 
+def moved_units(permutation: Mapping[str, NDArray[np.int64]]) -> dict[str, int]:
+    """For each permutation, how many slots are filled by another unit than their own."""
+    return {name: int((index != np.arange(index.shape[-1])).sum()) for name, index in permutation.items()}
+
+
 @dataclass(frozen=True)
 class Matching:
     """The permutation that moves B's units onto A's, and how it was found.
@@ -107,7 +112,7 @@ class Matching:
 
     def moved_units(self) -> dict[str, int]:
         """For each permutation, how many slots are filled by another unit than their own."""
-        return {p: int((index != np.arange(index.shape[-1])).sum()) for p, index in self.permutation.items()}
+        return moved_units(self.permutation)
 
     def agreement(self, other: Matching | Mapping[str, NDArray[np.int64]]) -> float:
         """The share of units, over all permutations, that ``other`` moves to the same slots.

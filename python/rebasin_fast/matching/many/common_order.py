@@ -14,6 +14,7 @@ from rebasin_fast._arrays.interface import is_complex
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.many.result import ManyMatching
 from rebasin_fast.matching.matched import matched_parameters, refuse_integers_alone
+from rebasin_fast.matching.result import moved_units
 from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.permutation import (
     compose_permutations,
@@ -83,7 +84,7 @@ class ModelsInCommonOrder:
         # A model that was never moved starts by the first pass, not from the identity.
         where = self.permutations[number]
         found = weight_matching(
-            self.spec, {**model, **mean}, model, init=where if _moves(where) else None, strict=False,
+            self.spec, {**model, **mean}, model, init=where if any(moved_units(where).values()) else None, strict=False,
             effort=self._effort, threads=self._threads, memory_limit=self._memory_limit,
         )  # fmt: skip
         self.permutations[number] = found.permutation
@@ -138,10 +139,6 @@ class ModelsInCommonOrder:
             else:
                 self._sum[name] -= array
         (self._members.add if sign > 0 else self._members.discard)(number)
-
-
-def _moves(permutation: dict[str, Index]) -> bool:
-    return any((units != np.arange(units.shape[-1])).any() for units in permutation.values())
 
 
 def _product_dtype(array: Array) -> type[np.inexact[Any]]:

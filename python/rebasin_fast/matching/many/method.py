@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -153,9 +153,8 @@ def merge_many(
         common.move_all(begin)
     elif method == "cycle_consistent":
         common.move_all_if_nearer(relaxed_permutations(spec, models, common.matched, pair.sizes))
-    tell = _teller(progress, len(models), max_iter)
     growing = method == "merge_many" and start == "growing" and begin is None
-    history, converged = _sweeps(common, max_iter, tell, kept, growing=growing)
+    history, converged = _sweeps(common, max_iter, progress, kept, growing=growing)
     common.return_to_first()
     found = common.as_matching(history, converged=converged)
     merged = average_of(found, models, weights, strict=strict, allow_nonfinite=allow_nonfinite)
@@ -165,7 +164,7 @@ def merge_many(
 def _sweeps(
     common: ModelsInCommonOrder,
     max_iter: int,
-    tell: Callable[[int, int, int, float], None],
+    progress: ProgressCallback | None,
     kept: ManyCheckpoint,
     *,
     growing: bool,
@@ -186,7 +185,9 @@ def _sweeps(
         for visit, number in enumerate(order):
             if not (grows and visit == 0):
                 closer = common.match(number) or closer
-            tell(sweep + 1, visit + 1, number, common.objective())
+            if progress is not None:
+                place = (sweep + 1, max_iter, visit + 1, count)
+                progress(Progress(*place, f"model {number}", common.objective()))
         history.append(common.objective())
         common.return_to_first()
         converged = not closer and not grows
@@ -218,13 +219,3 @@ def _checked_models(models: Sequence[Params], method: str, start: str) -> list[P
     if len(listed) < 2:
         raise ValueError(f"merging takes two models or more; got {len(listed)}")
     return listed
-
-
-def _teller(
-    progress: ProgressCallback | None, count: int, max_iter: int
-) -> Callable[[int, int, int, float], None]:
-    def tell(sweep: int, visit: int, number: int, objective: float) -> None:
-        if progress is not None:
-            progress(Progress(sweep, max_iter, visit, count, f"model {number}", objective))
-
-    return tell

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rebasin_fast.matching.result import moved_units
 from rebasin_fast.matching.state_file import StateFile
 from rebasin_fast.merging.averaging import average
 from rebasin_fast.merging.partial_average import averaged_where_shared
@@ -137,10 +138,6 @@ class ManyMatching:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but arrays, as JSON values."""
-        moved = [
-            {name: int((index != np.arange(index.shape[-1])).sum()) for name, index in permutation.items()}
-            for permutation in self.permutations
-        ]
         return {
             "models": len(self.permutations),
             "objective": self.objective,
@@ -149,7 +146,7 @@ class ManyMatching:
             "sweeps": self.sweeps,
             "converged": self.converged,
             "report": dict(self.report),
-            "moved_units": moved,
+            "moved_units": [moved_units(permutation) for permutation in self.permutations],
         }
 
     def __repr__(self) -> str:

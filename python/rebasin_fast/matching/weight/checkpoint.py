@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast.matching.state_file import StateFile
 from rebasin_fast.typing import Index
@@ -48,17 +48,11 @@ class Checkpoint:
 
     def save(self) -> None:
         """Write the file whole, in place of the one before."""
-        steps = [(run, step) for run, steps in enumerate(self.runs) for step in steps]
-        units = [index for _, (_, _, family) in steps for index in family]
-        arrays: dict[str, NDArray[Any]] = {
-            "run": np.array([run for run, _ in steps], dtype=np.int32),
-            "permutation": np.array([step[0] for _, step in steps], dtype=np.int32),
-            "score": np.array([step[1] for _, step in steps], dtype=np.float64),
-            "members": np.array([len(step[2]) for _, step in steps], dtype=np.int32),
-            "lengths": np.array([index.size for index in units], dtype=np.int64),
-            "units": np.concatenate([*units, np.empty(0, dtype=np.int64)]).astype(np.int32),
-        }
-        _FILE.write(self.path, arrays, {}, key=self.key)
+        steps = [(run, *step) for run, steps in enumerate(self.runs) for step in steps]
+        units = [index for *_, family in steps for index in family]
+        account = {"steps": [[*step, [index.size for index in family]] for *step, family in steps]}
+        arrays = {"units": np.concatenate([*units, np.empty(0, dtype=np.int64)]).astype(np.int32)}
+        _FILE.write(self.path, arrays, account, key=self.key)
         self._saved_at = monotonic()
 
 
@@ -73,21 +67,19 @@ def open_checkpoint(path: str | os.PathLike[str], key: str) -> Checkpoint:
     return Checkpoint(Path(path), key, _FILE.resume(path, _runs, key=key) or [])
 
 
-def _runs(arrays: Mapping[str, Array], _account: Mapping[str, Any]) -> list[list[Step]]:
-    lengths, units = np.asarray(arrays["lengths"]), np.asarray(arrays["units"]).astype(np.int64)
-    ends = np.cumsum(lengths, dtype=np.int64)
-    if (lengths < 0).any() or int(ends[-1] if ends.size else 0) != units.size:
-        raise ValueError("its parts do not fit together")
-    indices = np.split(units, ends[:-1]) if ends.size else []
+def _runs(arrays: Mapping[str, Array], account: Mapping[str, Any]) -> list[list[Step]]:
+    units = np.asarray(arrays["units"]).astype(np.int64)
     runs: list[list[Step]] = []
     position = 0
-    steps = (np.asarray(arrays[name]) for name in ("run", "permutation", "score", "members"))
-    for run, permutation, score, members in zip(*steps, strict=True):
-        if not 0 <= run <= len(runs) or position + members > len(indices):
+    for run, permutation, score, lengths in account["steps"]:
+        if not 0 <= run <= len(runs) or min(lengths, default=0) < 0:
             raise ValueError("its parts do not fit together")
+        ends = np.cumsum([position, *lengths], dtype=np.int64)
+        family = [units[start:end] for start, end in pairwise(ends)]
+        position = int(ends[-1])
         if run == len(runs):
             runs.append([])
-        family = indices[position : position + int(members)]
-        position += int(members)
         runs[-1].append((int(permutation), float(score), family))
+    if position != units.size:
+        raise ValueError("its parts do not fit together")
     return runs

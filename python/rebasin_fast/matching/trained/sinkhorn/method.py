@@ -28,20 +28,10 @@ if TYPE_CHECKING:
 class SinkhornMatching(TrainedMatching):
     """The result of :func:`sinkhorn_matching`: a :class:`Matching`, and how the loss fell.
 
-    ``objective`` is that of the weights; it decides with the L2 objective, and may be below ``first_objective`` with
-    the others. ``history`` holds it at each comparison. ``converged`` means that patience ended the run.
-
-    Attributes
-    ----------
-    loss, first_loss : float
-        Of ``permutation`` and of the start: the squared distance of the weights, or the loss at the midpoint on the
-        kept batches.
-    steps, best_step : int
-        Steps taken, and the one after which ``permutation`` stood.
-    losses : list[float]
-        The soft loss of each step.
-    evaluations : list[tuple[int, float]]
-        The steps after which a rounded permutation was compared, and its loss.
+    ``loss`` and ``first_loss`` are the squared distance of the weights, or the loss at the midpoint on the kept
+    batches; ``losses`` those of the soft permutations. ``objective`` is that of the weights; it decides with the L2
+    objective, and may be below ``first_objective`` with the others. ``history`` holds it at each comparison.
+    ``converged`` means that patience ended the run.
     """
 
 

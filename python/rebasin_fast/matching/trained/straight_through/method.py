@@ -28,20 +28,10 @@ if TYPE_CHECKING:
 class StraightThroughMatching(TrainedMatching):
     """The result of :func:`straight_through_matching`: a :class:`Matching`, and how the loss fell.
 
-    ``objective`` is that of the weights and may be lower than ``first_objective``: the loss decides. ``history``
-    holds the objective after each epoch, ``sweeps`` counts epochs, ``converged`` means that patience ended the run.
-
-    Attributes
-    ----------
-    loss, first_loss : float
-        At the midpoint of A and the permuted B, on the batches that are kept for comparison (or from
-        ``evaluate``): of ``permutation``, and of the permutation of the first step.
-    steps, best_step : int
-        Minibatches seen, and the one whose permutation is returned.
-    losses : list[float]
-        The loss of each minibatch at the midpoint.
-    evaluations : list[tuple[int, float]]
-        The steps after which a permutation was compared, and its loss.
+    Losses are those at the midpoint of A and the permuted B: ``loss`` and ``first_loss`` on the batches that are kept
+    for comparison (or from ``evaluate``), ``losses`` on each minibatch. ``objective`` is that of the weights and may be
+    lower than ``first_objective``: the loss decides. ``history`` holds the objective after each epoch, ``sweeps``
+    counts epochs, ``converged`` means that patience ended the run.
     """
 
 
