@@ -1,4 +1,4 @@
-"""The permutation that a linear function of relaxed permutations prefers: one assignment per copy."""
+"""The permutations that maximise a linear function of relaxed permutations: one assignment per copy."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.assignment import Assignment, solve_assignment
-from rebasin_fast.matching.relaxed.chains import Chain
+from rebasin_fast.matching.soft_axes import Chain
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Index
 
 
-class VertexFinder:
+class LinearMinimizer:
     """Maximises sum_c <table_c, matrix of chain c> over permutations, exactly.
 
-    The value of filling a slot of an outer permutation with a unit includes the best arrangement of what stands
+    The value of filling a slot of an outer permutation with a unit includes the best arrangement of the permutations
     within, for that slot and that unit. Keeps the duals of its last call, from which the next starts.
     """
 
