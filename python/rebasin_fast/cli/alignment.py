@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from rebasin_fast._arrays.derived import DerivedParams, described_by
+from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.choices import MatchingChoices
 from rebasin_fast.cli.methods import METHODS, Method, Task
 from rebasin_fast.cli.options import read_spec
 from rebasin_fast.cli.proof import standing_of
 from rebasin_fast.files import LoadedParams
-from rebasin_fast.files.legible import legible
 from rebasin_fast.matching import Matching
 from rebasin_fast.matching.kinship import Kinship, kinship
 from rebasin_fast.matching.matched import matched_parameters

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from rebasin_fast._terminal.legible import legible
 from rebasin_fast.errors import RebasinError
-from rebasin_fast.files.legible import legible
 
 _LINES = "\n\t"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it

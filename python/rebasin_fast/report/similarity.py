@@ -52,12 +52,22 @@ class SimilarityMap:
     deviation: float | None
 
     def centred(self) -> tuple[Values, Values]:
-        """``before`` and ``after`` less what each row and column has on average: what a pair has of its own.
+        """``before`` and ``after`` less the means of their rows and columns.
 
         Where one parameter outweighs the others in all units alike (norms about 1), all cosines are close to 1, and
-        only the rest tells partners from strangers.
+        only the rest distinguishes matched pairs from others.
         """
         return _about_means(self.before), _about_means(self.after)
+
+    def limit(self) -> float:
+        """The largest magnitude in :meth:`centred`."""
+        return float(max(np.abs(values).max() for values in self.centred()))
+
+    def mean_of_others(self) -> float:
+        """The mean cosine of units that are not matched; of all pairs where cells are means over blocks."""
+        if self.deviation is None:
+            return self.mean
+        return float((self.after.sum() - np.trace(self.after)) / (self.units * (self.units - 1)))
 
     @property
     def units_per_cell(self) -> float:
@@ -125,7 +135,7 @@ class _Sums:
 def _about_means(values: Values) -> Values:
     rows, columns = values.mean(axis=1, keepdims=True), values.mean(axis=0, keepdims=True)
     centred: Values = values - rows - columns + values.mean()
-    # Of equal cosines nothing but rounding is left, which is not to be drawn as if it were something.
+    # Equal cosines leave rounding errors, which are not to be drawn.
     centred[np.abs(centred) < _ROUNDING] = 0.0
     return centred
 

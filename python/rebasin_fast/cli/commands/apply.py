@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.options import (
     entry_option,
     input_path,
@@ -19,7 +20,6 @@ from rebasin_fast.cli.options import (
     spec_options,
 )
 from rebasin_fast.files import check_output, load_params, load_permutation, output_files, save_params
-from rebasin_fast.files.legible import legible
 from rebasin_fast.permutation import invert_permutation, permuted_params
 from rebasin_fast.specs.spec import PermutationSpec
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.alignment import (
     Alignment,
     account_of,
@@ -38,7 +39,6 @@ from rebasin_fast.files import (
     output_files,
     save_params,
 )
-from rebasin_fast.files.legible import legible
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.matching.kinship import kinship
 from rebasin_fast.merging.averaging import averaged_params

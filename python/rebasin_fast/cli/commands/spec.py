@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.options import (
     entry_option,
     input_path,
@@ -19,7 +20,6 @@ from rebasin_fast.cli.options import (
     spec_options,
 )
 from rebasin_fast.files import atomic_write, check_writable, load_params
-from rebasin_fast.files.legible import legible
 from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.tracing import TracedSpec
