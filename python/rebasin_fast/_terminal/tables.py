@@ -35,8 +35,8 @@ def table(
     style : {"text", "markdown"}
         Columns padded with spaces, or the table syntax of GitHub's Markdown.
     width : int, optional
-        Characters a line of text: cells are wrapped where a table is wider. By default the width of the terminal, and no
-        limit where standard output is none.
+        Characters a line of text: cells are wrapped where a table is wider. By default the width of the terminal, and
+        no limit where standard output is none.
 
     Examples
     --------

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from rebasin_fast.cli.options import output_path
-from rebasin_fast.cli.progress import StageProgress
+from rebasin_fast._terminal.progress import listener
+from rebasin_fast.cli.options import json_option, output_path, quiet_option
 
 
 @click.command()
@@ -21,8 +21,8 @@ from rebasin_fast.cli.progress import StageProgress
     help="The picture.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seeds both networks.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@json_option
+@quiet_option
 def demo(output: Path, seed: int, as_json: bool, quiet: bool) -> None:
     """Train two networks from different seeds, match them, and draw what it changes.
 
@@ -34,9 +34,6 @@ def demo(output: Path, seed: int, as_json: bool, quiet: bool) -> None:
     """
     from rebasin_fast.demo.run import run_demo
 
-    with StageProgress(quiet=quiet) as progress:
+    with listener(not quiet) as progress:
         result = run_demo(output, seed=seed, progress=progress)
-    if as_json:
-        click.echo(json.dumps(result.to_dict()))
-    else:
-        click.echo(result.summary())
+    click.echo(json.dumps(result.to_dict()) if as_json else result.summary())
