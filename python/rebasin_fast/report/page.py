@@ -116,7 +116,9 @@ def _context(found: Findings) -> dict[str, Any]:
     chosen = max(range(len(runs)), key=lambda number: runs[number].objective)
     rows = shortened(layers, _MOST_ROWS)
     pooled = found.pooled_cosines()
-    guess = isinstance(found.spec, RecognisedSpec) and not found.spec.proven
+    guess = ""
+    if isinstance(found.spec, RecognisedSpec) and not found.spec.proven:
+        guess = f"{found.spec.statement()}: {HOW_TO_PROVE}"
     parameters, permutations = len(found.spec.axes_to_perm), len(found.spec.permutations)
     return {
         "found": found,
@@ -130,7 +132,7 @@ def _context(found: Findings) -> dict[str, Any]:
         "end_of_distances": end_of_distances(rows),
         "histogram": None if pooled is None else Histogram(*pooled),
         "history": History([[run.first_objective, *run.history] for run in runs], chosen),
-        "guess": f"{found.spec.statement()}: {HOW_TO_PROVE}" if guess else "",
+        "guess": guess,
         "facts": {
             "A": found.names[0],
             "B": found.names[1],
