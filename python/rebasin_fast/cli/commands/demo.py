@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from rebasin_fast._terminal.progress import listener
 from rebasin_fast.cli.options import json_option, output_path, quiet_option
 
 
@@ -34,6 +33,5 @@ def demo(output: Path, seed: int, as_json: bool, quiet: bool) -> None:
     """
     from rebasin_fast.demo.run import run_demo
 
-    with listener(not quiet) as progress:
-        result = run_demo(output, seed=seed, progress=progress)
+    result = run_demo(output, seed=seed, progress=not quiet)
     click.echo(json.dumps(result.to_dict()) if as_json else result.summary())
