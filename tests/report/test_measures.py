@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from PIL import Image
-from reference import coordinates
-from strategies import spec_cases
 
 import rebasin_fast as rf
+from helpers.strategies import spec_cases
 from rebasin_fast.permutation import random_permutation
 from rebasin_fast.report import similarity
 from rebasin_fast.report.charts import cosine_range
@@ -20,6 +19,7 @@ from rebasin_fast.report.measures import LayerDistance, layer_of, shortened
 from rebasin_fast.report.pictures import NEGATIVE, POSITIVE, heat_map
 from rebasin_fast.report.text import cosine as cosine_text
 from rebasin_fast.report.text import shared_prefix
+from reference import coordinates
 
 
 def gathered(spec, a, b, permutation):
