@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import ceil, floor, isfinite, log10
-from typing import NamedTuple
 
 import numpy as np
 
 from rebasin_fast.report.measures import LayerDistance
 from rebasin_fast.report.pairs import Values
 
-_CLASSES = 40
 _CLASSES_OF_SPARK = 30
 
 
@@ -41,39 +39,28 @@ class History:
         return 12.0 + (self.height - 42.0) * (self._high - value) / (self._high - self._low)
 
 
-class Bar(NamedTuple):
-    """One class of a histogram: ``x`` and ``width`` in shares of the chart, ``height`` in pixels."""
-
-    kind: str
-    x: float
-    width: float
-    height: float
-    units: int
-    left: float
-    right: float
-
-
 class Histogram:
     """The cosines of units with the units that they are matched to, before and after; ``ends`` hold all and zero."""
 
-    height, ground = 150, 128
+    height, ground, classes = 150, 128, 40
 
     def __init__(self, before: Values, after: Values) -> None:
         self.before, self.after = before, after
         self.ends = cosine_range(before, after)
 
-    def bars(self) -> Iterator[Bar]:
-        """The classes that hold a unit."""
-        low, high = self.ends
-        counts = {"before": self._counts(self.before, _CLASSES), "after": self._counts(self.after, _CLASSES)}
+    def bars(self) -> Iterator[tuple[str, float, float, int, float, float]]:
+        """Kind, position, height, number of units and both ends of each class that holds a unit."""
+        counts = {
+            "before": self._counts(self.before, self.classes),
+            "after": self._counts(self.after, self.classes),
+        }
         top = max(map(max, counts.values())) or 1
-        edges = [low + place * (high - low) / _CLASSES for place in range(_CLASSES + 1)]
+        low, high = self.ends
+        edges = [low + place * (high - low) / self.classes for place in range(self.classes + 1)]
         for kind, heights in counts.items():
-            for place, units in enumerate(heights):
+            for place, (units, left, right) in enumerate(zip(heights, edges[:-1], edges[1:], strict=True)):
                 if units:
-                    height = (self.ground - 8) * units / top
-                    x, width = place / _CLASSES + 0.001, 1.0 / _CLASSES - 0.002
-                    yield Bar(kind, x, width, height, units, edges[place], edges[place + 1])
+                    yield kind, place / self.classes, (self.ground - 8) * units / top, units, left, right
 
     def ticks(self) -> list[tuple[float, float, str]]:
         """Value, position and anchor of each label below the bars."""

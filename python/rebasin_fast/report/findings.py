@@ -46,6 +46,7 @@ class Findings:
     sizes: dict[str, int]
     log10_symmetries: dict[str, float]
     measures: Measures
+    leaves: list[str]
     drawn: list[Drawn]
     too_large: list[str]
     left_in_place: dict[str, str]
@@ -57,8 +58,7 @@ class Findings:
 
     def pooled_cosines(self) -> tuple[Values, Values] | None:
         """Cosines of all units before and after, those of permutations that hold others excepted; None without any."""
-        outer = {parent for name in self.matching.permutation for parent in self.spec.parents[name]}
-        leaves = [self.measures.agreements[name] for name in self.matching.permutation if name not in outer]
+        leaves = [self.measures.agreements[name] for name in self.leaves]
         if not leaves:
             return None
         before = np.concatenate([agreement.cosines_before().ravel() for agreement in leaves])
@@ -92,7 +92,8 @@ def gather(
         return paired_parameters(spec, pair.sizes, lookup, params_a, params_b)
 
     measures = measure(parameters(), {name: index.shape for name, index in permutation.items()}, spec.parents)
-    orders = {name: _unit_order(name, lookup, pair.sizes) for name in _leaves(lookup)}
+    outer = {parent for name in lookup for parent in spec.parents[name]}
+    orders = {name: _unit_order(name, lookup, pair.sizes) for name in lookup if name not in outer}
     drawable = {name: order for name, order in orders.items() if 1 < order.source.size <= LARGEST}
     chosen = _chosen(drawable, measures)
     maps = similarity_maps(parameters(), {name: orders[name] for name in chosen}, measures.agreements)
@@ -104,6 +105,7 @@ def gather(
         sizes=pair.sizes,
         log10_symmetries={name: _log10_orders(name, spec, pair.sizes) for name in permutation},
         measures=measures,
+        leaves=list(orders),
         drawn=[Drawn(orders[name].names, chosen[name], maps[name]) for name in permutation if name in chosen],
         too_large=[name for name, order in orders.items() if order.source.size > LARGEST],
         left_in_place=dict(matching.report) or pair.left_in_place,
@@ -113,11 +115,6 @@ def gather(
         environment=_environment(),
         kinship=kinship(spec, params_a, params_b, permutation),
     )
-
-
-def _leaves(lookup: Mapping[str, Placed]) -> list[str]:
-    outer = {parent for placed in lookup.values() for parent in placed.parents}
-    return [name for name in lookup if name not in outer]
 
 
 def _unit_order(name: str, lookup: Mapping[str, Placed], sizes: Mapping[str, int]) -> UnitOrder:

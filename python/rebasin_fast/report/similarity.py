@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.report.measures import Agreement
+from rebasin_fast.report.measures import Agreement, unit_positions
 from rebasin_fast.report.pairs import PairedParameter, Values
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ class _Sums:
         self._own_order = np.argsort(order.source)
         self._edges = np.linspace(0, self._units, min(SIDE, self._units) + 1).astype(np.int64)
         self._scale_a, self._scale_moved = (
-            _inverse_roots(norms).astype(np.float32).ravel()
-            for norms in (agreement.norm_a, agreement.norm_moved)
+            _inverse_roots(norms).astype(np.float32).ravel() for norms in agreement.sums[[0, 2]]
         )
         side = len(self._edges) - 1
         self._before, self._after = np.zeros((2, side, side))
@@ -142,10 +141,8 @@ def _about_means(values: Values) -> Values:
 
 def _unfolded(values: Values, axis: int, block: Block, keep: tuple[str, ...]) -> Single:
     """One row a unit, everything else that moves or does not along it."""
-    axes = [block.dims.index(name) for name in keep]
-    rest = [other for other in range(len(block.dims)) if other not in axes]
-    positions = block.positions.transpose(*axes, *rest)
-    units = int(np.prod(positions.shape[: len(axes)], dtype=np.int64))
+    positions = unit_positions(block, keep)
+    units = int(np.prod(positions.shape[: len(keep)], dtype=np.int64))
     rows = np.moveaxis(values, axis, 0)[positions.ravel()]
     unfolded: Single = rows.reshape(units, -1).astype(np.float32)
     return unfolded
