@@ -65,11 +65,11 @@ def plot_loss_curves(
     metrics : sequence of str, optional
         The metrics to draw, by default all that the first curve has. Accuracies are shown in percent.
     title, subtitle : str, optional
-        What the picture shows, in a sentence, and how it was measured.
+        The statement of the picture, and how it was measured.
     metric_labels : Mapping[str, str], optional
         Metric -> title of its panel.
     ends : tuple of two str
-        What stands at t = 0 and at t = 1.
+        The labels at t = 0 and at t = 1.
     overwrite : bool
         Replace an existing file.
 

@@ -98,7 +98,7 @@ def listener(progress: Callback | bool | None, label: str = "") -> Iterator[Call
     ----------
     progress : callable, bool or None
     label : str
-        What the bar is about, such as the name of a file.
+        The subject of the bar, such as the name of a file.
 
     Yields
     ------

@@ -31,7 +31,7 @@ def table(
     header : sequence of str
         Titles of the columns; none where empty.
     align : str
-        One letter a column, "l" or "r"; the last one stands for all further columns.
+        One letter a column, "l" or "r"; the last one holds for all further columns.
     style : {"text", "markdown"}
         Columns padded with spaces, or the table syntax of GitHub's Markdown.
     width : int, optional

@@ -44,7 +44,7 @@ class Destination:
                 check(path, overwrite=self.force or option == "--resume")
 
     def write(self, params: Params) -> None:
-        """Save the model, and say which entries of its original it lacks."""
+        """Save the model, with a note of the entries of its original that it lacks."""
         save_params(self.path, self.like.restored(params), like=self.like.file, overwrite=self.force)
         source = self.like.file.source
         for entry, reason in source.left_out.items():
@@ -63,7 +63,7 @@ def check_distinct_paths(
     inputs : sequence of Path
         As the user named them: of a folder, and of an index, every file of that folder is an input.
     outputs : sequence of Path
-        The files that ``--output`` stands for.
+        The files of ``--output``.
     further : mapping
         Outputs beside it, by option.
     """

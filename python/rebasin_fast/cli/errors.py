@@ -33,7 +33,7 @@ class ReportingGroup(click.Group):
             click.echo("Interrupted; no file was left half-written.", err=True)
             sys.exit(_INTERRUPTED)
         except BrokenPipeError:
-            # The reader of our output has gone: nothing more can be said to it, not even while exiting.
+            # The reader of our output has gone: nothing more can be written, not even while exiting.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except (RebasinError, OSError, MemoryError) as error:

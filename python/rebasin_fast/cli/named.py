@@ -49,7 +49,7 @@ class LoadOptions:
     prefix: str | None
 
     def load(self, paths: Sequence[Path]) -> list[NamedModel]:
-        """Load files; names that differ from those of the first by what wrappers add are mapped, with a note."""
+        """Load files; names that differ from those of the first by the prefixes of wrappers are mapped, with a note."""
         models: list[NamedModel] = []
         for path in paths:
             file = load_params(path, entry=self.entry)
@@ -66,7 +66,7 @@ class LoadOptions:
 
 
 def spec_for(spec: PermutationSpec, params: Params) -> PermutationSpec:
-    """``spec`` under the names of ``params`` where these differ by what wrappers add, with a note."""
+    """``spec`` under the names of ``params`` where these differ by the prefixes of wrappers, with a note."""
     if not params:
         return spec
     shapes = (

@@ -27,7 +27,7 @@ class FactoryType(CallableType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Callable[..., Any]:
-        """Import it, or fail with what is missing."""
+        """Import it; a usage error names the missing part."""
         if not isinstance(value, str):
             return cast(Callable[..., Any], value)
         module_name, separator, attribute = value.partition(":")

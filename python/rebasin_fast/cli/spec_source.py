@@ -19,7 +19,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.tracing import TracedSpec, trace_spec
 from rebasin_fast.typing import Params
 
-# A spec file is text of this order for the largest models; what is larger is something else.
+# The JSON of the largest models' specs is of this order.
 _LARGEST_SPEC_FILE = 64 << 20
 
 

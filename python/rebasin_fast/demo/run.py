@@ -156,11 +156,11 @@ def run_demo(
     >>> result = run_demo("digits.png")  # doctest: +SKIP
     >>> print(result.summary())  # doctest: +SKIP
     """
-    from rebasin_fast.plots import check_figure
+    from rebasin_fast.plots import check_figure, plot_loss_curves
 
     check_figure(output, overwrite=overwrite, extra="demo")
     with listener(progress) as notify:
-        steps = _Steps(notify)
+        steps = _Steps(notify, total=2 * len(networks.PHASES) + 4)
         steps.begin("loading", "loading the digits")
         train_images, test_images = networks.load_digits()
         seeds = (2 * seed, 2 * seed + 1)
@@ -179,7 +179,16 @@ def run_demo(
             for end in (params_b, aligned_b)
         )
         steps.begin("drawing", "drawing")
-        _draw(naive, matched, output, overwrite=overwrite)
+        barriers = f"from {naive.barrier():.2f} to {matched.barrier():.2f}"
+        plot_loss_curves(
+            {"averaged as they are": naive, "hidden units matched first": matched},
+            output,
+            title=f"Two networks trained apart: matching units takes the loss barrier {barriers}",
+            subtitle="Handwritten digits not seen in training, along the line between two networks' weights",
+            metric_labels={"loss": "Test loss (nats)", "accuracy": "Test accuracy"},
+            ends=("network A", "network B"),
+            overwrite=overwrite,
+        )
         steps.begin("", "done")
     return DemoResult(
         naive=naive,
@@ -199,7 +208,7 @@ class _Steps:
     """The number of steps begun, and the time of each stage."""
 
     notify: DemoProgress | None
-    total: int = 2 * len(networks.PHASES) + 4
+    total: int
     done: int = -1
     seconds: dict[str, float] = field(default_factory=dict)
     _stage: str = ""
@@ -220,18 +229,3 @@ class _Steps:
         return lambda phase: self.begin(
             "training", f"training network {network}, phase {phase + 1} of {phases}"
         )
-
-
-def _draw(naive: LossCurve, matched: LossCurve, output: str | PathLike[str], *, overwrite: bool) -> None:
-    from rebasin_fast.plots import plot_loss_curves
-
-    plot_loss_curves(
-        {"averaged as they are": naive, "hidden units matched first": matched},
-        output,
-        title=f"Two networks trained apart: matching units takes the loss barrier "
-        f"from {naive.barrier():.2f} to {matched.barrier():.2f}",
-        subtitle="Handwritten digits not seen in training, along the line between two networks' weights",
-        metric_labels={"loss": "Test loss (nats)", "accuracy": "Test accuracy"},
-        ends=("network A", "network B"),
-        overwrite=overwrite,
-    )

@@ -31,11 +31,11 @@ class History:
         self.sweeps = range(0, self._last + 1, max(1, ceil(self._last / 8)))
 
     def x(self, sweep: int) -> float:
-        """Where a sweep stands."""
+        """The position of a sweep."""
         return 0.14 + 0.82 * sweep / max(1, self._last)
 
     def y(self, value: float) -> float:
-        """Where an objective stands."""
+        """The position of an objective."""
         return 12.0 + (self.height - 42.0) * (self._high - value) / (self._high - self._low)
 
 

@@ -90,7 +90,7 @@ def measure(
     shapes : Mapping[str, tuple of int]
         Shape of each permutation's index array.
     parents : Mapping[str, tuple of str]
-        The permutations that each stands within.
+        The permutations that hold each.
     """
     result = Measures(agreements={name: Agreement(shape) for name, shape in shapes.items()})
     layers: dict[str, LayerDistance] = {}
@@ -154,7 +154,8 @@ def unit_positions(block: Block, keep: tuple[str, ...]) -> Index:
     """The block's positions with its dimensions in the order of ``keep``, all others behind."""
     axes = [block.dims.index(name) for name in keep]
     rest = [axis for axis in range(len(block.dims)) if axis not in axes]
-    return block.positions.transpose(*axes, *rest)
+    positions: Index = block.positions.transpose(*axes, *rest)
+    return positions
 
 
 def _along(left: Values, right: Values, axis: int) -> Values:

@@ -34,10 +34,10 @@ def write_report(
     names: tuple[str, str] = ("A", "B"),
     overwrite: bool = False,
 ) -> None:
-    """Write a page that shows what a matching did, for a person to look at.
+    """Write a page about a matching, for people.
 
     Distances by layer before and after, cosines of A's units and B's as heat maps, agreement of matched units,
-    the objective by sweep, sizes and symmetries, what was left in place and why, and versions.
+    the objective by sweep, sizes and symmetries, parameters left in place with reasons, and versions.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def write_report(
     matching : Matching
         Of ``params_b`` onto ``params_a``.
     names : tuple of two str
-        What to call A and B.
+        The names of A and B on the page.
     overwrite : bool
         Replace an existing file.
 
@@ -85,7 +85,7 @@ def write_report(
     >>> write_report(path, spec, a, b, rf.weight_matching(spec, a, b), names=("first.pt", "second.pt"))
     """
     if not hasattr(matching, "permutation"):
-        raise TypeError(f"matching is what a matching function returned, got {type(matching).__qualname__}")
+        raise TypeError(f"matching is the result of a matching function, got {type(matching).__qualname__}")
     check_writable(path, overwrite)
     text = _page(gather(spec, params_a, params_b, matching, names))
     with atomic_write(path, overwrite=overwrite, text=True) as file:

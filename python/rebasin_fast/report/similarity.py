@@ -28,7 +28,7 @@ Single = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class UnitOrder:
-    """One permutation together with those it stands within, as a single row of units.
+    """One permutation together with those that hold it, as a single row of units.
 
     ``names`` are its parents and itself, outermost first; ``source[slot]`` is the unit of B that fills a slot.
     """
@@ -41,7 +41,7 @@ class UnitOrder:
 class SimilarityMap:
     """Cosines (or their means over blocks) of A's units, rows, and B's units, columns.
 
-    In ``before`` B's units stand in their own order, in ``after`` in that of the matching. All other
+    In ``before`` B's units are in their own order, in ``after`` in that of the matching. All other
     permutations are applied in both.
     """
 
@@ -71,7 +71,7 @@ class SimilarityMap:
 
     @property
     def units_per_cell(self) -> float:
-        """How many units one row of the picture stands for."""
+        """The number of units to a row of the picture."""
         return self.units / len(self.after)
 
 

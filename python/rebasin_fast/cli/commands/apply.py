@@ -40,9 +40,9 @@ def apply(
     entry: str | None,
     out: OutputOptions,
 ) -> None:
-    """Reorder the units of MODEL_B as the file PERMUTATION says.
+    """Reorder the units of MODEL_B by the file PERMUTATION.
 
-    PERMUTATION is what match --save-permutation wrote; it holds its spec, so that --spec is needed only for
+    PERMUTATION is written by match --save-permutation; it holds its spec, so that --spec is needed only for
     files that do not.
 
     \b

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -25,7 +25,7 @@ from rebasin_fast.evaluation.curve import Barrier, LossCurve, loss_curve
 from rebasin_fast.evaluation.evaluator import Evaluator
 from rebasin_fast.typing import Params
 
-_DEFINITIONS: tuple[Barrier, ...] = ("mean", "linear", "midpoint")
+_DEFINITIONS: tuple[Barrier, ...] = get_args(Barrier)
 
 
 @click.command()
@@ -92,29 +92,24 @@ def curve(
 
 
 def _account(line: LossCurve) -> dict[str, Any]:
-    return {**line.to_dict(), "barriers": _barriers(line)}
+    barriers = {metric: {d: line.barrier(d, metric) for d in _definitions(line)} for metric in line.values}
+    return {**line.to_dict(), "barriers": barriers}
 
 
-def _barriers(line: LossCurve) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
-    for metric in line.values:
-        found[metric] = {}
-        for definition in _DEFINITIONS:
-            if definition == "midpoint" and len(line.ts) % 2 == 0:
-                continue
-            found[metric][definition] = line.barrier(definition, metric)
-    return found
+def _definitions(line: LossCurve) -> list[Barrier]:
+    """The definitions of a barrier that the points allow: an even number of them lacks the midpoint."""
+    return [definition for definition in _DEFINITIONS if definition != "midpoint" or len(line.ts) % 2]
 
 
 def _table(curves: dict[str, LossCurve]) -> str:
-    columns = [(name, metric) for name, line in curves.items() for metric in line.values]
-    values = [curves[name].values[metric] for name, metric in columns]
+    first = next(iter(curves.values()))
+    columns = [(name, line, metric) for name, line in curves.items() for metric in line.values]
     rows = [
-        [f"{t:.3f}", *(f"{column[i]:.4f}" for column in values)]
-        for i, t in enumerate(next(iter(curves.values())).ts)
+        [f"{t:.3f}", *(f"{line.values[metric][i]:.4f}" for _, line, metric in columns)]
+        for i, t in enumerate(first.ts)
     ]
-    for definition in _DEFINITIONS:
-        barriers = [_barriers(curves[name])[metric].get(definition) for name, metric in columns]
-        if None not in barriers:
-            rows.append([f"{definition} barrier", *(f"{barrier:.4f}" for barrier in barriers)])
-    return table(rows, ["t", *(f"{metric}, {name}" for name, metric in columns)], align="r")
+    rows += [
+        [f"{definition} barrier", *(f"{line.barrier(definition, metric):.4f}" for _, line, metric in columns)]
+        for definition in _definitions(first)
+    ]
+    return table(rows, ["t", *(f"{metric}, {name}" for name, _, metric in columns)], align="r")

@@ -23,7 +23,7 @@ from rebasin_fast.cli.options import json_option, output_path, quiet_option
 @json_option
 @quiet_option
 def demo(output: Path, seed: int, as_json: bool, quiet: bool) -> None:
-    """Train two networks from different seeds, match them, and draw what it changes.
+    """Train two networks from different seeds, match them, and draw the loss between them.
 
     Uses scikit-learn's handwritten digits; under a minute on one core. Replaces an earlier picture.
 

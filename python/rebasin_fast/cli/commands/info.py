@@ -16,15 +16,9 @@ from rebasin_fast._terminal.tables import table
 from rebasin_fast.cli.options import json_option
 
 _COMPANIONS = (
-    "numpy",
-    "scipy",
-    "torch",
-    "safetensors",
-    "ml_dtypes",
-    "matplotlib",
-    "scikit-learn",
-    "threadpoolctl",
-)
+    "numpy", "scipy", "click", "jinja2", "pillow", "rich", "tqdm",
+    "torch", "safetensors", "ml_dtypes", "matplotlib", "scikit-learn", "threadpoolctl",
+)  # fmt: skip
 
 
 @click.command()

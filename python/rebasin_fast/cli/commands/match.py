@@ -27,7 +27,7 @@ from rebasin_fast.files import save_permutation as write_permutation
 @click.argument("model_b", type=input_path)
 @click.option("-o", "--output", type=output_path, required=True, help="Where the aligned B goes.")
 @click.option("--save-permutation", type=output_path, help="Keep the permutation as a file, for apply.")
-@click.option("--report", type=output_path, help="Write an HTML page that shows what the matching did.")
+@click.option("--report", type=output_path, help="Write an HTML page about the matching.")
 @method_options
 @matching_options
 @load_options

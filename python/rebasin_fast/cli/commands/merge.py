@@ -94,8 +94,8 @@ def merge(
     """Match every further model onto A and save the average of all.
 
     With three models or more, --method merge-many brings them closer to one another: each in turn is matched to
-    the mean of the others. The result is in A's order of units, format and dtypes either way. What
-    --save-permutations wrote, rebasin_fast.ManyMatching.load reads.
+    the mean of the others. The result is in A's order of units, format and dtypes either way. The
+    file of --save-permutations is read by rebasin_fast.ManyMatching.load.
 
     \b
     Examples:

@@ -37,7 +37,9 @@ from rebasin_fast.typing import Params
     "-o", "--output", type=output_path, help="Write the spec as JSON, to edit it or to pass it to --spec."
 )
 @click.option(
-    "--why", is_flag=True, help="With --trace: what moves every axis or holds it, and the line of code."
+    "--why",
+    is_flag=True,
+    help="With --trace: the reason for which every axis moves or is held, and the line of code.",
 )
 @force_option
 @json_option
