@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._terminal.progress import Progress, ProgressCallback
 from rebasin_fast.errors import PermutationError
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One visit of a permutation during the descent.
-
-    ``sweep`` counts from 1 to at most ``max_sweeps``; ``visit`` from 1 to ``visits`` within the sweep;
-    ``restart`` from 1 to ``restarts``. ``objective`` is the float64 objective after the visit. ``seconds_left`` is
-    an estimate for this run: the products known to be outstanding, at the pace so far; units that
-    move add to them. None before a twentieth of these products is done.
-    """
-
-    sweep: int
-    max_sweeps: int
-    visit: int
-    visits: int
-    permutation: str
-    objective: float
-    restart: int = 1
-    restarts: int = 1
-    seconds_left: float | None = None
-
-
-ProgressCallback: TypeAlias = Callable[[Progress], object]
+__all__ = ["Matching", "MatchingStats", "Progress", "ProgressCallback"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,22 @@
-"""``module:factory`` on the command line: code of the user's own, imported and called."""
+"""Types of options: ``module:factory``, code of the user's own that is imported; a number of bytes."""
 
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from rebasin_fast.cli.click_types import CallableType
+# ``click.ParamType`` takes a type argument since click 8.4 only; type checkers have seen none of the older ones.
+if TYPE_CHECKING:
+    CallableType = click.ParamType[Callable[..., Any]]
+    IntegerType = click.ParamType[int]
+else:
+    CallableType = IntegerType = click.ParamType
 
 
 class FactoryType(CallableType):
@@ -21,7 +27,7 @@ class FactoryType(CallableType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Callable[..., Any]:
-        """Import it, or fail with what is missing."""
+        """Import it; a usage error names the missing part."""
         if not isinstance(value, str):
             return cast(Callable[..., Any], value)
         module_name, separator, attribute = value.partition(":")
@@ -49,8 +55,23 @@ class FactoryType(CallableType):
 FACTORY = FactoryType()
 
 
+class ByteCount(IntegerType):
+    """A number of bytes: digits, perhaps with K, M, G or T (powers of 1000) behind them."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; a usage error where it is none."""
+        if isinstance(value, int):
+            return value
+        parts = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", str(value).strip(), re.IGNORECASE)
+        if parts is None:
+            self.fail(f"{value!r} is no number of bytes; write 800M, 1.5G or digits alone", param, ctx)
+        return int(float(parts[1]) * 1000 ** " KMGT".index(parts[2].upper() or " "))
+
+
 def made_model(factory: Callable[[], Any]) -> Any:
-    """What a factory of ``--model`` makes: a torch model, or the first of the (model, inputs) of ``--trace``."""
+    """The torch model that a factory of ``--model`` makes, or the first of the (model, inputs) of ``--trace``."""
     made = factory()
     model = made[0] if isinstance(made, tuple) and made else made
     if not callable(getattr(model, "named_parameters", None)):
