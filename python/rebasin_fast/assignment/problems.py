@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 
 from rebasin_fast.assignment.costs import checked, host_array, widened
 
-STATUSES = {0: "optimal", 1: "invalid", 2: "infeasible"}
-MESSAGES = {"invalid": "matrix contains invalid numeric entries", "infeasible": "cost matrix is infeasible"}
-
 _PLAIN = "fdilqILQbBhH?"  # types of elements that the core reads as they are
 
 
