@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import chain as chained
 from math import prod
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._models.inference import check_model, count_of, evaluating, import_torch
-from rebasin_fast.assignment import Assignment, solve_assignment
+from rebasin_fast.assignment import solve_assignment
 from rebasin_fast.errors import DataError, ParamsError, SpecError
 from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.matching.activation.taps import Tap, TapNames, TapReader, choose_taps, taps_of
@@ -250,8 +250,7 @@ def _solve(
     together: Similarities = {}
     for chain, matrix in similarities.items():
         if nested.isdisjoint(chain):
-            solved = cast(Assignment, solve_assignment(matrix, maximize=True))
-            permutation[chain[0]] = solved.columns
+            permutation[chain[0]] = solve_assignment(matrix, maximize=True).columns
         else:
             together[chain] = matrix
     if not together:

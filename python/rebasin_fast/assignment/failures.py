@@ -1,7 +1,11 @@
-"""Why a cost matrix is infeasible: lines that compete for too few partners (a Hall violator)."""
+"""Statuses of the core as exceptions, and the Hall violator that an infeasible matrix's names.
+
+Rows (or columns) that may take too few columns (rows) among them: a Hall violator.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,12 +13,23 @@ from numpy.typing import NDArray
 
 from rebasin_fast.errors import InfeasibleError
 
-_MOST_STARTS = 16  # unmatched lines whose violators are compared; the smallest is named
+# By the numbers that the core and the kernels give them.
+STATUSES = ("optimal", "invalid", "infeasible")
+
+_MOST_STARTS = 16  # unmatched rows or columns whose violators are compared; the smallest is named
 _MOST_NAMED = 8  # indices of a long list in a message
 
 
+def raise_unless_optimal(status: str, infeasible: Callable[[], ValueError]) -> None:
+    """ValueError for a matrix with invalid entries; ``infeasible()`` for one without a complete assignment."""
+    if status == "invalid":
+        raise ValueError("matrix contains invalid numeric entries")
+    if status == "infeasible":
+        raise infeasible()
+
+
 def infeasible_error(cost: NDArray[Any]) -> InfeasibleError:
-    """The error that names a Hall violator of an infeasible matrix; O(n m) a line left unmatched, 16 at most."""
+    """The error that names a Hall violator of an infeasible matrix; O(n m) for each of at most 16 unmatched rows."""
     allowed = ~np.isinf(cost)
     n, m = allowed.shape
     if n <= m:
@@ -27,10 +42,10 @@ def infeasible_error(cost: NDArray[Any]) -> InfeasibleError:
 def violator_error(rows: tuple[int, ...], columns: tuple[int, ...]) -> InfeasibleError:
     """The error that names a Hall violator: the larger set may take the smaller only."""
     if len(rows) > len(columns):
-        told = f"row{_named(rows)} may take {_partners('column', columns)}"
+        described = f"row{_named(rows)} may take {_partners('column', columns)}"
     else:
-        told = f"column{_named(columns)} may take {_partners('row', rows)}"
-    return InfeasibleError(f"cost matrix is infeasible: {told}", rows=rows, columns=columns)
+        described = f"column{_named(columns)} may take {_partners('row', rows)}"
+    return InfeasibleError(f"cost matrix is infeasible: {described}", rows=rows, columns=columns)
 
 
 def hall_violator(allowed: NDArray[np.bool_]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -64,9 +79,9 @@ def _reached(
 
 
 def _named(indices: tuple[int, ...]) -> str:
-    told = ", ".join(map(str, indices[:_MOST_NAMED]))
+    described = ", ".join(map(str, indices[:_MOST_NAMED]))
     left = len(indices) - _MOST_NAMED
-    return f"{'s' if len(indices) > 1 else ''} {told}" + (f" and {left} more" if left > 0 else "")
+    return f"{'s' if len(indices) > 1 else ''} {described}" + (f" and {left} more" if left > 0 else "")
 
 
 def _partners(kind: str, indices: tuple[int, ...]) -> str:
