@@ -64,8 +64,8 @@ def compare(cost: Matrix, start: rf.Assignment) -> dict[str, float]:
         "cold_ms": 1e3 * cold,
         "warm_ms": 1e3 * warm,
         "gain": cold / warm,
-        "cold_reads": core.assignment_counters(cost, True)["entries_read"] / cost.size,
-        "warm_reads": core.assignment_counters(cost, True, duals)["entries_read"] / cost.size,
+        "cold_reads": core.assignment_counters(cost, True).entries_read / cost.size,
+        "warm_reads": core.assignment_counters(cost, True, duals).entries_read / cost.size,
     }
 
 

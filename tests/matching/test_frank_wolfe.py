@@ -13,8 +13,8 @@ import rebasin_fast as rf
 from helpers.networks import KNOWN
 from helpers.strategies import spec_cases
 from rebasin_fast.axis import Concat, Fixed, Joined, Product
-from rebasin_fast.matching.relaxed.direction import VertexFinder
 from rebasin_fast.matching.relaxed.line_search import best_step
+from rebasin_fast.matching.relaxed.linear_minimizer import LinearMinimizer
 from rebasin_fast.matching.relaxed.problem import RelaxedProblem
 from rebasin_fast.permutation import identity_permutation, random_permutation
 from rebasin_fast.specs.layout import length_of
@@ -36,7 +36,7 @@ def movable(spec, problem, rng):
 
 
 def matrices(problem, permutation):
-    return {chain: np.eye(len(units))[units] for chain, units in problem.hard(permutation).items()}
+    return {chain: np.eye(len(units))[units] for chain, units in problem.units(permutation).items()}
 
 
 def average(problem, permutations):
@@ -54,10 +54,10 @@ def test_at_permutations_the_relaxed_objective_is_the_objective(case, seed):
     problem = relaxed(case.spec, a, b, case.sizes)
     rng = np.random.default_rng(seed)
     still = identity_permutation(case.spec, case.sizes)
-    constant = general.objective(case.spec, still, a, b, case.sizes) - problem.hard_value(still)
+    constant = general.objective(case.spec, still, a, b, case.sizes) - problem.value(problem.units(still))
     drawn = movable(case.spec, problem, rng)
     expected = general.objective(case.spec, drawn, a, b, case.sizes) - constant
-    assert problem.hard_value(drawn) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert problem.value(problem.units(drawn)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
     assert problem.value(matrices(problem, drawn)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
@@ -82,7 +82,7 @@ def test_no_permutation_beats_the_linear_minimizer(case, seed):
     problem = relaxed(case.spec, case.params(seed), case.params(seed + 1), case.sizes)
     rng = np.random.default_rng(seed)
     tables = {chain: rng.standard_normal((n, n)) for chain, n in problem.chains.items()}
-    finder = VertexFinder(case.spec, problem.chains, problem.sizes)
+    finder = LinearMinimizer(case.spec, problem.chains, problem.sizes)
     still = identity_permutation(case.spec, case.sizes)
     best = inner(tables, matrices(problem, still | finder.best(tables)))
     for _ in range(20):
@@ -105,7 +105,7 @@ def test_the_linear_minimizer_of_nested_permutations_is_the_best_of_all():
     assert not problem.held
     assert set(problem.chains) == {("H", "d", "x"), ("H", "e"), ("H",)}
     tables = {chain: rng.standard_normal((n, n)) for chain, n in problem.chains.items()}
-    best = inner(tables, matrices(problem, VertexFinder(spec, problem.chains, sizes).best(tables)))
+    best = inner(tables, matrices(problem, LinearMinimizer(spec, problem.chains, sizes).best(tables)))
     swap = [np.array([0, 1]), np.array([1, 0])]
     values = []
     for h in swap:

@@ -241,6 +241,14 @@ def test_never_worse_than_its_start(case, seed):
     assert found.first_objective == pytest.approx(first.objective, rel=1e-12)
 
 
+def test_options_stand_in_for_keywords():
+    a, b = arrays(0), arrays(1)
+    options = rf.matching.SinkhornOptions(steps=6, tau=0.5, direction="a_to_b")
+    found = rf.sinkhorn_matching(SPEC, None, a, b, options=options)
+    assert found.losses == rf.sinkhorn_matching(SPEC, None, a, b, steps=6, tau=0.5, direction="a_to_b").losses
+    assert rf.sinkhorn_matching(SPEC, None, a, b, options=options, steps=2).losses == found.losses[:2]
+
+
 def test_patience_and_stop():
     a, b = arrays(0), arrays(1)
     found = rf.sinkhorn_matching(

@@ -10,6 +10,7 @@ from torch import nn
 import rebasin_fast as rf
 from helpers.matchings import same
 from helpers.networks import KNOWN, mlp
+from rebasin_fast.matching import SinkhornOptions, StraightThroughOptions
 from reference import general
 
 cross_entropy = nn.functional.cross_entropy
@@ -138,14 +139,34 @@ def test_checkpoints_that_do_not_fit(tmp_path):
     path = tmp_path / "run.npz"
     match(checkpoint=path)
     other = rf.PermutationSpec(SPEC.axes_to_perm, unmatched=["0.bias"])
-    with pytest.raises(rf.ParamsError, match="another spec"):
+    with pytest.raises(rf.FileFormatError, match="another spec"):
         match(other, checkpoint=path)
     rf.save_params(tmp_path / "params.npz", A)
     with pytest.raises(rf.FileFormatError, match="no checkpoint"):
         match(checkpoint=tmp_path / "params.npz")
     wider = [trained([6, 11, 9, 3], seed) for seed in (0, 1)]
-    with pytest.raises(rf.PermutationError, match="shape"):
+    with pytest.raises(rf.FileFormatError, match="other models"):
         match(SPEC, mlp([6, 11, 9, 3]), *wider, checkpoint=path)
+    with pytest.raises(rf.FileFormatError, match="other models"):
+        match(b=trained(WIDTHS, 2), checkpoint=path)
+    whole = {name: np.array(array) for name, array in rf.load_params(path).items()}
+    for name in ("copy/0.bias", "current/P0", "best/P1"):
+        rf.save_params(path, {**whole, name: whole[name][:-1]}, overwrite=True)
+        with pytest.raises(rf.FileFormatError, match="damaged"):
+            match(checkpoint=path)
+
+
+def test_options_stand_in_for_keywords():
+    options = StraightThroughOptions(epochs=3, learning_rate=2.0, evaluate_every=1, patience=4)
+    found = match(options=options)
+    plain = match(epochs=3, learning_rate=2.0, evaluate_every=1, patience=4)
+    assert (found.losses, found.evaluations) == (plain.losses, plain.evaluations)
+    assert match(options=options, epochs=1).losses == plain.losses[:6]
+    assert match(options=options, strict=False).losses == plain.losses
+    with pytest.raises(ValueError, match="kept_batches is a positive number"):
+        match(options=StraightThroughOptions(kept_batches=0))
+    with pytest.raises(TypeError, match="StraightThroughOptions, got SinkhornOptions"):
+        match(options=SinkhornOptions())
 
 
 def test_evaluate_patience_and_stop():

@@ -6,8 +6,8 @@ import pytest
 import rebasin_fast as rf
 from helpers.networks import KNOWN
 from rebasin_fast.axis import Concat, Fixed, Slice, blocks
-from rebasin_fast.matching.many import cycle_consistent as universe
-from rebasin_fast.matching.many.cycle_consistent import relaxed_permutations
+from rebasin_fast.matching.many.cycle_consistent import RelaxedModels, relaxed_permutations
+from rebasin_fast.matching.relaxed.ascent import ascend
 from rebasin_fast.permutation import random_permutation
 from rebasin_fast.specs.layout import blocks_of
 
@@ -36,17 +36,14 @@ def models(count, seed=0):
 
 
 def relaxation(count, seed=1):
-    """Layers, and random doubly stochastic matrices for every model but the first."""
+    """The relaxed problem, and random doubly stochastic matrices for every model but the first."""
     rng = np.random.default_rng(seed)
-    free = frozenset(SIZES)
-    layers = [universe._layer(SPEC, name, models(count), SIZES, free) for name in SHAPES]
-    relaxed = []
-    for _ in range(count - 1):
-        mixed = {}
+    relaxed = {}
+    for number in range(1, count):
         for name, n in SIZES.items():
-            mixed[name] = sum(w * np.eye(n)[rng.permutation(n)] for w in rng.dirichlet(np.ones(4)))
-        relaxed.append(mixed)
-    return layers, relaxed
+            mixed = sum(w * np.eye(n)[rng.permutation(n)] for w in rng.dirichlet(np.ones(4)))
+            relaxed[number, (name,)] = mixed
+    return RelaxedModels(SPEC, models(count), list(SHAPES), SIZES), relaxed
 
 
 def whole_matrix(entry, matrices, length):
@@ -62,50 +59,59 @@ def whole_matrix(entry, matrices, length):
 
 
 def test_objective_is_that_of_dense_matrices():
-    layers, relaxed = relaxation(3)
+    problem, relaxed = relaxation(3)
     expected = 0.0
     for name, entries in SPEC.axes_to_perm.items():
         moved = [models(3)[0][name]]
-        for params, matrices in zip(models(3)[1:], relaxed, strict=True):
+        for number, params in enumerate(models(3)[1:], 1):
+            matrices = {p: relaxed[number, (p,)] for p in SIZES}
             left, right = (
                 whole_matrix(entry, matrices, length)
                 for entry, length in zip(entries, SHAPES[name], strict=True)
             )
             moved.append(left @ params[name] @ right.T)
         expected += sum((moved[i] * moved[j]).sum() for i in range(3) for j in range(i))
-    assert universe._objective(layers, relaxed) == pytest.approx(expected, rel=1e-12)
+    assert problem.value(relaxed) == pytest.approx(expected, rel=1e-12)
+
+
+def test_permutation_matrices_and_their_indices_have_one_value():
+    problem, _ = relaxation(3)
+    rng = np.random.default_rng(0)
+    units = {(number, (name,)): rng.permutation(n) for number in (1, 2) for name, n in SIZES.items()}
+    matrices = {place: np.eye(len(index))[index] for place, index in units.items()}
+    assert problem.value(units) == pytest.approx(problem.value(matrices), rel=1e-12)
 
 
 def test_gradients_against_finite_differences():
-    layers, relaxed = relaxation(3)
-    gradients = universe._gradients(layers, relaxed)
+    problem, relaxed = relaxation(3)
+    gradient = problem.gradient(relaxed)
     step = 1e-6
-    for number, gradient in enumerate(gradients):
-        for name, matrix in gradient.items():
-            for place in ((0, 1), (2, 3), (1, 1)):
-                values = []
-                for sign in (1, -1):
-                    shifted = [dict(own) for own in relaxed]
-                    shifted[number][name] = relaxed[number][name].copy()
-                    shifted[number][name][place] += sign * step
-                    values.append(universe._objective(layers, shifted))
-                assert matrix[place] == pytest.approx(
-                    (values[0] - values[1]) / (2 * step), rel=1e-5, abs=1e-6
-                )
+    for place, table in gradient.items():
+        for entry in ((0, 1), (2, 3), (1, 1)):
+            values = []
+            for sign in (1, -1):
+                shifted = {key: matrix.copy() for key, matrix in relaxed.items()}
+                shifted[place][entry] += sign * step
+                values.append(problem.value(shifted))
+            assert table[entry] == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-5, abs=1e-6)
 
 
 def test_a_step_finds_the_best_point_between():
     inside = 0
     for seed in range(8):
-        layers, relaxed = relaxation(3, seed)
-        _, vertices = relaxation(3, seed + 100)
-        found, value = universe._step(layers, relaxed, vertices, universe._objective(layers, relaxed))
-        assert value == pytest.approx(universe._objective(layers, found), rel=1e-9)
-        line = [
-            universe._objective(layers, universe._between(relaxed, vertices, t))
-            for t in np.linspace(0, 1, 51)
-        ]
-        assert value >= max(line) - 1e-9 * abs(value)
+        problem, relaxed = relaxation(3, seed)
+        rng = np.random.default_rng(seed)
+        units = {place: rng.permutation(len(matrix)) for place, matrix in relaxed.items()}
+        before = {place: matrix.copy() for place, matrix in relaxed.items()}
+        line = []
+        for t in np.linspace(0, 1, 51):
+            towards = {p: (1 - t) * m + t * np.eye(len(m))[units[p]] for p, m in before.items()}
+            line.append(problem.value(towards))
+        reached = list(
+            ascend(problem, relaxed, lambda _tables, units=units: units, 1, lambda _value: -np.inf)
+        )
+        assert reached[-1][1] == pytest.approx(problem.value(relaxed), rel=1e-9)
+        assert reached[-1][1] >= max(line) - 1e-9 * abs(max(line))
         inside += max(line) > max(line[0], line[-1])
     assert inside > 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -69,18 +71,28 @@ def test_a_hostile_checkpoint_is_refused_or_computed_again(tmp_path):
     file = tmp_path / "steps.npz"
     whole = rf.weight_matching(spec, a, b, checkpoint=file)
     good = {name: np.array(array) for name, array in rf.load_params(file).items()}
-    for name, values in [
-        ("lengths", good["lengths"] - 1),
-        ("lengths", -good["lengths"]),
-        ("run", good["run"] + 5),
-        ("members", good["members"] + 1000),
-        ("score", good["score"][:-1]),
-    ]:
-        rf.save_params(file, {**good, name: values}, overwrite=True)
+    account = json.loads(good["account"].tobytes())
+
+    def write(units=good["units"], steps=account["steps"]):
+        text = json.dumps({**account, "steps": steps}).encode()
+        rf.save_params(file, {"units": units, "account": np.frombuffer(text, np.uint8)}, overwrite=True)
+
+    first, *others = account["steps"]
+    run, number, score, lengths = first
+    for step in (
+        [run, number, score, [length - 1 for length in lengths]],
+        [run, number, score, [-length for length in lengths]],
+        [run + 5, number, score, lengths],
+        [-1, number, score, lengths],
+        [run, number, score, lengths * 1000],
+        [run, number, lengths],
+        [run, number, "high", lengths],
+    ):
+        write(steps=[step, *others])
         with pytest.raises(FileFormatError, match="damaged"):
             rf.weight_matching(spec, a, b, checkpoint=file)
     for units in (good["units"] * 0, good["units"] + 100_000, -1 - good["units"]):
-        rf.save_params(file, {**good, "units": units}, overwrite=True)
+        write(units=units)
         assert_same(rf.weight_matching(spec, a, b, checkpoint=file), whole)
 
 
