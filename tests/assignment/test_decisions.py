@@ -159,6 +159,7 @@ def test_forbidden_entries_hide_no_offset():
     check(cost)
 
 
+@pytest.mark.slow
 def test_products_of_ranks_take_few_reads():
     ranks = np.arange(300.0)
     for cost in (np.outer(ranks, ranks), 1 / (1 + ranks[:, None] + ranks)):
