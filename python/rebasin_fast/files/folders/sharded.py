@@ -20,7 +20,7 @@ _MAX_INDEX = 100_000_000
 
 @dataclass(frozen=True)
 class ShardedLayout:
-    """Which file of a set holds which parameter.
+    """The file of each parameter of a set.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class ShardedLayout:
     shard_of : dict of str
         ``{parameter: file name}``.
     metadata : dict
-        What the index says besides.
+        The other entries of the index.
     sources : dict of Source
         Each shard's own frame and metadata.
     """
@@ -82,7 +82,7 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
                     f"{path} does not say whether {shard_of[name]} or {shard_name} holds {name!r}, and both do. "
                     "Fetch the set again."
                 )
-            # Whoever reads the set takes whole files: what the index forgot is a parameter like the others.
+            # Other readers of the set load whole files: a parameter that the index lacks is one like the others.
             shard_of[name], entries[name] = shard_name, shard.entry(name)
             if shard.ties.get(name) in entries:
                 ties[name] = shard.ties[name]
@@ -94,7 +94,7 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
 
 
 def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Name the parameters of each file of the new set; what the old set had not goes into its last."""
+    """The parameters of each file of the new set; those that the old set lacks go into its last file."""
     last = list(layout.sources)[-1]
     shards: dict[str, list[str]] = {name: [] for name in layout.sources}
     for name in arrays:
