@@ -1,4 +1,4 @@
-"""Whatever arrays, every format gives them back; and the formats' own libraries agree with us."""
+"""Every format returns all kinds of arrays; and the formats' own libraries agree with us."""
 
 import math
 import tempfile

@@ -1,4 +1,4 @@
-"""NumPy arrays as if they lay on a CUDA device, for the twins to work on."""
+"""NumPy arrays as if they lay on a CUDA device, for the reference kernels to work on."""
 
 import numpy as np
 

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from rebasin_fast._arrays.elements import widened
 from rebasin_fast.assignment.costs import checked, host_array, host_matrices
 
-STATUSES = {0: "optimal", 1: "invalid", 2: "infeasible"}
-MESSAGES = {"invalid": "matrix contains invalid numeric entries", "infeasible": "cost matrix is infeasible"}
-
 _PLAIN = "fdilqILQbBhH?"  # types of elements that the core reads as they are
 
 
