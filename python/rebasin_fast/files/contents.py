@@ -52,17 +52,13 @@ class Outgoing(Mapping[str, Any]):
         """The element type of an array as it will be written, without converting it."""
         if name in self.codes:
             return self.codes[name]
-        described = described_by(self.arrays)
-        if isinstance(described, LoadedParams):
-            return described.entry(name).code
-        return element_code(described[name], name)
+        known = described_by(self.arrays)
+        return known.entry(name).code if isinstance(known, LoadedParams) else element_code(known[name], name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of an array."""
-        described = described_by(self.arrays)
-        if isinstance(described, LoadedParams):
-            return described.shape(name)
-        return shape_of(described[name])
+        known = described_by(self.arrays)
+        return known.shape(name) if isinstance(known, LoadedParams) else shape_of(known[name])
 
     def part(self, names: Iterable[str]) -> Outgoing:
         """Some of the arrays; none is read or converted for it."""
