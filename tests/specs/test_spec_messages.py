@@ -1,4 +1,4 @@
-"""Specs that do not fit: each message names the parameter, the axis, what was found and what was expected."""
+"""Specs that do not fit: each message names the parameter, the axis, the length found and the length expected."""
 
 import numpy as np
 import pytest

@@ -75,10 +75,7 @@ def blended_parameter(
         weight = blended_parameter(weight_name, models, weights, labels, allow_nonfinite=allow_nonfinite)
         u, v = (wide_on_host(models[used[0]][name[:-1] + side]) for side in "uv")
         vector = spectral_vector(name, wide_on_host(weight), u, v)
-        library = library_of(arrays[0])
-        return library.blend(
-            [arrays[0], *of_one_library([arrays[0], library_of(vector).adopt(vector)])[1:]], [0.0, 1.0]
-        )
+        return library_of(arrays[0]).blend(of_one_library([arrays[0], vector]), [0.0, 1.0])
     return blended(name, arrays, weights, labels, allow_nonfinite=allow_nonfinite)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,20 @@ LARGE = 1000000
 FP_1, FP_2, FP_DYNAMIC = 1, 2, 3
 
 
+@overload
+def lapmod(
+    n: Any,
+    cc: Any,
+    ii: Any,
+    kk: Any,
+    fast: bool = ...,
+    return_cost: Literal[True] = ...,
+    fp_version: int = ...,
+) -> tuple[float, NDArray[np.int32], NDArray[np.int32]]: ...
+@overload
+def lapmod(
+    n: Any, cc: Any, ii: Any, kk: Any, fast: bool = ..., return_cost: bool = ..., fp_version: int = ...
+) -> Any: ...
 def lapmod(
     n: Any,
     cc: Any,
