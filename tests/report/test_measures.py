@@ -30,7 +30,7 @@ def gathered(spec, a, b, permutation):
 
 @settings(deadline=None, max_examples=60)
 @given(case=spec_cases())
-def test_distances_and_cosines_are_those_of_the_slow_twin(case):
+def test_distances_and_cosines_are_those_of_the_slow_reference(case):
     spec, a, b = case.spec, case.params(0), case.params(1)
     if set(spec.axes_to_perm) == set(spec.unmatched):
         return
