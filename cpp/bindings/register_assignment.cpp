@@ -157,7 +157,7 @@ py::dict solve_for_counters(const py::array& cost, bool maximize, const py::obje
   result["scanned_rows"] = counters.scanned_rows;
   result["dense_searches"] = counters.dense_searches;
   result["list_bytes"] = counters.list_bytes;
-  result["dense_solver"] = counters.dense_solver;
+  result["strategy"] = counters.strategy;
   return result;
 }
 
