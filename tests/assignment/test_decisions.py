@@ -1,19 +1,19 @@
-"""What the solver decides by what it measures: the decision is taken, and wrong ones cost no exactness."""
+"""The solver's decisions by measured traits: each is taken, and wrong ones cost no exactness."""
 
 import numpy as np
 import pytest
 import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from proof import check_assignment
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
+from helpers.proof import check_assignment
 
 
 def reads(cost, start=None):
     duals = None if start is None else (start.row_duals, start.column_duals)
-    return core.assignment_counters(cost, False, duals)["entries_read"] / cost.size
+    return core.assignment_counters(cost, False, duals).entries_read / cost.size
 
 
 def check(cost, *, maximize=False):
@@ -85,7 +85,7 @@ def test_dead_lines_of_unequal_number(rows, columns, kind):
 def test_spare_dead_rows_need_no_search_each():
     cost = dead(np.random.default_rng(1), 500, 190, 150)
     assert reads(cost) < 3.0
-    assert core.assignment_counters(cost, False)["dense_searches"] < 5
+    assert core.assignment_counters(cost, False).dense_searches < 5
 
 
 def test_dead_and_copied_columns_are_no_ties():
@@ -94,8 +94,8 @@ def test_dead_and_copied_columns_are_no_ties():
     small = np.random.default_rng(3).standard_normal((64, 64)).astype(np.float32)
     # Whole rows: more reads than lists take, and half of their time.
     copied = core.assignment_counters(np.tile(small, (4, 4)), False)
-    assert copied["bids"] == 0
-    assert copied["scanned_rows"] < 16 * 256
+    assert copied.bids == 0
+    assert copied.scanned_rows < 16 * 256
 
 
 @pytest.mark.parametrize("n", [70, 128, 256])
@@ -130,7 +130,7 @@ EXAMPLES = {  # of cpp/src/assignment/README.md
 @pytest.mark.parametrize("strategy", EXAMPLES)
 def test_examples_of_the_strategies(strategy):
     cost = EXAMPLES[strategy](np.random.default_rng(0))
-    assert core.assignment_counters(cost, False)["strategy"] == strategy
+    assert core.assignment_counters(cost, False).strategy == strategy
 
 
 def test_ordered_magnitudes_fall_back_to_an_auction():
@@ -174,7 +174,7 @@ def test_nearly_square_rectangles_are_padded(more, maximize):
     holes[rng.random(holes.shape) < 0.2] = np.inf
     for cost in (i[:, None] + j, -i[:, None] * j, offsets, holes):
         costs = -cost if maximize else cost
-        assert core.assignment_counters(costs, maximize)["entries_read"] < 40 * cost.size
+        assert core.assignment_counters(costs, maximize).entries_read < 40 * cost.size
         check_assignment(costs, rf.solve_assignment(costs, maximize=maximize), maximize=maximize)
 
 
@@ -182,8 +182,8 @@ def test_forbidden_entries_hide_no_offset():
     cost = 1e6 + np.random.default_rng(0).random((300, 600))
     cost[np.random.default_rng(1).random(cost.shape) < 0.3] = np.inf
     counters = core.assignment_counters(cost, False)
-    assert counters["bids"] == 0  # whole rows, whose differences are exact
-    assert counters["entries_read"] < 4 * cost.size
+    assert counters.bids == 0  # whole rows, whose differences are exact
+    assert counters.entries_read < 4 * cost.size
     check(cost)
 
 

@@ -1,4 +1,4 @@
-"""What each command does when all is well: results on standard output, the rest on standard error."""
+"""Commands that succeed: results on standard output, the rest on standard error."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from click.testing import Result
 
 import rebasin_fast as rf
-
-from .conftest import Models
+from helpers.command_line import Models
 
 Run = Callable[..., Result]
 

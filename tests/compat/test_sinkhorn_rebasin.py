@@ -1,14 +1,14 @@
-"""The drop-in for the PyPI package sinkhorn-rebasin: what its users' programs do."""
+"""The drop-in for the PyPI package sinkhorn-rebasin: its users' programs."""
 
 import copy
 
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast.compat.sinkhorn_rebasin import (
     DistCosineLoss,
     DistL1Loss,

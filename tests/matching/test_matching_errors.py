@@ -1,11 +1,11 @@
-"""Users' mistakes: each is refused before the work begins, with what was wrong and what to do."""
+"""Users' mistakes: each is refused before the work begins, with the fault and its cure."""
 
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN, mlp
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN, mlp
 
 SPEC = KNOWN["mlp"].spec()
 

@@ -1,12 +1,12 @@
-"""Verification: what it says of wrong specs, and what it leaves alone."""
+"""Verification: messages about wrong specs, and models left unchanged."""
 
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 
 
 class TwoInputs(nn.Module):

@@ -1,21 +1,17 @@
-"""What a trace did not read stays: specs traced on short inputs hold on longer ones."""
+"""Entries that a trace did not read stay: specs traced on short inputs hold on longer ones."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from programs import Program
 from torch import nn
 
 import rebasin_fast as rf
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "nightly"))
-from fuzz_longer_inputs import STEPS, fault
+from helpers.programs import Program
+from nightly.fuzz_longer_inputs import STEPS, fault
 
 
 @pytest.mark.parametrize("step", sorted(STEPS))

@@ -1,4 +1,4 @@
-"""Random small programs: what is found preserves the function, and is all that there is."""
+"""Random small programs: the permutations found preserve the function, and are all that there are."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import Program, symmetries
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.programs import Program, symmetries
 
 HIDDEN = 6
 ROWS = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))

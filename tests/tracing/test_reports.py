@@ -1,4 +1,4 @@
-"""What a traced spec tells, what can be chosen of it, and what is said when it cannot be."""
+"""Reports of traced specs, choices among their permutations, and messages where a choice cannot be met."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from programs import Program, between, symmetries
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.programs import Program, between, symmetries
 from rebasin_fast.axis import Fixed, Product
 from rebasin_fast.tracing import Value, register_rule
 
