@@ -131,7 +131,7 @@ PyMethodDef fast_methods[] = {
 const ResultType& counters_type() {
   static const ResultType type("rebasin_fast._core.AssignmentCounters",
                                {"entries_read", "bids", "refills", "augmentations", "scanned_rows",
-                                "dense_searches", "list_bytes", "dense_solver"});
+                                "dense_searches", "list_bytes", "strategy"});
   return type;
 }
 
@@ -149,7 +149,7 @@ py::object solve_for_counters(const py::array& cost, bool maximize,
   const rebasin::AssignmentCounters& counters = solution.counters;
   return counters_type()(counters.entries_read, counters.bids, counters.refills, counters.augmentations,
                          counters.scanned_rows, counters.dense_searches, counters.list_bytes,
-                         counters.dense_solver);
+                         counters.strategy);
 }
 
 }  // namespace

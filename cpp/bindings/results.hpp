@@ -28,6 +28,7 @@ class ResultType {
 
  private:
   static pybind11::object to_object(const pybind11::object& value) { return value; }
+  static pybind11::object to_object(const char* value) { return pybind11::str(value); }
   static pybind11::object to_object(bool value) { return pybind11::bool_(value); }
   static pybind11::object to_object(double value) { return pybind11::float_(value); }
   static pybind11::object to_object(std::int64_t value) { return pybind11::int_(value); }
