@@ -18,7 +18,7 @@ from rebasin_fast.assignment.warm_start import Start, start_of_batch, starts_of_
 
 
 class Options(NamedTuple):
-    """What all problems of a call have in common."""
+    """The options that all problems of a call share."""
 
     maximize: bool
     cost_limit: float | None

@@ -150,8 +150,8 @@ class AssignmentBatch(Assignment):
     def __repr__(self) -> str:
         n, m = int(self.row_duals.shape[-1]), int(self.column_duals.shape[-1])
         counts = {name: int(np.sum(self.status == name)) for name in ("optimal", "infeasible", "invalid")}
-        told = "".join(f", {name}={count}" for name, count in counts.items() if count or name == "optimal")
-        return f"AssignmentBatch(count={len(self)}, n={n}, m={m}{told})"
+        listed = "".join(f", {name}={count}" for name, count in counts.items() if count or name == "optimal")
+        return f"AssignmentBatch(count={len(self)}, n={n}, m={m}{listed})"
 
 
 def _on_host(array: Any) -> tuple[Any, Any]:

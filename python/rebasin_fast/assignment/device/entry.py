@@ -15,6 +15,7 @@ from rebasin_fast.assignment.device import batched, kernels
 from rebasin_fast.assignment.device.large import solve_large
 from rebasin_fast.assignment.failures import STATUSES, infeasible_error, raise_unless_optimal
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
+from rebasin_fast.assignment.warm_start import Start, start_of_batch, start_of_matrix
 from rebasin_fast.errors import InfeasibleError
 
 
@@ -23,7 +24,7 @@ def library_for(cost: object) -> DeviceLibrary | None:
     library = device_library(cost)
     if library is None or not is_available():
         return None
-    shape = tuple(int(n) for n in cost.shape)  # type: ignore[attr-defined]
+    shape = _shape(cost)
     return library if len(shape) in (2, 3) and 0 not in shape and max(shape[-2:]) <= 1 << 16 else None
 
 
@@ -42,7 +43,8 @@ def indices(cost: Any, maximize: bool, library: DeviceLibrary) -> tuple[Any, Any
 def solve(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assignment | None:
     """The Assignment of a matrix or a batch, its arrays on the device; None: the host solves it from a copy."""
     if len(cost.shape) == 3:
-        found = batched.solve_batch(cost, library, maximize=maximize, start=_starts(cost, start, library))
+        starts = _on_device(cost, start_of_batch(start, _shape(cost)), library)
+        found = batched.solve_batch(cost, library, maximize=maximize, start=starts)
         return _assignments(found, library, lambda array: array)
     one = _solve_matrix(cost, maximize, start, library)
     if one is None:
@@ -56,9 +58,9 @@ def solve(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assi
 def _solve_matrix(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assignment | None:
     """The solution of one matrix in host arrays, with its ``status``."""
     cost = batched.as_kernel_costs(cost, library)
-    n, m = (int(extent) for extent in cost.shape)
+    n, m = _shape(cost)
     if max(n, m) <= batched.LARGEST_FOR_ONE_BLOCK:
-        starts = None if start is None else _starts(cost[None], start, library)
+        starts = _on_device(cost, start_of_matrix(start, (n, m)), library)
         found = batched.solve_batch(cost[None], library, maximize=maximize, start=starts)
         return _assignments(found, library, library.get)[0]
     if n > m or library.strides(cost)[1] != 1 or start is not None:
@@ -76,19 +78,16 @@ def _assignments(
     return AssignmentBatch(columns, row_duals, column_duals, objectives, gaps, names)
 
 
-def _starts(cost: Any, start: Any, library: DeviceLibrary) -> tuple[Any, Any] | None:
-    """Duals of an earlier Assignment, on the device, one row a problem."""
+def _on_device(cost: Any, start: Start | None, library: DeviceLibrary) -> Start | None:
+    """Duals as float64 device arrays, one row a problem."""
     if start is None:
         return None
-    k, n, m = (int(extent) for extent in cost.shape)
-    placed = []
-    for duals, extent, what in ((start.row_duals, n, "row"), (start.column_duals, m, "column")):
-        found = tuple(int(e) for e in duals.shape)
-        if found not in ((k, extent), (extent,)) or (len(found) == 1 and k != 1):
-            raise ValueError(
-                f"warm_start has {what} duals of shape {found}, the cost needs {(k, extent)}; pass the Assignment of "
-                "a problem of the same shape, or none"
-            )
-        host = library.get(duals) if device_library(duals) is not None else np.asarray(duals)
-        placed.append(library.put(cost, np.array(host, np.float64).reshape(k, extent)))
-    return placed[0], placed[1]
+    rows, columns = (
+        library.put(cost, np.array(duals).reshape(-1, int(extent)))
+        for duals, extent in zip(start, cost.shape[-2:], strict=True)
+    )
+    return rows, columns
+
+
+def _shape(cost: Any) -> tuple[int, ...]:
+    return tuple(int(extent) for extent in cost.shape)

@@ -73,7 +73,7 @@ def solve_batch(
 
 @dataclass(frozen=True)
 class Candidates:
-    """What the host's solver needs of a large matrix, as device arrays.
+    """Candidate lists of a large matrix for the host's solver, as device arrays.
 
     costs (n, 24) of the matrix's dtype, as minimised, ascending by cost - v, padded with inf; columns (n, 24) int32;
     bounds (n,) float64, the least cost - v not listed; column_minima (m,) float64 or None; invalid (1,) int32, 1

@@ -72,5 +72,5 @@ def _check(
     if not left <= allowed:
         raise DeviceError(
             f"the device's certificate leaves {left:.3g} where the host's allows {allowed:.3g}: the cost matrix "
-            "changed while it was solved; synchronise whatever writes to it first"
+            "changed while it was solved; synchronise the stream that writes to it first"
         )
