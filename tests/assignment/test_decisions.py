@@ -1,4 +1,4 @@
-"""What the solver decides by what it measures: the decision is taken, and wrong ones cost no exactness."""
+"""The solver's decisions by measured traits: each is taken, and wrong ones cost no exactness."""
 
 import numpy as np
 import pytest

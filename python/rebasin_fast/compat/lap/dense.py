@@ -200,37 +200,7 @@ def lapjvr(
     return forms.with_total(total, parts, return_cost)
 
 
-@overload
-def lapjvh(
-    cost: Any,
-    extend_cost: bool = ...,
-    cost_limit: float = ...,
-    return_cost: Literal[True] = ...,
-    *,
-    precision: str = ...,
-    output: Literal["indices"] = ...,
-) -> tuple[float, NDArray[np.int64], NDArray[np.int64]]: ...
-@overload
-def lapjvh(
-    cost: Any,
-    extend_cost: bool = ...,
-    cost_limit: float = ...,
-    return_cost: bool = ...,
-    *,
-    precision: str = ...,
-    output: str = ...,
-) -> Any: ...
-def lapjvh(
-    cost: Any,
-    extend_cost: bool = False,
-    cost_limit: float = np.inf,
-    return_cost: bool = True,
-    *,
-    precision: str = "native",
-    output: str = "indices",
-) -> Any:
-    """The same as :func:`lapjvr`."""
-    return lapjvr(cost, extend_cost, cost_limit, return_cost, precision=precision, output=output)
+lapjvh = lapjvr  # two solvers in lapx, one here
 
 
 def check_options(precision: object, output: object) -> None:

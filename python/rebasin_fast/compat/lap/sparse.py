@@ -86,7 +86,7 @@ def _solve(
     found = solve_csr(values, columns, starts, (n, n), partial=True)
     if (found.columns >= 0).all():
         return found.objective, found.columns
-    # As lap does: absent entries complete what the given ones leave unmatched.
+    # As in lap, absent entries complete the assignment.
     completed = found.columns.copy()
     completed[found.columns < 0] = np.flatnonzero(found.rows < 0)
     return math.inf, completed

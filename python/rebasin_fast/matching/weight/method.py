@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 
 from rebasin_fast.matching.device.on_device import check_device, check_products
+from rebasin_fast.matching.orders import Order
 from rebasin_fast.matching.result import Matching, ProgressCallback
-from rebasin_fast.matching.weight.descent import EFFORTS, Effort, Order
+from rebasin_fast.matching.weight.descent import EFFORTS, Effort
 from rebasin_fast.matching.weight.runs import Options, match_list, match_pair
 
 if TYPE_CHECKING:
