@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 from numpy.typing import ArrayLike, NDArray
 
 from rebasin_fast import _core
-from rebasin_fast._arrays.foreign import library_of, to_numpy
-from rebasin_fast.assignment.batch import Options, restore_of, restored, solve_batch, solve_list, solve_matrix
+from rebasin_fast._arrays import foreign_library
+from rebasin_fast.assignment.batch import Options, restored, solve_batch, solve_list, solve_matrix
 from rebasin_fast.assignment.costs import as_numbers, checked, host_array
 from rebasin_fast.assignment.device import entry as device_entry
 from rebasin_fast.assignment.failures import infeasible_error, raise_unless_optimal
@@ -77,15 +77,15 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
         return found
     if is_sparse(cost_matrix):
         return indices_of_sparse(cost_matrix, bool(maximize))
-    library = library_of(cost_matrix)
+    library = foreign_library(cost_matrix)
     if library is not None:
         device = device_entry.library_for(cost_matrix)
         found = None if device is None else device_entry.indices(cost_matrix, bool(maximize), device)
         if found is not None:
             return found
-        array, bfloat16, restore = to_numpy(cost_matrix, library)
+        array, bfloat16 = host_array(cost_matrix)
         rows, columns = _indices(checked(array), maximize, bfloat16)
-        return restore(rows), restore(columns)
+        return library.put(cost_matrix, rows), library.put(cost_matrix, columns)
     return _indices(checked(cost_matrix), maximize, bfloat16=False)
 
 
@@ -216,12 +216,10 @@ def _solve_array(cost: Any, warm_start: Any, options: Options) -> Assignment:
             return found
     array, bfloat16 = host_array(cost)
     if array.ndim == 3:
-        return restored(solve_batch(array, bfloat16, warm_start, options), restore_of(cost))
+        return restored(solve_batch(array, bfloat16, warm_start, options), cost)
     array = checked(array)
     start = start_of_matrix(warm_start, array.shape)
-    return restored(
-        _optimal(solve_matrix(array, bfloat16, start, options), array, bfloat16), restore_of(cost)
-    )
+    return restored(_optimal(solve_matrix(array, bfloat16, start, options), array, bfloat16), cost)
 
 
 def _optimal(found: Assignment, cost: Any, bfloat16: bool) -> Assignment:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rebasin_fast._arrays.buffers import DeviceLibrary, device_library
+from rebasin_fast._arrays import DeviceLibrary, device_library
 from rebasin_fast._native.cuda import is_available
 from rebasin_fast.assignment.batch import restored
 from rebasin_fast.assignment.device import batched, kernels
@@ -50,9 +49,9 @@ def solve(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assi
     if one is None:
         return None
     raise_unless_optimal(
-        one.status, lambda: infeasible_error(library.get(batched.as_kernel_costs(cost, library)))
+        one.status, lambda: infeasible_error(library.to_host(batched.as_kernel_costs(cost, library)))
     )
-    return restored(one, partial(library.put, cost))
+    return restored(one, cost)
 
 
 def _solve_matrix(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assignment | None:
@@ -62,7 +61,7 @@ def _solve_matrix(cost: Any, maximize: bool, start: Any, library: DeviceLibrary)
     if max(n, m) <= batched.LARGEST_FOR_ONE_BLOCK:
         starts = _on_device(cost, start_of_matrix(start, (n, m)), library)
         found = batched.solve_batch(cost[None], library, maximize=maximize, start=starts)
-        return _assignments(found, library, library.get)[0]
+        return _assignments(found, library, library.to_host)[0]
     if n > m or library.strides(cost)[1] != 1 or start is not None:
         return None
     large = solve_large(cost, library, maximize=maximize)
@@ -74,7 +73,7 @@ def _assignments(
 ) -> AssignmentBatch:
     arrays = (found.columns, found.row_duals, found.column_duals, found.objectives, found.gaps)
     columns, row_duals, column_duals, objectives, gaps = map(convert, arrays)
-    names = np.array(STATUSES)[library.get(found.statuses)]
+    names = np.array(STATUSES)[library.to_host(found.statuses)]
     return AssignmentBatch(columns, row_duals, column_duals, objectives, gaps, names)
 
 
