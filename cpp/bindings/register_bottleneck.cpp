@@ -15,13 +15,12 @@ namespace {
 using rebasin::BottleneckSolution;
 using rebasin::Status;
 
-ResultType counters_type;
 ResultType result_type;
 
 py::object to_result(Status status, const BottleneckSolution& solution, const rebasin::AnyCostView&) {
   return result_type(to_array(solution.columns), solution.row, solution.column, to_array(solution.block_rows),
-                     to_array(solution.block_columns), status_name(status),
-                     counters_type(solution.counters.thresholds, solution.counters.phases));
+                     to_array(solution.block_columns), status_name(status), solution.counters.thresholds,
+                     solution.counters.phases);
 }
 
 py::list bottleneck(const std::vector<py::array>& costs, bool maximize, bool bfloat16, int threads) {
@@ -39,10 +38,10 @@ py::list bottleneck(const std::vector<py::array>& costs, bool maximize, bool bfl
 }  // namespace
 
 void register_bottleneck(py::module_& m) {
-  counters_type = {m, "rebasin_fast._core.BottleneckCounters", {"thresholds", "phases"}};
-  result_type = {m,
-                 "rebasin_fast._core.BottleneckSolution",
-                 {"columns", "row", "column", "block_rows", "block_columns", "status", "counters"}};
+  result_type = {
+      m,
+      "rebasin_fast._core.BottleneckSolution",
+      {"columns", "row", "column", "block_rows", "block_columns", "status", "thresholds", "phases"}};
   m.def("bottleneck_assignments", &bottleneck, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("threads"), "The BottleneckSolutions of a list of 2-D arrays.");
 }

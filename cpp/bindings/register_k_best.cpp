@@ -17,7 +17,6 @@ namespace {
 using rebasin::KBestSolution;
 using rebasin::Status;
 
-ResultType counters_type;
 ResultType result_type;
 
 py::object to_result(Status status, const KBestSolution& solution, const rebasin::AnyCostView& view) {
@@ -29,9 +28,8 @@ py::object to_result(Status status, const KBestSolution& solution, const rebasin
   std::copy_n(solution.columns.begin(), count * view.rows, chosen);
   std::copy_n(solution.objectives.begin(), count, totals);
   const rebasin::KBestCounters& counters = solution.counters;
-  return result_type(
-      columns, objectives, solution.gap, status_name(status),
-      counters_type(counters.nodes, counters.searches, counters.scanned_rows, counters.compared));
+  return result_type(columns, objectives, solution.gap, status_name(status), counters.nodes,
+                     counters.searches, counters.scanned_rows, counters.compared);
 }
 
 py::list k_best(const std::vector<py::array>& costs, bool maximize, bool bfloat16, std::int64_t k,
@@ -50,9 +48,9 @@ py::list k_best(const std::vector<py::array>& costs, bool maximize, bool bfloat1
 }  // namespace
 
 void register_k_best(py::module_& m) {
-  counters_type = {m, "rebasin_fast._core.KBestCounters", {"nodes", "searches", "scanned_rows", "compared"}};
-  result_type = {
-      m, "rebasin_fast._core.KBestSolution", {"columns", "objectives", "gap", "status", "counters"}};
+  result_type = {m,
+                 "rebasin_fast._core.KBestSolution",
+                 {"columns", "objectives", "gap", "status", "nodes", "searches", "scanned_rows", "compared"}};
   m.def("k_best_assignments", &k_best, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("k"), py::arg("within"), py::arg("threads"), "The KBestSolutions of a list of 2-D arrays.");
 }

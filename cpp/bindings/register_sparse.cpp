@@ -51,7 +51,6 @@ SparseCostView view_of(const py::array& values, const py::array& indices, const 
           .maximize = maximize};
 }
 
-ResultType counters_type;
 ResultType result_type;
 
 py::object solve(const py::array& values, const py::array& indices, const py::array& starts,
@@ -67,20 +66,17 @@ py::object solve(const py::array& values, const py::array& indices, const py::ar
   return result_type(to_array(solution.columns), to_array(solution.row_duals),
                      to_array(solution.column_duals), solution.objective, solution.gap, status_name(status),
                      to_array(solution.violating_rows), to_array(solution.violating_columns),
-                     counters_type(counters.entries_read, counters.bids, counters.searches,
-                                   counters.joint_searches, counters.levels));
+                     counters.entries_read, counters.bids, counters.searches, counters.joint_searches,
+                     counters.levels);
 }
 
 }  // namespace
 
 void register_sparse(py::module_& m) {
-  counters_type = {m,
-                   "rebasin_fast._core.SparseCounters",
-                   {"entries_read", "bids", "searches", "joint_searches", "levels"}};
   result_type = {m,
                  "rebasin_fast._core.SparseSolution",
                  {"columns", "row_duals", "column_duals", "objective", "gap", "status", "violating_rows",
-                  "violating_columns", "counters"}};
+                  "violating_columns", "entries_read", "bids", "searches", "joint_searches", "levels"}};
   m.def("sparse_assignment", &solve, py::arg("values"), py::arg("indices"), py::arg("starts"),
         py::arg("columns"), py::arg("maximize"), py::arg("partial"),
         "The SparseSolution of costs in compressed sparse rows.");

@@ -115,25 +115,11 @@ def solve_from_lists(
 # -- sparse assignment
 
 @final
-class SparseCounters(structseq[Any], tuple[int, int, int, int, int]):
-    """Operations of one solve, for benchmarks; see rebasin/sparse_assignment.hpp."""
-
-    @property
-    def entries_read(self) -> int: ...
-    @property
-    def bids(self) -> int: ...
-    @property
-    def searches(self) -> int: ...
-    @property
-    def joint_searches(self) -> int: ...
-    @property
-    def levels(self) -> int: ...
-
-@final
 class SparseSolution(
-    structseq[Any], tuple[_Index, _Floats, _Floats, float, float, _Status, _Index, _Index, SparseCounters]
+    structseq[Any],
+    tuple[_Index, _Floats, _Floats, float, float, _Status, _Index, _Index, int, int, int, int, int],
 ):
-    """A solution, and the Hall violator of an infeasible problem."""
+    """A solution, the Hall violator of an infeasible problem, and counters (rebasin/sparse_assignment.hpp)."""
 
     @property
     def columns(self) -> _Index: ...
@@ -152,7 +138,15 @@ class SparseSolution(
     @property
     def violating_columns(self) -> _Index: ...
     @property
-    def counters(self) -> SparseCounters: ...
+    def entries_read(self) -> int: ...
+    @property
+    def bids(self) -> int: ...
+    @property
+    def searches(self) -> int: ...
+    @property
+    def joint_searches(self) -> int: ...
+    @property
+    def levels(self) -> int: ...
 
 def sparse_assignment(
     values: NDArray[Any],
@@ -166,21 +160,8 @@ def sparse_assignment(
 # -- k best and bottleneck
 
 @final
-class KBestCounters(structseq[Any], tuple[int, int, int, int]):
-    """Operations of one search, for tests; see rebasin/k_best.hpp."""
-
-    @property
-    def nodes(self) -> int: ...
-    @property
-    def searches(self) -> int: ...
-    @property
-    def scanned_rows(self) -> int: ...
-    @property
-    def compared(self) -> int: ...
-
-@final
-class KBestSolution(structseq[Any], tuple[_Index, _Floats, float, _Status, KBestCounters]):
-    """Columns (count, n) and totals (count,), best first; none where the status is not optimal."""
+class KBestSolution(structseq[Any], tuple[_Index, _Floats, float, _Status, int, int, int, int]):
+    """Columns (count, n) and totals (count,), best first, none unless optimal; counters (rebasin/k_best.hpp)."""
 
     @property
     def columns(self) -> _Index: ...
@@ -191,26 +172,21 @@ class KBestSolution(structseq[Any], tuple[_Index, _Floats, float, _Status, KBest
     @property
     def status(self) -> _Status: ...
     @property
-    def counters(self) -> KBestCounters: ...
+    def nodes(self) -> int: ...
+    @property
+    def searches(self) -> int: ...
+    @property
+    def scanned_rows(self) -> int: ...
+    @property
+    def compared(self) -> int: ...
 
 def k_best_assignments(
     costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, k: int, within: float, threads: int
 ) -> list[KBestSolution]: ...
 
 @final
-class BottleneckCounters(structseq[Any], tuple[int, int]):
-    """Operations of one solve, for tests; see rebasin/bottleneck.hpp."""
-
-    @property
-    def thresholds(self) -> int: ...
-    @property
-    def phases(self) -> int: ...
-
-@final
-class BottleneckSolution(
-    structseq[Any], tuple[_Index, int, int, _Index, _Index, _Status, BottleneckCounters]
-):
-    """Columns (n,), the place of the bottleneck (-1 in an empty matrix), and the block that proves it."""
+class BottleneckSolution(structseq[Any], tuple[_Index, int, int, _Index, _Index, _Status, int, int]):
+    """Columns (n,), the place of the bottleneck (-1 in an empty matrix), the block that proves it, counters."""
 
     @property
     def columns(self) -> _Index: ...
@@ -225,7 +201,9 @@ class BottleneckSolution(
     @property
     def status(self) -> _Status: ...
     @property
-    def counters(self) -> BottleneckCounters: ...
+    def thresholds(self) -> int: ...
+    @property
+    def phases(self) -> int: ...
 
 def bottleneck_assignments(
     costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, threads: int

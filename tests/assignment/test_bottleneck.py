@@ -132,8 +132,8 @@ def test_thresholds_are_few():
     # Halving begins after six; rises alone would need hundreds here.
     for kind in LARGE:
         cost = LARGE[kind](np.random.default_rng(3), 200, 200)
-        counters = core.bottleneck_assignments([cost], False, False, 1)[0].counters
-        assert counters.thresholds <= 6 + 2 * 16, kind
+        found = core.bottleneck_assignments([cost], False, False, 1)[0]
+        assert found.thresholds <= 6 + 2 * 16, kind
 
 
 def test_values_keep_their_type():

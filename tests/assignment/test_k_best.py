@@ -218,9 +218,9 @@ def test_many_near_ties_has_a_gap():
 def test_a_search_for_most_children_is_saved():
     # The bounds and the order leave far fewer searches than the n children of each of the k nodes.
     cost = np.random.default_rng(7).random((40, 40))
-    counters = core.k_best_assignments([cost], False, False, 100, math.inf, 1)[0].counters
-    assert counters.nodes <= 101
-    assert counters.searches < 100 * 40 / 2
+    found = core.k_best_assignments([cost], False, False, 100, math.inf, 1)[0]
+    assert found.nodes <= 101
+    assert found.searches < 100 * 40 / 2
 
 
 LEVEL = """

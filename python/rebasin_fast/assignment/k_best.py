@@ -178,9 +178,10 @@ def k_best_assignments(
     )
     results = []
     for one in found:
-        optimal = one.status == "optimal"
-        if not (optimal or problems.many):
+        if one.status == "optimal":
+            results.append(KBestAssignments(one.columns, one.objectives, one.gap))
+        elif problems.many:
+            results.append(KBestAssignments(one.columns, one.objectives, math.nan, one.status))
+        else:
             raise_unless_optimal(one.status, lambda: ValueError("cost matrix is infeasible"))
-        gap = one.gap if optimal else math.nan
-        results.append(KBestAssignments(one.columns, one.objectives, gap, one.status))
     return results if problems.many else results[0]

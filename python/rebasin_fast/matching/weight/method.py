@@ -61,8 +61,8 @@ def weight_matching(
         arrays in host memory are never copied whole. A list of models in place of B gives a list of results.
     rng : int, numpy.random.Generator or None
         Same inputs and seed: same permutation. With "auto" 0 is the plan as it is, and every other seed another run,
-        as good on average: once, after the first pass, one unit in ten is denied its partner, drawn by the seed. With
-        "random" it draws the orders of visits. None draws a fresh seed.
+        as good on average: once, after the first pass, the matches of one unit in ten, drawn by the seed, are
+        forbidden. With "random" it draws the orders of visits. None draws a fresh seed.
     max_iter : int
         Most sweeps, of as many visits as there are permutations; ten times as many with ``effort="high"``.
     init : Mapping[str, array of int64], optional
@@ -76,10 +76,10 @@ def weight_matching(
         then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone. On a GPU
         there is no plan yet: "auto" is "random" there, and ``Matching.visiting`` says so.
     effort : {"low", "normal", "high"}
-        What "auto" does once no single permutation can be improved. "low": nothing. "normal": where the first pass had
-        gone astray, and the queue had to add more than 2 % of the rise, it is shaken once: one unit in ten is
-        denied its partner, the queue goes on from there, and the better end is kept. "high": ten shakes, whatever the
-        first pass did. For the same models more effort never ends lower.
+        Perturbations once no single permutation can be improved, with "auto". "low": none. "normal": one, where the
+        first pass underperformed, so that the queue had to add more than 2 % of the gain. It forbids the matches of
+        one unit in ten, the queue continues from there, and the better result is kept. "high": ten in any case. For the
+        same models more effort never ends lower.
     restarts : int
         Number of runs, each with a seed drawn from ``rng``; the best objective wins.
     strict : bool
@@ -119,7 +119,7 @@ def weight_matching(
         The spec, the models or ``init`` do not fit together, a weight that is matched is NaN or infinite (named),
         nothing that moves is of floating point, or products of weights overflow.
     KeyboardInterrupt
-        Ctrl-C is heard within a second.
+        Ctrl-C ends the matching within a second.
 
     Notes
     -----
@@ -137,7 +137,8 @@ def weight_matching(
     costs their share of the product, and its assignment starts from the last duals.
 
     The first pass of "auto" takes unrelated models in the order of the highest expected objective, and models whose
-    first assignment stands out from a random one in the order of the settled share of evidence.
+    first assignment stands out from a random one in the order of the largest share of similarity variance on fixed
+    axes.
 
     Examples
     --------
