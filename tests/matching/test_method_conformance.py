@@ -318,3 +318,12 @@ def test_a_spec_of_something_else_is_refused(name):
     case = case_of("mlp", "unrelated")
     with pytest.raises(rf.RebasinError):
         run(name, case, spec=rf.specs.mlp(["x", "y"]))
+
+
+@every_method
+def test_a_bar_can_be_asked_for(name, capsys):
+    case = case_of("mlp", "unrelated")
+    plain = run(name, case, progress=False)
+    assert capsys.readouterr().err == ""
+    assert_same(run(name, case, progress=True), plain)
+    assert capsys.readouterr().err.strip()

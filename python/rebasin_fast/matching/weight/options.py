@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 if TYPE_CHECKING:
     import os
 
+    from rebasin_fast.matching.orders import Order
     from rebasin_fast.matching.result import ProgressCallback
-    from rebasin_fast.matching.weight.descent import Effort, Order
+    from rebasin_fast.matching.weight.descent import Effort
     from rebasin_fast.typing import Permutation, Rng
 
 
@@ -28,4 +29,4 @@ class WeightOptions(TypedDict, total=False):
     device: str | None
     products: Literal["float32", "tf32", "bfloat16"]
     checkpoint: str | os.PathLike[str] | None
-    progress: ProgressCallback | None
+    progress: ProgressCallback | bool | None
