@@ -40,7 +40,7 @@ def test_another_kind_another_version_and_no_state_file_are_refused(tmp_path):
     with pytest.raises(rf.FileFormatError, match="version 2"):
         FILE.read(path, both)
     rf.save_params(path, {"steps": np.arange(3)}, overwrite=True)
-    with pytest.raises(rf.FileFormatError, match="no example, .* no 'account'.* give another name"):
+    with pytest.raises(rf.FileFormatError, match=r"no example, .* no 'account'.* give another name"):
         FILE.read(path, both)
     with pytest.raises(rf.FileFormatError, match=r"\.safetensors or \.npz"):
         FILE.check_name("state.pt")
