@@ -7,8 +7,10 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
+import rebasin_fast as rf
 from rebasin_fast._terminal.progress import ProgressBar, listener
 from rebasin_fast.matching import Progress
 
@@ -104,3 +106,9 @@ def test_tqdm_is_imported_with_the_first_bar_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("False\n", "[1/2]\n")
+
+
+def test_a_bar_for_a_curve_by_true(capsys: pytest.CaptureFixture[str]) -> None:
+    ends = {"w": np.zeros(1)}, {"w": np.ones(1)}
+    rf.loss_curve(lambda params: float(params["w"][0]), *ends, ts=3, progress=True)
+    assert capsys.readouterr().err == "[1/3] points\n[2/3] points\n[3/3] points\n"
