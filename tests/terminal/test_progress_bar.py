@@ -24,6 +24,10 @@ VISITS = [
 ]
 
 
+# Methods whose sweeps are single steps.
+STEPS = [(Progress(step, 10, 1, 1, "", 1.0),) for step in range(1, 8)]
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

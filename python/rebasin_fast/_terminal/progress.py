@@ -61,7 +61,8 @@ class ProgressBar:
                 state = f"objective {visit.objective:.6g}{_time_left(visit.seconds_left)}"
                 line = f"{title}: {state}" if visit.visit == visit.visits else ""
                 place = f"{legible(visit.permutation)}  {state}".lstrip()
-                self._show(title, visit.visit, visit.visits, line, place)
+                sweep, step = (visit.sweep, visit.max_sweeps), (visit.visit, visit.visits)
+                self._show(title, *(step if visit.visits > 1 else sweep), line, place)
             case (str() as stage, int() as done, int() as total):
                 self._show(stage, done, total, f"[{done + 1}/{total}] {stage}" if done < total else "")
             case (int() as done, total):
