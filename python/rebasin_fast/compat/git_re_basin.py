@@ -39,8 +39,7 @@ from rebasin_fast.compat.published_specs import (
 )
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.compilation import compile_problem
-from rebasin_fast.matching.matched import matched_parameters
-from rebasin_fast.permutation import apply_permutation as apply_full
+from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec as FullSpec
 from rebasin_fast.typing import Array, Params
@@ -157,7 +156,7 @@ def weight_matching(
         bytes_to_keep=0.0,
         on_visit=None
         if silent
-        else _printer(problem.permutations, _objective(spec, start, params_a, params_b)),
+        else _printer(problem.permutations, objective_of(spec, params_a, params_b, start, strict=False)),
     )
     by_name = dict(zip(problem.permutations, found["permutations"], strict=True))
     example = next(iter(params_a.values()))
@@ -174,12 +173,6 @@ def _matched_spec(ps: PermutationSpec, params_a: Params, params_b: Params) -> Fu
                     f"as flatten_params gives them, and have {', '.join(map(repr, list(params)[:3]))}, …"
                 )
     return spec
-
-
-def _objective(spec: FullSpec, permutation: Mapping[str, Array], params_a: Params, params_b: Params) -> float:
-    matched = matched_parameters(spec, (params_a, params_b))
-    moved = apply_full(spec, permutation, {name: params_b[name] for name in matched})
-    return sum(library_of(params_a[name]).dot(params_a[name], moved[name]) for name in moved)
 
 
 def _printer(
