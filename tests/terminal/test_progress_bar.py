@@ -61,6 +61,16 @@ def test_a_terminal_gets_one_bar_that_ends_its_line(
     assert "\x1b[?25l" not in text  # a hidden cursor
 
 
+def test_the_title_of_a_step_is_shown_when_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with listener(True) as notify:
+        assert notify is not None
+        for event in STAGES:
+            notify(*event)
+            assert event[0] in terminal.getvalue().split("\r")[-1]
+
+
 def test_a_log_gets_a_line_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     assert written(monkeypatch, STAGES, io.StringIO()) == "[1/2] loading\n[2/2] drawing\n"
     assert written(monkeypatch, [(0, 2), *COUNTS, (3, None)], io.StringIO()) == (

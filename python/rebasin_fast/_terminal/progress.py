@@ -86,9 +86,10 @@ class ProgressBar:
             self._bar = _new_bar(title, total)
         if self._bar.total != total or self._bar.n > done:
             self._bar.reset(total)
-        self._bar.set_description_str(title, refresh=False)
         self._bar.set_postfix_str(state, refresh=False)
         self._bar.update(done - self._bar.n)
+        # A step may take long: its title is shown at once, not with the next drawing of the bar.
+        self._bar.set_description_str(title, refresh=title != self._bar.desc)
 
 
 @contextmanager
