@@ -100,7 +100,9 @@ VARIANTS = {
 ALL = METHODS | VARIANTS
 FEW_STEPS = {"sinkhorn_matching": {"steps": 20}}
 every_method = pytest.mark.parametrize("name", list(ALL))
-every_network = pytest.mark.parametrize("network", NETWORKS)
+every_network = pytest.mark.parametrize(
+    "network", ["mlp", "resnet8-padded", pytest.param("vgg16-cifar", marks=pytest.mark.slow)]
+)
 # The loss of this one decides, on few and random data: it need not lead back.
 PLANTED = [
     pytest.param(name, network, marks=[pytest.mark.slow] if "sinkhorn" in name and network != "mlp" else [])
