@@ -1,10 +1,7 @@
-#include <pybind11/numpy.h>
-#include <pybind11/stl.h>
-
-#include <cstring>
 #include <exception>
 
 #include "bindings.hpp"
+#include "python_backend.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/descent.hpp"
 
@@ -12,23 +9,11 @@ namespace py = pybind11;
 
 namespace {
 
-using Index = py::array_t<std::int64_t, py::array::c_style>;
-
-using Step = std::tuple<std::int32_t, double, std::vector<Index>>;
-
 // A matching problem together with the arrays that its pointers reach into.
 struct OwnedProblem {
   rebasin::Problem problem;
   std::vector<py::array> arrays;
 };
-
-std::vector<std::int64_t> to_vector(const Index& index) {
-  return {index.data(), index.data() + index.size()};
-}
-
-Index to_index(const std::vector<std::int64_t>& units) {
-  return Index(static_cast<py::ssize_t>(units.size()), units.data());
-}
 
 std::vector<std::int64_t> strides_in_elements(const py::array& array) {
   std::vector<std::int64_t> strides(array.strides(), array.strides() + array.ndim());
@@ -36,8 +21,27 @@ std::vector<std::int64_t> strides_in_elements(const py::array& array) {
   return strides;
 }
 
+using Moves = std::vector<std::tuple<std::vector<std::int32_t>, int, std::int64_t, Index>>;
+
+void add_moves(rebasin::Tensor& tensor, const Moves& moves) {
+  for (const auto& [permutations, axis, copies, positions] : moves)
+    tensor.moves.push_back({permutations, axis, copies, to_vector(positions)});
+}
+
+// Of a backend's parameters the core knows the shape; offsets are those of C order.
+void add_remote_tensor(OwnedProblem& owned, const std::vector<std::int64_t>& shape, const Moves& moves) {
+  rebasin::Tensor tensor;
+  tensor.shape = shape;
+  tensor.a_strides.assign(shape.size(), 1);
+  for (std::size_t axis = shape.size(); axis-- > 1;)
+    tensor.a_strides[axis - 1] = tensor.a_strides[axis] * shape[axis];
+  tensor.b_strides = tensor.a_strides;
+  add_moves(tensor, moves);
+  owned.problem.tensors.push_back(std::move(tensor));
+}
+
 void add_tensor(OwnedProblem& owned, const py::array& a, const py::array& b, rebasin::DType dtype,
-                const std::vector<std::tuple<std::vector<std::int32_t>, int, std::int64_t, Index>>& moves) {
+                const Moves& moves) {
   rebasin::Tensor tensor;
   tensor.a = a.data();
   tensor.b = b.data();
@@ -45,152 +49,102 @@ void add_tensor(OwnedProblem& owned, const py::array& a, const py::array& b, reb
   tensor.shape.assign(a.shape(), a.shape() + a.ndim());
   tensor.a_strides = strides_in_elements(a);
   tensor.b_strides = strides_in_elements(b);
-  for (const auto& [permutations, axis, copies, positions] : moves) {
-    tensor.moves.push_back({permutations, axis, copies, to_vector(positions)});
-  }
+  add_moves(tensor, moves);
   owned.problem.tensors.push_back(std::move(tensor));
   owned.arrays.push_back(a);
   owned.arrays.push_back(b);
 }
 
-template <class... Arguments>
-py::object call(const py::object& function, Arguments&&... given) {
-  const py::tuple arguments = py::make_tuple(std::forward<Arguments>(given)...);
-  PyObject* result =
-      outlive_interpreter([&] { return PyObject_CallObject(function.ptr(), arguments.ptr()); });
-  if (result == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<py::object>(result);
-}
+// The core's options, and what it calls in Python: next_order(sweep), on_step(step), on_visit(event), or
+// None.
+struct Options : rebasin::DescentOptions {
+  py::object orders = py::none();
+  py::object steps = py::none();
+  py::object visits = py::none();
+};
 
-// Calls Python after every visit and before every sweep, and keeps what it raises for the caller.
-struct Listener {
-  py::object callback;
-  py::object orders;
-  py::object steps;
-  std::exception_ptr raised;
+// Calls Python during a descent, and keeps what it raises for the caller.
+class Listener {
+ public:
+  // The options with the calls in place; the listener must outlive their use.
+  rebasin::DescentOptions listen(const Options& options) {
+    rebasin::DescentOptions listening = options;
+    if (!options.orders.is_none()) {
+      listening.next_order = [this, &options](std::int64_t sweep, std::vector<std::int32_t>& order) {
+        bool more = false;
+        with_python([&] {
+          const py::object given = call(options.orders, sweep);
+          more = !given.is_none();
+          if (more) order = given.cast<std::vector<std::int32_t>>();
+        });
+        return more;
+      };
+    }
+    // An exception of on_step ends the descent at the visit that follows.
+    if (!options.steps.is_none())
+      listening.on_step = [this, &options](const rebasin::DescentStep& step) {
+        with_python([&] { call(options.steps, step); });
+      };
+    if (!options.visits.is_none() || !options.steps.is_none())
+      listening.on_visit = [this, &options](const rebasin::DescentEvent& event) {
+        return !raised_ && (options.visits.is_none() || with_python([&] { call(options.visits, event); }));
+      };
+    return listening;
+  }
 
-  bool next_order(std::int64_t sweep, std::vector<std::int32_t>& order) {
+  void rethrow() const {
+    if (raised_) std::rethrow_exception(raised_);
+  }
+
+ private:
+  template <class Body>
+  bool with_python(Body&& body) {
     const GilAcquire gil;
     try {
-      const py::object given = call(orders, sweep);
-      if (given.is_none()) return false;
-      order = given.cast<std::vector<std::int32_t>>();
-      return true;
+      body();
     } catch (const std::exception&) {
-      raised = std::current_exception();
-      return false;
+      raised_ = std::current_exception();
     }
+    return !raised_;
   }
 
-  // What it raises ends the descent at the visit that follows.
-  void on_step(const rebasin::DescentStep& step) {
-    const GilAcquire gil;
-    try {
-      py::list family;
-      for (const auto& units : step.family) family.append(to_index(units));
-      call(steps, step.permutation, step.fixed_axes_score, family);
-    } catch (const py::error_already_set&) {
-      raised = std::current_exception();
-    }
-  }
-
-  static bool on_visit(void* context, const rebasin::DescentEvent& event) {
-    auto& self = *static_cast<Listener*>(context);
-    if (self.raised) return false;
-    if (self.callback.is_none()) return true;
-    const GilAcquire gil;
-    try {
-      call(self.callback, event.sweep, event.visit, event.visits, event.permutation, event.objective,
-           event.flop_done, event.flop_ahead);
-      return true;
-    } catch (const py::error_already_set&) {
-      self.raised = std::current_exception();
-      return false;
-    }
-  }
+  std::exception_ptr raised_;
 };
 
 template <class T>
-rebasin::Status descend_with(const OwnedProblem& owned, std::uintptr_t gemm,
+rebasin::Status descend_with(const OwnedProblem& owned, std::uintptr_t gemm, const py::object& backend,
                              const rebasin::DescentOptions& options, rebasin::DescentResult& result,
                              StopFlag* stop) {
   rebasin::Interrupt interrupt = python_interrupt(stop);
-  const GilRelease without_gil;
-  return rebasin::coordinate_descent<T>(owned.problem, reinterpret_cast<rebasin::Gemm<T>>(gemm), options,
-                                        result, interrupt);
+  if (backend.is_none()) {
+    const GilRelease without_gil;
+    return rebasin::coordinate_descent<T>(owned.problem, reinterpret_cast<rebasin::Gemm<T>>(gemm), options,
+                                          result, interrupt);
+  }
+  PythonBackend<T> in_python(backend, owned.problem.tensors.size());
+  rebasin::Status status;
+  {
+    const GilRelease without_gil;
+    status = rebasin::coordinate_descent<T>(owned.problem, in_python, options, result, interrupt);
+  }
+  if (in_python.raised()) std::rethrow_exception(in_python.raised());
+  return status;
 }
 
-py::dict stats_of(const rebasin::DescentStats& stats) {
-  py::dict fields;
-  fields["visits"] = stats.visits;
-  fields["skipped_visits"] = stats.skipped_visits;
-  fields["assignments"] = stats.assignments;
-  fields["accepted_steps"] = stats.accepted_steps;
-  fields["shakes"] = stats.perturbations;
-  fields["shakes_kept"] = stats.perturbations_kept;
-  fields["product_flop"] = stats.product_flop;
-  fields["product_columns"] = stats.product_columns;
-  fields["packed_bytes"] = stats.packed_bytes;
-  fields["planning_seconds"] = stats.planning_seconds;
-  fields["packing_seconds"] = stats.packing_seconds;
-  fields["product_seconds"] = stats.product_seconds;
-  fields["assignment_seconds"] = stats.assignment_seconds;
-  fields["objective_seconds"] = stats.objective_seconds;
-  return fields;
-}
-
-py::dict result_of(const rebasin::DescentResult& result) {
-  py::list permutations;
-  for (const auto& units : result.permutations) permutations.append(to_index(units));
-  py::dict fields;
-  fields["permutations"] = permutations;
-  fields["objective"] = result.objective;
-  fields["first_objective"] = result.first_objective;
-  fields["history"] = result.history;
-  fields["converged"] = result.converged;
-  fields["stats"] = stats_of(result.stats);
-  return fields;
-}
-
-py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t gemm,
-                 const std::vector<Index>& start, py::object next_order, std::int64_t most_sweeps,
-                 bool first_pass, double tolerance, bool overwrite, double bytes_to_keep, py::object on_visit,
-                 const std::vector<Step>& recorded, py::object on_step, std::int64_t perturbations,
-                 bool perturb_only_if_underperformed, std::uint64_t seed, StopFlag* stop) {
+rebasin::DescentResult descend(const OwnedProblem& owned, const std::vector<Index>& start,
+                               const Options& options, bool double_products, std::uintptr_t gemm,
+                               const py::object& backend, StopFlag* stop) {
   rebasin::DescentResult result;
   for (const Index& units : start) result.permutations.push_back(to_vector(units));
-  Listener listener{std::move(on_visit), std::move(next_order), std::move(on_step), nullptr};
-  rebasin::DescentOptions options;
-  if (!listener.orders.is_none()) {
-    options.next_order = [&](std::int64_t sweep, std::vector<std::int32_t>& order) {
-      return listener.next_order(sweep, order);
-    };
-  }
-  options.most_sweeps = most_sweeps;
-  options.first_pass = first_pass;
-  options.perturbations = perturbations;
-  options.perturb_only_if_underperformed = perturb_only_if_underperformed;
-  options.seed = seed;
-  options.tolerance = tolerance;
-  options.overwrite = overwrite;
-  options.bytes_to_keep = bytes_to_keep;
-  for (const auto& [permutation, score, family] : recorded) {
-    options.recorded.push_back({permutation, score, {}});
-    for (const Index& units : family) options.recorded.back().family.push_back(to_vector(units));
-  }
-  if (!listener.steps.is_none()) {
-    options.on_step = [&](const rebasin::DescentStep& step) { listener.on_step(step); };
-  }
-  if (!listener.callback.is_none() || !listener.steps.is_none()) {
-    options.on_visit = Listener::on_visit;
-    options.context = &listener;
-  }
-  const rebasin::Status status = double_products ? descend_with<double>(owned, gemm, options, result, stop)
-                                                 : descend_with<float>(owned, gemm, options, result, stop);
-  if (listener.raised) std::rethrow_exception(listener.raised);
+  Listener listener;
+  const rebasin::DescentOptions listening = listener.listen(options);
+  const rebasin::Status status = double_products
+                                     ? descend_with<double>(owned, gemm, backend, listening, result, stop)
+                                     : descend_with<float>(owned, gemm, backend, listening, result, stop);
+  listener.rethrow();
   switch (status) {
     case rebasin::Status::ok:
-      return result_of(result);
+      return result;
     case rebasin::Status::interrupted:
       if (PyErr_Occurred() == nullptr) PyErr_SetNone(PyExc_KeyboardInterrupt);  // stopped by the flag
       throw py::error_already_set();
@@ -201,9 +155,13 @@ py::dict descend(const OwnedProblem& owned, bool double_products, std::uintptr_t
   }
 }
 
-}  // namespace
+rebasin::DescentStep step_of(std::int32_t permutation, double score, const std::vector<Index>& family) {
+  rebasin::DescentStep step{permutation, score, {}};
+  for (const Index& units : family) step.family.push_back(to_vector(units));
+  return step;
+}
 
-void register_descent(py::module_& m) {
+void register_problem(py::module_& m) {
   py::enum_<rebasin::DType>(m, "DType")
       .value("float32", rebasin::DType::float32)
       .value("float64", rebasin::DType::float64)
@@ -223,19 +181,82 @@ void register_descent(py::module_& m) {
           },
           py::arg("size"), py::arg("parents"),
           "parents: numbers of the permutations around it, outermost first.")
+      .def("add_remote_tensor", &add_remote_tensor, py::arg("shape"), py::arg("moves"),
+           "A tensor that lies with the backend, in C order.")
       .def("add_tensor", &add_tensor, py::arg("a"), py::arg("b"), py::arg("dtype"), py::arg("moves"),
            "moves: (permutations outermost first, axis, copies, positions of shape (*sizes, copies)), "
            "flattened.");
+}
 
-  m.def(
-      "coordinate_descent", &descend, py::arg("problem"), py::arg("double_products"), py::arg("gemm"),
-      py::arg("start"), py::arg("next_order"), py::arg("most_sweeps"), py::arg("first_pass"),
-      py::arg("tolerance"), py::arg("overwrite"), py::arg("bytes_to_keep"), py::arg("on_visit"),
-      py::arg("recorded") = std::vector<Step>{}, py::arg("on_step") = py::none(), py::arg("shakes") = 0,
-      py::arg("shakes_where_astray") = true, py::arg("seed") = 0, py::arg("stop") = nullptr,
-      "Weight matching; gemm is the address of a Fortran sgemm or dgemm. next_order(sweep) lists the "
-      "permutations to "
-      "visit, or is None after the last sweep; in its place None lets the descent plan its visits. "
-      "recorded: "
-      "the (permutation, score, indices of its family) that on_step was called with by an earlier descent.");
+void register_options(py::module_& m) {
+  using rebasin::DescentEvent;
+  using rebasin::DescentStep;
+  py::class_<DescentEvent>(m, "DescentEvent")
+      .def_readonly("sweep", &DescentEvent::sweep)
+      .def_readonly("visit", &DescentEvent::visit)
+      .def_readonly("visits", &DescentEvent::visits)
+      .def_readonly("permutation", &DescentEvent::permutation)
+      .def_readonly("objective", &DescentEvent::objective)
+      .def_readonly("flop_done", &DescentEvent::flop_done)
+      .def_readonly("flop_ahead", &DescentEvent::flop_ahead);
+  py::class_<DescentStep>(m, "DescentStep")
+      .def(py::init(&step_of), py::arg("permutation"), py::arg("fixed_axes_score"), py::arg("family"))
+      .def_readonly("permutation", &DescentStep::permutation)
+      .def_readonly("fixed_axes_score", &DescentStep::fixed_axes_score)
+      .def_property_readonly("family", [](const DescentStep& step) { return to_indices(step.family); });
+  py::class_<Options>(m, "DescentOptions", "See rebasin/descent.hpp.")
+      .def(py::init<>())
+      .def_readwrite("next_order", &Options::orders)
+      .def_readwrite("on_step", &Options::steps)
+      .def_readwrite("on_visit", &Options::visits)
+      .def_readwrite("most_sweeps", &Options::most_sweeps)
+      .def_readwrite("first_pass", &Options::first_pass)
+      .def_readwrite("perturbations", &Options::perturbations)
+      .def_readwrite("perturb_only_if_underperformed", &Options::perturb_only_if_underperformed)
+      .def_readwrite("seed", &Options::seed)
+      .def_readwrite("bytes_to_keep", &Options::bytes_to_keep)
+      .def_readwrite("tolerance", &Options::tolerance)
+      .def_readwrite("overwrite", &Options::overwrite)
+      .def_readwrite("recorded", &Options::recorded);
+}
+
+void register_results(py::module_& m) {
+  using rebasin::DescentResult;
+  using rebasin::DescentStats;
+  py::class_<DescentStats>(m, "DescentStats")
+      .def_readonly("visits", &DescentStats::visits)
+      .def_readonly("skipped_visits", &DescentStats::skipped_visits)
+      .def_readonly("assignments", &DescentStats::assignments)
+      .def_readonly("accepted_steps", &DescentStats::accepted_steps)
+      .def_readonly("perturbations", &DescentStats::perturbations)
+      .def_readonly("perturbations_kept", &DescentStats::perturbations_kept)
+      .def_readonly("product_flop", &DescentStats::product_flop)
+      .def_readonly("product_columns", &DescentStats::product_columns)
+      .def_readonly("packed_bytes", &DescentStats::packed_bytes)
+      .def_readonly("planning_seconds", &DescentStats::planning_seconds)
+      .def_readonly("packing_seconds", &DescentStats::packing_seconds)
+      .def_readonly("product_seconds", &DescentStats::product_seconds)
+      .def_readonly("assignment_seconds", &DescentStats::assignment_seconds)
+      .def_readonly("objective_seconds", &DescentStats::objective_seconds);
+  py::class_<DescentResult>(m, "DescentResult")
+      .def_property_readonly("permutations",
+                             [](const DescentResult& result) { return to_indices(result.permutations); })
+      .def_readonly("objective", &DescentResult::objective)
+      .def_readonly("first_objective", &DescentResult::first_objective)
+      .def_readonly("history", &DescentResult::history)
+      .def_readonly("converged", &DescentResult::converged)
+      .def_readonly("stats", &DescentResult::stats);
+}
+
+}  // namespace
+
+void register_descent(py::module_& m) {
+  register_problem(m);
+  register_options(m);
+  register_results(m);
+  m.def("coordinate_descent", &descend, py::arg("problem"), py::arg("start"), py::arg("options"),
+        py::arg("double_products"), py::arg("gemm") = 0, py::arg("backend") = py::none(),
+        py::arg("stop") = nullptr,
+        "Weight matching: by products of `gemm`, the address of a Fortran sgemm or dgemm, or on a backend in "
+        "Python, to which alone the tensors' pointers matter.");
 }

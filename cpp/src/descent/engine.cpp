@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cost/objective.hpp"
-#include "cost/spread.hpp"
 #include "stopwatch.hpp"
 
 namespace rebasin {
@@ -26,17 +24,18 @@ bool holds_every_unit(const Permutation& copies, std::size_t length, std::int64_
 }  // namespace
 
 template <class T>
-Engine<T>::Engine(const Problem& problem, Gemm<T> gemm, const DescentOptions& options, DescentResult& result,
-                  Interrupt& interrupt)
+Engine<T>::Engine(const Problem& problem, Backend<T>& backend, const DescentOptions& options,
+                  DescentResult& result, Interrupt& interrupt)
     : problem_(problem),
+      backend_(backend),
       options_(options),
       result_(result),
       interrupt_(interrupt),
       gather_(problem, result.permutations),
       nesting_(problem),
       neighbours_(problem, nesting_),
-      similarity_(problem, gemm),
-      nested_(problem, nesting_, similarity_, options.bytes_to_keep),
+      single_(problem, backend, options.bytes_to_keep, counters_),
+      nested_(problem, nesting_, backend, interrupt, counters_),
       proposal_(result.permutations),
       pending_(problem.permutations.size(), true),
       pending_flop_(problem.permutations.size(), -1.0),
@@ -45,12 +44,30 @@ Engine<T>::Engine(const Problem& problem, Gemm<T> gemm, const DescentOptions& op
 template <class T>
 Status Engine<T>::measure() {
   const Stopwatch watch(result_.stats.objective_seconds);
-  result_.objective = 0.0;
-  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
-    if (interrupt_.requested()) return Status::interrupted;
-    result_.objective += tensor_objective(problem_, gather_, t);
-  }
+  const Status status = backend_.objective(gather_, result_.objective);
+  if (status != Status::ok) return status;
   return std::isfinite(result_.objective) ? Status::ok : Status::invalid_entry;
+}
+
+template <class T>
+Status Engine<T>::prepare(std::span<const std::int32_t> upcoming, const FixedAxes* fixed) {
+  if (!backend_.batches() || !prepared_.empty() || steps_ < options_.recorded.size()) return Status::ok;
+  std::vector<std::int32_t> group, due;
+  for (const std::int32_t permutation : upcoming) {
+    const std::vector<std::int32_t>& near = neighbours_.of(permutation);
+    const bool depends = std::any_of(group.begin(), group.end(), [&](std::int32_t other) {
+      return other == permutation || std::binary_search(near.begin(), near.end(), other);
+    });
+    if (depends || !single_.is_kept(permutation)) break;
+    group.push_back(permutation);
+    if (fixed != nullptr || pending_[static_cast<std::size_t>(permutation)]) due.push_back(permutation);
+  }
+  if (due.size() < 2) return Status::ok;
+  std::vector<Permutation> found;
+  const Status status = single_.propose(due, gather_, fixed, {}, found);
+  if (status != Status::ok) return status;
+  for (std::size_t k = 0; k < due.size(); ++k) prepared_[due[k]] = std::move(found[k]);
+  return Status::ok;
 }
 
 template <class T>
@@ -61,7 +78,7 @@ Status Engine<T>::visit(std::int32_t permutation) {
     ++result_.stats.skipped_visits;
     return Status::ok;
   }
-  const Status status = propose(permutation, Reach{});
+  const Status status = propose(permutation, Limits{});
   if (status != Status::ok) return status;
   // Cleared before the step: a permutation that is its own neighbour is pending again once it has moved.
   pending_[p] = due_[p] = false;
@@ -70,7 +87,7 @@ Status Engine<T>::visit(std::int32_t permutation) {
 
 template <class T>
 Status Engine<T>::match_on_fixed_axes(std::int32_t root, const FixedAxes& fixed, bool measured) {
-  const Status status = propose(root, Reach{&fixed});
+  const Status status = propose(root, Limits{&fixed});
   if (status != Status::ok) return status;
   pending_flop_[static_cast<std::size_t>(root)] = -1.0;
   due_[static_cast<std::size_t>(root)] = false;
@@ -82,9 +99,13 @@ Status Engine<T>::match_on_fixed_axes(std::int32_t root, const FixedAxes& fixed,
 }
 
 template <class T>
-Status Engine<T>::perturb(std::int32_t permutation, std::vector<std::int64_t> forbidden) {
+Status Engine<T>::perturb(std::int32_t permutation, const std::vector<std::int64_t>& forbidden) {
   ++result_.stats.visits;
-  const Status status = propose(permutation, Reach{nullptr, std::move(forbidden)});
+  const Permutation& current = result_.permutations[static_cast<std::size_t>(permutation)];
+  Limits limits;
+  for (const std::int64_t slot : forbidden)
+    limits.forbidden.push_back({slot, current[static_cast<std::size_t>(slot)]});
+  const Status status = propose(permutation, limits);
   if (status != Status::ok) return status;
   const Status taking = take(permutation);
   const auto p = static_cast<std::size_t>(permutation);
@@ -93,7 +114,7 @@ Status Engine<T>::perturb(std::int32_t permutation, std::vector<std::int64_t> fo
   return taking;
 }
 
-// Takes the proposal for the permutation's family, wherever it leads.
+// Takes the proposal for the permutation's family, at any change of the objective.
 template <class T>
 Status Engine<T>::take(std::int32_t permutation) {
   double gain = 0.0;
@@ -104,16 +125,36 @@ Status Engine<T>::take(std::int32_t permutation) {
   return Status::ok;
 }
 
-// Writes the step of the permutation's family into proposal_: recalled, or computed.
+// Writes the step of the permutation's family into proposal_: recalled, prepared, or computed.
 template <class T>
-Status Engine<T>::propose(std::int32_t permutation, const Reach& reach) {
-  if (recall(permutation, reach.fixed)) return Status::ok;
+Status Engine<T>::propose(std::int32_t permutation, const Limits& limits) {
+  if (recall(permutation, limits.fixed)) return Status::ok;
+  fixed_axes_score_ = 0.0;
   const Status status =
-      nested_.propose(permutation, gather_, result_.permutations, proposal_, reach, interrupt_);
+      single_.stands_alone(permutation)
+          ? propose_alone(permutation, limits)
+          : nested_.propose(permutation, gather_, result_.permutations, proposal_, limits.fixed);
   if (status != Status::ok || !options_.on_step) return status;
-  DescentStep step{permutation, nested_.fixed_axes_score(), {}};
+  DescentStep step{permutation, fixed_axes_score_, {}};
   for_family(permutation, [&](std::size_t p) { step.family.push_back(proposal_[p]); });
   options_.on_step(step);
+  return status;
+}
+
+template <class T>
+Status Engine<T>::propose_alone(std::int32_t permutation, const Limits& limits) {
+  Permutation& units = proposal_[static_cast<std::size_t>(permutation)];
+  if (const auto prepared = prepared_.find(permutation); prepared != prepared_.end()) {
+    units = std::move(prepared->second);
+    prepared_.erase(prepared);
+    return Status::ok;
+  }
+  std::vector<Permutation> found;
+  Status status = single_.propose({permutation}, gather_, limits.fixed, limits.forbidden, found);
+  if (status != Status::ok) return status;
+  units = std::move(found.front());
+  if (limits.fixed != nullptr) status = single_.score(permutation, units, fixed_axes_score_);
+  single_.end_visit(permutation);
   return status;
 }
 
@@ -134,22 +175,21 @@ bool Engine<T>::recall(std::int32_t permutation, const FixedAxes* fixed) {
   ++steps_;
   member = 0;
   for_family(permutation, [&](std::size_t p) { proposal_[p] = step.family[member++]; });
-  nested_.recall(permutation, gather_, fixed, step.fixed_axes_score);
+  fixed_axes_score_ = step.fixed_axes_score;
+  if (single_.stands_alone(permutation)) single_.recall(permutation, gather_, fixed);
   return true;
 }
 
-// Moves the gather to the proposal, and tells how much that raises the objective.
+// Moves the gather to the proposal; `gain` is by how much that raises the objective.
 template <class T>
 Status Engine<T>::gain_of_proposal(std::int32_t permutation, double& gain) {
   const Stopwatch watch(result_.stats.objective_seconds);
   const std::vector<std::size_t>& touched = neighbours_.tensors_of(permutation);
-  const std::vector<OffsetTables> before = tables_of(touched);
+  std::vector<OffsetTables> before;
+  before.reserve(touched.size());
+  for (const std::size_t t : touched) before.push_back(gather_.b_tables(t));
   gather_.update(touched, proposal_);
-  for (std::size_t i = 0; i < touched.size(); ++i) {
-    if (interrupt_.requested()) return Status::interrupted;
-    gain += tensor_gain(problem_, gather_, before[i], touched[i]);
-  }
-  return Status::ok;
+  return backend_.gain(touched, before, gather_, gain);
 }
 
 template <class T>
@@ -157,8 +197,9 @@ Status Engine<T>::take_if_better(std::int32_t permutation) {
   double gain = 0.0;
   const Status status = gain_of_proposal(permutation, gain);
   if (status != Status::ok) return status;
-  const bool better = is_better(gain);
-  if (interrupt_.requested()) return Status::interrupted;
+  bool better = false;
+  const Status comparing = is_better(gain, better);
+  if (comparing != Status::ok) return comparing;
   if (!better && !options_.overwrite) {
     gather_.update(neighbours_.tensors_of(permutation), result_.permutations);
     for_family(permutation, [&](std::size_t p) { proposal_[p] = result_.permutations[p]; });
@@ -173,11 +214,15 @@ Status Engine<T>::take_if_better(std::int32_t permutation) {
 // The objective may hold a constant that no step could ever gain: what it can gain is measured where a step
 // would fail by the whole of it.
 template <class T>
-bool Engine<T>::is_better(double gain) {
-  if (gain > options_.tolerance * std::abs(result_.objective)) return true;
-  if (!(gain > 0.0)) return false;
-  if (spread_ < 0.0) spread_ = spread_of_objective(problem_, interrupt_);
-  return gain > options_.tolerance * spread_;
+Status Engine<T>::is_better(double gain, bool& better) {
+  better = gain > options_.tolerance * std::abs(result_.objective);
+  if (better || !(gain > 0.0)) return Status::ok;
+  if (spread_ < 0.0) {
+    const Status status = backend_.spread(spread_);
+    if (status != Status::ok) return status;
+  }
+  better = gain > options_.tolerance * spread_;
+  return Status::ok;
 }
 
 // Makes the family's proposal the permutation as it stands.
@@ -196,6 +241,7 @@ void Engine<T>::restore(const std::vector<Permutation>& permutations, bool at_re
     due_[p] = !at_rest && permutations[p] != result_.permutations[p];
   result_.permutations = permutations;
   proposal_ = permutations;
+  prepared_.clear();
   for (std::size_t t = 0; t < problem_.tensors.size(); ++t) gather_.update({t}, permutations);
   pending_.assign(pending_.size(), !at_rest);
   pending_flop_.assign(pending_flop_.size(), -1.0);
@@ -206,7 +252,9 @@ double Engine<T>::pending_flop(std::int32_t permutation) {
   const auto p = static_cast<std::size_t>(permutation);
   if (!pending_[p]) return 0.0;
   if (pending_flop_[p] < 0.0)
-    pending_flop_[p] = std::max(due_[p] ? 1.0 : 0.0, nested_.pending_flop(permutation, gather_));
+    pending_flop_[p] = std::max(due_[p] ? 1.0 : 0.0, single_.stands_alone(permutation)
+                                                         ? single_.pending_flop(permutation, gather_)
+                                                         : nested_.pending_flop(permutation));
   return pending_flop_[p];
 }
 
@@ -218,23 +266,15 @@ double Engine<T>::flop_ahead() {
 }
 
 template <class T>
-std::vector<OffsetTables> Engine<T>::tables_of(const std::vector<std::size_t>& tensors) const {
-  std::vector<OffsetTables> tables;
-  tables.reserve(tensors.size());
-  for (const std::size_t t : tensors) tables.push_back(gather_.b_tables(t));
-  return tables;
-}
-
-template <class T>
 void Engine<T>::take_statistics() {
-  const ProductCounters& products = similarity_.counters();
+  const ProductCounters& products = backend_.counters();
   result_.stats.product_flop = products.flop;
   result_.stats.product_columns = products.columns;
   result_.stats.packed_bytes = products.packed_bytes;
   result_.stats.packing_seconds = products.packing_seconds;
-  result_.stats.assignments = nested_.assignments();
-  result_.stats.product_seconds = nested_.product_seconds();
-  result_.stats.assignment_seconds = nested_.assignment_seconds();
+  result_.stats.assignments = counters_.assignments;
+  result_.stats.product_seconds = counters_.product_seconds;
+  result_.stats.assignment_seconds = counters_.assignment_seconds;
 }
 
 template class Engine<float>;

@@ -2,32 +2,39 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <span>
 #include <vector>
 
 #include "cost/gather.hpp"
-#include "cost/similarity.hpp"
+#include "descent/backend.hpp"
 #include "descent/fixed_axes.hpp"
 #include "descent/neighbours.hpp"
 #include "descent/nested_assignment.hpp"
 #include "descent/nesting.hpp"
+#include "descent/single_assignment.hpp"
 #include "rebasin/descent.hpp"
 
 namespace rebasin {
 
-// Holds similarities, duals and what is out of date; result.permutations are the permutations as they stand,
-// and result.objective is theirs after measure() and after every visit().
+// Knows which similarities are out of date; result.permutations are the permutations as they stand, and
+// result.objective is theirs after measure() and after every visit().
 template <class T>
 class Engine {
  public:
-  Engine(const Problem& problem, Gemm<T> gemm, const DescentOptions& options, DescentResult& result,
+  Engine(const Problem& problem, Backend<T>& backend, const DescentOptions& options, DescentResult& result,
          Interrupt& interrupt);
 
   // Sums the objective over all entries. invalid_entry: an entry, or the sum, is not finite.
   Status measure();
 
+  // Proposes the steps of the longest beginning of the upcoming visits that do not depend on each other, in
+  // one batch of assignments; nothing where the backend gains nothing by that. `fixed` as of the visits.
+  Status prepare(std::span<const std::int32_t> upcoming, const FixedAxes* fixed);
+
   // Brings the permutation's similarity up to date and takes its best step if the objective rises by more
-  // than the tolerance: a share of its magnitude, or of what permutations can change if that is less. A
-  // permutation that has seen all that moved is skipped.
+  // than the tolerance: a share of its magnitude, or of the most that permutations can change it by if that
+  // is less. A permutation with nothing out of date is skipped.
   Status visit(std::int32_t permutation);
 
   // Takes the step of `root`'s family that is best on the fixed axes alone. result.objective follows where
@@ -36,38 +43,43 @@ class Engine {
 
   // Takes the best step of a permutation that stands alone while the `forbidden` slots may not keep their
   // unit, at any change of the objective.
-  Status perturb(std::int32_t permutation, std::vector<std::int64_t> forbidden);
-  bool can_be_perturbed(std::int32_t permutation) const { return nested_.stands_alone(permutation); }
+  Status perturb(std::int32_t permutation, const std::vector<std::int64_t>& forbidden);
+  bool can_be_perturbed(std::int32_t permutation) const { return single_.stands_alone(permutation); }
 
-  // How far the last family's, matched on fixed axes, step stands out from a random one.
-  double fixed_axes_score() const { return nested_.fixed_axes_score(); }
+  // How far the last step on fixed axes stands out from a random one; 0 for a permutation that does not stand
+  // alone, or was prepared.
+  double fixed_axes_score() const { return fixed_axes_score_; }
 
   // Goes back to other permutations; result.objective is not kept. `at_rest`: no step of a single permutation
   // raises the objective there.
   void restore(const std::vector<Permutation>& permutations, bool at_rest);
 
-  // Floating-point operations of the products that a visit would start with; 0: it has seen all that moved.
+  // Floating-point operations of the products that a visit would start with; 0: nothing is out of date.
   double pending_flop(std::int32_t permutation);
 
   // Of all products so far, and of those that all permutations would start with.
-  double flop_done() const { return similarity_.counters().flop; }
+  double flop_done() const { return backend_.counters().flop; }
   double flop_ahead();
 
   const Problem& problem() const { return problem_; }
-  const Gather& gather() const { return gather_; }
+  Backend<T>& backend() { return backend_; }
   const Nesting& nesting() const { return nesting_; }
-  DescentResult& result() { return result_; }
   void take_statistics();
 
  private:
-  Status propose(std::int32_t permutation, const Reach& reach);
+  struct Limits {
+    const FixedAxes* fixed = nullptr;  // only entries whose other axes it holds count
+    std::vector<Match> forbidden = {};
+  };
+
+  Status propose(std::int32_t permutation, const Limits& limits);
+  Status propose_alone(std::int32_t permutation, const Limits& limits);
   Status take(std::int32_t permutation);
   bool recall(std::int32_t permutation, const FixedAxes* fixed);
   Status take_if_better(std::int32_t permutation);
   Status gain_of_proposal(std::int32_t permutation, double& gain);
-  bool is_better(double gain);
+  Status is_better(double gain, bool& better);
   void move_family(std::int32_t permutation);
-  std::vector<OffsetTables> tables_of(const std::vector<std::size_t>& tensors) const;
 
   template <class Body>
   void for_family(std::int32_t permutation, Body&& body) const {
@@ -75,15 +87,19 @@ class Engine {
   }
 
   const Problem& problem_;
+  Backend<T>& backend_;
   const DescentOptions& options_;
   DescentResult& result_;
   Interrupt& interrupt_;
   Gather gather_;
   Nesting nesting_;
   Neighbours neighbours_;
-  Similarity<T> similarity_;
+  StepCounters counters_;
+  SingleAssignment<T> single_;
   NestedAssignment<T> nested_;
+  std::map<std::int32_t, Permutation> prepared_;
   std::vector<Permutation> proposal_;  // equals the accepted permutations between visits
+  double fixed_axes_score_ = 0.0;
   // Something that the permutation's similarity depends on has moved since its visit.
   std::vector<bool> pending_;
   std::vector<double> pending_flop_;  // negative: to be counted

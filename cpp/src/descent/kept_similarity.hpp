@@ -1,4 +1,4 @@
-// Similarities that are kept between visits, and brought up to date by what has moved since.
+// Similarities kept between visits: which of their occurrences are out of date.
 #pragma once
 
 #include <cstdint>
@@ -7,23 +7,18 @@
 
 #include "cost/gather.hpp"
 #include "cost/occurrence.hpp"
-#include "cost/similarity.hpp"
-#include "rebasin/assignment.hpp"
-#include "rebasin/interrupt.hpp"
-#include "rebasin/problem.hpp"
+#include "descent/backend.hpp"
 #include "rebasin/status.hpp"
 
 namespace rebasin {
 
-// One permutation's similarity as of its last visit, and the duals of its last assignment. Where there is no
-// room for the matrix it is formed anew at every visit; what it would have to update is known all the
-// same, so that memory does not decide the order of visits.
+// One permutation's similarity as of its last visit; the matrix itself is the backend's. Where there is no
+// room for it, it is formed anew at every visit; the pending change is counted all the same, so that memory
+// does not decide the order of visits.
 //
-// An occurrence may be left out until it is wanted, and then counts in full; a change of one that is in adds
-// the product over the columns that moved. Float32 rounding gathers slowly (a few 1e-6 of the largest entry
-// after a hundred changes), and steps are accepted by the float64 objective alone; the matrix is formed anew
-// now and then all the same.
-template <class T>
+// An occurrence counts in full at its first refresh; a later change of it adds the product over the columns
+// that moved. Float32 rounding accumulates slowly (a few 1e-6 of the largest entry after a hundred changes),
+// and steps are accepted by the float64 objective alone; the matrix is formed anew now and then all the same.
 class KeptSimilarity {
  public:
   KeptSimilarity(std::int64_t units, std::vector<Occurrence> occurrences, bool keeps_matrix)
@@ -32,36 +27,38 @@ class KeptSimilarity {
         keeps_matrix_(keeps_matrix),
         before_(occurrences_.size()) {}
 
-  const std::vector<Occurrence>& occurrences() const { return occurrences_; }
-
-  // Brings the matrix up to date with every occurrence for which wanted(occurrence) holds; others stay as
-  // they were.
-  template <class Wanted>
-  Status refresh(const Gather& gather, Similarity<T>& similarity, Interrupt& interrupt, Wanted&& wanted) {
-    const bool anew = matrix_.empty() || changes_ >= changes_before_rebuild;
-    if (anew) {
-      matrix_.resize(static_cast<std::size_t>(units_ * units_));
-      before_.assign(occurrences_.size(), {});
-    }
+  // Brings the permutation's matrix up to date with every occurrence for which wanted(occurrence) holds;
+  // others stay as they were.
+  template <class T, class Wanted>
+  Status refresh(std::int32_t permutation, Backend<T>& backend, const Gather& gather, Wanted&& wanted) {
+    const bool anew = !formed_ || changes_ >= changes_before_rebuild;
+    if (anew) before_.assign(occurrences_.size(), {});
     changes_ = anew ? 0 : changes_ + 1;
-    similarity.begin(units_, matrix_.data(), anew);
+    std::vector<Change> changes;
     for (std::size_t i = 0; i < occurrences_.size(); ++i) {
-      if (!wanted(occurrences_[i])) continue;
-      const Status status = before_[i].empty()
-                                ? similarity.add(occurrences_[i], gather, interrupt)
-                                : similarity.add_changes(occurrences_[i], gather, before_[i], interrupt);
-      if (status != Status::ok) return status;
-      before_[i] = gather.b_tables(occurrences_[i].tensor);
+      if (wanted(occurrences_[i]))
+        changes.push_back({&occurrences_[i], before_[i].empty() ? nullptr : &before_[i]});
     }
-    return similarity.finish(interrupt);
+    const Status status = backend.refresh(permutation, units_, changes, anew, gather);
+    formed_ = true;
+    recall(gather, wanted);
+    return status;
   }
 
-  // Remembers what refresh() would have seen, without the matrix, which the next refresh() forms anew.
+  // Records what refresh() would have counted. A matrix that was never formed still is, by the next one.
   template <class Wanted>
   void recall(const Gather& gather, Wanted&& wanted) {
     for (std::size_t i = 0; i < occurrences_.size(); ++i) {
       if (wanted(occurrences_[i])) before_[i] = gather.b_tables(occurrences_[i].tensor);
     }
+  }
+
+  // Frees a matrix that there is no room for.
+  template <class T>
+  void end_visit(std::int32_t permutation, Backend<T>& backend) {
+    if (keeps_matrix_) return;
+    backend.release(permutation);
+    formed_ = false;
   }
 
   // Floating-point operations that refresh() would spend on a kept matrix with every occurrence wanted.
@@ -71,20 +68,7 @@ class KeptSimilarity {
     return 2.0 * static_cast<double>(units_ * units_) * columns;
   }
 
-  T* matrix() { return matrix_.data(); }
-
-  // The last assignment's duals, to start the next from; null before the first.
-  const WarmStart* duals() {
-    if (solution_.row_duals.empty()) return nullptr;
-    start_ = {solution_.row_duals.data(), solution_.column_duals.data()};
-    return &start_;
-  }
-
-  // The visit is over: remembers its duals, and lets go of a matrix that there is no room for.
-  void keep(const AssignmentSolution& solution) {
-    solution_ = solution;
-    if (!keeps_matrix_) matrix_ = std::vector<T>();  // = {} would keep the memory
-  }
+  bool keeps_matrix() const { return keeps_matrix_; }
 
  private:
   static constexpr int changes_before_rebuild = 100;
@@ -114,10 +98,8 @@ class KeptSimilarity {
   std::int64_t units_;
   std::vector<Occurrence> occurrences_;
   bool keeps_matrix_;
-  std::vector<T> matrix_;             // empty before the first visit
   std::vector<OffsetTables> before_;  // by occurrence; empty while it is left out
-  AssignmentSolution solution_;
-  WarmStart start_{};
+  bool formed_ = false;
   int changes_ = 0;
 };
 

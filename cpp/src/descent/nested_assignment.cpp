@@ -1,73 +1,30 @@
 #include "descent/nested_assignment.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <limits>
-#include <type_traits>
 
 #include "cost/slots.hpp"
-#include "descent/perturbation.hpp"
-#include "descent/standard_score.hpp"
+#include "descent/host_backend.hpp"
 #include "stopwatch.hpp"
 
 namespace rebasin {
-namespace {
-
-// Without a way out in the middle, so that the compiler may use vectors.
-template <class T>
-bool all_finite(const T* values, std::int64_t count) {
-  using Bits = std::conditional_t<std::is_same_v<T, float>, std::int32_t, std::int64_t>;
-  constexpr Bits infinity = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
-  Bits largest = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    largest = std::max(largest, std::bit_cast<Bits>(values[i]) & std::numeric_limits<Bits>::max());
-  }
-  return largest < infinity;
-}
-
-}  // namespace
 
 template <class T>
-NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting,
-                                      Similarity<T>& similarity, double bytes_to_keep)
+NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting, Backend<T>& backend,
+                                      Interrupt& interrupt, StepCounters& counters)
     : problem_(problem),
       nesting_(nesting),
-      similarity_(similarity),
-      path_(problem.permutations.size()),
-      kept_(problem.permutations.size()) {
-  for (std::size_t p = 0; p < problem.permutations.size(); ++p) {
-    const auto self = static_cast<std::int32_t>(p);
-    if (!is_alone(self)) continue;
-    const std::int64_t n = problem.permutations[p].size;
-    const double bytes = static_cast<double>(n) * static_cast<double>(n) * sizeof(T);
-    const bool fits = bytes <= bytes_to_keep;
-    kept_[p] = std::make_unique<KeptSimilarity<T>>(n, occurrences_alone(problem, self), fits);
-    if (fits) bytes_to_keep -= bytes;
-  }
-}
-
-template <class T>
-bool NestedAssignment<T>::is_alone(std::int32_t permutation) const {
-  if (!problem_.permutations[static_cast<std::size_t>(permutation)].parents.empty()) return false;
-  for (const Tensor& tensor : problem_.tensors) {
-    for (const Move& move : tensor.moves) {
-      const auto& names = move.permutations;
-      if (names.size() > 1 && std::find(names.begin(), names.end(), permutation) != names.end()) return false;
-    }
-  }
-  return true;
-}
+      backend_(backend),
+      interrupt_(interrupt),
+      counters_(counters),
+      path_(problem.permutations.size()) {}
 
 template <class T>
 Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
                                     const std::vector<Permutation>& current,
-                                    std::vector<Permutation>& proposal, const Reach& reach,
-                                    Interrupt& interrupt) {
-  const Step step{root, gather, current, proposal, reach.fixed, reach.forbidden, interrupt};
-  fixed_axes_score_ = 0.0;
-  if (stands_alone(root)) return solve_kept(step, root);
+                                    std::vector<Permutation>& proposal, const FixedAxes* fixed) {
+  const Step step{root, gather, current, proposal, fixed};
   const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
-  Status status = parents.empty() ? compare_leaves(step) : Status::ok;
+  Status status = parents.empty() && nests_alike(root) ? assign_leaves(step) : Status::ok;
   for_each_combination(problem_, parents, path_.slot, [&] {
     if (status != Status::ok) return;
     hold(step, parents);
@@ -78,32 +35,11 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
   return status;
 }
 
-// One product for every pair of slots and units within the family, where every axis that moves with it nests
-// its members alike: the similarities of slot and unit are blocks of that. Leaves nothing behind where axes
-// differ.
-template <class T>
-Status NestedAssignment<T>::compare_leaves(const Step& step) {
-  if (nesting_.family(step.root).size() == 1 || !nests_alike(step.root)) return Status::ok;
-  const Stopwatch watch(product_seconds_);
-  for (const std::int32_t member : nesting_.family(step.root)) {
-    if (!nesting_.is_leaf(member)) continue;
-    const auto p = static_cast<std::size_t>(member);
-    std::int64_t units = problem_.permutations[p].size;
-    for (const std::int32_t parent : problem_.permutations[p].parents) {
-      units *= problem_.permutations[static_cast<std::size_t>(parent)].size;
-    }
-    std::vector<T>& matrix = leaves_[member];
-    matrix.resize(static_cast<std::size_t>(units * units));
-    const Status status =
-        similarity_.compute(units, occurrences_of_leaf(problem_, nesting_, step.root, step.fixed, member),
-                            step.gather, matrix.data(), step.interrupt);
-    if (status != Status::ok) return status;
-  }
-  return Status::ok;
-}
-
+// Whether every axis that moves with the family nests its members alike. A backend that gains by batches
+// also takes axes of outer members by themselves.
 template <class T>
 bool NestedAssignment<T>::nests_alike(std::int32_t root) const {
+  if (nesting_.is_leaf(root)) return false;
   for (const Tensor& tensor : problem_.tensors) {
     for (const Move& move : tensor.moves) {
       const bool touched = std::any_of(move.permutations.begin(), move.permutations.end(),
@@ -112,76 +48,73 @@ bool NestedAssignment<T>::nests_alike(std::int32_t root) const {
       const std::int32_t last = move.permutations.back();
       std::vector<std::int32_t> path = problem_.permutations[static_cast<std::size_t>(last)].parents;
       path.push_back(last);
-      if (path != move.permutations || !nesting_.is_leaf(last)) return false;
+      if (path != move.permutations || !(nesting_.is_leaf(last) || backend_.batches())) return false;
     }
   }
   return true;
 }
 
-// The similarity of `permutation`'s units within the slots and units of those around it.
+// One product an innermost member for all pairs of slots and units, and one batch of the assignments within
+// each pair of slots and units around it.
 template <class T>
-Status NestedAssignment<T>::compare(const Step& step, std::int32_t permutation, std::vector<T>& matrix) {
-  const auto p = static_cast<std::size_t>(permutation);
-  const std::int64_t n = problem_.permutations[p].size;
-  matrix.assign(static_cast<std::size_t>(n * n), T{0});
-  if (leaves_.empty()) {
-    const Stopwatch watch(product_seconds_);
-    return similarity_.compute(
-        n, occurrences_within(problem_, nesting_, step.root, step.fixed, step.current, path_, permutation),
-        step.gather, matrix.data(), step.interrupt);
+Status NestedAssignment<T>::assign_leaves(const Step& step) {
+  for (const std::int32_t member : nesting_.family(step.root)) {
+    if (!nesting_.is_leaf(member)) continue;
+    Leaf& leaf = leaves_[member];
+    for (const std::int32_t parent : problem_.permutations[static_cast<std::size_t>(member)].parents)
+      leaf.copies *= problem_.permutations[static_cast<std::size_t>(parent)].size;
+    {
+      const Stopwatch watch(counters_.product_seconds);
+      const Status status = backend_.form_blocks(
+          leaf.copies, problem_.permutations[static_cast<std::size_t>(member)].size,
+          occurrences_of_leaf(problem_, nesting_, step.root, step.fixed, member), step.gather);
+      if (status != Status::ok) return status;
+    }
+    const Stopwatch watch(counters_.assignment_seconds);
+    const std::vector<Match> blocks = blocks_of(step, member);
+    leaf.place.assign(static_cast<std::size_t>(leaf.copies * leaf.copies), -1);
+    for (std::size_t k = 0; k < blocks.size(); ++k)
+      leaf.place[static_cast<std::size_t>(blocks[k][0] * leaf.copies + blocks[k][1])] =
+          static_cast<std::int64_t>(k);
+    counters_.assignments += static_cast<std::int64_t>(blocks.size());
+    const Status status = backend_.assign_blocks(blocks, leaf.assignments);
+    if (status != Status::ok) return status;
   }
-  const auto leaf = leaves_.find(permutation);
-  if (leaf == leaves_.end()) return Status::ok;  // the entries count for those within
-  std::int64_t slot = 0, unit = 0, copies = 1;
-  for (const std::int32_t parent : problem_.permutations[p].parents) {
-    const auto q = static_cast<std::size_t>(parent);
-    slot = slot * problem_.permutations[q].size + path_.slot[q];
-    unit = unit * problem_.permutations[q].size + path_.unit[q];
-    copies *= problem_.permutations[q].size;
-  }
-  const T* block = leaf->second.data() + slot * n * copies * n + unit * n;
-  for (std::int64_t i = 0; i < n; ++i) std::copy_n(block + i * copies * n, n, matrix.data() + i * n);
   return Status::ok;
 }
 
+// The pairs of slots and units around a leaf that solve() passes through: parents that do not step are held.
 template <class T>
-void NestedAssignment<T>::recall(std::int32_t root, const Gather& gather, const FixedAxes* fixed,
-                                 double score) {
-  fixed_axes_score_ = score;
-  if (kept_[static_cast<std::size_t>(root)] == nullptr) return;
-  kept_[static_cast<std::size_t>(root)]->recall(gather, [&](const Occurrence& each) {
-    return fixed == nullptr || fixed->around(each.tensor, each.axis);
-  });
-}
-
-template <class T>
-Status NestedAssignment<T>::solve_kept(const Step& step, std::int32_t permutation) {
-  const auto p = static_cast<std::size_t>(permutation);
-  const std::int64_t n = problem_.permutations[p].size;
-  KeptSimilarity<T>& kept = *kept_[p];
-  {
-    const Stopwatch watch(product_seconds_);
-    const Status status = kept.refresh(step.gather, similarity_, step.interrupt, [&](const Occurrence& each) {
-      return step.fixed == nullptr || step.fixed->around(each.tensor, each.axis);
+std::vector<Match> NestedAssignment<T>::blocks_of(const Step& step, std::int32_t leaf) {
+  const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(leaf)].parents;
+  const std::vector<std::int32_t> held = nesting_.parents_outside(problem_, step.root, leaf);
+  std::vector<Match> blocks;
+  for_each_combination(problem_, parents, path_.slot, [&] {
+    for_each_combination(problem_, parents, path_.unit, [&] {
+      const bool reached = std::all_of(held.begin(), held.end(), [&](std::int32_t parent) {
+        const auto p = static_cast<std::size_t>(parent);
+        const std::int64_t offset = copy_offset(problem_, parent, path_.slot) + path_.slot[p];
+        return path_.unit[p] == step.current[p][static_cast<std::size_t>(offset)];
+      });
+      if (reached) blocks.push_back({copy_within(leaf, path_.slot), copy_within(leaf, path_.unit)});
     });
-    if (status != Status::ok) return status;
-  }
-  AssignmentSolution solution;
-  {
-    const ForbiddenMatches<T> forbidden(kept.matrix(), n, step.forbidden, step.current[p]);
-    const Status status = assign(kept.matrix(), n, kept.duals(), solution, step.interrupt);
-    if (status != Status::ok) return status;
-  }
-  step.proposal[p] = solution.columns;
-  if (step.fixed != nullptr) fixed_axes_score_ = standard_score(kept.matrix(), n, solution.columns);
-  kept.keep(solution);
-  return Status::ok;
+  });
+  return blocks;
 }
 
 template <class T>
-double NestedAssignment<T>::pending_flop(std::int32_t root, const Gather& gather) const {
-  if (kept_[static_cast<std::size_t>(root)] != nullptr)
-    return kept_[static_cast<std::size_t>(root)]->pending_flop(gather);
+std::int64_t NestedAssignment<T>::copy_within(std::int32_t permutation,
+                                              const std::vector<std::int64_t>& path) const {
+  std::int64_t copy = 0;
+  for (const std::int32_t parent : problem_.permutations[static_cast<std::size_t>(permutation)].parents) {
+    const auto p = static_cast<std::size_t>(parent);
+    copy = copy * problem_.permutations[p].size + path[p];
+  }
+  return copy;
+}
+
+template <class T>
+double NestedAssignment<T>::pending_flop(std::int32_t root) const {
   double flop = 1.0;  // what moves nothing is visited all the same
   for (const Tensor& tensor : problem_.tensors) {
     double entries = 1.0;
@@ -198,31 +131,48 @@ double NestedAssignment<T>::pending_flop(std::int32_t root, const Gather& gather
 }
 
 template <class T>
-Status NestedAssignment<T>::assign(const T* matrix, std::int64_t n, const WarmStart* start,
-                                   AssignmentSolution& solution, Interrupt& interrupt) {
-  const Stopwatch watch(assignment_seconds_);
-  ++assignments_;
-  // An overflow to -inf would pass for a forbidden pair.
-  if (!all_finite(matrix, n * n)) return Status::invalid_entry;
-  return solve_assignment(CostView<T>{matrix, n, n, n, 1, true}, solution, interrupt, {.warm_start = start});
+Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bool keep, double& value) {
+  const std::vector<std::int64_t> holders = holders_of_units(step, permutation);
+  Permutation units;
+  if (const auto found = leaves_.find(permutation); found != leaves_.end()) {
+    const Leaf& leaf = found->second;
+    const std::int64_t k = leaf.place[static_cast<std::size_t>(
+        copy_within(permutation, path_.slot) * leaf.copies + copy_within(permutation, path_.unit))];
+    const auto n = static_cast<std::int64_t>(holders.size());
+    const auto first = leaf.assignments.columns.begin() + k * n;
+    units.assign(first, first + n);
+    value = leaf.assignments.objectives[static_cast<std::size_t>(k)];
+  } else {
+    const Status status = assign_by_similarity(step, permutation, holders, units, value);
+    if (status != Status::ok) return status;
+  }
+  return keep ? keep_step(step, permutation, holders, units) : Status::ok;
 }
 
 template <class T>
-Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bool keep, double& value) {
+Status NestedAssignment<T>::assign_by_similarity(const Step& step, std::int32_t permutation,
+                                                 const std::vector<std::int64_t>& holders, Permutation& units,
+                                                 double& value) {
   const std::int64_t n = problem_.permutations[static_cast<std::size_t>(permutation)].size;
   std::vector<T> matrix;
-  const Status compared = compare(step, permutation, matrix);
-  if (compared != Status::ok) return compared;
-  const std::vector<std::int64_t> holders = holders_of_units(step, permutation);
+  {
+    const Stopwatch watch(counters_.product_seconds);
+    const Status status = backend_.similarity(
+        n, occurrences_within(problem_, nesting_, step.root, step.fixed, step.current, path_, permutation),
+        step.gather, matrix);
+    if (status != Status::ok) return status;
+  }
   if (!nesting_.children(step.root, permutation).empty()) {
     const Status status = add_values_within(step, permutation, holders, matrix);
     if (status != Status::ok) return status;
   }
+  const Stopwatch watch(counters_.assignment_seconds);
+  ++counters_.assignments;
   AssignmentSolution solution;
-  const Status status = assign(matrix.data(), n, nullptr, solution, step.interrupt);
-  if (status != Status::ok) return status;
+  const Status status = assign_finite(matrix.data(), n, nullptr, solution, interrupt_);
+  units = std::move(solution.columns);
   value = solution.objective;
-  return keep ? keep_step(step, permutation, holders, solution.columns) : Status::ok;
+  return status;
 }
 
 // Sums over the copies of `child` within parents that do not step: they are held.

@@ -6,14 +6,16 @@
 #include <numeric>
 #include <vector>
 
+#include "descent/backend.hpp"
+
 namespace rebasin {
 
-// The slots of a permutation that may not keep their unit: one in ten, at least one. Nothing but the three
-// numbers decides which.
-inline std::vector<std::int64_t> perturbed_slots(std::int64_t units, std::int64_t perturb,
+// The slots of a permutation that may not keep their unit: one in ten, at least one, drawn by the number of
+// the perturbation, the permutation and the seed alone.
+inline std::vector<std::int64_t> perturbed_slots(std::int64_t units, std::int64_t perturbation,
                                                  std::int32_t permutation, std::uint64_t seed) {
   constexpr std::int64_t one_in = 10;
-  std::uint64_t state = (static_cast<std::uint64_t>(perturb) << 32) +
+  std::uint64_t state = (static_cast<std::uint64_t>(perturbation) << 32) +
                         static_cast<std::uint64_t>(permutation) + seed * 0xd1342543de82ef95u;
   const auto draw = [&state](std::int64_t below) {  // splitmix64 (Steele, Lea & Flood 2014)
     std::uint64_t z = state += 0x9e3779b97f4a7c15u;
@@ -31,31 +33,29 @@ inline std::vector<std::int64_t> perturbed_slots(std::int64_t units, std::int64_
   return slots;
 }
 
-// For as long as it lives, the similarity of every given slot with its unit is the least of the slot's row.
+// For as long as it lives, every forbidden match has the least similarity of its slot.
 template <class T>
 class ForbiddenMatches {
  public:
-  ForbiddenMatches(T* matrix, std::int64_t n, const std::vector<std::int64_t>& slots,
-                   const std::vector<std::int64_t>& units) {
-    for (const std::int64_t slot : slots) {
+  ForbiddenMatches(T* matrix, std::int64_t n, const std::vector<Match>& matches) {
+    for (const auto& [slot, unit] : matches) {
       T* row = matrix + slot * n;
-      T& entry = row[units[static_cast<std::size_t>(slot)]];
-      taken_.push_back({&entry, entry});
-      entry = *std::min_element(row, row + n);
+      replaced_.push_back({row + unit, row[unit]});
+      row[unit] = *std::min_element(row, row + n);
     }
   }
   ~ForbiddenMatches() {
-    for (const Taken& taken : taken_) *taken.place = taken.value;
+    for (const Replaced& replaced : replaced_) *replaced.place = replaced.value;
   }
   ForbiddenMatches(const ForbiddenMatches&) = delete;
   ForbiddenMatches& operator=(const ForbiddenMatches&) = delete;
 
  private:
-  struct Taken {
+  struct Replaced {
     T* place;
     T value;
   };
-  std::vector<Taken> taken_;
+  std::vector<Replaced> replaced_;
 };
 
 }  // namespace rebasin

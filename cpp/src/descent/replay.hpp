@@ -1,6 +1,7 @@
 // The published loop: sweep after sweep in orders that the caller gives, until a sweep raises nothing.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "descent/engine.hpp"
@@ -15,8 +16,10 @@ Status replay_orders(Engine<T>& engine, const DescentOptions& options, DescentRe
   while (!result.converged && options.next_order(log.sweep(), order)) {
     const std::int64_t accepted_before = result.stats.accepted_steps;
     log.begin_sweep(static_cast<std::int64_t>(order.size()));
-    for (const std::int32_t permutation : order) {
-      Status status = engine.visit(permutation);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const std::int32_t permutation = order[i];
+      Status status = engine.prepare(std::span(order).subspan(i), nullptr);
+      if (status == Status::ok) status = engine.visit(permutation);
       if (status == Status::ok) status = log.after_visit(permutation, engine);
       if (status != Status::ok) return status;
     }

@@ -33,25 +33,37 @@ class Columns {
   std::int64_t units() const { return units_; }
   std::int64_t count() const { return outer_ * inner_ * across_; }
 
-  // The variance over the units, on average over evenly spaced columns.
-  double mean_square(const void* data, const std::vector<std::int64_t>& strides) const {
-    return with_storage_type(view_.dtype, [&](auto* type) {
-      const auto* entries = static_cast<decltype(type)>(data);
-      const std::int64_t total = count(), samples = std::min(total, sampled_columns);
-      double sum = 0.0;
-      for (std::int64_t k = 0; k < samples; ++k) {
-        // An odd place within each stretch, so that samples do not all fall on the same kernel tap.
-        const std::int64_t column = std::min(total - 1, k * total / samples + k % 7 * (total / samples) / 7);
-        sum += variance(entries, strides, column);
+  // Of the units on evenly spaced columns, column after column.
+  std::vector<std::int64_t> sampled_offsets(const std::vector<std::int64_t>& strides) const {
+    std::vector<std::int64_t> offsets;
+    const std::int64_t total = count(), samples = std::min(total, sampled_columns);
+    for (std::int64_t k = 0; k < samples; ++k) {
+      // An odd place within each stretch, so that samples do not all fall on the same kernel tap.
+      const std::int64_t column = std::min(total - 1, k * total / samples + k % 7 * (total / samples) / 7);
+      append_column(column, strides, offsets);
+    }
+    return offsets;
+  }
+
+  // The variance over the units, on average over the columns of `entries`.
+  double mean_variance(const std::vector<double>& entries) const {
+    if (entries.empty()) return 0.0;
+    const auto n = static_cast<double>(units_);
+    double total = 0.0;
+    for (auto column = entries.begin(); column != entries.end(); column += units_) {
+      double sum = 0.0, squares = 0.0;
+      for (auto entry = column; entry != column + units_; ++entry) {
+        sum += *entry;
+        squares += *entry * *entry;
       }
-      return samples > 0 ? sum / static_cast<double>(samples) : 0.0;
-    });
+      total += std::max(0.0, squares / n - (sum / n) * (sum / n));
+    }
+    return total / (static_cast<double>(entries.size()) / n);
   }
 
  private:
-  template <class Source>
-  double variance(const Source* entries, const std::vector<std::int64_t>& strides,
-                  std::int64_t column) const {
+  void append_column(std::int64_t column, const std::vector<std::int64_t>& strides,
+                     std::vector<std::int64_t>& offsets) const {
     const std::int64_t along = column % (outer_ * inner_);
     std::int64_t rest = column / (outer_ * inner_), base = 0;
     for (std::size_t axis = view_.shape.size(); axis-- > 0;) {
@@ -60,16 +72,10 @@ class Columns {
       rest /= view_.shape[axis];
     }
     const std::int64_t stride = strides[static_cast<std::size_t>(move_.axis)];
-    double sum = 0.0, squares = 0.0;
     for (std::int64_t i = 0; i < units_; ++i) {
       const std::int64_t place = (along / inner_ * units_ + i) * inner_ + along % inner_;
-      const auto value = static_cast<double>(
-          widen(entries[base + move_.positions[static_cast<std::size_t>(place)] * stride]));
-      sum += value;
-      squares += value * value;
+      offsets.push_back(base + move_.positions[static_cast<std::size_t>(place)] * stride);
     }
-    const auto n = static_cast<double>(units_);
-    return std::max(0.0, squares / n - (sum / n) * (sum / n));
   }
 
   const Tensor& view_;
@@ -87,9 +93,9 @@ void add_need(SimilarityVariance& variances, const Problem& problem, std::int32_
   }
 }
 
-SimilarityVariance variance_at(const Problem& problem, const Nesting& nesting, std::size_t t,
-                               const Move& move, std::int32_t family) {
-  SimilarityVariance variances{family, family, 0.0, {}, false};
+Status variance_at(const Problem& problem, const Nesting& nesting, const EntryReader& read, std::size_t t,
+                   const Move& move, SimilarityVariance& variances) {
+  const std::int32_t family = variances.family;
   for (const std::int32_t permutation : move.permutations) {
     if (nesting.in_family(family, permutation)) variances.member = permutation;
     add_need(variances, problem, permutation, true);
@@ -104,10 +110,12 @@ SimilarityVariance variance_at(const Problem& problem, const Nesting& nesting, s
   double copies = 1.0;  // each copy of the member within its parents sees its own share of the columns
   for (const std::int32_t parent : problem.permutations[static_cast<std::size_t>(variances.member)].parents)
     copies *= static_cast<double>(problem.permutations[static_cast<std::size_t>(parent)].size);
-  variances.variance = static_cast<double>(columns.count()) / copies *
-                       columns.mean_square(tensor.a, tensor.a_strides) *
-                       columns.mean_square(tensor.b, tensor.b_strides);
-  return variances;
+  std::vector<double> a, b;
+  Status status = read(t, Model::a, columns.sampled_offsets(tensor.a_strides), a);
+  if (status == Status::ok) status = read(t, Model::b, columns.sampled_offsets(tensor.b_strides), b);
+  variances.variance =
+      static_cast<double>(columns.count()) / copies * columns.mean_variance(a) * columns.mean_variance(b);
+  return status;
 }
 
 }  // namespace
@@ -118,8 +126,9 @@ std::int32_t family_of(const Problem& problem, std::int32_t permutation) {
   return parents.empty() ? permutation : parents.front();
 }
 
-std::vector<SimilarityVariance> similarity_variances(const Problem& problem, const Nesting& nesting) {
-  std::vector<SimilarityVariance> found;
+Status similarity_variances(const Problem& problem, const Nesting& nesting, const EntryReader& read,
+                            std::vector<SimilarityVariance>& found) {
+  found.clear();
   for (std::size_t t = 0; t < problem.tensors.size(); ++t) {
     for (const Move& move : problem.tensors[t].moves) {
       std::vector<std::int32_t> seen;
@@ -127,11 +136,13 @@ std::vector<SimilarityVariance> similarity_variances(const Problem& problem, con
         const std::int32_t family = family_of(problem, permutation);
         if (std::find(seen.begin(), seen.end(), family) != seen.end()) continue;
         seen.push_back(family);
-        found.push_back(variance_at(problem, nesting, t, move, family));
+        found.push_back({family, family, 0.0, {}, false});
+        const Status status = variance_at(problem, nesting, read, t, move, found.back());
+        if (status != Status::ok) return status;
       }
     }
   }
-  return found;
+  return Status::ok;
 }
 
 }  // namespace rebasin

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
+#include "descent/backend.hpp"
 #include "descent/nesting.hpp"
 #include "rebasin/problem.hpp"
 
@@ -21,8 +23,11 @@ struct SimilarityVariance {
 
 // Columns x units: the variance of a similarity's entries is the number of columns times the mean squares of
 // A's and B's entries, each centred over the units (what all units share decides nothing). Mean squares are
-// taken on a few evenly spaced columns.
-std::vector<SimilarityVariance> similarity_variances(const Problem& problem, const Nesting& nesting);
+// taken on a few evenly spaced columns, whose entries `read` is asked for (Backend::entries).
+using EntryReader = std::function<Status(
+    std::size_t tensor, Model model, const std::vector<std::int64_t>& offsets, std::vector<double>& values)>;
+Status similarity_variances(const Problem& problem, const Nesting& nesting, const EntryReader& read,
+                            std::vector<SimilarityVariance>& found);
 
 // The outermost permutation of the family in which `permutation` stands.
 std::int32_t family_of(const Problem& problem, std::int32_t permutation);

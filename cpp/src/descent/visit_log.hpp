@@ -1,4 +1,4 @@
-// Counts visits and sweeps, tells the listener, and keeps the history.
+// Counts visits and sweeps, reports them to the listener, and keeps the history.
 #pragma once
 
 #include <cmath>
@@ -18,14 +18,14 @@ class VisitLog {
     visit_ = 0;
   }
 
-  // From here to go_on() visits may lower the objective; it is told as `objective`, which the result will
+  // From here to go_on() visits may lower the objective; it is reported as `objective`, which the result will
   // have at least.
   void hold(double objective) {
     held_ = objective;
     holds_ = holding_ = true;
   }
   void go_on() { holding_ = false; }
-  // The objective is told as it is again; it must not be lower than what was held.
+  // The objective is reported as it is again; it must not be lower than what was held.
   void release() {
     holds_ = false;
     if (visit_ == 0 && !result_.history.empty()) result_.history.back() = result_.objective;
@@ -34,14 +34,14 @@ class VisitLog {
   // By more than the tolerance of a step.
   bool higher_than_held() const { return result_.objective - held_ > options_.tolerance * std::abs(held_); }
 
-  // interrupted: the listener wants no more.
+  // interrupted: the listener stops the descent.
   template <class T>
   Status after_visit(std::int32_t permutation, Engine<T>& engine) {
     ++visit_;
-    if (options_.on_visit == nullptr) return Status::ok;
+    if (!options_.on_visit) return Status::ok;
     const DescentEvent event{
         sweep_, visit_, visits_, permutation, objective(), engine.flop_done(), engine.flop_ahead()};
-    return options_.on_visit(options_.context, event) ? Status::ok : Status::interrupted;
+    return options_.on_visit(event) ? Status::ok : Status::interrupted;
   }
 
   void end_sweep() {
@@ -51,7 +51,7 @@ class VisitLog {
 
   std::int64_t sweep() const { return sweep_; }
   std::int64_t visit() const { return visit_; }
-  bool heard() const { return options_.on_visit != nullptr; }
+  bool has_listener() const { return options_.on_visit != nullptr; }
 
  private:
   double objective() const {
