@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from assignment_problems import FAMILIES, Matrix, trained
-from assignment_rivals import Rival, load, pairs_of
+from assignment.rivals import Rival, load, pairs_of
+from assignment.weights import FAMILIES, Matrix, trained
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
@@ -166,7 +166,7 @@ def write(path: Path, report: dict[str, object]) -> None:
 
 def extras() -> list[dict[str, object]]:
     """Batches, second solves, and calls on tiny matrices."""
-    from assignment_extras import batch, second_solves, tiny_calls
+    from assignment.extras import batch, second_solves, tiny_calls
 
     return [*tiny_calls(), *batch(), *second_solves()]
 
@@ -230,7 +230,7 @@ def main() -> int:
             print(json.dumps(line), flush=True)
     write(options.output, report)
     if options.plots:
-        from assignment_plots import draw
+        from assignment.plots import draw
 
         for path in draw(sorted(rows, key=lambda row: row["n"]), options.output.parent):
             print("drew", path)

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from assignment.cases import ALL
+from assignment.report import ratio
 from bench_everybody import ONE_THREAD
 from environment import RESULTS, environment_line, markdown_table, write_results
-from everybody_cases import ALL
-from everybody_report import ratio
 from scipy.optimize import linear_sum_assignment as scipy_solve
 
 import rebasin_fast as rf

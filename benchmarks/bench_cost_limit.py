@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from assignment_rivals import pairs_of
+from assignment.cases import Case
+from assignment.report import ratio
+from assignment.rivals import pairs_of
 from environment import RESULTS, environment_line, markdown_table, write_results
-from everybody_cases import Case
-from everybody_report import ratio
 from scipy.optimize import linear_sum_assignment as scipy_solve
 
 import rebasin_fast as rf

@@ -10,7 +10,7 @@
 All solvers run on the same matrices in one process, their runs interleaved; the numbers are medians over
 instances of medians over repeats of the thread's processor time. A rival whose total is not optimal is
 marked and does not count as the best. Ratios below 1 are rows that we lose. Writes `results/everybody.json`
-and `results/everybody.md`; `assignment_rivals` says how the rivals are installed.
+and `results/everybody.md`; `assignment.rivals` says how the rivals are installed.
 
 An older build beside this one needs other internals of pybind11, or the two would register the same types:
 
@@ -36,11 +36,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from assignment_rivals import FAST, Rival, load
+from assignment.cases import ALL, SHAPES, Case, product, quick, won
+from assignment.report import GROUPS, Row, badness, counters_of, groups, report, row_of, show, summary
+from assignment.rivals import FAST, Rival, load
+from assignment.timing import compare
 from environment import RESULTS, write_results
-from everybody_cases import ALL, SHAPES, Case, product, quick, won
-from everybody_report import GROUPS, Row, badness, counters_of, groups, report, row_of, show, summary
-from everybody_timing import compare
 
 import rebasin_fast._core as core
 

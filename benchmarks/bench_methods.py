@@ -5,9 +5,8 @@ SciPy. Each runs in a process of its own, so that the peak of its memory is its 
 
     python benchmarks/bench_methods.py --rows activation-mlp512 many-mlp512
 
-More rows come from modules named ``methods_*.py`` beside this file: each has a list ``ROWS``, or measures by itself
-what it calls ``QUESTIONS`` and gives finished rows by ``rows(question)``, asked for with ``--questions``. Results:
-``methods.{json,md}``.
+The rows come from the modules of ``methods/``: each has a list ``ROWS``, or ``QUESTIONS`` that it measures itself and
+answers with finished rows by ``rows(question)``, asked for with ``--questions``. Results: ``methods.{json,md}``.
 """
 
 import argparse
@@ -26,6 +25,7 @@ from typing import Any
 from environment import RESULTS, environment_line, markdown_table, write_results
 
 HERE = Path(__file__).resolve().parent
+METHODS = ("frank_wolfe", "moments", "sinkhorn", "straight_through")
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Row:
 
 
 def modules() -> list[Any]:
-    return [importlib.import_module(path.stem) for path in sorted(HERE.glob("methods_*.py"))]
+    return [importlib.import_module(f"methods.{name}") for name in METHODS]
 
 
 def all_rows() -> dict[str, Row]:
-    """The rows of every ``methods_*.py``, by name."""
+    """The rows of every module, by name."""
     return {row.name: row for module in modules() for row in getattr(module, "ROWS", [])}
 
 

@@ -1,6 +1,6 @@
 """How much faster the native descent is than the published loop in NumPy and SciPy, and in how much memory.
 
-Each program matches each pair in a process of its own (``matching_run.py``), the native descent in its own way;
+Each program matches each pair in a process of its own (``matching/run.py``), the native descent in its own way;
 ``--same-order`` makes both visit the permutations in the same order, ``--options`` sets what else it takes::
 
     python benchmarks/bench_weight_matching.py --threads 1 --jobs resnet20 resnet50 --seeds 0 1 2
@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from environment import RESULTS, environment_line, markdown_table, write_results
-from matching_curves import draw
-from matching_jobs import JOBS
+from matching.curves import draw
+from matching.jobs import JOBS
 from networks.storage import DEFAULT_CACHE
 
 PROGRAMS = LOOP, NATIVE = "published loop", "native"
-RUN = Path(__file__).with_name("matching_run.py")
+RUN = Path(__file__).with_name("matching") / "run.py"
 
 Record = dict[str, Any]
 Runs = dict[str, list[Record]]  # by program, one a seed

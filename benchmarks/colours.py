@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from environment import RESULTS, environment_line, markdown_table, write_results
-from matching_jobs import JOBS
+from matching.jobs import JOBS
 from networks.storage import DEFAULT_CACHE
 
 import rebasin_fast as rf

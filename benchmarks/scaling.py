@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 from environment import RESULTS, environment_line, markdown_table, write_results
-from matching_jobs import sweep_flop
-from matching_run import LOOP, NATIVE, draw_order, measure_loop, measure_native, twin_axes, warm_up
+from matching.jobs import sweep_flop
+from matching.run import LOOP, NATIVE, draw_order, measure_loop, measure_native, twin_axes, warm_up
 from networks import shapes
 
 import rebasin_fast as rf

@@ -34,7 +34,7 @@ import rebasin_fast as rf
 from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast.permutation import permuted_params, random_permutation
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "tracing"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 PAIRS = {"related": "b", "unrelated": "c"}
 
@@ -71,7 +71,8 @@ class Matched:
 def unet() -> tuple[Any, Any]:
     """Stable Diffusion's U-Net without weights, and inputs for it."""
     import torch
-    from models.diffusion import unet
+
+    from helpers.models.diffusion import unet
 
     with torch.device("meta"):
         return unet()
@@ -108,8 +109,8 @@ def parse_options() -> argparse.Namespace:
 
 def trace(model: Any, inputs: Any, path: Path) -> Traced:
     """Trace the U-Net, write its spec, and verify that of the narrow copy."""
-    from models.diffusion import NARROW_UNET
-    from models.diffusion import unet as build
+    from helpers.models.diffusion import NARROW_UNET
+    from helpers.models.diffusion import unet as build
 
     memory, started = most_memory(), time.perf_counter()
     spec = rf.trace_spec(model, inputs, verify=False)

@@ -3,7 +3,7 @@
     python benchmarks/trace_models.py                          # all, 300 s each; goes on where it stopped
     python benchmarks/trace_models.py --only resnet --again    # those with "resnet" in their names, once more
 
-A model with a narrow copy (see ``tests/tracing/models/registry.py``) is traced on the meta device, where its weights
+A model with a narrow copy (see ``tests/helpers/models/registry.py``) is traced on the meta device, where its weights
 take no memory, and the copy is verified in its place.
 """
 
@@ -28,8 +28,8 @@ from environment import RESULTS, environment_line, markdown_table, write_results
 
 import rebasin_fast as rf
 
-MODELS = Path(__file__).resolve().parents[1] / "tests" / "tracing"
-LISTS = ("models.vision", "models.language", "models.diffusion")
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+LISTS = ("helpers.models.vision", "helpers.models.language", "helpers.models.diffusion")
 NAME = "trace_models"
 
 Result = TypeVar("Result")
@@ -75,7 +75,7 @@ def measured(model: Any, limit: float) -> dict[str, Any]:
 
 def described(spec: Any, network: Any, expected: Any) -> dict[str, Any]:
     """What the table says of a spec."""
-    from models.found import difference, found_in
+    from helpers.models.found import difference, found_in
 
     params = network.state_dict()
     return {
@@ -138,7 +138,7 @@ def _within(seconds: float) -> Iterator[None]:
 
 def _models() -> list[Any]:
     """All lists whose packages are installed."""
-    sys.path.insert(0, str(MODELS))
+    sys.path.insert(0, str(TESTS))
     found = []
     for name in LISTS:
         try:

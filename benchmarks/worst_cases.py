@@ -3,7 +3,7 @@
     python benchmarks/worst_cases.py --seconds 600             # writes results/worst_cases.json and .md
     python benchmarks/worst_cases.py --again                   # rebuilds and times the recorded ten again
 
-Two populations of recipes (`worst_matrices`) evolve: one to raise ours / SciPy, one to raise ours / best
+Two populations of recipes (`assignment.recipes`) evolve: one to raise ours / SciPy, one to raise ours / best
 rival. Parents are chosen by tournament, children are mutations. A recipe that seems to belong to the ten
 worst is timed five times more, on fresh matrices, and counts with the median; of recipes of the same make
 only the worst is kept. Times are the thread's processor time, interleaved in one process; every total is
@@ -21,12 +21,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from assignment_rivals import FAST, Rival, load
+from assignment.recipes import Recipe, draw, mutate, recipe_of
+from assignment.report import ratio
+from assignment.rivals import FAST, Rival, load
+from assignment.worst_found import Found, confirmed, evaluate, show
 from bench_everybody import ONE_THREAD
 from environment import RESULTS, environment_line, markdown_table, write_results
-from everybody_report import ratio
-from worst_found import Found, confirmed, evaluate, show
-from worst_matrices import Recipe, draw, mutate, recipe_of
 
 import rebasin_fast._core as core
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from environment import RESULTS, environment_line, markdown_table, write_results
-from zoo_pairs import PAIRS
+from networks.zoo_pairs import PAIRS
 
 HEADER = [
     "pair", "parameters", "spec, proven", "permutations", "cosine before", "after", "units moved",

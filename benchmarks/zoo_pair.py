@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from networks.zoo_pairs import PAIRS, Inputs, Pair, Params
 from process_memory import PeakRise
 from torch import Tensor, nn
-from zoo_pairs import PAIRS, Inputs, Pair, Params
 
 import rebasin_fast as rf
 from rebasin_fast._arrays import library_of

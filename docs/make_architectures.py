@@ -13,7 +13,7 @@ RESULTS = DOCS.parent / "benchmarks" / "results" / "trace_models.json"
 INTRODUCTION = """# Architectures
 
 What `rf.trace_spec(model, example_inputs)` finds in known models. Every row was traced from the program of the model,
-compared with what a formula gives from the architecture's configuration (`tests/tracing/models/`), and verified: random
+compared with what a formula gives from the architecture's configuration (`tests/helpers/models/`), and verified: random
 permutations change no output of a float64 copy with random parameters by more than 1e-9 of its magnitude. Models that
 are "verified on a narrow copy" were traced on the meta device, without weights, and a copy of the same depth was
 verified.

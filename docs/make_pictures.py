@@ -36,8 +36,8 @@ def write(panel: Any, x: float, y: float, text: str, **options: Any) -> None:
     panel.text(x, y, text, **{"ha": "center", "va": "center", "fontsize": 11, "color": INK, **options})
 
 
-def twins() -> Figure:
-    """One network drawn twice: the hidden units change places and take their connections along."""
+def equivalent() -> Figure:
+    """One network drawn twice: the hidden units change places with their connections."""
     figure, panel = new_figure(9.0, 3.6)
     for left, order, title in (
         (6.0, (0, 1, 2, 3), "B"),
@@ -190,7 +190,7 @@ def barriers() -> Figure:
     return figure
 
 
-PICTURES: tuple[Callable[[], Figure], ...] = (twins, convention, spec, similarity, barriers)
+PICTURES: tuple[Callable[[], Figure], ...] = (equivalent, convention, spec, similarity, barriers)
 
 
 def main() -> None:

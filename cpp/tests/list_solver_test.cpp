@@ -1,6 +1,6 @@
 // The list solver on sizes below those that the entry point gives it, against the dense solver; and every
 // SIMD level.
-#include "assignment/list_solver.hpp"
+#include "assignment/lists/list_solver.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,10 +10,10 @@
 #include <limits>
 #include <random>
 
-#include "assignment/certificate.hpp"
-#include "assignment/dense_solver.hpp"
-#include "assignment/dense_start.hpp"
-#include "assignment/list_certificate.hpp"
+#include "assignment/dense/dense_solver.hpp"
+#include "assignment/dense/dense_start.hpp"
+#include "assignment/proof/certificate.hpp"
+#include "assignment/proof/list_certificate.hpp"
 #include "simd/kernels.hpp"
 
 namespace {

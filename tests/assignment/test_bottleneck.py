@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from all_assignments import FAMILIES, all_assignments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -15,6 +14,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
+from helpers.all_assignments import FAMILIES, all_assignments
 
 
 def check(cost, maximize=False):

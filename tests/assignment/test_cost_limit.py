@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.priced_assignment import extended, with_limit
 
 import rebasin_fast as rf
+from reference.priced_assignment import extended, with_limit
 
 
 def check(cost, limit, *, maximize=False):

@@ -5,10 +5,10 @@ import pytest
 import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from proof import check_assignment
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
+from helpers.proof import check_assignment
 
 
 def reads(cost, start=None):

@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pytest
 import scipy.optimize
-from proof import check_assignment
-from reference.exact_assignment import excess
 
 import rebasin_fast as rf
+from helpers.proof import check_assignment
+from reference.exact_assignment import excess
 
 LARGEST = float(np.finfo(np.float64).max)
 

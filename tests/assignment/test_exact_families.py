@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
-from proof import check_assignment
+
+import rebasin_fast as rf
+from helpers.exact_families import FAMILIES, draw_problem
+from helpers.proof import check_assignment
 from reference.exact_assignment import (
     enumerate_least_total,
     least_total,
@@ -10,9 +13,6 @@ from reference.exact_assignment import (
     to_integers,
     total_of,
 )
-from reference.exact_families import FAMILIES, draw_problem
-
-import rebasin_fast as rf
 
 
 def check_problem(cost, maximize):

@@ -6,9 +6,9 @@ import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from proof import brute_force, check_assignment, exact_objective
 
 import rebasin_fast as rf
+from helpers.proof import brute_force, check_assignment, exact_objective
 
 
 def families(rng, n, m):

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 import scipy.optimize
-from proof import brute_force, check_assignment, exact_objective
 
 import rebasin_fast as rf
+from helpers.proof import brute_force, check_assignment, exact_objective
 
 NATIVE = "? i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 >f2 >f4 >f8 >i2 >i8 >u4"
 

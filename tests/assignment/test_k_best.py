@@ -9,13 +9,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from all_assignments import FAMILIES, all_assignments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
+from helpers.all_assignments import FAMILIES, all_assignments
 
 SHAPES = [(1, 1), (1, 5), (5, 1), (2, 2), (3, 3), (2, 5), (5, 3), (4, 4), (5, 5), (4, 6)]
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.priced_assignment import most_pairs_at_least_cost
 
 import rebasin_fast as rf
+from reference.priced_assignment import most_pairs_at_least_cost
 
 
 def check_bound(cost, result, *, maximize=False):

@@ -10,9 +10,9 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from proof import brute_force, check_assignment, exact_objective
 
 import rebasin_fast as rf
+from helpers.proof import brute_force, check_assignment, exact_objective
 from rebasin_fast.assignment.sparse import solve_csr
 from rebasin_fast.errors import InfeasibleError
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from proof import check_assignment, exact_objective
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
+from helpers.proof import check_assignment, exact_objective
 
 
 def gram(n, m, seed=0):

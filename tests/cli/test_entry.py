@@ -9,8 +9,7 @@ import pytest
 from click.testing import Result
 
 import rebasin_fast as rf
-
-from .conftest import Models
+from helpers.command_line import Models
 
 Run = Callable[..., Result]
 

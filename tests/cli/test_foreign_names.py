@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-
-from .conftest import Models, Ran
+from helpers.command_line import Models, Ran
 
 Run = Callable[..., Ran]
 

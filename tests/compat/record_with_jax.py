@@ -2,7 +2,7 @@
 
     pip install jax scipy flax
     git clone https://github.com/samuela/git-re-basin
-    python tests/compat/record_with_jax.py git-re-basin/src > tests/compat/recorded_by_jax.json
+    cd tests && python -m compat.record_with_jax ../git-re-basin/src > compat/recorded_by_jax.json
 
 The committed record is of JAX 0.10.2 on a CPU, and of the function ``weight_matching`` of the original's commit
 4f4d83ed, from a copy of that function alone, which needs no flax.
@@ -17,7 +17,8 @@ import zlib
 import jax
 import jax.numpy as jnp
 import numpy as np
-from published_pairs import CASES, pair
+
+from helpers.published_pairs import CASES, pair
 
 COUNTS = (1, 2, 3, 12, 15, 37, 2000)  # 2000 needs two rounds of sorting
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from published_pairs import CASES, pair
-from reference import weight_matching as twin
 
 import rebasin_fast as rf
 import rebasin_fast.compat.git_re_basin as grb
+from helpers.published_pairs import CASES, pair
+from reference import weight_matching as twin
 
 RECORDED = json.loads((Path(__file__).parent / "recorded_by_jax.json").read_text())["matchings"]
 

@@ -5,10 +5,10 @@ import copy
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast.compat.sinkhorn_rebasin import (
     DistCosineLoss,
     DistL1Loss,

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from helpers.host_library import HostLibrary
+from helpers.host_module import HostModule
 from rebasin_fast._native import cuda as native
 from rebasin_fast.assignment.device import batched, entry, large
-
-from .host_library import HostLibrary
-from .host_module import HostModule
 
 LIBRARY = HostLibrary()
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
-from networks import KNOWN
-from strategies import spec_cases
 
 import rebasin_fast as rf
+from helpers.host_library import HostLibrary
+from helpers.host_module import HostModule
+from helpers.networks import KNOWN
+from helpers.strategies import spec_cases
 from rebasin_fast._arrays.operations import NumpyOperations, TorchOperations
 from rebasin_fast._native import cuda as native
 from rebasin_fast.axis import Fixed, Product
@@ -16,9 +18,6 @@ from rebasin_fast.matching.device.descent import ResidentDescent
 from rebasin_fast.matching.device.graph import Graph
 from rebasin_fast.matching.device.problem import make_resident
 from rebasin_fast.permutation import identity_permutation
-
-from .host_library import HostLibrary
-from .host_module import HostModule
 
 
 def descend(spec, a, b, orders, ops, **options):

@@ -4,15 +4,15 @@ import gc
 
 import numpy as np
 import pytest
-from networks import KNOWN
-from reference import twins
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast._arrays.buffers import CupyDevice, TorchDevice
 from rebasin_fast._arrays.operations import TorchOperations
 from rebasin_fast.assignment.device import batched, kernels
 from rebasin_fast.matching.device.weights import choose_operations, match_resident
 from rebasin_fast.permutation import identity_permutation
+from reference import twins
 
 pytestmark = pytest.mark.skipif(
     not rf.cuda.is_available(), reason="no CUDA device, or rebasin_fast was built without its CUDA module"

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from networks import KNOWN
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast._arrays.operations import TorchOperations
 from rebasin_fast.matching.device import on_device
 from rebasin_fast.matching.device.assigners import HostAssigner

@@ -2,17 +2,16 @@
 
 import numpy as np
 import pytest
-from reference import twins
 
 import rebasin_fast as rf
+from helpers.host_library import HostLibrary
+from helpers.host_module import HostModule
 from rebasin_fast._arrays.buffers import check_same_device
 from rebasin_fast._arrays.operations import NumpyOperations
 from rebasin_fast._native import cuda as native
 from rebasin_fast.assignment.device import batched, kernels
 from rebasin_fast.matching.device.assigners import DeviceAssigner, HostAssigner
-
-from .host_library import HostLibrary
-from .host_module import HostModule
+from reference import twins
 
 LIBRARY = HostLibrary()
 

@@ -9,16 +9,18 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from example import Example
 
 import rebasin_fast as rf
+from helpers.families.example import Example
 from rebasin_fast.axis import Concat, Entry, Fixed, Joined, Product, Slice
 from rebasin_fast.permutation.verify import TOLERANCE, Trial
 from rebasin_fast.specs.layout import length_of
 from rebasin_fast.specs.ready.families import FAMILIES
 
 EXAMPLES: list[Example] = [
-    example for family in FAMILIES for example in importlib.import_module(f"examples_{family}").EXAMPLES
+    example
+    for family in FAMILIES
+    for example in importlib.import_module(f"helpers.families.{family}").EXAMPLES
 ]
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=str)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from examples_cnn import Cnn
-from examples_gpt2 import Gpt2
-from examples_resnet import ResNet
-from examples_vgg import Vgg
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.families.cnn import Cnn
+from helpers.families.gpt2 import Gpt2
+from helpers.families.resnet import ResNet
+from helpers.families.vgg import Vgg
 
 
 class Skipping(nn.Module):

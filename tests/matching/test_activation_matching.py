@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +15,6 @@ import rebasin_fast as rf
 from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.permutation import identity_permutation, random_permutation
 from rebasin_fast.permutation.verify import Trial
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "families"))
 
 FAMILIES = ("mlp", "cnn", "vgg", "resnet", "resnext", "densenet", "vit", "gpt2", "attention", "recurrent")
 # Small ones of each family, flattened images and shortcuts of every kind among them.
@@ -32,7 +28,7 @@ CHOSEN = (
 EXAMPLES = [
     example
     for family in FAMILIES
-    for example in importlib.import_module(f"examples_{family}").EXAMPLES
+    for example in importlib.import_module(f"helpers.families.{family}").EXAMPLES
     if example.name in CHOSEN
 ]
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN
-from pretended_device import DEVICE, PretendedDevice, pretended
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
+from helpers.pretended_device import DEVICE, PretendedDevice, pretended
 from rebasin_fast.matching.sinkhorn_operator import soft_permutations
 
 cross_entropy = nn.functional.cross_entropy

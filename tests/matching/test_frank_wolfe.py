@@ -8,17 +8,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import KNOWN
-from reference import general
-from strategies import spec_cases
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
+from helpers.strategies import spec_cases
 from rebasin_fast.axis import Concat, Fixed, Joined, Product
 from rebasin_fast.matching.relaxed.direction import VertexFinder
 from rebasin_fast.matching.relaxed.line_search import best_step
 from rebasin_fast.matching.relaxed.problem import RelaxedProblem
 from rebasin_fast.permutation import identity_permutation, random_permutation
 from rebasin_fast.specs.layout import length_of
+from reference import general
 
 NETWORKS = ["mlp", "resnet20-padded", "resnet18", "vgg16-imagenet-norm"]
 

@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN
-from reference import general
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
+from reference import general
 
 SPEC = KNOWN["mlp"].spec()
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN, mlp
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN, mlp
 
 SPEC = KNOWN["mlp"].spec()
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 from rebasin_fast import matching
 from rebasin_fast.cli.methods import METHODS as OF_COMMAND_LINE
 from rebasin_fast.permutation import check_permutation, random_permutation

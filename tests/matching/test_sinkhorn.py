@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from networks import KNOWN, mlp
-from strategies import spec_cases
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN, mlp
+from helpers.strategies import spec_cases
 from rebasin_fast.matching.sinkhorn_operator import soft_permutations
 from rebasin_fast.matching.trained.sinkhorn.gradient import implicit_gradient
 from rebasin_fast.matching.trained.sinkhorn.scores import soft_by_size

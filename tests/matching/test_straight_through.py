@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN, mlp
-from reference import general
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN, mlp
 from rebasin_fast.permutation import random_permutation
+from reference import general
 
 cross_entropy = nn.functional.cross_entropy
 

@@ -1,6 +1,6 @@
 """Fuzz the assignment solver against SciPy and its own certificate; run by hand or nightly, not by pytest.
 
-    python tests/nightly/fuzz_assignment.py --problems 1000000 --seed 1
+    cd tests && python -m nightly.fuzz_assignment --problems 1000000 --seed 1
 
 Draws small problems of every shape, dtype and family that has troubled some solver, solves each minimising
 or maximising at random, and compares the objective with SciPy's and the duals with the definition of `gap`.

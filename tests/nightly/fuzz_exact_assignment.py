@@ -1,9 +1,9 @@
 """Fuzz the assignment solver against exact integers where float64 goes wrong; run by hand or nightly.
 
-    python tests/nightly/fuzz_exact_assignment.py --problems 100000 --seed 1
-    python tests/nightly/fuzz_exact_assignment.py --problems 100000 --seed 1 --family "line offsets"
+    cd tests && python -m nightly.fuzz_exact_assignment --problems 100000 --seed 1
+    cd tests && python -m nightly.fuzz_exact_assignment --problems 100000 --seed 1 --family "line offsets"
 
-Draws `--problems` problems of each family of `tests/reference/exact_families.py`, solves them, and compares the
+Draws `--problems` problems of each family of `tests/helpers/exact_families.py`, solves them, and compares the
 total with the optimum that the Hungarian method finds in integers, the objective with the total rounded once, and
 looks for duals that are not finite. Prints one line of JSON; exits with 1 and the seeds of the failures if there
 are any.
@@ -16,16 +16,12 @@ import json
 import platform
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from reference.exact_assignment import least_total, rounded_total, to_integers, total_of
-from reference.exact_families import FAMILIES, draw_problem
-
 import rebasin_fast as rf
+from helpers.exact_families import FAMILIES, draw_problem
+from reference.exact_assignment import least_total, rounded_total, to_integers, total_of
 
 
 def fault(cost: np.ndarray, maximize: bool) -> str | None:

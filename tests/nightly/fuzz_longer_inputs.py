@@ -1,6 +1,6 @@
 """Fuzz the tracer with modules that read parts of their tables; run by hand or nightly, not by pytest.
 
-    python tests/nightly/fuzz_longer_inputs.py --modules 2000 --seed 1
+    cd tests && python -m nightly.fuzz_longer_inputs --modules 2000 --seed 1
 
 A module is an embedding, two to five steps that read position tables, masks, counters, running statistics, gains by the
 step, rows picked by an integer, slices of weights, and a head. It is traced on a short input and must preserve its

@@ -1,6 +1,6 @@
 """Fuzz the recognition of architectures by shuffled names; run by hand or nightly, not by pytest.
 
-    python tests/nightly/fuzz_recognition.py --networks 5000 --seed 1
+    cd tests && python -m nightly.fuzz_recognition --networks 5000 --seed 1
 
 A network is a chain, an autoencoder, a chain with a sum around some layers, a gate, branches, a recurrent network or
 a convolutional one, of few and often equal widths. Its layers get random words for names, and its parameters a random

@@ -1,6 +1,6 @@
 """Fuzz the tracer with random programs, each spec proven on its program; run by hand or nightly, not by pytest.
 
-    python tests/nightly/fuzz_tracing.py --programs 10000 --seed 1
+    cd tests && python -m nightly.fuzz_tracing --programs 10000 --seed 1
 
 A program is two to five operations on 12 hidden units: heads, groups, norms, slices, copies, gates. Verification
 applies random permutations of what the tracer left free, and compares the outputs. Names of operations that gave a
@@ -17,7 +17,6 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,9 +24,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 import rebasin_fast as rf
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tracing"))
-from programs import Program
+from helpers.programs import Program
 
 WIDTH = 12
 Step = Callable[[Any, torch.Tensor], torch.Tensor]

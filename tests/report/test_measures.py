@@ -7,10 +7,9 @@ from base64 import b64decode
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from reference import coordinates
-from strategies import spec_cases
 
 import rebasin_fast as rf
+from helpers.strategies import spec_cases
 from rebasin_fast.permutation import random_permutation
 from rebasin_fast.report import similarity
 from rebasin_fast.report.charts import cosine_range
@@ -19,6 +18,7 @@ from rebasin_fast.report.measures import LayerDistance, layer_of, shortened
 from rebasin_fast.report.png import heat_map
 from rebasin_fast.report.text import cosine as cosine_text
 from rebasin_fast.report.text import shared_prefix
+from reference import coordinates
 
 
 def gathered(spec, a, b, permutation):

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from parsed_page import ELEMENTS, ParsedPage
 
 import rebasin_fast as rf
+from helpers.parsed_page import ELEMENTS, ParsedPage
 from rebasin_fast.axis import Joined, Product
 from rebasin_fast.files import OutputExistsError, spec_digest
 from rebasin_fast.matching import Matching, MatchingStats

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import coordinates
-from strategies import spec_cases
 
 import rebasin_fast as rf
+from helpers.strategies import spec_cases
 from rebasin_fast.permutation import random_permutation
+from reference import coordinates
 
 
 def drawn(case, seed):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from mutations import mutations, some_mutations
-from networks import KNOWN
 
 import rebasin_fast as rf
+from helpers.mutations import mutations, some_mutations
+from helpers.networks import KNOWN
 from rebasin_fast.permutation.trial_permutations import generators, trials
 from rebasin_fast.permutation.verify import TOLERANCE, Trial
 

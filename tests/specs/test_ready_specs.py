@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN, BasicBlock, ResNet, mlp
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN, BasicBlock, ResNet, mlp
 from rebasin_fast.axis import Concat, Slice, blocks
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,8 @@ from click.testing import CliRunner
 from torch import nn
 
 import rebasin_fast as rf
+from nightly.fuzz_recognition import outcome
 from rebasin_fast.cli import main
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "nightly"))
-from fuzz_recognition import outcome
 
 
 def linears(**shapes: tuple[int, int]) -> dict[str, np.ndarray]:

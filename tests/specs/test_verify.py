@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from networks import KNOWN
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.networks import KNOWN
 
 
 class TwoInputs(nn.Module):

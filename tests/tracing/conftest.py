@@ -1,12 +1,8 @@
 """Small models on a shared machine: one thread. The examples of the families are traced too."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "families"))
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ for _package in ("torch", "torchvision", "transformers", "diffusers"):
         pytest.skip(f"{_package} is not installed", allow_module_level=True)
 
 import torch  # noqa: E402
-from models.diffusion import SMALL_UNET, unet  # noqa: E402
+
+from helpers.models.diffusion import SMALL_UNET, unet  # noqa: E402
 
 CLEARLY = 1e5 * TOLERANCE
 INNER = "down_blocks.1.resnets.0.conv1.weight"  # its outputs stand in one norm of 8 groups of 4

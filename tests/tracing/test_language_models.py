@@ -12,9 +12,9 @@ for _package in ("torch", "torchvision", "transformers", "diffusers"):
     if find_spec(_package) is None:
         pytest.skip(f"{_package} is not installed", allow_module_level=True)
 
-from models import diffusion, language  # noqa: E402
-from models.found import difference, found_in  # noqa: E402
-from models.registry import Model  # noqa: E402
+from helpers.models import diffusion, language  # noqa: E402
+from helpers.models.found import difference, found_in  # noqa: E402
+from helpers.models.registry import Model  # noqa: E402
 
 MODELS = [*language.MODELS, *diffusion.MODELS]
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from programs import Program
 from torch import nn
 
 import rebasin_fast as rf
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "nightly"))
-from fuzz_longer_inputs import STEPS, fault
+from helpers.programs import Program
+from nightly.fuzz_longer_inputs import STEPS, fault
 
 
 @pytest.mark.parametrize("step", sorted(STEPS))

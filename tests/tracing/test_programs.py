@@ -9,10 +9,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import Program, symmetries
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.programs import Program, symmetries
 
 HIDDEN = 6
 ROWS = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))

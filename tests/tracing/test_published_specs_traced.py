@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from equivalence import equivalent
-from published_models import Cnn, Mlp, ResNet20, ResNet50, Vgg16
 
 import rebasin_fast as rf
+from helpers.equivalence import equivalent
+from helpers.published_models import Cnn, Mlp, ResNet20, ResNet50, Vgg16
 from rebasin_fast.compat import published_specs as published
 
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))

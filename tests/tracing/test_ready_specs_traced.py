@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 
 import pytest
-from equivalence import equivalent
 
 import rebasin_fast as rf
+from helpers.equivalence import equivalent
 from rebasin_fast.specs.ready.families import FAMILIES
 
 EXAMPLES = [
     example
     for family in FAMILIES
-    for example in importlib.import_module(f"examples_{family}").EXAMPLES
+    for example in importlib.import_module(f"helpers.families.{family}").EXAMPLES
     # Sorted outputs hide the stream from the tracer, which takes order for meaning.
     if example.mutated and example.name != "gpt2 without head"
 ]
@@ -32,7 +32,7 @@ def test_the_spec_of_the_family_is_found(example) -> None:
 
 
 def test_a_difference_is_seen() -> None:
-    model = importlib.import_module("examples_mlp").EXAMPLES[0]
+    model = importlib.import_module("helpers.families.mlp").EXAMPLES[0]
     network = model.build()
     traced = rf.trace_spec(network, model.inputs())
     name, entries = next((n, e) for n, e in traced.axes_to_perm.items() if e[0] is not None)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from programs import Program, between, symmetries
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.programs import Program, between, symmetries
 from rebasin_fast.axis import Fixed, Product
 from rebasin_fast.tracing import Value, register_rule
 

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from programs import Program, between, between_convolutions, symmetries
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.programs import Program, between, between_convolutions, symmetries
 
 ROWS = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(1))
 IMAGES = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(1))

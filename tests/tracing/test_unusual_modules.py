@@ -185,7 +185,7 @@ def test_objects_that_export_does_not_know_are_left_out_of_the_output() -> None:
 
 def test_a_causal_language_model_is_traced_as_loaded() -> None:
     pytest.importorskip("transformers")
-    from models.language import GPT2, transformers
+    from helpers.models.language import GPT2, transformers
 
     model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**GPT2)).eval()
     assert model.config.use_cache

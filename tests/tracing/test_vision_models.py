@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from models.found import difference, found_in
-from models.registry import Model
 
 import rebasin_fast as rf
+from helpers.models.found import difference, found_in
+from helpers.models.registry import Model
 
-vision = pytest.importorskip("models.vision", reason="torch, torchvision or timm is not installed")
+vision = pytest.importorskip("helpers.models.vision", reason="torch, torchvision or timm is not installed")
 
 SMALL = [model for model in vision.MODELS if model.small]
 

@@ -3,11 +3,11 @@
 #include <limits>
 #include <new>
 
-#include "assignment/dual_grid.hpp"
+#include "assignment/costs/row_source.hpp"
 #include "assignment/exact/totals.hpp"
-#include "assignment/list_certificate.hpp"
-#include "assignment/list_matching.hpp"
-#include "assignment/row_source.hpp"
+#include "assignment/lists/dual_grid.hpp"
+#include "assignment/lists/list_matching.hpp"
+#include "assignment/proof/list_certificate.hpp"
 #include "rebasin/candidate_lists.hpp"
 
 namespace rebasin {

@@ -4,12 +4,12 @@
 #include <utility>
 #include <vector>
 
-#include "assignment/block_solver.hpp"
-#include "assignment/conclusion.hpp"
-#include "assignment/cost_range.hpp"
-#include "assignment/cost_rows.hpp"
+#include "assignment/costs/cost_range.hpp"
+#include "assignment/costs/cost_rows.hpp"
+#include "assignment/dense/block_solver.hpp"
 #include "assignment/exact/finish.hpp"
-#include "assignment/strategies.hpp"
+#include "assignment/proof/conclusion.hpp"
+#include "assignment/strategy/strategies.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin {

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "assignment/elements.hpp"
+#include "assignment/costs/elements.hpp"
 
 namespace rebasin::bottleneck {
 namespace {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-#include "assignment/elements.hpp"
+#include "assignment/costs/elements.hpp"
 #include "k_best/kernels.hpp"
 
 namespace rebasin::k_best {

@@ -1,16 +1,16 @@
 // Compiled once per instruction-set level; REBASIN_SIMD_LEVEL names the level and its table.
-#include "simd/best_scan.hpp"
-#include "simd/block_auction.hpp"
-#include "simd/block_search.hpp"
-#include "simd/candidate_scan.hpp"
-#include "simd/column_minima.hpp"
-#include "simd/dense_search.hpp"
-#include "simd/extremes_scan.hpp"
+#include "simd/block/block_auction.hpp"
+#include "simd/block/block_search.hpp"
 #include "simd/kernels.hpp"
-#include "simd/path_kernels.hpp"
-#include "simd/record_search.hpp"
-#include "simd/threshold_scan.hpp"
-#include "simd/tight_scan.hpp"
+#include "simd/lists/candidate_scan.hpp"
+#include "simd/lists/record_search.hpp"
+#include "simd/lists/threshold_scan.hpp"
+#include "simd/rows/best_scan.hpp"
+#include "simd/rows/column_minima.hpp"
+#include "simd/rows/dense_search.hpp"
+#include "simd/rows/extremes_scan.hpp"
+#include "simd/rows/path_kernels.hpp"
+#include "simd/rows/tight_scan.hpp"
 
 #define REBASIN_JOIN_(a, b) a##b
 #define REBASIN_JOIN(a, b) REBASIN_JOIN_(a, b)

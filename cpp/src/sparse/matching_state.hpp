@@ -7,7 +7,7 @@
 
 #include "assignment/attempt.hpp"
 #include "rebasin/sparse_assignment.hpp"
-#include "sparse/graph.hpp"
+#include "sparse/graph/graph.hpp"
 
 namespace rebasin::sparse {
 

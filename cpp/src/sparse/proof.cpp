@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "assignment/exact/totals.hpp"
-#include "assignment/exact_sums.hpp"
+#include "assignment/proof/exact_sums.hpp"
 
 namespace rebasin::sparse {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "rebasin/sparse_assignment.hpp"
-#include "sparse/conversion.hpp"
+#include "sparse/graph/conversion.hpp"
 
 namespace rebasin::sparse {
 

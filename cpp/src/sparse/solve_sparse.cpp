@@ -3,10 +3,10 @@
 #include <new>
 #include <type_traits>
 
-#include "assignment/exact_sums.hpp"
+#include "assignment/proof/exact_sums.hpp"
 #include "rebasin/sparse_assignment.hpp"
 #include "sparse/cardinality.hpp"
-#include "sparse/conversion.hpp"
+#include "sparse/graph/conversion.hpp"
 #include "sparse/proof.hpp"
 #include "sparse/strategy.hpp"
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "assignment/exact_sums.hpp"
+#include "assignment/proof/exact_sums.hpp"
 
 namespace rebasin::assignment {
 namespace {

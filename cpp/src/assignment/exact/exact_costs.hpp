@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "assignment/elements.hpp"
+#include "assignment/costs/elements.hpp"
 #include "assignment/exact/dyadic.hpp"
 #include "rebasin/assignment.hpp"
 

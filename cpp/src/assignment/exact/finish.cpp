@@ -10,7 +10,7 @@
 #include "assignment/exact/near_tight.hpp"
 #include "assignment/exact/real_sum.hpp"
 #include "assignment/exact/totals.hpp"
-#include "assignment/exact_sums.hpp"
+#include "assignment/proof/exact_sums.hpp"
 
 namespace rebasin::assignment {
 namespace {

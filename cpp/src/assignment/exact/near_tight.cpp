@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "assignment/exact_sums.hpp"
+#include "assignment/proof/exact_sums.hpp"
 
 namespace rebasin::assignment {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "assignment/exact/exact_costs.hpp"
 #include "assignment/exact/real_sum.hpp"
-#include "assignment/exact_sums.hpp"
+#include "assignment/proof/exact_sums.hpp"
 
 namespace rebasin::assignment {
 namespace {

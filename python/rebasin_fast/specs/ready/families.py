@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # A spec for the parameters, or None for parameters that are not the family's own.
 Recognise: TypeAlias = "Callable[[Params, Hints], PermutationSpec | None]"
 
-# A new family is one file and one line here, and tests/families/examples_NAME.py with the module's name.
+# A new family is one file and one line here, and tests/helpers/families/NAME.py with the module's name.
 # The chains of layers without marks of their own come last: what has a structure of its own was asked before.
 FAMILIES: dict[str, Recognise] = {
     "resnext": recognise_resnext,

@@ -1,0 +1,1 @@
+"""Matrices, solvers, interleaved timing and tables of the assignment benchmarks."""

@@ -1,0 +1,1 @@
+"""One matching method a file, beside a plain program of its original algorithm."""

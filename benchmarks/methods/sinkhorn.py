@@ -1,0 +1,144 @@
+"""Sinkhorn matching beside the PyPI package sinkhorn-rebasin: the operator alone, a step, memory.
+
+::
+
+    OMP_NUM_THREADS=1 python benchmarks/methods/sinkhorn.py sinkhorn-operator
+    OMP_NUM_THREADS=1 python benchmarks/methods/sinkhorn.py sinkhorn-step
+
+The rival needs ``pip install --no-deps sinkhorn-rebasin torchviz graphviz``.
+"""
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench_methods import Row as CostRow
+
+from methods.plain_programs import MLP, Row, random_pair, seconds
+
+
+def sinkhorn_operator(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
+    """The operator alone, forward and backward; the products with the weights are the same in both packages."""
+    import torch
+    from rebasin.rebasinnet.sinkhorn import Sinkhorn
+
+    from rebasin_fast.matching.sinkhorn_operator import soft_permutations
+
+    torch.set_num_threads(1)
+    for width in widths:
+        torch.manual_seed(0)
+        scores = (torch.eye(width) + 0.1 * torch.randn(width, width)).requires_grad_()
+        weights, ones = torch.randn(width, width), torch.ones(width)
+
+        def ours(scores: Any = scores, weights: Any = weights) -> None:
+            soft_permutations(scores).backward(weights)
+
+        def theirs(scores: Any = scores, weights: Any = weights, ones: Any = ones) -> None:
+            Sinkhorn.apply(-scores, ones, ones, 20, 1.0).backward(weights.clone())
+
+        taken = {"sinkhorn-rebasin 0.0.2": seconds(theirs), "rebasin_fast": seconds(ours)}
+        yield {"question": "sinkhorn-operator", "width": width, "seconds": taken, "ratio": _ratio(taken)}
+
+
+def sinkhorn_step(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
+    """One step, forward and backward, of the L2 loss on an MLP of two hidden layers, beside the PyPI package."""
+    import torch
+    from rebasin import RebasinNet as RivalNet
+    from rebasin.loss import DistL2Loss as RivalL2
+    from torch import nn
+
+    from rebasin_fast.compat.sinkhorn_rebasin import DistL2Loss, RebasinNet
+
+    torch.set_num_threads(1)
+    for width in widths:
+        torch.manual_seed(0)
+        ours, theirs = (
+            nn.Sequential(
+                nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)
+            )
+            for _ in range(2)
+        )
+        taken: dict[str, float] = {}
+        for name, make, distance in (
+            ("sinkhorn-rebasin 0.0.2", RivalNet, RivalL2),
+            ("rebasin_fast", RebasinNet, DistL2Loss),
+        ):
+            net, loss = make(ours, input_shape=(1, 784)), distance(theirs)
+            net.train()
+
+            def step(net: Any = net, loss: Any = loss) -> None:
+                for scores in net.p:
+                    scores.grad = None
+                loss(net()).backward()
+
+            taken[name] = seconds(step, 3 if width < 1024 else 1)
+        yield {"question": "sinkhorn-step", "width": width, "seconds": taken, "ratio": _ratio(taken)}
+
+
+def sinkhorn_cost(made: dict[str, Any], *, rival: bool) -> dict[str, float]:
+    """Eight steps of the L2 loss."""
+    import copy
+
+    from rebasin_fast.compat import sinkhorn_rebasin
+
+    distance_of, net_of = sinkhorn_rebasin.DistL2Loss, sinkhorn_rebasin.RebasinNet
+    if rival:
+        from rebasin import RebasinNet
+        from rebasin.loss import DistL2Loss
+
+        distance_of, net_of = DistL2Loss, RebasinNet
+    target = copy.deepcopy(made["model"])
+    target.load_state_dict(made["b"])
+    net, distance = net_of(made["model"], input_shape=(1, 784)), distance_of(target)
+    net.train()
+    for _ in range(8):
+        for scores in net.p:
+            scores.grad = None
+        distance(net()).backward()
+    return {}
+
+
+def _ratio(taken: dict[str, float]) -> float:
+    return max(taken.values()) / taken["rebasin_fast"]
+
+
+ROWS = [
+    CostRow(
+        "sinkhorn-mlp512",
+        "Sinkhorn, 8 steps of the L2 loss",
+        MLP,
+        "sinkhorn-rebasin 0.0.2",
+        random_pair,
+        partial(sinkhorn_cost, rival=False),
+        partial(sinkhorn_cost, rival=True),
+    ),
+]
+QUESTIONS = {"sinkhorn-operator": sinkhorn_operator, "sinkhorn-step": sinkhorn_step}
+
+
+def rows(name: str) -> Iterator[Row]:
+    """The rows of one question, each as soon as it is measured."""
+    return QUESTIONS[name]()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Sinkhorn matching beside sinkhorn-rebasin.")
+    parser.add_argument("question", nargs="?", choices=list(QUESTIONS), default=next(iter(QUESTIONS)))
+    parser.add_argument("--width", type=int, nargs="+", default=[512, 2048])
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", module="rebasin")
+    found = QUESTIONS[options.question](tuple(options.width))
+    for row in found:
+        print(json.dumps(row, indent=1), flush=True)
+
+
+if __name__ == "__main__":
+    main()

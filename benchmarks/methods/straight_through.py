@@ -1,0 +1,171 @@
+"""Straight-through matching beside the published loop: time, memory, the loss reached.
+
+::
+
+    REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods/straight_through.py
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench_methods import Row as CostRow
+from networks import mnist
+
+import rebasin_fast as rf
+from methods.plain_programs import MLP, Row, plain_apply, plain_weight_matching, random_pair, seconds
+
+
+def straight_through(steps: int = 60, rates: tuple[float, ...] = (0.1, 1.0)) -> Iterator[Row]:
+    """The two trained MNIST networks of 3 x 512 units, batches of 500, beside a plain loop."""
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(1)
+    a, b = ({k: torch.from_numpy(v) for k, v in mnist.trained_mlp(seed).items()} for seed in (0, 1))
+    spec = rf.specs.mlp(mnist.layer_names(4))
+    images = mnist.load_images("train")
+    inputs, labels = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
+    order = torch.from_numpy(np.random.default_rng(0).permutation(len(inputs)))
+    batches = [(inputs[rows], labels[rows]) for rows in order.split(500)][:steps]
+    layers = [nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Linear(512, 10))
+    for rate in rates:
+        found: list[Any] = []
+
+        def ours(rate: float = rate, found: list[Any] = found) -> None:
+            found[:] = [
+                rf.straight_through_matching(
+                    spec,
+                    model,
+                    a,
+                    b,
+                    batches,
+                    nn.functional.cross_entropy,
+                    learning_rate=rate,
+                    evaluate_every=10**9,
+                )
+            ]
+
+        started, begun = time.process_time(), time.perf_counter()
+        ours()
+        taken = {"rebasin_fast": time.process_time() - started}
+        elapsed = time.perf_counter() - begun
+        few = max(2, steps // 20)
+        parts = {}
+        for start in ("last", "identity"):
+            started = time.process_time()
+            parts[start] = plain_straight_through(model, a, b, batches[:few], rate, start)
+            taken[f"plain, from the {start}"] = (time.process_time() - started) * steps / few
+        stats = found[0].stats
+        matching = stats.product_seconds + stats.assignment_seconds + stats.objective_seconds
+        passes = forward_backward_seconds(model, batches[0])
+        yield {
+            "question": "straight-through",
+            "learning_rate": rate,
+            "steps": steps,
+            "seconds": taken,
+            # Stages are known in wall time, which other programs stretch: their share of the processor time.
+            "matching_per_step": matching / elapsed * taken["rebasin_fast"] / steps,
+            "forward_backward_per_step": passes,
+            "plain_matching_per_step": {start: part / few for start, part in parts.items()},
+            "midpoint_loss": {"start": found[0].first_loss, "best": found[0].loss},
+        }
+
+
+def forward_backward_seconds(model: Any, batch: Any) -> float:
+    """Of one pass of the network itself."""
+    import torch
+
+    def passes() -> None:
+        loss = torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
+        torch.autograd.grad(loss, list(model.parameters()))
+
+    return seconds(passes, 5)
+
+
+def plain_straight_through(model: Any, a: Any, b: Any, batches: Any, rate: float, start: str) -> float:
+    """The published loop in NumPy, torch and SciPy, for an MLP; gives the seconds spent in matching."""
+    import torch
+
+    copy = {name: value.clone() for name, value in a.items()}
+    speed = {name: torch.zeros_like(value) for name, value in a.items()}
+    host_b = {name: value.numpy() for name, value in b.items()}
+    widths = [len(a[f"{name}.bias"]) for name in mnist.layer_names(4)[:-1]]
+    units = [np.arange(width) for width in widths]
+    rng = np.random.default_rng(0)
+    spent = 0.0
+    for batch in batches:
+        started = time.process_time()
+        begin = units if start == "last" else [np.arange(width) for width in widths]
+        units = plain_weight_matching(
+            {name: value.numpy() for name, value in copy.items()}, host_b, begin, rng
+        )
+        spent += time.process_time() - started
+        moved = {name: torch.from_numpy(value) for name, value in plain_apply(host_b, units).items()}
+        middle = {name: ((a[name] + moved[name]) / 2).requires_grad_() for name in a}
+        loss = torch.nn.functional.cross_entropy(
+            torch.func.functional_call(model, middle, (batch[0],)), batch[1]
+        )
+        for name, gradient in zip(middle, torch.autograd.grad(loss, list(middle.values())), strict=True):
+            speed[name].mul_(0.9).add_(gradient, alpha=0.5)
+            copy[name].sub_(speed[name], alpha=rate)
+    return spent
+
+
+def straight_through_cost(made: dict[str, Any]) -> dict[str, float]:
+    from torch import nn
+
+    spec = rf.specs.mlp(mnist.layer_names(4))
+    rf.straight_through_matching(
+        spec, made["model"], made["a"], made["b"], made["batches"], nn.functional.cross_entropy
+    )
+    return {}
+
+
+def straight_through_original(made: dict[str, Any]) -> dict[str, float]:
+    plain_straight_through(made["model"], made["a"], made["b"], made["batches"], 0.1, "last")
+    return {}
+
+
+ROWS = [
+    CostRow(
+        "straight-through-mlp512",
+        "straight-through, 8 steps of 500 samples",
+        MLP,
+        "published loop, NumPy, torch, SciPy, from the last permutation",
+        random_pair,
+        straight_through_cost,
+        straight_through_original,
+    ),
+]
+QUESTIONS = {"straight-through": straight_through}
+
+
+def rows(name: str) -> Iterator[Row]:
+    """The rows of one question, each as soon as it is measured."""
+    return QUESTIONS[name]()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Straight-through matching beside the published loop.")
+    parser.add_argument("question", nargs="?", choices=list(QUESTIONS), default=next(iter(QUESTIONS)))
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--rates", type=float, nargs="+", default=[0.1, 1.0])
+    options = parser.parse_args()
+    found = straight_through(options.steps, tuple(options.rates))
+    for row in found:
+        print(json.dumps(row, indent=1), flush=True)
+
+
+if __name__ == "__main__":
+    main()

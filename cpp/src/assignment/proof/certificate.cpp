@@ -1,0 +1,107 @@
+#include "assignment/proof/certificate.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "assignment/proof/exact_sums.hpp"
+#include "simd/kernels.hpp"
+
+namespace rebasin::assignment {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// The greatest double at or below every reduced cost of the row in real arithmetic. Rounding is monotone, so
+// only the entries that round to the least can lie below it.
+template <class T>
+double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale,
+                const std::vector<double>& v) {
+  const simd::Tight tight =
+      kernels.row_least(run, scale < 0 ? -T{0} : T{0}, static_cast<std::int64_t>(v.size()), v.data());
+  return tight.below ? next_down(tight.least) : tight.least;
+}
+
+// The exponent of the lowest set bit of x != 0: x is a multiple of that power of two.
+int lowest_bit_exponent(double x) {
+  constexpr std::uint64_t fraction_mask = (std::uint64_t{1} << 52) - 1;
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  const int exponent = static_cast<int>(bits >> 52 & 0x7ff);
+  const std::uint64_t fraction = bits & fraction_mask;
+  if (exponent == 0) return std::countr_zero(fraction) - 1074;
+  return exponent - 1075 + std::countr_zero(fraction | (std::uint64_t{1} << 52));
+}
+
+}  // namespace
+
+double slack_bound(double cost, double v, double u) {
+  const double reduced = cost - v;
+  return std::max(0.0, add_up(add_up(reduced, -u), difference_error(cost, v, reduced)));
+}
+
+template <class T>
+bool totals_lie_apart(const CostRows<T>& costs, double bound, Interrupt& interrupt) {
+  std::vector<T> buffer(costs.columns());
+  const int bound_exponent = std::ilogb(bound);
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    if (interrupt.requested()) return false;
+    const T* run = costs.row(i, buffer.data());
+    for (std::int64_t j = 0; j < costs.columns(); ++j) {
+      const double cost = costs.scale() * static_cast<double>(run[j]);
+      if (cost != 0.0 && cost < infinity && lowest_bit_exponent(cost) <= bound_exponent) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+template <class T>
+Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_price, Certificate& proof,
+               Interrupt& interrupt) {
+  const bool square = costs.rows() == costs.columns() && unmatched_price == infinity;
+  std::vector<double>& v = state.v;
+  if (!square) {
+    for (double& dual : v) dual = std::min(dual, 0.0);
+  }
+  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
+  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  const bool proven_rows = !proof.u.empty();
+  proof.u.resize(costs.rows());
+  double bound = 0.0;
+  bool rounded_costs = false;
+  constexpr std::int64_t rows_between_polls = 32;  // reading the clock costs as much as a short row does
+  for (std::int64_t i = 0; i < costs.rows(); ++i) {
+    if (i % rows_between_polls == 0 && interrupt.requested()) return Status::interrupted;
+    const T* run = costs.row(i, buffer.data());
+    const std::int64_t j = state.column_of[i];
+    if (costs.transform().factor < 1.0) {
+      // By half of the least subnormal at most: an entry, and the matched one.
+      bound = add_up(bound, std::numeric_limits<double>::denorm_min());
+      rounded_costs = true;
+    }
+    if (!proven_rows) {
+      proof.u[i] = std::min(row_dual(kernels, run, costs.scale(), v), unmatched_price);
+    }
+    if (j == unassigned) {
+      bound = add_up(bound, add_up(unmatched_price, -proof.u[i]));
+      continue;
+    }
+    bound = add_up(bound, slack_bound(costs.scale() * static_cast<double>(run[j]), v[j], proof.u[i]));
+  }
+  if (!square) {
+    for (std::int64_t j = 0; j < costs.columns(); ++j) {
+      if (state.row_of[j] == unassigned) bound = add_up(bound, -v[j]);
+    }
+  }
+  proof.gap = bound > 0.0 && !rounded_costs && totals_lie_apart(costs, bound, interrupt) ? 0.0 : bound;
+  return Status::ok;
+}
+
+template bool totals_lie_apart<float>(const CostRows<float>&, double, Interrupt&);
+template bool totals_lie_apart<double>(const CostRows<double>&, double, Interrupt&);
+template Status certify<float>(const CostRows<float>&, MatchingState&, double, Certificate&, Interrupt&);
+template Status certify<double>(const CostRows<double>&, MatchingState&, double, Certificate&, Interrupt&);
+
+}  // namespace rebasin::assignment

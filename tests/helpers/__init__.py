@@ -1,0 +1,1 @@
+"""Networks, problems, checks and stand-ins that several tests, fuzzers and benchmarks use."""
