@@ -2,11 +2,12 @@
 #include <cmath>
 #include <random>
 
+#include "descent/forbidden_matches.hpp"
 #include "descent/host_backend.hpp"
-#include "descent/perturbation.hpp"
-#include "descent/plan.hpp"
-#include "descent/similarity_variance.hpp"
-#include "descent/standard_score.hpp"
+#include "descent/policy/perturbation.hpp"
+#include "descent/policy/plan.hpp"
+#include "descent/policy/similarity_variance.hpp"
+#include "descent/steps/standard_score.hpp"
 #include "planted.hpp"
 #include "rebasin/assignment.hpp"
 

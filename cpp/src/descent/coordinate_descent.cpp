@@ -1,9 +1,9 @@
 #include <new>
 
-#include "descent/engine.hpp"
 #include "descent/host_backend.hpp"
-#include "descent/planned.hpp"
-#include "descent/replay.hpp"
+#include "descent/policy/planned.hpp"
+#include "descent/policy/replay.hpp"
+#include "descent/steps/engine.hpp"
 #include "rebasin/descent.hpp"
 
 namespace rebasin {

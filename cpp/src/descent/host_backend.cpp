@@ -7,7 +7,7 @@
 
 #include "cost/objective.hpp"
 #include "cost/spread.hpp"
-#include "descent/perturbation.hpp"
+#include "descent/forbidden_matches.hpp"
 
 namespace rebasin {
 namespace {

@@ -7,10 +7,10 @@
 
 #include "cost/gather.hpp"
 #include "descent/backend.hpp"
-#include "descent/find_occurrences.hpp"
-#include "descent/fixed_axes.hpp"
-#include "descent/nesting.hpp"
-#include "descent/single_assignment.hpp"
+#include "descent/steps/find_occurrences.hpp"
+#include "descent/steps/fixed_axes.hpp"
+#include "descent/steps/nesting.hpp"
+#include "descent/steps/single_assignment.hpp"
 #include "rebasin/interrupt.hpp"
 #include "rebasin/problem.hpp"
 #include "rebasin/status.hpp"
@@ -66,7 +66,6 @@ class NestedAssignment {
   Status keep_step(const Step& step, std::int32_t permutation, const std::vector<std::int64_t>& holders,
                    const std::vector<std::int64_t>& units);
   std::vector<std::int64_t> holders_of_units(const Step& step, std::int32_t permutation) const;
-  bool nests_alike(std::int32_t root) const;
 
   const Problem& problem_;
   const Nesting& nesting_;

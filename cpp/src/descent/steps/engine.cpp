@@ -1,4 +1,4 @@
-#include "descent/engine.hpp"
+#include "descent/steps/engine.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,23 +6,6 @@
 #include "stopwatch.hpp"
 
 namespace rebasin {
-namespace {
-
-// Whether `copies` is `length` indices, each run of n of which holds 0 to n - 1 once.
-bool holds_every_unit(const Permutation& copies, std::size_t length, std::int64_t n) {
-  if (copies.size() != length) return false;
-  std::vector<bool> seen;
-  for (std::size_t i = 0; i < length; ++i) {
-    if (i % static_cast<std::size_t>(n) == 0) seen.assign(static_cast<std::size_t>(n), false);
-    const std::int64_t unit = copies[i];
-    if (unit < 0 || unit >= n || seen[static_cast<std::size_t>(unit)]) return false;
-    seen[static_cast<std::size_t>(unit)] = true;
-  }
-  return true;
-}
-
-}  // namespace
-
 template <class T>
 Engine<T>::Engine(const Problem& problem, Backend<T>& backend, const DescentOptions& options,
                   DescentResult& result, Interrupt& interrupt)
@@ -39,7 +22,8 @@ Engine<T>::Engine(const Problem& problem, Backend<T>& backend, const DescentOpti
       proposal_(result.permutations),
       pending_(problem.permutations.size(), true),
       pending_flop_(problem.permutations.size(), -1.0),
-      due_(problem.permutations.size(), false) {}
+      due_(problem.permutations.size(), false),
+      recorded_(options.recorded) {}
 
 template <class T>
 Status Engine<T>::measure() {
@@ -51,7 +35,7 @@ Status Engine<T>::measure() {
 
 template <class T>
 Status Engine<T>::prepare(std::span<const std::int32_t> upcoming, const FixedAxes* fixed) {
-  if (!backend_.batches() || !prepared_.empty() || steps_ < options_.recorded.size()) return Status::ok;
+  if (!backend_.batches() || !prepared_.empty() || recorded_.any()) return Status::ok;
   std::vector<std::int32_t> group, due;
   for (const std::int32_t permutation : upcoming) {
     const std::vector<std::int32_t>& near = neighbours_.of(permutation);
@@ -160,22 +144,12 @@ Status Engine<T>::propose_alone(std::int32_t permutation, const Limits& limits) 
 
 template <class T>
 bool Engine<T>::recall(std::int32_t permutation, const FixedAxes* fixed) {
-  if (steps_ >= options_.recorded.size()) return false;
-  const DescentStep& step = options_.recorded[steps_];
-  bool fits = step.permutation == permutation && step.family.size() == nesting_.family(permutation).size();
+  const DescentStep* step =
+      recorded_.next(permutation, nesting_.family(permutation), result_.permutations, problem_);
+  if (step == nullptr) return false;
   std::size_t member = 0;
-  for_family(permutation, [&](std::size_t p) {
-    fits =
-        fits && holds_every_unit(step.family[member++], proposal_[p].size(), problem_.permutations[p].size);
-  });
-  if (!fits) {
-    steps_ = options_.recorded.size();
-    return false;
-  }
-  ++steps_;
-  member = 0;
-  for_family(permutation, [&](std::size_t p) { proposal_[p] = step.family[member++]; });
-  fixed_axes_score_ = step.fixed_axes_score;
+  for_family(permutation, [&](std::size_t p) { proposal_[p] = step->family[member++]; });
+  fixed_axes_score_ = step->fixed_axes_score;
   if (single_.stands_alone(permutation)) single_.recall(permutation, gather_, fixed);
   return true;
 }

@@ -1,7 +1,7 @@
 // Planned visiting: a first pass in a planned order over fixed axes, then a priority queue by pending change.
 #pragma once
 
-#include "descent/engine.hpp"
+#include "descent/steps/engine.hpp"
 
 namespace rebasin {
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cost/occurrence.hpp"
-#include "descent/fixed_axes.hpp"
-#include "descent/nesting.hpp"
+#include "descent/steps/fixed_axes.hpp"
+#include "descent/steps/nesting.hpp"
 #include "rebasin/problem.hpp"
 
 namespace rebasin {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "descent/backend.hpp"
-#include "descent/nesting.hpp"
+#include "descent/steps/nesting.hpp"
 #include "rebasin/problem.hpp"
 
 namespace rebasin {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "descent/engine.hpp"
+#include "descent/steps/engine.hpp"
 #include "rebasin/descent.hpp"
 
 namespace rebasin {

@@ -1,4 +1,4 @@
-#include "descent/similarity_variance.hpp"
+#include "descent/policy/similarity_variance.hpp"
 
 #include <algorithm>
 

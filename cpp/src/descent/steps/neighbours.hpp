@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "descent/nesting.hpp"
+#include "descent/steps/nesting.hpp"
 #include "rebasin/problem.hpp"
 
 namespace rebasin {

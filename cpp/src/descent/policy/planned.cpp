@@ -1,12 +1,12 @@
-#include "descent/planned.hpp"
+#include "descent/policy/planned.hpp"
 
 #include <span>
 #include <vector>
 
-#include "descent/perturbation.hpp"
-#include "descent/plan.hpp"
-#include "descent/similarity_variance.hpp"
-#include "descent/visit_log.hpp"
+#include "descent/policy/perturbation.hpp"
+#include "descent/policy/plan.hpp"
+#include "descent/policy/similarity_variance.hpp"
+#include "descent/policy/visit_log.hpp"
 #include "stopwatch.hpp"
 
 namespace rebasin {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "descent/similarity_variance.hpp"
+#include "descent/policy/similarity_variance.hpp"
 #include "rebasin/problem.hpp"
 
 namespace rebasin {

@@ -1,4 +1,4 @@
-#include "descent/find_occurrences.hpp"
+#include "descent/steps/find_occurrences.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "descent/nested_assignment.hpp"
+#include "descent/steps/nested_assignment.hpp"
 
 #include <algorithm>
 
@@ -24,7 +24,9 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
                                     std::vector<Permutation>& proposal, const FixedAxes* fixed) {
   const Step step{root, gather, current, proposal, fixed};
   const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
-  Status status = parents.empty() && nests_alike(root) ? assign_leaves(step) : Status::ok;
+  Status status = parents.empty() && nesting_.nests_alike(problem_, root, backend_.batches())
+                      ? assign_leaves(step)
+                      : Status::ok;
   for_each_combination(problem_, parents, path_.slot, [&] {
     if (status != Status::ok) return;
     hold(step, parents);
@@ -33,25 +35,6 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
   });
   leaves_.clear();
   return status;
-}
-
-// Whether every axis that moves with the family nests its members alike. A backend that gains by batches
-// also takes axes of outer members by themselves.
-template <class T>
-bool NestedAssignment<T>::nests_alike(std::int32_t root) const {
-  if (nesting_.is_leaf(root)) return false;
-  for (const Tensor& tensor : problem_.tensors) {
-    for (const Move& move : tensor.moves) {
-      const bool touched = std::any_of(move.permutations.begin(), move.permutations.end(),
-                                       [&](std::int32_t member) { return nesting_.in_family(root, member); });
-      if (!touched) continue;
-      const std::int32_t last = move.permutations.back();
-      std::vector<std::int32_t> path = problem_.permutations[static_cast<std::size_t>(last)].parents;
-      path.push_back(last);
-      if (path != move.permutations || !(nesting_.is_leaf(last) || backend_.batches())) return false;
-    }
-  }
-  return true;
 }
 
 // One product an innermost member for all pairs of slots and units, and one batch of the assignments within

@@ -7,8 +7,8 @@
 
 #include "cost/gather.hpp"
 #include "descent/backend.hpp"
-#include "descent/fixed_axes.hpp"
-#include "descent/kept_similarity.hpp"
+#include "descent/steps/fixed_axes.hpp"
+#include "descent/steps/kept_similarity.hpp"
 #include "rebasin/problem.hpp"
 #include "rebasin/status.hpp"
 
@@ -41,7 +41,7 @@ class SingleAssignment {
                  const std::vector<Match>& forbidden, std::vector<Permutation>& found);
 
   // How far a step on fixed axes, with the similarity of its visit, stands out from a random one
-  // (descent/standard_score.hpp).
+  // (descent/steps/standard_score.hpp).
   Status score(std::int32_t permutation, const Permutation& units, double& score);
 
   // Frees what is not kept until the next visit.

@@ -47,6 +47,24 @@ class Nesting {
     return outside;
   }
 
+  // Whether permutations stand within `root`, and every axis that moves with its family nests the members
+  // alike; with `outer_alone` also where an axis moves with outer members alone.
+  bool nests_alike(const Problem& problem, std::int32_t root, bool outer_alone) const {
+    if (is_leaf(root)) return false;
+    for (const Tensor& tensor : problem.tensors) {
+      for (const Move& move : tensor.moves) {
+        if (std::none_of(move.permutations.begin(), move.permutations.end(),
+                         [&](std::int32_t member) { return in_family(root, member); }))
+          continue;
+        const std::int32_t last = move.permutations.back();
+        std::vector<std::int32_t> path = problem.permutations[static_cast<std::size_t>(last)].parents;
+        path.push_back(last);
+        if (path != move.permutations || !(is_leaf(last) || outer_alone)) return false;
+      }
+    }
+    return true;
+  }
+
   // Whether nothing stands within `permutation`.
   bool is_leaf(std::int32_t permutation) const { return family(permutation).size() == 1; }
 

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "descent/engine.hpp"
-#include "descent/visit_log.hpp"
+#include "descent/policy/visit_log.hpp"
+#include "descent/steps/engine.hpp"
 
 namespace rebasin {
 

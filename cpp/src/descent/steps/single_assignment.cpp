@@ -1,9 +1,9 @@
-#include "descent/single_assignment.hpp"
+#include "descent/steps/single_assignment.hpp"
 
 #include <algorithm>
 
-#include "descent/find_occurrences.hpp"
-#include "descent/standard_score.hpp"
+#include "descent/steps/find_occurrences.hpp"
+#include "descent/steps/standard_score.hpp"
 #include "stopwatch.hpp"
 
 namespace rebasin {

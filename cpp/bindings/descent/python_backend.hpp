@@ -2,7 +2,6 @@
 // get and return.
 #pragma once
 
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <exception>
@@ -10,23 +9,8 @@
 #include <utility>
 
 #include "descent/backend.hpp"
+#include "descent/indices.hpp"
 #include "python_thread.hpp"
-
-using Index = pybind11::array_t<std::int64_t, pybind11::array::c_style>;
-
-inline std::vector<std::int64_t> to_vector(const Index& index) {
-  return {index.data(), index.data() + index.size()};
-}
-
-inline Index to_index(const std::vector<std::int64_t>& units) {
-  return Index(static_cast<pybind11::ssize_t>(units.size()), units.data());
-}
-
-inline pybind11::list to_indices(const std::vector<std::vector<std::int64_t>>& rows) {
-  pybind11::list indices;
-  for (const auto& row : rows) indices.append(to_index(row));
-  return indices;
-}
 
 // With the GIL.
 template <class... Arguments>

@@ -1,4 +1,4 @@
-#include "descent/plan.hpp"
+#include "descent/policy/plan.hpp"
 
 #include <algorithm>
 #include <cmath>

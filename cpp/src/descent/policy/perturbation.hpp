@@ -1,12 +1,10 @@
-// Perturbations for an iterated local search: matches that are forbidden for one assignment.
+// Perturbations for an iterated local search: the slots whose matches are forbidden for one assignment.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <utility>
 #include <vector>
-
-#include "descent/backend.hpp"
 
 namespace rebasin {
 
@@ -32,30 +30,5 @@ inline std::vector<std::int64_t> perturbed_slots(std::int64_t units, std::int64_
   slots.resize(static_cast<std::size_t>(count));
   return slots;
 }
-
-// For as long as it lives, every forbidden match has the least similarity of its slot.
-template <class T>
-class ForbiddenMatches {
- public:
-  ForbiddenMatches(T* matrix, std::int64_t n, const std::vector<Match>& matches) {
-    for (const auto& [slot, unit] : matches) {
-      T* row = matrix + slot * n;
-      replaced_.push_back({row + unit, row[unit]});
-      row[unit] = *std::min_element(row, row + n);
-    }
-  }
-  ~ForbiddenMatches() {
-    for (const Replaced& replaced : replaced_) *replaced.place = replaced.value;
-  }
-  ForbiddenMatches(const ForbiddenMatches&) = delete;
-  ForbiddenMatches& operator=(const ForbiddenMatches&) = delete;
-
- private:
-  struct Replaced {
-    T* place;
-    T value;
-  };
-  std::vector<Replaced> replaced_;
-};
 
 }  // namespace rebasin

@@ -8,11 +8,12 @@
 
 #include "cost/gather.hpp"
 #include "descent/backend.hpp"
-#include "descent/fixed_axes.hpp"
-#include "descent/neighbours.hpp"
-#include "descent/nested_assignment.hpp"
-#include "descent/nesting.hpp"
-#include "descent/single_assignment.hpp"
+#include "descent/steps/fixed_axes.hpp"
+#include "descent/steps/neighbours.hpp"
+#include "descent/steps/nested_assignment.hpp"
+#include "descent/steps/nesting.hpp"
+#include "descent/steps/recorded_steps.hpp"
+#include "descent/steps/single_assignment.hpp"
 #include "rebasin/descent.hpp"
 
 namespace rebasin {
@@ -105,8 +106,8 @@ class Engine {
   std::vector<double> pending_flop_;  // negative: to be counted
   // A visit is due even where nothing else has moved since: the last step was taken back, or bounded.
   std::vector<bool> due_;
-  double spread_ = -1.0;   // by how much permutations can change the objective; negative: to be measured
-  std::size_t steps_ = 0;  // proposals so far, while they are recalled
+  double spread_ = -1.0;  // by how much permutations can change the objective; negative: to be measured
+  RecordedSteps recorded_;
 };
 
 extern template class Engine<float>;
