@@ -125,8 +125,8 @@ def summarise(family: str, cost: Matrix, found: dict[str, dict[str, float]]) -> 
         "against_best_rival": others[best] / ours if best else None,
         "gap": result.gap,
         "other_totals": worse,
-        "reads": counters["entries_read"] / cost.size,
-        "counters": counters,
+        "reads": counters.entries_read / cost.size,
+        "counters": dict(zip(counters.__match_args__, counters, strict=True)),
         "solvers": found,
     }
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import fastlap
 import numpy as np
+from environment import markdown_table
 from numpy.typing import NDArray
 
 import rebasin_fast as rf
@@ -71,10 +72,8 @@ def medians(functions: list[Callable[[], object]], seconds: float) -> list[float
     return [statistics.median(spent) for spent in times]
 
 
-def k_best_rows(seconds: float) -> None:
-    print(
-        f"\nk best, fastlap {fastlap.__version__}\n| family | shape | k | ours, ms | fastlap / ours | totals agree |"
-    )
+def k_best_rows(seconds: float) -> list[list[str]]:
+    rows = []
     for name, family in FAMILIES.items():
         for n, k in K_BEST:
             cost = family(np.random.default_rng(n), n)
@@ -90,13 +89,12 @@ def k_best_rows(seconds: float) -> None:
             assert found.certified
             agree = len(totals) == len(found) and np.allclose(totals, found.objectives, rtol=1e-9)
             shape = f"{cost.shape[0]} x {cost.shape[1]}"
-            print(
-                f"| {name} | {shape} | {k} | {1e3 * ours:.3f} | {theirs / ours:.1f} | {agree} |", flush=True
-            )
+            rows.append([name, shape, str(k), f"{1e3 * ours:.3f}", f"{theirs / ours:.1f}", str(agree)])
+    return rows
 
 
-def bottleneck_rows(seconds: float) -> None:
-    print("\nbottleneck\n| family | shape | ours, ms | fastlap / ours | values agree |")
+def bottleneck_rows(seconds: float) -> list[list[str]]:
+    rows = []
     for name, family in FAMILIES.items():
         for n in BOTTLENECK:
             cost = family(np.random.default_rng(n), n)
@@ -105,7 +103,8 @@ def bottleneck_rows(seconds: float) -> None:
             )
             agree = fastlap.solve_lbap(cost)[0] == rf.bottleneck_assignment(cost).bottleneck
             shape = f"{cost.shape[0]} x {cost.shape[1]}"
-            print(f"| {name} | {shape} | {1e3 * ours:.3f} | {theirs / ours:.1f} | {agree} |", flush=True)
+            rows.append([name, shape, f"{1e3 * ours:.3f}", f"{theirs / ours:.1f}", str(agree)])
+    return rows
 
 
 if __name__ == "__main__":
@@ -114,5 +113,8 @@ if __name__ == "__main__":
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="processor time a row")
     arguments = parser.parse_args()
-    k_best_rows(arguments.seconds)
-    bottleneck_rows(arguments.seconds)
+    measured = ["ours, ms", "fastlap / ours"]
+    print(f"k best, fastlap {fastlap.__version__}\n")
+    print(markdown_table(["family", "shape", "k", *measured, "totals agree"], k_best_rows(arguments.seconds)))
+    print("\nbottleneck\n")
+    print(markdown_table(["family", "shape", *measured, "values agree"], bottleneck_rows(arguments.seconds)))

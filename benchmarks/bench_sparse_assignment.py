@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from environment import markdown_table
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
@@ -225,7 +226,7 @@ def timed_patiently(name: str, cost: Any, patience: float) -> tuple[float, float
     return found
 
 
-def measure(name: str, cost: Any, patience: float, repeats: int) -> str:
+def measure(name: str, cost: Any, patience: float, repeats: int) -> list[str]:
     times: dict[str, list[float]] = {}
     objectives: dict[str, float] = {}
     names = [solver for solver in SOLVERS if solver != "lapmod" or cost.shape[0] == cost.shape[1]]
@@ -253,7 +254,7 @@ def measure(name: str, cost: Any, patience: float, repeats: int) -> str:
             ratios.append("–")
         else:
             ratios.append(f"> {patience / ours:.0f}")
-    return f"| {name} | {cost.shape[0]} × {cost.shape[1]} | {cost.nnz} | {1e3 * ours:.3f} | {' | '.join(ratios)} |"
+    return [name, f"{cost.shape[0]} × {cost.shape[1]}", str(cost.nnz), f"{1e3 * ours:.3f}", *ratios]
 
 
 def main() -> None:
@@ -267,11 +268,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(f"scipy {version('scipy')}, lapx {version('lapx')}, numpy {version('numpy')}\n")
-    print("| family | shape | entries | ours, ms | SciPy / ours | lapmod / ours |\n|---|---|---|---|---|---|")
+    rows = []
     for n in options.rows:
         for name in options.families:
             cost = FAMILIES[name](n, np.random.default_rng(options.seed))
-            print(measure(name, cost, options.patience, options.repeats), flush=True)
+            rows.append(measure(name, cost, options.patience, options.repeats))
+    header = ["family", "shape", "entries", "ours, ms", "SciPy / ours", "lapmod / ours"]
+    print(markdown_table(header, rows))
 
 
 if __name__ == "__main__":

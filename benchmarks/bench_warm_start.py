@@ -24,7 +24,7 @@ import rebasin_fast as rf
 import rebasin_fast._core as core
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from reference.from_spec import twin_axes
+from reference.from_spec import reference_axes
 from reference.weight_matching import parts_of, permutation_sizes, similarity_of
 
 REPEATS = 7
@@ -64,15 +64,15 @@ def compare(cost: Matrix, start: rf.Assignment) -> dict[str, float]:
         "cold_ms": 1e3 * cold,
         "warm_ms": 1e3 * warm,
         "gain": cold / warm,
-        "cold_reads": core.assignment_counters(cost, True)["entries_read"] / cost.size,
-        "warm_reads": core.assignment_counters(cost, True, duals)["entries_read"] / cost.size,
+        "cold_reads": core.assignment_counters(cost, True).entries_read / cost.size,
+        "warm_reads": core.assignment_counters(cost, True, duals).entries_read / cost.size,
     }
 
 
 def follow_matching(job: str, most_sweeps: int) -> tuple[list[dict[str, float]], dict[str, Matrix]]:
     """Visit all permutations sweep by sweep; return each warm visit's times and the last costs."""
     spec, params_a, params_b = pair_of(job)
-    raw = twin_axes(spec, params_a)
+    raw = reference_axes(spec, params_a)
     axes = {
         name: [parts_of(entry, size) for entry, size in zip(entries, params_a[name].shape, strict=True)]
         for name, entries in raw.items()

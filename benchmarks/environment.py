@@ -1,4 +1,4 @@
-"""What every measured number needs beside it: machine, versions, command, time."""
+"""The environment of a measured number: machine, versions, command, time; and tables of numbers."""
 
 import importlib.metadata
 import json
@@ -61,8 +61,9 @@ def write_results(name: str, results: dict[str, Any], markdown: str, folder: Pat
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """Return a Markdown table, its first column flush left and the others flush right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    from rebasin_fast._terminal.tables import table  # not of an older build that is measured
+
+    return table(rows, header, style="markdown")
 
 
 def _processor() -> str:

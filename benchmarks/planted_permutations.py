@@ -28,7 +28,7 @@ from networks import shapes
 import rebasin_fast as rf
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from reference.from_spec import twin_axes
+from reference.from_spec import reference_axes
 from reference.weight_matching import weight_matching as published_loop
 
 Permutation = Mapping[str, npt.NDArray[np.int64]]
@@ -111,7 +111,7 @@ def trial(network: str, noise: float, seed: int, programs: list[str]) -> Found:
     truth = rf.invert_permutation(planted)
     match: dict[str, Callable[[], Any]] = {
         OURS: lambda: rf.weight_matching(spec, params, copy, rng=seed),
-        LOOP: lambda: published_loop(twin_axes(spec, params), params, copy, rng=seed),
+        LOOP: lambda: published_loop(reference_axes(spec, params), params, copy, rng=seed),
     }
     return {program: share_recovered(match[program]().permutation, truth) for program in programs}
 

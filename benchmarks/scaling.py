@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from environment import RESULTS, environment_line, markdown_table, write_results
 from matching.jobs import sweep_flop
-from matching.run import LOOP, NATIVE, draw_order, measure_loop, measure_native, twin_axes, warm_up
+from matching.run import LOOP, NATIVE, draw_order, measure_loop, measure_native, reference_axes, warm_up
 from networks import shapes
 
 import rebasin_fast as rf
@@ -108,7 +108,7 @@ def measure(network: shapes.Shapes, program: str, seed: int) -> Record:
     rng = np.random.default_rng(seed)
     a, b = shapes.random_params(network, rng), shapes.random_params(network, rng)
     spec = rf.specs.for_params(a)
-    axes = twin_axes(spec, a)
+    axes = reference_axes(spec, a)
     sweep = sweep_flop(axes, a)
     if program == NATIVE:
         found = measure_native(lambda **more: rf.weight_matching(spec, a, b, **more), time.process_time)

@@ -1,11 +1,17 @@
-"""What holds for every run: one hypothesis profile without deadlines, and a Ctrl-C that is heard."""
+"""Settings of every run: one hypothesis profile, one thread of BLAS and torch, a SIGINT that works."""
 
 import importlib.util
+import os
 import re
 import signal
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+# Before NumPy and torch are loaded. The arrays are small, and pytest-xdist may run a process on every core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+pytest.register_assert_rewrite("helpers", "reference")
 
 settings.register_profile(
     "suite",
@@ -26,10 +32,18 @@ _TORCH_IS_HERE = importlib.util.find_spec("torch") is not None
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Without torch: modules that import it at their beginning."""
+    """Without torch: modules that import it at their beginning, themselves or through networks of torch."""
     if _TORCH_IS_HERE or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
         return None
     imports_torch = re.search(
-        r"^(import|from) torch\b", collection_path.read_text(encoding="utf-8"), re.MULTILINE
+        r"^(import|from) (torch|helpers\.(networks|families|mutations|models))\b",
+        collection_path.read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
     return True if imports_torch else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """At most four processes for ``-n auto``: each loads torch, and some tests use 1 GB."""
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

@@ -303,7 +303,7 @@ def test_parameters_renamed_as_advised() -> None:
 
 
 def test_threads_of_openblas_set_before_python_starts(tmp_path: Path) -> None:
-    """What is advised where threadpoolctl is missing."""
+    """The advice where threadpoolctl is missing."""
     program = (
         "import sys; sys.modules['threadpoolctl'] = None\n"
         "import numpy as np, rebasin_fast as rf\n"

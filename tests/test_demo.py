@@ -115,7 +115,7 @@ def test_missing_packages_say_what_to_install(package, monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_interrupt_during_training_is_heard(monkeypatch):
+def test_interrupt_during_training(monkeypatch):
     """scikit-learn swallows Ctrl-C and returns a half-trained network; the demo must stop."""
     from sklearn.neural_network import MLPClassifier
 

@@ -1,4 +1,4 @@
-"""What the package exports, and what importing it costs in modules."""
+"""The names that the package exports, and the modules that its import loads."""
 
 import importlib
 import subprocess

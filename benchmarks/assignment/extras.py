@@ -113,7 +113,7 @@ def second_solves() -> list[dict[str, object]]:
                     "cold_ms": cold,
                     "warm_ms": warm,
                     "gain": cold / warm,
-                    "reads": counters["entries_read"] / changed.size,
+                    "reads": counters.entries_read / changed.size,
                 }
             )
     return rows

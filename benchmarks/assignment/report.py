@@ -47,7 +47,8 @@ def counters_of(costs: list[np.ndarray]) -> Row:
     found: list[Row] = []
     for cost in costs:
         try:
-            counters: Row = dict(core.assignment_counters(cost, False))
+            counted = core.assignment_counters(cost, False)
+            counters: Row = dict(zip(counted.__match_args__, counted, strict=True))
         except ValueError as error:
             return {"error": str(error)}
         counters["reads"] = counters["entries_read"] / cost.size

@@ -27,8 +27,8 @@ from networks.storage import DEFAULT_CACHE
 from process_memory import PeakRise
 
 from matching.jobs import JOBS, sweep_flop
-from reference.from_spec import twin_axes
-from reference.weight_matching import TwinMatching, parts_of
+from reference.from_spec import reference_axes
+from reference.weight_matching import ReferenceMatching, parts_of
 from reference.weight_matching import objective as objective_of
 from reference.weight_matching import weight_matching as published_loop
 
@@ -69,13 +69,13 @@ def warm_up() -> None:
     params = shapes.random_params(shapes.mlp(4, 8, 2), np.random.default_rng(0))
     spec = rf.specs.for_params(params)
     rf.weight_matching(spec, params, params)
-    published_loop(twin_axes(spec, params), params, params)
+    published_loop(reference_axes(spec, params), params, params)
 
 
 def measure(options: argparse.Namespace, params_a: shapes.Arrays, params_b: shapes.Arrays) -> Record:
     """Match the pair by the program that the options name."""
     spec = rf.specs.for_params(params_a)
-    axes = twin_axes(spec, params_a)
+    axes = reference_axes(spec, params_a)
     order = draw_order(spec, options.seed, options.max_sweeps)
     clock = time.process_time if options.threads == 1 else time.perf_counter
     if options.program == LOOP:
@@ -166,7 +166,7 @@ def measure_loop(
 
 def in_pieces(
     axes: Any, params_a: shapes.Arrays, params_b: shapes.Arrays, order: Order, clock: Callable[[], float]
-) -> Iterator[TwinMatching]:
+) -> Iterator[ReferenceMatching]:
     """The published loop: the visits of its first sweep one by one, then whole sweeps; its state is a permutation."""
     permutation: dict[str, Any] | None = None
     for sweep in [*([p] for p in order[0]), *order[1:]]:

@@ -33,3 +33,16 @@ inline rebasin::Interrupt python_interrupt(StopFlag* flag = nullptr) {
     return flag == nullptr ? rebasin::Interrupt() : rebasin::Interrupt(flag_raised, flag);
   return rebasin::Interrupt(python_signal_raised, flag);
 }
+
+// Calls `solve` with an interrupt: without the GIL and open to Python's signals, unless `brief` work would
+// end before the interpreter has been handed over.
+template <class Solve>
+auto run_native(bool brief, const Solve& solve) {
+  if (brief) {
+    rebasin::Interrupt never;
+    return solve(never);
+  }
+  rebasin::Interrupt interrupt = python_interrupt();
+  const GilRelease without_gil;
+  return solve(interrupt);
+}

@@ -8,12 +8,13 @@
 #include <utility>
 
 #include "arrays.hpp"
-#include "assignment_arguments.hpp"
 #include "bindings.hpp"
 #include "cost_view.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/assignment.hpp"
+#include "results.hpp"
 #include "statuses.hpp"
+#include "warm_starts.hpp"
 
 namespace py = pybind11;
 
@@ -25,15 +26,10 @@ using rebasin::Status;
 
 Status solve(const AnyCostView& view, AssignmentSolution& solution,
              const rebasin::AssignmentOptions& options = {}) {
-  // Handing the interpreter over costs more than a problem of this size.
-  constexpr py::ssize_t soon_done = 1 << 12;
-  if (view.rows * view.columns < soon_done) {
-    rebasin::Interrupt never;
-    return rebasin::solve_assignment(view, solution, never, options);
-  }
-  rebasin::Interrupt interrupt = python_interrupt();
-  const GilRelease without_gil;
-  return rebasin::solve_assignment(view, solution, interrupt, options);
+  constexpr py::ssize_t brief = 1 << 12;
+  return run_native(view.rows * view.columns < brief, [&](rebasin::Interrupt& interrupt) {
+    return rebasin::solve_assignment(view, solution, interrupt, options);
+  });
 }
 
 PyObject* to_indices(const AssignmentSolution& solution, py::ssize_t count) {
@@ -103,16 +99,13 @@ PyObject* solve_with_duals(PyObject*, PyObject* const* arguments, Py_ssize_t cou
                          const rebasin::WarmStart start = warm_start_of(row_duals, column_duals, view);
                          status = solve(view, solution, {.warm_start = &start});
                        }
-                       if (status != Status::invalid_entry && status != Status::infeasible) {
-                         raise_unless_ok(status);
-                       }
-                       return to_tuple(status, solution).release().ptr();
+                       return to_solution(status, solution, view.rows, view.columns).release().ptr();
                      });
 }
 
 // The same where rows and columns may stay unmatched.
-py::tuple solve_priced(const py::array& cost, bool maximize, bool bfloat16,
-                       const std::optional<double>& cost_limit, bool partial) {
+py::object solve_priced(const py::array& cost, bool maximize, bool bfloat16,
+                        const std::optional<double>& cost_limit, bool partial) {
   const AnyCostView view = cost_view(cost, maximize, bfloat16);
   rebasin::AssignmentOptions options;
   constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -120,56 +113,56 @@ py::tuple solve_priced(const py::array& cost, bool maximize, bool bfloat16,
   options.partial = partial;
   AssignmentSolution solution;
   const Status status = solve(view, solution, options);
-  if (status != Status::invalid_entry && status != Status::infeasible) raise_unless_ok(status);
-  return to_tuple(status, solution);
+  return to_solution(status, solution, view.rows, view.columns);
 }
 
 PyMethodDef fast_methods[] = {
     {"assignment_indices", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(solve_for_indices)),
      METH_FASTCALL,
+     "assignment_indices(cost, maximize, bfloat16=False, /)\n--\n\n"
      "(row_ind, col_ind) of a 2-D array of any real dtype and strides, rows sorted; None for anything else."},
     {"assignment", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(solve_with_duals)),
      METH_FASTCALL,
-     "(status, columns, row_duals, column_duals, objective, gap) of the same; status 0 is optimal, 1 "
-     "invalid, 2 "
-     "infeasible. start is None or (row_duals, column_duals)."},
+     "assignment(cost, maximize, bfloat16=False, start=None, /)\n--\n\n"
+     "The Solution of the same; start is None or (row_duals, column_duals)."},
     {nullptr, nullptr, 0, nullptr},
 };
 
-py::dict solve_for_counters(const py::array& cost, bool maximize, const py::object& start) {
+const ResultType& counters_type() {
+  static const ResultType type("rebasin_fast._core.AssignmentCounters",
+                               {"entries_read", "bids", "refills", "augmentations", "scanned_rows",
+                                "dense_searches", "list_bytes", "dense_solver"});
+  return type;
+}
+
+py::object solve_for_counters(const py::array& cost, bool maximize,
+                              const std::optional<std::pair<Duals, Duals>>& start) {
   const AnyCostView view = cost_view(cost, maximize, false);
   AssignmentSolution solution;
-  rebasin::Interrupt never;
+  rebasin::AssignmentOptions options;
   rebasin::WarmStart warm_start;
-  std::pair<Duals, Duals> duals;
-  if (!start.is_none()) {
-    duals = duals_of(start);
-    warm_start = warm_start_of(duals.first, duals.second, view);
+  if (start) {
+    warm_start = warm_start_of(start->first, start->second, view);
+    options.warm_start = &warm_start;
   }
-  raise_unless_ok(rebasin::solve_assignment(view, solution, never,
-                                            {.warm_start = start.is_none() ? nullptr : &warm_start}));
+  raise_unless_ok(solve(view, solution, options));
   const rebasin::AssignmentCounters& counters = solution.counters;
-  py::dict result;
-  result["entries_read"] = counters.entries_read;
-  result["bids"] = counters.bids;
-  result["refills"] = counters.refills;
-  result["augmentations"] = counters.augmentations;
-  result["scanned_rows"] = counters.scanned_rows;
-  result["dense_searches"] = counters.dense_searches;
-  result["list_bytes"] = counters.list_bytes;
-  result["dense_solver"] = counters.dense_solver;
-  return result;
+  return counters_type()(counters.entries_read, counters.bids, counters.refills, counters.augmentations,
+                         counters.scanned_rows, counters.dense_searches, counters.list_bytes,
+                         counters.dense_solver);
 }
 
 }  // namespace
 
 void register_assignment(py::module_& m) {
   if (PyModule_AddFunctions(m.ptr(), fast_methods) != 0) throw py::error_already_set();
-  m.def(
-      "priced_assignment", &solve_priced, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16"),
-      py::arg("cost_limit"), py::arg("partial"),
-      "(status, columns, row_duals, column_duals, objective, gap) of a 2-D array whose rows and columns may "
-      "stay unmatched: at half of cost_limit each, or, partial, as few as can be.");
+  solution_type().add_to(m);
+  counters_type().add_to(m);
+  m.def("priced_assignment", &solve_priced, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16"),
+        py::arg("cost_limit"), py::arg("partial"),
+        "The Solution of a 2-D array whose rows and columns may stay unmatched: at half of cost_limit each, "
+        "or, "
+        "partial, as few as can be.");
   m.def("assignment_counters", &solve_for_counters, py::arg("cost"), py::arg("maximize"),
-        py::arg("start") = py::none(), "Solves, and returns what the solver did as a dict; for benchmarks.");
+        py::arg("start") = py::none(), "The AssignmentCounters of a solve.");
 }

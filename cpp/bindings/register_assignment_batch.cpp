@@ -1,15 +1,18 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
-#include "assignment_arguments.hpp"
+#include "arrays.hpp"
 #include "bindings.hpp"
 #include "cost_view.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/assignment_batch.hpp"
+#include "results.hpp"
 #include "statuses.hpp"
+#include "warm_starts.hpp"
 
 namespace py = pybind11;
 
@@ -19,54 +22,51 @@ using rebasin::AnyCostView;
 using rebasin::AssignmentSolution;
 using rebasin::Status;
 
-// Problems of a batch, one tuple each. `starts` is None or holds a (row_duals, column_duals) per problem.
-py::list solve_batch(const std::vector<py::array>& costs, bool maximize, bool bfloat16,
-                     const py::object& starts, int threads) {
-  const auto count = static_cast<std::int64_t>(costs.size());
+py::list solve_list(const std::vector<py::array>& costs, bool maximize, bool bfloat16,
+                    const std::optional<std::vector<std::pair<Duals, Duals>>>& starts, int threads) {
   const std::vector<AnyCostView> views = cost_views(costs, maximize, bfloat16);
-  std::vector<std::pair<Duals, Duals>> duals;
   std::vector<rebasin::WarmStart> warm_starts;
-  if (!starts.is_none()) {
-    for (const py::handle start : starts) duals.push_back(duals_of(start));
-    if (duals.size() != costs.size()) throw py::value_error("a batch needs one warm start per problem");
-    for (std::size_t k = 0; k < duals.size(); ++k) {
-      warm_starts.push_back(warm_start_of(duals[k].first, duals[k].second, views[k]));
+  if (starts) {
+    if (starts->size() != costs.size()) throw py::value_error("a batch needs one warm start per problem");
+    for (std::size_t k = 0; k < costs.size(); ++k) {
+      warm_starts.push_back(warm_start_of((*starts)[k].first, (*starts)[k].second, views[k]));
     }
   }
   std::vector<AssignmentSolution> solutions(costs.size());
   std::vector<Status> statuses(costs.size());
-  {
-    rebasin::Interrupt interrupt = python_interrupt();
-    const GilRelease without_gil;
-    rebasin::solve_assignments(views.data(), warm_starts.empty() ? nullptr : warm_starts.data(), count,
-                               solutions.data(), statuses.data(), threads, interrupt);
-  }
+  run_native(false, [&](rebasin::Interrupt& interrupt) {
+    rebasin::solve_assignments(views.data(), starts ? warm_starts.data() : nullptr,
+                               static_cast<std::int64_t>(costs.size()), solutions.data(), statuses.data(),
+                               threads, interrupt);
+  });
   raise_if_ended(statuses);
   py::list results;
-  for (std::int64_t k = 0; k < count; ++k) {
-    results.append(to_tuple(statuses[k], solutions[k]));
+  for (std::size_t k = 0; k < costs.size(); ++k) {
+    results.append(to_solution(statuses[k], solutions[k], views[k].rows, views[k].columns));
   }
   return results;
 }
 
-// (columns, row_duals, column_duals, objectives, gaps, statuses) of a (k, n, m) array, stacked; starts is
-// None or the duals of all problems, (k, n) and (k, m).
-py::tuple solve_stacked(const py::array& costs, bool maximize, bool bfloat16, const py::object& starts,
-                        int threads) {
+const ResultType& batch_type() {
+  static const ResultType type("rebasin_fast._core.SolutionBatch",
+                               {"columns", "row_duals", "column_duals", "objectives", "gaps", "statuses"});
+  return type;
+}
+
+py::object solve_stacked(const py::array& costs, bool maximize, bool bfloat16,
+                         const std::optional<std::pair<Duals, Duals>>& starts, int threads) {
   rebasin::AssignmentBatch batch;
   batch.first = cost_view(costs, maximize, bfloat16, 3);
   batch.count = costs.shape(0);
   batch.stride = costs.strides(0);
   const std::int64_t n = batch.first.rows;
   const std::int64_t m = batch.first.columns;
-  std::pair<Duals, Duals> duals;
-  if (!starts.is_none()) {
-    duals = duals_of(starts);
-    if (duals.first.size() != batch.count * n || duals.second.size() != batch.count * m) {
+  if (starts) {
+    if (starts->first.size() != batch.count * n || starts->second.size() != batch.count * m) {
       throw py::value_error("a batch's warm start must have its shape");
     }
-    batch.start_row_duals = duals.first.data();
-    batch.start_column_duals = duals.second.data();
+    batch.start_row_duals = starts->first.data();
+    batch.start_column_duals = starts->second.data();
   }
   std::int32_t* statuses = nullptr;
   const py::object columns = new_array<std::int64_t>({batch.count, n}, batch.columns);
@@ -77,26 +77,20 @@ py::tuple solve_stacked(const py::array& costs, bool maximize, bool bfloat16, co
   const py::object codes = new_array<std::int32_t>({batch.count}, statuses);
   static_assert(sizeof(Status) == sizeof(std::int32_t));
   batch.statuses = reinterpret_cast<Status*>(statuses);
-  Status status = Status::ok;
-  {
-    rebasin::Interrupt interrupt = python_interrupt();
-    const GilRelease without_gil;
-    status = rebasin::solve_assignment_batch(batch, threads, interrupt);
-  }
-  raise_unless_ok(status);
-  return py::make_tuple(columns, row_duals, column_duals, objectives, gaps, codes);
+  raise_if_ended(run_native(false, [&](rebasin::Interrupt& interrupt) {
+    return rebasin::solve_assignment_batch(batch, threads, interrupt);
+  }));
+  return batch_type()(columns, row_duals, column_duals, objectives, gaps, codes);
 }
 
 }  // namespace
 
 void register_assignment_batch(py::module_& m) {
-  m.def("assignments", &solve_batch, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
+  batch_type().add_to(m);
+  m.def("assignments", &solve_list, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("starts"), py::arg("threads"),
-        "[(status, columns, row_duals, column_duals, objective, gap)] of a list of 2-D arrays; status 0 is "
-        "optimal, 1 "
-        "invalid, 2 infeasible. starts is None or a list of (row_duals, column_duals).");
+        "The Solutions of a list of 2-D arrays; starts is None or a list of (row_duals, column_duals).");
   m.def("assignment_batch", &solve_stacked, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("starts"), py::arg("threads"),
-        "(columns, row_duals, column_duals, objectives, gaps, statuses) of a (k, n, m) array, one row a "
-        "problem; starts is None or ((k, n), (k, m)) duals.");
+        "The SolutionBatch of a (k, n, m) array; starts is None or ((k, n), (k, m)) duals.");
 }

@@ -1,9 +1,9 @@
 #include <pybind11/numpy.h>
 
-#include "arrays.hpp"
 #include "bindings.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/candidate_lists.hpp"
+#include "results.hpp"
 #include "statuses.hpp"
 
 namespace py = pybind11;
@@ -13,7 +13,12 @@ namespace {
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
-// (columns, row_duals, column_duals, objective, gap, fetched), or None where the whole matrix is needed.
+const ResultType& result_type() {
+  static const ResultType type("rebasin_fast._core.ListsSolution", {"solution", "fetched"});
+  return type;
+}
+
+// None where the whole matrix is needed.
 template <class T>
 py::object solve(const Array<T>& costs, const Array<std::int32_t>& columns, const Array<double>& bounds,
                  const Array<double>& duals, std::uintptr_t fetch, std::uintptr_t context) {
@@ -31,26 +36,21 @@ py::object solve(const Array<T>& costs, const Array<std::int32_t>& columns, cons
   lists.fetch = reinterpret_cast<rebasin::FetchRow>(fetch);
   lists.context = reinterpret_cast<void*>(context);
   rebasin::AssignmentSolution solution;
-  rebasin::ListsResult result;
-  {
-    rebasin::Interrupt interrupt = python_interrupt();
-    const GilRelease without_gil;
-    result = rebasin::solve_from_lists(lists, solution, interrupt);
-  }
+  const rebasin::ListsResult result = run_native(false, [&](rebasin::Interrupt& interrupt) {
+    return rebasin::solve_from_lists(lists, solution, interrupt);
+  });
   raise_if_ended(result.status);
   if (result.needs_matrix) return py::none();
-  return py::make_tuple(to_array(solution.columns), to_array(solution.row_duals),
-                        to_array(solution.column_duals), solution.objective, solution.gap, result.fetched);
+  return result_type()(to_solution(result.status, solution, lists.rows, lists.columns), result.fetched);
 }
 
 }  // namespace
 
 void register_lists(py::module_& m) {
+  result_type().add_to(m);
   const char* text =
-      "Minimise from candidate lists: (columns, row_duals, column_duals, objective, gap, rows fetched), or "
-      "None "
-      "where the whole matrix is needed. fetch: the address of bool (*)(void* context, int64_t row, void* "
-      "out).";
+      "The ListsSolution of a problem to minimise, or None where the whole matrix is needed. fetch is the "
+      "address of bool (*)(void* context, int64_t row, void* out).";
   m.def("solve_from_lists", &solve<float>, py::arg("costs").noconvert(), py::arg("columns"),
         py::arg("bounds"), py::arg("duals"), py::arg("fetch"), py::arg("context"), text);
   m.def("solve_from_lists", &solve<double>, py::arg("costs").noconvert(), py::arg("columns"),

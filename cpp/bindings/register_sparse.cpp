@@ -5,6 +5,7 @@
 #include "bindings.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/sparse_assignment.hpp"
+#include "results.hpp"
 #include "statuses.hpp"
 
 namespace py = pybind11;
@@ -50,39 +51,42 @@ SparseCostView view_of(const py::array& values, const py::array& indices, const 
           .maximize = maximize};
 }
 
-py::dict to_dict(const rebasin::SparseCounters& counters) {
-  py::dict result;
-  result["entries_read"] = counters.entries_read;
-  result["bids"] = counters.bids;
-  result["searches"] = counters.searches;
-  result["joint_searches"] = counters.joint_searches;
-  result["levels"] = counters.levels;
-  return result;
+const ResultType& counters_type() {
+  static const ResultType type("rebasin_fast._core.SparseCounters",
+                               {"entries_read", "bids", "searches", "joint_searches", "levels"});
+  return type;
 }
 
-py::tuple solve(const py::array& values, const py::array& indices, const py::array& starts,
-                std::int64_t columns, bool maximize, bool partial) {
+const ResultType& result_type() {
+  static const ResultType type("rebasin_fast._core.SparseSolution",
+                               {"columns", "row_duals", "column_duals", "objective", "gap", "status",
+                                "violating_rows", "violating_columns", "counters"});
+  return type;
+}
+
+py::object solve(const py::array& values, const py::array& indices, const py::array& starts,
+                 std::int64_t columns, bool maximize, bool partial) {
   const SparseCostView view = view_of(values, indices, starts, columns, maximize);
   SparseSolution solution;
-  Status status = Status::ok;
-  {
-    rebasin::Interrupt interrupt = python_interrupt();
-    const GilRelease without_gil;
-    status = rebasin::solve_sparse_assignment(
-        view, partial ? rebasin::Matching::greatest : rebasin::Matching::complete, solution, interrupt);
-  }
+  const auto wanted = partial ? rebasin::Matching::greatest : rebasin::Matching::complete;
+  const Status status = run_native(false, [&](rebasin::Interrupt& interrupt) {
+    return rebasin::solve_sparse_assignment(view, wanted, solution, interrupt);
+  });
   raise_if_ended(status);
-  return py::make_tuple(static_cast<int>(status), to_array(solution.columns), to_array(solution.row_duals),
-                        to_array(solution.column_duals), solution.objective, solution.gap,
-                        to_array(solution.violating_rows), to_array(solution.violating_columns),
-                        to_dict(solution.counters));
+  const rebasin::SparseCounters& counters = solution.counters;
+  return result_type()(to_array(solution.columns), to_array(solution.row_duals),
+                       to_array(solution.column_duals), solution.objective, solution.gap, status_name(status),
+                       to_array(solution.violating_rows), to_array(solution.violating_columns),
+                       counters_type()(counters.entries_read, counters.bids, counters.searches,
+                                       counters.joint_searches, counters.levels));
 }
 
 }  // namespace
 
 void register_sparse(py::module_& m) {
+  counters_type().add_to(m);
+  result_type().add_to(m);
   m.def("sparse_assignment", &solve, py::arg("values"), py::arg("indices"), py::arg("starts"),
         py::arg("columns"), py::arg("maximize"), py::arg("partial"),
-        "(status, columns, row_duals, column_duals, objective, gap, violating_rows, violating_columns, "
-        "counters) of costs in compressed sparse rows; status 0 is optimal, 1 invalid, 2 infeasible.");
+        "The SparseSolution of costs in compressed sparse rows.");
 }

@@ -1,4 +1,4 @@
-// The core's statuses as exceptions.
+// The core's statuses as exceptions and as names: the one place of this border.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -8,7 +8,7 @@
 
 #include "rebasin/status.hpp"
 
-// Throws for what ends a whole call: an interrupt, whose exception is set, or no memory.
+// Throws for the end of a whole call: an interrupt, whose exception is set, or no memory.
 inline void raise_if_ended(rebasin::Status status) {
   if (status == rebasin::Status::interrupted) throw pybind11::error_already_set();
   if (status == rebasin::Status::out_of_memory) throw std::bad_alloc();
@@ -25,4 +25,12 @@ inline void raise_unless_ok(rebasin::Status status) {
     throw pybind11::value_error("matrix contains invalid numeric entries");
   }
   if (status == rebasin::Status::infeasible) throw pybind11::value_error("cost matrix is infeasible");
+}
+
+// "optimal", "invalid" or "infeasible".
+inline pybind11::object status_name(rebasin::Status status) {
+  static PyObject* const names[] = {PyUnicode_InternFromString("optimal"),
+                                    PyUnicode_InternFromString("invalid"),
+                                    PyUnicode_InternFromString("infeasible")};
+  return pybind11::reinterpret_borrow<pybind11::object>(names[static_cast<int>(status)]);
 }

@@ -1,27 +1,237 @@
+"""The compiled core. Results are named tuples; ``status`` is "optimal", "invalid" or "infeasible"."""
+
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
+from _typeshed import structseq
 from numpy.typing import NDArray
 
-_Duals = tuple[NDArray[np.float64], NDArray[np.float64]]
+_Index: TypeAlias = NDArray[np.int64]
+_Floats: TypeAlias = NDArray[np.float64]
+_Duals: TypeAlias = tuple[_Floats, _Floats]
+_Status: TypeAlias = Literal["optimal", "invalid", "infeasible"]
+
+# -- dense assignment
+
+@final
+class Solution(structseq[Any], tuple[_Index, _Floats, _Floats, float, float, _Status]):
+    """Columns (n,), row duals (n,), column duals (m,); -1 and NaN where the status is not optimal."""
+
+    @property
+    def columns(self) -> _Index: ...
+    @property
+    def row_duals(self) -> _Floats: ...
+    @property
+    def column_duals(self) -> _Floats: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def gap(self) -> float: ...
+    @property
+    def status(self) -> _Status: ...
+
+@final
+class SolutionBatch(structseq[Any], tuple[_Index, _Floats, _Floats, _Floats, _Floats, NDArray[np.int32]]):
+    """One row a problem; statuses: 0 is optimal, 1 invalid, 2 infeasible."""
+
+    @property
+    def columns(self) -> _Index: ...
+    @property
+    def row_duals(self) -> _Floats: ...
+    @property
+    def column_duals(self) -> _Floats: ...
+    @property
+    def objectives(self) -> _Floats: ...
+    @property
+    def gaps(self) -> _Floats: ...
+    @property
+    def statuses(self) -> NDArray[np.int32]: ...
+
+@final
+class AssignmentCounters(structseq[Any], tuple[int, int, int, int, int, int, int, bool]):
+    """Operations of one solve, for benchmarks and tests; see rebasin/assignment.hpp."""
+
+    @property
+    def entries_read(self) -> int: ...
+    @property
+    def bids(self) -> int: ...
+    @property
+    def refills(self) -> int: ...
+    @property
+    def augmentations(self) -> int: ...
+    @property
+    def scanned_rows(self) -> int: ...
+    @property
+    def dense_searches(self) -> int: ...
+    @property
+    def list_bytes(self) -> int: ...
+    @property
+    def dense_solver(self) -> bool: ...
 
 def assignment_indices(
-    cost: object, maximize: object, bfloat16: bool = ..., /
-) -> Any: ...  # (row_ind, col_ind), or None where cost is no NumPy matrix that the core reads
+    cost: object, maximize: object, bfloat16: object = False, /
+) -> tuple[_Index, _Index] | None: ...  # None where cost is no NumPy matrix that the core reads
 def assignment(
-    cost: object, maximize: object, bfloat16: bool = ..., start: _Duals | None = ..., /
-) -> Any: ...  # (status, columns, row_duals, column_duals, objective, gap), or None as above
+    cost: object, maximize: object, bfloat16: object = False, start: _Duals | None = None, /
+) -> Solution | None: ...  # None as above
+def priced_assignment(
+    cost: NDArray[Any], maximize: bool, bfloat16: bool, cost_limit: float | None, partial: bool
+) -> Solution: ...
+def assignments(
+    costs: Sequence[NDArray[Any]],
+    maximize: bool,
+    bfloat16: bool,
+    starts: Sequence[_Duals] | None,
+    threads: int,
+) -> list[Solution]: ...
 def assignment_batch(
     costs: NDArray[Any], maximize: bool, bfloat16: bool, starts: _Duals | None, threads: int
-) -> tuple[
-    NDArray[np.int64],
-    NDArray[np.float64],
-    NDArray[np.float64],
-    NDArray[np.float64],
-    NDArray[np.float64],
-    NDArray[np.int32],
-]: ...
+) -> SolutionBatch: ...
+def assignment_counters(
+    cost: NDArray[Any], maximize: bool, start: _Duals | None = None
+) -> AssignmentCounters: ...
+
+# -- a matrix that lies elsewhere
+
+@final
+class ListsSolution(structseq[Any], tuple[Solution, int]):
+    """The solution of the costs as minimised, and the number of rows that were fetched."""
+
+    @property
+    def solution(self) -> Solution: ...
+    @property
+    def fetched(self) -> int: ...
+
+def solve_from_lists(
+    costs: NDArray[Any],
+    columns: NDArray[np.int32],
+    bounds: _Floats,
+    duals: _Floats,
+    fetch: int,
+    context: int,
+) -> ListsSolution | None: ...  # None where the whole matrix is needed
+
+# -- sparse assignment
+
+@final
+class SparseCounters(structseq[Any], tuple[int, int, int, int, int]):
+    """Operations of one solve, for benchmarks; see rebasin/sparse_assignment.hpp."""
+
+    @property
+    def entries_read(self) -> int: ...
+    @property
+    def bids(self) -> int: ...
+    @property
+    def searches(self) -> int: ...
+    @property
+    def joint_searches(self) -> int: ...
+    @property
+    def levels(self) -> int: ...
+
+@final
+class SparseSolution(
+    structseq[Any], tuple[_Index, _Floats, _Floats, float, float, _Status, _Index, _Index, SparseCounters]
+):
+    """A solution, and the Hall violator of an infeasible problem."""
+
+    @property
+    def columns(self) -> _Index: ...
+    @property
+    def row_duals(self) -> _Floats: ...
+    @property
+    def column_duals(self) -> _Floats: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def gap(self) -> float: ...
+    @property
+    def status(self) -> _Status: ...
+    @property
+    def violating_rows(self) -> _Index: ...
+    @property
+    def violating_columns(self) -> _Index: ...
+    @property
+    def counters(self) -> SparseCounters: ...
+
+def sparse_assignment(
+    values: NDArray[Any],
+    indices: NDArray[Any],
+    starts: NDArray[Any],
+    columns: int,
+    maximize: bool,
+    partial: bool,
+) -> SparseSolution: ...
+
+# -- k best and bottleneck
+
+@final
+class KBestCounters(structseq[Any], tuple[int, int, int, int]):
+    """Operations of one search, for tests; see rebasin/k_best.hpp."""
+
+    @property
+    def nodes(self) -> int: ...
+    @property
+    def searches(self) -> int: ...
+    @property
+    def scanned_rows(self) -> int: ...
+    @property
+    def compared(self) -> int: ...
+
+@final
+class KBestSolution(structseq[Any], tuple[_Index, _Floats, float, _Status, KBestCounters]):
+    """Columns (count, n) and totals (count,), best first; none where the status is not optimal."""
+
+    @property
+    def columns(self) -> _Index: ...
+    @property
+    def objectives(self) -> _Floats: ...
+    @property
+    def gap(self) -> float: ...
+    @property
+    def status(self) -> _Status: ...
+    @property
+    def counters(self) -> KBestCounters: ...
+
+def k_best_assignments(
+    costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, k: int, within: float, threads: int
+) -> list[KBestSolution]: ...
+
+@final
+class BottleneckCounters(structseq[Any], tuple[int, int]):
+    """Operations of one solve, for tests; see rebasin/bottleneck.hpp."""
+
+    @property
+    def thresholds(self) -> int: ...
+    @property
+    def phases(self) -> int: ...
+
+@final
+class BottleneckSolution(
+    structseq[Any], tuple[_Index, int, int, _Index, _Index, _Status, BottleneckCounters]
+):
+    """Columns (n,), the place of the bottleneck (-1 in an empty matrix), and the block that proves it."""
+
+    @property
+    def columns(self) -> _Index: ...
+    @property
+    def row(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def block_rows(self) -> _Index: ...
+    @property
+    def block_columns(self) -> _Index: ...
+    @property
+    def status(self) -> _Status: ...
+    @property
+    def counters(self) -> BottleneckCounters: ...
+
+def bottleneck_assignments(
+    costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, threads: int
+) -> list[BottleneckSolution]: ...
+
+# -- weight matching
 
 class DType:
     float32: DType
@@ -33,7 +243,7 @@ class StopFlag:
     def __init__(self) -> None: ...
     def set(self) -> None: ...
 
-_Moves = list[tuple[list[int], int, int, NDArray[np.int64]]]
+_Moves = list[tuple[list[int], int, int, _Index]]
 
 class Problem:
     def __init__(self) -> None: ...
@@ -58,15 +268,13 @@ class DescentEvent:
     def flop_ahead(self) -> float: ...
 
 class DescentStep:
-    def __init__(
-        self, permutation: int, fixed_axes_score: float, family: Sequence[NDArray[np.int64]]
-    ) -> None: ...
+    def __init__(self, permutation: int, fixed_axes_score: float, family: Sequence[_Index]) -> None: ...
     @property
     def permutation(self) -> int: ...
     @property
     def fixed_axes_score(self) -> float: ...
     @property
-    def family(self) -> list[NDArray[np.int64]]: ...
+    def family(self) -> list[_Index]: ...
 
 class DescentOptions:
     next_order: Callable[[int], list[int] | None] | None
@@ -115,7 +323,7 @@ class DescentStats:
 
 class DescentResult:
     @property
-    def permutations(self) -> list[NDArray[np.int64]]: ...
+    def permutations(self) -> list[_Index]: ...
     @property
     def objective(self) -> float: ...
     @property
@@ -129,58 +337,16 @@ class DescentResult:
 
 def coordinate_descent(
     problem: Problem,
-    start: Sequence[NDArray[np.int64]],
+    start: Sequence[_Index],
     options: DescentOptions,
     double_products: bool,
     gemm: int = 0,
     backend: object | None = None,
     stop: StopFlag | None = None,
 ) -> DescentResult: ...
-def solve_from_lists(
-    costs: NDArray[Any],
-    columns: NDArray[np.int32],
-    bounds: NDArray[np.float64],
-    duals: NDArray[np.float64],
-    fetch: int,
-    context: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float, int] | None: ...
+
+# -- the build
+
 def build_config() -> dict[str, str]: ...
-def assignments(
-    costs: Sequence[NDArray[Any]],
-    maximize: bool,
-    bfloat16: bool,
-    starts: Sequence[_Duals] | None,
-    threads: int,
-) -> list[tuple[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float]]: ...
-def priced_assignment(
-    cost: NDArray[Any], maximize: bool, bfloat16: bool, cost_limit: float | None, partial: bool
-) -> tuple[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float]: ...
-def k_best_assignments(
-    costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, k: int, within: float, threads: int
-) -> list[tuple[int, NDArray[np.int64], NDArray[np.float64], float, tuple[int, int, int, int]]]: ...
-def bottleneck_assignments(
-    costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, threads: int
-) -> list[
-    tuple[int, NDArray[np.int64], tuple[int, int], NDArray[np.int64], NDArray[np.int64], tuple[int, int]]
-]: ...
-def assignment_counters(cost: NDArray[Any], maximize: bool, start: _Duals | None = ...) -> dict[str, int]: ...
 def simd_level() -> str: ...
 def simd_levels() -> list[str]: ...
-def sparse_assignment(
-    values: NDArray[Any],
-    indices: NDArray[Any],
-    starts: NDArray[Any],
-    columns: int,
-    maximize: bool,
-    partial: bool,
-) -> tuple[
-    int,
-    NDArray[np.int64],
-    NDArray[np.float64],
-    NDArray[np.float64],
-    float,
-    float,
-    NDArray[np.int64],
-    NDArray[np.int64],
-    dict[str, int],
-]: ...

@@ -29,7 +29,9 @@ def solve_assignments(
     strides: tuple[int, int, int],
     maximize: bool,
     starts: tuple[int, int],  # row_duals, column_duals; (0, 0) for none
-    outputs: tuple[int, int, int, int, int, int],  # columns, row_duals, column_duals, objectives, gaps, statuses
+    outputs: tuple[
+        int, int, int, int, int, int
+    ],  # columns, row_duals, column_duals, objectives, gaps, statuses
     workspace: int,
     workspace_bytes: int,
     device: int,

@@ -8,7 +8,6 @@ from os.path import splitext
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast.errors import FileFormatError, MissingDependencyError
 
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class LineStyle(NamedTuple):
-    """How one curve looks; no two share a colour, a dash pattern or a marker."""
+    """Colour, dashes and marker of a curve; no two styles share any of them."""
 
     colour: str
     dashes: str | tuple[int, tuple[float, ...]]
     marker: str
 
 
-# Okabe and Ito's colours, told apart by every kind of colour vision.
+# Okabe and Ito's colours, distinct in every kind of colour vision.
 STYLES = (
     LineStyle("#D55E00", (0, (5, 1.5)), "s"),
     LineStyle("#0072B2", "-", "o"),
@@ -38,25 +37,8 @@ STYLES = (
 _INK = "#222222"
 _FAINT = "#767676"
 _DPI = 160
-_MOST_NUMBERED = 2  # more numbers at the middle would cover one another
+_MOST_NUMBERED = 2  # more numbers at the middle would overlap
 _SHARES = ("accuracy", "top1", "top5")  # metrics shown in percent, given as shares of 1 or in percent
-
-
-class _Line(NamedTuple):
-    """One curve of one metric, in the units in which it is drawn."""
-
-    ts: NDArray[np.float64]
-    values: NDArray[np.float64]
-    style: LineStyle
-    label: str
-
-    def middle_value(self) -> float | None:
-        """The value of the average; None where no point lies there."""
-        places = self.places_of(0.5)
-        return float(self.values[places[0]]) if places else None
-
-    def places_of(self, *ts: float) -> list[int]:
-        return [int(i) for t in ts for i in np.flatnonzero(np.isclose(self.ts, t, rtol=0.0, atol=1e-12))[:1]]
 
 
 def plot_loss_curves(
@@ -83,11 +65,11 @@ def plot_loss_curves(
     metrics : sequence of str, optional
         The metrics to draw, by default all that the first curve has. Accuracies are shown in percent.
     title, subtitle : str, optional
-        What the picture shows, in a sentence, and how it was measured.
+        The statement of the picture, and how it was measured.
     metric_labels : Mapping[str, str], optional
         Metric -> title of its panel.
     ends : tuple of two str
-        What stands at t = 0 and at t = 1.
+        The labels at t = 0 and at t = 1.
     overwrite : bool
         Replace an existing file.
 
@@ -111,28 +93,41 @@ def plot_loss_curves(
     >>> len(plot_loss_curves({"naive": curve}, title="One barrier").axes)
     1
     """
-    shown = _checked_metrics(curves, metrics)
-    figure = _new_figure(width=2.0 + 4.2 * len(shown))
+    if not 1 <= len(curves) <= len(STYLES):
+        raise ValueError(f"plot_loss_curves draws 1 to {len(STYLES)} curves, got {len(curves)}")
+    shown = list(next(iter(curves.values())).values) if metrics is None else list(metrics)
+    for label, curve in curves.items():
+        for metric in shown:
+            if metric not in curve.values:
+                raise ValueError(f"curve {label!r} has no metric {metric!r}; it has {sorted(curve.values)}")
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.0 + 4.2 * len(shown), 4.9), layout="constrained", facecolor="white")
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     for panel, metric in zip(panels, shown, strict=True):
-        _draw_panel(panel, curves, metric, ends)
+        _draw_panel(panel, curves, metric)
+        _set_axes(panel, ends, percent=_is_share(metric))
         panel.set_title((metric_labels or {}).get(metric, metric), loc="left", fontsize=11.5, color=_INK)
     _write_headings(figure, title, subtitle)
-    _write_legend(figure, panels[0], columns=3 if sum(map(len, curves)) < 30 * len(shown) else 2)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", frameon=False, fontsize=11,
+        ncols=3 if sum(map(len, curves)) < 30 * len(shown) else 2, handlelength=3.2,
+    )  # fmt: skip
     if path is not None:
         save_figure(figure, path, overwrite=overwrite)
     return figure
 
 
 def check_figure(path: str | PathLike[str], *, overwrite: bool = False, extra: str = "plot") -> None:
-    """Find out before long work whether `save_figure` could write ``path``.
+    """Check before long work that `save_figure` can write ``path``.
 
     Raises
     ------
     MissingDependencyError
         matplotlib is not installed; names the ``extra`` that installs it.
     FileFormatError
-        A suffix that says no format that can be drawn.
+        The suffix is none of a picture format.
     OutputExistsError, UnwritableOutputError
         The file exists and may not be replaced, or cannot be written.
     """
@@ -161,19 +156,8 @@ def save_figure(figure: Figure, path: str | PathLike[str], *, overwrite: bool = 
 
 
 def _format_of(path: str | PathLike[str]) -> str:
-    """What the suffix says; PNG where there is none."""
+    """The suffix; PNG where there is none."""
     return splitext(path)[1].lstrip(".").lower() or "png"
-
-
-def _checked_metrics(curves: Mapping[str, LossCurve], metrics: Sequence[str] | None) -> list[str]:
-    if not 1 <= len(curves) <= len(STYLES):
-        raise ValueError(f"plot_loss_curves draws 1 to {len(STYLES)} curves, got {len(curves)}")
-    shown = list(next(iter(curves.values())).values) if metrics is None else list(metrics)
-    for label, curve in curves.items():
-        for metric in shown:
-            if metric not in curve.values:
-                raise ValueError(f"curve {label!r} has no metric {metric!r}; it has {sorted(curve.values)}")
-    return shown
 
 
 def require_matplotlib(extra: str = "plot") -> None:
@@ -186,82 +170,58 @@ def require_matplotlib(extra: str = "plot") -> None:
         ) from error
 
 
-def _new_figure(width: float) -> Figure:
-    require_matplotlib()
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, 4.9), layout="constrained", facecolor="white")
-
-
 def _write_headings(figure: Figure, title: str | None, subtitle: str | None) -> None:
     if title is None and subtitle is None:
         return
     # Constrained layout keeps room for one heading only: the subtitle takes the figure's title, below a gap.
-    figure.suptitle(
-        "\n" * bool(title) + (subtitle or ""),
-        x=0.015,
-        ha="left",
-        fontsize=10.5,
-        color=_FAINT,
-        linespacing=1.9,
-    )
+    below = "\n" * bool(title) + (subtitle or "")
+    figure.suptitle(below, x=0.015, ha="left", fontsize=10.5, color=_FAINT, linespacing=1.9)
     if title is not None:
         figure.text(0.015, 0.98, title, ha="left", va="top", fontsize=14, fontweight="bold", color=_INK)
 
 
-def _write_legend(figure: Figure, panel: Axes, columns: int) -> None:
-    handles, labels = panel.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=11, handlelength=3.2
-    )  # fmt: skip
-
-
-def _draw_panel(panel: Axes, curves: Mapping[str, LossCurve], metric: str, ends: tuple[str, str]) -> None:
-    percent = metric.lower().endswith(_SHARES)
-    is_share = percent and all(curve.values[metric].max() <= 1.0 for curve in curves.values())
-    lines = [
-        _Line(curve.ts, curve.values[metric] * (100.0 if is_share else 1.0), style, label)
-        for style, (label, curve) in zip(STYLES, curves.items(), strict=False)
-    ]
-    for line in lines:
-        _draw_line(panel, line)
-    _shade_barrier(panel, lines[0])
+def _draw_panel(panel: Axes, curves: Mapping[str, LossCurve], metric: str) -> None:
+    percent = _is_share(metric)
+    is_fraction = percent and all(curve.values[metric].max() <= 1.0 for curve in curves.values())
+    middles: list[tuple[float, LineStyle]] = []
+    for number, (style, (label, curve)) in enumerate(zip(STYLES, curves.items(), strict=False)):
+        values = curve.values[metric] * (100.0 if is_fraction else 1.0)
+        marked = [place for t in (0.0, 0.5, 1.0) for place in _places_of(t, curve)]
+        panel.plot(
+            curve.ts, values, color=style.colour, linestyle=style.dashes, linewidth=2.6, zorder=3, label=label,
+            marker=style.marker, markersize=6.5, markevery=marked, markeredgecolor="white",
+        )  # fmt: skip
+        middles += [(float(values[place]), style) for place in _places_of(0.5, curve)]
+        if number == 0:  # the barrier, above the chord
+            chord = values[0] + curve.ts * (values[-1] - values[0])
+            panel.fill_between(curve.ts, chord, values, color=style.colour, alpha=0.10, linewidth=0, zorder=1)
     low, high = panel.get_ylim()
     panel.set_ylim(low - 0.06 * (high - low), high + 0.09 * (high - low))
-    if len(lines) <= _MOST_NUMBERED:
-        middles = [(line, value) for line in lines if (value := line.middle_value()) is not None]
-        lowest = min(middles, key=lambda middle: middle[1])[0] if len(middles) > 1 else None
-        for line, value in middles:
-            _write_middle(panel, line, value, percent=percent, below=percent and line is lowest)
-    _dress(panel, ends, percent=percent)
+    if len(curves) <= _MOST_NUMBERED:
+        lowest = min(middles, key=lambda middle: middle[0]) if percent and len(middles) > 1 else None
+        for middle in middles:
+            _write_middle(panel, *middle, percent=percent, below=middle is lowest)
 
 
-def _draw_line(panel: Axes, line: _Line) -> None:
-    marked = line.places_of(0.0, 0.5, 1.0)
-    panel.plot(
-        line.ts, line.values, color=line.style.colour, linestyle=line.style.dashes, linewidth=2.6, zorder=3,
-        label=line.label, marker=line.style.marker, markersize=6.5, markevery=marked, markeredgecolor="white",
-    )  # fmt: skip
+def _is_share(metric: str) -> bool:
+    return metric.lower().endswith(_SHARES)
 
 
-def _shade_barrier(panel: Axes, line: _Line) -> None:
-    chord = line.values[0] + line.ts * (line.values[-1] - line.values[0])
-    panel.fill_between(
-        line.ts, chord, line.values, color=line.style.colour, alpha=0.10, linewidth=0, zorder=1
-    )
+def _places_of(t: float, curve: LossCurve) -> list[int]:
+    """The first point at ``t``, or none."""
+    return [int(place) for place in np.flatnonzero(np.isclose(curve.ts, t, rtol=0.0, atol=1e-12))[:1]]
 
 
-def _write_middle(panel: Axes, line: _Line, value: float, *, percent: bool, below: bool) -> None:
-    digits = ".2f" if value >= 0.1 else ".2g"
-    text = f"{value:.1f} %" if percent else f"{value:{digits}}"
+def _write_middle(panel: Axes, value: float, style: LineStyle, *, percent: bool, below: bool) -> None:
+    text = f"{value:.1f} %" if percent else f"{value:{'.2f' if value >= 0.1 else '.2g'}}"
     panel.annotate(
         text, (0.5, value), xytext=(0, -9 if below else 9), textcoords="offset points",
         ha="center", va="top" if below else "bottom", fontsize=12, fontweight="bold", zorder=4,
-        color=line.style.colour, bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "linewidth": 0},
+        color=style.colour, bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "linewidth": 0},
     )  # fmt: skip
 
 
-def _dress(panel: Axes, ends: tuple[str, str], *, percent: bool) -> None:
+def _set_axes(panel: Axes, ends: tuple[str, str], *, percent: bool) -> None:
     low, high = panel.dataLim.intervalx
     panel.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
     panel.set_xticks([0.0, 0.5, 1.0], [ends[0], "their average", ends[1]])
@@ -273,6 +233,5 @@ def _dress(panel: Axes, ends: tuple[str, str], *, percent: bool) -> None:
         panel.yaxis.set_major_formatter(lambda value, _position: f"{value:g} %")
     panel.grid(axis="y", color="#DDDDDD", linewidth=0.8)
     panel.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        panel.spines[side].set_visible(False)
+    panel.spines[["top", "right", "left"]].set_visible(False)
     panel.spines["bottom"].set_color(_FAINT)

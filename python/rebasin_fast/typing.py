@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+# Matrices and batches of them as static types; an array of unknown dimensions passes for a matrix.
+Matrix: TypeAlias = np.ndarray[tuple[int, int], np.dtype[Any]]
+MatrixBatch: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[Any]]
 # NumPy, torch, CuPy or JAX arrays; anything with a shape where only sizes are asked.
 Array: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Array]

@@ -1,4 +1,4 @@
-"""A price for what stays unmatched: the extended matrix's solution, without its dummies."""
+"""A price for unmatched rows and columns: the extended matrix's solution, without its dummies."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the solver decides by what it measures: the decision is taken, and wrong ones cost no exactness."""
+"""The solver's decisions by measured traits: each is taken, and wrong ones cost no exactness."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from helpers.proof import check_assignment
 
 def reads(cost, start=None):
     duals = None if start is None else (start.row_duals, start.column_duals)
-    return core.assignment_counters(cost, False, duals)["entries_read"] / cost.size
+    return core.assignment_counters(cost, False, duals).entries_read / cost.size
 
 
 def check(cost, *, maximize=False):
@@ -85,7 +85,7 @@ def test_dead_lines_of_unequal_number(rows, columns, kind):
 def test_spare_dead_rows_need_no_search_each():
     cost = dead(np.random.default_rng(1), 500, 190, 150)
     assert reads(cost) < 3.0
-    assert core.assignment_counters(cost, False)["dense_searches"] < 5
+    assert core.assignment_counters(cost, False).dense_searches < 5
 
 
 def test_dead_and_copied_columns_are_no_ties():
@@ -94,14 +94,14 @@ def test_dead_and_copied_columns_are_no_ties():
     small = np.random.default_rng(3).standard_normal((64, 64)).astype(np.float32)
     # Whole rows: more reads than lists take, and half of their time.
     copied = core.assignment_counters(np.tile(small, (4, 4)), False)
-    assert copied["bids"] == 0
-    assert copied["scanned_rows"] < 16 * 256
+    assert copied.bids == 0
+    assert copied.scanned_rows < 16 * 256
 
 
 @pytest.mark.parametrize("n", [70, 128, 256])
 def test_costs_of_many_magnitudes_stay_on_lists(n):
     cost = (10.0 ** np.random.default_rng(n).uniform(-20, 20, (n, n))).astype(np.float32)
-    assert not core.assignment_counters(cost, False)["dense_solver"]
+    assert not core.assignment_counters(cost, False).dense_solver
     check(cost)
 
 
@@ -146,7 +146,7 @@ def test_nearly_square_rectangles_are_padded(more, maximize):
     holes[rng.random(holes.shape) < 0.2] = np.inf
     for cost in (i[:, None] + j, -i[:, None] * j, offsets, holes):
         costs = -cost if maximize else cost
-        assert core.assignment_counters(costs, maximize)["entries_read"] < 40 * cost.size
+        assert core.assignment_counters(costs, maximize).entries_read < 40 * cost.size
         check_assignment(costs, rf.solve_assignment(costs, maximize=maximize), maximize=maximize)
 
 
@@ -154,8 +154,8 @@ def test_forbidden_entries_hide_no_offset():
     cost = 1e6 + np.random.default_rng(0).random((300, 600))
     cost[np.random.default_rng(1).random(cost.shape) < 0.3] = np.inf
     counters = core.assignment_counters(cost, False)
-    assert counters["bids"] == 0  # whole rows, whose differences are exact
-    assert counters["entries_read"] < 4 * cost.size
+    assert counters.bids == 0  # whole rows, whose differences are exact
+    assert counters.entries_read < 4 * cost.size
     check(cost)
 
 

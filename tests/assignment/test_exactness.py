@@ -157,7 +157,7 @@ def test_rows_with_columns_of_their_own(share, dead, maximize):
 
 
 def test_a_sample_of_rows_that_deceives():
-    """The rows that are looked at first stand apart; all others are alike."""
+    """The rows of the sample stand apart; all others are alike."""
     n = 128
     rng = np.random.default_rng(1)
     cost = leading_matrix(n, np.arange(n // 16, n, n // 8), rng)

@@ -33,7 +33,7 @@ def test_memory_is_proportional_to_the_entries():
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this platform")
-def test_signals_are_heard():
+def test_signals():
     n = 100_000
     rng = np.random.default_rng(1)
     columns = np.hstack([rng.integers(0, n, (n, 19)), rng.permutation(n)[:, None]]).ravel()

@@ -71,7 +71,7 @@ def test_an_unchanged_problem_costs_two_reads():
     cost = gram(600, 600)
     start = rf.solve_assignment(cost)
     counters = core.assignment_counters(cost, False, (start.row_duals, start.column_duals))
-    assert counters["entries_read"] <= 2 * cost.size
+    assert counters.entries_read <= 2 * cost.size
 
 
 def test_a_stale_start_costs_one_read():
@@ -79,7 +79,7 @@ def test_a_stale_start_costs_one_read():
     cold = core.assignment_counters(cost, False)
     rng = np.random.default_rng(0)
     stale = core.assignment_counters(cost, False, (rng.standard_normal(600), 100 * rng.standard_normal(600)))
-    assert stale["entries_read"] <= cold["entries_read"] + 1.1 * cost.size
+    assert stale.entries_read <= cold.entries_read + 1.1 * cost.size
 
 
 def test_a_start_of_another_shape_is_refused():

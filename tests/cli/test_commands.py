@@ -1,4 +1,4 @@
-"""What each command does when all is well: results on standard output, the rest on standard error."""
+"""Commands that succeed: results on standard output, the rest on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record what JAX and the original program answer, for the tests that run without them.
+"""Record the answers of JAX and the original program, for the tests that run without them.
 
     pip install jax scipy flax
     git clone https://github.com/samuela/git-re-basin

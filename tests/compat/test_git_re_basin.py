@@ -13,7 +13,7 @@ import torch
 import rebasin_fast as rf
 import rebasin_fast.compat.git_re_basin as grb
 from helpers.published_pairs import CASES, pair
-from reference import weight_matching as twin
+from reference import weight_matching as reference
 
 RECORDED = json.loads((Path(__file__).parent / "recorded_by_jax.json").read_text())["matchings"]
 
@@ -28,7 +28,7 @@ def test_results_are_those_of_the_original(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_steps_are_those_of_the_published_loop(case: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Gains are printed visit by visit; the slow twin replays the order that was printed."""
+    """Gains are printed visit by visit; the slow reference replays the order that was printed."""
     spec, a, b = pair(case)
     found = grb.weight_matching(7, spec, a, b)
     lines = [line.rpartition(": ") for line in capsys.readouterr().out.splitlines()]
@@ -36,14 +36,14 @@ def test_steps_are_those_of_the_published_loop(case: str, capsys: pytest.Capture
     for place, _, _gain in lines:
         sweep, _, permutation = place.partition("/")
         sweeps.setdefault(sweep, []).append(permutation)
-    replayed = twin.weight_matching(spec.axes_to_perm, a, b, order=list(sweeps.values()))
+    replayed = reference.weight_matching(spec.axes_to_perm, a, b, order=list(sweeps.values()))
     assert {p: index.tolist() for p, index in found.items()} == {
         p: index.tolist() for p, index in replayed.permutation.items()
     }
     assert all(sorted(names) == sorted(spec.perm_to_axes) for names in sweeps.values())
     assert replayed.converged
     assert len(sweeps) == replayed.sweeps
-    start = twin.weight_matching(spec.axes_to_perm, a, b, order=[[]]).objective
+    start = reference.weight_matching(spec.axes_to_perm, a, b, order=[[]]).objective
     gained = sum(float(gain) for _, _, gain in lines)
     assert gained == pytest.approx(replayed.objective - start, rel=1e-9)
 

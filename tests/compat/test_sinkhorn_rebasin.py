@@ -1,4 +1,4 @@
-"""The drop-in for the PyPI package sinkhorn-rebasin: what its users' programs do."""
+"""The drop-in for the PyPI package sinkhorn-rebasin: its users' programs."""
 
 import copy
 

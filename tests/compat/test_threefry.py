@@ -1,4 +1,4 @@
-"""The NumPy Threefry against what JAX drew."""
+"""The NumPy Threefry against draws of JAX."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said where there is no GPU, or no CUDA module."""
+"""Messages where there is no GPU, or no CUDA module."""
 
 import sys
 

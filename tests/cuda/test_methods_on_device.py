@@ -8,7 +8,10 @@ from torch import nn
 import rebasin_fast as rf
 from helpers.networks import KNOWN
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device"),
+]
 cross_entropy = nn.functional.cross_entropy
 NETWORKS = ("mlp", "resnet8-padded", "vgg16-cifar")
 

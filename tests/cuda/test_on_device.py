@@ -9,11 +9,14 @@ import rebasin_fast as rf
 from helpers.networks import KNOWN
 from rebasin_fast._arrays.buffers import CupyDevice, TorchDevice
 from rebasin_fast.assignment.device import batched, kernels
-from reference import twins
+from reference import device_kernels
 
-pytestmark = pytest.mark.skipif(
-    not rf.cuda.is_available(), reason="no CUDA device, or rebasin_fast was built without its CUDA module"
-)
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(
+        not rf.cuda.is_available(), reason="no CUDA device, or rebasin_fast was built without its CUDA module"
+    ),
+]
 
 
 def _torch():
@@ -120,26 +123,28 @@ def test_results_do_not_depend_on_the_run(library):
 
 
 @pytest.mark.parametrize("columns", [5, 24, 25, 700, 9000, 40000])
-def test_lists_equal_their_twin(library, columns):
+def test_lists_equal_the_reference(library, columns):
     device, put = library
     costs = draw((1, 70, columns), "gaussian", columns, np.float32)[0]
     duals = np.random.default_rng(0).standard_normal(columns)
     found = kernels.list_candidates(put(costs), put(duals), device, maximize=True, with_minima=True)
-    listed, indices, bounds = twins.list_candidates(costs, duals, maximize=True)
+    listed, indices, bounds = device_kernels.list_candidates(costs, duals, maximize=True)
     np.testing.assert_array_equal(device.get(found.costs), listed)
     np.testing.assert_array_equal(device.get(found.columns), indices)
     np.testing.assert_array_equal(device.get(found.bounds), bounds)
     np.testing.assert_array_equal(device.get(found.column_minima), -costs.max(axis=0).astype(np.float64))
     minima = device.get(kernels.column_minima(put(costs), 4, device, maximize=True))
-    np.testing.assert_array_equal(minima, twins.column_minima(costs, 4, maximize=True))
+    np.testing.assert_array_equal(minima, device_kernels.column_minima(costs, 4, maximize=True))
 
 
-def test_certificates_equal_their_twin(library):
+def test_certificates_equal_the_reference(library):
     device, put = library
     costs = draw((1, 200, 200), "gaussian", 1, np.float32)[0]
     best = rf.solve_assignment(costs)
     found = kernels.certify(put(costs), put(best.column_duals), put(best.columns), device, maximize=False)
-    for array, expected in zip(found, twins.certify(costs, best.column_duals, best.columns), strict=True):
+    for array, expected in zip(
+        found, device_kernels.certify(costs, best.column_duals, best.columns), strict=True
+    ):
         np.testing.assert_array_equal(device.get(array), expected)
 
 

@@ -1,4 +1,4 @@
-"""Every example of the documentation runs, and prints what the page says.
+"""Every example of the documentation runs, and prints the output that the page shows.
 
 A page is read from top to bottom in an empty folder, as a reader would follow it:
 
@@ -32,6 +32,7 @@ def blocks_of(path):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_examples_run_and_print_what_is_shown(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""`Evaluator`: losses and accuracies worked out by hand, batches of every form, and what it refuses."""
+"""`Evaluator`: losses and accuracies worked out by hand, batches of every form, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters whose numbers are not weights are treated by what they are, or refused; never averaged by dtype alone."""
+"""Parameters whose numbers are not weights are treated by their meaning, or refused; never averaged by dtype alone."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""REPAIR: statistics after folding against their definition and against a twin that works by hooks."""
+"""REPAIR: statistics after folding against their definition and against a reference that works by hooks."""
 
 import copy
 from itertools import pairwise
@@ -107,12 +107,12 @@ def test_more_passes_are_exact_over_many_batches(build, data, names):
         assert_interpolated(a, b, rough, batches, names, 0.5, 1e-4)
 
 
-def test_the_twin_that_works_by_hooks():
+def test_a_reference_that_works_by_hooks():
     """Jordan et al.'s wrapper: every layer's output normalised and rescaled while the model runs."""
     a, b, model = line(mlp, 0.5)
     x = vectors(300)
     goals = [statistics(one, [x], ["0", "2", "4"]) for one in (a, b)]
-    twin = copy.deepcopy(model)
+    reference = copy.deepcopy(model)
 
     def hook_of(name):
         mean, deviation = ((p + q) / 2 for p, q in zip(goals[0][name], goals[1][name], strict=True))
@@ -124,10 +124,10 @@ def test_the_twin_that_works_by_hooks():
         return hook
 
     for name in ("0", "2", "4"):
-        twin.get_submodule(name).register_forward_hook(hook_of(name))
+        reference.get_submodule(name).register_forward_hook(hook_of(name))
     rf.repair(model, a, b, [x])
     with torch.no_grad():
-        torch.testing.assert_close(model(x), twin(x), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(model(x), reference(x), rtol=1e-4, atol=1e-4)
     assert [name for name, _ in model.named_parameters()] == [name for name, _ in a.named_parameters()]
 
 

@@ -1,4 +1,4 @@
-"""What is not recognised, what is asked for, and what the messages say."""
+"""Refusals of recognition, hints that are asked for, and their messages."""
 
 from __future__ import annotations
 
@@ -96,16 +96,3 @@ def test_tied_and_untied_heads_are_told_apart() -> None:
 def test_arguments_out_of_range(make, message) -> None:
     with pytest.raises(ValueError, match=message):
         make()
-
-
-def test_published_counts_of_symmetries() -> None:
-    """The exact log10 of the paper's three networks (VGG-16 with 512 units in its linear layers)."""
-    mlp = rf.specs.mlp(3)
-    sizes = {"Dense_0/kernel": (784, 512), "Dense_3/kernel": (512, 10)}
-    params = {
-        name: np.broadcast_to(np.float32(0), sizes.get(name, (512, 512)) if name.endswith("kernel") else (
-            (10,) if name == "Dense_3/bias" else (512,)
-        ))
-        for name in mlp.axes_to_perm
-    }  # fmt: skip
-    assert mlp.log10_symmetries(params) == pytest.approx(3499.62, abs=0.01)

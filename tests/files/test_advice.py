@@ -1,4 +1,4 @@
-"""What the errors of files advise works when it is done."""
+"""The advice of errors about files works."""
 
 import os
 import re

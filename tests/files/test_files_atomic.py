@@ -1,4 +1,4 @@
-"""A file appears whole or not at all, whatever happens to its writer."""
+"""A file appears whole or not at all, even if its writer fails."""
 
 import errno
 import os

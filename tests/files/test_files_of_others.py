@@ -1,4 +1,4 @@
-"""What other people send: whole modules, archives of Stable-Baselines3, Keras, NumPy dictionaries, nestings."""
+"""Other programs' files: whole modules, archives of Stable-Baselines3, Keras, NumPy dictionaries, nestings."""
 
 import builtins
 import json

@@ -1,4 +1,4 @@
-"""Whatever arrays, every format gives them back; and the formats' own libraries agree with us."""
+"""Every format returns all kinds of arrays; and the formats' own libraries agree with us."""
 
 import math
 import tempfile
@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rebasin_fast as rf
+from rebasin_fast._arrays.elements import ELEMENT_TYPES, numpy_dtype
 from rebasin_fast.files.arrays import raw_bytes
-from rebasin_fast.files.dtypes import ELEMENT_TYPES, numpy_dtype
 
 SUFFIXES = (".safetensors", ".npz", ".pt")
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)

@@ -1,4 +1,4 @@
-"""torch checkpoints: what people save around a state dict, and what must never be executed."""
+"""torch checkpoints: contents around a state dict, and pickles that must never be executed."""
 
 import argparse
 import collections

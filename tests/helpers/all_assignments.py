@@ -1,4 +1,4 @@
-"""Every complete assignment of a small matrix, with its exact total: the slow twin of ranked assignments."""
+"""Every complete assignment of a small matrix, with its exact total: the slow reference of ranked assignments."""
 
 import itertools
 import math

@@ -36,7 +36,7 @@ class Models:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command left; click before 8.2 has no ``output`` that holds both streams beside each of them."""
+    """Exit code and output of a command; click before 8.2 has no ``output`` that holds both streams."""
 
     exit_code: int
     stdout: str

@@ -1,4 +1,4 @@
-"""When two specs say the same, whatever they call their permutations."""
+"""Equality of two specs up to the names of their permutations."""
 
 from __future__ import annotations
 

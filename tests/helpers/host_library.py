@@ -1,13 +1,19 @@
-"""NumPy arrays as if they lay on a CUDA device, for the twins to work on."""
+"""NumPy arrays as if they lay on a CUDA device, for the reference kernels to work on."""
 
 import numpy as np
 
+from rebasin_fast._arrays import DeviceLibrary
+from rebasin_fast._arrays.numpy import NumpyArrays
 
-class HostLibrary:
-    """The interface of ``rebasin_fast._arrays.buffers.DeviceLibrary``; ``number`` is the device it claims to be."""
+
+class HostLibrary(NumpyArrays, DeviceLibrary):
+    """The interface of ``DeviceLibrary``; ``number`` is the device it claims to be."""
 
     def __init__(self, number=0):
         self.number = number
+
+    def on_device(self, array):
+        return True
 
     def device(self, array):
         return self.number
@@ -21,20 +27,8 @@ class HostLibrary:
     def strides(self, array):
         return tuple(stride // array.itemsize for stride in array.strides)
 
-    def dtype(self, array):
-        return array.dtype.name
-
-    def empty(self, like, shape, dtype):
-        return np.empty(shape, dtype)
-
     def put(self, like, values):
         return np.array(values)
 
-    def get(self, array):
-        return array
-
-    def cast(self, array, dtype):
-        return array.astype(dtype)
-
-    def rows(self, array, index):
-        return array[index]
+    def empty(self, like, shape, dtype):
+        return np.empty(shape, dtype)

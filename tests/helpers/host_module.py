@@ -1,10 +1,10 @@
-"""A stand-in for the compiled CUDA module that reads host memory through pointers and runs the NumPy twins."""
+"""A stand-in for the compiled CUDA module that reads host memory through pointers and runs the NumPy device_kernels."""
 
 import ctypes
 
 import numpy as np
 
-from reference import twins
+from reference import device_kernels
 
 
 class _Memory:
@@ -41,7 +41,7 @@ class RowFetcher:
 
 
 class HostModule:
-    """What `rebasin_fast._cuda` offers, on "device" 0, which is host memory."""
+    """The interface of `rebasin_fast._cuda` on "device" 0, which is host memory."""
 
     RowFetcher = RowFetcher
 
@@ -53,7 +53,7 @@ class HostModule:
         return 1
 
     def describe(self, device):
-        return {"name": "twin", "compute_capability": 0}
+        return {"name": "reference", "compute_capability": 0}
 
     def device_of(self, pointer):
         return self.device
@@ -66,7 +66,7 @@ class HostModule:
     ):
         self.calls.append(("solve_assignments", shape, starts[0] != 0))
         k, n, m = shape
-        found = twins.solve_batch(
+        found = device_kernels.solve_batch(
             view(costs, shape, np.float64 if wide else np.float32, strides), maximize=maximize
         )
         shapes = [((k, n), "i8"), ((k, n), "f8"), ((k, m), "f8"), ((k,), "f8"), ((k,), "f8"), ((k,), "i4")]
@@ -82,22 +82,26 @@ class HostModule:
         view(outputs[4], (1,), "i4")[0] = invalid
         if invalid:
             return
-        found = twins.list_candidates(matrix, v, maximize=maximize)
+        found = device_kernels.list_candidates(matrix, v, maximize=maximize)
         for pointer, extent, dtype, values in zip(
             outputs, ((n, 24), (n, 24), (n,)), (kind, "i4", "f8"), found, strict=False
         ):
             view(pointer, extent, dtype)[...] = values
         if outputs[3]:
-            view(outputs[3], shape[1:], "f8")[...] = twins.column_minima(matrix, 1, maximize=maximize)[0]
+            view(outputs[3], shape[1:], "f8")[...] = device_kernels.column_minima(
+                matrix, 1, maximize=maximize
+            )[0]
 
     def column_minima(self, costs, wide, shape, strides, maximize, blocks, minima, device, stream):
         matrix = view(costs, shape, np.float64 if wide else np.float32, strides)
-        view(minima, (blocks, shape[1]), "f8")[...] = twins.column_minima(matrix, blocks, maximize=maximize)
+        view(minima, (blocks, shape[1]), "f8")[...] = device_kernels.column_minima(
+            matrix, blocks, maximize=maximize
+        )
 
     def certify(self, costs, wide, shape, strides, maximize, duals, columns, outputs, device, stream):
         self.calls.append(("certify", shape))
         matrix = view(costs, shape, np.float64 if wide else np.float32, strides)
-        found = twins.certify(
+        found = device_kernels.certify(
             matrix, view(duals, shape[1:], "f8"), view(columns, shape[:1], "i8"), maximize=maximize
         )
         for pointer, values in zip(outputs, found, strict=True):

@@ -12,7 +12,7 @@ ELEMENTS = {
 
 
 class ParsedPage(HTMLParser):
-    """Collects what a page holds, and fails on elements that are not closed in order."""
+    """Collects the contents of a page, and fails on elements that are not closed in order."""
 
     def __init__(self, path):
         super().__init__(convert_charrefs=True)

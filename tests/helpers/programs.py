@@ -1,4 +1,4 @@
-"""Tiny programs over a few parameters, and what is found in them."""
+"""Tiny programs over a few parameters, and the permutations found in them."""
 
 from __future__ import annotations
 

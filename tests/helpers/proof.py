@@ -55,7 +55,7 @@ def check_assignment(cost, result, *, maximize=False):
 
 
 def last_bits(duals):
-    """What rounding down may take from the sum of the duals."""
+    """The largest loss of the sum of the duals by rounding each down."""
     return sum((Fraction(math.ulp(x)) for x in duals), Fraction(0))
 
 

@@ -121,7 +121,7 @@ def _slices(draw, name, sizes):
 
 
 def _make_solvable(draw, name, sizes, anchors, declared):
-    """Give ``name`` a parameter that tells its size, or declare it."""
+    """Give ``name`` a parameter that fixes its size, or declare it."""
     parents = {child: parent for parent, child in CHILDREN.items()}
     how = draw(st.sampled_from(["alone", "declared", "slices", "blocks"]))
     whole = Concat(*_slices(draw, name, sizes), Fixed(2)) if how == "slices" else name

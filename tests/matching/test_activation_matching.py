@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 from itertools import pairwise
 
 import numpy as np
@@ -12,11 +11,11 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.families.every import BY_NAME
 from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.permutation import identity_permutation, random_permutation
 from rebasin_fast.permutation.verify import Trial
 
-FAMILIES = ("mlp", "cnn", "vgg", "resnet", "resnext", "densenet", "vit", "gpt2", "attention", "recurrent")
 # Small ones of each family, flattened images and shortcuts of every kind among them.
 CHOSEN = (
     "mlp", "mlp without biases", "cnn with norms", "cnn of one axis with GroupNorm(2)", "vgg11_bn cifar",
@@ -25,20 +24,7 @@ CHOSEN = (
     "vit of 2 layers, timm", "vit of 2 layers, huggingface", "gpt2, tied", "gpt2 with masks", "attention",
     "attention over other widths", "lstm of two layers, both ways", "lstm with projection", "gru",
 )  # fmt: skip
-EXAMPLES = [
-    example
-    for family in FAMILIES
-    for example in importlib.import_module(f"helpers.families.{family}").EXAMPLES
-    if example.name in CHOSEN
-]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+EXAMPLES = [BY_NAME[name] for name in CHOSEN]
 
 
 def batches_like(inputs, count=4, size=16):
@@ -103,7 +89,7 @@ def hidden(model, x, layer):
 
 
 def test_correlations_are_those_of_numpy():
-    """The objective against the twin: numpy.corrcoef and SciPy's assignment for each layer."""
+    """The objective against a slow reference: numpy.corrcoef and SciPy's assignment for each layer."""
     from scipy.optimize import linear_sum_assignment
 
     a, b, x = mlp(0, activation=nn.Tanh), mlp(1, activation=nn.Tanh), data()

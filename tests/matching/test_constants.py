@@ -1,4 +1,4 @@
-"""What no permutation moves, and what is no floating-point number, is a constant: it changes no matching.
+"""Entries that no permutation moves, and integers, are constants: they change no matching.
 
 Each matching is made twice, with constants and without: counters of a long training, masks of -1e9 and of -inf, a table
 larger than all weights together.

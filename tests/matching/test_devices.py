@@ -92,7 +92,7 @@ def test_activation_matching_and_repair(network):
 
 
 @pytest.mark.parametrize("network", ["mlp", "resnet8-padded"])
-def test_learnt_matching(network):
+def test_trained_matching(network):
     spec, a, b, batches = case(network)
     model = KNOWN[network].build()
     options = {"epochs": 2, "evaluate_every": 1}

@@ -1,4 +1,4 @@
-"""A common ancestor is recognised by the order of units, and never claimed where that order tells of none."""
+"""A common ancestor is recognised by the order of units, and never claimed where that order shows none."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_merge_says_it_of_each(relatives: list[Path], tmp_path: Path, method: st
     assert json.dumps(told).count(SAID) == 2
 
 
-def test_nothing_is_said_of_strangers(tmp_path: Path) -> None:
+def test_nothing_is_said_of_unrelated_models(tmp_path: Path) -> None:
     a, b = trained(1, steps=20), trained(2, steps=20)
     for name, model in (("a", a), ("b", b)):
         rf.save_params(tmp_path / f"{name}.npz", model)

@@ -1,4 +1,4 @@
-"""Users' mistakes: each is refused before the work begins, with what was wrong and what to do."""
+"""Users' mistakes: each is refused before the work begins, with the fault and its cure."""
 
 import numpy as np
 import pytest

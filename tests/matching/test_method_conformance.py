@@ -1,4 +1,4 @@
-"""What every matching method promises, asked of all of them: a new method is picked up without an edit here.
+"""The promises of every matching method: a new method is picked up without an edit here.
 
 A method is any ``*_matching`` of :mod:`rebasin_fast.matching`; its parameters without a default say what it needs, and
 are filled in by name. Ways to use a method that promise something of their own are in ``VARIANTS``.
@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
+from helpers.matchings import StoppedError, assert_same
 from helpers.networks import KNOWN
 from rebasin_fast import matching
 from rebasin_fast.cli.methods import METHODS as OF_COMMAND_LINE
@@ -28,7 +29,7 @@ NETWORKS = ("mlp", "resnet8-padded", "vgg16-cifar")
 
 @dataclass(frozen=True)
 class Case:
-    """A network, two models of it, and data: whatever a method may ask for."""
+    """A network, two models of it, and data: the arguments that methods take."""
 
     network: str
     params_a: dict[str, Any]
@@ -52,7 +53,7 @@ class Case:
         return [(torch.randn(64, *shape, generator=rng), torch.arange(64) % classes) for _ in range(count)]
 
     def arguments(self, function):
-        """What ``function`` cannot do without, by name."""
+        """The arguments of ``function`` that have no default, by name."""
         offered = {
             "spec": lambda: self.spec,
             "params_a": lambda: self.params_a,
@@ -97,18 +98,16 @@ VARIANTS = {
     "weight_loop": weight_loop,
 }
 ALL = METHODS | VARIANTS
+FEW_STEPS = {"sinkhorn_matching": {"steps": 20}}
 every_method = pytest.mark.parametrize("name", list(ALL))
 every_network = pytest.mark.parametrize("network", NETWORKS)
 # The loss of this one decides, on few and random data: it need not lead back.
-RECOVERING = [name for name in ALL if name != "sinkhorn_on_data"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+PLANTED = [
+    pytest.param(name, network, marks=[pytest.mark.slow] if "sinkhorn" in name and network != "mlp" else [])
+    for name in ALL
+    if name != "sinkhorn_on_data"
+    for network in NETWORKS
+]
 
 
 def case_of(network, kind):
@@ -126,8 +125,9 @@ def case_of(network, kind):
 
 
 def run(name, case, **options):
+    """The method with its defaults, but for the number of steps where the quality of the result is not tested."""
     function = ALL[name]
-    return function(**{**case.arguments(function), **options})
+    return function(**{**case.arguments(function), **FEW_STEPS.get(name, {}), **options})
 
 
 def takes(name, option):
@@ -143,13 +143,6 @@ def inner_product(spec, permutation, a, b):
     places = {name for moved in spec.perm_to_axes.values() for name, _ in moved}
     names = [name for name in places if name in a and name not in spec.unmatched]
     return sum(float(np.vdot(np.asarray(a[n], np.float64), np.asarray(moved[n], np.float64))) for n in names)
-
-
-def assert_same(one, other):
-    assert set(one.permutation) == set(other.permutation)
-    for name, index in one.permutation.items():
-        np.testing.assert_array_equal(index, other.permutation[name])
-    assert one.objective == pytest.approx(other.objective, rel=1e-12)
 
 
 def test_the_command_line_has_every_method():
@@ -172,11 +165,10 @@ def test_identical_models_keep_the_identitys_objective(name, network):
     assert inner_product(case.spec, found.permutation, a, b) == pytest.approx(expected, rel=1e-6)
 
 
-@every_network
-@pytest.mark.parametrize("name", RECOVERING)
+@pytest.mark.parametrize(("name", "network"), PLANTED)
 def test_a_planted_permutation_is_recovered(name, network):
     case = case_of(network, "planted")
-    found = run(name, case)
+    found = ALL[name](**case.arguments(ALL[name]))
     aligned = rf.apply_permutation(case.spec, found.permutation, case.params_b)
     if name == "activation_matching":  # units that do nothing on the data may go anywhere
         middle = case.model(rf.interpolate(case.params_a, aligned, 0.5))
@@ -254,7 +246,7 @@ def test_nothing_given_is_changed(name):
     arguments = case.arguments(ALL[name])
     models = {key: value.train() for key, value in arguments.items() if isinstance(value, nn.Module)}
     states = {key: {n: w.clone() for n, w in model.state_dict().items()} for key, model in models.items()}
-    ALL[name](**arguments)
+    ALL[name](**arguments, **FEW_STEPS.get(name, {}))
     for side, params in sides.items():
         assert all(np.array_equal(params[n], w) for n, w in before[side].items())
     for key, model in models.items():
@@ -264,10 +256,6 @@ def test_nothing_given_is_changed(name):
             assert not module._forward_hooks
             assert not module._forward_pre_hooks
         assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
-
-
-class StoppedError(Exception):
-    """Raised by a progress callback."""
 
 
 @every_method
@@ -287,7 +275,7 @@ def test_what_progress_raises_ends_the_run(name):
 
 
 def broken(case, how):
-    """The case with one fault, and what a message about it must name."""
+    """The case with one fault, and the name that a message about it must contain."""
     a, b = dict(case.params_a), dict(case.params_b)
     if how == "missing":
         del b["2.bias"]

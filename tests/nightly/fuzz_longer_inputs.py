@@ -10,11 +10,9 @@ Wrong specs go to standard error with their seed. Prints one line of JSON; exits
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import sys
-import time
+from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
@@ -23,13 +21,14 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 import rebasin_fast as rf
+from nightly.driver import fuzz
 
 WIDTH, LONGEST, WORDS = 8, 12, 7
 Step = Callable[[Any, torch.Tensor], torch.Tensor]
 
 
 class Parts(nn.Module):
-    """What a step may read: tables longer than the traced input, masks, statistics, a counter."""
+    """The state that a step may read: tables longer than the traced input, masks, statistics, a counter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +102,7 @@ class Net(nn.Module):
 
 
 def fault(names: list[str]) -> str | None:
-    """What is wrong with the spec of the module, or None."""
+    """The fault of the module's spec, or None."""
     net = Net(names)
     try:
         spec = rf.trace_spec(net, torch.arange(8).view(2, 4) % WORDS)
@@ -117,29 +116,15 @@ def fault(names: list[str]) -> str | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--modules", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--longest", type=int, default=5, metavar="STEPS")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    start = time.perf_counter()
-    failures = 0
-    for k in range(options.modules):
-        draw = random.Random(f"{options.seed} {k}")
+    def one(seed: int, k: int, options: Namespace) -> str | None:
+        draw = random.Random(f"{seed} {k}")
         torch.manual_seed(k)
         names = draw.choices(sorted(STEPS), k=draw.randint(2, options.longest))
         wrong = fault(names)
-        if wrong is not None:
-            failures += 1
-            print((options.seed, k), names, wrong, sep="\n    ", file=sys.stderr, flush=True)
-    record = {"modules": options.modules, "seed": options.seed, "failures": failures}
-    print(
-        json.dumps({**record, "seconds": round(time.perf_counter() - start, 1), "torch": torch.__version__})
-    )
-    return 1 if failures else 0
+        return None if wrong is None else f"{names}\n    {wrong}"
+
+    torch.set_num_threads(1)
+    return fuzz(__doc__, "modules", one, count=500, longest=5)
 
 
 if __name__ == "__main__":

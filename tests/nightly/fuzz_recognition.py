@@ -11,11 +11,9 @@ Wrong specs go to standard error with their seed. Prints one line of JSON; exits
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import sys
-import time
+from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +21,7 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
+from nightly.driver import fuzz
 
 _WORDS = """
 alpha bravo cedar delta ember fable grove haven ivory jolly karma lemon mango noble ocean piano quilt river
@@ -216,22 +215,12 @@ def outcome(seed: str) -> tuple[str, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--networks", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    def one(seed: int, k: int, options: Namespace) -> str | None:
+        found, network = outcome(f"{seed} {k}")
+        return network if found == "wrong" else None
+
     torch.set_num_threads(1)
-    start = time.perf_counter()
-    counts = {"refused": 0, "right": 0, "wrong": 0}
-    for k in range(options.networks):
-        found, what = outcome(f"{options.seed} {k}")
-        counts[found] += 1
-        if found == "wrong":
-            print((options.seed, k), what, file=sys.stderr, flush=True)
-    print(json.dumps({**counts, "seed": options.seed, "seconds": round(time.perf_counter() - start, 1)}))
-    return 1 if counts["wrong"] else 0
+    return fuzz(__doc__, "networks", one, count=2000)
 
 
 if __name__ == "__main__":

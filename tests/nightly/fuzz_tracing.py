@@ -10,12 +10,9 @@ Prints one line of JSON; exits with 1 if any program failed.
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
 import random
 import sys
-import time
+from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +22,7 @@ from torch import nn
 
 import rebasin_fast as rf
 from helpers.programs import Program
+from nightly.driver import fuzz
 
 WIDTH = 12
 Step = Callable[[Any, torch.Tensor], torch.Tensor]
@@ -123,11 +121,11 @@ def program(names: list[str]) -> nn.Module:
 
 
 def fault(names: list[str], inputs: torch.Tensor) -> str | None:
-    """What is wrong with the spec of the program, or None."""
+    """The fault of the program's spec, or None."""
     try:
         spec = rf.trace_spec(program(names), inputs)
     except rf.SpecError as error:
-        # Products of products leave float64's range under random parameters: nothing is learnt from them.
+        # Products of products leave float64's range under random parameters: they prove nothing.
         return None if "overflow" in str(error) else str(error)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
@@ -136,34 +134,15 @@ def fault(names: list[str], inputs: torch.Tensor) -> str | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--programs", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--longest", type=int, default=5, metavar="STEPS")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    start = time.perf_counter()
-    failures = 0
-    for k in range(options.programs):
-        draw = random.Random(f"{options.seed} {k}")
+    def one(seed: int, k: int, options: Namespace) -> str | None:
+        draw = random.Random(f"{seed} {k}")
         torch.manual_seed(k)
         names = draw.choices(sorted(STEPS), k=draw.randint(2, options.longest))
         wrong = fault(names, torch.randn(2, 5, 2))
-        if wrong is not None:
-            failures += 1
-            print((options.seed, k), names, wrong, sep="\n    ", file=sys.stderr, flush=True)
-    record = {
-        "programs": options.programs,
-        "seed": options.seed,
-        "failures": failures,
-        "seconds": round(time.perf_counter() - start, 1),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-    }
-    print(json.dumps(record))
-    return 1 if failures else 0
+        return None if wrong is None else f"{names}\n    {wrong}"
+
+    torch.set_num_threads(1)
+    return fuzz(__doc__, "programs", one, count=1000, longest=5)
 
 
 if __name__ == "__main__":

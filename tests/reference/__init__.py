@@ -1,1 +1,1 @@
-"""Slow, obvious twins of what the package does fast: tests and benchmarks compare to them."""
+"""Slow, obvious implementations of the package's fast paths: tests and benchmarks compare to them."""

@@ -1,4 +1,4 @@
-"""What an axis entry means, position by position, in plain Python: the twin of `rebasin_fast.specs.layout`.
+"""The meaning of an axis entry, position by position, in plain Python: the reference of `rebasin_fast.specs.layout`.
 
 A position of an axis has a label, one coordinate a level of nesting: (permutation, place, unit). Fixed positions
 have a coordinate that names no permutation. Applying a permutation looks up, for the label of each slot, the

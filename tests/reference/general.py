@@ -1,4 +1,4 @@
-"""Weight matching for every kind of axis entry, slow and obvious: the twin of the native descent.
+"""Weight matching for every kind of axis entry, slow and obvious: the reference of the native descent.
 
 Works on labels of positions (`reference.coordinates`), in float64. A permutation is matched with everything else
 held, the axis it stands on excepted; a step is taken when it raises the objective.
@@ -23,7 +23,7 @@ class GeneralMatching:
 
 
 def objective(spec, permutation, params_a, params_b, sizes):
-    """vec(A) . vec(permuted B) over what is matched: what some permutation moves."""
+    """vec(A) . vec(permuted B) over the matched parameters: those that some permutation moves."""
     moved = coordinates.apply(spec, permutation, params_b, sizes)
     places = {name for places in spec.perm_to_axes.values() for name, _ in places}
     matched = [name for name in spec.axes_to_perm if name in places and name not in spec.unmatched]
@@ -31,7 +31,7 @@ def objective(spec, permutation, params_a, params_b, sizes):
 
 
 def similarity(spec, p, permutation, params_a, params_b, sizes):
-    """(n, n): what slot i of A gains from unit j of B, everything but ``p`` on the axis itself held."""
+    """(n, n): the gain of slot i of A from unit j of B, everything but ``p`` on the axis itself held."""
     total = np.zeros((sizes[p], sizes[p]))
     still = dict(permutation) | {p: np.arange(sizes[p])}
     for name in spec.axes_to_perm:

@@ -29,8 +29,8 @@ PROGRESS = 1e-12
 
 
 @dataclass
-class TwinMatching:
-    """What the loop found, and what it cost in seconds."""
+class ReferenceMatching:
+    """Result of the loop, and its cost in seconds."""
 
     permutation: Permutation
     objective: float  # vec(A) . vec(permuted B), float64
@@ -59,7 +59,7 @@ def weight_matching(
     rng: int | np.random.Generator = 0,
     max_iter: int = 100,
     clock: Callable[[], float] = time.perf_counter,
-) -> TwinMatching:
+) -> ReferenceMatching:
     """Permute B's units so that its weights lie along A's, one permutation at a time.
 
     ``axes_to_perm`` names the arrays that count, with one `Axis` per axis. ``order`` holds the permutation
@@ -73,7 +73,7 @@ def weight_matching(
     sizes = permutation_sizes(axes)
     permutation = {p: np.arange(n) for p, n in sizes.items()}
     permutation.update({p: np.array(indices, dtype=np.int64) for p, indices in (init or {}).items()})
-    result = TwinMatching(permutation, 0.0, [], 0, False, 0, 0.0, 0.0, 0.0, clock)
+    result = ReferenceMatching(permutation, 0.0, [], 0, False, 0, 0.0, 0.0, 0.0, clock)
     for names in sweeps(list(sizes), order, rng, max_iter):
         progress = False
         for p in names:
@@ -90,7 +90,12 @@ def weight_matching(
 
 
 def visit(
-    p: str, n: int, axes: Mapping[str, list[dict]], params_a: Params, params_b: Params, result: TwinMatching
+    p: str,
+    n: int,
+    axes: Mapping[str, list[dict]],
+    params_a: Params,
+    params_b: Params,
+    result: ReferenceMatching,
 ) -> bool:
     """Overwrite permutation ``p`` by the best assignment; return whether its value rose."""
     started = result.clock()

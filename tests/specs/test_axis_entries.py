@@ -1,4 +1,4 @@
-"""Axis entries: what each of them may hold, and how a spec reads them."""
+"""Axis entries: the contents of each, and how a spec reads them."""
 
 import pickle
 

@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 import rebasin_fast as rf
-from helpers.networks import KNOWN, BasicBlock, ResNet, mlp
+from helpers.networks import KNOWN, mlp
 from rebasin_fast.axis import Concat, Slice, blocks
 
 
@@ -16,37 +15,6 @@ class Shape:
 
     def __init__(self, *shape):
         self.shape = shape
-
-
-@pytest.mark.parametrize("name", KNOWN)
-def test_the_spec_keeps_the_function(name):
-    known = KNOWN[name]
-    model, spec = known.build(), known.spec()
-    spec.verify(model, known.inputs())
-    params = model.eval().state_dict()
-    expected = model(known.inputs())
-    rng = np.random.default_rng(0)
-    permutation = {p: rng.permutation(n) for p, n in spec.sizes(params).items()}
-    model.load_state_dict(rf.apply_permutation(spec, permutation, params))
-    torch.testing.assert_close(model(known.inputs()), expected)
-
-
-@pytest.mark.parametrize("name", KNOWN)
-def test_the_network_is_recognised(name):
-    params = KNOWN[name].build().state_dict()
-    spec = rf.specs.for_params(params)
-    assert spec == KNOWN[name].spec()
-    for prefix in ("module.", "_orig_mod.module."):
-        wrapped = {prefix + key: tensor for key, tensor in params.items()}
-        assert rf.specs.for_params(wrapped) == spec.with_prefix(prefix)
-    assert rf.specs.for_params({key: tensor.numpy() for key, tensor in params.items()}) == spec
-
-
-@pytest.mark.parametrize("name", [name for name in KNOWN if "resnet" in name or "norm" in name])
-def test_statistics_stay_out_of_the_objective(name):
-    spec = KNOWN[name].spec()
-    buffers = {key for key, _ in KNOWN[name].build().named_buffers()}
-    assert set(spec.unmatched) == buffers
 
 
 def test_option_a_shares_the_stream_of_the_stage_before():
@@ -132,7 +100,6 @@ def test_vgg_of_imagenet_owns_49_positions_a_channel():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({}, "no ready spec fits these 0 parameters"),
         (
             {"encoder.weight": np.ones((3, 3, 3))},
             r"1 parameters .*encoder\.weight \(3, 3, 3\).*Known families",
@@ -144,15 +111,8 @@ def test_vgg_of_imagenet_owns_49_positions_a_channel():
         ),
     ],
 )
-def test_strangers_are_refused_with_what_was_seen(params, message):
+def test_unknown_networks_are_refused_with_their_parameters(params, message):
     with pytest.raises(rf.SpecError, match=message):
-        rf.specs.for_params(params)
-
-
-def test_a_relative_is_refused_with_the_reason():
-    params = ResNet(BasicBlock, [1, 1], 4, shortcut="downsample", head="fc").state_dict()
-    params["layer1.0.se.weight"] = torch.ones(4, 4)
-    with pytest.raises(rf.SpecError, match=r"resembles a resnet, but parameter 'layer1\.0\.se\.weight'"):
         rf.specs.for_params(params)
 
 
@@ -166,8 +126,6 @@ def test_a_checkpoint_around_the_parameters_is_pointed_out():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: rf.specs.cifar_resnet(21), "6 n .* got 21"),
-        (lambda: rf.specs.cifar_resnet(20, shortcut="C"), "got 'C'"),
         (lambda: rf.specs.vgg16("mnist"), "got 'mnist'"),
         (lambda: rf.specs.vgg(["a"], ["b", "c"], ["d"]), "norms has 2 names and convolutions 1"),
         (lambda: rf.specs.mlp("fc1"), "got 'fc1'"),

@@ -1,4 +1,4 @@
-"""Names prove no architecture: what is read in one way only, what is refused, and what is said of the rest."""
+"""Names prove no architecture: one reading is accepted, several are refused, and guesses are reported."""
 
 from __future__ import annotations
 

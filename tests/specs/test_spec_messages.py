@@ -1,4 +1,4 @@
-"""Specs that do not fit: each message names the parameter, the axis, what was found and what was expected."""
+"""Specs that do not fit: each message names the parameter, the axis, the length found and the length expected."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_fixed_for_a_whole_axis_checks_its_length():
 def test_sizes_that_no_axis_tells_must_be_given():
     axes = {"q": (Product("heads", "dims"),)}
     message = refusal(rf.PermutationSpec(axes), zeros(q=(12,)))
-    assert "sizes of ['heads', 'dims'] cannot be told apart" in message
+    assert "sizes of ['heads', 'dims'] cannot be determined" in message
     assert "sizes={'heads': ...}" in message
     spec = rf.PermutationSpec(axes, sizes={"heads": 3})
     assert spec.sizes(zeros(q=(12,))) == {"heads": 3, "dims": 4}

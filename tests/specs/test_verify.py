@@ -1,4 +1,4 @@
-"""Verification: what it says of wrong specs, and what it leaves alone."""
+"""Verification: messages about wrong specs, and models left unchanged."""
 
 import numpy as np
 import pytest

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebasin_fast.specs.tracing.algebra.forms import Concatenation, Nested, Reason
 from rebasin_fast.specs.tracing.algebra.selection import take, take_apart
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Joined, Nested, Reason
+from rebasin_fast.specs.tracing.algebra.variables import Algebra
 
 WHY = Reason("test")
 
@@ -21,7 +22,7 @@ def moves(algebra: Algebra, x: int, rng: np.random.Generator, drawn: dict[int, n
     form = algebra.form(x)
     if algebra.reason(x) is not None:
         return np.arange(algebra.size(x))
-    if isinstance(form, Joined):
+    if isinstance(form, Concatenation):
         pieces, offset = [], 0
         for part in form.parts:
             pieces.append(moves(algebra, part, rng, drawn) + offset)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from helpers.models.installed import require_models
 from rebasin_fast.permutation import identity_permutation, random_permutation
 from rebasin_fast.permutation.verify import TOLERANCE, Trial
 from rebasin_fast.specs.layout import blocks_of
 
-for _package in ("torch", "torchvision", "transformers", "diffusers"):
-    if find_spec(_package) is None:
-        pytest.skip(f"{_package} is not installed", allow_module_level=True)
+require_models()
 
 import torch  # noqa: E402
 
 from helpers.models.diffusion import SMALL_UNET, unet  # noqa: E402
 
+pytestmark = pytest.mark.models
 CLEARLY = 1e5 * TOLERANCE
 INNER = "down_blocks.1.resnets.0.conv1.weight"  # its outputs stand in one norm of 8 groups of 4
 SKIPPED = "conv_in.weight"  # in norms of 8 groups of 2, and beside 32 others in norms of 8 groups of 6

@@ -1,4 +1,4 @@
-"""What a trace did not read stays: specs traced on short inputs hold on longer ones."""
+"""Entries that a trace did not read stay: specs traced on short inputs hold on longer ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random small programs: what is found preserves the function, and is all that there is."""
+"""Random small programs: the permutations found preserve the function, and are all that there are."""
 
 from __future__ import annotations
 

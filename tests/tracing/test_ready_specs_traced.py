@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 
 import rebasin_fast as rf
 from helpers.equivalence import equivalent
-from rebasin_fast.specs.ready.families import FAMILIES
+from helpers.families.every import BY_NAME, EXAMPLES, parametrized
 
-EXAMPLES = [
-    example
-    for family in FAMILIES
-    for example in importlib.import_module(f"helpers.families.{family}").EXAMPLES
-    # Sorted outputs hide the stream from the tracer, which takes order for meaning.
-    if example.mutated and example.name != "gpt2 without head"
-]
+# Sorted outputs hide the stream from the tracer, which takes order for meaning.
+TRACED = [example for example in EXAMPLES if example.mutated and example.name != "gpt2 without head"]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+@parametrized(TRACED)
 def test_the_spec_of_the_family_is_found(example) -> None:
     model = example.build()
     traced = rf.trace_spec(model, example.inputs())
@@ -32,7 +25,7 @@ def test_the_spec_of_the_family_is_found(example) -> None:
 
 
 def test_a_difference_is_seen() -> None:
-    model = importlib.import_module("helpers.families.mlp").EXAMPLES[0]
+    model = BY_NAME["mlp"]
     network = model.build()
     traced = rf.trace_spec(network, model.inputs())
     name, entries = next((n, e) for n, e in traced.axes_to_perm.items() if e[0] is not None)

@@ -1,4 +1,4 @@
-"""What a traced spec tells, what can be chosen of it, and what is said when it cannot be."""
+"""Reports of traced specs, choices among their permutations, and messages where a choice cannot be met."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each operation in a program of its own: what is free in it, proven on the program."""
+"""Each operation in a program of its own: its free permutations, proven on the program."""
 
 from __future__ import annotations
 

@@ -183,8 +183,9 @@ def test_objects_that_export_does_not_know_are_left_out_of_the_output() -> None:
     assert "forward" not in vars(model)
 
 
+@pytest.mark.models
 def test_a_causal_language_model_is_traced_as_loaded() -> None:
-    pytest.importorskip("transformers")
+    pytest.importorskip("transformers", reason="needs transformers (extra test-models)")
     from helpers.models.language import GPT2, transformers
 
     model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**GPT2)).eval()

@@ -1,4 +1,4 @@
-"""What image models do with their channels, each in a program of its own: what is free in it, proven on the program."""
+"""Operations of image models on channels, each in a program of its own: its free permutations, proven on it."""
 
 from __future__ import annotations
 

@@ -2,32 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays.generic import GenericArrays
-from rebasin_fast._arrays.interface import ArrayLibrary
+from rebasin_fast._arrays.cupy import CupyArrays
+from rebasin_fast._arrays.interface import ArrayLibrary, DeviceLibrary
+from rebasin_fast._arrays.jax import JaxArrays
+from rebasin_fast._arrays.numpy import NumpyArrays
 from rebasin_fast._arrays.torch import TorchArrays
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array
 
-__all__ = ["ArrayLibrary", "check_arrays", "check_mapping", "library_of", "of_one_library", "wide_on_host"]
+__all__ = [
+    "ArrayLibrary",
+    "DeviceLibrary",
+    "check_arrays",
+    "check_mapping",
+    "device_library",
+    "find_ties",
+    "foreign_library",
+    "identity",
+    "library_of",
+    "numbers_on_host",
+    "of_one_library",
+    "wide_on_host",
+]
 
-# The first that recognises an array handles it; a new library is one file and one line here.
-_LIBRARIES: tuple[ArrayLibrary, ...] = (TorchArrays(), GenericArrays())
+_NUMPY, _TORCH, _CUPY, _JAX = NumpyArrays(), TorchArrays(), CupyArrays(), JaxArrays()
+# By the root of the module and the name of a class. A new library is one file and one line here.
+_LIBRARIES: dict[tuple[str, str], ArrayLibrary] = {
+    ("numpy", "ndarray"): _NUMPY,
+    ("numpy", "generic"): _NUMPY,
+    ("torch", "Tensor"): _TORCH,
+    ("cupy", "ndarray"): _CUPY,
+    ("jax", "Array"): _JAX,
+    ("jax", "ArrayImpl"): _JAX,
+    ("jaxlib", "ArrayImpl"): _JAX,
+}
+_GENERIC = ArrayLibrary()
 
 
 def library_of(array: Array) -> ArrayLibrary:
     """The library that ``array`` belongs to; TypeError for something that is no array."""
-    for library in _LIBRARIES:
-        if library.owns(array):
-            return library
+    library = _library_of_type(type(array))
+    if library is not None:
+        return library
+    if all(hasattr(array, method) for method in ("take", "astype", "reshape", "dtype", "shape")):
+        return _GENERIC
     raise TypeError(
         f"expected an array (NumPy, torch, JAX, CuPy), got {type(array).__module__}.{type(array).__qualname__}"
     )
+
+
+def foreign_library(value: object) -> ArrayLibrary | None:
+    """The library of a torch, CuPy or JAX array; None for NumPy's arrays, lists and anything else."""
+    library = _library_of_type(type(value))
+    return None if library is _NUMPY else library
+
+
+def device_library(value: object) -> DeviceLibrary | None:
+    """The library of an array that lies on a CUDA device; None for anything else."""
+    library = _library_of_type(type(value))
+    return library if isinstance(library, DeviceLibrary) and library.on_device(value) else None
+
+
+def _library_of_type(kind: type) -> ArrayLibrary | None:
+    for base in kind.__mro__:
+        library = _LIBRARIES.get((base.__module__.partition(".")[0], base.__name__))
+        if library is not None:
+            return library
+    return None
+
+
+def of_one_library(arrays: Sequence[Array]) -> list[Array]:
+    """``arrays`` with those of other libraries brought, in float64, to that of the first by way of the host."""
+    first, library = arrays[0], library_of(arrays[0])
+    return [
+        array if library_of(array) is library else library.put(first, wide_on_host(array)) for array in arrays
+    ]
+
+
+def wide_on_host(array: Array) -> NDArray[Any]:
+    """``array`` as NumPy's, in float64 or complex128; not to be changed, since it may be ``array`` itself."""
+    wide: NDArray[Any] = _NUMPY.widen(numbers_on_host(array))
+    return wide
+
+
+def numbers_on_host(array: Array) -> NDArray[Any]:
+    """``array`` as NumPy's, without a copy where it lies in host memory; bfloat16 widened to float32."""
+    return library_of(array).numbers(array)
+
+
+def identity(array: Array) -> Hashable:
+    """Equal for two living arrays that are the same elements of the same memory: tied parameters."""
+    library = _library_of_type(type(array))
+    return id(array) if library is None else library.identity(array)
+
+
+def find_ties(arrays: Mapping[str, Array]) -> dict[str, str]:
+    """Which names are other names of an earlier array: ``{later name: first name}``.
+
+    ``arrays`` must keep its arrays alive (a dict does), because memory is compared.
+    """
+    first: dict[Hashable, str] = {}
+    kept = {name: first.setdefault(identity(array), name) for name, array in arrays.items()}
+    return {name: earlier for name, earlier in kept.items() if earlier != name}
 
 
 def check_mapping(params: object, what: str) -> None:
@@ -35,32 +117,6 @@ def check_mapping(params: object, what: str) -> None:
     if not isinstance(params, Mapping):
         hint = "; pass model.state_dict()" if hasattr(params, "state_dict") else ""
         raise TypeError(f"{what} are a mapping of names to arrays, got {type(params).__qualname__}{hint}")
-
-
-def of_one_library(arrays: Sequence[Array]) -> list[Array]:
-    """``arrays`` with those of other libraries brought, in float64, to that of the first by way of the host."""
-    library = library_of(arrays[0])
-    return [array if library.owns(array) else library.adopt(wide_on_host(array)) for array in arrays]
-
-
-def wide_on_host(array: Array) -> NDArray[Any]:
-    """``array`` as NumPy's, in float64 or complex128."""
-    library = library_of(array)
-    return library.to_host(library.widen(array))
-
-
-_TREE = (
-    ", and these are a nested tree, as Flax has them: name every array by its path, "
-    "flax.traverse_util.flatten_dict(params, sep='/')"
-)
-
-
-def _is_tree(params: Mapping[Any, object]) -> bool:
-    """Whether arrays lie at several depths or places, as in a tree of layers, not in one dictionary among others."""
-    inner = [value for value in params.values() if isinstance(value, Mapping)]
-    flat = [value for value in inner if all(hasattr(array, "shape") for array in value.values())]
-    dotted = any("." in str(name) for value in flat for name in value)
-    return bool(inner) and not dotted and (len(flat) == len(params) > 1 or any(map(_is_tree, inner)))
 
 
 def check_arrays(params: object, what: str) -> None:
@@ -76,3 +132,17 @@ def check_arrays(params: object, what: str) -> None:
         raise TypeError(
             f"{what}: {name!r} is no array but a {type(array).__qualname__}{inner}. Leave out what is not an array"
         )
+
+
+_TREE = (
+    ", and these are a nested tree, as Flax has them: name every array by its path, "
+    "flax.traverse_util.flatten_dict(params, sep='/')"
+)
+
+
+def _is_tree(params: Mapping[Any, object]) -> bool:
+    """Whether arrays lie at several depths or places, as in a tree of layers, not in one dictionary among others."""
+    inner = [value for value in params.values() if isinstance(value, Mapping)]
+    flat = [value for value in inner if all(hasattr(array, "shape") for array in value.values())]
+    dotted = any("." in str(name) for value in flat for name in value)
+    return bool(inner) and not dotted and (len(flat) == len(params) > 1 or any(map(_is_tree, inner)))

@@ -1,68 +1,57 @@
-"""torch tensors, on any device; torch itself is reached through the tensors' own methods."""
+"""torch tensors and parameters, on any device; torch itself is reached through the modules that the user imported."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._arrays.interface import DeviceLibrary
+
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Array
+    from rebasin_fast.typing import Array, Index
 
 
-class TorchArrays:
-    """Tensors and parameters; results are detached from the autograd graph."""
+class TorchArrays(DeviceLibrary):
+    """See :class:`DeviceLibrary`; results are detached from the autograd graph."""
 
-    def owns(self, array: object) -> bool:
-        """Whether ``array`` is a tensor of the torch that is imported already."""
-        torch = sys.modules.get("torch")
-        return torch is not None and isinstance(array, torch.Tensor)
-
-    def take(self, array: Array, index: NDArray[np.int64], axis: int) -> Array:
-        """See :class:`ArrayLibrary`."""
-        torch = sys.modules["torch"]
-        array, places = array.detach(), torch.from_numpy(index).to(array.device)
-        if not _is_eight_bits(array.dtype):
-            return array.index_select(axis, places)
-        return array.view(torch.uint8).index_select(axis, places).view(array.dtype)
+    def dtype_name(self, array: Array) -> str:
+        return str(array.dtype).removeprefix("torch.")
 
     def to_host(self, array: Array) -> NDArray[Any]:
-        """See :class:`ArrayLibrary`; bfloat16 comes as its bits in uint16, float8 as float32."""
         torch = sys.modules["torch"]
-        host = array.detach().resolve_conj().resolve_neg().cpu()
+        host = resolved(array)
         if host.dtype == torch.bfloat16:
             bits: NDArray[Any] = host.view(torch.int16).numpy().view(np.uint16)
             return bits
-        if _is_eight_bits(host.dtype):
+        if _is_float8(host.dtype):
             host = host.float()
-        numpy_array: NDArray[Any] = host.numpy()
-        return numpy_array
+        elif host.dtype == torch.complex32:
+            host = host.to(torch.complex64)
+        numbers: NDArray[Any] = host.numpy()
+        return numbers
 
-    def adopt(self, host: NDArray[Any]) -> Array:
-        """See :class:`ArrayLibrary`."""
-        return sys.modules["torch"].from_numpy(host)
+    def put(self, like: Array, values: NDArray[Any]) -> Array:
+        return sys.modules["torch"].from_numpy(np.asarray(values, order="C")).to(like.device)
 
-    def dtype_name(self, array: Array) -> str:
-        """See :class:`ArrayLibrary`."""
-        return str(array.dtype).removeprefix("torch.")
+    def cast(self, array: Array, dtype: str) -> Array:
+        return array.detach().to(getattr(sys.modules["torch"], dtype))
 
-    def widen(self, array: Array) -> Array:
-        """See :class:`ArrayLibrary`."""
+    def take(self, array: Array, index: Index, axis: int) -> Array:
         torch = sys.modules["torch"]
-        array = array.detach()
-        return array.to(torch.complex128 if array.is_complex() else torch.float64)
+        array, places = array.detach(), torch.from_numpy(index).to(array.device)
+        if not _is_float8(array.dtype):
+            return array.index_select(axis, places)
+        return array.view(torch.uint8).index_select(axis, places).view(array.dtype)
 
     def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
-        """See :class:`ArrayLibrary`."""
         torch = sys.modules["torch"]
         first = arrays[0].detach()
         # torch.promote_types knows no float8.
-        wide = (
-            torch.float32 if _is_eight_bits(first.dtype) else torch.promote_types(first.dtype, torch.float32)
-        )
+        wide = torch.float32 if _is_float8(first.dtype) else torch.promote_types(first.dtype, torch.float32)
         total = None
         for array, weight in zip(arrays, weights, strict=True):
             if weight != 0.0:
@@ -71,25 +60,62 @@ class TorchArrays:
         return (torch.zeros_like(first, dtype=wide) if total is None else total).to(first.dtype)
 
     def is_finite(self, array: Array) -> bool:
-        """See :class:`ArrayLibrary`."""
         torch = sys.modules["torch"]
-        return bool(torch.isfinite(array.float() if _is_eight_bits(array.dtype) else array).all())
+        return bool(torch.isfinite(array.float() if _is_float8(array.dtype) else array).all())
 
     def replaced(self, array: Array, other: Array, where: NDArray[np.bool_]) -> Array:
-        """See :class:`ArrayLibrary`."""
         torch = sys.modules["torch"]
         places = torch.from_numpy(np.ascontiguousarray(where)).to(array.device)
         other = other.detach().to(array)
-        if not _is_eight_bits(array.dtype):
+        if not _is_float8(array.dtype):
             return torch.where(places, other, array)
         return torch.where(places, other.view(torch.uint8), array.view(torch.uint8)).view(array.dtype)
 
     def dot(self, a: Array, b: Array) -> float:
-        """See :class:`ArrayLibrary`."""
-        wide_a, wide_b = self.widen(a), self.widen(b.detach().to(a.device))
-        return float((wide_a.conj() * wide_b).sum().real)
+        return super().dot(a, b.detach().to(a.device))
+
+    def raw_bytes(self, array: Array) -> NDArray[np.uint8]:
+        host = resolved(array).contiguous()
+        # Not reshape(-1): axes of length 0 and 1 may have any stride, which view() would then refuse.
+        flat = host.as_strided((host.numel(),), (1,), host.storage_offset())
+        result: NDArray[np.uint8] = flat.view(sys.modules["torch"].uint8).numpy()
+        return result
+
+    def identity(self, array: Array) -> Hashable:
+        if array.numel() == 0 or array.device.type == "meta":
+            return id(array)
+        memory = (str(array.device), array.data_ptr(), tuple(array.shape), array.stride())
+        return (*memory, str(array.dtype), array.is_conj(), array.is_neg())
+
+    def on_device(self, array: Array) -> bool:
+        return bool(array.is_cuda)
+
+    def device(self, array: Array) -> int:
+        return int(array.device.index)
+
+    def stream(self, array: Array) -> int:
+        return int(sys.modules["torch"].cuda.current_stream(array.device).cuda_stream)
+
+    def pointer(self, array: Array) -> int:
+        if array.is_conj() or array.is_neg():
+            raise ValueError(
+                "a tensor awaits its conjugation or negation; give t.resolve_conj().resolve_neg()"
+            )
+        return int(array.data_ptr())
+
+    def strides(self, array: Array) -> tuple[int, ...]:
+        return tuple(int(stride) for stride in array.stride())
+
+    def empty(self, like: Array, shape: Sequence[int], dtype: str) -> Array:
+        torch = sys.modules["torch"]
+        return torch.empty(tuple(shape), dtype=getattr(torch, dtype), device=like.device)
 
 
-def _is_eight_bits(dtype: Any) -> bool:
+def resolved(array: Array) -> Any:
+    """The tensor in host memory, without a pending conjugation or negation."""
+    return array.detach().resolve_conj().resolve_neg().cpu()
+
+
+def _is_float8(dtype: Any) -> bool:
     """Whether it is one of torch's float8 types, for which few of its operations exist."""
     return bool(dtype.is_floating_point) and "float8" in str(dtype)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rebasin_fast._arrays import wide_on_host
-from rebasin_fast._models.inference import import_torch, moved
+from rebasin_fast._models.inference import flags_restored, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 
 if TYPE_CHECKING:
@@ -25,14 +25,18 @@ class FunctionalModel:
     Parameters
     ----------
     model : torch.nn.Module
-        Its parameters say device and dtype.
-    params : Mapping[str, array]
-        Under the names of ``model.state_dict()``.
+        Its parameters give device and dtype.
+    method : str
+        The function that asks for it, for error messages.
 
     Raises
     ------
+    MissingDependencyError
+        torch is not installed.
+    TypeError
+        ``model`` is no ``torch.nn.Module``.
     ParamsError
-        A parameter is missing, unknown to the model, or of another shape; counters may be missing.
+        It has no parameters.
     """
 
     def __init__(self, model: Any, method: str) -> None:
@@ -48,7 +52,10 @@ class FunctionalModel:
         self.device = self._own[self.trainable[0]].device
 
     def tensors(self, params: Params, which: str) -> Tensors:
-        """Copies of ``params`` as the model has them: its names, its dtypes, its device."""
+        """Copies of ``params`` as the model has them: its names, its dtypes, its device.
+
+        ParamsError where a parameter is missing, unknown to the model, or of another shape; counters may be missing.
+        """
         missing = [name for name, own in self._own.items() if name not in params and own.ndim]
         unknown = [name for name in params if name not in self._own and len(params[name].shape)]
         for names, fault in ((missing, "is missing"), (unknown, "is unknown to the model")):
@@ -65,19 +72,17 @@ class FunctionalModel:
                     f"parameters of {which}: {name!r} has shape {tuple(value.shape)}; "
                     f"the model's has {tuple(own.shape)}"
                 )
-            tensor = value if isinstance(value, self._torch.Tensor) else self._copied(value)
+            # An array of another library may be a read-only view of a file.
+            is_tensor = isinstance(value, self._torch.Tensor)
+            tensor = value if is_tensor else self._torch.tensor(wide_on_host(value))
             tensors[name] = tensor.detach().to(device=own.device, dtype=own.dtype, copy=True)
         return tensors
-
-    def _copied(self, array: Any) -> Any:
-        """An array of another library, which may be a read-only view of a file, as a tensor."""
-        return self._torch.tensor(wide_on_host(array))
 
     def __call__(self, tensors: Tensors, inputs: Any) -> Any:
         """The model's outputs; buffers such as BatchNorm statistics are not written back."""
         # Buffers that were mixed softly carry gradients, which statistics may not.
         buffers = {
-            name: value.detach().clone() for name, value in tensors.items() if name not in self._trainable_set
+            name: value.detach().clone() for name, value in tensors.items() if name not in self.trainable
         }
         values = {name: tensors[name] for name in self.trainable} | self._without_ties(buffers)
         if isinstance(inputs, Mapping):
@@ -94,23 +99,20 @@ class FunctionalModel:
         inputs, targets = batch
         return loss(self(tensors, inputs), moved(targets, self.device))
 
+    def mean_loss(self, tensors: Tensors, batches: Sequence[Any], loss: Callable[[Any, Any], Any]) -> float:
+        """The mean of :meth:`loss` over ``batches``, without gradients."""
+        with self._torch.no_grad():
+            return sum(float(self.loss(tensors, batch, loss)) for batch in batches) / len(batches)
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """All layers in eval mode, BatchNorm layers on the statistics of each batch; flags restored at the end."""
-        flags = [(module, module.training) for module in self.model.modules()]
-        self.model.eval()
-        for module, _ in flags:
-            if isinstance(module, self._torch.nn.modules.batchnorm._BatchNorm):
-                module.train()
-        try:
+        with flags_restored(self.model):
+            self.model.eval()
+            for module in self.model.modules():
+                if isinstance(module, self._torch.nn.modules.batchnorm._BatchNorm):
+                    module.train()
             yield
-        finally:
-            for module, flag in flags:
-                module.training = flag
-
-    @property
-    def _trainable_set(self) -> frozenset[str]:
-        return frozenset(self.trainable)
 
     def _without_ties(self, buffers: Tensors) -> Tensors:
         """Second names of tied parameters left out: ``functional_call`` ties them itself."""

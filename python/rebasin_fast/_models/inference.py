@@ -1,8 +1,8 @@
-"""Forward passes of torch models for measuring: batches of every form, flags and hooks put back whatever happens."""
+"""Forward passes of torch models for measuring: batches of every form, training flags restored after exceptions too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -10,7 +10,7 @@ from rebasin_fast.errors import MissingDependencyError
 
 
 def import_torch(user: str) -> Any:
-    """The torch module; MissingDependencyError, naming who needs it, where it is not installed."""
+    """The torch module; MissingDependencyError, naming the function that needs it, where it is not installed."""
     try:
         import torch
     except ImportError:
@@ -19,7 +19,7 @@ def import_torch(user: str) -> Any:
 
 
 def check_model(model: Any, what: str) -> None:
-    """TypeError unless ``model`` has what a ``torch.nn.Module`` has."""
+    """TypeError unless ``model`` has the methods of a ``torch.nn.Module``."""
     if not all(hasattr(model, name) for name in ("named_modules", "state_dict", "eval")):
         hint = (
             "; this function runs the model, so that parameters alone do not do"
@@ -52,12 +52,18 @@ def evaluating(*models: Any) -> Iterator[None]:
     """All models in eval mode and without gradients; the flag of every module is put back."""
     import torch
 
-    training = [(module, module.training) for model in models for module in model.modules()]
-    try:
+    with flags_restored(*models), torch.no_grad():
         for model in models:
             model.eval()
-        with torch.no_grad():
-            yield
+        yield
+
+
+@contextmanager
+def flags_restored(*models: Any) -> Iterator[None]:
+    """The training flag of every module is put back at the end."""
+    training = [(module, module.training) for model in models for module in model.modules()]
+    try:
+        yield
     finally:
         for module, flag in training:
             module.training = flag
@@ -102,8 +108,8 @@ def _eager_functions() -> Any:
     return nullcontext() if stance is None else stance("force_eager")
 
 
-def count_of(batches: Iterable[Any]) -> int | None:
-    """How many batches there are, where that can be known beforehand."""
+def count_of(batches: object) -> int | None:
+    """The number of batches, where it is known beforehand."""
     try:
         return len(batches)  # type: ignore[arg-type]
     except TypeError:
@@ -111,5 +117,5 @@ def count_of(batches: Iterable[Any]) -> int | None:
 
 
 def moved(value: Any, device: Any) -> Any:
-    """A tensor (or what else has ``to``) on ``device``; everything else as it is."""
+    """A tensor, or any object with ``to``, on ``device``; everything else as it is."""
     return value.to(device) if hasattr(value, "to") and device is not None else value

@@ -1,4 +1,4 @@
-"""Copies of torch models: as they are, and in float64 and complex128 to try things on."""
+"""Copies of torch models: as they are, and in float64 and complex128 for trials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def model_copy(model: Any) -> Any:
-    """A deep copy of ``model``, whatever it has computed before.
+    """A deep copy of ``model``, also after it has computed.
 
     Hook-based reparametrisations (``weight_norm``, ``spectral_norm``, pruning) keep the weight that they computed
     last as an attribute. torch refuses to copy such a tensor with its history; here it is copied without, and the

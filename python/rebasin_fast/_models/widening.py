@@ -1,4 +1,4 @@
-"""A model run in float64 throughout, whatever precision its code asks for on the way."""
+"""A model run in float64 throughout, also where its code casts to a shorter type."""
 
 from __future__ import annotations
 

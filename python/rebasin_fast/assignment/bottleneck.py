@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
-from rebasin_fast.assignment.problems import MESSAGES, STATUSES, check_count, problems_of
+from rebasin_fast.assignment.failures import raise_unless_optimal
+from rebasin_fast.assignment.problems import check_count, problems_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rebasin_fast.typing import Matrix, MatrixBatch
 
 
 class Block(NamedTuple):
@@ -61,6 +69,23 @@ class BottleneckAssignment:
         return f"BottleneckAssignment({len(self.columns)} rows, bottleneck {self.bottleneck!r})"
 
 
+class BottleneckOptions(TypedDict, total=False):
+    """The keywords of :func:`bottleneck_assignment`, for static checkers."""
+
+    maximize: bool
+    threads: int
+
+
+@overload
+def bottleneck_assignment(
+    cost: Matrix | Sequence[Sequence[float]], **options: Unpack[BottleneckOptions]
+) -> BottleneckAssignment: ...
+@overload
+def bottleneck_assignment(
+    cost: MatrixBatch | Sequence[Any], **options: Unpack[BottleneckOptions]
+) -> list[BottleneckAssignment]: ...
+@overload
+def bottleneck_assignment(cost: Any, **options: Unpack[BottleneckOptions]) -> BottleneckAssignment: ...
 def bottleneck_assignment(
     cost: Any, *, maximize: bool = False, threads: int = 1
 ) -> BottleneckAssignment | list[BottleneckAssignment]:
@@ -80,7 +105,8 @@ def bottleneck_assignment(
     Returns
     -------
     BottleneckAssignment or list of BottleneckAssignment
-        One for a matrix, a list for a batch or a list.
+        One for a matrix, a list for a batch or a list. Static checkers take an array for a matrix unless its type has
+        three dimensions.
 
     Raises
     ------
@@ -125,25 +151,23 @@ def bottleneck_assignment(
     problems = problems_of(cost)
     found = _core.bottleneck_assignments(problems.arrays, bool(maximize), problems.bfloat16, threads)
     results = []
-    for problem, (code, columns, (row, column), block_rows, block_columns, _) in enumerate(found):
-        block = Block(block_rows, block_columns)
-        if code == 0:
+    for problem, one in enumerate(found):
+        block = Block(one.block_rows, one.block_columns)
+        if one.status == "optimal":
             empty = math.inf if maximize else -math.inf
-            value = empty if row < 0 else problems.value(problem, row, column)
-            results.append(BottleneckAssignment(columns, value, block))
+            value = empty if one.row < 0 else problems.value(problem, one.row, one.column)
+            results.append(BottleneckAssignment(one.columns, value, block))
         elif problems.many:
             rows = len(problems.arrays[problem])
-            results.append(BottleneckAssignment(np.full(rows, -1), math.nan, block, STATUSES[code]))
+            results.append(BottleneckAssignment(np.full(rows, -1), math.nan, block, one.status))
         else:
-            raise ValueError(_message(STATUSES[code], block))
+            raise_unless_optimal(one.status, partial(_infeasible_error, block))
     return results if problems.many else results[0]
 
 
-def _message(status: str, block: Block) -> str:
-    if status == "invalid":
-        return MESSAGES[status]
-    return (
-        f"{MESSAGES[status]}: rows {_short(block.rows)} and columns {_short(block.columns)} meet in forbidden "
+def _infeasible_error(block: Block) -> ValueError:
+    return ValueError(
+        f"cost matrix is infeasible: rows {_short(block.rows)} and columns {_short(block.columns)} meet in forbidden "
         "entries only, and every complete assignment uses one of those; allow one of them"
     )
 

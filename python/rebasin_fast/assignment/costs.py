@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays.foreign import library_of, to_numpy
+from rebasin_fast._arrays import foreign_library
+from rebasin_fast._arrays.elements import widened as widened
 
 _NATIVE_SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8)}
 
 
 def host_array(cost: Any) -> tuple[NDArray[Any], bool]:
-    """Return the cost as an array that the core reads, and whether it is an image of bfloat16."""
-    library = library_of(cost)
-    if library is not None:
-        array, bfloat16, _ = to_numpy(cost, library)
-        return native(array), bfloat16
-    return native(cost), False
+    """Return the cost as an array that the core reads, and whether it holds the bits of bfloat16 numbers."""
+    library = foreign_library(cost)
+    if library is None:
+        return native(cost), False
+    return native(library.to_host(cost)), library.dtype_name(cost) == "bfloat16"
+
+
+def host_matrices(costs: Iterable[Any]) -> tuple[list[NDArray[Any]], bool]:
+    """Return matrices of any libraries as :func:`host_array` does, bfloat16 widened where not all are of it."""
+    hosts = [host_array(cost) for cost in costs]
+    all_bfloat16 = bool(hosts) and all(bfloat16 for _, bfloat16 in hosts)
+    return [
+        checked(widened(array) if bfloat16 and not all_bfloat16 else array) for array, bfloat16 in hosts
+    ], all_bfloat16
 
 
 def checked(cost: Any) -> NDArray[Any]:
-    """Return the cost as a 2-D array that the core can read, or raise what SciPy raises."""
+    """Return the cost as a 2-D array that the core can read; ValueError in SciPy's words for other axes."""
     array = native(cost)
     if array.ndim != 2:
         raise ValueError(f"expected a matrix (2-D array), got a {array.ndim} array")
@@ -39,11 +49,6 @@ def native(cost: Any) -> NDArray[Any]:
         array = np.asarray(cost) if hasattr(cost, "__array__") else None
         return array if array is not None and _is_native(array.dtype) else np.asarray(cost, dtype=np.float64)
     return cost if _is_native(cost.dtype) else cost.astype(np.float64, casting="safe")
-
-
-def widened(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """Numbers of bfloat16, given by their bits, as float32."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def as_numbers(array: NDArray[Any], bfloat16: bool) -> NDArray[Any]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
-from rebasin_fast.assignment.problems import MESSAGES, STATUSES, check_count, problems_of
+from rebasin_fast.assignment.failures import raise_unless_optimal
+from rebasin_fast.assignment.problems import check_count, problems_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rebasin_fast.typing import Matrix, MatrixBatch
 
 
 class RankedAssignment(NamedTuple):
@@ -76,6 +82,24 @@ class KBestAssignments:
         return f"KBestAssignments({count} of {n} rows, totals {totals}, gap {self.gap:g})"
 
 
+class KBestOptions(TypedDict, total=False):
+    """The keywords of :func:`k_best_assignments`, for static checkers."""
+
+    maximize: bool
+    within: float | None
+    threads: int
+
+
+@overload
+def k_best_assignments(
+    cost: Matrix | Sequence[Sequence[float]], k: int, **options: Unpack[KBestOptions]
+) -> KBestAssignments: ...
+@overload
+def k_best_assignments(
+    cost: MatrixBatch | Sequence[Any], k: int, **options: Unpack[KBestOptions]
+) -> list[KBestAssignments]: ...
+@overload
+def k_best_assignments(cost: Any, k: int, **options: Unpack[KBestOptions]) -> KBestAssignments: ...
 def k_best_assignments(
     cost: Any,
     k: int,
@@ -103,7 +127,8 @@ def k_best_assignments(
     Returns
     -------
     KBestAssignments or list of KBestAssignments
-        One for a matrix, a list for a batch or a list: problems may have different numbers of assignments.
+        One for a matrix, a list for a batch or a list: problems may have different numbers of assignments. Static
+        checkers take an array for a matrix unless its type has three dimensions.
 
     Raises
     ------
@@ -159,12 +184,10 @@ def k_best_assignments(
         problems.arrays, bool(maximize), problems.bfloat16, k, largest_difference, threads
     )
     results = []
-    for code, columns, objectives, gap, _ in found:
-        status = STATUSES[code]
-        if status == "optimal":
-            results.append(KBestAssignments(columns, objectives, gap))
-        elif problems.many:
-            results.append(KBestAssignments(columns, objectives, math.nan, status))
-        else:
-            raise ValueError(MESSAGES[status])
+    for one in found:
+        optimal = one.status == "optimal"
+        if not (optimal or problems.many):
+            raise_unless_optimal(one.status, lambda: ValueError("cost matrix is infeasible"))
+        gap = one.gap if optimal else math.nan
+        results.append(KBestAssignments(one.columns, one.objectives, gap, one.status))
     return results if problems.many else results[0]

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
-
-# (status, columns, row_duals, column_duals, objective, gap, objective_with_prices)
-Solved = tuple[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float, float, float]
+from rebasin_fast.assignment.result import Assignment
 
 
 def checked_limit(cost_limit: Any, maximize: bool) -> float | None:
@@ -33,13 +31,10 @@ def checked_limit(cost_limit: Any, maximize: bool) -> float | None:
 
 def solve_priced(
     cost: NDArray[Any], bfloat16: bool, maximize: bool, cost_limit: float | None, partial: bool
-) -> Solved:
+) -> Assignment:
     """One matrix under a ``cost_limit``, or else with as many rows matched as can be (``partial``)."""
-    solved = _core.priced_assignment(cost, maximize, bfloat16, cost_limit, partial and cost_limit is None)
-    status, columns, row_duals, column_duals, objective, gap = solved
-    if status != 0:
-        (n, m), nan = cost.shape, math.nan
-        return status, np.full(n, -1), np.full(n, nan), np.full(m, nan), nan, nan, nan
-    unmatched = sum(cost.shape) - 2 * int(np.count_nonzero(columns >= 0))
-    with_prices = objective if cost_limit is None else objective + cost_limit / 2 * unmatched
-    return 0, columns, row_duals, column_duals, objective, gap, with_prices
+    found = _core.priced_assignment(cost, maximize, bfloat16, cost_limit, partial and cost_limit is None)
+    if cost_limit is None:
+        return Assignment(*found)
+    unmatched = sum(cost.shape) - 2 * int(np.count_nonzero(found.columns >= 0))
+    return Assignment(*found, found.objective + cost_limit / 2 * unmatched)

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.assignment.costs import checked, host_array, widened
-
-STATUSES = {0: "optimal", 1: "invalid", 2: "infeasible"}
-MESSAGES = {"invalid": "matrix contains invalid numeric entries", "infeasible": "cost matrix is infeasible"}
+from rebasin_fast._arrays.elements import widened
+from rebasin_fast.assignment.costs import checked, host_array, host_matrices
 
 _PLAIN = "fdilqILQbBhH?"  # types of elements that the core reads as they are
 
@@ -33,10 +31,8 @@ class Problems(NamedTuple):
 
     def value(self, problem: int, row: int, column: int) -> Any:
         """Return one entry of a matrix, as a Python number."""
-        array = self.arrays[problem]
-        if self.bfloat16:
-            array, row, column = widened(array[row : row + 1, column : column + 1]), 0, 0
-        return array.item(row, column)
+        entry = self.arrays[problem][row : row + 1, column : column + 1]
+        return (widened(entry) if self.bfloat16 else entry).item()
 
 
 def problems_of(cost: Any) -> Problems:
@@ -44,14 +40,7 @@ def problems_of(cost: Any) -> Problems:
     if type(cost) is np.ndarray and cost.ndim == 2 and cost.dtype.char in _PLAIN:
         return Problems([cost], False, many=False)
     if isinstance(cost, (list, tuple)) and any(np.ndim(problem) == 2 for problem in cost):
-        hosts = [host_array(problem) for problem in cost]
-        arrays = [checked(array) for array, _ in hosts]
-        brains = [bfloat16 for _, bfloat16 in hosts]
-        if any(brains) and not all(brains):
-            # Mixed dtypes; widening is exact.
-            arrays = [widened(array) if brain else array for array, brain in zip(arrays, brains, strict=True)]
-            brains = [False]
-        return Problems(arrays, any(brains), many=True)
+        return Problems(*host_matrices(cost), many=True)
     array, bfloat16 = host_array(cost)
     if array.ndim == 3:
         return Problems(list(array), bfloat16, many=True)

@@ -1,32 +1,54 @@
-"""The linear assignment problem: SciPy's function, and a richer one with duals and a proof of optimality."""
+"""The linear assignment problem: SciPy's function, and one with duals and a proof of optimality."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from rebasin_fast import _core
 from rebasin_fast._arrays.foreign import library_of, to_numpy
-from rebasin_fast.assignment.batch import Options, restore_of, restored, solve_batch, solve_list
+from rebasin_fast.assignment.batch import Options, restore_of, restored, solve_batch, solve_list, solve_matrix
 from rebasin_fast.assignment.costs import as_numbers, checked, host_array
 from rebasin_fast.assignment.device import entry as device_entry
-from rebasin_fast.assignment.infeasible import infeasible_error
-from rebasin_fast.assignment.priced import checked_limit, solve_priced
-from rebasin_fast.assignment.result import Assignment
+from rebasin_fast.assignment.failures import infeasible_error, raise_unless_optimal
+from rebasin_fast.assignment.priced import checked_limit
+from rebasin_fast.assignment.result import Assignment, AssignmentBatch
 from rebasin_fast.assignment.sparse import indices_of_sparse, is_sparse, solve_sparse
 from rebasin_fast.assignment.warm_start import start_of_batch, start_of_matrix
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+    from rebasin_fast.typing import Index, Matrix, MatrixBatch
+
+
+class AssignmentOptions(TypedDict, total=False):
+    """The keywords of :func:`solve_assignment`, for static checkers."""
+
+    maximize: bool
+    warm_start: Any
+    cost_limit: float | None
+    partial: bool
+    threads: int
+
+
+@overload
+def linear_sum_assignment(
+    cost_matrix: NDArray[Any] | Sequence[Any], maximize: bool = ...
+) -> tuple[Index, Index]: ...
+@overload
+def linear_sum_assignment(cost_matrix: Any, maximize: bool = ...) -> tuple[Any, Any]: ...
 def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tuple[Any, Any]:
     """Solve the linear assignment problem exactly; a drop-in for ``scipy.optimize.linear_sum_assignment``.
 
     Parameters
     ----------
     cost_matrix : (n, m) array_like
-        Whatever SciPy takes: real numbers of any dtype, any strides, lists, data frames, objects that are
+        As SciPy takes it: real numbers of any dtype, any strides, lists, data frames, objects that are
         numbers; a torch, CuPy or JAX array too; a ``scipy.sparse`` array, whose absent entries are forbidden
         pairs. +inf (-inf when maximising) marks a forbidden pair. Never changed, and not copied when it is a
         NumPy array of float32 or float64; other dtypes are converted once, beyond four million entries row by
@@ -62,7 +84,7 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     """
     found = _core.assignment_indices(cost_matrix, maximize)  # None for what is no plain NumPy matrix
     if found is not None:
-        return found  # type: ignore[no-any-return]
+        return found
     if is_sparse(cost_matrix):
         return indices_of_sparse(cost_matrix, bool(maximize))
     library = library_of(cost_matrix)
@@ -72,11 +94,27 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
         if found is not None:
             return found
         array, bfloat16, restore = to_numpy(cost_matrix, library)
-        rows, columns = _core.assignment_indices(checked(array), maximize, bfloat16)
+        rows, columns = _indices(checked(array), maximize, bfloat16)
         return restore(rows), restore(columns)
-    return _core.assignment_indices(checked(cost_matrix), maximize)  # type: ignore[no-any-return]
+    return _indices(checked(cost_matrix), maximize, bfloat16=False)
 
 
+def _indices(cost: NDArray[Any], maximize: bool, bfloat16: bool) -> tuple[Index, Index]:
+    found = _core.assignment_indices(cost, maximize, bfloat16)
+    assert found is not None  # the cost was checked
+    return found
+
+
+@overload
+def solve_assignment(
+    cost: Matrix | Sequence[Sequence[float]], **options: Unpack[AssignmentOptions]
+) -> Assignment: ...
+@overload
+def solve_assignment(cost: MatrixBatch, **options: Unpack[AssignmentOptions]) -> AssignmentBatch: ...
+@overload
+def solve_assignment(cost: Sequence[Any], **options: Unpack[AssignmentOptions]) -> list[Assignment]: ...
+@overload
+def solve_assignment(cost: Any, **options: Unpack[AssignmentOptions]) -> Assignment: ...
 def solve_assignment(
     cost: Any,
     *,
@@ -113,8 +151,9 @@ def solve_assignment(
     Returns
     -------
     Assignment or list of Assignment
-        One for a matrix, an :class:`AssignmentBatch` for three dimensions, a list for a list. Its arrays are of
-        the library of ``cost`` and on its device: NumPy for NumPy and lists, torch for torch, CuPy, JAX.
+        One for a matrix, an :class:`AssignmentBatch` for three dimensions, a list for a list. Static checkers take an
+        array for a matrix unless its type has three dimensions. Arrays of the result are of the library of ``cost``
+        and on its device: NumPy for NumPy and lists, torch for torch, CuPy, JAX.
 
     Raises
     ------
@@ -163,7 +202,7 @@ def solve_assignment(
     if warm_start is None and cost_limit is None and not partial and threads == 1:
         found = _core.assignment(cost, maximize)  # None for what is no plain NumPy matrix
         if found is not None:
-            return _one(found, cost, bfloat16=False)
+            return _optimal(Assignment(*found), cost, bfloat16=False)
     _check_threads(threads)
     options = Options(bool(maximize), checked_limit(cost_limit, bool(maximize)), bool(partial), int(threads))
     if is_sparse(cost):
@@ -190,20 +229,15 @@ def _solve_array(cost: Any, warm_start: Any, options: Options) -> Assignment:
         return restored(solve_batch(array, bfloat16, warm_start, options), restore_of(cost))
     array = checked(array)
     start = start_of_matrix(warm_start, array.shape)
-    if options.priced:
-        solved: Any = solve_priced(array, bfloat16, options.maximize, options.cost_limit, options.partial)
-    else:
-        solved = _core.assignment(array, options.maximize, bfloat16, start)
-    return restored(_one(solved, array, bfloat16), restore_of(cost))
+    return restored(
+        _optimal(solve_matrix(array, bfloat16, start, options), array, bfloat16), restore_of(cost)
+    )
 
 
-def _one(solved: Any, cost: Any, bfloat16: bool) -> Assignment:
-    status, columns, row_duals, column_duals, objective, gap, *with_prices = solved
-    if status == 0:
-        return Assignment(columns, row_duals, column_duals, objective, gap, "optimal", *with_prices)
-    if status == 1:
-        raise ValueError("matrix contains invalid numeric entries")
-    raise infeasible_error(as_numbers(cost, bfloat16))
+def _optimal(found: Assignment, cost: Any, bfloat16: bool) -> Assignment:
+    if found.status != "optimal":
+        raise_unless_optimal(found.status, lambda: infeasible_error(as_numbers(cost, bfloat16)))
+    return found
 
 
 def _host_start(start: Any, cost: Any) -> Any:

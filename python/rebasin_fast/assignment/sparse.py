@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rebasin_fast import _core
-from rebasin_fast.assignment.infeasible import violator_error
+from rebasin_fast.assignment.failures import raise_unless_optimal, violator_error
 from rebasin_fast.assignment.result import Assignment
 
-_MOST_LINES = np.iinfo(np.int32).max
+_LARGEST = np.iinfo(np.int32).max
 _INT64 = np.iinfo(np.int64)
 
 
@@ -113,25 +113,24 @@ def solve_csr(
     n, m = _checked_shape(shape)
     starts, places = _checked_indices(np.asarray(indptr), np.asarray(indices), n, m)
     values, offset = _checked_values(np.asarray(data), places.size)
-    status, columns, row_duals, column_duals, objective, gap, rows_named, columns_named, _ = (
-        _core.sparse_assignment(values, places, starts, m, bool(maximize), bool(partial))
+    found = _core.sparse_assignment(values, places, starts, m, bool(maximize), bool(partial))
+    raise_unless_optimal(
+        found.status,
+        lambda: violator_error(tuple(found.violating_rows.tolist()), tuple(found.violating_columns.tolist())),
     )
-    if status == 1:
-        raise ValueError("matrix contains invalid numeric entries")
-    if status == 2:
-        raise violator_error(tuple(rows_named.tolist()), tuple(columns_named.tolist()))
+    objective = found.objective
     if offset:
-        objective += float(offset * int(np.count_nonzero(columns >= 0)))
-        duals = row_duals if n <= m else column_duals
+        objective += float(offset * int(np.count_nonzero(found.columns >= 0)))
+        duals = found.row_duals if n <= m else found.column_duals
         duals += np.float64(offset)
         np.nextafter(duals, np.inf if maximize else -np.inf, out=duals)
-    return Assignment(columns, row_duals, column_duals, objective, gap)
+    return Assignment(found.columns, found.row_duals, found.column_duals, objective, found.gap)
 
 
 def _checked_shape(shape: tuple[int, int]) -> tuple[int, int]:
     n, m = (int(extent) for extent in shape)
-    if min(n, m) < 0 or max(n, m) > _MOST_LINES:
-        raise ValueError(f"a sparse cost has up to {_MOST_LINES} rows and columns, got the shape {shape}")
+    if min(n, m) < 0 or max(n, m) > _LARGEST:
+        raise ValueError(f"a sparse cost has up to {_LARGEST} rows and columns, got the shape {shape}")
     return n, m
 
 
@@ -160,7 +159,7 @@ def _checked_indices(
 
 
 def _checked_values(values: NDArray[Any], count: int) -> tuple[NDArray[Any], int]:
-    """Costs of a dtype that the core reads, and what was taken off them."""
+    """Costs of a dtype that the core reads, and the offset that was taken off each."""
     if values.shape != (count,):
         raise ValueError(
             f"one cost an index is needed, got costs of shape {values.shape} for {count} indices"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays.foreign import library_of, to_numpy
+from rebasin_fast._arrays import foreign_library
 from rebasin_fast.assignment.result import AssignmentBatch
 
 Start = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -78,8 +78,8 @@ def _duals_of(start: Any) -> Start:
 
 
 def _numbers(duals: Any, what: str) -> NDArray[np.float64]:
-    library = library_of(duals)
-    array = np.asarray(duals) if library is None else to_numpy(duals, library)[0]
+    library = foreign_library(duals)
+    array = np.asarray(duals) if library is None else library.to_host(duals)
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{what} of a warm start are real numbers, got dtype {array.dtype}; pass the Assignment of an earlier "

@@ -1,4 +1,4 @@
-"""``config.json`` beside a checkpoint: what it says of an architecture is believed, and contradicted aloud."""
+"""The number of heads in a ``config.json`` beside a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,45 +16,42 @@ _LARGEST = 4 << 20
 
 
 def heads_beside(params: Params, given: int | None) -> int | None:
-    """The number of heads: as given, or as the configuration beside the file says.
+    """The number of heads: the given one, or that of the configuration beside the file.
 
     Raises
     ------
     SpecError
         The two contradict one another.
     """
-    found = _configuration(params) if isinstance(params, LoadedParams) else None
-    if found is None or not isinstance(params, LoadedParams):
+    if not isinstance(params, LoadedParams):
         return given
-    path, fields = found
-    said, width = _first_number(fields, _HEADS), _first_number(fields, _WIDTHS)
-    if said is None or said < 1 or not _describes(params, width):
+    place = params.source.path
+    path = (place if place.is_dir() else place.parent) / "config.json"
+    fields = _fields_of(path)
+    heads, width = _first_number(fields, _HEADS), _first_number(fields, _WIDTHS)
+    # The configuration can be that of these parameters where its width is the length of one of their axes.
+    describes = width is None or any(width in params.shape(name) for name in params)
+    if heads is None or heads < 1 or not describes:
         return given
-    if given is not None and given != said:
+    if given is not None and given != heads:
         raise SpecError(
-            f"heads is {given}, and {path} beside the parameters says {said}; a spec for another number of heads "
+            f"heads is {given}, and {path} beside the parameters says {heads}; a spec for another number of heads "
             "changes the function of the model. Leave the option out, or move the file away if it belongs to another "
             "model"
         )
-    return said
+    return heads
 
 
-def _configuration(params: LoadedParams) -> tuple[Path, dict[str, Any]] | None:
-    place = params.source.path
-    path = (place if place.is_dir() else place.parent) / "config.json"
+def _fields_of(path: Path) -> dict[str, Any]:
+    """The entries of a JSON object; none where the file is missing, too large or something else."""
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
-            return None
+            return {}
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return None
-    return (path, fields) if isinstance(fields, dict) else None
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _first_number(fields: dict[str, Any], names: tuple[str, ...]) -> int | None:
     return next((int(fields[name]) for name in names if isinstance(fields.get(name), int)), None)
-
-
-def _describes(params: LoadedParams, width: int | None) -> bool:
-    """Whether the configuration can be that of these parameters: its width is the length of one of their axes."""
-    return width is None or any(width in params.shape(name) for name in params)

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from rebasin_fast._terminal.legible import legible
 from rebasin_fast.errors import RebasinError
-from rebasin_fast.files.legible import legible
 
 _LINES = "\n\t"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -33,7 +33,7 @@ class ReportingGroup(click.Group):
             click.echo("Interrupted; no file was left half-written.", err=True)
             sys.exit(_INTERRUPTED)
         except BrokenPipeError:
-            # The reader of our output has gone: nothing more can be said to it, not even while exiting.
+            # The reader of our output has gone: nothing more can be written, not even while exiting.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except (RebasinError, OSError, MemoryError) as error:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from rebasin_fast._models.inference import import_torch
-from rebasin_fast.cli.choices import MatchingChoices
-from rebasin_fast.cli.factories import FACTORY, made_model
-from rebasin_fast.cli.progress import MatchingProgress, StageProgress
+from rebasin_fast._terminal.progress import ProgressBar
+from rebasin_fast.cli.option_types import FACTORY, made_model
+from rebasin_fast.cli.options import MatchingOptions, check_options_apply, option_group, output_path
 from rebasin_fast.evaluation.evaluator import load_into
 from rebasin_fast.matching import (
     Matching,
@@ -26,145 +26,114 @@ from rebasin_fast.matching.relaxed.frank_wolfe import Start
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 
 @dataclass(frozen=True)
-class Method:
-    """The options of ``method_options``: a method, and the factories of what it runs."""
+class MethodOptions:
+    """A method, the factories of the model and data that it runs, and the file of its state."""
 
-    name: str = "weight"
+    resume: Path | None = None
+    method: str = "weight"
     model: Callable[[], Any] | None = None
     data: Callable[[], Any] | None = None
-    resume: Path | None = None
 
-    def __post_init__(self) -> None:
-        options = {"--model": self.model, "--data": self.data}
-        given = any(factory is not None for factory in options.values())
-        for option, factory in options.items():
-            if (self.name in NEED_DATA or (self.name in TAKE_DATA and given)) and factory is None:
-                raise click.UsageError(f"--method {self.name} needs {option} module:name")
-            if self.name not in TAKE_DATA and factory is not None:
-                raise click.UsageError(f"{option} is for --method {', '.join(TAKE_DATA)}; got {self.name}")
-        if self.resume is not None and self.name != "weight":
-            raise click.UsageError(f"--resume is for --method weight; got {self.name}")
+    def check(self) -> None:
+        """UsageError for options that the method does not take, or needs."""
+        check_options_apply(self.method, OPTION_METHODS)
+        given = self.model is not None or self.data is not None
+        for option, factory in {"--model": self.model, "--data": self.data}.items():
+            if factory is None and (given or self.method in NEED_DATA):
+                raise click.UsageError(f"--method {self.method} needs {option} module:name")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a method is given."""
+    """The arguments of a method."""
 
     spec: PermutationSpec
     params_a: Params
     params_b: Params
-    path_b: Path
-    choices: MatchingChoices
-    method: Method
-    quiet: bool
+    options: MatchingOptions
+    method: MethodOptions
+    progress: ProgressBar | None
 
-    def models(self) -> tuple[Any, Any]:
-        """Two torch models that hold A's and B's parameters."""
+    def new_model(self) -> Any:
+        """A model of the user's factory."""
         assert self.method.model is not None
-        pair = made_model(self.method.model), made_model(self.method.model)
-        for model, params in zip(pair, (self.params_a, self.params_b), strict=True):
-            load_into(model, params)
-        return pair
+        return made_model(self.method.model)
+
+    def shared(self) -> dict[str, Any]:
+        """Keywords that most methods take."""
+        return {"strict": not self.options.no_strict, "progress": self.progress}
 
 
-def by_weights(task: Task) -> Matching:
-    """``--method weight``."""
-    choices = task.choices
-    with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
-        return weight_matching(
-            task.spec,
-            task.params_a,
-            task.params_b,
-            rng=choices.seed,
-            max_iter=choices.max_iter,
-            restarts=choices.restarts,
-            effort=choices.effort,
-            strict=not choices.no_strict,
-            threads=choices.threads,
-            memory_limit=choices.memory_limit,
-            checkpoint=task.method.resume,
-            progress=progress,
-        )
+def _by_weights(task: Task) -> Matching:
+    options = task.options
+    return weight_matching(
+        task.spec,
+        task.params_a,
+        task.params_b,
+        rng=options.seed,
+        max_iter=options.max_iter,
+        restarts=options.restarts,
+        effort=options.effort,
+        threads=options.threads,
+        memory_limit=options.memory_limit,
+        checkpoint=task.method.resume,
+        **task.shared(),
+    )
 
 
-def by_activations(task: Task) -> Matching:
-    """``--method activation``."""
+def _by_activations(task: Task) -> Matching:
     assert task.method.data is not None
-    model_a, model_b = task.models()
-    batches = task.method.data()
-    with StageProgress(quiet=task.quiet) as stage:
-
-        def progress(done: int, total: int | None) -> None:
-            if total is not None:
-                stage(f"{task.path_b.name}: batches", done, total)
-
-        return activation_matching(
-            task.spec, model_a, model_b, batches, strict=not task.choices.no_strict, progress=progress
-        )
+    models = task.new_model(), task.new_model()
+    for model, params in zip(models, (task.params_a, task.params_b), strict=True):
+        load_into(model, params)
+    return activation_matching(task.spec, *models, task.method.data(), **task.shared())
 
 
-def by_relaxation(task: Task) -> Matching:
-    """``--method frank-wolfe``."""
-    choices = task.choices
-    with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
-        return frank_wolfe_matching(
-            task.spec,
-            task.params_a,
-            task.params_b,
-            rng=choices.seed,
-            starts=_starts(choices.restarts),
-            strict=not choices.no_strict,
-            threads=choices.threads,
-            progress=progress,
-        )
+def _by_relaxation(task: Task) -> Matching:
+    further: list[Start] = ["random"] * max(0, task.options.restarts - 2)
+    return frank_wolfe_matching(
+        task.spec,
+        task.params_a,
+        task.params_b,
+        rng=task.options.seed,
+        starts=["barycentre", "identity", *further],
+        threads=task.options.threads,
+        **task.shared(),
+    )
 
 
-def by_training(task: Task) -> Matching:
-    """``--method straight-through``: pairs of inputs and class numbers, cross-entropy."""
-    assert task.method.model is not None
+def _by_training(task: Task) -> Matching:
+    """Pairs of inputs and class numbers, cross-entropy."""
     assert task.method.data is not None
-    choices = task.choices
-    with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
-        return straight_through_matching(
-            task.spec,
-            made_model(task.method.model),
-            task.params_a,
-            task.params_b,
-            task.method.data,
-            _cross_entropy,
-            rng=choices.seed,
-            max_iter=max(1, choices.max_iter),
-            strict=not choices.no_strict,
-            threads=choices.threads,
-            progress=progress,
-        )
+    return straight_through_matching(
+        task.spec,
+        task.new_model(),
+        task.params_a,
+        task.params_b,
+        task.method.data,
+        _cross_entropy,
+        rng=task.options.seed,
+        max_iter=max(1, task.options.max_iter),
+        threads=task.options.threads,
+        **task.shared(),
+    )
 
 
-def by_sinkhorn(task: Task) -> Matching:
-    """``--method sinkhorn``: the distance of the weights, or with data the cross-entropy halfway."""
-    choices, model = task.choices, task.method.model
-    with MatchingProgress(quiet=task.quiet, label=f"{task.path_b.name}: ") as progress:
-        return sinkhorn_matching(
-            task.spec,
-            None if model is None else made_model(model),
-            task.params_a,
-            task.params_b,
-            task.method.data,
-            None if model is None else _cross_entropy,
-            rng=choices.seed,
-            strict=not choices.no_strict,
-            progress=progress,
-        )
-
-
-def _starts(restarts: int) -> list[Start]:
-    """The barycentre and the identity, and random starts beyond."""
-    further: list[Start] = ["random"] * max(0, restarts - 2)
-    return ["barycentre", "identity", *further]
+def _by_sinkhorn(task: Task) -> Matching:
+    """The distance of the weights, or with data the cross-entropy halfway."""
+    on_data = task.method.model is not None
+    return sinkhorn_matching(
+        task.spec,
+        task.new_model() if on_data else None,
+        task.params_a,
+        task.params_b,
+        task.method.data,
+        _cross_entropy if on_data else None,
+        rng=task.options.seed,
+        **task.shared(),
+    )
 
 
 def _cross_entropy(outputs: Any, targets: Any) -> Any:
@@ -172,43 +141,47 @@ def _cross_entropy(outputs: Any, targets: Any) -> Any:
 
 
 METHODS: dict[str, Callable[[Task], Matching]] = {
-    "weight": by_weights,
-    "frank-wolfe": by_relaxation,
-    "activation": by_activations,
-    "straight-through": by_training,
-    "sinkhorn": by_sinkhorn,
+    "weight": _by_weights,
+    "frank-wolfe": _by_relaxation,
+    "activation": _by_activations,
+    "straight-through": _by_training,
+    "sinkhorn": _by_sinkhorn,
 }
 NEED_DATA = ("activation", "straight-through")
 TAKE_DATA = (*NEED_DATA, "sinkhorn")
-# Options of ``matching_options`` that not every method has a use for.
-HEARD_BY = {
+# Options that not every method takes.
+OPTION_METHODS = {
+    "--resume": ("weight",),
+    "--model": TAKE_DATA,
+    "--data": TAKE_DATA,
     "--restarts": ("weight", "frank-wolfe"),
     "--effort": ("weight",),
     "--max-iter": ("weight", "straight-through"),
     "--memory-limit": ("weight",),
 }
 
-
-def method_options(function: Function) -> Function:
-    """--method, and --model and --data for those that run the model."""
-    for option in reversed(
-        [
-            click.option(
-                "--method",
-                default="weight",
-                show_default=True,
-                type=click.Choice(list(METHODS)),
-                help="By the weights, or on data: activation, straight-through, and sinkhorn where data is given.",
-            ),
-            click.option(
-                "--model", type=FACTORY, help="Makes the torch model, for methods that run it (module:name)."
-            ),
-            click.option(
-                "--data",
-                type=FACTORY,
-                help="Gives the batches to run it on (module:name): inputs; (inputs, classes) where a loss is needed.",
-            ),
-        ]
-    ):
-        function = option(function)
-    return function
+method_options = option_group(
+    "method",
+    MethodOptions,
+    click.option(
+        "--resume",
+        type=output_path,
+        metavar="FILE",
+        help="Keep the state of the matching in FILE (.safetensors, .npz), and go on from it where it exists.",
+    ),
+    click.option(
+        "--method",
+        default="weight",
+        show_default=True,
+        type=click.Choice(list(METHODS)),
+        help="By the weights, or on data: activation, straight-through, and sinkhorn where data is given.",
+    ),
+    click.option(
+        "--model", type=FACTORY, help="Makes the torch model, for methods that run it (module:name)."
+    ),
+    click.option(
+        "--data",
+        type=FACTORY,
+        help="Gives the batches to run it on (module:name): inputs; (inputs, classes) where a loss is needed.",
+    ),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,6 @@ from rebasin_fast.specs.renaming import RenamedParams, change_of_names, names_li
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.tracing import TracedSpec
 from rebasin_fast.typing import Params
-
-prefix_option = click.option(
-    "--prefix",
-    metavar="TEXT",
-    help="Take the names that begin with TEXT, such as model. or ema., without it, in files that have any.",
-)
 
 
 @dataclass(frozen=True)
@@ -46,24 +41,32 @@ class NamedModel:
         return spec
 
 
-def load_named(
-    path: Path, *, entry: str | None, prefix: str | None, like: NamedModel | None = None
-) -> NamedModel:
-    """Load a file; names that differ from those of ``like`` by what wrappers add are mapped, and that is said."""
-    file = load_params(path, entry=entry)
-    params: Params = file
-    if prefix is not None:
-        params = without_prefix(file, prefix) or file
-    if like is not None:
-        names = names_like(shapes_of(params), shapes_of(like.params))
-        if names is not None:
-            click.echo(f"Note: {path}: {change_of_names(names)}", err=True)
-            params = RenamedParams(params, names)
-    return NamedModel(file, params)
+@dataclass(frozen=True)
+class LoadOptions:
+    """Which parameters of a file, and under which names."""
+
+    entry: str | None
+    prefix: str | None
+
+    def load(self, paths: Sequence[Path]) -> list[NamedModel]:
+        """Load files; names that differ from those of the first by the prefixes of wrappers are mapped, with a note."""
+        models: list[NamedModel] = []
+        for path in paths:
+            file = load_params(path, entry=self.entry)
+            params: Params = file
+            if self.prefix is not None:
+                params = without_prefix(file, self.prefix) or file
+            if models:
+                names = names_like(shapes_of(params), shapes_of(models[0].params))
+                if names is not None:
+                    click.echo(f"Note: {path}: {change_of_names(names)}", err=True)
+                    params = RenamedParams(params, names)
+            models.append(NamedModel(file, params))
+        return models
 
 
 def spec_for(spec: PermutationSpec, params: Params) -> PermutationSpec:
-    """``spec`` under the names of ``params``, where they differ by what wrappers add; that is said."""
+    """``spec`` under the names of ``params`` where these differ by the prefixes of wrappers, with a note."""
     if not params:
         return spec
     shapes = (

@@ -1,4 +1,4 @@
-"""What is known of a spec: recognised alone, or proven on a model that the command was given anyway."""
+"""The standing of a spec: recognised alone, or proven on a model that the command was given anyway."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rebasin_fast._models.inference import import_torch
-from rebasin_fast.cli.factories import made_model
+from rebasin_fast.cli.option_types import made_model
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
 from rebasin_fast.specs.spec import PermutationSpec
@@ -15,7 +15,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 _ROWS = 4
 
 
-def standing_of(
+def spec_statement(
     spec: PermutationSpec, model: Callable[[], Any] | None = None, data: Callable[[], Any] | None = None
 ) -> str | None:
     """One line about a recognised spec, which is proven first where ``model`` and ``data`` are given; else None.

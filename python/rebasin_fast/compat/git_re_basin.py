@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,7 @@ from rebasin_fast.matching.matched import matched_parameters
 from rebasin_fast.permutation import apply_permutation as apply_full
 from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec as FullSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+from rebasin_fast.typing import Array, Params
 
 __all__ = [
     "PermutationSpec",
@@ -188,7 +186,7 @@ def _printer(permutations: tuple[str, ...], first: float) -> Callable[[_core.Des
     def on_visit(event: _core.DescentEvent) -> None:
         nonlocal before
         gain, before = event.objective - before, event.objective
-        # What the original's `silent` is about; its scripts are read on standard output.
+        # The output of the original without `silent`.
         print(f"{event.sweep}/{permutations[event.permutation]}: {gain}")  # noqa: T201
 
     return on_visit

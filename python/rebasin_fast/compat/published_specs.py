@@ -11,7 +11,7 @@ Axes: TypeAlias = dict[str, tuple[str | None, ...]]
 
 
 class PermutationSpec(NamedTuple):
-    """The two views of a spec: where each permutation acts, and what moves each axis of each parameter."""
+    """The two views of a spec: the axes of each permutation, and the permutation of each axis."""
 
     perm_to_axes: Mapping[str, list[tuple[str, int]]]
     axes_to_perm: Mapping[str, Sequence[str | None]]
@@ -39,16 +39,12 @@ def mlp_permutation_spec(num_hidden_layers: int) -> PermutationSpec:
     if num_hidden_layers < 1:
         raise ValueError(f"num_hidden_layers is 1 or more; got {num_hidden_layers}")
     ends = [None, *(f"P_{i}" for i in range(num_hidden_layers)), None]
-    kernels: Axes = {f"Dense_{i}/kernel": pair for i, pair in enumerate(pairwise(ends))}
-    biases: Axes = {f"Dense_{i}/bias": (end,) for i, end in enumerate(ends[1:])}
+    hidden = list(enumerate(pairwise(ends[:-1])))
     # The order of the original: it decides in which order a random visit finds the permutations.
-    last = num_hidden_layers
-    hidden = {name: kernels[name] for name in kernels if name != f"Dense_{last}/kernel"}
-    hidden_biases = {name: biases[name] for name in biases if name != f"Dense_{last}/bias"}
-    head: Axes = {
-        name: {**kernels, **biases}[name] for name in (f"Dense_{last}/kernel", f"Dense_{last}/bias")
-    }
-    return permutation_spec_from_axes_to_perm({**hidden, **hidden_biases, **head})
+    axes: Axes = {f"Dense_{i}/kernel": pair for i, pair in hidden}
+    axes |= {f"Dense_{i}/bias": (outputs,) for i, (_, outputs) in hidden}
+    axes |= _dense(f"Dense_{num_hidden_layers}", ends[-2], None)
+    return permutation_spec_from_axes_to_perm(axes)
 
 
 def cnn_permutation_spec() -> PermutationSpec:

@@ -5,7 +5,7 @@ Programs switch by the import::
     from rebasin_fast.compat.sinkhorn_rebasin import RebasinNet, matching                       # was: rebasin
     from rebasin_fast.compat.sinkhorn_rebasin import DistL2Loss, DistL1Loss, MidLoss, RndLoss   # was: rebasin.loss
 
-What differs: the spec comes from this package, so that architectures which the original cannot trace work and a wrong
+Differences: the spec comes from this package, so that architectures which the original cannot trace work and a wrong
 graph cannot occur; ``model`` may be tied, nested, on any device; Sinkhorn is batched, its backward pass solves a Schur
 complement; the losses read their inputs without changing them. ``remove_nodes`` is accepted and not needed.
 """
@@ -116,17 +116,16 @@ class RebasinNet(torch.nn.Module):
         if permutation_type not in ("mat_mul", "broadcast"):
             raise ValueError(f"permutation_type is 'mat_mul' or 'broadcast', got {permutation_type!r}")
         self.spec = spec if spec is not None else _spec_of(model, input_shape)
-        # Hidden from Module, whose parameters are the scores alone.
+        # Not registered as submodules: the parameters are the scores alone.
         object.__setattr__(self, "_source", _frozen(model))
         object.__setattr__(self, "_output", _frozen(model))
         sizes = self.spec.sizes(dict(model.state_dict()))
-        self._names = list(identity_permutation(self.spec, sizes))
         self._identity = identity_permutation(self.spec, sizes)
         first = next(iter(model.parameters()))
         self._application = SoftApplication(self.spec, dict(model.state_dict()), sizes, first.device)
         self.p = torch.nn.ParameterList()
-        for name in self._names:
-            scores = torch.eye(sizes[name], dtype=first.dtype).repeat(*self._identity[name].shape[:-1], 1, 1)
+        for name, index in self._identity.items():
+            scores = torch.eye(sizes[name], dtype=first.dtype).repeat(*index.shape[:-1], 1, 1)
             noise = torch.randn(scores.shape, dtype=first.dtype) * 0.1
             self.p.append(torch.nn.Parameter((scores + noise).to(first.device)))
         self.l, self.tau, self.n_iter, self.operator = l, tau, n_iter, operator
@@ -144,12 +143,7 @@ class RebasinNet(torch.nn.Module):
 
     def random_init(self) -> None:
         """Scores of random permutations, drawn by torch."""
-        self._set(
-            {
-                name: torch.rand(index.shape).argsort(-1)  # of each copy by itself
-                for name, index in self._identity.items()
-            }
-        )
+        self._set({name: torch.rand(index.shape).argsort(-1) for name, index in self._identity.items()})
 
     def update_batchnorm(self, model: Any) -> None:
         """Take over the BatchNorm statistics of ``model``, unpermuted."""
@@ -162,7 +156,7 @@ class RebasinNet(torch.nn.Module):
     def permutation(self) -> dict[str, Any]:
         """The hard permutations by name, for :func:`rebasin_fast.apply_permutation` on the model's parameters."""
         found = {}
-        for name, scores in zip(self._names, self.p, strict=True):
+        for name, scores in self._scores():
             flat = scores.detach().cpu().reshape(-1, *scores.shape[-2:]).numpy()
             solved = solve_assignment(flat, maximize=True)
             assert isinstance(solved, Assignment)
@@ -197,31 +191,29 @@ class RebasinNet(torch.nn.Module):
 
     def _overwritten(self) -> Any:
         source = dict(self._source.state_dict())
-        permutation = None
-        if self.training:
-            scores = dict(zip(self._names, self.p, strict=True))
-            if self.l != 1.0:
-                scores = {name: value * self.l for name, value in scores.items()}
-            parameters = dict(self._source.named_parameters())
-            moved = self._application(parameters, soft_by_size(scores, tau=self.tau, iterations=self.n_iter))
-        else:
-            permutation = self.permutation()
-            moved = apply_permutation(self.spec, permutation, source)
+        buffers = {name: buffer for name, buffer in self._output.named_buffers() if name in source}
+        hard = {}
+        if buffers or not self.training:
+            hard = apply_permutation(self.spec, self.permutation(), source)
+        moved = self._softly_moved() if self.training else hard
         for name, parameter in self._output.named_parameters():
             parameter.detach_()
             parameter.copy_(moved[name])
-        buffers = [name for name, _ in self._output.named_buffers() if name in source]
-        if buffers:
-            hard = permutation if permutation is not None else self.permutation()
-            moved_buffers = apply_permutation(self.spec, hard, source)
-            for name, buffer in self._output.named_buffers():
-                if name in source:
-                    buffer.copy_(moved_buffers[name])
+        for name, buffer in buffers.items():
+            buffer.copy_(hard[name])
         return self._output
+
+    def _softly_moved(self) -> dict[str, Any]:
+        scores = {name: value * self.l if self.l != 1.0 else value for name, value in self._scores()}
+        soft = soft_by_size(scores, tau=self.tau, iterations=self.n_iter)
+        return self._application(dict(self._source.named_parameters()), soft)
+
+    def _scores(self) -> Iterator[tuple[str, Any]]:
+        return zip(self._identity, self.p, strict=True)
 
     def _set(self, permutation: dict[str, Any]) -> None:
         with torch.no_grad():
-            for name, scores in zip(self._names, self.p, strict=True):
+            for name, scores in self._scores():
                 scores.zero_().scatter_(-1, permutation[name].unsqueeze(-1).to(scores.device), 1.0)
 
 

@@ -1,4 +1,4 @@
-"""JAX's random permutations in NumPy, bit for bit: what is needed to visit in the order of the original program.
+"""JAX's random permutations in NumPy, bit for bit, for the visiting order of the original program.
 
 The generator is Threefry-2x32 with 20 rounds (Salmon et al., *Parallel random numbers: as easy as 1, 2, 3*, SC'11):
 a keyed bijection of pairs of 32-bit words. A key is two words; its random bits are the images of counters.

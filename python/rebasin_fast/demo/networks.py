@@ -75,7 +75,7 @@ def train(images: Images, seed: int, before_phase: Callable[[int], object]) -> d
         before_phase(phase)
         network.set_params(max_iter=epochs, learning_rate_init=rate)
         # Products this small are several times slower when BLAS threads wait for one another on busy cores.
-        with _interrupts_are_heard(), threadpool_limits(limits=1, user_api="blas"):
+        with _interrupts_pass(), threadpool_limits(limits=1, user_api="blas"):
             network.fit(images.inputs, images.labels)
     params: dict[str, Floats] = {}
     for name, kernel, bias in zip(layer_names(), network.coefs_, network.intercepts_, strict=True):
@@ -86,13 +86,14 @@ def train(images: Images, seed: int, before_phase: Callable[[int], object]) -> d
 
 def evaluate(params: Mapping[str, Floats], images: Images) -> dict[str, float]:
     """Return the mean cross-entropy in nats, and the accuracy."""
+    from scipy.special import log_softmax
+
     activation = images.inputs
     names = layer_names()
     for name in names[:-1]:
         activation = np.maximum(activation @ params[f"{name}.weight"].T + params[f"{name}.bias"], 0)
     logits = (activation @ params[f"{names[-1]}.weight"].T + params[f"{names[-1]}.bias"]).astype(np.float64)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_likelihood = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    log_likelihood = log_softmax(logits, axis=1)
     return {
         "loss": float(-log_likelihood[np.arange(len(images.labels)), images.labels].mean()),
         "accuracy": float((logits.argmax(axis=1) == images.labels).mean()),
@@ -100,8 +101,8 @@ def evaluate(params: Mapping[str, Floats], images: Images) -> dict[str, float]:
 
 
 @contextmanager
-def _interrupts_are_heard() -> Iterator[None]:
-    """Let Ctrl-C through, which scikit-learn turns into a warning; the planned end of a phase is no news."""
+def _interrupts_pass() -> Iterator[None]:
+    """Ctrl-C is raised, which scikit-learn turns into a warning; the planned end of a phase warns of nothing."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The whole way on real data: two small networks trained apart, matched, averaged, measured and drawn.
+"""All stages on real data: two small networks trained apart, matched, averaged, measured and drawn.
 
 Needs scikit-learn (for its digits and its training loop) and matplotlib; no torch.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rebasin_fast import specs
+from rebasin_fast._terminal.progress import listener
+from rebasin_fast._terminal.tables import table
 from rebasin_fast.demo import networks
 from rebasin_fast.evaluation.curve import Barrier, LossCurve, loss_curve
 from rebasin_fast.matching import Matching, weight_matching
@@ -22,13 +23,13 @@ from rebasin_fast.permutation import apply_permutation
 DemoProgress = Callable[[str, int, int], object]
 
 POINTS = 25
-DEFINITIONS: tuple[Barrier, ...] = ("mean", "linear", "midpoint")
+DEFINITIONS: tuple[Barrier, ...] = get_args(Barrier)
 METRICS = ("loss", "accuracy")
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo measured.
+    """The measurements of the demo.
 
     Attributes
     ----------
@@ -84,14 +85,38 @@ class DemoResult:
         }
 
     def summary(self) -> str:
-        """Return the numbers as a text table."""
-        return "\n".join([*_heading(self), "", *_table(self), "", *_footing(self)])
+        """Return the numbers as text: a heading, a table, and times."""
+        layers, (seed_a, seed_b) = "-".join(map(str, self.widths)), self.seeds
+        return f"""\
+Two networks {layers} (seeds {seed_a} and {seed_b}) on scikit-learn's digits:
+{self.images["train"]} training images, {self.images["test"]} test images. \
+Each is one of 10^{self.log10_symmetries:.0f} equal networks.
+
+{self._table()}
+
+Matched in {self.matching.sweeps} sweeps and {self.seconds["matching"]:.2f} s; \
+training took {self.seconds["training"]:.1f} s.
+Picture: {self.picture}"""
+
+    def _table(self) -> str:
+        middle, barriers = len(self.naive.ts) // 2, self.barriers()
+        points = [(self.naive, 0), (self.naive, -1), (self.naive, middle), (self.matched, middle)]
+        formats = {"loss": "{:.4f}", "accuracy": "{:.2%}"}
+        rows = [
+            [metric, *(text.format(curve.values[metric][at]) for curve, at in points)]
+            for metric, text in formats.items()
+        ]
+        for metric, text in formats.items():
+            for definition in DEFINITIONS:
+                pair = [text.format(line[metric][definition]) for line in barriers.values()]
+                rows.append([f"{metric} barrier, {definition}", "", "", *pair])
+        return table(rows, ["on test images", "A", "B", "average as they are", "average, matched"])
 
 
 def run_demo(
     output: str | PathLike[str],
     seed: int = 0,
-    progress: DemoProgress | None = None,
+    progress: DemoProgress | bool | None = None,
     *,
     overwrite: bool = True,
 ) -> DemoResult:
@@ -103,8 +128,9 @@ def run_demo(
         Where the picture goes (.png, .pdf, .svg); its folder must exist.
     seed : int
         Decides the seeds of both networks, 2 x seed and 2 x seed + 1, and the order of the matching.
-    progress : callable, optional
-        Called with (stage, steps done, steps in all) before each step and after the last.
+    progress : callable or bool, optional
+        Called with (stage, steps done, steps in all) before each step and after the last. True shows a bar on
+        standard error, plain lines in a log.
     overwrite : bool
         Whether an existing picture may be replaced.
 
@@ -130,32 +156,40 @@ def run_demo(
     >>> result = run_demo("digits.png")  # doctest: +SKIP
     >>> print(result.summary())  # doctest: +SKIP
     """
-    from rebasin_fast.plots import check_figure
+    from rebasin_fast.plots import check_figure, plot_loss_curves
 
     check_figure(output, overwrite=overwrite, extra="demo")
-    steps = _Steps(progress, total=2 * len(networks.PHASES) + 4)
-    steps.begin("loading", "loading the digits")
-    train_images, test_images = networks.load_digits()
-    seeds = (2 * seed, 2 * seed + 1)
-    models = []
-    for name, network_seed in zip("AB", seeds, strict=True):
-        announce = partial(steps.begin_phase, name)
-        models.append(networks.train(train_images, network_seed, announce))
-    params_a, params_b = models
+    with listener(progress) as notify:
+        steps = _Steps(notify, total=2 * len(networks.PHASES) + 4)
+        steps.begin("loading", "loading the digits")
+        train_images, test_images = networks.load_digits()
+        seeds = (2 * seed, 2 * seed + 1)
+        params_a, params_b = (
+            networks.train(train_images, network_seed, steps.phases_of(name))
+            for name, network_seed in zip("AB", seeds, strict=True)
+        )
+        steps.begin("matching", "matching the hidden units")
+        spec = specs.mlp(networks.layer_names())
+        matching = weight_matching(spec, params_a, params_b, rng=seed)
+        aligned_b = apply_permutation(spec, matching.permutation, params_b)
 
-    steps.begin("matching", "matching the hidden units")
-    spec = specs.mlp(networks.layer_names())
-    matching = weight_matching(spec, params_a, params_b, rng=seed)
-    aligned_b = apply_permutation(spec, matching.permutation, params_b)
-
-    steps.begin("measuring", "measuring the line between the networks")
-    evaluate = partial(networks.evaluate, images=test_images)
-    naive = loss_curve(evaluate, params_a, params_b, POINTS)
-    matched = loss_curve(evaluate, params_a, aligned_b, POINTS)
-
-    steps.begin("drawing", "drawing")
-    _draw(naive, matched, output, overwrite=overwrite)
-    steps.end()
+        steps.begin("measuring", "measuring the line between the networks")
+        naive, matched = (
+            loss_curve(lambda params: networks.evaluate(params, test_images), params_a, end, POINTS)
+            for end in (params_b, aligned_b)
+        )
+        steps.begin("drawing", "drawing")
+        barriers = f"from {naive.barrier():.2f} to {matched.barrier():.2f}"
+        plot_loss_curves(
+            {"averaged as they are": naive, "hidden units matched first": matched},
+            output,
+            title=f"Two networks trained apart: matching units takes the loss barrier {barriers}",
+            subtitle="Handwritten digits not seen in training, along the line between two networks' weights",
+            metric_labels={"loss": "Test loss (nats)", "accuracy": "Test accuracy"},
+            ends=("network A", "network B"),
+            overwrite=overwrite,
+        )
+        steps.begin("", "done")
     return DemoResult(
         naive=naive,
         matched=matched,
@@ -171,9 +205,9 @@ def run_demo(
 
 @dataclass
 class _Steps:
-    """Tells the caller how far the demo is, and adds up the time of each stage."""
+    """The number of steps begun, and the time of each stage."""
 
-    progress: DemoProgress | None
+    notify: DemoProgress | None
     total: int
     done: int = -1
     seconds: dict[str, float] = field(default_factory=dict)
@@ -181,74 +215,17 @@ class _Steps:
     _started: float = 0.0
 
     def begin(self, stage: str, message: str) -> None:
-        self._close_stage()
-        self._stage = stage
-        self.done += 1
-        if self.progress is not None:
-            self.progress(message, self.done, self.total)
-
-    def begin_phase(self, network: str, phase: int) -> None:
-        self.begin("training", f"training network {network}, phase {phase + 1} of {len(networks.PHASES)}")
-
-    def end(self) -> None:
-        self.begin("", "done")
-
-    def _close_stage(self) -> None:
+        """Count the step that begins, and the time of the one that ends."""
         now = time.perf_counter()
         if self._stage:
             self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._started
-        self._started = now
+        self._stage, self._started = stage, now
+        self.done += 1
+        if self.notify is not None:
+            self.notify(message, self.done, self.total)
 
-
-def _draw(naive: LossCurve, matched: LossCurve, output: str | PathLike[str], *, overwrite: bool) -> None:
-    from rebasin_fast.plots import plot_loss_curves
-
-    plot_loss_curves(
-        {"averaged as they are": naive, "hidden units matched first": matched},
-        output,
-        title=f"Two networks trained apart: matching units takes the loss barrier "
-        f"from {naive.barrier():.2f} to {matched.barrier():.2f}",
-        subtitle="Handwritten digits not seen in training, along the line between two networks' weights",
-        metric_labels={"loss": "Test loss (nats)", "accuracy": "Test accuracy"},
-        ends=("network A", "network B"),
-        overwrite=overwrite,
-    )
-
-
-def _heading(result: DemoResult) -> list[str]:
-    layers = "-".join(map(str, result.widths))
-    return [
-        f"Two networks {layers} (seeds {result.seeds[0]} and {result.seeds[1]}) on scikit-learn's digits:",
-        f"{result.images['train']} training images, {result.images['test']} test images. "
-        f"Each is one of 10^{result.log10_symmetries:.0f} equal networks.",
-    ]
-
-
-def _table(result: DemoResult) -> list[str]:
-    ends, middle = (0, -1), len(result.naive.ts) // 2
-    rows: list[tuple[str, ...]] = [("on test images", "A", "B", "average as they are", "average, matched")]
-    for metric, form in (("loss", "{:.4f}"), ("accuracy", "{:.2%}")):
-        values = [result.naive.values[metric][at] for at in ends]
-        values += [curve.values[metric][middle] for curve in (result.naive, result.matched)]
-        rows.append((metric, *(form.format(value) for value in values)))
-    barriers = result.barriers()
-    for metric, form in (("loss", "{:.4f}"), ("accuracy", "{:.2%}")):
-        for definition in DEFINITIONS:
-            pair = [form.format(barriers[line][metric][definition]) for line in ("naive", "matched")]
-            rows.append((f"{metric} barrier, {definition}", "", "", *pair))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return [_aligned(row, widths) for row in rows]
-
-
-def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
-    cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
-    cells[0] = row[0].ljust(widths[0])
-    return "  ".join(cells).rstrip()
-
-
-def _footing(result: DemoResult) -> list[str]:
-    return [
-        f"Matched in {result.matching.sweeps} sweeps and {result.seconds['matching']:.2f} s; "
-        f"training took {result.seconds['training']:.1f} s.",
-        f"Picture: {result.picture}",
-    ]
+    def phases_of(self, network: str) -> Callable[[int], None]:
+        phases = len(networks.PHASES)
+        return lambda phase: self.begin(
+            "training", f"training network {network}, phase {phase + 1} of {phases}"
+        )

@@ -73,10 +73,10 @@ def tracking_layers(model: Any) -> list[Any]:
 
 @contextmanager
 def measuring(model: Any, layers: list[Any]) -> Iterator[list[int]]:
-    """BatchNorm layers average the statistics of what they see, all else in eval mode; without gradients.
+    """BatchNorm layers average the statistics of their inputs, all else in eval mode; without gradients.
 
-    Gives the number of values that a channel of each layer has seen, which grows. Flags and momenta are put back
-    whatever happens; the former statistics after an exception, and of layers that saw nothing.
+    Yields the number of values so far in a channel of each layer. Flags and momenta are restored in any case;
+    the former statistics after an exception, and of layers that did not run.
     """
     momenta = [layer.momentum for layer in layers]
     saved = [{name: buffer.clone() for name, buffer in layer.named_buffers()} for layer in layers]

@@ -4,37 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.merging.interpolation import check_same_names, interpolate
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+from rebasin_fast.merging.interpolation import interpolate
+from rebasin_fast.merging.same_names import check_same_names
+from rebasin_fast.typing import Array, Params
 
 Barrier = Literal["mean", "linear", "midpoint"]
 
 # Metrics whose barrier is that of their negative.
 _HIGHER_IS_BETTER = (
-    "accuracy",
-    "acc",
-    "top1",
-    "top5",
-    "f1",
-    "auc",
-    "precision",
-    "recall",
-    "iou",
-    "miou",
-    "map",
-    "auroc",
-    "acc1",
-    "acc5",
-    "bleu",
-    "r2",
-)
+    "accuracy", "acc", "acc1", "acc5", "top1", "top5", "f1", "auc", "auroc", "precision", "recall", "iou", "miou",
+    "map", "bleu", "r2",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +51,7 @@ class LossCurve:
             - midpoint: L(1/2) - (L(0) + L(1)) / 2 (Ito et al. 2024).
         metric : str
         higher_is_better : bool, optional
-            By default told by the last word of the metric's name, words being parted by ``/`` and ``_``:
+            By default from the last word of the metric's name, words being parted by ``/`` and ``_``:
             accuracy, acc, acc1, acc5, top1, top5, f1, auc, auroc, precision, recall, iou, miou, map, bleu and
             r2 are high where they are good; every other name is taken for a loss.
 
@@ -103,7 +88,7 @@ class LossCurve:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> LossCurve:
-        """Read what :meth:`to_dict` gave."""
+        """The curve of the fields of :meth:`to_dict`."""
         values = {name: np.asarray(v, dtype=np.float64) for name, v in fields["values"].items()}
         return cls(np.asarray(fields["ts"], dtype=np.float64), values)
 

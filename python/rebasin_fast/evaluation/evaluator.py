@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from rebasin_fast._models.inference import check_model, device_of, import_torch, moved
+from rebasin_fast._models.inference import check_model, device_of, evaluating, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.evaluation.batch_norm import reset_batch_norm
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.specs.renaming import RenamedParams, names_like, shapes_of
+from rebasin_fast.typing import Params
 
 Batches = Iterable[tuple[Any, Any]]
 Inputs = Iterable[Any]
@@ -80,13 +79,8 @@ class Evaluator:
         load_into(self._model, params)
         if self._batch_norm_batches is not None:
             reset_batch_norm(self._model, _fresh(self._batch_norm_batches))
-        training = self._model.training
-        self._model.eval()
-        try:
-            with self._torch.no_grad():
-                return self._measure()
-        finally:
-            self._model.train(training)
+        with evaluating(self._model):
+            return self._measure()
 
     @property
     def _torch(self) -> Any:
@@ -119,7 +113,7 @@ class Evaluator:
         return self._model(*(moved(value, device) for value in arguments))
 
     def _are_classes(self, outputs: Any, targets: Any) -> bool:
-        """Whether ``targets`` are class numbers that scores in ``outputs`` tell."""
+        """Whether ``targets`` are class numbers, for which ``outputs`` has scores."""
         if not all(isinstance(value, self._torch.Tensor) for value in (outputs, targets)):
             return False
         return not targets.is_floating_point() and outputs.ndim == targets.ndim + 1
@@ -136,7 +130,7 @@ def _pair(batch: Any) -> tuple[Any, Any]:
 
 
 def load_into(model: Any, params: Params) -> None:
-    """Copy ``params`` into ``model``, whatever wrapper's prefix stands before their names.
+    """Copy ``params`` into ``model``; prefixes that wrappers put before their names are left out.
 
     Raises
     ------
@@ -146,9 +140,11 @@ def load_into(model: Any, params: Params) -> None:
     import torch
 
     own = model.state_dict()
+    mapped = names_like(shapes_of(params), shapes_of(own))
+    named = params if mapped is None else RenamedParams(params, mapped)
     tensors = {
         name: value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
-        for name, value in _with_names_of(own, params).items()
+        for name, value in named.items()
     }
     missing = [name for name, tensor in own.items() if name not in tensors and tensor.ndim]
     unknown = [name for name, tensor in tensors.items() if name not in own and tensor.ndim]
@@ -161,14 +157,3 @@ def load_into(model: Any, params: Params) -> None:
                 f"parameter {name!r} has shape {tuple(tensor.shape)}; the model's has {tuple(own[name].shape)}"
             )
     model.load_state_dict(tensors, strict=False)
-
-
-def _with_names_of(own: Mapping[str, Any], params: Params) -> Params:
-    """Without the prefix that a wrapper put before every name, where the model's own names have none."""
-    first_own, first = next(iter(own)), next(iter(params), "")
-    if first_own in params or not first.endswith(first_own):
-        return params
-    prefix = first.removesuffix(first_own)
-    if not all(name.startswith(prefix) for name in params):
-        return params
-    return {name.removeprefix(prefix): value for name, value in params.items()}

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from rebasin_fast._models.inference import call, check_model, count_of, device_of, evaluating, import_torch
-from rebasin_fast.errors import DataError, ParamsError
+from rebasin_fast.errors import DataError
 from rebasin_fast.evaluation.batch_norm import measuring, tracking_layers
 from rebasin_fast.evaluation.repair_layers import Point, find_points
-from rebasin_fast.matching.activation.moments import UnitMoments
-
-Moments = dict[Point, UnitMoments]
-Goals = dict[Point, tuple[Any, Any]]  # mean and deviation
-Watcher = Callable[[Point, Any], Any]
+from rebasin_fast.evaluation.repair_moments import (
+    Goals,
+    corrected,
+    fold,
+    goals_between,
+    measure,
+    moments_of,
+    restoring,
+    watching,
+)
 
 
 def repair(
@@ -50,8 +54,8 @@ def repair(
         Position of ``model`` on the line.
     layers : sequence of str, optional
         Names of the layers to correct. By default every Linear and convolution layer that runs, except the output
-        layer (whose result the model returns, and the one that runs last); where BatchNorm reads what a layer
-        gives, BatchNorm in its place. Layers whose weight is shared, or computed from others, are left alone.
+        layer (whose result the model returns, and the one that runs last); where BatchNorm follows a layer,
+        BatchNorm in its place. Layers whose weight is shared, or computed from others, are left alone.
     passes : int
         1 is the published method: every layer is corrected by each batch's own statistics while those after it
         are measured, which is exact for a single batch, and within a percent or so for batches of hundreds. Each
@@ -76,7 +80,7 @@ def repair(
     Notes
     -----
     BatchNorm layers get new running statistics in the first pass as :func:`rebasin_fast.reset_batch_norm` gives them,
-    whatever ``layers`` says, and then the interpolated means and deviations at their outputs. A layer without a
+    for any ``layers``, and then the interpolated means and deviations at their outputs. A layer without a
     bias, and without BatchNorm after it, gets the deviations only. A unit that never changes in ``model`` keeps its
     weights, and gets the mean.
 
@@ -116,15 +120,15 @@ def repair(
     count = count_of(batches)
     passes = min(passes, 1 + len(points))
     report = _reporter(progress, None if count is None else count * passes)
-    with _restoring(model):
+    with restoring(model):
         goals = _first_pass(model, model_a, model_b, chain([first], stream), points, t, report)
         for point in points[: passes - 1]:
-            moments = _moments_of([point])
-            with evaluating(model), _watching(model, [point], partial(_note, moments)):
+            moments = moments_of([point])
+            with evaluating(model), watching(model, [point], partial(measure, [moments])):
                 for batch in batches:
                     call(model, batch, device_of(model))
                     report()
-            _fold(model, moments, goals)
+            fold(model, moments, goals)
     return [point.name for point in points]
 
 
@@ -148,112 +152,20 @@ def _first_pass(
     report: Callable[[], None],
 ) -> Goals:
     """Measure the ends, and the model as each batch's own statistics correct it; fold; the goals over all batches."""
-    of_a, of_b, of_model = _moments_of(points), _moments_of(points), _moments_of(points)
+    of_a, of_b, of_model = moments_of(points), moments_of(points), moments_of(points)
     with measuring(model, tracking_layers(model)), evaluating(model_a, model_b):
         for batch in batches:
-            batch_a, batch_b = _moments_of(points), _moments_of(points)
+            batch_a, batch_b = moments_of(points), moments_of(points)
             for end, whole, own in ((model_a, of_a, batch_a), (model_b, of_b, batch_b)):
-                with _watching(end, points, partial(_note_both, whole, own)):
+                with watching(end, points, partial(measure, [whole, own])):
                     call(end, batch, device_of(end))
-            correct = partial(_corrected, of_model, _goals(batch_a, batch_b, t))
-            with _watching(model, points, correct):
+            correct = partial(corrected, of_model, goals_between(batch_a, batch_b, t))
+            with watching(model, points, correct):
                 call(model, batch, device_of(model))
             report()
-    goals = _goals(of_a, of_b, t)
-    _fold(model, of_model, goals)
+    goals = goals_between(of_a, of_b, t)
+    fold(model, of_model, goals)
     return goals
-
-
-def _moments_of(points: list[Point]) -> Moments:
-    return {point: UnitMoments() for point in points}
-
-
-def _note(moments: Moments, point: Point, output: Any) -> None:
-    moments[point].add(point.rows(output))
-
-
-def _note_both(whole: Moments, own: Moments, point: Point, output: Any) -> None:
-    _note(whole, point, output)
-    _note(own, point, output)
-
-
-def _corrected(whole: Moments, goals: Goals, point: Point, output: Any) -> Any:
-    """What the layer is to give for this batch, by the batch's own statistics."""
-    own = UnitMoments()
-    own.add(point.rows(output))
-    _note(whole, point, output)
-    scale, shift = _correction(point, own, goals[point])
-    return output * point.along(scale, output) + point.along(shift, output)
-
-
-def _goals(of_a: Moments, of_b: Moments, t: float) -> Goals:
-    goals: Goals = {}
-    for point, a in of_a.items():
-        b = of_b[point]
-        if a.count == 0 or b.count == 0:
-            raise ParamsError(f"layer {point.name!r} does not run in both ends of the line")
-        ends = ((a.mean, b.mean), (a.deviation(), b.deviation()))
-        mean, deviation = ((1.0 - t) * x + t * y.to(x.device) for x, y in ends)
-        goals[point] = mean, deviation
-    return goals
-
-
-def _correction(point: Point, moments: UnitMoments, goal: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Scale and shift that take the measured mean and deviation to the goal's."""
-    mean, deviation = (value.to(moments.mean.device) for value in goal)
-    found = moments.deviation()
-    alive = found > 0.0
-    scale = (deviation / found.where(alive, found.new_ones(()))).where(alive, found.new_ones(()))
-    if not point.has_bias:
-        return scale, scale.new_zeros(scale.shape)
-    return scale, mean - scale * moments.mean
-
-
-def _fold(model: Any, moments: Moments, goals: Goals) -> None:
-    import torch
-
-    modules = dict(model.named_modules())
-    corrections = {point: _correction(point, each, goals[point]) for point, each in moments.items()}
-    for point, (scale, shift) in corrections.items():
-        if not (torch.isfinite(scale).all() and torch.isfinite(shift).all()):
-            raise ParamsError(
-                f"what layer {point.name!r} gives holds NaN or infinite values; it cannot be corrected"
-            )
-    with torch.no_grad():
-        for point, (scale, shift) in corrections.items():
-            point.fold(modules[point.name], scale, shift)
-
-
-@contextmanager
-def _watching(model: Any, points: list[Point], watch: Watcher) -> Iterator[None]:
-    """``watch(point, output)`` at every run of a point; what it returns takes the place of the output."""
-    modules = dict(model.named_modules())
-    missing = [point.name for point in points if point.name not in modules]
-    if missing:
-        raise ParamsError(f"the models differ: one of them has no layer {missing[0]!r}")
-
-    def hook_of(point: Point) -> Any:
-        return lambda _module, _args, output: watch(point, output)
-
-    with ExitStack() as stack:
-        for point in points:
-            stack.callback(modules[point.name].register_forward_hook(hook_of(point)).remove)
-        yield
-
-
-@contextmanager
-def _restoring(model: Any) -> Iterator[None]:
-    """After an exception all parameters and buffers are what they were."""
-    import torch
-
-    saved = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    try:
-        yield
-    except BaseException:
-        with torch.no_grad():
-            for name, tensor in model.state_dict().items():
-                tensor.copy_(saved[name])
-        raise
 
 
 def _reporter(progress: Callable[[int, int | None], object] | None, total: int | None) -> Callable[[], None]:

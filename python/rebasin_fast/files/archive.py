@@ -38,8 +38,7 @@ def read_members(file: MappedFile) -> dict[str, Member]:
             infos = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, UnicodeDecodeError) as error:
         raise FileFormatError(
-            f"{file.path} cannot be read as a zip archive ({error}): it is truncated or damaged. "
-            "Fetch it again."
+            f"{file.path} cannot be read as a zip archive ({error}): it is truncated or damaged. Fetch it again."
         ) from error
     members: dict[str, Member] = {}
     for info in infos:
@@ -76,6 +75,5 @@ def _refuse_bomb(file: MappedFile, infos: list[zipfile.ZipInfo]) -> None:
     if unpacked > max(MAX_FREE_INFLATION, MAX_RATIO * file.size):
         raise FileFormatError(
             f"{file.path}: {file.size:,} bytes claim to unpack to {unpacked:,}. That is a zip bomb, not "
-            "weights, and "
-            "is not unpacked. If you made it yourself, save it uncompressed (numpy.savez)."
+            "weights, and is not unpacked. If you made it yourself, save it uncompressed (numpy.savez)."
         )

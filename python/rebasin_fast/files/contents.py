@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .._arrays.derived import described_by
+from ..errors import FileFormatError
 from .arrays import cast, element_code, shape_of
 from .params import LoadedParams, ReadOptions
 
@@ -78,20 +79,38 @@ class Contents:
     layout: Any = None
 
 
+def _refuse_writing(file: IO[bytes], contents: Contents) -> None:
+    raise FileFormatError("files of this format are read, not written; write .npz or .safetensors")
+
+
 @dataclass(frozen=True)
 class FileFormat:
-    """A file format: its name, its extensions (the first is the usual one), and three functions.
+    """A file format: its name, its extensions (the first is the usual one), and its functions.
 
-    `recognises` looks at the first bytes of a file; `read` takes a path and options;
-    `write` writes `Contents` to a binary file. `library` is whose arrays its files give when nothing else is
-    asked. `needs` names a package without which it cannot be written; a `read_only` format is never written.
+    `recognises` decides by the first bytes of a file; `read` takes a path and options; `write` writes `Contents` to a
+    binary file. `library` is whose arrays its files give by default.
+    `needs` names a package without which it cannot be written. `has_entries`: a file may hold several sets of
+    parameters, of which one is chosen by its name.
     """
 
     name: str
     suffixes: tuple[str, ...]
     recognises: Callable[[bytes], bool]
     read: Callable[[Path, ReadOptions], LoadedParams]
-    write: Callable[[IO[bytes], Contents], None]
+    write: Callable[[IO[bytes], Contents], None] = _refuse_writing
     library: str = "numpy"
     needs: str | None = None
-    read_only: bool = False
+    has_entries: bool = False
+
+    @property
+    def read_only(self) -> bool:
+        """Whether files of this format are never written."""
+        return self.write is _refuse_writing
+
+    def load(self, path: Path, options: ReadOptions) -> LoadedParams:
+        """Read a file; FileFormatError where it is damaged, or an entry is asked for that it cannot have."""
+        if options.entry is not None and not self.has_entries:
+            raise FileFormatError(
+                f"{path}: a file of {self.name} has no inner entries, so entry={options.entry!r} is not there."
+            )
+        return self.read(path, options)

@@ -4,7 +4,7 @@ A caller may catch `rebasin_fast.errors.RebasinError` for everything this packag
 (`FileNotFoundError`, `FileExistsError`, `OSError`) as with any other library.
 """
 
-import errno
+import errno as os_errors
 
 from ..errors import RebasinError
 
@@ -12,17 +12,13 @@ from ..errors import RebasinError
 class MissingFileError(RebasinError, FileNotFoundError):
     """No file of that name; the message holds the nearest names in the folder."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.errno = errno.ENOENT
+    errno = os_errors.ENOENT
 
 
 class OutputExistsError(RebasinError, FileExistsError):
     """The output exists and was not to be overwritten."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.errno = errno.EEXIST
+    errno = os_errors.EEXIST
 
 
 class UnwritableOutputError(RebasinError, OSError):

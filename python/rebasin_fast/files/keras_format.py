@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, MissingDependencyError
 from .archive import read_members
-from .arrays import element_code
-from .contents import Contents, FileFormat
-from .dtypes import numpy_dtype
+from .contents import FileFormat
 from .mapped import MappedFile
 from .params import Entry, LoadedParams, ReadOptions, Source
 
@@ -47,16 +45,9 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
         raise FileFormatError(
             f"{path} holds no weights; a configuration alone has none. Save the model's weights."
         )
-    entries = {name: _entry(array, name) for name, array in arrays.items()}
+    entries = {name: Entry.of_array(array, name) for name, array in arrays.items()}
     left_out = {} if path.suffix.lower() != ".keras" else {"config.json": "it stands beside the weights"}
     return LoadedParams(entries, Source(path, FORMAT.name, left_out=left_out), library=options.library)
-
-
-def write(file: IO[bytes], contents: Contents) -> None:
-    """Not offered: a model of Keras is more than its arrays."""
-    raise FileFormatError(
-        "files of Keras are not written; write .npz or .safetensors, and set the model's weights"
-    )
 
 
 def recognises(head: bytes) -> bool:
@@ -109,11 +100,4 @@ def _arrays(h5py: Any, group: Any, path: Path, prefix: str = "") -> Iterator[tup
             yield f"{prefix}{key}".removesuffix(":0"), np.asarray(item[()])
 
 
-def _entry(array: NDArray[Any], name: str) -> Entry:
-    code = element_code(array, name)
-    native = array.astype(numpy_dtype(code), copy=False)
-    native.flags.writeable = False
-    return Entry(code, native.shape, lambda _: native)
-
-
-FORMAT = FileFormat("Keras", (".h5", ".hdf5", ".keras"), recognises, read, write, read_only=True)
+FORMAT = FileFormat("Keras", (".h5", ".hdf5", ".keras"), recognises, read)

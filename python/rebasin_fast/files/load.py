@@ -79,7 +79,7 @@ def load_params(
         params = read_index(found, entry, library or _library_of_set(found))
     else:
         known = format_of_file(found)
-        params = known.read(found, ReadOptions(entry, library or default_library(known.library)))
+        params = known.load(found, ReadOptions(entry, library or default_library(known.library)))
     if given.is_dir():
         params.source = replace(params.source, folder=given)
     return params

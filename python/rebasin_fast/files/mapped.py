@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays.elements import ELEMENT_TYPES, numpy_dtype
 from ..errors import FileFormatError
-from .dtypes import ELEMENT_TYPES, numpy_dtype
 
 MAX_NDIM = 32  # what every supported NumPy can hold
 MAX_BYTES = 2**63 - 1
+DAMAGED = "The file is damaged or hostile: fetch it again from where it came."
 
 
 class MappedFile:
@@ -60,19 +61,9 @@ class MappedFile:
 def checked_shape(shape: object, where: str) -> tuple[int, ...]:
     """`shape` as a tuple, if an array can have it; before anything of that size is touched."""
     if not isinstance(shape, list | tuple) or len(shape) > MAX_NDIM:
-        raise FileFormatError(
-            f"{where}: {_short(shape)} is not a shape of at most {MAX_NDIM} axes. {DAMAGED}"
-        )
+        raise FileFormatError(f"{where}: {shape!r:.100} is not a shape of at most {MAX_NDIM} axes. {DAMAGED}")
     if not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= MAX_BYTES for n in shape):
-        raise FileFormatError(f"{where}: {_short(shape)} is not a shape. {DAMAGED}")
+        raise FileFormatError(f"{where}: {shape!r:.100} is not a shape. {DAMAGED}")
     if math.prod(n for n in shape if n) > MAX_BYTES // 16:
-        raise FileFormatError(f"{where}: a shape of {_short(shape)} is larger than any memory. {DAMAGED}")
+        raise FileFormatError(f"{where}: a shape of {shape!r:.100} is larger than any memory. {DAMAGED}")
     return tuple(shape)
-
-
-DAMAGED = "The file is damaged or hostile: fetch it again from where it came."
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) < 100 else text[:97] + "…"

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from .._arrays.elements import CODE_OF_NAME, NAMES, numpy_dtype
 from ..errors import FileFormatError, ParamsError
 from .archive import Member, read_members
 from .arrays import to_numpy
 from .contents import Contents, FileFormat
-from .dtypes import CODE_OF_NUMPY, ELEMENT_TYPES, numpy_dtype
 from .mapped import DAMAGED, MappedFile, checked_shape
 from .params import Entry, LoadedParams, ReadOptions, Source
 
@@ -30,10 +30,6 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
     Plainly stored arrays are views of the mapped file where they are aligned in it. NumPy writes
     ``ml_dtypes``' bfloat16 as the nameless type ``|V2``, which is read as bfloat16 again.
     """
-    if options.entry is not None:
-        raise FileFormatError(
-            f"{path}: an npz archive has no inner entries, so entry={options.entry!r} is not there."
-        )
     if path.suffix == ".npy":
         raise FileFormatError(_single_array(path))
     file = MappedFile(path, options.library)
@@ -76,7 +72,7 @@ def _entry(file: MappedFile, member: Member) -> Entry:
         version = npy.read_magic(head)
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         found_shape, fortran, dtype = reader(head)
-    except Exception as error:  # whatever NumPy's parser of Python literals meets in hostile bytes
+    except Exception as error:  # NumPy parses a Python literal, which fails in many ways on hostile bytes
         raise FileFormatError(f"{where} has no readable header ({_first_line(error)}). {DAMAGED}") from error
     shape = checked_shape(found_shape, where)
     code = _code(dtype, where)
@@ -92,52 +88,53 @@ def _entry(file: MappedFile, member: Member) -> Entry:
         offset = member.offset + start
         load = partial(file.array, shape=shape, offset=offset, strides=strides)
         return Entry(code, shape, load, file.aligned(code, offset))
-    return Entry(code, shape, partial(_unpack, file, member, dtype, shape, fortran))
+    return Entry(code, shape, partial(_read, file, member, dtype, shape, fortran))
 
 
 def _head(file: MappedFile, member: Member) -> io.BytesIO:
     if member.offset is not None:
         return io.BytesIO(file.map[member.offset : member.offset + min(member.size, _HEADER_ROOM)])
-    try:
-        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
-            return io.BytesIO(packed.read(_HEADER_ROOM))
-    except Exception as error:  # zlib, lzma and bz2 each have errors of their own
-        raise _cannot_unpack(f"{file.path}: member {member.name!r}", error) from error
+    return io.BytesIO(_unpacked(file, member, _HEADER_ROOM))
 
 
-def _unpack(
+def _read(
     file: MappedFile, member: Member, dtype: np.dtype[Any], shape: tuple[int, ...], fortran: bool, code: str
 ) -> NDArray[Any]:
-    where = f"{file.path}: member {member.name!r}"
-    try:
-        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
-            # Not more than was promised, whatever the compressed stream holds.
-            data = bytearray(packed.read(member.size + 1))
-    except Exception as error:  # zlib, lzma and bz2 each have errors of their own
-        raise _cannot_unpack(where, error) from error
+    data = bytearray(_unpacked(file, member, member.size + 1))
     if len(data) != member.size:
-        raise FileFormatError(f"{where} unpacks to another size than announced. {DAMAGED}")
+        raise FileFormatError(
+            f"{file.path}: member {member.name!r} unpacks to another size than announced. {DAMAGED}"
+        )
     size = math.prod(shape) * dtype.itemsize
     stored = numpy_dtype(code).newbyteorder(">" if dtype.byteorder == ">" else "<")
     flat = np.frombuffer(data, stored, offset=len(data) - size)
     return flat.astype(numpy_dtype(code), copy=False).reshape(shape, order="F" if fortran else "C")
 
 
+def _unpacked(file: MappedFile, member: Member, most: int) -> bytes:
+    """The first bytes of a member, at most as many as asked for: a compressed stream may hold any number."""
+    try:
+        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
+            return packed.read(most)
+    except Exception as error:  # zlib, lzma and bz2 each have errors of their own
+        raise FileFormatError(
+            f"{file.path}: member {member.name!r} cannot be unpacked ({_first_line(error)}). {DAMAGED}"
+        ) from error
+
+
 def _code(dtype: np.dtype[Any], where: str) -> str:
     if dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None and dtype.subdtype is None:
         return "BF16"
-    code = CODE_OF_NUMPY.get(dtype.name)
+    code = CODE_OF_NAME.get(dtype.name)
     if code is not None:
         return code
     if dtype.hasobject:
         raise FileFormatError(
-            f"{where} is a pickled object, which would have to be executed and is not. If you trust the "
-            "file, save "
+            f"{where} is a pickled object, which would have to be executed and is not. If you trust the file, save "
             "it again as plain arrays: numpy.savez(new, **numpy.load(old, allow_pickle=True)[name].item())"
         )
     raise FileFormatError(
-        f"{where}: element type {dtype} is not supported "
-        f"(supported: {', '.join(e.numpy for e in ELEMENT_TYPES.values())}). Convert it first."
+        f"{where}: element type {dtype} is not supported (supported: {NAMES}). Convert it first."
     )
 
 
@@ -151,14 +148,9 @@ def _fortran_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _single_array(path: Path) -> str:
     return (
         f"{path} is a single array or a pickled dictionary, and a set of named arrays is needed. Nothing "
-        "pickled is "
-        "executed; if you trust the file, save it again: "
+        "pickled is executed; if you trust the file, save it again: "
         "numpy.savez(new, **numpy.load(old, allow_pickle=True).item())"
     )
-
-
-def _cannot_unpack(where: str, error: Exception) -> FileFormatError:
-    return FileFormatError(f"{where} cannot be unpacked ({_first_line(error)}). {DAMAGED}")
 
 
 def _first_line(error: Exception) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .arrays import to_torch
-from .dtypes import ELEMENT_TYPES, opaque_code
+from .._arrays.elements import ELEMENT_TYPES, carrier_of, numpy_dtype
+from .arrays import element_code, to_torch
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,18 @@ class Entry:
     load: Callable[[str], NDArray[Any]]
     keep: bool = True
 
+    @classmethod
+    def of_array(cls, array: NDArray[Any], name: str) -> Entry:
+        """An array that is read already, in native byte order and read-only; ParamsError for no numbers."""
+        code = element_code(array, name)
+        native = array.astype(numpy_dtype(code), copy=False)
+        native.flags.writeable = False
+        return cls(code, native.shape, lambda _: native)
+
     @property
     def nbytes(self) -> int:
         """Its size in bytes."""
-        return math.prod(self.shape) * ELEMENT_TYPES[self.code].itemsize
+        return ELEMENT_TYPES[self.code].nbytes(self.shape)
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ class LoadedParams(Mapping[str, Any]):
             return self._kept[first]
         entry = self._entries[first]
         if self.library == "torch":
-            array = to_torch(entry.load(opaque_code(entry.code)), entry.code)
+            array = to_torch(entry.load(carrier_of(entry.code)), entry.code)
         else:
             array = entry.load(entry.code)
         # A tensor may be written to, and what was written must be there the next time.
@@ -135,7 +143,7 @@ class LoadedParams(Mapping[str, Any]):
 
     def dtype(self, name: str) -> str:
         """Tell NumPy's name of a parameter's element type, without reading it."""
-        return ELEMENT_TYPES[self._entries[name].code].numpy
+        return ELEMENT_TYPES[self._entries[name].code].name
 
     def entry(self, name: str) -> Entry:
         """Tell what is known of a parameter without reading it."""

@@ -1,22 +1,23 @@
 """safetensors: a JSON header, then the bytes. Read and written directly, mapped, without a dependency.
 
-The `safetensors` package is not used: its older versions copy every tensor into private memory and know no
-bfloat16 in NumPy, its newer ones give writable arrays. It is the tests' reference for what is a valid file.
+The `safetensors` package is not used. It is optional, and NumPy alone must do. Its older versions copy every tensor
+into private memory and know no bfloat16 in NumPy, its newer ones give writable arrays; its errors name neither the
+parameter nor a remedy, so that headers would be checked here all the same; and it writes from all tensors at once,
+where parameters may be computed one by one. It is the tests' reference for valid files.
 Format: https://github.com/huggingface/safetensors#format
 """
 
 from __future__ import annotations
 
 import json
-import math
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from .._arrays.elements import ELEMENT_TYPES
 from ..errors import FileFormatError
 from .arrays import raw_bytes
 from .contents import Contents, FileFormat
-from .dtypes import ELEMENT_TYPES, known_code
 from .mapped import DAMAGED, MappedFile, checked_shape
 from .params import Entry, LoadedParams, ReadOptions, Source
 
@@ -24,11 +25,7 @@ MAX_HEADER = 100_000_000  # the limit of the format's own library
 
 
 def read(path: Path, options: ReadOptions) -> LoadedParams:
-    """Map a .safetensors file. It has no inner entries."""
-    if options.entry is not None:
-        raise FileFormatError(
-            f"{path}: a safetensors file has no inner entries, so entry={options.entry!r} is not there."
-        )
+    """Map a .safetensors file."""
     file = MappedFile(path, options.library)
     header, start = _header(file)
     metadata = _metadata(header.pop("__metadata__", {}), path)
@@ -59,7 +56,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
     end = 0
     for name in names:
         code, shape = described[name]
-        begin, end = end, end + math.prod(shape) * ELEMENT_TYPES[code].itemsize
+        begin, end = end, end + ELEMENT_TYPES[code].nbytes(shape)
         header[name] = {"dtype": code, "shape": list(shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
@@ -80,8 +77,7 @@ def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(file.map[:8], "little")
     if length > min(MAX_HEADER, file.size - 8):
         raise FileFormatError(
-            f"{file.path}: its header claims {length:,} bytes; the file has {file.size - 8:,} after the "
-            "length, and "
+            f"{file.path}: its header claims {length:,} bytes; the file has {file.size - 8:,} after the length, and "
             f"{MAX_HEADER:,} are allowed. It is no safetensors file, or it is truncated: fetch it again."
         )
     try:
@@ -115,21 +111,29 @@ def _entries(header: dict[str, Any], file: MappedFile, start: int) -> dict[str, 
         where = f"{file.path}: parameter {name!r}"
         if not isinstance(info, dict) or not {"dtype", "shape", "data_offsets"} <= info.keys():
             raise FileFormatError(f"{where} lacks dtype, shape or data_offsets. {DAMAGED}")
-        code = known_code(info["dtype"], where)
+        code = _known_code(info["dtype"], where)
         shape = checked_shape(info["shape"], where)
         begin, end = _span(info["data_offsets"], file.size - start, where)
-        expected = math.prod(shape) * ELEMENT_TYPES[code].itemsize
+        expected = ELEMENT_TYPES[code].nbytes(shape)
         if end - begin != expected:
             raise FileFormatError(
-                f"{where}: shape {list(shape)} of {code} takes {expected:,} bytes, and {end - begin:,} are "
-                "given. "
-                f"{DAMAGED}"
+                f"{where}: shape {list(shape)} of {code} takes {expected:,} bytes, and "
+                f"{end - begin:,} are given. {DAMAGED}"
             )
         spans.append((begin, end, name))
         load = partial(file.array, shape=shape, offset=start + begin)
         entries[name] = Entry(code, shape, load, keep=file.aligned(code, start + begin))
     _check_cover(spans, file, start)
     return entries
+
+
+def _known_code(code: object, where: str) -> str:
+    if isinstance(code, str) and code in ELEMENT_TYPES:
+        return code
+    raise FileFormatError(
+        f"{where}: element type {code!r} is not supported (supported: {', '.join(ELEMENT_TYPES)}). "
+        "Packed and quantised weights cannot be matched: convert the checkpoint to float16 or float32 first."
+    )
 
 
 def _span(found: object, available: int, where: str) -> tuple[int, int]:
@@ -139,8 +143,7 @@ def _span(found: object, available: int, where: str) -> tuple[int, int]:
             return begin, end
         if 0 <= begin <= end:
             raise FileFormatError(
-                f"{where} ends at byte {end:,} of the data, of which the file has {available:,}: it is "
-                "truncated. "
+                f"{where} ends at byte {end:,} of the data, of which the file has {available:,}: it is truncated. "
                 "Fetch it again."
             )
     raise FileFormatError(f"{where}: data_offsets {found!r:.80} are not two positions in order. {DAMAGED}")

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._arrays import check_mapping
+from .._arrays import check_mapping, find_ties
 from .._arrays.derived import DerivedParams
-from ..errors import FileFormatError, MissingDependencyError, ParamsError
-from .arrays import equal, find_ties
-from .atomic import atomic_write, check_writable
-from .contents import Contents, FileFormat, Outgoing
-from .dtypes import ELEMENT_TYPES
-from .folders.output import check_folder, write_folder
-from .folders.sharded import ShardedLayout, divide, index_text, shard_source
-from .formats import FORMATS, INDEX_SUFFIX, format_of_name
-from .load import load_params
+from .._arrays.elements import ELEMENT_TYPES
+from ..errors import ParamsError
+from .arrays import equal
+from .atomic import atomic_write
+from .contents import Contents, Outgoing
+from .folders.output import write_folder
+from .folders.sharded import divide, index_text
 from .params import LoadedParams
-
-Like = str | os.PathLike[str] | LoadedParams
+from .target import Like, Target, find_target
 
 
 def save_params(
@@ -82,18 +77,14 @@ def save_params(
     >>> rf.load_params(path)["Dense_0/kernel"][0]
     array([1., 0., 0.])
     """
-    target = _target(Path(path), params, like)
+    target = find_target(Path(path), params, like)
     target.check(overwrite)
-    arrays = _outgoing(params, target.model)
-    extra = dict(metadata or {})
-    if target.layout is None:
-        assert target.known is not None
-        contents = _contents(arrays, target.model, target.known, extra)
-        if target.folder is None:
-            with atomic_write(target.path, overwrite=overwrite) as file:
-                target.known.write(file, contents)
-            return
-    _write_set(target, arrays, extra, overwrite)
+    contents = _contents(_outgoing(params, target.model), target, metadata or {})
+    if target.folder is None:
+        with atomic_write(target.path, overwrite=overwrite) as file:
+            target.known.write(file, contents)
+    else:
+        _write_folder(target, contents, metadata or {}, overwrite)
 
 
 def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:
@@ -102,95 +93,13 @@ def check_output(path: str | os.PathLike[str], *, like: Like | None = None, over
     Raises the errors that `save_params` would: unknown extension, missing torch, an existing output, a
     folder that cannot be written, too little space for what `like` holds.
     """
-    _target(Path(path), {}, like).check(overwrite)
+    find_target(Path(path), {}, like).check(overwrite)
 
 
 def output_files(path: str | os.PathLike[str], *, like: Like | None = None) -> list[Path]:
     """List the files that `save_params` would write for `path`; raises what it would for the name."""
-    target = _target(Path(path), {}, like)
+    target = find_target(Path(path), {}, like)
     return [target.path] if target.folder is None else [target.folder / name for name in target.names]
-
-
-@dataclass(frozen=True)
-class _Target:
-    """What a path means: one file, or a folder of files; and whose form it takes."""
-
-    path: Path
-    folder: Path | None
-    known: FileFormat | None
-    model: LoadedParams | None
-    layout: ShardedLayout | None
-
-    @property
-    def names(self) -> list[str]:
-        """The files that will be written into the folder."""
-        if self.layout is not None:
-            return [*self.layout.sources, self.layout.index_name]
-        return [self.path.name]
-
-    def check(self, overwrite: bool) -> None:
-        needed = self.model.nbytes if self.model is not None else 0
-        if self.known is not None and self.known.needs and not importlib.util.find_spec(self.known.needs):
-            raise MissingDependencyError(
-                f"{self.path}: writing a file of {self.known.name} needs {self.known.needs}, which is not "
-                "installed. "
-                f"Install it: pip install 'rebasin-fast[{self.known.needs}]' (or write a .safetensors file)"
-            )
-        if self.folder is not None:
-            check_folder(self.folder, self.names, overwrite, needed)
-        else:
-            check_writable(self.path, overwrite, needed_bytes=needed)
-
-
-def _target(path: Path, params: Mapping[str, Any], like: Like | None) -> _Target:
-    if like is None:
-        model = params if isinstance(params, LoadedParams) else None
-    else:
-        model = like if isinstance(like, LoadedParams) else load_params(like, library="numpy")
-    layout = (
-        model.source.layout if model is not None and isinstance(model.source.layout, ShardedLayout) else None
-    )
-    if path.name.endswith(INDEX_SUFFIX):
-        if layout is None:
-            raise FileFormatError(
-                f"{path}: an index is written only where the input is such a set. Give a file name."
-            )
-        return _Target(path, path.parent, _named(model), model, layout)
-    known = format_of_name(path)
-    if known is not None and known.read_only:
-        raise FileFormatError(
-            f"{path}: files of {known.name} are read, not written ({', '.join(_writable())} are)."
-        )
-    if known is not None and path.suffix != ".npy":
-        return _Target(path, None, known, model, None)
-    if str(path) == "-":
-        raise FileFormatError(
-            "'-' is no file: models are not written to standard output. Give a name and an extension: "
-            f"{', '.join(_writable())}."
-        )
-    of_folder = model is not None and (layout is not None or model.source.folder is not None)
-    if path.suffix and not path.is_dir() and not of_folder:
-        raise FileFormatError(f"{path}: files of this kind cannot be written ({', '.join(_writable())} can).")
-    if model is None or not of_folder:
-        found = "is a folder" if path.is_dir() else "has no extension to say the format"
-        kind = "" if model is None else f", and the input {model.source.path} is a single file"
-        raise FileFormatError(f"{path} {found}{kind}. Give one: {', '.join(_writable())}.")
-    written = _named(model)
-    if written is not None and written.read_only:
-        raise FileFormatError(
-            f"{path}: files of {written.name} are not written. Give one: {', '.join(_writable())}."
-        )
-    return _Target(path / model.source.path.name, path, written, model, layout)
-
-
-def _named(model: LoadedParams | None) -> FileFormat | None:
-    return next((known for known in FORMATS if model is not None and known.name == model.source.format), None)
-
-
-def _writable() -> list[str]:
-    return [
-        suffix for known in FORMATS if not known.read_only for suffix in known.suffixes if suffix != ".npy"
-    ]
 
 
 def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing:
@@ -202,27 +111,20 @@ def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing
             raise ParamsError(f"{name!r} is no name of a parameter: a non-empty text is expected.")
     # A dict keeps the arrays alive while their memory is compared for ties.
     arrays = Outgoing(params if isinstance(params, LoadedParams | DerivedParams) else dict(params))
-    given = {
-        name: arrays.code(name) for name in arrays
-    }  # also finds what cannot be written, before a file exists
+    # Element types that cannot be written are refused here, before a file exists.
+    floating = [name for name in arrays if ELEMENT_TYPES[arrays.code(name)].floating]
     if model is None or params is model:
         return arrays
-    wanted = {name: model.entry(name).code for name in arrays if name in model}
-    codes = {n: code for n, code in wanted.items() if _floating(code) and _floating(given[n])}
-    return Outgoing(arrays.arrays, codes)
+    wanted = {name: model.entry(name).code for name in floating if name in model}
+    return Outgoing(arrays.arrays, {n: code for n, code in wanted.items() if ELEMENT_TYPES[code].floating})
 
 
-def _floating(code: str) -> bool:
-    return ELEMENT_TYPES[code].floating
-
-
-def _contents(
-    arrays: Outgoing, model: LoadedParams | None, known: FileFormat, metadata: dict[str, str]
-) -> Contents:
-    source = model.source if model is not None and model.source.format == known.name else None
-    kept = source.metadata if source is not None else {}
-    layout = source.layout if source is not None else None
-    return Contents(arrays, _ties(arrays, model), {**kept, **metadata}, layout)
+def _contents(arrays: Outgoing, target: Target, metadata: Mapping[str, str]) -> Contents:
+    model = target.model
+    ties = _ties(arrays, model)
+    if model is None or model.source.format != target.known.name:
+        return Contents(arrays, ties, dict(metadata))
+    return Contents(arrays, ties, {**model.source.metadata, **metadata}, model.source.layout)
 
 
 def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
@@ -238,9 +140,11 @@ def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
                 f"{other!r} and {first!r} were one tied parameter in {model.source.path} and differ now. "
                 "Give both the same entries in the spec, or save without like= to write them apart."
             )
-        ties[other] = first
-    # Every name must point to one that is itself written, whichever of the two said so.
-    return {other: _end_of(first, ties) for other, first in ties.items() if _end_of(first, ties) != other}
+        # Every name must point to one that is itself written, by either account.
+        root = ties.get(first, first)
+        if root != other:
+            ties = {name: root if kept == other else kept for name, kept in ties.items()} | {other: root}
+    return ties
 
 
 def _known_ties(given: Mapping[str, Any]) -> dict[str, str]:
@@ -250,35 +154,24 @@ def _known_ties(given: Mapping[str, Any]) -> dict[str, str]:
     return {} if isinstance(given, DerivedParams) else find_ties(given)
 
 
-def _end_of(name: str, ties: Mapping[str, str]) -> str:
-    for _ in range(len(ties)):
-        if name not in ties:
-            break
-        name = ties[name]
-    return name
-
-
-def _write_set(target: _Target, arrays: Outgoing, metadata: dict[str, str], overwrite: bool) -> None:
+def _write_folder(target: Target, contents: Contents, metadata: Mapping[str, str], overwrite: bool) -> None:
     assert target.folder is not None
     assert target.model is not None
-    assert target.known is not None
-    known = target.known
-    contents = _contents(arrays, target.model, known, metadata)
     with write_folder(target.folder, target.model.source.folder, overwrite) as folder:
         if target.layout is None:
             with folder.create(target.path.name) as file:
-                known.write(file, contents)
+                target.known.write(file, contents)
             return
-        shards = divide(target.layout, arrays)
+        shards = divide(target.layout, contents.arrays)
         for shard, names in shards.items():
-            source = shard_source(target.layout, shard, folder.path / shard)
+            source = target.layout.sources[shard]
             part = Contents(
-                arrays.part(names),
+                contents.arrays.part(names),
                 {name: contents.ties[name] for name in names if contents.ties.get(name) in names},
                 {**source.metadata, **metadata},
                 source.layout,
             )
             with folder.create(shard) as file:
-                known.write(file, part)
+                target.known.write(file, part)
         with folder.create(target.layout.index_name) as file:
-            file.write(index_text(target.layout, shards, arrays).encode())
+            file.write(index_text(target.layout, shards, contents.arrays).encode())

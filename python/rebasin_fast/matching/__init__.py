@@ -6,10 +6,12 @@ from rebasin_fast.matching.many.result import ManyMatching
 from rebasin_fast.matching.relaxed.frank_wolfe import FrankWolfeMatching, frank_wolfe_matching
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress
 from rebasin_fast.matching.trained.sinkhorn.method import SinkhornMatching, sinkhorn_matching
+from rebasin_fast.matching.trained.sinkhorn.run import SinkhornOptions
 from rebasin_fast.matching.trained.straight_through.method import (
     StraightThroughMatching,
     straight_through_matching,
 )
+from rebasin_fast.matching.trained.straight_through.run import StraightThroughOptions
 from rebasin_fast.matching.weight.method import weight_matching
 
 __all__ = [
@@ -19,7 +21,9 @@ __all__ = [
     "MatchingStats",
     "Progress",
     "SinkhornMatching",
+    "SinkhornOptions",
     "StraightThroughMatching",
+    "StraightThroughOptions",
     "activation_matching",
     "frank_wolfe_matching",
     "merge_many",

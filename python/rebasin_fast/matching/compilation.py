@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
-from rebasin_fast._arrays import library_of
+from rebasin_fast._arrays import library_of, numbers_on_host
+from rebasin_fast._arrays.elements import widened
 from rebasin_fast._arrays.interface import is_floating
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.matched import (
@@ -126,7 +127,7 @@ def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], ND
     host_b, kind_b = _readable(b)
     if kind_a != kind_b:
         kind_a = "float64" if "float64" in (kind_a, kind_b) else "float32"
-        host_a, host_b = _cast(a, kind_a), _cast(b, kind_a)
+        host_a, host_b = (real_view(numbers_on_host(array)).astype(kind_a) for array in (a, b))
     return host_a, host_b, kind_a
 
 
@@ -152,24 +153,15 @@ def _readable(array: Array) -> tuple[NDArray[Any], str]:
     if host.dtype.kind == "c":
         host = real_view(host)
         kind = str(host.dtype)
-    if kind == "bfloat16":
-        host = host.view(np.uint16)
-    elif kind not in ("float16", "float32", "float64"):
+    if kind not in ("bfloat16", "float16", "float32", "float64"):
         kind = "float64" if host.dtype.kind == "f" and host.itemsize > 8 else "float32"
         host = host.astype(kind)
     aligned = host.flags.aligned and all(stride % host.itemsize == 0 for stride in host.strides)
     return (host if aligned and host.dtype.isnative else host.astype(host.dtype.newbyteorder("="))), kind
 
 
-def _cast(array: Array, kind: str) -> NDArray[Any]:
-    host, stored = _readable(array)
-    if stored == "bfloat16":
-        return (host.astype(np.uint32) << 16).view(np.float32).astype(kind)
-    return host.astype(kind)
-
-
 def _refuse_nonfinite(name: str, model: str, host: NDArray[Any], kind: str) -> None:
-    finite = (host & 0x7F80) != 0x7F80 if kind == "bfloat16" else np.isfinite(host)
+    finite = np.isfinite(widened(host) if kind == "bfloat16" else host)
     if finite.all():
         return
     place = tuple(int(i) for i in np.argwhere(~finite)[0])

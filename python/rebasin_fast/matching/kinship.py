@@ -30,7 +30,7 @@ _MOST_ENTRIES = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Kinship:
-    """How the units of two models stood to each other before they were matched.
+    """The order of two models' units before matching, compared with random orders and with the matched one.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ def kinship(
     params_a, params_b : Mapping[str, array]
         The models as they were before the matching. Not changed.
     permutation : Mapping[str, array of int64]
-        What moves B onto A: ``Matching.permutation``.
+        Moves B onto A: ``Matching.permutation``.
     rng : int
         Seed of the random permutations.
 
@@ -123,7 +123,7 @@ def kinship(
     ]
     spread = float(np.std(drawn))
     identity, reached = _inner(a, b), _inner(a, permuted_params(part, found, b))
-    # Sums of products in other orders: what differs by rounding alone was not moved.
+    # A difference by rounding alone is one of the order of summation.
     if not spread > 1e-12 * (abs(identity) + abs(reached)):
         return None
     return Kinship((identity - float(np.mean(drawn))) / spread, identity / reached if reached > 0.0 else 0.0)

@@ -1,4 +1,4 @@
-"""Which parameters a matching compares: all else is a constant, whatever the permutation."""
+"""Matched parameters: those that a matching compares. All others add a constant to the objective."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def matched_parameters(spec: PermutationSpec, models: Sequence[Params]) -> list[
     """The parameters of the objective, in the spec's order.
 
     These are floating-point or complex in one of the models, moved on some axis, in all models, and not in
-    ``spec.unmatched``. What no permutation moves (the last bias, position tables, masks) and what is no floating-point
-    number (counters, codes) adds the same to every permutation: it stays out of the objective, of tolerances, and of
+    ``spec.unmatched``. Parameters that no permutation moves (the last bias, position tables, masks) and those that hold
+    no floating-point numbers (counters, codes) are constants: they stay out of the objective, of tolerances, and of
     checks for NaN.
     """
     described = [described_by(model) for model in models]
@@ -74,7 +74,7 @@ def refuse_complex_beside_real(name: str, a: Array, b: Array) -> None:
 def real_view(host: NDArray[Any]) -> NDArray[Any]:
     """Complex numbers as pairs of real ones on a further axis, without a copy where their axis is contiguous.
 
-    The inner product of these is Re <a, b>, which is what distances of complex weights are made of.
+    The inner product of these is Re <a, b>, of which distances of complex weights consist.
     """
     if host.dtype.kind != "c":
         return host

@@ -10,11 +10,12 @@ from rebasin_fast._arrays import check_arrays
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.matched import moved_parameters
 from rebasin_fast.merging.meanings import refuse_codes
+from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.specs.renaming import change_of_names, names_like, shapes_of
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+    from rebasin_fast.typing import Index, Params, Permutation
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     Raises
     ------
     TypeError
-        An argument is not what its place asks for.
+        An argument is of another type than its place takes.
     SpecError, ParamsError
         The spec does not fit, or the models differ in shapes; with ``strict`` also any parameter that the
         spec or one of the models lacks.
@@ -72,6 +73,16 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     return CheckedPair(sizes, movable)
 
 
+def start_of(spec: PermutationSpec, sizes: Mapping[str, int], init: Permutation | None) -> dict[str, Index]:
+    """``init`` (a ``Matching`` stands for its permutation) checked, or the identity.
+
+    For every name whose size is known, names outside the parameters that both models have included.
+    """
+    if init is None:
+        return identity_permutation(spec, sizes)
+    return check_permutation(spec, getattr(init, "permutation", init), sizes)
+
+
 def _check_types(spec: object, params_a: object, params_b: object) -> None:
     if not isinstance(spec, PermutationSpec):
         raise TypeError(
@@ -101,7 +112,7 @@ def _left_in_place(spec: PermutationSpec, params_a: Params, params_b: Params) ->
 
 
 def _is_scalar(name: str, spec: PermutationSpec, params_a: Params, params_b: Params) -> bool:
-    """Counters such as num_batches_tracked: no axis could move, so it does not matter who has them."""
+    """Counters such as num_batches_tracked: they have no axis to move, so either model may lack them."""
     for params in (params_a, params_b):
         if name in params:
             return len(params[name].shape) == 0

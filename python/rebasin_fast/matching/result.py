@@ -1,50 +1,29 @@
-"""What every matching method returns, and what it tells while it works."""
+"""The result of every matching method."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._terminal.progress import Progress, ProgressCallback
 from rebasin_fast.errors import PermutationError
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One visit of a permutation during the descent.
-
-    ``sweep`` counts from 1 to at most ``max_sweeps``; ``visit`` from 1 to ``visits`` within the sweep;
-    ``restart`` from 1 to ``restarts``. ``objective`` is the float64 objective after the visit. ``seconds_left`` is
-    an estimate for this run: the products known to be outstanding, at the pace so far; units that
-    move add to them. None before a twentieth of these products is done.
-    """
-
-    sweep: int
-    max_sweeps: int
-    visit: int
-    visits: int
-    permutation: str
-    objective: float
-    restart: int = 1
-    restarts: int = 1
-    seconds_left: float | None = None
-
-
-ProgressCallback: TypeAlias = Callable[[Progress], object]
+__all__ = ["Matching", "MatchingStats", "Progress", "ProgressCallback"]
 
 
 @dataclass(frozen=True, slots=True)
 class MatchingStats:
     """Work that a matching did: counts, floating-point operations, seconds of wall time by stage.
 
-    A visit is skipped when nothing that the permutation depends on has moved. ``product_columns`` counts the columns
+    A visit is skipped when no neighbour of the permutation has moved since. ``product_columns`` counts the columns
     of unfolded arrays, or of differences of them, that were multiplied with all units of a permutation;
     ``packed_bytes`` those that were copied for it. ``packing_seconds`` are part of ``product_seconds``;
-    ``model_seconds`` are those in the models themselves, for methods that run them. ``shakes`` counts how often weight
-    matching left a local optimum in search of a better one, ``shakes_kept`` how often it found one.
+    ``model_seconds`` are those in the models themselves, for methods that run them. ``shakes`` counts the perturbations
+    by which weight matching left a local optimum, ``shakes_kept`` those that led to a better one.
     """
 
     visits: int
@@ -64,6 +43,11 @@ class MatchingStats:
     shakes_kept: int = 0
 
 
+def moved_units(permutation: Mapping[str, NDArray[np.int64]]) -> dict[str, int]:
+    """For each permutation, how many slots are filled by another unit than their own."""
+    return {name: int((index != np.arange(index.shape[-1])).sum()) for name, index in permutation.items()}
+
+
 @dataclass(frozen=True)
 class Matching:
     """The permutation that moves B's units onto A's, and how it was found.
@@ -73,8 +57,9 @@ class Matching:
     permutation : dict[str, (n,) int64 array]
         Slot i of A is filled by unit ``permutation[p][i]`` of B; for :func:`rebasin_fast.apply_permutation`.
     objective : float
-        What the method maximises, in float64. For weight matching vec(A) . vec(permuted B) over the floating-point
-        parameters that some permutation moves, those in ``spec.unmatched`` excepted; the other methods say.
+        The value that the method maximises, in float64. For weight matching vec(A) . vec(permuted B) over the
+        floating-point parameters that some permutation moves, those in ``spec.unmatched`` excepted; other methods
+        define their own.
     first_objective : float
         The same before the first step.
     history : list[float]
@@ -106,7 +91,7 @@ class Matching:
 
     def moved_units(self) -> dict[str, int]:
         """For each permutation, how many slots are filled by another unit than their own."""
-        return {p: int((index != np.arange(index.shape[-1])).sum()) for p, index in self.permutation.items()}
+        return moved_units(self.permutation)
 
     def agreement(self, other: Matching | Mapping[str, NDArray[np.int64]]) -> float:
         """The share of units, over all permutations, that ``other`` moves to the same slots.

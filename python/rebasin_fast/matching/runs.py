@@ -1,22 +1,24 @@
-"""Matchings that do not wait for one another: restarts, and lists of models, on threads of their own."""
+"""Independent matchings: restarts and lists of models, on threads, and the best of several."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from rebasin_fast import _core
-from rebasin_fast.matching.result import Progress, ProgressCallback
+from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Rng
 
 Result = TypeVar("Result")
+AnyMatching = TypeVar("AnyMatching", bound=Matching)
 # Given the flag that ends it from another thread; None where nothing else runs.
 Call = Callable[[_core.StopFlag | None], Result]
 
@@ -43,7 +45,7 @@ def run_all(calls: Sequence[Call[Result]], at_once: int) -> list[Result]:
 
 
 def _wait_for(futures: list[Future[Result]]) -> None:
-    """Raises what the first call that failed raised; the others may still run then."""
+    """Raises the exception of the first call that failed; the others may still run then."""
     while True:
         done, running = wait(futures, _SECONDS_BETWEEN_SIGNALS, FIRST_EXCEPTION)
         for future in futures:
@@ -51,6 +53,12 @@ def _wait_for(futures: list[Future[Result]]) -> None:
                 future.result()
         if not running:
             return
+
+
+def best_of(runs: Sequence[AnyMatching]) -> AnyMatching:
+    """The run of the highest objective, the first among equals; of several runs all are its ``restarts``."""
+    best = max(runs, key=lambda run: run.objective)
+    return replace(best, restarts=tuple(runs)) if len(runs) > 1 else best
 
 
 def generators(generator: np.random.Generator, count: int) -> list[np.random.Generator]:
@@ -73,8 +81,8 @@ def one_at_a_time(progress: ProgressCallback | None) -> ProgressCallback | None:
         return None
     lock = Lock()
 
-    def tell(event: Progress) -> None:
+    def locked(event: Progress) -> None:
         with lock:
             progress(event)
 
-    return tell
+    return locked

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import TYPE_CHECKING
 
-from rebasin_fast._arrays.derived import DerivedParams, described_by
-from rebasin_fast.merging.blending import blended_parameter
-from rebasin_fast.merging.interpolation import check_same_names, is_interpolated
-from rebasin_fast.merging.meanings import refuse_codes, refuse_factors
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+from rebasin_fast._arrays.derived import DerivedParams
+from rebasin_fast.merging.blending import blended_params
+from rebasin_fast.merging.same_names import check_same_names
+from rebasin_fast.typing import Array, Params
 
 
 def average(
@@ -49,7 +45,7 @@ def average(
 def averaged_params(
     models: Sequence[Params], weights: Sequence[float] | None = None, *, allow_nonfinite: bool = False
 ) -> DerivedParams:
-    """What :func:`average` returns, each array averaged only when it is asked for."""
+    """The mean of :func:`average`, each array averaged on access."""
     if not models:
         raise ValueError("there is no model to average")
     shares = [1.0] * len(models) if weights is None else [float(weight) for weight in weights]
@@ -58,17 +54,8 @@ def averaged_params(
     total = sum(shares)
     if total == 0.0 or not isfinite(total):
         raise ValueError(f"the weights {shares} do not have a sum to divide by")
-    refuse_codes(models[0], described_by(models[0]))
-    refuse_factors(models[0])
     for model in models[1:]:
         check_same_names(models[0], model)
     shares = [share / total for share in shares]
     labels = [f"model {number}" for number in range(len(models))]
-
-    def averaged(name: str) -> Array:
-        array = models[0][name]
-        if not is_interpolated(array):
-            return array
-        return blended_parameter(name, models, shares, labels, allow_nonfinite=allow_nonfinite)
-
-    return DerivedParams(models[0], averaged)
+    return blended_params(models, shares, labels, allow_nonfinite=allow_nonfinite)

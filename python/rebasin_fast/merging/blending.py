@@ -1,19 +1,50 @@
-"""Weighted sums of one parameter of several models, checked for numbers that are none."""
+"""Weighted sums of the parameters of several models, refused where they are not finite."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._arrays import library_of, of_one_library, wide_on_host
+from rebasin_fast._arrays.derived import DerivedParams, described_by
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.merging.meanings import is_mask, spectral_vector, weight_of_spectral_vector
+from rebasin_fast.merging.meanings import (
+    is_mask,
+    refuse_codes,
+    refuse_factors,
+    spectral_vector,
+    weight_of_spectral_vector,
+)
+from rebasin_fast.merging.same_names import is_interpolated
+from rebasin_fast.typing import Array, Params
 
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+
+def blended_params(
+    models: Sequence[Params], weights: Sequence[float], labels: Sequence[str], *, allow_nonfinite: bool
+) -> DerivedParams:
+    """The weighted sum of models of the same names, each parameter computed on access.
+
+    Integer and boolean parameters are the first model's own objects.
+
+    Raises
+    ------
+    ParamsError
+        A parameter is a quantised code or a factor of a low-rank product (LoRA); on access, as
+        :func:`blended_parameter`.
+    """
+    refuse_codes(models[0], described_by(models[0]))
+    refuse_factors(models[0])
+
+    def blended_or_first(name: str) -> Array:
+        array = models[0][name]
+        if not is_interpolated(array):
+            return array
+        return blended_parameter(name, models, weights, labels, allow_nonfinite=allow_nonfinite)
+
+    return DerivedParams(models[0], blended_or_first)
 
 
 def blended_parameter(
@@ -24,7 +55,7 @@ def blended_parameter(
     *,
     allow_nonfinite: bool,
 ) -> Array:
-    """One parameter's weighted sum over ``models``, by what it is.
+    """One parameter's weighted sum over ``models``, by its meaning.
 
     Masks of pruning must agree and are the first model's; the vectors of spectral_norm are those of the blended
     weight; all else as :func:`blended`.
@@ -44,10 +75,7 @@ def blended_parameter(
         weight = blended_parameter(weight_name, models, weights, labels, allow_nonfinite=allow_nonfinite)
         u, v = (wide_on_host(models[used[0]][name[:-1] + side]) for side in "uv")
         vector = spectral_vector(name, wide_on_host(weight), u, v)
-        library = library_of(arrays[0])
-        return library.blend(
-            [arrays[0], *of_one_library([arrays[0], library_of(vector).adopt(vector)])[1:]], [0.0, 1.0]
-        )
+        return library_of(arrays[0]).blend(of_one_library([arrays[0], vector]), [0.0, 1.0])
     return blended(name, arrays, weights, labels, allow_nonfinite=allow_nonfinite)
 
 
@@ -71,7 +99,7 @@ def blended(
 ) -> Array:
     """The weighted sum of a parameter's arrays, in the dtype of the first, finite unless ``allow_nonfinite``.
 
-    An infinity that all models of a share hold at one place (a mask of -inf) stays what it is.
+    An infinity that all models of a share hold at one place (a mask of -inf) is kept.
 
     Raises
     ------

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod, sqrt
-from typing import TYPE_CHECKING
 
 from rebasin_fast._arrays import library_of, of_one_library
-from rebasin_fast.merging.interpolation import check_same_names, is_interpolated
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+from rebasin_fast.merging.same_names import check_same_names, is_interpolated
+from rebasin_fast.typing import Array, Params
 
 _PIECE = 1 << 20
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from math import acos, isfinite, sin, sqrt
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from rebasin_fast._arrays import check_mapping, library_of, of_one_library
-from rebasin_fast._arrays.derived import described_by
-from rebasin_fast._arrays.interface import is_floating
-from rebasin_fast.errors import ParamsError
-from rebasin_fast.merging.blending import blended_parameter
-from rebasin_fast.merging.meanings import refuse_codes, refuse_factors
+from rebasin_fast._arrays import library_of, of_one_library
+from rebasin_fast.merging.blending import blended_params
+from rebasin_fast.merging.same_names import check_same_names, is_interpolated
+from rebasin_fast.typing import Array, Params
 
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
-
-# Below this angle the arc and the line differ by less than float32 can tell.
+# Below this angle the arc and the line differ by less than the resolution of float32.
 _SMALL_ANGLE = 1e-4
 
 
@@ -61,26 +56,9 @@ def interpolate(
     {'w': array([0.5, 3. ])}
     """
     check_same_names(params_a, params_b)
-    refuse_codes(params_a, described_by(params_a))
-    refuse_factors(params_a)
-    weight_a, weight_b = _weights(params_a, params_b, t, method)
-    return {
-        name: blended_parameter(
-            name,
-            [params_a, params_b],
-            [weight_a, weight_b],
-            ["model A", "model B"],
-            allow_nonfinite=allow_nonfinite,
-        )
-        if is_interpolated(a)
-        else a
-        for name, a in params_a.items()
-    }
-
-
-def is_interpolated(array: Array) -> bool:
-    """Whether ``array`` takes part in interpolation: floating-point numbers do, counters and masks do not."""
-    return is_floating(library_of(array).dtype_name(array))
+    models, labels = [params_a, params_b], ["model A", "model B"]
+    weights = _weights(params_a, params_b, t, method)
+    return dict(blended_params(models, weights, labels, allow_nonfinite=allow_nonfinite))
 
 
 def _weights(params_a: Params, params_b: Params, t: float, method: str) -> tuple[float, float]:
@@ -106,25 +84,3 @@ def _weights(params_a: Params, params_b: Params, t: float, method: str) -> tuple
 
 def _dot(a: Array, b: Array) -> float:
     return library_of(a).dot(*of_one_library([a, b]))
-
-
-def check_same_names(params_a: Params, params_b: Params) -> None:
-    """ParamsError unless both models have the same floating-point parameters in the same shapes."""
-    for model, params in (("A", params_a), ("B", params_b)):
-        check_mapping(params, f"the parameters of {model}")
-    params_a, params_b = described_by(params_a), described_by(params_b)
-    one_sided = sorted(
-        name
-        for name in set(params_a) ^ set(params_b)
-        if is_interpolated(params_a[name] if name in params_a else params_b[name])
-    )
-    if one_sided:
-        owner = "A" if one_sided[0] in params_a else "B"
-        raise ParamsError(
-            f"parameter {one_sided[0]!r} is in model {owner} only ({len(one_sided)} such parameters in all)"
-        )
-    for name, a in params_a.items():
-        if is_interpolated(a) and tuple(a.shape) != tuple(params_b[name].shape):
-            raise ParamsError(
-                f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(params_b[name].shape)} in B"
-            )

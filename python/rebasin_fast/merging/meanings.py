@@ -1,13 +1,13 @@
 """Parameters whose numbers are not weights: an average of each by itself would mean something else, or nothing.
 
-What they are is told by the names that programs give them, and by what stands beside them.
+They are recognised by their names, and by the parameters beside them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from rebasin_fast._arrays import library_of
 from rebasin_fast._arrays.interface import is_floating
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.typing import Array, Params
 
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
-
-# Of bitsandbytes, GPTQ and AWQ, compressed-tensors and others: what they put behind the name of the codes or the layer.
+# Of bitsandbytes, GPTQ and AWQ, compressed-tensors and others: endings behind the name of the codes or the layer.
 _SCALES_OF_CODES = (
     ".SCB", ".absmax", ".quant_map", ".scales", ".qzeros", ".weight_scale", ".weight_scale_inv", ".scale_weight",
     "_scale", "_scale_inv", ".weight_format",

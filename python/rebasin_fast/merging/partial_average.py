@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rebasin_fast._arrays.derived import DerivedParams, described_by
 from rebasin_fast.merging.averaging import averaged_params
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
+from rebasin_fast.typing import Array, Params
 
 
 def averaged_where_shared(
@@ -17,8 +14,8 @@ def averaged_where_shared(
 ) -> DerivedParams:
     """The first model, its parameters averaged where every model has them.
 
-    Each array is averaged only when it is asked for. What the first model alone or with some of the others has is
-    its own; what it lacks is left out. See :func:`rebasin_fast.merging.averaging.average` for the rest.
+    Each array is averaged on access. Parameters that some other model lacks are the first model's
+    own; those that the first lacks are left out. See :func:`rebasin_fast.merging.averaging.average` for the rest.
     """
     shared = [name for name in models[0] if all(name in model for model in models[1:])]
     averaged = averaged_params(

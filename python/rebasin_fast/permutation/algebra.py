@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast.errors import PermutationError
-
-if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Index, Permutation
+from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.typing import Index, Permutation
 
 
 def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = None) -> dict[str, Index]:

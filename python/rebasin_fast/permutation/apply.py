@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +12,8 @@ from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast.errors import PermutationError, SpecError
 from rebasin_fast.specs.axis import Entry, merge_joined
 from rebasin_fast.specs.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
-from rebasin_fast.typing import Index
-
-if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Params, Permutation
+from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.typing import Array, Index, Params, Permutation
 
 
 def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: Params) -> dict[str, Array]:
@@ -62,12 +58,12 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
 
 
 def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Params) -> DerivedParams:
-    """What :func:`apply_permutation` returns, each array moved only when it is asked for.
+    """The parameters of :func:`apply_permutation`, each array moved on access.
 
     Raises the same errors, at once.
     """
     check_mapping(params, "the parameters")
-    _refuse_strangers(spec, params)
+    _check_names_known(spec, params)
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
     axes = spec.axes_to_perm
@@ -114,7 +110,7 @@ def check_permutation(
     spec: PermutationSpec, permutation: Permutation, sizes: Mapping[str, int]
 ) -> dict[str, Index]:
     """``permutation`` as contiguous int64 arrays in the spec's order; PermutationError when it does not fit."""
-    _refuse_other_than_mapping(permutation)
+    _check_is_mapping(permutation)
     unknown = [name for name in permutation if name not in spec.parents]
     if unknown:
         raise PermutationError(
@@ -134,7 +130,7 @@ def check_permutation(
     return checked
 
 
-def _refuse_other_than_mapping(permutation: object) -> None:
+def _check_is_mapping(permutation: object) -> None:
     if not isinstance(permutation, Mapping):
         hint = "; pass matching.permutation" if hasattr(permutation, "permutation") else ""
         raise TypeError(
@@ -142,8 +138,8 @@ def _refuse_other_than_mapping(permutation: object) -> None:
         )
 
 
-def _refuse_strangers(spec: PermutationSpec, params: Params) -> None:
-    """Parameters under other names, such as a wrapper's ``module.``, would come back unmoved without a word."""
+def _check_names_known(spec: PermutationSpec, params: Params) -> None:
+    """Parameters under other names, such as a wrapper's ``module.``, would be returned unmoved and without an error."""
     if params and spec.permutations and not any(name in params for name in spec.axes_to_perm):
         raise SpecError(
             f"the spec names none of the {len(params)} parameters: the first is {next(iter(params))!r}, and the "

@@ -1,24 +1,22 @@
-"""Whether a model's parameters have a part in its outputs, by one backward pass."""
+"""Whether a model's outputs depend on its parameters, by one backward pass."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from rebasin_fast.permutation.apply import identity_permutation, permuted_params
-
-if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Params
+from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.typing import Params
 
 
-def asked_entries(torch: Any, spec: PermutationSpec, params: Params) -> dict[str, list[Any]]:
+def entries_to_check(torch: Any, spec: PermutationSpec, params: Params) -> dict[str, list[Any]]:
     """For each parameter, masks of its entries: those that each permutation moves, or all.
 
-    A parameter that nothing moves is asked for too: that it should move is a mistake that a trial must see. Those that
-    a trace found unused are not.
+    Parameters that nothing moves are checked in full: that one should move is a mistake that a trial must find.
+    Parameters that a trace found unused are left out.
     """
     numbers = {
         name: torch.arange(tensor.numel(), dtype=torch.int32).reshape(tensor.shape)
@@ -39,18 +37,18 @@ def asked_entries(torch: Any, spec: PermutationSpec, params: Params) -> dict[str
     }
 
 
-def outputs_if_read(
-    torch: Any, model: Any, asked: Mapping[str, list[Any]], outputs: Callable[..., list[Any]]
+def outputs_if_influenced(
+    torch: Any, model: Any, checked: Mapping[str, list[Any]], outputs: Callable[..., list[Any]]
 ) -> list[Any] | None:
-    """What ``outputs`` returns if each of the masks of ``asked`` has an entry that outputs depend on, else None.
+    """The results of ``outputs`` if they depend on an entry of each mask of ``checked``, else None.
 
-    Buffers and parameters of integers have no gradients and are not asked for. What is in doubt counts as not read:
+    Buffers and parameters of integers have no gradients and are not checked. In doubt the answer is None:
     an operation without a derivative, a part that runs without history.
     """
     trained = {
         name: parameter
         for name, parameter in model.named_parameters(remove_duplicate=False)
-        if name in asked and parameter.numel() and (parameter.is_floating_point() or parameter.is_complex())
+        if name in checked and parameter.numel() and (parameter.is_floating_point() or parameter.is_complex())
     }
     before = {id(parameter): parameter.requires_grad for parameter in trained.values()}
     try:
@@ -58,13 +56,13 @@ def outputs_if_read(
             parameter.requires_grad_(True)
         found = outputs(with_history=True)
         gradients = _gradients(torch, found, list(trained.values()))
-    except Exception:  # whatever a model says to being derived
+    except Exception:  # any error of a model without a derivative
         return None
     finally:
         for parameter in trained.values():
             parameter.requires_grad_(before[id(parameter)])
     for name, gradient in zip(trained, gradients, strict=True):
-        if gradient is None or not all((gradient[mask] != 0).any() for mask in asked[name]):
+        if gradient is None or not all((gradient[mask] != 0).any() for mask in checked[name]):
             return None
     return [output.detach() for output in found]
 

@@ -7,10 +7,11 @@ from functools import partial
 from math import prod
 from typing import Any
 
+from rebasin_fast.specs.tracing.graph import tensors_in
+
 # Axes up to this length are left as they are, the first of a batch excepted.
 LEAST = 32
-# What is kept of a batch at the same time, and the numbers that it keeps at least: units of small networks may all be
-# off for a few inputs.
+# Least samples of a batch, and least numbers of all inputs: units of small networks may all be off for a few.
 _LEAST_BATCH, _LEAST_NUMBERS = 2, 4096
 _GROWTH = 4
 
@@ -19,7 +20,7 @@ def shortened(inputs: Any, runs: Callable[[Any], bool]) -> Iterator[Any]:
     """The inputs with every long axis cut as far as ``runs`` allows, the shortest first; nothing where none is long.
 
     Axes of one length are taken for one and the same, and cut together. Where all tensors have one first axis, it is
-    taken for that of a batch. Who takes one of these must know that the model still reads what it is tried on.
+    taken for that of a batch. The caller checks that every parameter still has a part in the outputs.
     """
     if _may_fault(inputs):
         return
@@ -34,13 +35,13 @@ def shortened(inputs: Any, runs: Callable[[Any], bool]) -> Iterator[Any]:
 
 def _cut_as_far(inputs: Any, least: int, batch: int, runs: Callable[[Any], bool]) -> Any:
     """The inputs with every axis as short as ``runs``, but not shorter than ``least``; ``inputs`` where none is cut."""
-    shapes = _shapes(inputs)
+    shapes = [tuple(tensor.shape) for tensor in tensors_in(inputs)]
     firsts = {shape[0] if shape else 1 for shape in shapes}
     first = firsts.pop() if len(firsts) == 1 else 0
     numbers = sum(prod(shape) for shape in shapes)
     batch = max(batch, -(-_LEAST_NUMBERS * first // max(numbers, 1)))
     if first > batch:
-        # Whatever else has this length is no batch.
+        # Other axes of this length are not the batch's.
         cut = _mapped(inputs, lambda tensor: tensor.narrow(0, 0, batch))
         if runs(cut):
             inputs = cut
@@ -62,17 +63,6 @@ def _narrowed(tensor: Any, size: int, length: int) -> Any:
     return tensor
 
 
-def _shapes(inputs: Any) -> list[tuple[int, ...]]:
-    return [tuple(leaf.shape) for leaf in _tensors(inputs)]
-
-
-def _tensors(inputs: Any) -> list[Any]:
-    import torch
-    from torch.utils._pytree import tree_flatten
-
-    return [leaf for leaf in tree_flatten(inputs)[0] if isinstance(leaf, torch.Tensor)]
-
-
 def _mapped(inputs: Any, change: Callable[[Any], Any]) -> Any:
     import torch
     from torch.utils._pytree import tree_map_only
@@ -84,5 +74,5 @@ def _may_fault(inputs: Any) -> bool:
     """Whether an index that is out of range would leave a device in a state of error, instead of raising one here."""
     return any(
         tensor.device.type != "cpu" and not (tensor.is_floating_point() or tensor.is_complex())
-        for tensor in _tensors(inputs)
+        for tensor in tensors_in(inputs)
     )

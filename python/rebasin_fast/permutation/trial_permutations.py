@@ -1,18 +1,15 @@
-"""Which permutations a proof by trial tries: as few as tell every mistake in the entries from a right spec."""
+"""The permutations of a proof by trial: few, and every mistake in an entry changes the outputs for some."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import count
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rebasin_fast.permutation.apply import identity_permutation, random_permutation
+from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Index
-
-if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
 
 
 def generators(
@@ -20,7 +17,7 @@ def generators(
 ) -> tuple[dict[str, Index], dict[str, Index]]:
     """A random cycle through all units of each permutation, and the swap of two neighbours on that cycle.
 
-    The two generate every permutation: what both leave alone is left alone by all. A single uniform draw proves
+    The two generate every permutation: a function that both preserve is preserved by all. A single uniform draw proves
     less; it may be the identity on few units, or commute with a mistake.
     """
     orders = random_permutation(spec, sizes, rng)

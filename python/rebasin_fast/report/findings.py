@@ -1,4 +1,4 @@
-"""Everything that the page tells, gathered in two passes over the parameters."""
+"""The measurements that the page shows, gathered in two passes over the parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rebasin_fast.matching.kinship import Kinship, kinship
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.permutation import check_permutation
 from rebasin_fast.report.measures import Measures, measure
-from rebasin_fast.report.pairs import PairedParameter, paired_parameters
+from rebasin_fast.report.pairs import PairedParameter, Values, paired_parameters
 from rebasin_fast.report.similarity import LARGEST, SimilarityMap, UnitOrder, similarity_maps
 from rebasin_fast.specs.layout import Block, Placed, source_index
 
@@ -29,7 +29,7 @@ _MOST_GAIN = 4
 
 @dataclass(frozen=True)
 class Drawn:
-    """A permutation whose similarities are drawn, and what it was chosen for."""
+    """A permutation whose similarities are drawn, and the reason."""
 
     names: tuple[str, ...]
     why: str
@@ -38,7 +38,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the sections of the page are made from."""
+    """The content of the page."""
 
     names: tuple[str, str]
     spec: PermutationSpec
@@ -46,6 +46,7 @@ class Findings:
     sizes: dict[str, int]
     log10_symmetries: dict[str, float]
     measures: Measures
+    leaves: list[str]
     drawn: list[Drawn]
     too_large: list[str]
     left_in_place: dict[str, str]
@@ -55,10 +56,18 @@ class Findings:
     environment: dict[str, str]
     kinship: Kinship | None
 
-    def leaves(self) -> list[str]:
-        """Permutations that no other one stands within."""
-        outer = {parent for name in self.matching.permutation for parent in self.spec.parents[name]}
-        return [name for name in self.matching.permutation if name not in outer]
+    def pooled_cosines(self) -> tuple[Values, Values] | None:
+        """Cosines of all units before and after, those of permutations that hold others excepted; None without any."""
+        leaves = [self.measures.agreements[name] for name in self.leaves]
+        if not leaves:
+            return None
+        before = np.concatenate([agreement.cosines_before().ravel() for agreement in leaves])
+        return before, np.concatenate([agreement.cosines_after().ravel() for agreement in leaves])
+
+    def objective_agrees(self) -> bool:
+        """Whether the matching's objective is the product of these weights."""
+        scale = sum(layer.norms for layer in self.measures.layers) / 2.0
+        return abs(self.measures.dot_after - self.matching.objective) <= 1e-5 * scale
 
 
 def gather(
@@ -83,9 +92,10 @@ def gather(
         return paired_parameters(spec, pair.sizes, lookup, params_a, params_b)
 
     measures = measure(parameters(), {name: index.shape for name, index in permutation.items()}, spec.parents)
-    orders = {name: _unit_order(name, lookup, pair.sizes) for name in _leaves(lookup)}
+    outer = {parent for name in lookup for parent in spec.parents[name]}
+    orders = {name: _unit_order(name, lookup, pair.sizes) for name in lookup if name not in outer}
     drawable = {name: order for name, order in orders.items() if 1 < order.source.size <= LARGEST}
-    chosen = _telling(drawable, measures)
+    chosen = _chosen(drawable, measures)
     maps = similarity_maps(parameters(), {name: orders[name] for name in chosen}, measures.agreements)
     shared = [name for name in spec.axes_to_perm if name in params_a and name in params_b]
     return Findings(
@@ -95,6 +105,7 @@ def gather(
         sizes=pair.sizes,
         log10_symmetries={name: _log10_orders(name, spec, pair.sizes) for name in permutation},
         measures=measures,
+        leaves=list(orders),
         drawn=[Drawn(orders[name].names, chosen[name], maps[name]) for name in permutation if name in chosen],
         too_large=[name for name, order in orders.items() if order.source.size > LARGEST],
         left_in_place=dict(matching.report) or pair.left_in_place,
@@ -106,11 +117,6 @@ def gather(
     )
 
 
-def _leaves(lookup: Mapping[str, Placed]) -> list[str]:
-    outer = {parent for placed in lookup.values() for parent in placed.parents}
-    return [name for name in lookup if name not in outer]
-
-
 def _unit_order(name: str, lookup: Mapping[str, Placed], sizes: Mapping[str, int]) -> UnitOrder:
     names = (*lookup[name].parents, name)
     shape = tuple(sizes[part] for part in names)
@@ -118,8 +124,8 @@ def _unit_order(name: str, lookup: Mapping[str, Placed], sizes: Mapping[str, int
     return UnitOrder(names, source_index((Block(names, positions),), positions.size, lookup))
 
 
-def _telling(orders: Mapping[str, UnitOrder], measures: Measures) -> dict[str, str]:
-    """The permutations worth a picture: those that gained most, the best agreement and the worst."""
+def _chosen(orders: Mapping[str, UnitOrder], measures: Measures) -> dict[str, str]:
+    """The permutations to draw, with reasons: the largest gains, the best agreement and the worst."""
     agreements = {name: measures.agreements[name] for name in orders}
     if not agreements:
         return {}

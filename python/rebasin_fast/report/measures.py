@@ -1,4 +1,4 @@
-"""What a matching changed: distances by layer, and the agreement of matched units by permutation."""
+"""The effect of a matching: distances by layer, and the agreement of matched units by permutation."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rebasin_fast.report.pairs import PairedParameter, Values
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.layout import Block
+    from rebasin_fast.typing import Index
 
 
 @dataclass
@@ -37,41 +38,34 @@ class LayerDistance:
         return sqrt(self.before), sqrt(self.after)
 
 
-@dataclass
 class Agreement:
     """Sums over all entries of each unit of a permutation, A's slots along the last axis.
 
-    ``norm_a``, ``norm_b`` and ``norm_moved`` are squared norms of A's unit, of B's unit of the same number, and of
-    the unit of B that fills the slot; ``dot_b`` and ``dot_moved`` are the products of A's unit with those.
+    ``sums`` are the squared norms of A's unit, of B's unit of the same number, and of the unit of B that fills the
+    slot, and the products of A's unit with these two: (5, n), or (5, ..., n) within parents.
     """
 
-    norm_a: Values
-    norm_b: Values
-    norm_moved: Values
-    dot_b: Values
-    dot_moved: Values
-
-    @classmethod
-    def zeros(cls, shape: tuple[int, ...]) -> Agreement:
-        """For units of this shape: (n,), or (..., n) within parents."""
-        return cls(*(np.zeros(shape) for _ in range(5)))
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.sums = np.zeros((5, *shape))
 
     def cosines_before(self) -> Values:
         """Cosine of A's unit and B's unit of the same number."""
-        return _cosines(self.dot_b, self.norm_a, self.norm_b)
+        norm_a, norm_b, _, dot_b, _ = self.sums
+        return _cosines(dot_b, norm_a, norm_b)
 
     def cosines_after(self) -> Values:
         """Cosine of A's unit and the unit of B that was matched to it."""
-        return _cosines(self.dot_moved, self.norm_a, self.norm_moved)
+        norm_a, _, norm_moved, _, dot_moved = self.sums
+        return _cosines(dot_moved, norm_a, norm_moved)
 
     def gain(self) -> float:
-        """How much the products of these units' weights rose."""
-        return float(self.dot_moved.sum() - self.dot_b.sum())
+        """The rise of the products of these units' weights."""
+        return float(self.sums[4].sum() - self.sums[3].sum())
 
 
 @dataclass
 class Measures:
-    """Everything that one pass over the parameters tells."""
+    """The sums of one pass over the parameters."""
 
     layers: list[LayerDistance] = field(default_factory=list)
     agreements: dict[str, Agreement] = field(default_factory=dict)
@@ -96,9 +90,9 @@ def measure(
     shapes : Mapping[str, tuple of int]
         Shape of each permutation's index array.
     parents : Mapping[str, tuple of str]
-        The permutations that each stands within.
+        The permutations that hold each.
     """
-    result = Measures(agreements={name: Agreement.zeros(shape) for name, shape in shapes.items()})
+    result = Measures(agreements={name: Agreement(shape) for name, shape in shapes.items()})
     layers: dict[str, LayerDistance] = {}
     for parameter in parameters:
         layer = layer_of(parameter.name)
@@ -146,21 +140,22 @@ def _add(
     for axis, total in sums.items():
         for block in parameter.blocks[axis]:
             for name in block.permutations:
-                agreement = result.agreements[name]
-                fields = (
-                    agreement.norm_a, agreement.norm_b, agreement.norm_moved, agreement.dot_b, agreement.dot_moved
-                )  # fmt: skip
-                for row, field_ in zip(total, fields, strict=True):
-                    field_ += _by_unit(row, block, (*parents[name], name))
+                result.agreements[name].sums += _by_unit(total, block, (*parents[name], name))
 
 
-def _by_unit(values: Values, block: Block, keep: tuple[str, ...]) -> Values:
-    """The values at the block's positions, summed over all of its dimensions but ``keep``, in that order."""
+def _by_unit(totals: Values, block: Block, keep: tuple[str, ...]) -> Values:
+    """Rows of totals at the block's positions, summed over all of its dimensions but ``keep``, in that order."""
+    positions = unit_positions(block, keep)
+    sums: Values = totals[:, positions].sum(axis=tuple(range(1 + len(keep), 1 + positions.ndim)))
+    return sums
+
+
+def unit_positions(block: Block, keep: tuple[str, ...]) -> Index:
+    """The block's positions with its dimensions in the order of ``keep``, all others behind."""
     axes = [block.dims.index(name) for name in keep]
     rest = [axis for axis in range(len(block.dims)) if axis not in axes]
-    summed: Values = values[block.positions].transpose(*axes, *rest)
-    sums: Values = summed.sum(axis=tuple(range(len(axes), summed.ndim)))
-    return sums
+    positions: Index = block.positions.transpose(*axes, *rest)
+    return positions
 
 
 def _along(left: Values, right: Values, axis: int) -> Values:

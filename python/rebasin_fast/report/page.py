@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from rebasin_fast._terminal.legible import legible
 from rebasin_fast.files import atomic_write, check_writable
-from rebasin_fast.report import sections, unit_sections
+from rebasin_fast.report.charts import Histogram, History, end_of_distances
 from rebasin_fast.report.findings import Findings, gather
-from rebasin_fast.report.style import STYLE
-from rebasin_fast.report.text import safe
+from rebasin_fast.report.measures import shortened
+from rebasin_fast.report.pictures import colour_scale, heat_map
+from rebasin_fast.report.text import FILTERS, shared_prefix
+from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
 
 if TYPE_CHECKING:
     from rebasin_fast.matching import Matching
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params
 
-_SECTIONS = (
-    sections.distances,
-    unit_sections.similarities,
-    unit_sections.agreement,
-    sections.search,
-    sections.left_in_place,
-    sections.symmetries,
-    sections.provenance,
-)
-# The page may show its own pictures and styles and nothing else, whatever the names in a model say.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_MOST_ROWS = 80
+# Rows of a table, and names of a list, that are shown without unfolding it.
+_CONSTANTS = {"OPEN_ROWS": 40, "LISTED": 200}
 
 
 def write_report(
@@ -39,10 +34,10 @@ def write_report(
     names: tuple[str, str] = ("A", "B"),
     overwrite: bool = False,
 ) -> None:
-    """Write a page that shows what a matching did, for a person to look at.
+    """Write a page about a matching, for people.
 
     Distances by layer before and after, cosines of A's units and B's as heat maps, agreement of matched units,
-    the objective by sweep, sizes and symmetries, what was left in place and why, and versions.
+    the objective by sweep, sizes and symmetries, parameters left in place with reasons, and versions.
 
     Parameters
     ----------
@@ -55,7 +50,7 @@ def write_report(
     matching : Matching
         Of ``params_b`` onto ``params_a``.
     names : tuple of two str
-        What to call A and B.
+        The names of A and B on the page.
     overwrite : bool
         Replace an existing file.
 
@@ -70,8 +65,8 @@ def write_report(
     -----
     Two passes over the parameters, O(their number) time, in slabs of a million entries: beside one parameter
     in host memory, about 0.1 GB whatever the size of the model. Similarities are drawn for at most six
-    permutations of up to 65536 units, as means over blocks beyond 192; nothing is drawn by chance, so the same
-    matching gives the same page.
+    permutations of up to 65536 units, as means over blocks beyond 192; nothing is random, so the same matching gives
+    the same page.
 
     The charts are SVG text with positions in percent, and PNGs whose zero is transparent: that needs no
     matplotlib, fits every width with letters of one size, and follows the reader's light or dark theme, which
@@ -90,7 +85,7 @@ def write_report(
     >>> write_report(path, spec, a, b, rf.weight_matching(spec, a, b), names=("first.pt", "second.pt"))
     """
     if not hasattr(matching, "permutation"):
-        raise TypeError(f"matching is what a matching function returned, got {type(matching).__qualname__}")
+        raise TypeError(f"matching is the result of a matching function, got {type(matching).__qualname__}")
     check_writable(path, overwrite)
     text = _page(gather(spec, params_a, params_b, matching, names))
     with atomic_write(path, overwrite=overwrite, text=True) as file:
@@ -98,12 +93,50 @@ def write_report(
 
 
 def _page(found: Findings) -> str:
-    title = f"{safe(found.names[1])} matched to {safe(found.names[0])}"
-    body = sections.headline(found) + "".join(section(found) for section in _SECTIONS)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{safe(_POLICY)}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta name="generator" content="rebasin_fast"><title>{title}</title><style>{STYLE}</style></head>\n'
-        f"<body><main>{body}</main></body></html>\n"
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    # A name comes from a file that anyone may have written: escaped by jinja2, control characters spelled out here.
+    environment = Environment(
+        loader=PackageLoader("rebasin_fast.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: legible(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters.update((function.__name__, function) for function in FILTERS)
+    environment.globals.update(_CONSTANTS, heat_map=heat_map, colour_scale=colour_scale)
+    return environment.get_template("page.html").render(_context(found))
+
+
+def _context(found: Findings) -> dict[str, Any]:
+    """The names that the templates use."""
+    matching, layers = found.matching, found.measures.layers
+    runs = matching.restarts or (matching,)
+    chosen = max(range(len(runs)), key=lambda number: runs[number].objective)
+    rows = shortened(layers, _MOST_ROWS)
+    pooled = found.pooled_cosines()
+    guess = ""
+    if isinstance(found.spec, RecognisedSpec) and not found.spec.proven:
+        guess = f"{found.spec.statement()}: {HOW_TO_PROVE}"
+    parameters, permutations = len(found.spec.axes_to_perm), len(found.spec.permutations)
+    return {
+        "found": found,
+        "matching": matching,
+        "units": sum(index.size for index in matching.permutation.values()),
+        "moved": sum(matching.moved_units().values()),
+        "moved_units": matching.moved_units(),
+        "rows": rows,
+        "prefix": shared_prefix(layer.first + "." for layer in layers),
+        "further": sum(layer.after > layer.before * (1.0 + 1e-9) for layer in layers),
+        "end_of_distances": end_of_distances(rows),
+        "histogram": None if pooled is None else Histogram(*pooled),
+        "history": History([[run.first_objective, *run.history] for run in runs], chosen),
+        "guess": guess,
+        "facts": {
+            "A": found.names[0],
+            "B": found.names[1],
+            "spec": f"{parameters:,} parameters, {permutations:,} permutations, SHA-256 {found.digest}",
+            **found.environment,
+        },
+    }

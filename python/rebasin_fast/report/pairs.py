@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays import library_of
+from rebasin_fast._arrays import numbers_on_host
 from rebasin_fast.matching.matched import matched_parameters, real_entries, real_view
 from rebasin_fast.specs.axis import merge_joined
 from rebasin_fast.specs.layout import Block, Placed, blocks_of, merged_shape, source_index
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Index, Params
+    from rebasin_fast.typing import Index, Params
 
 Values = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ def paired_parameters(
             continue
         array_a, array_b = params_a[name], params_b[name]
         merged = merge_joined(real_entries(spec.axes_to_perm[name], array_a))
-        a, b = real_view(_host(array_a)), real_view(_host(array_b))
+        a, b = real_view(numbers_on_host(array_a)), real_view(numbers_on_host(array_b))
         shape = merged_shape(a.shape, merged)
         blocks = tuple(blocks_of(entry, sizes) for entry, _ in merged)
         sources = tuple(
@@ -101,18 +101,5 @@ def paired_parameters(
             yield PairedParameter(name, blocks, a.reshape(shape), b.reshape(shape), sources)
 
 
-def _host(array: Array) -> NDArray[Any]:
-    """The array in host memory; bfloat16 as its bits, which only :func:`_float64` reads."""
-    library = library_of(array)
-    host = library.to_host(array)
-    return host.view(np.uint16).view(_BFLOAT16) if library.dtype_name(array) == "bfloat16" else host
-
-
-# Bits of bfloat16 in a dtype of their own: NumPy has none, and unsigned integers are weights as well.
-_BFLOAT16 = np.dtype([("bfloat16", "<u2")])
-
-
 def _float64(array: NDArray[Any]) -> Values:
-    if array.dtype == _BFLOAT16:
-        array = (array["bfloat16"].astype(np.uint32) << 16).view(np.float32)
     return array.astype(np.float64, order="C")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.report.measures import Agreement
+from rebasin_fast.report.measures import Agreement, unit_positions
 from rebasin_fast.report.pairs import PairedParameter, Values
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Single = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class UnitOrder:
-    """One permutation together with those it stands within, as a single row of units.
+    """One permutation together with those that hold it, as a single row of units.
 
     ``names`` are its parents and itself, outermost first; ``source[slot]`` is the unit of B that fills a slot.
     """
@@ -41,7 +41,7 @@ class UnitOrder:
 class SimilarityMap:
     """Cosines (or their means over blocks) of A's units, rows, and B's units, columns.
 
-    In ``before`` B's units stand in their own order, in ``after`` in that of the matching. All other
+    In ``before`` B's units are in their own order, in ``after`` in that of the matching. All other
     permutations are applied in both.
     """
 
@@ -52,16 +52,26 @@ class SimilarityMap:
     deviation: float | None
 
     def centred(self) -> tuple[Values, Values]:
-        """``before`` and ``after`` less what each row and column has on average: what a pair has of its own.
+        """``before`` and ``after`` less the means of their rows and columns.
 
         Where one parameter outweighs the others in all units alike (norms about 1), all cosines are close to 1, and
-        only the rest tells partners from strangers.
+        only the rest distinguishes matched pairs from others.
         """
         return _about_means(self.before), _about_means(self.after)
 
+    def limit(self) -> float:
+        """The largest magnitude in :meth:`centred`."""
+        return float(max(np.abs(values).max() for values in self.centred()))
+
+    def mean_of_others(self) -> float:
+        """The mean cosine of units that are not matched; of all pairs where cells are means over blocks."""
+        if self.deviation is None:
+            return self.mean
+        return float((self.after.sum() - np.trace(self.after)) / (self.units * (self.units - 1)))
+
     @property
     def units_per_cell(self) -> float:
-        """How many units one row of the picture stands for."""
+        """The number of units to a row of the picture."""
         return self.units / len(self.after)
 
 
@@ -94,8 +104,7 @@ class _Sums:
         self._own_order = np.argsort(order.source)
         self._edges = np.linspace(0, self._units, min(SIDE, self._units) + 1).astype(np.int64)
         self._scale_a, self._scale_moved = (
-            _inverse_roots(norms).astype(np.float32).ravel()
-            for norms in (agreement.norm_a, agreement.norm_moved)
+            _inverse_roots(norms).astype(np.float32).ravel() for norms in agreement.sums[[0, 2]]
         )
         side = len(self._edges) - 1
         self._before, self._after = np.zeros((2, side, side))
@@ -125,17 +134,15 @@ class _Sums:
 def _about_means(values: Values) -> Values:
     rows, columns = values.mean(axis=1, keepdims=True), values.mean(axis=0, keepdims=True)
     centred: Values = values - rows - columns + values.mean()
-    # Of equal cosines nothing but rounding is left, which is not to be drawn as if it were something.
+    # Equal cosines leave rounding errors, which are not to be drawn.
     centred[np.abs(centred) < _ROUNDING] = 0.0
     return centred
 
 
 def _unfolded(values: Values, axis: int, block: Block, keep: tuple[str, ...]) -> Single:
     """One row a unit, everything else that moves or does not along it."""
-    axes = [block.dims.index(name) for name in keep]
-    rest = [other for other in range(len(block.dims)) if other not in axes]
-    positions = block.positions.transpose(*axes, *rest)
-    units = int(np.prod(positions.shape[: len(axes)], dtype=np.int64))
+    positions = unit_positions(block, keep)
+    units = int(np.prod(positions.shape[: len(keep)], dtype=np.int64))
     rows = np.moveaxis(values, axis, 0)[positions.ravel()]
     unfolded: Single = rows.reshape(units, -1).astype(np.float32)
     return unfolded

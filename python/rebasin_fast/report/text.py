@@ -1,42 +1,25 @@
-"""Text that is safe to put on a page: escaped, legible, and short enough."""
+"""Numbers and names as short text: the filters of the templates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
-
-from rebasin_fast.files.legible import legible
+from itertools import takewhile
 
 _LONGEST_LABEL = 60
 
 
-def safe(text: object) -> str:
-    """``text`` for HTML and for attributes; control and direction-changing characters are spelled out.
-
-    A name comes from a file that anyone may have written: it must neither become markup, nor reorder the text
-    around it, nor hold a lone surrogate, which UTF-8 cannot write.
-    """
-    return escape(legible(text), quote=True)
-
-
-def label(name: str, prefix: str = "") -> str:
-    """``name`` without ``prefix``, escaped, its middle left out where it is long; the whole is in its title."""
-    short = name.removeprefix(prefix)
-    if len(short) > _LONGEST_LABEL:
-        short = f"{short[: _LONGEST_LABEL // 2 - 1]}…{short[-_LONGEST_LABEL // 2 :]}"
-    return f'<span class="name" title="{safe(name)}">{safe(short)}</span>'
+def abridged(name: str) -> str:
+    """``name``, its middle left out where it is long."""
+    if len(name) <= _LONGEST_LABEL:
+        return name
+    return f"{name[: _LONGEST_LABEL // 2 - 1]}…{name[-_LONGEST_LABEL // 2 :]}"
 
 
 def shared_prefix(names: Iterable[str]) -> str:
-    """What all names begin with, up to a dot or a slash: ``module.`` and the like."""
-    ordered = sorted(names)
-    if not ordered:
-        return ""
-    first, last = ordered[0], ordered[-1]
-    same = next(
-        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
-    )
-    common = first[:same]
+    """The beginning of all names, up to a dot or a slash: ``module.`` and the like."""
+    ordered = sorted(names) or [""]
+    equal = takewhile(lambda pair: pair[0] == pair[1], zip(ordered[0], ordered[-1], strict=False))
+    common = "".join(character for character, _ in equal)
     return common[: max(common.rfind("."), common.rfind("/")) + 1]
 
 
@@ -58,3 +41,27 @@ def share(part: float, whole: float) -> str:
 def count(items: int, singular: str, plural: str = "") -> str:
     """``3 sweeps``, ``1 sweep``."""
     return f"{items:,} {singular if items == 1 else plural or singular + 's'}"
+
+
+def thousands(value: int) -> str:
+    """Digits in groups of three."""
+    return f"{value:,}"
+
+
+def change_to(before: float, after: float) -> str:
+    """``12.5 % closer`` or ``further``."""
+    change = 100.0 * (after - before) / before
+    return f"{abs(change):.1f} % {'closer' if change <= 0.0 else 'further'}"
+
+
+def percent(share_of_width: float) -> str:
+    """A horizontal position of SVG."""
+    return f"{100.0 * share_of_width:.2f}%"
+
+
+def px(pixels: float) -> str:
+    """A vertical position of SVG."""
+    return f"{pixels:.1f}"
+
+
+FILTERS = (abridged, number, cosine, share, count, thousands, change_to, percent, px)

@@ -1,4 +1,4 @@
-"""What moves along one axis of a parameter: the entries of a permutation spec.
+"""Axis entries of a permutation spec: which permutation moves an axis of a parameter, and how.
 
 An entry is one of
 
@@ -26,7 +26,7 @@ Product(outer=Fixed(length=4), inner='P')
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,6 +61,10 @@ class Slice:
             raise SpecError(
                 f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {self.start!r}:{self.stop!r}"
             )
+
+    def continues_in(self, other: Slice) -> bool:
+        """Whether ``other`` begins where this slice of the same permutation ends."""
+        return (self.permutation, self.stop) == (other.permutation, other.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class Joined:
     """An axis that nests in the axis before it: the two move as ``Product(entry before, inner)`` would.
 
     The weight of a grouped convolution is ``(Product("groups", "out"), Joined("in"), …)``: its second axis
-    holds the input channels of whichever group the first axis stands at.
+    holds the input channels of the first axis's group.
     """
 
     inner: Entry
@@ -141,20 +145,62 @@ def tiled(entry: Entry, times: int) -> Product:
     return Product(Fixed(times), entry)
 
 
-def permutations_of(entry: Entry) -> Iterator[str]:
-    """Names of the permutations in ``entry``, from left to right, repeated as often as they stand there."""
-    if isinstance(entry, str):
-        yield entry
-    elif isinstance(entry, Slice):
-        yield entry.permutation
-    elif isinstance(entry, Product):
-        yield from permutations_of(entry.outer)
-        yield from permutations_of(entry.inner)
+def leaves_of(entry: Entry) -> Iterator[str | Slice | Fixed]:
+    """The names, slices and fixed positions that ``entry`` is made of, from left to right."""
+    if isinstance(entry, Product):
+        yield from leaves_of(entry.outer)
+        yield from leaves_of(entry.inner)
     elif isinstance(entry, Concat):
         for piece in entry.pieces:
-            yield from permutations_of(piece)
+            yield from leaves_of(piece)
     elif isinstance(entry, Joined):
-        yield from permutations_of(entry.inner)
+        yield from leaves_of(entry.inner)
+    elif entry is not None:
+        yield entry
+
+
+def permutations_of(entry: Entry) -> Iterator[str]:
+    """Names of the permutations in ``entry``, from left to right, repeated as often as they stand there."""
+    for leaf in leaves_of(entry):
+        if not isinstance(leaf, Fixed):
+            yield leaf if isinstance(leaf, str) else leaf.permutation
+
+
+def chains_of(entry: Entry) -> list[tuple[str, ...]]:
+    """The chains of nested permutations in ``entry``, outermost first: one per kind of position."""
+    if isinstance(entry, Product):
+        return [outer + inner for outer in chains_of(entry.outer) for inner in chains_of(entry.inner)]
+    if isinstance(entry, Concat):
+        return list(dict.fromkeys(chain for piece in entry.pieces for chain in chains_of(piece)))
+    if isinstance(entry, Joined):
+        return chains_of(entry.inner)
+    return [tuple(permutations_of(entry))]
+
+
+def product_of(outer: Entry, inner: Entry) -> Entry:
+    """``Product(outer, inner)``; Fixed where neither moves."""
+    if isinstance(outer, Fixed) and isinstance(inner, Fixed):
+        return Fixed(outer.length * inner.length)
+    return Product(outer, inner)
+
+
+def merged_pieces(pieces: Iterable[Entry]) -> list[Entry]:
+    """``pieces`` with neighbours that continue one another as one: fixed positions, slices of one permutation."""
+    merged: list[Entry] = []
+    for piece in pieces:
+        last = merged[-1] if merged else None
+        if isinstance(piece, Fixed) and isinstance(last, Fixed):
+            merged[-1] = Fixed(last.length + piece.length)
+        elif isinstance(piece, Slice) and isinstance(last, Slice) and last.continues_in(piece):
+            merged[-1] = Slice(last.permutation, last.start, piece.stop)
+        else:
+            merged.append(piece)
+    return merged
+
+
+def concat_of(pieces: Sequence[Entry]) -> Entry:
+    """``Concat(*pieces)``; a single piece, unless it is a slice, by itself."""
+    return pieces[0] if len(pieces) == 1 and not isinstance(pieces[0], Slice) else Concat(*pieces)
 
 
 def check_entry(entry: object) -> Entry:

@@ -24,7 +24,7 @@ def entry_to_json(entry: Entry) -> Any:
 
 
 def entry_from_json(value: Any) -> Entry:
-    """Read what :func:`entry_to_json` wrote; SpecError for anything else."""
+    """The entry of a value of :func:`entry_to_json`; SpecError for other values."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, dict) and len(value) == 1:

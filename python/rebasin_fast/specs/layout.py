@@ -53,7 +53,7 @@ def blocks_of(entry: Entry, sizes: Mapping[str, int]) -> tuple[Block, ...]:
 
 
 def merged_shape(shape: Sequence[int], merged: Sequence[tuple[Entry, int]]) -> list[int]:
-    """The shape of an array whose axes are merged as ``axis.merge_joined`` says."""
+    """The shape of an array whose axes are merged by ``axis.merge_joined``."""
     lengths = iter(shape)
     return [prod(next(lengths) for _ in range(axes)) for _, axes in merged]
 

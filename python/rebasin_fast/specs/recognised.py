@@ -1,4 +1,4 @@
-"""A spec that was read off names and shapes, which prove nothing, and says so."""
+"""A spec recognised from names and shapes, marked as not proven."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rebasin_fast.specs.axis import Entry
+from rebasin_fast.specs.reading.names import layer_of
 from rebasin_fast.specs.spec import PermutationSpec
 
 HOW_TO_PROVE = "--trace module:factory, or spec.verify in Python, proves one on the model"
@@ -21,7 +22,7 @@ class RecognisedSpec(PermutationSpec):
     ties : Mapping[str, str]
         Further names of shared arrays, each with the first: a file may hold either, or both.
     proven : bool
-        Whether ``verify`` has held on a model since.
+        Whether ``verify`` has passed on a model since.
     """
 
     def __init__(
@@ -44,14 +45,9 @@ class RecognisedSpec(PermutationSpec):
         self.proven = True
 
     def statement(self) -> str:
-        """What is known of it, in one line: the family, and the layers of a chain."""
-        layers = list(
-            dict.fromkeys(
-                name.rpartition("/" if "/" in name else ".")[0]
-                for name, entries in self.axes_to_perm.items()
-                if len(entries) > 1
-            )
-        )
+        """The family, the layers of a chain, and whether it is proven, in one line."""
+        axes = self.axes_to_perm
+        layers = list(dict.fromkeys(layer_of(name) for name, entries in axes.items() if len(entries) > 1))
         shown = layers if len(layers) <= 6 else [*layers[:3], "…", *layers[-2:]]
         chain = f" ({' → '.join(shown)})" if self.family in ("mlp", "cnn", "recurrent") else ""
         standing = "proven on a model" if self.proven else "not proven"
@@ -62,9 +58,10 @@ def as_recognised(spec: PermutationSpec, family: str, prefix: str) -> Recognised
     """``spec`` for names that begin with ``prefix``, with its origin."""
     table = next((name for name in spec.axes_to_perm if name.endswith("wte.weight")), None)
     tied = table is not None and "lm_head.weight" in spec.unmatched
+    spec = spec.with_prefix(prefix)
     return RecognisedSpec(
-        {prefix + name: entries for name, entries in spec.axes_to_perm.items()},
-        [prefix + name for name in spec.unmatched],
+        spec.axes_to_perm,
+        spec.unmatched,
         sizes=spec.declared_sizes,
         family=family,
         ties={f"{prefix}lm_head.weight": f"{prefix}{table}"} if tied else None,

@@ -1,25 +1,23 @@
-"""One network under two sets of names: prefixes that wrappers add, mapped where there is one way to map them."""
+"""One network under two sets of names: prefixes of wrappers, mapped where only one map fits."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.typing import Array, Params
 
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Array, Params
-
-# What torch.compile and data parallelism put inside names too.
+# Prefixes of torch.compile and data parallelism, within names too.
 _WITHIN = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|module)\.")
 
 Shapes = Mapping[str, tuple[int, ...] | None]
 
 
 class RenamedParams(Mapping[str, "Array"]):
-    """Parameters under other names: a view that reads the arrays of ``params`` when asked for them."""
+    """Parameters under other names: a view that reads the arrays of ``params`` on access."""
 
     def __init__(self, params: Params, names: Mapping[str, str]) -> None:
         self.params = params
@@ -35,7 +33,7 @@ class RenamedParams(Mapping[str, "Array"]):
         return len(self.names)
 
     def restored(self, result: Params) -> Params:
-        """``result`` under the original names; what this view left out is as it was."""
+        """``result`` under the original names; parameters that this view left out are unchanged."""
         here = {there: name for name, there in self.names.items()}
 
         def compute(name: str) -> Array:
@@ -101,7 +99,7 @@ def names_like(found: Shapes, expected: Shapes) -> dict[str, str] | None:
 
 
 def change_of_names(names: Mapping[str, str]) -> str:
-    """What the map does, on its first name."""
+    """The map in words, by its first name."""
     here, there = next(iter(names.items()))
     return f"{there!r} is taken for {here!r}, and the other {len(names) - 1:,} names alike"
 
@@ -111,7 +109,7 @@ def _cleaned(name: str, inside: bool) -> str:
 
 
 def _fits(mapped: Mapping[str, str], group: Mapping[str, str], found: Shapes, wanted: Shapes) -> bool:
-    """Every parameter that is wanted is there in its shape, and the group holds no others."""
+    """Every expected parameter is there in its shape, and the group has no others."""
     if any(name not in mapped for name in wanted):
         return False
     if any(shape is not None and found[mapped[name]] not in (None, shape) for name, shape in wanted.items()):

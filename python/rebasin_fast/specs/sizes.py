@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.specs.axis import Concat, Entry, Joined, Product, Slice
+from rebasin_fast.specs.axis import Entry, Slice, leaves_of
 from rebasin_fast.specs.layout import blocks_of, length_of
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Axes = Mapping[str, tuple[Entry, ...]]
 
@@ -58,7 +55,7 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
         for name, axis, entry, length in waiting:
             if (entry, length) in fitting:
                 continue
-            unknown = list(dict.fromkeys(p for p in _measured(entry) if p not in sizes))
+            unknown = [p for p in _measured(entry) if p not in sizes]
             if len(unknown) > 1:
                 postponed.append((name, axis, entry, length))
                 continue
@@ -74,33 +71,9 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
     return sizes
 
 
-def chains_of(entry: Entry) -> list[tuple[str, ...]]:
-    """The chains of nested permutations in ``entry``, outermost first: one per kind of position."""
-    if isinstance(entry, str):
-        return [(entry,)]
-    if isinstance(entry, Slice):
-        return [(entry.permutation,)]
-    if isinstance(entry, Product):
-        return [outer + inner for outer in chains_of(entry.outer) for inner in chains_of(entry.inner)]
-    if isinstance(entry, Concat):
-        return list(dict.fromkeys(chain for piece in entry.pieces for chain in chains_of(piece)))
-    if isinstance(entry, Joined):
-        return chains_of(entry.inner)
-    return [()]
-
-
-def _measured(entry: Entry) -> Iterator[str]:
+def _measured(entry: Entry) -> list[str]:
     """Permutations whose size bears on the length of ``entry``; a slice's length is its own."""
-    if isinstance(entry, str):
-        yield entry
-    elif isinstance(entry, Product):
-        yield from _measured(entry.outer)
-        yield from _measured(entry.inner)
-    elif isinstance(entry, Concat):
-        for piece in entry.pieces:
-            yield from _measured(piece)
-    elif isinstance(entry, Joined):
-        yield from _measured(entry.inner)
+    return list(dict.fromkeys(leaf for leaf in leaves_of(entry) if isinstance(leaf, str)))
 
 
 def _solve(name: str, axis: int, entry: Entry, length: int, unknown: str, sizes: Mapping[str, int]) -> int:
@@ -123,9 +96,7 @@ def _check_length(
     expected = length_of(entry, sizes)
     if expected == length:
         return
-    known = "; ".join(
-        f"{p!r} has {sizes[p]} units by {origin[p]}" for p in dict.fromkeys(_measured(entry)) if p in origin
-    )
+    known = "; ".join(f"{p!r} has {sizes[p]} units by {origin[p]}" for p in _measured(entry) if p in origin)
     raise SpecError(
         f"parameter {name!r} axis {axis} has length {length}; expected {expected} by its entry {entry!r}"
         + (f" ({known})" if known else "")
@@ -134,9 +105,9 @@ def _check_length(
 
 def _refuse_ambiguous(place: tuple[str, int, Entry, int], sizes: Mapping[str, int]) -> None:
     name, axis, entry, length = place
-    unknown = [p for p in dict.fromkeys(_measured(entry)) if p not in sizes]
+    unknown = [p for p in _measured(entry) if p not in sizes]
     raise SpecError(
-        f"the sizes of {unknown} cannot be told apart from {name!r} axis {axis} of length {length} "
+        f"the sizes of {unknown} cannot be determined from {name!r} axis {axis} of length {length} "
         f"({entry!r}); give the spec sizes={{{unknown[0]!r}: ...}}"
     )
 
@@ -153,17 +124,8 @@ def _sizes_by_slices(axes: Axes) -> dict[str, int]:
     return reach
 
 
-def _slices(entry: Entry) -> Iterator[Slice]:
-    if isinstance(entry, Slice):
-        yield entry
-    elif isinstance(entry, Product):
-        yield from _slices(entry.outer)
-        yield from _slices(entry.inner)
-    elif isinstance(entry, Concat):
-        for piece in entry.pieces:
-            yield from _slices(piece)
-    elif isinstance(entry, Joined):
-        yield from _slices(entry.inner)
+def _slices(entry: Entry) -> list[Slice]:
+    return [leaf for leaf in leaves_of(entry) if isinstance(leaf, Slice)]
 
 
 def _check_slices(axes: Axes, params: Params, sizes: Mapping[str, int]) -> None:
@@ -176,7 +138,7 @@ def _check_slices(axes: Axes, params: Params, sizes: Mapping[str, int]) -> None:
         if entry is not None and type(entry) is not str
     }
     for entry, (name, axis) in places.items():
-        if any(True for _ in _slices(entry)):
+        if _slices(entry):
             try:
                 blocks_of(entry, sizes)
             except SpecError as error:

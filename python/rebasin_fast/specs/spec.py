@@ -7,22 +7,20 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from math import lgamma, log
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.specs.axis import Entry, check_entry, merge_joined
+from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined
 from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
 from rebasin_fast.specs.layout import common_parents, count_copies
-from rebasin_fast.specs.sizes import chains_of, check_coverage, check_ranks, resolve_sizes
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.specs.sizes import check_coverage, check_ranks, resolve_sizes
+from rebasin_fast.typing import Params
 
 _JSON_FORMAT = "rebasin_fast.permutation_spec/1"
 
 
 class PermutationSpec:
-    """For each parameter, what moves each of its axes.
+    """For each axis of each parameter, the permutation that moves it, and how.
 
     Parameters
     ----------
@@ -32,7 +30,7 @@ class PermutationSpec:
     unmatched : Iterable[str]
         Parameters that move with their units but stay out of the objective, as BatchNorm statistics do.
     sizes : Mapping[str, int], optional
-        Sizes of permutations that no single axis tells, as the number of heads in ``Product("heads", "dims")``.
+        Sizes of permutations that no single axis determines, as the number of heads in ``Product("heads", "dims")``.
 
     Raises
     ------
@@ -119,7 +117,7 @@ class PermutationSpec:
         Raises
         ------
         SpecError
-            Two axes disagree, an axis has a length that no size gives, or a size cannot be told.
+            Two axes disagree, an axis has a length that no size gives, or a size cannot be determined.
         """
         check_ranks(self._axes, params)
         sizes = resolve_sizes(self._axes, params, self._declared_sizes)
@@ -156,14 +154,10 @@ class PermutationSpec:
 
     def with_prefix(self, prefix: str) -> PermutationSpec:
         """The same spec for parameters whose names begin with ``prefix`` (``module.``, ``model.``)."""
-        return PermutationSpec(
-            {prefix + name: entries for name, entries in self._axes.items()},
-            [prefix + name for name in self._unmatched],
-            sizes=self._declared_sizes,
-        )
+        return self.renamed({name: prefix + name for name in self._axes})
 
     def renamed(self, names: Mapping[str, str]) -> PermutationSpec:
-        """The same spec for other names: ``names`` maps those of this spec; what it lacks keeps its name."""
+        """The same spec for other names: ``names`` maps those of this spec; others stay."""
         return PermutationSpec(
             {names.get(name, name): entries for name, entries in self._axes.items()},
             [names.get(name, name) for name in self._unmatched],
@@ -183,7 +177,7 @@ class PermutationSpec:
 
     @classmethod
     def from_json(cls, text: str) -> PermutationSpec:
-        """Read what :meth:`to_json` wrote; SpecError when the text is something else."""
+        """The spec of a text of :meth:`to_json`; SpecError for other texts."""
         try:
             fields = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
@@ -199,7 +193,7 @@ class PermutationSpec:
             raise SpecError(f"the JSON of the permutation spec is malformed: {error!r}") from None
 
     def digest(self) -> str:
-        """SHA-256 of the spec's JSON in canonical form, to tell whether a saved permutation belongs to it."""
+        """SHA-256 of the spec's JSON in canonical form, to check that a saved permutation belongs to it."""
         canonical = json.dumps(json.loads(self.to_json()), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What a family's examples tell the conformance suite."""
+"""Examples of a family, as the conformance suite reads them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ class Example:
     recognised: bool = True
     # Mutated entry by entry; False where a smaller example of the same layers is.
     mutated: bool = True
+    # Entries are misplaced in each way, too, where another example does not have them.
+    thorough: bool = False
+    # Deep, but mutated: marked slow, as those that are not mutated are.
+    deep: bool = False
     # Parameters whose entries do not bear on the function; the example says why.
     silent: frozenset[str] = frozenset()
     # Stacked biases of queries, keys and values. A key's bias adds the same to all scores of a query, which the

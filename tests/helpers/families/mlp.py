@@ -41,6 +41,7 @@ EXAMPLES = [
         lambda: rf.specs.mlp(["fc1", "fc2", "fc3"]),
         vectors(3, 4),
         permutations=2,
+        thorough=True,
     ),
     Example(
         "mlp of 12 layers",
@@ -50,6 +51,10 @@ EXAMPLES = [
         permutations=11,
     ),
     Example(
-        "mlp without biases", sequential, lambda: rf.specs.mlp(["0", "2", "4"], bias=False), vectors(3, 4)
+        "mlp without biases",
+        sequential,
+        lambda: rf.specs.mlp(["0", "2", "4"], bias=False),
+        vectors(3, 4),
+        thorough=True,
     ),
 ]

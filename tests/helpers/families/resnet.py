@@ -124,7 +124,9 @@ def cifar(depth: int, shortcut: str) -> Example:
         partial(rf.specs.cifar_resnet, depth, shortcut=shortcut, width=4),
         images(8, batch=1),
         permutations=3 + 3 * count,
-        mutated=depth == 20,
+        mutated=depth <= 20,
+        deep=depth == 20,
+        thorough=depth == 8,
     )
 
 
@@ -166,6 +168,7 @@ EXAMPLES = [
             images(8, batch=1),
             permutations=PUBLISHED[depth][1],
             mutated=depth == 18,
+            deep=depth == 18,
         )
         for depth, blocks in BASIC.items()
     ),
@@ -177,12 +180,13 @@ EXAMPLES = [
             images(8, batch=1),
             permutations=PUBLISHED[depth][1],
             mutated=depth == 50 and inner == 1,
+            deep=True,
         )
         for depth, blocks in BOTTLENECK.items()
         for inner in (1, 2)
         if (depth, inner) != (152, 2)
     ),
-    *(cifar(depth, shortcut) for depth in (20, 32, 44, 56, 110) for shortcut in ("A", "B")),
+    *(cifar(depth, shortcut) for depth in (8, 20, 32, 44, 56, 110) for shortcut in ("A", "B")),
     normed("LayerNorm", ChannelNorm, 1, "norm"),
     normed("GroupNorm(1)", partial(nn.GroupNorm, 1), 1),
     normed("GroupNorm(2)", partial(nn.GroupNorm, 2), 2),

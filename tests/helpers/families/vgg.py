@@ -79,6 +79,9 @@ def published(depth: int, form: str, batch_norm: bool) -> Example:
         partial(PUBLISHED[depth], form, batch_norm=batch_norm),
         images(32 if form == "cifar" else 64, batch=1),
         permutations=len(CONFIGURATIONS[depth]) - 5 + 2,
+        mutated=depth in (11, 16),
+        deep=depth == 16,
+        thorough=depth == 16 and not batch_norm,
     )
 
 

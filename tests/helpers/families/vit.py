@@ -16,7 +16,7 @@ WIDTH, HEADS, HIDDEN, PATCH = 6, 3, 7, 4
 
 
 class Patches(nn.Module):
-    """Patches of an image as a sequence, under whatever name the projection has."""
+    """Patches of an image as a sequence, under the name that the projection has."""
 
     def __init__(self, name: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Counting along a network of blocks: what each block keeps to itself, and whose stream its output joins."""
+"""Counting along a network of blocks: the units inside each block, and the stream that its output joins."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from .chains import encoder, total
+from .installed import import_torchvision
 from .registry import Model
 from .symmetries import Symmetries, attention, cut_by_norms, normed_groups, units
-from .vision_import import import_torchvision
 
 import_torchvision()  # diffusers imports transformers, which imports it
 

@@ -1,4 +1,4 @@
-"""The permutations of a spec, counted as ``symmetries`` counts what is expected."""
+"""The permutations of a spec, counted as ``symmetries`` counts the expected ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def found_in(spec: PermutationSpec, model: Any) -> Symmetries:
 
 
 def difference(expected: Symmetries, found: Symmetries) -> str:
-    """What is missing, and what is there that should not be; empty when nothing is."""
+    """Missing and unexpected symmetries in words; empty when the two agree."""
     lines = [f"missing: {_said(expected - found)}"] if expected - found else []
     lines += [f"unexpected: {_said(found - expected)}"] if found - expected else []
     return "; ".join(lines)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from .chains import encoder, repeated
+from .installed import import_torchvision
 from .registry import Model
 from .symmetries import Symmetries, attention, grouped_attention, units
-from .vision_import import import_torchvision
 
 import_torchvision()  # transformers imports it
 

@@ -11,7 +11,7 @@ from .symmetries import Symmetries
 
 @dataclass(frozen=True)
 class Model:
-    """A model and what must be found in it.
+    """A model and the symmetries that must be found in it.
 
     ``small`` models are traced and verified in every run of the tests. The others stand in the table of
     ``benchmarks/trace_models.py``: there a model with a ``narrow`` copy is traced without its weights, and the copy,

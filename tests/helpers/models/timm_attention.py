@@ -9,10 +9,10 @@ from torch import nn
 
 from .chains import Chain, each, encoder, repeated, total
 from .images import image_model
+from .installed import import_timm
 from .registry import Model
 from .symmetries import Symmetries, attention, units
 from .torchvision_attention import convnext, swin, vit
-from .vision_import import import_timm
 
 _timm = import_timm()
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from .chains import Chain, each, grouped, repeated, rounded, total
 from .images import image_model
+from .installed import import_timm
 from .registry import Model
 from .regnet import RegNet
 from .symmetries import Symmetries, units
 from .torchvision_attention import convnext
 from .torchvision_residual import bottleneck
-from .vision_import import import_timm
 
 _timm = import_timm()
 

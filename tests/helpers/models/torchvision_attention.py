@@ -8,9 +8,9 @@ from torch import nn
 
 from .chains import Chain, each, encoder, repeated, total
 from .images import image_model
+from .installed import import_torchvision
 from .registry import Model
 from .symmetries import Symmetries, units
-from .vision_import import import_torchvision
 
 _tv = import_torchvision().models
 

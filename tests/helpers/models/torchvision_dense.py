@@ -6,9 +6,9 @@ from collections import Counter
 
 from .chains import each, repeated, total
 from .images import image_model
+from .installed import import_torchvision
 from .registry import Model
 from .symmetries import Symmetries, units
-from .vision_import import import_torchvision
 
 _tv = import_torchvision().models
 

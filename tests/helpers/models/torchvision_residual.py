@@ -1,4 +1,4 @@
-"""torchvision's residual networks: one stream a stage, and what each block keeps to itself."""
+"""torchvision's residual networks: one stream a stage, and the units inside each block."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from functools import partial
 
 from .chains import Chain, each, grouped
 from .images import image_model
+from .installed import import_torchvision
 from .registry import Model
 from .regnet import RegNet
 from .symmetries import Symmetries
-from .vision_import import import_torchvision
 
 _tv = import_torchvision().models
 

@@ -11,11 +11,11 @@ from torch import nn
 
 from .chains import each, total
 from .images import image_model
+from .installed import import_torchvision
 from .registry import Model
 from .symmetries import Symmetries, units
 from .torchvision_mobile import mobilenet_v3_features
 from .torchvision_residual import BOTTLENECK, bottleneck
-from .vision_import import import_torchvision
 
 _tv = import_torchvision().models
 

@@ -1,4 +1,4 @@
-"""A matching of many models in a file: what was saved comes back, an interrupted run goes on, others are refused."""
+"""A matching of many models in a file: it is read as it was saved, an interrupted run goes on, others are refused."""
 
 import json
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from helpers.matchings import StoppedError, stop_after
 from helpers.networks import KNOWN
 from rebasin_fast.errors import FileFormatError
 
@@ -16,24 +17,9 @@ SHAPES = {
 }  # fmt: skip
 
 
-class StoppedError(Exception):
-    """Raised by a progress callback."""
-
-
 def models_of(count=4):
     draws = [np.random.default_rng(seed) for seed in range(count)]
     return [{name: rng.standard_normal(shape).astype("f") for name, shape in SHAPES.items()} for rng in draws]
-
-
-def stop_after(calls):
-    seen = []
-
-    def progress(event):
-        seen.append(event)
-        if len(seen) == calls:
-            raise StoppedError
-
-    return progress
 
 
 def assert_same(one, other):

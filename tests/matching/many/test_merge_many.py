@@ -135,22 +135,6 @@ def test_between_moves_one_model_onto_another():
     assert_equal(rf.apply_permutation(SPEC, many.between(2, 1), models[1]), models[2])
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_same_seed_same_result(method):
-    models = [model(seed) for seed in range(3)]
-    first, second = (rf.merge_many(SPEC, models, method=method, rng=5) for _ in range(2))
-    for one, other in zip(first.permutations, second.permutations, strict=True):
-        assert all(np.array_equal(one[name], other[name]) for name in one)
-    assert first.history == second.history
-
-
-def test_identical_models_stay_where_they_are():
-    for options in ({}, {"start": "identity"}, {"method": "cycle_consistent"}):
-        many = rf.merge_many(SPEC, [model(0)] * 3, **options)
-        assert many.objective == pytest.approx(many.first_objective, rel=1e-9)
-        assert_equal(many.merged, model(0))
-
-
 def test_published_start_never_falls_below_the_models_as_they_are():
     models = [model(seed) for seed in range(4)]
     many = rf.merge_many(SPEC, models, start="identity")

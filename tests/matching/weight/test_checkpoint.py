@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from helpers.matchings import StoppedError, assert_same, stop_after
 from helpers.networks import KNOWN
 from rebasin_fast.errors import FileFormatError
-
-
-class StoppedError(Exception):
-    """Raised by a progress callback."""
 
 
 def pair(name, seeds=(0, 1)):
     known = KNOWN[name]
     return known.spec(), *(known.arrays(seed) for seed in seeds)
-
-
-def stop_after(visits):
-    seen = []
-
-    def progress(event):
-        seen.append(event)
-        if len(seen) == visits:
-            raise StoppedError
-
-    return progress
-
-
-def assert_same(one, other):
-    assert one.objective == other.objective
-    for name in one.permutation:
-        np.testing.assert_array_equal(one.permutation[name], other.permutation[name])
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
@@ -87,18 +69,28 @@ def test_a_hostile_checkpoint_is_refused_or_computed_again(tmp_path):
     file = tmp_path / "steps.npz"
     whole = rf.weight_matching(spec, a, b, checkpoint=file)
     good = {name: np.array(array) for name, array in rf.load_params(file).items()}
-    for name, values in [
-        ("lengths", good["lengths"] - 1),
-        ("lengths", -good["lengths"]),
-        ("run", good["run"] + 5),
-        ("members", good["members"] + 1000),
-        ("score", good["score"][:-1]),
-    ]:
-        rf.save_params(file, {**good, name: values}, overwrite=True)
+    account = json.loads(good["account"].tobytes())
+
+    def write(units=good["units"], steps=account["steps"]):
+        text = json.dumps({**account, "steps": steps}).encode()
+        rf.save_params(file, {"units": units, "account": np.frombuffer(text, np.uint8)}, overwrite=True)
+
+    first, *others = account["steps"]
+    run, number, score, lengths = first
+    for step in (
+        [run, number, score, [length - 1 for length in lengths]],
+        [run, number, score, [-length for length in lengths]],
+        [run + 5, number, score, lengths],
+        [-1, number, score, lengths],
+        [run, number, score, lengths * 1000],
+        [run, number, lengths],
+        [run, number, "high", lengths],
+    ):
+        write(steps=[step, *others])
         with pytest.raises(FileFormatError, match="damaged"):
             rf.weight_matching(spec, a, b, checkpoint=file)
     for units in (good["units"] * 0, good["units"] + 100_000, -1 - good["units"]):
-        rf.save_params(file, {**good, "units": units}, overwrite=True)
+        write(units=units)
         assert_same(rf.weight_matching(spec, a, b, checkpoint=file), whole)
 
 

@@ -1,4 +1,4 @@
-"""What ``effort`` adds to the descent's own way: shakes out of a local optimum, and never a lower objective."""
+"""``effort`` beyond planned visiting: perturbations out of a local optimum, and never a lower objective."""
 
 import itertools
 
@@ -8,20 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rebasin_fast as rf
+from helpers.matchings import deep_perceptrons
 from helpers.networks import KNOWN
 from helpers.strategies import spec_cases
 from reference import general
 
 EFFORTS = ("low", "normal", "high")
 MLP = KNOWN["mlp"]
-
-
-def wide_pair(seed=0):
-    """A perceptron whose inner layers outweigh its inputs: a first pass leaves much to the queue."""
-    rng = np.random.default_rng(seed)
-    spec = rf.specs.mlp(["a", "b", "c", "d"], bias=False)
-    shapes = {"a.weight": (40, 6), "b.weight": (40, 40), "c.weight": (40, 40), "d.weight": (6, 40)}
-    return spec, *({k: rng.standard_normal(s).astype("float32") for k, s in shapes.items()} for _ in "ab")
 
 
 @given(spec_cases(largest=6), st.integers(0, 10**6))
@@ -40,17 +33,17 @@ def test_more_effort_never_ends_lower_and_its_bookkeeping_is_the_objective(case,
         assert matching.converged
 
 
-def test_each_effort_gains_on_networks_whose_first_pass_goes_astray():
+def test_each_effort_gains_on_networks_whose_first_pass_underperforms():
     gained = dict.fromkeys(EFFORTS, 0.0)
     for seed in range(5):
-        spec, a, b = wide_pair(seed)
+        spec, a, b = deep_perceptrons(seed)
         for effort in EFFORTS:
             gained[effort] += rf.weight_matching(spec, a, b, effort=effort).objective
     assert gained["low"] < gained["normal"] < gained["high"]
 
 
-def test_shakes_are_counted_and_bounded():
-    spec, a, b = wide_pair()
+def test_perturbations_are_counted_and_bounded():
+    spec, a, b = deep_perceptrons()
     low, normal, high = (rf.weight_matching(spec, a, b, effort=effort).stats for effort in EFFORTS)
     assert (low.shakes, low.shakes_kept) == (0, 0)
     assert normal.shakes == 1
@@ -60,7 +53,7 @@ def test_shakes_are_counted_and_bounded():
 
 
 def test_a_pass_that_found_its_way_is_left_alone():
-    spec, a, _ = wide_pair()
+    spec, a, _ = deep_perceptrons()
     a["a.weight"] = np.random.default_rng(1).standard_normal((40, 60)).astype("float32")
     b = rf.apply_permutation(spec, {p: np.roll(np.arange(40), 7) for p in spec.permutations}, a)
     assert rf.weight_matching(spec, a, b).stats.shakes == 0
@@ -72,7 +65,7 @@ def test_a_pass_that_found_its_way_is_left_alone():
 
 
 def test_the_result_does_not_depend_on_threads_or_memory():
-    spec, a, b = wide_pair()
+    spec, a, b = deep_perceptrons()
     reference = rf.weight_matching(spec, a, b, effort="high")
     for options in ({"threads": 2}, {"memory_limit": 4 * 40**2 + 16 * (1 << 20)}):
         found = rf.weight_matching(spec, a, b, effort="high", **options)
@@ -82,8 +75,8 @@ def test_the_result_does_not_depend_on_threads_or_memory():
         )
 
 
-def test_a_shaken_matching_goes_on_from_its_checkpoint(tmp_path):
-    spec, a, b = wide_pair()
+def test_a_perturbed_matching_goes_on_from_its_checkpoint(tmp_path):
+    spec, a, b = deep_perceptrons()
     whole = rf.weight_matching(spec, a, b, effort="high")
     visits = []
 
@@ -104,7 +97,7 @@ def test_a_shaken_matching_goes_on_from_its_checkpoint(tmp_path):
 
 
 def test_progress_never_tells_of_a_fall():
-    spec, a, b = wide_pair()
+    spec, a, b = deep_perceptrons()
     events = []
     found = rf.weight_matching(spec, a, b, effort="high", progress=events.append)
     objectives = [event.objective for event in events]

@@ -1,4 +1,4 @@
-"""Options of weight matching, and what it reports."""
+"""Options of weight matching, and its reports."""
 
 import itertools
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from helpers.matchings import same
 from helpers.networks import KNOWN
 from reference import general
 
@@ -15,34 +16,6 @@ SPEC = MLP.spec()
 
 def models(*seeds):
     return [MLP.arrays(seed) for seed in seeds]
-
-
-def same(one, other):
-    return set(one.permutation) == set(other.permutation) and all(
-        np.array_equal(one.permutation[p], other.permutation[p]) for p in one.permutation
-    )
-
-
-@pytest.mark.parametrize("name", ["mlp", "resnet18", "resnet20-padded", "resnet50"])
-@pytest.mark.parametrize("seed", range(3))
-def test_a_planted_permutation_is_recovered(name, seed):
-    known = KNOWN[name]
-    spec, a = known.spec(), known.arrays(seed)
-    rng = np.random.default_rng(seed)
-    planted = {p: rng.permutation(n) for p, n in spec.sizes(a).items()}
-    b = rf.apply_permutation(spec, planted, a)
-    found = max((rf.weight_matching(spec, a, b, rng=s) for s in range(4)), key=lambda m: m.objective)
-    aligned = rf.apply_permutation(spec, found.permutation, b)
-    for key, w in a.items():
-        np.testing.assert_array_equal(aligned[key], w, err_msg=key)
-    assert found.objective == pytest.approx(
-        sum(
-            float((w.astype(np.float64) ** 2).sum())
-            for key, w in a.items()
-            if key not in spec.unmatched and any(spec.axes_to_perm[key])
-        ),
-        rel=1e-12,
-    )
 
 
 def test_the_objective_rises_from_sweep_to_sweep():

@@ -1,4 +1,4 @@
-"""The descent's own way, a planned pass and a queue: where it ends, what it costs, and that nothing else decides it."""
+"""Planned visiting, a planned pass and a queue: local optimality, cost, and independence of memory and threads."""
 
 import itertools
 
@@ -9,15 +9,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 import rebasin_fast as rf
+from helpers.matchings import same
 from helpers.networks import KNOWN
 from helpers.strategies import spec_cases
 from reference import general
 
 MLP = KNOWN["mlp"]
-
-
-def same(one, other):
-    return all(np.array_equal(one.permutation[p], other.permutation[p]) for p in one.permutation)
 
 
 @given(spec_cases(largest=6), st.integers(0, 10**6))

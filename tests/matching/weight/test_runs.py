@@ -1,9 +1,5 @@
 """Restarts and lists of models on threads: the results of one after the other, and an end to all when one ends."""
 
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 
 import numpy as np
@@ -112,35 +108,3 @@ def test_each_run_draws_from_its_own_generator():
     assert len(set(drawn)) == 4
     assert drawn[0] == np.random.default_rng(1).integers(1 << 40)
     assert generators(np.random.default_rng(1), 0) == []
-
-
-PROGRAM = """
-    import numpy as np, threading
-    import rebasin_fast as rf
-
-    rng = np.random.default_rng(0)
-    spec = rf.specs.mlp(["0", "1"], bias=False)
-    shapes = {"0.weight": (3000, 3000), "1.weight": (3000, 3000)}
-    a, b = ({k: rng.standard_normal(s, dtype=np.float32) for k, s in shapes.items()} for _ in "ab")
-    before = set(threading.enumerate())
-    try:
-        print("ready", flush=True)
-        while True:
-            rf.weight_matching(spec, a, b, restarts=4, threads=2)
-    except KeyboardInterrupt:
-        print("heard", flush=True)
-    assert set(threading.enumerate()) == before
-"""
-
-
-def test_an_interrupt_ends_runs_on_other_threads():
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout.readline() == "ready\n"
-            process.send_signal(signal.SIGINT)
-            rest, _ = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert rest == "heard\n"

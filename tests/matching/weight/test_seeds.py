@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rebasin_fast as rf
+from helpers.matchings import deep_perceptrons, same
 from helpers.networks import KNOWN
 from helpers.strategies import spec_cases
 from rebasin_fast.permutation import random_permutation
@@ -16,23 +17,11 @@ from reference import general
 SEEDS = range(1, 9)
 
 
-def perceptron(seed=0):
-    """Inner layers that outweigh the inputs: several local optima lie apart."""
-    rng = np.random.default_rng(seed)
-    spec = rf.specs.mlp(["a", "b", "c", "d"], bias=False)
-    shapes = {"a.weight": (40, 6), "b.weight": (40, 40), "c.weight": (40, 40), "d.weight": (6, 40)}
-    return spec, *({k: rng.standard_normal(s).astype("float32") for k, s in shapes.items()} for _ in "ab")
-
-
-def same(one, other):
-    return all(np.array_equal(one.permutation[p], other.permutation[p]) for p in one.permutation)
-
-
 @pytest.mark.parametrize("effort", ["low", "normal"])
 def test_other_seeds_are_other_runs_and_as_good(effort):
     rises = {0: [], 1: []}
     for pair in range(4):
-        spec, a, b = perceptron(pair)
+        spec, a, b = deep_perceptrons(pair)
         plain = rf.weight_matching(spec, a, b, effort=effort)
         assert same(plain, rf.weight_matching(spec, a, b, effort=effort, rng=0))
         others = [rf.weight_matching(spec, a, b, effort=effort, rng=seed) for seed in SEEDS]
@@ -45,7 +34,7 @@ def test_other_seeds_are_other_runs_and_as_good(effort):
 
 
 def test_restarts_are_runs_of_further_seeds():
-    spec, a, b = perceptron()
+    spec, a, b = deep_perceptrons()
     plain = rf.weight_matching(spec, a, b)
     for rng in (0, 5):
         found = rf.weight_matching(spec, a, b, restarts=6, rng=rng)
@@ -83,7 +72,7 @@ def test_planted_permutations_are_found_from_any_seed(name):
 
 @pytest.mark.parametrize("after", [2, 5, 8])
 def test_a_seeded_run_goes_on_from_its_checkpoint(tmp_path, after):
-    spec, a, b = perceptron()
+    spec, a, b = deep_perceptrons()
     whole = rf.weight_matching(spec, a, b, rng=4)
     path, events = tmp_path / "steps.npz", []
 
@@ -101,7 +90,7 @@ def test_a_seeded_run_goes_on_from_its_checkpoint(tmp_path, after):
 
 
 def test_the_relaxation_and_many_take_seeds():
-    spec, a, b = perceptron()
+    spec, a, b = deep_perceptrons()
     assert len({rf.frank_wolfe_matching(spec, a, b, rng=seed, max_iter=1).objective for seed in range(6)}) > 1
-    models = [a, b, perceptron(1)[1]]
+    models = [a, b, deep_perceptrons(1)[1]]
     assert len({rf.merge_many(spec, models, rng=seed).objective for seed in range(6)}) > 1

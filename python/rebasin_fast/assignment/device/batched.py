@@ -9,6 +9,7 @@ import numpy as np
 
 from rebasin_fast._arrays.buffers import DeviceLibrary, check_same_device
 from rebasin_fast.assignment.device import kernels
+from rebasin_fast.assignment.failures import STATUSES
 
 # Below, a block is done before a matrix has come to the host and its answer back.
 LARGEST_FOR_ONE_BLOCK = 512
@@ -55,10 +56,8 @@ def _finish_on_host(
     problems = [library.get(costs[int(p)]) for p in left]
     solved = _core.assignments(problems, maximize, False, None, 1)
     fields = {name: library.get(getattr(found, name)).copy() for name in found.__dataclass_fields__}
-    for p, (status, columns, row_duals, column_duals, objective, gap) in zip(left, solved, strict=True):
-        fields["statuses"][p] = status
-        if status != 0:
-            continue
-        fields["columns"][p], fields["objectives"][p], fields["gaps"][p] = columns, objective, gap
-        fields["row_duals"][p], fields["column_duals"][p] = row_duals, column_duals
+    for p, one in zip(left, solved, strict=True):
+        fields["statuses"][p] = STATUSES.index(one.status)
+        fields["columns"][p], fields["objectives"][p], fields["gaps"][p] = one.columns, one.objective, one.gap
+        fields["row_duals"][p], fields["column_duals"][p] = one.row_duals, one.column_duals
     return replace(found, **{name: library.put(costs, value) for name, value in fields.items()})

@@ -1,16 +1,19 @@
-"""What the public assignment functions do with arrays that lie on a CUDA device."""
+"""The public assignment functions on arrays that lie on a CUDA device."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rebasin_fast._arrays.buffers import DeviceLibrary, device_library
 from rebasin_fast._native.cuda import is_available
+from rebasin_fast.assignment.batch import restored
 from rebasin_fast.assignment.device import batched, kernels
-from rebasin_fast.assignment.device.large import LargeResult, solve_large
-from rebasin_fast.assignment.infeasible import infeasible_error
+from rebasin_fast.assignment.device.large import solve_large
+from rebasin_fast.assignment.failures import STATUSES, infeasible_error, raise_unless_optimal
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
 from rebasin_fast.errors import InfeasibleError
 
@@ -31,50 +34,46 @@ def indices(cost: Any, maximize: bool, library: DeviceLibrary) -> tuple[Any, Any
     found = _solve_matrix(cost, maximize, None, library)
     if found is None:
         return None
-    columns = found.columns
-    rows = np.flatnonzero(columns >= 0)
-    return library.put(cost, rows), library.put(cost, columns[rows])
+    raise_unless_optimal(found.status, lambda: InfeasibleError("cost matrix is infeasible"))
+    rows = np.flatnonzero(found.columns >= 0)
+    return library.put(cost, rows), library.put(cost, found.columns[rows])
 
 
 def solve(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assignment | None:
     """The Assignment of a matrix or a batch, its arrays on the device; None: the host solves it from a copy."""
     if len(cost.shape) == 3:
         found = batched.solve_batch(cost, library, maximize=maximize, start=_starts(cost, start, library))
-        names = np.array(["optimal", "invalid", "infeasible"])
-        return AssignmentBatch(
-            found.columns, found.row_duals, found.column_duals, found.objectives, found.gaps,
-            names[library.get(found.statuses)],
-        )  # fmt: skip
-    try:
-        one = _solve_matrix(cost, maximize, start, library)
-    except InfeasibleError:
-        raise infeasible_error(library.get(batched.as_kernel_costs(cost, library))) from None
+        return _assignments(found, library, lambda array: array)
+    one = _solve_matrix(cost, maximize, start, library)
     if one is None:
         return None
-    arrays = [library.put(cost, values) for values in (one.columns, one.row_duals, one.column_duals)]
-    return Assignment(arrays[0], arrays[1], arrays[2], one.objective, one.gap)
+    raise_unless_optimal(
+        one.status, lambda: infeasible_error(library.get(batched.as_kernel_costs(cost, library)))
+    )
+    return restored(one, partial(library.put, cost))
 
 
-def _solve_matrix(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> LargeResult | None:
+def _solve_matrix(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assignment | None:
+    """The solution of one matrix in host arrays, with its ``status``."""
     cost = batched.as_kernel_costs(cost, library)
     n, m = (int(extent) for extent in cost.shape)
     if max(n, m) <= batched.LARGEST_FOR_ONE_BLOCK:
         starts = None if start is None else _starts(cost[None], start, library)
-        return _first(batched.solve_batch(cost[None], library, maximize=maximize, start=starts), library)
+        found = batched.solve_batch(cost[None], library, maximize=maximize, start=starts)
+        return _assignments(found, library, library.get)[0]
     if n > m or library.strides(cost)[1] != 1 or start is not None:
         return None
-    return solve_large(cost, library, maximize=maximize)
+    large = solve_large(cost, library, maximize=maximize)
+    return None if large is None else large[0]
 
 
-def _first(found: kernels.BatchResult, library: DeviceLibrary) -> LargeResult:
-    status = int(library.get(found.statuses)[0])
-    if status == 1:
-        raise ValueError("matrix contains invalid numeric entries")
-    if status == 2:
-        raise InfeasibleError("cost matrix is infeasible")
-    arrays = [library.get(values)[0] for values in (found.columns, found.row_duals, found.column_duals)]
-    objective, gap = float(library.get(found.objectives)[0]), float(library.get(found.gaps)[0])
-    return LargeResult(arrays[0], arrays[1], arrays[2], objective, gap, 0)
+def _assignments(
+    found: kernels.BatchResult, library: DeviceLibrary, convert: Callable[[Any], Any]
+) -> AssignmentBatch:
+    arrays = (found.columns, found.row_duals, found.column_duals, found.objectives, found.gaps)
+    columns, row_duals, column_duals, objectives, gaps = map(convert, arrays)
+    names = np.array(STATUSES)[library.get(found.statuses)]
+    return AssignmentBatch(columns, row_duals, column_duals, objectives, gaps, names)
 
 
 def _starts(cost: Any, start: Any, library: DeviceLibrary) -> tuple[Any, Any] | None:

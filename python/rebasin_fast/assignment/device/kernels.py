@@ -14,7 +14,6 @@ from rebasin_fast.errors import DeviceError
 
 LIST_LENGTH = 24
 MOST_BATCH_COLUMNS = 1 << 16
-STATUSES = {0: "optimal", 1: "invalid", 2: "infeasible", 3: "unsolved"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class BatchResult:
     """The answers of a batch, as device arrays.
 
     columns (k, n) int64; row_duals (k, n), column_duals (k, m), objectives and gaps (k,) float64; statuses (k,)
-    int32, keys of ``STATUSES``. Problems that are not optimal hold -1 and NaN.
+    int32: 0 optimal, 1 invalid, 2 infeasible, 3 left to the host. Problems that are not optimal hold -1 and NaN.
     """
 
     columns: Any

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,29 +11,18 @@ from rebasin_fast import _core
 from rebasin_fast._arrays.buffers import DeviceLibrary, placement_of
 from rebasin_fast._native.cuda import require_device
 from rebasin_fast.assignment.device import kernels
+from rebasin_fast.assignment.result import Assignment
 from rebasin_fast.errors import DeviceError
 
 _BLOCKS = 4
 
 
-@dataclass(frozen=True)
-class LargeResult:
-    """Host arrays: columns (n,) int64, row_duals (n,), column_duals (m,), the objective, a gap; rows fetched."""
+def solve_large(costs: Any, library: DeviceLibrary, *, maximize: bool) -> tuple[Assignment, int] | None:
+    """The solution of an (n, m) float32 or float64 problem in host arrays, and the number of rows that were fetched.
 
-    columns: NDArray[np.int64]
-    row_duals: NDArray[np.float64]
-    column_duals: NDArray[np.float64]
-    objective: float
-    gap: float
-    fetched: int
-
-
-def solve_large(costs: Any, library: DeviceLibrary, *, maximize: bool) -> LargeResult | None:
-    """Solve an (n, m) float32 or float64 problem, n <= m, whose rows are contiguous.
-
-    About 200 bytes a row go to the host, and each row whose list runs out. None where that does not suffice
-    (invalid or forbidden entries, costs of too many magnitudes, a constant matrix): copy the matrix instead.
-    Waits for the array's stream.
+    n <= m, rows contiguous. About 200 bytes a row go to the host, and each row whose list runs out. None where that
+    does not suffice (invalid or forbidden entries, costs of too many magnitudes, a constant matrix): copy the matrix
+    instead. Waits for the array's stream.
     """
     n, m = costs.shape
     module = require_device()
@@ -63,12 +51,13 @@ def solve_large(costs: Any, library: DeviceLibrary, *, maximize: bool) -> LargeR
     )
     if found is None:
         return None
-    columns, row_duals, column_duals, objective, gap, fetched = found
-    _check(costs, library, maximize, columns, column_duals, gap)
+    one = found.solution
+    _check(costs, library, maximize, one.columns, one.column_duals, one.gap)
     sign = -1.0 if maximize else 1.0
-    return LargeResult(
-        columns, sign * row_duals + 0.0, sign * column_duals + 0.0, sign * objective + 0.0, gap, fetched
+    row_duals, column_duals, objective = (
+        sign * value + 0.0 for value in (one.row_duals, one.column_duals, one.objective)
     )
+    return Assignment(one.columns, row_duals, column_duals, objective, one.gap), found.fetched
 
 
 def _check(

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
+from rebasin_fast._terminal.legible import legible
+from rebasin_fast.cli.destination import Destination
+from rebasin_fast.cli.named import NamedModel
 from rebasin_fast.cli.options import (
+    OutputOptions,
     entry_option,
     input_path,
     output_options,
     output_path,
-    read_spec,
-    refuse_shared_paths,
     spec_options,
 )
-from rebasin_fast.files import check_output, load_params, load_permutation, output_files, save_params
-from rebasin_fast.files.legible import legible
+from rebasin_fast.cli.spec_source import SpecSource
+from rebasin_fast.files import load_params, load_permutation
 from rebasin_fast.permutation import invert_permutation, permuted_params
 from rebasin_fast.specs.spec import PermutationSpec
 
@@ -37,19 +36,13 @@ def apply(
     model_b: Path,
     output: Path,
     invert: bool,
-    spec_name: str,
-    trace: Callable[[], Any] | None,
-    heads: int | None,
-    norm_groups: int | None,
-    layers: str | None,
-    force: bool,
+    source: SpecSource,
     entry: str | None,
-    as_json: bool,
-    quiet: bool,
+    out: OutputOptions,
 ) -> None:
-    """Reorder the units of MODEL_B as the file PERMUTATION says.
+    """Reorder the units of MODEL_B by the file PERMUTATION.
 
-    PERMUTATION is what match --save-permutation wrote; it holds its spec, so that --spec is needed only for
+    PERMUTATION is written by match --save-permutation; it holds its spec, so that --spec is needed only for
     files that do not.
 
     \b
@@ -59,20 +52,19 @@ def apply(
     """
     saved = load_permutation(permutation)
     params = load_params(model_b, entry=entry)
-    refuse_shared_paths([permutation, model_b], output_files(output, like=params))
-    check_output(output, like=params, overwrite=force)
-    if saved.spec_json is not None and spec_name == "auto" and trace is None:
+    destination = Destination(output, like=NamedModel(params, params), force=out.force)
+    destination.check([permutation, model_b])
+    if saved.spec_json is not None and source.spec_name == "auto" and source.trace is None:
         spec = PermutationSpec.from_json(saved.spec_json)
     else:
-        spec = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, layers=layers, trace=trace)
+        spec = source.read(params)
         saved.check_spec(spec.to_json())
     indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
-    save_params(output, permuted_params(spec, indices, params), like=params, overwrite=force)
+    destination.write(permuted_params(spec, indices, params))
     left = [name for name in params if name not in spec.axes_to_perm and params.shape(name)]
     applied = len(spec.sizes(params))
-    if as_json:
-        account = {"permutations": applied, "left_in_place": left, "output": str(output)}
-        click.echo(json.dumps(account))
-    else:
-        lines = [f"  left in place: {legible(name)} (not in the spec)" for name in left]
-        click.echo("\n".join([f"{applied} permutations applied", *lines, f"saved {output}"]))
+    lines = [f"  left in place: {legible(name)} (not in the spec)" for name in left]
+    out.show(
+        {"permutations": applied, "left_in_place": left, "output": str(output)},
+        "\n".join([f"{applied} permutations applied", *lines, f"saved {output}"]),
+    )

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from rebasin_fast._terminal.tables import table
 from rebasin_fast.cli.alignment import align
-from rebasin_fast.cli.choices import MatchingChoices
-from rebasin_fast.cli.factories import FACTORY, made_model
-from rebasin_fast.cli.named import load_named, prefix_option
-from rebasin_fast.cli.options import entry_option, input_path, matching_options, output_options, output_path
-from rebasin_fast.cli.progress import StageProgress
+from rebasin_fast.cli.named import LoadOptions
+from rebasin_fast.cli.option_types import FACTORY, made_model
+from rebasin_fast.cli.options import (
+    MatchingOptions,
+    OutputOptions,
+    input_path,
+    load_options,
+    matching_options,
+    output_options,
+    output_path,
+)
 from rebasin_fast.evaluation.curve import Barrier, LossCurve, loss_curve
 from rebasin_fast.evaluation.evaluator import Evaluator
 from rebasin_fast.typing import Params
 
-_DEFINITIONS: tuple[Barrier, ...] = ("mean", "linear", "midpoint")
+_DEFINITIONS: tuple[Barrier, ...] = get_args(Barrier)
 
 
 @click.command()
@@ -38,8 +43,7 @@ _DEFINITIONS: tuple[Barrier, ...] = ("mean", "linear", "midpoint")
 @click.option("--points", default=25, show_default=True, type=click.IntRange(2), help="Points on the line.")
 @click.option("-o", "--output", type=output_path, help="Draw the curves (.png, .pdf, .svg).")
 @matching_options
-@entry_option
-@prefix_option
+@load_options
 @output_options
 def curve(
     model_a: Path,
@@ -51,12 +55,9 @@ def curve(
     matched: bool,
     points: int,
     output: Path | None,
-    force: bool,
-    entry: str | None,
-    prefix: str | None,
-    as_json: bool,
-    quiet: bool,
-    **choices: Any,
+    options: MatchingOptions,
+    loading: LoadOptions,
+    out: OutputOptions,
 ) -> None:
     """Measure loss and accuracy on the line from MODEL_A to MODEL_B, and the barriers on it.
 
@@ -69,60 +70,46 @@ def curve(
     if output is not None:
         from rebasin_fast.plots import check_figure
 
-        check_figure(output, overwrite=force)
-    named_a = load_named(model_a, entry=entry, prefix=prefix)
-    params_a, params_b = named_a.params, load_named(model_b, entry=entry, prefix=prefix, like=named_a).params
+        check_figure(output, overwrite=out.force)
+    params_a, params_b = (named.params for named in loading.load([model_a, model_b]))
     evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
     ends: dict[str, Params] = {"as they are": params_b}
     if matched:
-        how = MatchingChoices(**choices)
-        alignment = align(params_a, model_b, params_b, how, quiet=quiet, proving=(model, data))
+        alignment = align(params_a, model_b, params_b, options, out, proving=(model, data))
         ends["matched"] = alignment.aligned
-        if alignment.standing is not None:
-            click.echo(f"Note: the spec is {alignment.standing}", err=True)
+        if alignment.statement is not None:
+            click.echo(f"Note: the spec is {alignment.statement}", err=True)
     curves = {}
     for name, end in ends.items():
-        with StageProgress(quiet=quiet) as progress:
-            report = partial(progress, f"loss on the line, B {name}")
-            report(0, points)
-            curves[name] = loss_curve(evaluate, params_a, end, points, progress=report)
+        with out.progress(f"loss on the line, B {name}") as progress:
+            curves[name] = loss_curve(evaluate, params_a, end, points, progress=progress)
     if output is not None:
         from rebasin_fast.plots import plot_loss_curves
 
-        plot_loss_curves(curves, output, overwrite=force)
-    if as_json:
-        click.echo(json.dumps({name: _account(line) for name, line in curves.items()}))
-    else:
-        click.echo("\n".join(_table(curves)))
-        if output is not None:
-            click.echo(f"saved {output}")
+        plot_loss_curves(curves, output, overwrite=out.force)
+    saved = "" if output is None else f"\nsaved {output}"
+    out.show({name: _account(line) for name, line in curves.items()}, _table(curves) + saved)
 
 
 def _account(line: LossCurve) -> dict[str, Any]:
-    return {**line.to_dict(), "barriers": _barriers(line)}
+    barriers = {metric: {d: line.barrier(d, metric) for d in _definitions(line)} for metric in line.values}
+    return {**line.to_dict(), "barriers": barriers}
 
 
-def _barriers(line: LossCurve) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
-    for metric in line.values:
-        found[metric] = {}
-        for definition in _DEFINITIONS:
-            if definition == "midpoint" and len(line.ts) % 2 == 0:
-                continue
-            found[metric][definition] = line.barrier(definition, metric)
-    return found
+def _definitions(line: LossCurve) -> list[Barrier]:
+    """The definitions of a barrier that the points allow: an even number of them lacks the midpoint."""
+    return [definition for definition in _DEFINITIONS if definition != "midpoint" or len(line.ts) % 2]
 
 
-def _table(curves: dict[str, LossCurve]) -> Iterator[str]:
-    columns = [(name, metric) for name, line in curves.items() for metric in line.values]
+def _table(curves: dict[str, LossCurve]) -> str:
     first = next(iter(curves.values()))
-    rows = [["t", *(f"{metric}, {name}" for name, metric in columns)]]
-    for i, t in enumerate(first.ts):
-        rows.append([f"{t:.3f}", *(f"{curves[name].values[metric][i]:.4f}" for name, metric in columns)])
-    for definition in _DEFINITIONS:
-        barriers = [_barriers(curves[name])[metric].get(definition) for name, metric in columns]
-        if None not in barriers:
-            rows.append([f"{definition} barrier", *(f"{barrier:.4f}" for barrier in barriers)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+    columns = [(name, line, metric) for name, line in curves.items() for metric in line.values]
+    rows = [
+        [f"{t:.3f}", *(f"{line.values[metric][i]:.4f}" for _, line, metric in columns)]
+        for i, t in enumerate(first.ts)
+    ]
+    rows += [
+        [f"{definition} barrier", *(f"{line.barrier(definition, metric):.4f}" for _, line, metric in columns)]
+        for definition in _definitions(first)
+    ]
+    return table(rows, ["t", *(f"{metric}, {name}" for name, _, metric in columns)], align="r")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from rebasin_fast.cli.options import output_path
-from rebasin_fast.cli.progress import StageProgress
+from rebasin_fast.cli.options import json_option, output_path, quiet_option
 
 
 @click.command()
@@ -21,10 +20,10 @@ from rebasin_fast.cli.progress import StageProgress
     help="The picture.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seeds both networks.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@json_option
+@quiet_option
 def demo(output: Path, seed: int, as_json: bool, quiet: bool) -> None:
-    """Train two networks from different seeds, match them, and draw what it changes.
+    """Train two networks from different seeds, match them, and draw the loss between them.
 
     Uses scikit-learn's handwritten digits; under a minute on one core. Replaces an earlier picture.
 
@@ -34,9 +33,5 @@ def demo(output: Path, seed: int, as_json: bool, quiet: bool) -> None:
     """
     from rebasin_fast.demo.run import run_demo
 
-    with StageProgress(quiet=quiet) as progress:
-        result = run_demo(output, seed=seed, progress=progress)
-    if as_json:
-        click.echo(json.dumps(result.to_dict()))
-    else:
-        click.echo(result.summary())
+    result = run_demo(output, seed=seed, progress=not quiet)
+    click.echo(json.dumps(result.to_dict()) if as_json else result.summary())

@@ -1,4 +1,4 @@
-"""``rebasin-fast info``: what is installed, as a bug report needs it."""
+"""``rebasin-fast info``: the installation, as a bug report needs it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ from typing import Any
 import click
 
 from rebasin_fast import _core, build_config, cuda
+from rebasin_fast._terminal.tables import table
+from rebasin_fast.cli.options import json_option
 
 _COMPANIONS = (
-    "numpy",
-    "scipy",
-    "torch",
-    "safetensors",
-    "ml_dtypes",
-    "matplotlib",
-    "scikit-learn",
-    "threadpoolctl",
-)
+    "numpy", "scipy", "click", "jinja2", "pillow", "rich", "tqdm",
+    "torch", "safetensors", "ml_dtypes", "matplotlib", "scikit-learn", "threadpoolctl",
+)  # fmt: skip
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_option
 def info(as_json: bool) -> None:
     """Show versions, the build of the core, the SIMD level, the BLAS and the devices.
 
@@ -35,12 +31,7 @@ def info(as_json: bool) -> None:
       rebasin-fast info
     """
     facts = _facts()
-    if as_json:
-        click.echo(json.dumps(facts))
-        return
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {value}")
+    click.echo(json.dumps(facts) if as_json else table(facts.items(), align="l"))
 
 
 def _facts() -> dict[str, Any]:

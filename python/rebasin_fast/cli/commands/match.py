@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from rebasin_fast.cli.alignment import align, warn_of_left_out
-from rebasin_fast.cli.choices import MatchingChoices
-from rebasin_fast.cli.methods import HEARD_BY, Method, method_options
-from rebasin_fast.cli.named import load_named, prefix_option
+from rebasin_fast.cli.alignment import align
+from rebasin_fast.cli.destination import Destination, resumable
+from rebasin_fast.cli.methods import MethodOptions, method_options
+from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.options import (
-    entry_option,
+    MatchingOptions,
+    OutputOptions,
     input_path,
+    load_options,
     matching_options,
     output_options,
     output_path,
-    refuse_shared_paths,
-)
-from rebasin_fast.cli.progress import telling_of_resume
-from rebasin_fast.files import (
-    check_output,
-    check_permutation_output,
-    check_writable,
-    output_files,
-    save_params,
 )
 from rebasin_fast.files import save_permutation as write_permutation
 
@@ -37,17 +27,10 @@ from rebasin_fast.files import save_permutation as write_permutation
 @click.argument("model_b", type=input_path)
 @click.option("-o", "--output", type=output_path, required=True, help="Where the aligned B goes.")
 @click.option("--save-permutation", type=output_path, help="Keep the permutation as a file, for apply.")
-@click.option("--report", type=output_path, help="Write an HTML page that shows what the matching did.")
-@click.option(
-    "--resume",
-    type=output_path,
-    metavar="FILE",
-    help="Keep the state of the matching in FILE (.safetensors, .npz), and go on from it where it exists.",
-)
+@click.option("--report", type=output_path, help="Write an HTML page about the matching.")
 @method_options
 @matching_options
-@entry_option
-@prefix_option
+@load_options
 @output_options
 def match(
     model_a: Path,
@@ -55,16 +38,10 @@ def match(
     output: Path,
     save_permutation: Path | None,
     report: Path | None,
-    resume: Path | None,
-    method: str,
-    model: Callable[[], Any] | None,
-    data: Callable[[], Any] | None,
-    force: bool,
-    entry: str | None,
-    prefix: str | None,
-    as_json: bool,
-    quiet: bool,
-    **choices: Any,
+    method: MethodOptions,
+    options: MatchingOptions,
+    loading: LoadOptions,
+    out: OutputOptions,
 ) -> None:
     """Move the units of MODEL_B onto those of MODEL_A and save the aligned B.
 
@@ -80,40 +57,21 @@ def match(
       rebasin-fast match a.pt b.pt -o b_aligned.pt --method activation --model my:net --data my:batches
       rebasin-fast match a.pt b.pt -o b_aligned.pt --trace mymodels:unet
     """
-    chosen = Method(method, model, data, resume)
-    how = MatchingChoices(**choices)
-    how.refuse_unheard(method, HEARD_BY)
-    beside = {"--save-permutation": save_permutation, "--report": report, "--resume": resume}
-    named_a = load_named(model_a, entry=entry, prefix=prefix)
-    named_b = load_named(model_b, entry=entry, prefix=prefix, like=named_a)
-    params_a, params_b = named_a.params, named_b.params
-    refuse_shared_paths([model_a, model_b], output_files(output, like=named_b.file), beside)
-    check_output(output, like=named_b.file, overwrite=force)
+    method.check()
+    a, b = loading.load([model_a, model_b])
+    destination = Destination(output, like=b, force=out.force)
+    further = {"--save-permutation": save_permutation, "--report": report, "--resume": method.resume}
+    destination.check([model_a, model_b], further)
+    with resumable(method.resume):
+        alignment = align(a.params, model_b, b.params, options, out, method)
+    spec, matching = alignment.spec, alignment.matching
     if save_permutation is not None:
-        check_permutation_output(save_permutation, overwrite=force)
-    if report is not None:
-        check_writable(report, overwrite=force)
-    if resume is not None:
-        check_writable(resume, overwrite=True)
-    with telling_of_resume(resume):
-        alignment = align(params_a, model_b, params_b, how, quiet=quiet, method=chosen)
-    if save_permutation is not None:
-        write_permutation(
-            save_permutation,
-            alignment.matching.permutation,
-            named_b.restored_spec(alignment.spec).to_json(),
-            overwrite=force,
-        )
-    save_params(output, named_b.restored(alignment.aligned), like=named_b.file, overwrite=force)
+        spec_json = b.restored_spec(spec).to_json()
+        write_permutation(save_permutation, matching.permutation, spec_json, overwrite=out.force)
+    destination.write(alignment.aligned)
     if report is not None:
         from rebasin_fast.report import write_report
 
         names = (model_a.name, model_b.name)
-        write_report(
-            report, alignment.spec, params_a, params_b, alignment.matching, names=names, overwrite=force
-        )
-    warn_of_left_out(named_b.file)
-    if as_json:
-        click.echo(json.dumps({**alignment.to_dict(), "output": str(output)}))
-    else:
-        click.echo(f"{alignment.summary()}\nsaved {output}")
+        write_report(report, spec, a.params, b.params, matching, names=names, overwrite=out.force)
+    out.show({**alignment.to_dict(), "output": str(output)}, f"{alignment.summary()}\nsaved {output}")

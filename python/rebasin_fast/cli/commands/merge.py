@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import click
 
-from rebasin_fast.cli.alignment import (
-    Alignment,
-    account_of,
-    align,
-    kinship_lines,
-    warn_of_batch_norm,
-    warn_of_guess,
-    warn_of_left_out,
-)
-from rebasin_fast.cli.choices import MatchingChoices
-from rebasin_fast.cli.named import load_named, prefix_option
+from rebasin_fast._terminal.legible import legible
+from rebasin_fast.cli.alignment import align, kinship_account, note_guess, note_statistics
+from rebasin_fast.cli.destination import Destination, resumable
+from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.options import (
-    entry_option,
+    MatchingOptions,
+    OutputOptions,
+    check_options_apply,
     input_path,
+    load_options,
     matching_options,
     output_options,
     output_path,
-    read_spec,
-    refuse_shared_paths,
 )
-from rebasin_fast.cli.progress import MatchingProgress, telling_of_resume
-from rebasin_fast.cli.proof import standing_of
-from rebasin_fast.files import (
-    check_output,
-    check_permutation_output,
-    check_writable,
-    output_files,
-    save_params,
-)
-from rebasin_fast.files.legible import legible
+from rebasin_fast.cli.proof import spec_statement
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.matching.kinship import kinship
 from rebasin_fast.merging.averaging import averaged_params
 from rebasin_fast.merging.partial_average import averaged_where_shared, not_shared
 from rebasin_fast.typing import Params
 
-# Options of ``matching_options`` that not every method has a use for.
-_HEARD_BY = {"--restarts": ("first",)}
+_TOGETHER = ("merge-many", "cycle-consistent")
+# Options that not every method takes.
+_OPTION_METHODS = {"--restarts": ("first",), "--save-permutations": _TOGETHER, "--resume": _TOGETHER}
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """The average, and the account of it as JSON values and as text."""
+
+    params: Params
+    account: dict[str, Any]
+    lines: list[str]
+    many: ManyMatching | None = None
 
 
 @click.command()
@@ -79,8 +76,7 @@ _HEARD_BY = {"--restarts": ("first",)}
 )
 @click.option("--allow-nonfinite", is_flag=True, help="Write NaN and infinities, instead of refusing them.")
 @matching_options
-@entry_option
-@prefix_option
+@load_options
 @output_options
 def merge(
     models: tuple[Path, ...],
@@ -91,18 +87,15 @@ def merge(
     save_permutations: Path | None,
     resume: Path | None,
     allow_nonfinite: bool,
-    force: bool,
-    entry: str | None,
-    prefix: str | None,
-    as_json: bool,
-    quiet: bool,
-    **choices: Any,
+    options: MatchingOptions,
+    loading: LoadOptions,
+    out: OutputOptions,
 ) -> None:
     """Match every further model onto A and save the average of all.
 
     With three models or more, --method merge-many brings them closer to one another: each in turn is matched to
-    the mean of the others. The result is in A's order of units, format and dtypes either way. What
-    --save-permutations wrote, rebasin_fast.ManyMatching.load reads.
+    the mean of the others. The result is in A's order of units, format and dtypes either way. The
+    file of --save-permutations is read by rebasin_fast.ManyMatching.load.
 
     \b
     Examples:
@@ -112,116 +105,90 @@ def merge(
     """
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
-    how = MatchingChoices(**choices)
-    how.refuse_unheard(method, _HEARD_BY)
-    together = method != "first"
-    if together and not matched:
+    check_options_apply(method, _OPTION_METHODS)
+    if method in _TOGETHER and not matched:
         raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
-    beside = {"--save-permutations": save_permutations, "--resume": resume}
-    for option, value in beside.items():
-        if value is not None and not together:
-            raise click.UsageError(f"{option} is for --method merge-many and cycle-consistent")
     shares = _parse_weights(weights, len(models))
-    named_first = load_named(models[0], entry=entry, prefix=prefix)
-    first = named_first.params
-    others = [load_named(path, entry=entry, prefix=prefix, like=named_first).params for path in models[1:]]
-    refuse_shared_paths(models, output_files(output, like=named_first.file), beside)
-    check_output(output, like=named_first.file, overwrite=force)
-    if together:
-        if save_permutations is not None:
-            check_permutation_output(save_permutations, overwrite=force)
-        if resume is not None:
-            check_writable(resume, overwrite=True)
-        with telling_of_resume(resume):
-            many, standing = _merge_many(
-                method, [first, *others], shares, how,
-                resume=resume, allow_nonfinite=allow_nonfinite, quiet=quiet,
-            )  # fmt: skip
-        if save_permutations is not None:
-            many.save(save_permutations, overwrite=force)
-        save_params(output, named_first.restored(many.merged), like=named_first.file, overwrite=force)
-        warn_of_batch_norm(many.merged)
-        warn_of_left_out(named_first.file)
-        _warn_of_not_averaged([first, *others])
-        relatives = {
-            path: kinship(many.spec, first, params, many.between(0, number))
-            for number, (path, params) in enumerate(zip(models[1:], others, strict=True), 1)
-        }
-        told = {str(path): account_of(found) for path, found in relatives.items() if account_of(found)}
-        account = {
-            **many.to_dict(),
-            **({"spec": standing} if standing else {}),
-            **({"relatives": told} if told else {}),
-            "output": str(output),
-        }
-        lines = [repr(many), *([f"  spec  {legible(standing)}"] if standing else [])]
-        for path, found in relatives.items():
-            lines += [f"{path}:\n{line}" for line in kinship_lines(found)]
-        lines.append(f"saved {output}")
-        click.echo(json.dumps(account) if as_json else "\n".join(lines))
-        return
-    alignments: list[Alignment] = []
-    if matched:
-        for path, params in zip(models[1:], others, strict=True):
-            alignments.append(align(first, path, params, how, quiet=quiet))
-    aligned = [first, *([a.aligned for a in alignments] if matched else others)]
-    averaged = averaged_where_shared if how.no_strict else averaged_params
-    merged = averaged(aligned, shares, allow_nonfinite=allow_nonfinite)
-    save_params(output, named_first.restored(merged), like=named_first.file, overwrite=force)
-    warn_of_batch_norm(merged)
-    warn_of_left_out(named_first.file)
-    _warn_of_not_averaged([first, *others])
-    if as_json:
-        click.echo(json.dumps({"alignments": [a.to_dict() for a in alignments], "output": str(output)}))
+    named = loading.load(models)
+    first, *others = params = [model.params for model in named]
+    destination = Destination(output, like=named[0], force=out.force)
+    destination.check(models, {"--save-permutations": save_permutations, "--resume": resume})
+    if method in _TOGETHER:
+        with resumable(resume):
+            merged = _merge_together(
+                method, models, params, shares, options, out, resume=resume, allow_nonfinite=allow_nonfinite
+            )
     else:
-        click.echo("\n".join([*(a.summary() for a in alignments), f"saved {output}"]))
+        pairs = zip(models[1:], others, strict=True)
+        alignments = [align(first, path, other, options, out) for path, other in pairs if matched]
+        aligned = [first, *([alignment.aligned for alignment in alignments] if matched else others)]
+        average = averaged_where_shared if options.no_strict else averaged_params
+        merged = _Merged(
+            average(aligned, shares, allow_nonfinite=allow_nonfinite),
+            {"alignments": [alignment.to_dict() for alignment in alignments]},
+            [alignment.summary() for alignment in alignments],
+        )
+    if save_permutations is not None and merged.many is not None:
+        merged.many.save(save_permutations, overwrite=out.force)
+    destination.write(merged.params)
+    note_statistics(merged.params)
+    _note_not_averaged(params)
+    out.show({**merged.account, "output": str(output)}, "\n".join([*merged.lines, f"saved {output}"]))
 
 
-def _warn_of_not_averaged(models: list[Params]) -> None:
+def _merge_together(
+    method: str,
+    paths: Sequence[Path],
+    models: list[Params],
+    shares: list[float] | None,
+    options: MatchingOptions,
+    out: OutputOptions,
+    *,
+    resume: Path | None,
+    allow_nonfinite: bool,
+) -> _Merged:
+    """All models at once."""
+    spec = options.read(models[0])
+    with out.progress() as progress:
+        many = merge_many(
+            spec,
+            models,
+            method="cycle_consistent" if method == "cycle-consistent" else "merge_many",
+            weights=shares,
+            rng=options.seed,
+            max_iter=options.max_iter,
+            effort=options.effort,
+            strict=not options.no_strict,
+            threads=options.threads,
+            memory_limit=options.memory_limit,
+            checkpoint=resume,
+            allow_nonfinite=allow_nonfinite,
+            progress=progress,
+        )
+    note_guess(spec, out)
+    statement = spec_statement(spec)
+    relatives = {
+        str(path): kinship_account(kinship(spec, models[0], models[number], many.between(0, number)))
+        for number, path in enumerate(paths[1:], 1)
+    }
+    relatives = {path: account for path, account in relatives.items() if account}
+    account = {
+        **many.to_dict(),
+        **({"spec": statement} if statement else {}),
+        **({"relatives": relatives} if relatives else {}),
+    }
+    lines = [repr(many), *([f"  spec  {legible(statement)}"] if statement else [])]
+    lines += [f"{path}:\n  kinship    {found['kinship']['statement']}" for path, found in relatives.items()]
+    return _Merged(many.merged, account, lines, many)
+
+
+def _note_not_averaged(models: list[Params]) -> None:
     """With --no-strict: which parameters of the result are A's own, and which are not in it."""
     for name in not_shared(models):
         fate = (
             "A's own in the merged model" if name in models[0] else "not in the merged model, as A lacks it"
         )
         click.echo(f"Note: {legible(name)} is not in every model; it is {fate}", err=True)
-
-
-def _merge_many(
-    method: str,
-    models: list[Params],
-    shares: list[float] | None,
-    choices: MatchingChoices,
-    *,
-    resume: Path | None,
-    allow_nonfinite: bool,
-    quiet: bool,
-) -> tuple[ManyMatching, str | None]:
-    spec = read_spec(
-        choices.spec_name,
-        models[0],
-        heads=choices.heads,
-        norm_groups=choices.norm_groups,
-        layers=choices.layers,
-        trace=choices.trace,
-    )
-    with MatchingProgress(quiet=quiet) as progress:
-        many = merge_many(
-            spec,
-            models,
-            method="cycle_consistent" if method == "cycle-consistent" else "merge_many",
-            weights=shares,
-            rng=choices.seed,
-            max_iter=choices.max_iter,
-            effort=choices.effort,
-            strict=not choices.no_strict,
-            threads=choices.threads,
-            memory_limit=choices.memory_limit,
-            checkpoint=resume,
-            allow_nonfinite=allow_nonfinite,
-            progress=progress,
-        )
-    warn_of_guess(spec, quiet=quiet)
-    return many, standing_of(spec)
 
 
 def _parse_weights(text: str | None, count: int) -> list[float] | None:

@@ -1,25 +1,28 @@
-"""``rebasin-fast spec``: what permutes what in a checkpoint."""
+"""``rebasin-fast spec``: the permutation spec of a checkpoint."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
+from rebasin_fast._terminal.legible import legible
+from rebasin_fast._terminal.tables import table
+from rebasin_fast.cli.destination import check_distinct_paths
 from rebasin_fast.cli.options import (
     entry_option,
+    force_option,
     input_path,
+    json_option,
     output_path,
-    read_spec,
-    refuse_shared_paths,
     spec_options,
 )
+from rebasin_fast.cli.spec_source import SpecSource
 from rebasin_fast.files import atomic_write, check_writable, load_params
-from rebasin_fast.files.legible import legible
 from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.tracing import TracedSpec
@@ -34,17 +37,15 @@ from rebasin_fast.typing import Params
     "-o", "--output", type=output_path, help="Write the spec as JSON, to edit it or to pass it to --spec."
 )
 @click.option(
-    "--why", is_flag=True, help="With --trace: what moves every axis or holds it, and the line of code."
+    "--why",
+    is_flag=True,
+    help="With --trace: the reason for which every axis moves or is held, and the line of code.",
 )
-@click.option("--force", is_flag=True, help="Replace an existing output.")
-@click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
+@force_option
+@json_option
 def spec(
     model: Path | None,
-    spec_name: str,
-    trace: Callable[[], Any] | None,
-    heads: int | None,
-    norm_groups: int | None,
-    layers: str | None,
+    source: SpecSource,
     output: Path | None,
     why: bool,
     force: bool,
@@ -63,15 +64,15 @@ def spec(
       rebasin-fast spec model.safetensors -o spec.json
       rebasin-fast spec --trace mymodels:unet -o spec.json
     """
-    if model is None and trace is None:
+    if model is None and source.trace is None:
         raise click.UsageError("give MODEL, a file of parameters, or --trace module:factory")
-    if why and trace is None:
-        raise click.UsageError("--why tells what a trace found: give --trace module:factory")
+    if why and source.trace is None:
+        raise click.UsageError("--why explains a trace: give --trace module:factory")
     if output is not None:
-        refuse_shared_paths([] if model is None else [model], [output])
+        check_distinct_paths([] if model is None else [model], [output])
         check_writable(output, overwrite=force)
     params: Params = {} if model is None else load_params(model, entry=entry)
-    found = read_spec(spec_name, params, heads=heads, norm_groups=norm_groups, layers=layers, trace=trace)
+    found = source.read(params)
     if model is None and isinstance(found, TracedSpec):
         params = {name: np.broadcast_to(np.float32(0), shape) for name, shape in found.shapes.items()}
     found.validate(params)
@@ -115,12 +116,13 @@ def _account(found: PermutationSpec, params: Params) -> dict[str, Any]:
 def _lines(account: dict[str, Any]) -> Iterator[str]:
     permutations = account["permutations"]
     yield f"{account['parameters']} parameters, {len(permutations)} permutations"
-    width = max((len(legible(name)) for name in permutations), default=0)
+    rows = []
     for name, facts in permutations.items():
-        within = f" within {', '.join(map(legible, facts['within']))}" if facts["within"] else ""
+        within = f" within {', '.join(facts['within'])}" if facts["within"] else ""
         parameter, axis = facts["axes"][0]
         more = f" and {len(facts['axes']) - 1} more" if len(facts["axes"]) > 1 else ""
-        place = f"{legible(parameter)} axis {axis}{more}"
-        yield f"  {legible(name):<{width}}  {facts['size']:>5} units{within}: {place}"
+        rows.append((f"  {name}", f"{facts['size']:>5} units{within}: {parameter} axis {axis}{more}"))
+    if rows:
+        yield table(rows, align="l")
     yield f"  moved, not matched: {len(account['unmatched'])} parameters"
     yield f"  equal networks: 10^{account['log10_symmetries']:.2f}"

@@ -81,20 +81,7 @@ def lapjvr_batch(
     return (_pairs if output == "pairs" else _indices)(totals, columns, return_cost)
 
 
-def lapjvh_batch(
-    costs: Any,
-    extend_cost: bool = False,
-    cost_limit: float = np.inf,
-    return_cost: bool = True,
-    n_threads: int | None = 0,
-    *,
-    precision: str = "native",
-    output: str = "indices",
-) -> Any:
-    """The same as :func:`lapjvr_batch`."""
-    return lapjvr_batch(
-        costs, extend_cost, cost_limit, return_cost, n_threads, precision=precision, output=output
-    )
+lapjvh_batch = lapjvr_batch  # two solvers in lapx, one here
 
 
 def lapmod_batch(
@@ -123,7 +110,7 @@ def _solve(
     assert isinstance(batch, AssignmentBatch)
     if (batch.status == "optimal").all():
         return batch.objective, list(batch.columns)
-    # One without a solution: what one matrix gives, or raises.
+    # A problem without a solution: each is solved as a single matrix.
     each = [forms.solve(cost, cost_limit, complete=complete) for cost in array]
     return np.array([total for total, _ in each], np.float64), [columns for _, columns in each]
 

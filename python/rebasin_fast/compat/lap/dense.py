@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebasin_fast.assignment import solve_assignment
 from rebasin_fast.compat.lap import forms
@@ -15,6 +16,12 @@ _EXTEND = "pass extend_cost=True for a rectangular one"
 _EXTEND_OR_LIMIT = "pass extend_cost=True or a finite cost_limit for a rectangular one"
 
 
+@overload
+def lapjv(
+    cost: Any, extend_cost: bool = ..., cost_limit: float = ..., return_cost: Literal[True] = ...
+) -> tuple[float, NDArray[np.int32], NDArray[np.int32]]: ...
+@overload
+def lapjv(cost: Any, extend_cost: bool = ..., cost_limit: float = ..., return_cost: bool = ...) -> Any: ...
 def lapjv(cost: Any, extend_cost: bool = False, cost_limit: float = np.inf, return_cost: bool = True) -> Any:
     """Minimise; ``(total, x, y)``: the column of each row and the row of each column, int32, -1 for none.
 
@@ -55,6 +62,12 @@ def lapjv(cost: Any, extend_cost: bool = False, cost_limit: float = np.inf, retu
     return forms.with_total(total, forms.maps(columns, m, np.int32), return_cost)
 
 
+@overload
+def lapjvx(
+    cost: Any, extend_cost: bool = ..., cost_limit: float = ..., return_cost: Literal[True] = ...
+) -> tuple[float, NDArray[np.int64], NDArray[np.int32]]: ...
+@overload
+def lapjvx(cost: Any, extend_cost: bool = ..., cost_limit: float = ..., return_cost: bool = ...) -> Any: ...
 def lapjvx(cost: Any, extend_cost: bool = False, cost_limit: float = np.inf, return_cost: bool = True) -> Any:
     """:func:`lapjv` with ``(total, rows, columns)``: the matched pairs, int64 and int32."""
     total, columns, _ = _solve_array(cost, extend_cost, cost_limit)
@@ -62,6 +75,12 @@ def lapjvx(cost: Any, extend_cost: bool = False, cost_limit: float = np.inf, ret
     return forms.with_total(total, (rows, found.astype(np.int32)), return_cost)
 
 
+@overload
+def lapjvxa(
+    cost: Any, extend_cost: bool = ..., cost_limit: float = ..., return_cost: Literal[True] = ...
+) -> tuple[float, NDArray[np.int32]]: ...
+@overload
+def lapjvxa(cost: Any, extend_cost: bool = ..., cost_limit: float = ..., return_cost: bool = ...) -> Any: ...
 def lapjvxa(
     cost: Any, extend_cost: bool = False, cost_limit: float = np.inf, return_cost: bool = True
 ) -> Any:
@@ -70,6 +89,12 @@ def lapjvxa(
     return forms.with_total(total, (forms.pairs(columns).astype(np.int32),), return_cost)
 
 
+@overload
+def lapjvc(
+    cost: Any, return_cost: Literal[True] = ...
+) -> tuple[float, NDArray[np.int32], NDArray[np.int32]]: ...
+@overload
+def lapjvc(cost: Any, return_cost: bool = ...) -> Any: ...
 def lapjvc(cost: Any, return_cost: bool = True) -> Any:
     """``(total, rows, columns)``, int32, of any shape; all that is not finite is forbidden.
 
@@ -87,6 +112,22 @@ def lapjvc(cost: Any, return_cost: bool = True) -> Any:
     return forms.with_total(total, (rows.astype(np.int32), chosen.astype(np.int32)), return_cost)
 
 
+@overload
+def lapjvs(
+    cost: Any,
+    extend_cost: bool | None = ...,
+    return_cost: Literal[True] = ...,
+    jvx_like: bool = ...,
+    prefer_float32: bool = ...,
+) -> tuple[float, NDArray[np.int64], NDArray[np.int64]]: ...
+@overload
+def lapjvs(
+    cost: Any,
+    extend_cost: bool | None = ...,
+    return_cost: bool = ...,
+    jvx_like: bool = ...,
+    prefer_float32: bool = ...,
+) -> Any: ...
 def lapjvs(
     cost: Any,
     extend_cost: bool | None = None,
@@ -104,6 +145,14 @@ def lapjvs(
     return forms.with_total(total, form, return_cost)
 
 
+@overload
+def lapjvsa(
+    cost: Any, extend_cost: bool | None = ..., return_cost: Literal[True] = ..., prefer_float32: bool = ...
+) -> tuple[float, NDArray[np.int64]]: ...
+@overload
+def lapjvsa(
+    cost: Any, extend_cost: bool | None = ..., return_cost: bool = ..., prefer_float32: bool = ...
+) -> Any: ...
 def lapjvsa(
     cost: Any, extend_cost: bool | None = None, return_cost: bool = True, prefer_float32: bool = True
 ) -> Any:
@@ -112,6 +161,26 @@ def lapjvsa(
     return forms.with_total(total, (forms.pairs(columns),), return_cost)
 
 
+@overload
+def lapjvr(
+    cost: Any,
+    extend_cost: bool = ...,
+    cost_limit: float = ...,
+    return_cost: Literal[True] = ...,
+    *,
+    precision: str = ...,
+    output: Literal["indices"] = ...,
+) -> tuple[float, NDArray[np.int64], NDArray[np.int64]]: ...
+@overload
+def lapjvr(
+    cost: Any,
+    extend_cost: bool = ...,
+    cost_limit: float = ...,
+    return_cost: bool = ...,
+    *,
+    precision: str = ...,
+    output: str = ...,
+) -> Any: ...
 def lapjvr(
     cost: Any,
     extend_cost: bool = False,
@@ -131,17 +200,7 @@ def lapjvr(
     return forms.with_total(total, parts, return_cost)
 
 
-def lapjvh(
-    cost: Any,
-    extend_cost: bool = False,
-    cost_limit: float = np.inf,
-    return_cost: bool = True,
-    *,
-    precision: str = "native",
-    output: str = "indices",
-) -> Any:
-    """The same as :func:`lapjvr`."""
-    return lapjvr(cost, extend_cost, cost_limit, return_cost, precision=precision, output=output)
+lapjvh = lapjvr  # two solvers in lapx, one here
 
 
 def check_options(precision: object, output: object) -> None:

@@ -1,4 +1,4 @@
-"""What the functions of lap have in common: checks of their arguments, one solve, and the forms of an answer."""
+"""Common parts of the functions of lap: checks of arguments, one solve, and the forms of a result."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def pairs(columns: Columns) -> Columns:
 
 
 def with_total(total: Any, parts: Any, return_cost: Any) -> Any:
-    """What lap's functions return: the total first, where it is asked for; one part alone stands by itself."""
+    """The total, if ``return_cost``, and the parts; a single part without a tuple."""
     if return_cost:
         return (total, *parts)
     return tuple(parts) if len(parts) > 1 else parts[0]

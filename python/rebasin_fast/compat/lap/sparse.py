@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,20 @@ LARGE = 1000000
 FP_1, FP_2, FP_DYNAMIC = 1, 2, 3
 
 
+@overload
+def lapmod(
+    n: Any,
+    cc: Any,
+    ii: Any,
+    kk: Any,
+    fast: bool = ...,
+    return_cost: Literal[True] = ...,
+    fp_version: int = ...,
+) -> tuple[float, NDArray[np.int32], NDArray[np.int32]]: ...
+@overload
+def lapmod(
+    n: Any, cc: Any, ii: Any, kk: Any, fast: bool = ..., return_cost: bool = ..., fp_version: int = ...
+) -> Any: ...
 def lapmod(
     n: Any,
     cc: Any,
@@ -72,7 +86,7 @@ def _solve(
     found = solve_csr(values, columns, starts, (n, n), partial=True)
     if (found.columns >= 0).all():
         return found.objective, found.columns
-    # As lap does: absent entries complete what the given ones leave unmatched.
+    # As in lap, absent entries complete the assignment.
     completed = found.columns.copy()
     completed[found.columns < 0] = np.flatnonzero(found.rows < 0)
     return math.inf, completed

@@ -10,14 +10,12 @@ from ..errors import MissingFileError
 from ..formats import INDEX_SUFFIX, all_suffixes
 
 # In the order in which transformers and diffusers look for them.
-USUAL_FILES = tuple(
-    stem + ending
-    for stem, suffix in (
-        *(("model", ".safetensors"), ("diffusion_pytorch_model", ".safetensors")),
-        *(("pytorch_model", ".bin"), ("diffusion_pytorch_model", ".bin")),
-    )
-    for ending in (suffix, suffix + INDEX_SUFFIX)
-)
+USUAL_FILES = (
+    "model.safetensors", "model.safetensors.index.json",
+    "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
+    "pytorch_model.bin", "pytorch_model.bin.index.json",
+    "diffusion_pytorch_model.bin", "diffusion_pytorch_model.bin.index.json",
+)  # fmt: skip
 
 
 def locate(path: Path) -> Path:

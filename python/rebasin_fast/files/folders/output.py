@@ -62,8 +62,7 @@ def check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: 
     foreign = sorted(set(present) - set(names))
     if foreign:
         raise OutputExistsError(
-            f"{folder} holds other weights ({', '.join(foreign[:4])}), which would be taken for a part of "
-            "the new "
+            f"{folder} holds other weights ({', '.join(foreign[:4])}), which would be taken for a part of the new "
             "ones. Choose another folder or clear this one."
         )
     if present and not overwrite:

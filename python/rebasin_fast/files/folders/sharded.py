@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..._arrays.elements import ELEMENT_TYPES
 from ...errors import FileFormatError
 from ..contents import Outgoing
-from ..dtypes import ELEMENT_TYPES
 from ..formats import format_of_file
 from ..params import Entry, LoadedParams, ReadOptions, Source
 from ..safetensors_format import unique_keys
@@ -59,7 +58,7 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
                 f"{path} names the file {name}, which is not beside it. Fetch the whole set."
             )
         known = format_of_file(file)
-        shards[name] = known.read(file, ReadOptions(entry, library or known.library))
+        shards[name] = known.load(file, ReadOptions(entry, library or known.library))
     if len({shard.source.format for shard in shards.values()}) != 1:
         raise FileFormatError(f"{path} names files of several formats. Keep to one.")
     entries: dict[str, Entry] = {}
@@ -105,17 +104,12 @@ def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[s
 
 def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Outgoing) -> str:
     """Write the index of a set."""
-    total = sum(math.prod(arrays.shape(n)) * ELEMENT_TYPES[arrays.code(n)].itemsize for n in arrays)
+    total = sum(ELEMENT_TYPES[arrays.code(n)].nbytes(arrays.shape(n)) for n in arrays)
     weight_map = {name: shard for shard, names in shards.items() for name in names}
     text = json.dumps(
         {"metadata": {**layout.metadata, "total_size": total}, "weight_map": weight_map}, indent=2
     )
     return text + "\n"
-
-
-def shard_source(layout: ShardedLayout, shard: str, path: Path) -> Source:
-    """Take the frame of one file of the set, to be written at a new path."""
-    return replace(layout.sources[shard], path=path)
 
 
 def _parse(path: Path) -> tuple[dict[str, str], dict[str, Any]]:

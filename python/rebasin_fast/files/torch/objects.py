@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._arrays.elements import ELEMENT_TYPES
 from ...errors import FileFormatError
-from ..dtypes import ELEMENT_TYPES
 from ..mapped import DAMAGED, MappedFile, checked_shape
 from .container import View, code_of_dtype
 from .pickle_reader import Call, Global
@@ -57,8 +57,8 @@ class Tensor:
         return result
 
 
-class NotPlain(Exception):  # noqa: N818 - a signal between two functions, not an error of anyone
-    """The object is no plain data; the text says what it is."""
+class UnsupportedObject(Exception):  # noqa: N818 - a signal between two functions, not an error of the user
+    """An object other than numbers, text and containers of them; the message names it."""
 
 
 def as_mapping(node: Any) -> dict[Any, Any] | None:
@@ -73,7 +73,7 @@ def as_mapping(node: Any) -> dict[Any, Any] | None:
 
 
 def is_tensor(node: Any) -> bool:
-    """Whether it describes a tensor or parameter of whatever kind."""
+    """Whether it describes a tensor or parameter of any kind."""
     if not isinstance(node, Call) or not isinstance(node.function, Global):
         return False
     return node.function.module in ("torch._utils", "torch._tensor") and node.function.name.startswith(
@@ -160,13 +160,13 @@ def plain(node: Any, budget: list[int] | None = None, depth: int = 0) -> Any:
 
     Raises
     ------
-    NotPlain
+    UnsupportedObject
         It holds a tensor or an object of some class, or is too large to be a note beside weights.
     """
     budget = [_MAX_NODES] if budget is None else budget
     budget[0] -= 1
     if budget[0] < 0 or depth > _MAX_DEPTH:
-        raise NotPlain("it is nested too deeply or too large")
+        raise UnsupportedObject("it is nested too deeply or too large")
     if node is None or isinstance(node, bool | int | float | str | bytes | complex):
         return node
     if isinstance(node, list | tuple | set):
@@ -176,9 +176,9 @@ def plain(node: Any, budget: list[int] | None = None, depth: int = 0) -> Any:
         items = [(plain(k, budget, depth + 1), plain(v, budget, depth + 1)) for k, v in mapping.items()]
         return dict(items) if isinstance(node, dict) else OrderedDict(items)
     if is_tensor(node):
-        raise NotPlain("it holds tensors that do not move with the units")
+        raise UnsupportedObject("it holds tensors that do not move with the units")
     if isinstance(node, Call):
-        raise NotPlain(f"it is an object of {node.function}, which is not executed")
-    raise NotPlain(
+        raise UnsupportedObject(f"it is an object of {node.function}, which is not executed")
+    raise UnsupportedObject(
         f"it is {node}, which is not executed" if isinstance(node, Global) else "it is no plain data"
     )

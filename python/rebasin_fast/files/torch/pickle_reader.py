@@ -1,9 +1,12 @@
-"""What a pickle says, without doing it.
+"""Pickles read as data, never executed.
 
-A pickle is a program for a stack machine. This reads it as data: calling a function, building an object or
-naming a class only makes a `Call` or a `Global` that records the wish. Nothing is imported and nothing is
-called, so no file can make it act; sizes are bounded by the bytes that are there. `pickletools.genops` does
-the decoding.
+A pickle is a program for a stack machine. Here a call of a function, the building of an object or the name of a
+class only becomes a `Call` or a `Global` in the result. Nothing is imported and nothing is called, so that no file
+can act; sizes are bounded by the bytes that are there. `pickletools.genops` does the decoding.
+
+The machine is written here, because there is none to take. An unpickler with its dangerous methods replaced executes
+each instruction that was forgotten, while a table refuses it; and torch's restricted unpickler needs torch, reads
+all storages, and refuses a checkpoint for one class that it does not know.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ _MAX_LINE = 4096
 
 @dataclass(frozen=True)
 class Global:
-    """A name that the pickle asks for."""
+    """The name of a class or function."""
 
     module: str
     name: str
@@ -32,7 +35,7 @@ class Global:
 
 @dataclass(eq=False)
 class Call:
-    """An object that the pickle wants to be made by calling something."""
+    """An object as the call that would make it, with its state and the items set in it."""
 
     function: Any
     args: tuple[Any, ...]
@@ -42,14 +45,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Pickled:
-    """What a pickle describes, and every name that it asks for on the way."""
+    """The object of a pickle, and every `Global` named on the way."""
 
     value: Any
     globals: tuple[Global, ...]
 
 
 class ByteReader:
-    """What `pickletools` needs of a file, over bytes or a mapped one, never copying more than asked."""
+    """A file for `pickletools`, over bytes or a mapped file; copies no more than is read."""
 
     def __init__(self, data: Any, position: int, end: int) -> None:
         self.data, self.position, self.end = data, position, end
@@ -73,18 +76,6 @@ class ByteReader:
     def tell(self) -> int:
         """Tell the position, for messages."""
         return self.position
-
-
-_MARK = object()
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_EMPTY: dict[str, Any] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_SET": set}
-# fmt: off
-_LITERALS = {
-    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING",
-    "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "UNICODE",
-    "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
-}
-# fmt: on
 
 
 def read_pickle(reader: ByteReader, where: str, persistent: Callable[[Any], Any] | None = None) -> Pickled:
@@ -120,7 +111,12 @@ def _nothing_outside(identifier: Any) -> Any:
     raise ValueError(f"it refers to {identifier!r:.80}, which is not there")
 
 
+_MARK = object()
+
+
 class _Machine:
+    """The stack and the memo of the machine, with the operations that instructions are made of."""
+
     def __init__(self, persistent: Callable[[Any], Any]) -> None:
         self.persistent = persistent
         self.globals: list[Global] = []
@@ -128,24 +124,20 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def step(self, opcode: str, argument: Any) -> None:
-        stack = self.stack
-        if opcode in _LITERALS:
-            stack.append(argument)
-        elif opcode in _CONSTANTS:
-            stack.append(_CONSTANTS[opcode])
-        elif opcode in _EMPTY:
-            stack.append(_EMPTY[opcode]())
-        elif opcode in ("PUT", "BINPUT", "LONG_BINPUT"):
-            self.memo[argument] = stack[-1]
-        elif opcode in ("GET", "BINGET", "LONG_BINGET"):
-            stack.append(self.memo[argument])
-        else:
-            handler = getattr(self, f"_{opcode.lower()}", None)
-            if handler is None:
-                raise ValueError(f"instruction {opcode} does not occur in checkpoints")
-            handler(argument)
+        if opcode not in _INSTRUCTIONS:
+            raise ValueError(f"instruction {opcode} does not occur in checkpoints")
+        _INSTRUCTIONS[opcode](self, argument)
 
-    def _since_mark(self) -> list[Any]:
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    def put(self, key: int) -> None:
+        self.memo[key] = self.stack[-1]
+
+    def pop(self, count: int) -> list[Any]:
+        return [self.stack.pop() for _ in range(count)][::-1]
+
+    def since_mark(self) -> list[Any]:
         for index in range(len(self.stack) - 1, -1, -1):
             if self.stack[index] is _MARK:
                 items = self.stack[index + 1 :]
@@ -153,75 +145,22 @@ class _Machine:
                 return items
         raise ValueError("a mark is missing")
 
-    def _proto(self, _: Any) -> None: ...
-    def _frame(self, _: Any) -> None: ...
-    def _stop(self, _: Any) -> None: ...
+    def pairs_since_mark(self) -> list[tuple[Any, Any]]:
+        items = self.since_mark()
+        return list(zip(items[::2], items[1::2], strict=True))
 
-    def _mark(self, _: Any) -> None:
-        self.stack.append(_MARK)
-
-    def _memoize(self, _: Any) -> None:
-        self.memo[len(self.memo)] = self.stack[-1]
-
-    def _pop(self, _: Any) -> None:
-        self.stack.pop()
-
-    def _pop_mark(self, _: Any) -> None:
-        self._since_mark()
-
-    def _dup(self, _: Any) -> None:
-        self.stack.append(self.stack[-1])
-
-    def _tuple(self, _: Any) -> None:
-        self.stack.append(tuple(self._since_mark()))
-
-    def _tuple1(self, _: Any) -> None:
-        self.stack[-1:] = [(self.stack[-1],)]
-
-    def _tuple2(self, _: Any) -> None:
-        self.stack[-2:] = [(self.stack[-2], self.stack[-1])]
-
-    def _tuple3(self, _: Any) -> None:
-        self.stack[-3:] = [(self.stack[-3], self.stack[-2], self.stack[-1])]
-
-    def _list(self, _: Any) -> None:
-        self.stack.append(self._since_mark())
-
-    def _dict(self, _: Any) -> None:
-        items = self._since_mark()
-        self.stack.append(dict(zip(items[::2], items[1::2], strict=True)))
-
-    def _append(self, _: Any) -> None:
-        item = self.stack.pop()
-        self._extend(self.stack[-1], [item])
-
-    def _appends(self, _: Any) -> None:
-        items = self._since_mark()
-        self._extend(self.stack[-1], items)
-
-    def _additems(self, _: Any) -> None:
-        self.stack[-1].update(self._since_mark())
-
-    def _frozenset(self, _: Any) -> None:
-        self.stack.append(frozenset(self._since_mark()))
-
-    def _setitem(self, _: Any) -> None:
-        value, key = self.stack.pop(), self.stack.pop()
-        self._set(self.stack[-1], [(key, value)])
-
-    def _setitems(self, _: Any) -> None:
-        items = self._since_mark()
-        self._set(self.stack[-1], list(zip(items[::2], items[1::2], strict=True)))
-
-    @staticmethod
-    def _extend(target: Any, items: list[Any]) -> None:
+    def append(self, items: list[Any]) -> None:
+        target = self.stack[-1]
         if isinstance(target, list):
             target.extend(items)
         elif not isinstance(target, Call):
             raise ValueError("items are added to something that is no list")
 
-    @staticmethod
-    def _set(target: Any, items: list[tuple[Any, Any]]) -> None:
+    def add(self, items: list[Any]) -> None:
+        self.stack[-1].update(items)
+
+    def set(self, items: list[Any]) -> None:
+        target = self.stack[-1]
         if isinstance(target, Call):
             target.items.extend(items)
         elif isinstance(target, dict):
@@ -229,42 +168,72 @@ class _Machine:
         else:
             raise ValueError("items are set in something that is no dictionary")
 
-    def _global(self, argument: str) -> None:
-        self.stack.append(self._named(argument))
-
-    def _stack_global(self, _: Any) -> None:
-        name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(self._named(f"{module} {name}"))
-
-    def _named(self, argument: str) -> Global:
-        module, _, name = argument.partition(" ")
+    def name(self, module_and_name: str) -> Global:
+        module, _, name = module_and_name.partition(" ")
         self.globals.append(Global(module, name))
         return self.globals[-1]
 
-    def _reduce(self, _: Any) -> None:
-        args, function = self.stack.pop(), self.stack.pop()
-        self.stack.append(Call(function, tuple(args)))
+    def call(self, function: Any, args: Any) -> None:
+        self.push(Call(function, tuple(args)))
 
-    _newobj = _reduce
+    def make(self, function: Any, *args: Any) -> None:
+        self.call(function, args)
 
-    def _newobj_ex(self, _: Any) -> None:
-        _kwargs, args, function = self.stack.pop(), self.stack.pop(), self.stack.pop()
-        self.stack.append(Call(function, tuple(args)))
-
-    def _obj(self, _: Any) -> None:
-        function, *args = self._since_mark()
-        self.stack.append(Call(function, tuple(args)))
-
-    def _inst(self, argument: str) -> None:
-        self.stack.append(Call(self._named(argument), tuple(self._since_mark())))
-
-    def _build(self, _: Any) -> None:
-        state = self.stack.pop()
+    def build(self, state: Any) -> None:
         if isinstance(self.stack[-1], Call):
             self.stack[-1].state = state
 
-    def _binpersid(self, _: Any) -> None:
-        self.stack.append(self.persistent(self.stack.pop()))
 
-    def _persid(self, argument: str) -> None:
-        self.stack.append(self.persistent(argument))
+_Instruction = Callable[[_Machine, Any], object]
+# fmt: off
+_LITERALS = [
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
+    "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "UNICODE", "BINUNICODE",
+    "SHORT_BINUNICODE", "BINUNICODE8",
+]
+# fmt: on
+
+
+def _same(opcodes: list[str], instruction: _Instruction) -> dict[str, _Instruction]:
+    return dict.fromkeys(opcodes, instruction)
+
+
+_INSTRUCTIONS: dict[str, _Instruction] = {
+    **_same(_LITERALS, lambda m, value: m.push(value)),
+    **_same(["PUT", "BINPUT", "LONG_BINPUT"], lambda m, key: m.put(key)),
+    **_same(["GET", "BINGET", "LONG_BINGET"], lambda m, key: m.push(m.memo[key])),
+    **_same(["PROTO", "FRAME", "STOP"], lambda m, _: None),
+    **_same(["REDUCE", "NEWOBJ"], lambda m, _: m.call(*m.pop(2))),
+    "NONE": lambda m, _: m.push(None),
+    "NEWTRUE": lambda m, _: m.push(True),
+    "NEWFALSE": lambda m, _: m.push(False),
+    "EMPTY_DICT": lambda m, _: m.push({}),
+    "EMPTY_LIST": lambda m, _: m.push([]),
+    "EMPTY_TUPLE": lambda m, _: m.push(()),
+    "EMPTY_SET": lambda m, _: m.push(set()),
+    "MARK": lambda m, _: m.push(_MARK),
+    "MEMOIZE": lambda m, _: m.put(len(m.memo)),
+    "POP": lambda m, _: m.pop(1),
+    "POP_MARK": lambda m, _: m.since_mark(),
+    "DUP": lambda m, _: m.push(m.stack[-1]),
+    "TUPLE": lambda m, _: m.push(tuple(m.since_mark())),
+    "TUPLE1": lambda m, _: m.push(tuple(m.pop(1))),
+    "TUPLE2": lambda m, _: m.push(tuple(m.pop(2))),
+    "TUPLE3": lambda m, _: m.push(tuple(m.pop(3))),
+    "LIST": lambda m, _: m.push(m.since_mark()),
+    "DICT": lambda m, _: m.push(dict(m.pairs_since_mark())),
+    "FROZENSET": lambda m, _: m.push(frozenset(m.since_mark())),
+    "APPEND": lambda m, _: m.append(m.pop(1)),
+    "APPENDS": lambda m, _: m.append(m.since_mark()),
+    "ADDITEMS": lambda m, _: m.add(m.since_mark()),
+    "SETITEM": lambda m, _: m.set([tuple(m.pop(2))]),
+    "SETITEMS": lambda m, _: m.set(m.pairs_since_mark()),
+    "GLOBAL": lambda m, names: m.push(m.name(names)),
+    "STACK_GLOBAL": lambda m, _: m.push(m.name("{} {}".format(*m.pop(2)))),
+    "NEWOBJ_EX": lambda m, _: m.call(*m.pop(3)[:2]),
+    "OBJ": lambda m, _: m.make(*m.since_mark()),
+    "INST": lambda m, names: m.call(m.name(names), m.since_mark()),
+    "BUILD": lambda m, _: m.build(*m.pop(1)),
+    "BINPERSID": lambda m, _: m.push(m.persistent(*m.pop(1))),
+    "PERSID": lambda m, identifier: m.push(m.persistent(identifier)),
+}

@@ -1,1 +1,1 @@
-"""Activation matching: what units do on the same data."""
+"""Activation matching: units paired by their activations on the same data."""

@@ -1,4 +1,4 @@
-"""Where the units of a spec can be seen while a torch model runs: what each kind of layer reads and gives."""
+"""The tensors that each kind of torch layer reads and puts out, and the units of a spec along their axes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Read: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any]
 
 
 @dataclass(frozen=True)
-class Port:
+class LayerRead:
     """A tensor that passes through a module, with the units of ``entry`` along ``axis``.
 
     ``read(module, args, kwargs, output)`` gives the tensor, or None when this call had none. ``consumed``: the
-    module reads it; otherwise the module gives it. ``part``: the positions of ``entry`` that the tensor holds,
+    module reads it; otherwise the module puts it out. ``part``: the positions of ``entry`` that the tensor holds,
     where several projections are stacked in one parameter.
     """
 
@@ -29,8 +29,8 @@ class Port:
     part: tuple[int, int] | None = None
 
 
-def ports_of(module: Any, entries: Entries, sizes: Mapping[str, int]) -> list[Port]:
-    """The ports of one module whose own parameters have these ``entries``; none for layers not known here."""
+def layer_reads(module: Any, entries: Entries, sizes: Mapping[str, int]) -> list[LayerRead]:
+    """The tensors of one module whose own parameters have these ``entries``; none for layers not known here."""
     from torch import nn
 
     weight = entries.get("weight", ())
@@ -43,14 +43,14 @@ def ports_of(module: Any, entries: Entries, sizes: Mapping[str, int]) -> list[Po
     if isinstance(module, nn.modules.conv._ConvNd):
         return _convolution(module, weight, sizes)
     if isinstance(module, nn.Linear):
-        return [_reads(weight[1], -1), _gives(weight[0], -1)]
+        return [_reads(weight[1], -1), _puts_out(weight[0], -1)]
     if type(module).__name__ == "Conv1D" and len(weight) == 2:  # transformers': the weight is (in, out)
-        return [_reads(weight[0], -1), _gives(weight[1], -1)]
+        return [_reads(weight[0], -1), _puts_out(weight[1], -1)]
     if isinstance(module, nn.Embedding):
-        return [_gives(weight[1], -1)]
+        return [_puts_out(weight[1], -1)]
     if len(weight) == 1:
         by_channel = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.PReLU)
-        return [_gives(weight[0], 1 if isinstance(module, by_channel) else -1)]
+        return [_puts_out(weight[0], 1 if isinstance(module, by_channel) else -1)]
     return []
 
 
@@ -64,23 +64,23 @@ def output_tensor(_module: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any],
     return output[0] if isinstance(output, tuple | list) else output
 
 
-def _reads(entry: Entry, axis: int) -> Port:
-    return Port(entry, axis, first_tensor, consumed=True)
+def _reads(entry: Entry, axis: int) -> LayerRead:
+    return LayerRead(entry, axis, first_tensor, consumed=True)
 
 
-def _gives(entry: Entry, axis: int) -> Port:
-    return Port(entry, axis, output_tensor, consumed=False)
+def _puts_out(entry: Entry, axis: int) -> LayerRead:
+    return LayerRead(entry, axis, output_tensor, consumed=False)
 
 
-def _convolution(module: Any, weight: tuple[Entry, ...], sizes: Mapping[str, int]) -> list[Port]:
+def _convolution(module: Any, weight: tuple[Entry, ...], sizes: Mapping[str, int]) -> list[LayerRead]:
     axis = -1 - len(module.kernel_size)
     if module.transposed:
         if module.groups > 1:  # its inputs stand alone on the first axis
             return [_reads(weight[0], axis)]
-        return [_reads(weight[0], axis), _gives(weight[1], axis)]
+        return [_reads(weight[0], axis), _puts_out(weight[1], axis)]
     if module.groups == 1:
-        return [_reads(weight[1], axis), _gives(weight[0], axis)]
-    return [_reads(_grouped_inputs(module, weight, sizes), axis), _gives(weight[0], axis)]
+        return [_reads(weight[1], axis), _puts_out(weight[0], axis)]
+    return [_reads(_grouped_inputs(module, weight, sizes), axis), _puts_out(weight[0], axis)]
 
 
 def _grouped_inputs(module: Any, weight: tuple[Entry, ...], sizes: Mapping[str, int]) -> Entry:
@@ -100,16 +100,16 @@ def _grouped_inputs(module: Any, weight: tuple[Entry, ...], sizes: Mapping[str, 
     return tiled(within, module.groups) if groups is None else Product(groups, within)
 
 
-def _attention(module: Any, entries: Entries) -> Iterator[Port]:
-    """Inputs of the projections and, since the module keeps them to itself, the projections once more."""
+def _attention(module: Any, entries: Entries) -> Iterator[LayerRead]:
+    """Inputs of the projections, and the projections computed once more: the module puts out neither."""
     for place, name in enumerate(("query", "key", "value")):
         weight = "in_proj_weight" if "in_proj_weight" in entries else f"{name[0]}_proj_weight"
         if weight not in entries:
             continue
         stacked = weight == "in_proj_weight"
-        yield Port(entries[weight][1], -1, _argument(place, name), consumed=True)
+        yield LayerRead(entries[weight][1], -1, _argument(place, name), consumed=True)
         part = (place * module.embed_dim, (place + 1) * module.embed_dim) if stacked else None
-        yield Port(entries[weight][0], -1, _projection(place, name), consumed=False, part=part)
+        yield LayerRead(entries[weight][0], -1, _projection(place, name), consumed=False, part=part)
 
 
 def _argument(place: int, name: str) -> Read:
@@ -137,8 +137,8 @@ def _projection(place: int, name: str) -> Read:
     return read
 
 
-def _recurrent(module: Any, entries: Entries) -> Iterator[Port]:
-    """The states after the last step: what happens between the steps stays within the module."""
+def _recurrent(module: Any, entries: Entries) -> Iterator[LayerRead]:
+    """The states after the last step: those between the steps stay within the module."""
     directions = 2 if module.bidirectional else 1
     for layer in range(module.num_layers):
         for direction in range(directions):
@@ -148,7 +148,7 @@ def _recurrent(module: Any, entries: Entries) -> Iterator[Port]:
                 yield _reads(entries["weight_ih_l0"][1], -1)
             for which, name in enumerate((f"weight_hh_{suffix}", f"weight_hr_{suffix}")):  # h_n, c_n
                 if name in entries:
-                    yield Port(entries[name][1], -1, _state(which, index), consumed=False)
+                    yield LayerRead(entries[name][1], -1, _state(which, index), consumed=False)
 
 
 def _state(which: int, index: int) -> Read:

@@ -1,4 +1,4 @@
-"""Activation matching: units are paired by what they do on the same data."""
+"""Activation matching: units paired by their activations on the same data."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import chain as chained
 from math import prod
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._models.inference import check_model, count_of, evaluating, import_torch
-from rebasin_fast.assignment import Assignment, solve_assignment
+from rebasin_fast.assignment import solve_assignment
 from rebasin_fast.errors import DataError, ParamsError, SpecError
 from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.matching.activation.taps import Tap, TapNames, TapReader, choose_taps, taps_of
 from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.relaxed.chains import units_of_chain
 from rebasin_fast.matching.result import Matching, MatchingStats
 from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.permutation import identity_permutation
@@ -43,7 +44,7 @@ def activation_matching(
     strict: bool = True,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> Matching:
-    """Find the permutation of B's units under which both models behave most alike on the same data.
+    """Find the permutation of B's units whose activations on the same data are most similar to those of A.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def activation_matching(
         Names parameters as the models' ``state_dict`` does.
     model_a, model_b : torch.nn.Module
         Of one architecture; each runs on its own device, in eval mode and without gradients. Not changed:
-        training flags are put back and hooks removed whatever happens.
+        training flags are restored and hooks removed also after an exception.
     batches : iterable
         Inputs, gone through once. Each batch is a tensor, an (inputs, …) tuple or list, whose first element is
         used, or a mapping of keyword arguments. A few thousand samples, and some times as many samples
@@ -59,9 +60,9 @@ def activation_matching(
     similarity : {"correlation", "inner_product"}
         Pearson's correlation of two units over all samples, or their mean product, not centred.
     taps : Mapping[str, str or sequence of str], optional
-        For a permutation the names of the modules whose outputs show its units, instead of those found.
+        For a permutation the names of the modules whose outputs are its units, instead of those found.
     strict : bool
-        Refuse parameters that the spec or one of the models lacks, and permutations that no tap shows. False
+        Refuse parameters that the spec or one of the models lacks, and permutations without a tap. False
         leaves them in place and lists them in ``report``.
     progress : callable, optional
         Called with (batches done, batches in all or None) after each batch. What it raises ends the matching.
@@ -76,7 +77,7 @@ def activation_matching(
     Raises
     ------
     SpecError, ParamsError
-        The spec does not fit the models, a permutation is seen nowhere, the models see different numbers of
+        The spec does not fit the models, a permutation has no tap, the models run on different numbers of
         samples, or an activation is NaN or infinite.
     ValueError
         There are no batches.
@@ -85,12 +86,12 @@ def activation_matching(
 
     Notes
     -----
-    A permutation is seen where a layer reads it: the input of every module whose weight carries it on its input
-    axis, that is the activation after the nonlinearity. A tensor that several layers read counts once. Samples and
+    Units are read where a layer reads them: at the input of every module whose weight carries the permutation on its
+    input axis, that is after the nonlinearity. A tensor that several layers read counts once. Samples and
     positions of images and sequences all count alike; so do the positions of a flattened feature map that belong
-    to one channel. Units of a residual stream are seen at each layer that reads it, and these similarities are
-    summed. What no layer reads from outside (queries and keys of attention) is seen at its projection, the states
-    within a recurrent module after the last step. Units that never change have correlation 0 with all others.
+    to one channel. Units of a residual stream are taken at each layer that reads it, and these similarities are
+    summed. Units that no layer reads from outside (queries and keys of attention) are taken at their projection, the
+    states within a recurrent module after the last step. Units that never change have correlation 0 with all others.
 
     Deterministic. Each permutation is one exact assignment; permutations within others (dimensions of attention
     heads) are solved with them, by coordinate descent. One pass over the data, O(samples x n^2) and 8 n^2 bytes for
@@ -120,7 +121,7 @@ def activation_matching(
     candidates = taps_of(spec, model_a, pair.sizes, taps)
     started = perf_counter()
     moments, product_seconds = _measure(model_a, model_b, candidates, batches, progress)
-    report = pair.left_in_place | _unseen(spec, moments, pair.sizes, strict=strict)
+    report = pair.left_in_place | _without_tap(spec, moments, pair.sizes, strict=strict)
     similarities = _similarities(moments, similarity)
     measured = perf_counter()
     identity = identity_permutation(spec, pair.sizes)
@@ -183,7 +184,7 @@ def _add_batch(reader_a: TapReader, reader_b: TapReader, batch: Any, moments: Mo
         started = perf_counter()
         rows = tap.rows(tensor)
         if not waiting[tap] or waiting[tap][0].shape != rows.shape:
-            raise ParamsError(f"module {tap.module!r} sees other numbers of samples in A than in B")
+            raise ParamsError(f"module {tap.module!r} runs on other numbers of samples in A than in B")
         rows_a = waiting[tap].popleft()
         for family, moment in zip(tap.families, moments[tap], strict=True):
             moment.add(_units(rows_a, family.features), _units(rows, family.features))
@@ -206,20 +207,20 @@ def _units(rows: Any, features: NDArray[np.int64]) -> Any:
     return rows.reshape(-1, features.shape[1])
 
 
-def _unseen(
+def _without_tap(
     spec: PermutationSpec, moments: Moments, sizes: Mapping[str, int], *, strict: bool
 ) -> dict[str, str]:
-    """Permutations that no tap shows and the parameters that stay in place with them."""
-    seen = {name for tap in moments for family in tap.families for name in family.chain}
-    unseen = [name for name in sizes if name not in seen]
-    if unseen and strict:
+    """The parameters that stay in place because a permutation of theirs has no tap."""
+    covered = {name for tap in moments for family in tap.families for name in family.chain}
+    missing = [name for name in sizes if name not in covered]
+    if missing and strict:
         raise SpecError(
-            f"no layer that ran shows the units of permutation {unseen[0]!r} ({len(unseen)} such permutations). Name "
-            f"modules whose outputs do with taps={{{unseen[0]!r}: ...}}, or leave it in place with strict=False"
+            f"no layer that ran reads the units of permutation {missing[0]!r} ({len(missing)} such permutations). Name "
+            f"modules whose outputs they are with taps={{{missing[0]!r}: ...}}, or leave it in place with strict=False"
         )
     return {
-        parameter: f"permutation {name!r} is seen nowhere"
-        for name in unseen
+        parameter: f"permutation {name!r} has no tap"
+        for name in missing
         for parameter, _ in spec.perm_to_axes[name]
     }
 
@@ -232,7 +233,8 @@ def _similarities(moments: Moments, similarity: Similarity) -> Similarities:
             matrix = moment.correlation() if similarity == "correlation" else moment.inner_product()
             if not np.isfinite(matrix).all():
                 raise ParamsError(
-                    f"what module {tap.module!r} sees holds NaN or infinite values; such a model cannot be matched"
+                    f"the activations at module {tap.module!r} hold NaN or infinite values; such a model "
+                    "cannot be matched"
                 )
             summed[family.chain] = summed[family.chain] + matrix if family.chain in summed else matrix
     return summed
@@ -248,8 +250,7 @@ def _solve(
     together: Similarities = {}
     for chain, matrix in similarities.items():
         if nested.isdisjoint(chain):
-            solved = cast(Assignment, solve_assignment(matrix, maximize=True))
-            permutation[chain[0]] = solved.columns
+            permutation[chain[0]] = solve_assignment(matrix, maximize=True).columns
         else:
             together[chain] = matrix
     if not together:
@@ -286,12 +287,7 @@ def _entry_of(chain: tuple[str, ...]) -> Entry:
 
 def sum_of_matched(similarities: Similarities, spec: PermutationSpec, permutation: Permutation) -> float:
     """The similarities of all units with those that fill their slots."""
-    from rebasin_fast.specs.layout import Block, Placed, source_index
-
-    lookup = {name: Placed(index, spec.parents[name]) for name, index in permutation.items()}
     total = 0.0
     for chain, matrix in similarities.items():
-        shape = [permutation[name].shape[-1] for name in chain]
-        block = Block(chain, np.arange(prod(shape), dtype=np.int64).reshape(shape))
-        total += float(matrix[np.arange(len(matrix)), source_index((block,), len(matrix), lookup)].sum())
+        total += float(matrix[np.arange(len(matrix)), units_of_chain(spec, chain, permutation)].sum())
     return total

@@ -27,13 +27,13 @@ class UnitMoments:
         self._spacing = 0.0
 
     def add(self, rows: Any) -> tuple[Any, Any]:
-        """Take in (rows, n) samples, at least one; gives them centred, and the mean of what they are then."""
+        """Take in (rows, n) samples, at least one; gives them centred, and the mean that rounding leaves."""
         import torch
 
         rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
         shift = rows.mean(0, dtype=torch.float64).to(rows.dtype)
         centred = rows - shift
-        rest = centred.mean(0, dtype=torch.float64)  # what rounding the mean has left
+        rest = centred.mean(0, dtype=torch.float64)  # left by rounding the mean
         squares = (centred * centred).sum(0, dtype=torch.float64) - len(rows) * rest * rest
         self._spacing = max(self._spacing, torch.finfo(rows.dtype).eps)
         self._merge(len(rows), shift.double() + rest, squares.clamp(min=0.0))

@@ -1,4 +1,4 @@
-"""Taps: where a spec's units are read off while a model runs, and the hooks that read them."""
+"""Taps: the modules at which a spec's units are read while a model runs, and the hooks that read them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from rebasin_fast._models.inference import call, device_of
 from rebasin_fast.errors import SpecError
-from rebasin_fast.matching.activation.layer_reads import Read, output_tensor, ports_of
+from rebasin_fast.matching.activation.layer_reads import Read, layer_reads, output_tensor
 from rebasin_fast.specs.layout import Block, blocks_of, length_of
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.activation.layer_reads import Port
+    from rebasin_fast.matching.activation.layer_reads import LayerRead
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Index
 
@@ -36,9 +36,9 @@ class Family:
 
 @dataclass(frozen=True, eq=False)
 class Tap:
-    """Units seen at one place of a running model: along ``axis`` of what ``read`` finds at ``module``.
+    """Units at one place of a running model: along ``axis`` of the tensor that ``read`` finds at ``module``.
 
-    ``axis`` is None where it is found by its ``length``. ``consumed`` taps see what the next layer reads; the
+    ``axis`` is None where it is found by its ``length``. ``consumed`` taps read inputs of layers; the
     others stand in for permutations that no layer reads from outside.
     """
 
@@ -93,17 +93,17 @@ def taps_of(
         own.setdefault(owner, {})[local] = entries
     for name in filter(modules.__contains__, own):
         found = [
-            _tap_at(name, port, sizes).about(others) for port in ports_of(modules[name], own[name], sizes)
+            _tap_at(name, read, sizes).about(others) for read in layer_reads(modules[name], own[name], sizes)
         ]
         taps += [tap for tap in found if tap.families]
     return taps
 
 
-def _tap_at(module: str, port: Port, sizes: Mapping[str, int]) -> Tap:
-    blocks = () if port.entry is None else blocks_of(port.entry, sizes)
-    length = 0 if port.entry is None else length_of(port.entry, sizes)
-    if port.part is not None and blocks:
-        start, stop = port.part
+def _tap_at(module: str, found: LayerRead, sizes: Mapping[str, int]) -> Tap:
+    blocks = () if found.entry is None else blocks_of(found.entry, sizes)
+    length = 0 if found.entry is None else length_of(found.entry, sizes)
+    if found.part is not None and blocks:
+        start, stop = found.part
         length = stop - start
         blocks = tuple(
             Block(block.dims, block.positions - start)
@@ -111,7 +111,7 @@ def _tap_at(module: str, port: Port, sizes: Mapping[str, int]) -> Tap:
             if block.positions.min() >= start and block.positions.max() < stop
         )
     families = tuple(_family(block) for block in blocks)
-    return Tap(module, port.axis, length, port.read, families, port.consumed)
+    return Tap(module, found.axis, length, found.read, families, found.consumed)
 
 
 def _family(block: Block) -> Family:
@@ -142,7 +142,7 @@ def _named_taps(
 
 
 class TapReader:
-    """Runs one model and hands over what its taps see; a context manager whose hooks are gone after it."""
+    """Runs one model and hands over the tensors at its taps; a context manager that removes its hooks."""
 
     def __init__(self, model: Any, taps: Sequence[Tap]) -> None:
         self._model = model
@@ -170,7 +170,7 @@ class TapReader:
         self._handles = []
 
     def run(self, batch: Any, sink: Callable[[Tap, Any], None]) -> None:
-        """Run the model once; ``sink`` gets every tensor that a tap sees, as the model made it."""
+        """Run the model once; ``sink`` gets every tensor at a tap, as the model computed it."""
         self._sink = sink
         try:
             call(self._model, batch, self._device)
@@ -190,7 +190,7 @@ class TapReader:
 
 
 def choose_taps(reader: TapReader, batch: Any) -> list[Tap]:
-    """Of all taps those that see something, each tensor once, and stand-ins only where they are needed."""
+    """The taps that a run passes, each tensor once, and stand-ins only where they are needed."""
     kept_alive: list[Any] = []
     consumed: dict[Any, Tap] = {}
     given: dict[Tap, None] = {}

@@ -57,8 +57,8 @@ class HostAssigner:
         host = self._ops.to_host(matrices)
         if not np.isfinite(host).all():
             raise ParamsError(_OVERFLOW)
-        columns, _, _, objectives, _, _ = _core.assignment_batch(host, True, False, None, self._threads)
-        return columns, objectives
+        found = _core.assignment_batch(host, True, False, None, self._threads)
+        return found.columns, found.objectives
 
 
 class DeviceAssigner(HostAssigner):
@@ -126,5 +126,5 @@ def _solve(matrix: NDArray[Any], start: Assigned | None) -> Assigned:
     if not np.isfinite(matrix).all():
         raise ParamsError(_OVERFLOW)
     starts = None if start is None else [(start.row_duals, start.column_duals)]
-    _, columns, row_duals, column_duals, objective, _ = _core.assignments([matrix], True, False, starts, 1)[0]
-    return Assigned(columns, row_duals, column_duals, objective)
+    found = _core.assignments([matrix], True, False, starts, 1)[0]
+    return Assigned(found.columns, found.row_duals, found.column_duals, found.objective)

@@ -1,4 +1,4 @@
-"""Many models in a common order of units: where each stands, the sum of all, one matched to the mean of the others."""
+"""Many models in a common order of units: the permutation of each, their sum, and one matched to the others' mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from rebasin_fast._arrays import library_of, wide_on_host
 from rebasin_fast._arrays.interface import is_complex
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.matching.many.result import ManyMatching
 from rebasin_fast.matching.matched import matched_parameters, refuse_integers_alone
+from rebasin_fast.matching.result import moved_units
 from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.permutation import (
     compose_permutations,
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Index, Params
 
 
-class Crowd:
-    """The models, where their units are now, and the sum of all of them there."""
+class ModelsInCommonOrder:
+    """The models, the permutation of each, and the sum of the permuted models."""
 
     def __init__(
         self,
@@ -39,13 +41,13 @@ class Crowd:
         threads: int | None,
         memory_limit: int | None,
         effort: Effort,
+        report: Mapping[str, str],
     ) -> None:
-        self.models = models
-        self.rng = rng
+        self.spec, self.models, self.rng = spec, models, rng
         self.permutations = [identity_permutation(spec, sizes) for _ in models]
         self.matched = matched_parameters(spec, models)
         refuse_integers_alone(spec, self.matched, models)
-        self._spec = spec
+        self._report = report
         self._threads, self._memory_limit, self._effort = threads, memory_limit, effort
         self._squares = sum(
             _square(model[name], name, number) for number, model in enumerate(models) for name in self.matched
@@ -55,11 +57,6 @@ class Crowd:
         self.gather_all()
         self.first_objective = self.objective()
 
-    def moved(self) -> list[Params]:
-        """The models in their new orders, each array computed when it is asked for."""
-        pairs = zip(self.permutations, self.models, strict=True)
-        return [permuted_params(self._spec, permutation, model) for permutation, model in pairs]
-
     def gather(self, members: Any) -> None:
         """Make the sum that of ``members`` alone, where they stand."""
         self._sum, self._members = {}, set()
@@ -67,9 +64,9 @@ class Crowd:
             self._add(member, 1.0)
 
     def gather_all(self) -> None:
-        """Make the sum that of all models, free of the rounding of what came and went."""
+        """Make the sum that of all models, free of the rounding of additions and subtractions."""
         self.gather(range(len(self.models)))
-        self._settled = True
+        self._stale = False
 
     def objective(self) -> float:
         """Sum over pairs of inner products: half of |sum|^2 less the squares, with all models in the sum."""
@@ -84,10 +81,10 @@ class Crowd:
             name: (total / count).astype(_product_dtype(model[name]), copy=False)
             for name, total in self._sum.items()
         }
-        # A model that was never moved has no permutation worth keeping: it goes through the first pass.
+        # A model that was never moved starts by the first pass, not from the identity.
         where = self.permutations[number]
         found = weight_matching(
-            self._spec, {**model, **mean}, model, init=where if _moves(where) else None, strict=False,
+            self.spec, {**model, **mean}, model, init=where if any(moved_units(where).values()) else None, strict=False,
             effort=self._effort, threads=self._threads, memory_limit=self._memory_limit,
         )  # fmt: skip
         self.permutations[number] = found.permutation
@@ -108,17 +105,31 @@ class Crowd:
 
     def return_to_first(self) -> None:
         """Undo model 0's permutation in all models alike, which leaves the objective as it is, and the sum stale."""
-        back = invert_permutation(self.permutations[0], self._spec)
-        self.permutations = [compose_permutations(p, back, self._spec) for p in self.permutations]
+        back = invert_permutation(self.permutations[0], self.spec)
+        self.permutations = [compose_permutations(p, back, self.spec) for p in self.permutations]
 
-    def settle(self) -> None:
+    def gather_all_if_stale(self) -> None:
         """Gather all models, unless nothing has moved since."""
-        if not self._settled:
+        if self._stale:
             self.gather_all()
 
+    def as_matching(self, history: list[float], *, converged: bool) -> ManyMatching:
+        """The result as the models stand now, without their average."""
+        return ManyMatching(
+            permutations=self.permutations,
+            merged={},
+            objective=history[-1] if history else self.objective(),
+            first_objective=self.first_objective,
+            history=history,
+            sweeps=len(history),
+            converged=converged,
+            spec=self.spec,
+            report=self._report,
+        )
+
     def _add(self, number: int, sign: float) -> None:
-        self._settled = False
-        moved = permuted_params(self._spec, self.permutations[number], self.models[number])
+        self._stale = True
+        moved = permuted_params(self.spec, self.permutations[number], self.models[number])
         for name in self.matched:
             array = wide_on_host(moved[name])
             if name not in self._sum:
@@ -128,10 +139,6 @@ class Crowd:
             else:
                 self._sum[name] -= array
         (self._members.add if sign > 0 else self._members.discard)(number)
-
-
-def _moves(permutation: dict[str, Index]) -> bool:
-    return any((units != np.arange(units.shape[-1])).any() for units in permutation.values())
 
 
 def _product_dtype(array: Array) -> type[np.inexact[Any]]:

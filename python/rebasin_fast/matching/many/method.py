@@ -1,22 +1,21 @@
-"""Many models brought into one order of units: MergeMany, and matching through a common universe."""
+"""Many models brought into one order of units: MergeMany, and cycle-consistent matching."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from rebasin_fast.errors import ParamsError, PermutationError
-from rebasin_fast.matching.many.common_order import Crowd
+from rebasin_fast.matching.many.checkpoint import ManyCheckpoint
+from rebasin_fast.matching.many.common_order import ModelsInCommonOrder
 from rebasin_fast.matching.many.cycle_consistent import relaxed_permutations
-from rebasin_fast.matching.many.file import KeptState
-from rebasin_fast.matching.many.result import ManyMatching
+from rebasin_fast.matching.many.result import ManyMatching, average_of
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import Progress, ProgressCallback
-from rebasin_fast.merging.averaging import average
-from rebasin_fast.merging.partial_average import averaged_where_shared
 from rebasin_fast.permutation import check_permutation
 from rebasin_fast.specs.spec import PermutationSpec
 
@@ -60,7 +59,7 @@ def merge_many(
         of the models.
     start : {"growing", "identity"}
         For "merge_many": in the first sweep match each model to the mean of those before it, or, as published, to
-        the mean of all others as they stand, which before any matching is a blur.
+        the mean of all others as they stand.
     weights : sequence of float, optional
         Share of each model in ``merged``, divided by their sum; equal by default. They do not bear on the matching.
     rng : int, numpy.random.Generator or None
@@ -118,8 +117,8 @@ def merge_many(
     sweeps after it.
 
     Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022, appendix A.9; Crisostomi et al., *C2M3: Cycle-Consistent
-    Multi-Model Merging*, 2024. C2M3 maps models to a universe of its own; model 0 stands in for it here, which loses
-    nothing, since any order of the universe gives the same pairs.
+    Multi-Model Merging*, 2024. C2M3 maps models to a common order of its own; here it is that of model 0, which
+    loses nothing: every common order gives the same pairs.
 
     Examples
     --------
@@ -145,69 +144,54 @@ def merge_many(
         raise ValueError("checkpoint needs an integer rng, so that the same matching can go on")
     generator = np.random.default_rng(rng)
     begin = None if init is None else _checked_init(init, spec, pair.sizes, len(models))
-    kept = KeptState(
-        checkpoint,
-        spec,
-        models,
-        generator,
-        report,
-        {"method": method, "start": start, "rng": rng, "init": begin, "effort": effort},
-    )
-    crowd = Crowd(spec, models, pair.sizes, generator, threads, memory_limit, effort)
-    if kept.state is not None:
-        crowd.move_all(kept.state.permutations)
+    common = ModelsInCommonOrder(spec, models, pair.sizes, generator, threads, memory_limit, effort, report)
+    options = {"method": method, "start": start, "rng": rng, "init": begin, "effort": effort}
+    kept = ManyCheckpoint(checkpoint, common, generator, options)
+    if kept.reached is not None:
+        common.move_all(kept.reached.permutations)
     elif begin is not None:
-        crowd.move_all(begin)
+        common.move_all(begin)
     elif method == "cycle_consistent":
-        crowd.move_all_if_nearer(relaxed_permutations(spec, models, crowd.matched, pair.sizes))
-    tell = _teller(progress, len(models), max_iter)
+        common.move_all_if_nearer(relaxed_permutations(spec, models, common.matched, pair.sizes))
     growing = method == "merge_many" and start == "growing" and begin is None
-    history, converged = _sweeps(crowd, max_iter, tell, kept, growing=growing)
-    crowd.return_to_first()
-    return ManyMatching(
-        permutations=crowd.permutations,
-        merged=average(crowd.moved(), weights, allow_nonfinite=allow_nonfinite)
-        if strict
-        else dict(averaged_where_shared(crowd.moved(), weights, allow_nonfinite=allow_nonfinite)),
-        objective=history[-1] if history else crowd.objective(),
-        first_objective=crowd.first_objective,
-        history=history,
-        sweeps=len(history),
-        converged=converged,
-        spec=spec,
-        report=report,
-    )
+    history, converged = _sweeps(common, max_iter, progress, kept, growing=growing)
+    common.return_to_first()
+    found = common.as_matching(history, converged=converged)
+    merged = average_of(found, models, weights, strict=strict, allow_nonfinite=allow_nonfinite)
+    return replace(found, merged=merged)
 
 
 def _sweeps(
-    crowd: Crowd,
+    common: ModelsInCommonOrder,
     max_iter: int,
-    tell: Callable[[int, int, int, float], None],
-    kept: KeptState,
+    progress: ProgressCallback | None,
+    kept: ManyCheckpoint,
     *,
     growing: bool,
 ) -> tuple[list[float], bool]:
     """Sweep over the models in random orders until none comes closer to the mean of the others."""
-    history = [] if kept.state is None else list(kept.state.history)
-    if kept.state is not None and kept.state.converged:
+    history = [] if kept.reached is None else list(kept.reached.history)
+    if kept.reached is not None and kept.reached.converged:
         return history, True
-    count = len(crowd.models)
+    count = len(common.models)
     for sweep in range(len(history), max_iter):
-        order = crowd.rng.permutation(count).tolist()
+        order = common.rng.permutation(count).tolist()
         grows = growing and sweep == 0
         if grows:
-            crowd.gather(order[:1])
+            common.gather(order[:1])
         else:
-            crowd.settle()  # what a run that continues from a file starts from
+            common.gather_all_if_stale()  # a run that continues from a file starts from the sum of all
         closer = False
         for visit, number in enumerate(order):
             if not (grows and visit == 0):
-                closer = crowd.match(number) or closer
-            tell(sweep + 1, visit + 1, number, crowd.objective())
-        history.append(crowd.objective())
-        crowd.return_to_first()
+                closer = common.match(number) or closer
+            if progress is not None:
+                place = (sweep + 1, max_iter, visit + 1, count)
+                progress(Progress(*place, f"model {number}", common.objective()))
+        history.append(common.objective())
+        common.return_to_first()
         converged = not closer and not grows
-        kept.write(crowd, history, converged)
+        kept.write(history, converged=converged)
         if converged:
             return history, True
     return history, False
@@ -235,13 +219,3 @@ def _checked_models(models: Sequence[Params], method: str, start: str) -> list[P
     if len(listed) < 2:
         raise ValueError(f"merging takes two models or more; got {len(listed)}")
     return listed
-
-
-def _teller(
-    progress: ProgressCallback | None, count: int, max_iter: int
-) -> Callable[[int, int, int, float], None]:
-    def tell(sweep: int, visit: int, number: int, objective: float) -> None:
-        if progress is not None:
-            progress(Progress(sweep, max_iter, visit, count, f"model {number}", objective))
-
-    return tell

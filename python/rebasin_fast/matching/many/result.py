@@ -1,21 +1,27 @@
-"""What matching many models at once returns."""
+"""The result of matching many models at once, and its file."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rebasin_fast.matching.many.file import ManyState, read_state, write_state
+from rebasin_fast.matching.result import moved_units
+from rebasin_fast.matching.state_file import StateFile
 from rebasin_fast.merging.averaging import average
 from rebasin_fast.merging.partial_average import averaged_where_shared
-from rebasin_fast.permutation import compose_permutations, invert_permutation, permuted_params
+from rebasin_fast.permutation import (
+    check_permutation,
+    compose_permutations,
+    invert_permutation,
+    permuted_params,
+)
+from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Array, Index, Params
 
 
@@ -94,16 +100,7 @@ class ManyMatching:
         >>> rf.ManyMatching.load(path, models).merged["fc1.weight"].tolist() == np.eye(3).tolist()
         True
         """
-        state = ManyState(
-            self.spec,
-            self.permutations,
-            self.objective,
-            self.first_objective,
-            self.history,
-            self.converged,
-            self.report,
-        )
-        write_state(path, state, overwrite=overwrite)
+        write_many(path, self, overwrite=overwrite)
 
     @classmethod
     def load(
@@ -132,30 +129,15 @@ class ManyMatching:
         ValueError
             There are more or fewer models than permutations.
         """
-        state = read_state(path)
-        merged: dict[str, Array] = {}
-        if models is not None:
-            pairs = zip(state.permutations, _as_many(models, state.permutations), strict=True)
-            moved = [permuted_params(state.spec, index, model) for index, model in pairs]
-            merged = dict(averaged_where_shared(moved, weights)) if state.report else average(moved, weights)
-        return cls(
-            state.permutations,
-            merged,
-            state.objective,
-            state.first_objective,
-            state.history,
-            len(state.history),
-            state.converged,
-            state.spec,
-            state.report,
-        )
+        found, _ = read_many(path)
+        if models is None:
+            return found
+        if len(models) != len(found.permutations):
+            raise ValueError(f"the file is of {len(found.permutations)} models; got {len(models)}")
+        return replace(found, merged=average_of(found, models, weights, strict=not found.report))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but arrays, as JSON values."""
-        moved = [
-            {name: int((index != np.arange(index.shape[-1])).sum()) for name, index in permutation.items()}
-            for permutation in self.permutations
-        ]
         return {
             "models": len(self.permutations),
             "objective": self.objective,
@@ -164,7 +146,7 @@ class ManyMatching:
             "sweeps": self.sweeps,
             "converged": self.converged,
             "report": dict(self.report),
-            "moved_units": moved,
+            "moved_units": [moved_units(permutation) for permutation in self.permutations],
         }
 
     def __repr__(self) -> str:
@@ -174,7 +156,70 @@ class ManyMatching:
         )
 
 
-def _as_many(models: Sequence[Params], permutations: list[dict[str, Index]]) -> list[Params]:
-    if len(models) != len(permutations):
-        raise ValueError(f"the file is of {len(permutations)} models; got {len(models)}")
-    return list(models)
+def average_of(
+    many: ManyMatching,
+    models: Sequence[Params],
+    weights: Sequence[float] | None,
+    *,
+    strict: bool,
+    allow_nonfinite: bool = False,
+) -> dict[str, Array]:
+    """The average of the permuted models; without ``strict`` of parameters that only some of them have, too."""
+    pairs = zip(many.permutations, models, strict=True)
+    moved = [permuted_params(many.spec, permutation, model) for permutation, model in pairs]
+    if strict:
+        return average(moved, weights, allow_nonfinite=allow_nonfinite)
+    return dict(averaged_where_shared(moved, weights, allow_nonfinite=allow_nonfinite))
+
+
+FILE = StateFile("rebasin_fast.many_matching", "file of ManyMatching.save")
+
+
+def write_many(
+    path: str | os.PathLike[str],
+    many: ManyMatching,
+    *,
+    key: str | None = None,
+    rng: Mapping[str, Any] | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write ``many`` without ``merged``; with ``key`` and the state ``rng`` of a generator a run can continue."""
+    arrays = {
+        f"{number}/{name}": index
+        for number, permutation in enumerate(many.permutations)
+        for name, index in permutation.items()
+    }
+    account = {
+        "spec": many.spec.to_json(),
+        "models": len(many.permutations),
+        "report": dict(many.report),
+        "rng": rng,
+        **{name: getattr(many, name) for name in ("objective", "first_objective", "history", "converged")},
+    }
+    FILE.write(path, arrays, account, key=key, overwrite=overwrite)
+
+
+def read_many(path: str | os.PathLike[str], key: str | None = None) -> tuple[ManyMatching, Any]:
+    """The matching that :func:`write_many` wrote, and the state of the generator."""
+    return FILE.read(path, _parsed, key=key)
+
+
+def _parsed(arrays: Mapping[str, Array], account: Mapping[str, Any]) -> tuple[ManyMatching, Any]:
+    spec = PermutationSpec.from_json(account["spec"])
+    permutations = [_of_model(arrays, number, spec) for number in range(int(account["models"]))]
+    history = [float(value) for value in account["history"]]
+    many = ManyMatching(
+        permutations, {}, float(account["objective"]), float(account["first_objective"]), history, len(history),
+        bool(account["converged"]), spec, dict(account["report"]),
+    )  # fmt: skip
+    return many, account["rng"]
+
+
+def _of_model(arrays: Mapping[str, Array], number: int, spec: PermutationSpec) -> dict[str, Index]:
+    prefix = f"{number}/"
+    found = {
+        name.removeprefix(prefix): np.array(arrays[name], np.int64)
+        for name in arrays
+        if name.startswith(prefix)
+    }
+    return check_permutation(spec, found, {name: index.shape[-1] for name, index in found.items()})

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from math import prod
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rebasin_fast.specs.layout import Block
+from rebasin_fast.matching.soft_axes import Chain
+from rebasin_fast.specs.layout import Block, Placed, source_index
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-
-# A permutation with those it stands within, outermost first: the units of ("heads", "dims") are all dims of all heads.
-Chain: TypeAlias = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Positions of an axis that chains move: ``positions[i, j, ..., r]``, unit i of ``chains[0]``, r a copy."""
-
-    chains: tuple[Chain, ...]
-    positions: NDArray[np.int64]
-    whole: bool = False  # the positions are 0, 1, 2, ... up to the end of the axis
+    from rebasin_fast.typing import Index, Permutation
 
 
 def held_permutations(spec: PermutationSpec, blocks: Iterable[Block]) -> frozenset[str]:
@@ -39,17 +27,22 @@ def held_permutations(spec: PermutationSpec, blocks: Iterable[Block]) -> frozens
         held |= found
 
 
-def part_of(spec: PermutationSpec, block: Block, held: frozenset[str], length: int) -> Part | None:
-    """The block, on an axis of ``length``, with its dimensions grouped by chain; None when all on it is held."""
-    chains = tuple(_chains(spec, block, held).values())
-    if not chains:
-        return None
-    moved = [block.dims.index(name) for chain in chains for name in chain]
-    positions = np.moveaxis(block.positions, moved, range(len(moved)))
-    extents = iter(positions.shape[: len(moved)])
-    units = [prod(next(extents) for _ in chain) for chain in chains]
-    positions = np.ascontiguousarray(positions).reshape(*units, -1)
-    return Part(chains, positions, bool(np.array_equal(positions.ravel(), np.arange(length))))
+def chains_in(spec: PermutationSpec, block: Block, held: Collection[str]) -> list[Chain]:
+    """The chains that move ``block``, those in ``held`` left out: one for each outermost permutation."""
+    chains: dict[str, Chain] = {}
+    for name in block.permutations:
+        if name not in held:
+            root = (*spec.parents[name], name)[0]
+            chains[root] = (*chains.get(root, ()), name)
+    return list(chains.values())
+
+
+def units_of_chain(spec: PermutationSpec, chain: Chain, permutation: Permutation) -> Index:
+    """The unit that fills each slot of the chain, all copies counted through."""
+    lookup = {name: Placed(permutation[name], spec.parents[name]) for name in chain}
+    shape = tuple(permutation[name].shape[-1] for name in chain)
+    block = Block(chain, np.arange(prod(shape), dtype=np.int64).reshape(shape))
+    return source_index((block,), prod(shape), lookup)
 
 
 def chain_sizes(chains: Iterable[Chain], sizes: Mapping[str, int]) -> dict[Chain, int]:
@@ -57,20 +50,10 @@ def chain_sizes(chains: Iterable[Chain], sizes: Mapping[str, int]) -> dict[Chain
     return {chain: prod(sizes[name] for name in chain) for chain in dict.fromkeys(chains)}
 
 
-def _chains(spec: PermutationSpec, block: Block, held: Iterable[str]) -> dict[str, Chain]:
-    """By the outermost permutation of each, the chains that move ``block``."""
-    chains: dict[str, Chain] = {}
-    for name in block.permutations:
-        if name not in held:
-            root = (*spec.parents[name], name)[0]
-            chains[root] = (*chains.get(root, ()), name)
-    return chains
-
-
-def _misfits(spec: PermutationSpec, block: Block, held: set[str]) -> list[str]:
+def _misfits(spec: PermutationSpec, block: Block, held: Collection[str]) -> list[str]:
     return [
         name
-        for chain in _chains(spec, block, held).values()
+        for chain in chains_in(spec, block, held)
         for depth, name in enumerate(chain)
         if spec.parents[name] != chain[:depth]
     ]

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from rebasin_fast._native.blas import blas_threads
 from rebasin_fast.matching.compilation import compile_problem
-from rebasin_fast.matching.pair import check_pair
-from rebasin_fast.matching.relaxed.direction import VertexFinder
-from rebasin_fast.matching.relaxed.line_search import best_step
-from rebasin_fast.matching.relaxed.problem import RelaxedProblem, Soft
-from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
-from rebasin_fast.matching.runs import is_default_seed
+from rebasin_fast.matching.objective import objective_of
+from rebasin_fast.matching.pair import check_pair, start_of
+from rebasin_fast.matching.relaxed.ascent import ascend, move
+from rebasin_fast.matching.relaxed.linear_minimizer import LinearMinimizer
+from rebasin_fast.matching.relaxed.problem import RelaxedProblem
+from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
+from rebasin_fast.matching.runs import best_of, is_default_seed
 from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.permutation import (
     apply_permutation,
-    check_permutation,
     compose_permutations,
     identity_permutation,
     random_permutation,
@@ -38,7 +38,7 @@ _RANDOM_PERMUTATIONS = 8
 
 @dataclass(frozen=True, repr=False)
 class FrankWolfeMatching(Matching):
-    """What :func:`frank_wolfe_matching` returns: a :class:`Matching`, and the way to it.
+    """The result of :func:`frank_wolfe_matching`: a :class:`Matching`, and the steps to it.
 
     ``history``, ``sweeps`` and ``converged`` are those of the polishing; ``first_objective`` is the objective of
     ``init``. With several starts ``restarts`` holds one such object a start.
@@ -101,8 +101,8 @@ def frank_wolfe_matching(
     max_iter : int
         Most steps a run; 0 leaves the rounding of the start, and polishing.
     tolerance : float
-        A run ends when no step can gain more than this share of the relaxed objective to first order, or of what
-        that is above its value at the barycentre if this is less.
+        A run ends when no step can gain more than this share of the relaxed objective to first order, or of its
+        gain over the barycentre if this is less.
     init : Mapping[str, array of int64], optional
         A permutation to take in place of the identity: B is moved by it first, and every run starts there.
     strict : bool
@@ -128,9 +128,9 @@ def frank_wolfe_matching(
     Notes
     -----
     The objective is multilinear in the matrices of all permutations. Its gradient is the similarity of each
-    permutation with its neighbours soft; the best vertex is one assignment each (warm-started from step to step),
+    permutation with its neighbours soft; its linear minimizer is one assignment each (warm-started from step to step),
     nested ones included; along the line to it the objective is a polynomial, quadratic where at most two axes of a
-    parameter move, whose maximum is found in closed form from its value, its slope and its value at the vertex, and
+    parameter move, whose maximum is found in closed form from its value, its slope and its value at the end, and
     one sample more for each further degree. A permutation within others is relaxed jointly with them. One that
     stands within two independent ones, or beside another within the same parent on one axis, is left to polishing.
 
@@ -155,162 +155,101 @@ def frank_wolfe_matching(
     _check_options(starts, max_iter, tolerance)
     generator = np.random.default_rng(rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    compiled = compile_problem(spec, params_a, params_b, pair.sizes)  # names what cannot be matched
-    begin = identity_permutation(spec, pair.sizes)
+    compiled = compile_problem(
+        spec, params_a, params_b, pair.sizes
+    )  # refuses parameters that cannot be matched
+    begin = start_of(spec, pair.sizes, init)
     moved_b = params_b
     if init is not None:
-        begin = check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
         moved_b = apply_permutation(spec, _within(spec, begin, params_b), params_b)
     dtype = np.float64 if compiled.double_products else np.float32
     del compiled
     # Another seed polishes in another way; random starts draw from the generator in any case.
     options: dict[str, Any] = {"strict": strict, "rng": rng if is_default_seed(rng) else generator}
+
+    def polished(permutation: Permutation, notify: ProgressCallback | None) -> Matching:
+        return weight_matching(spec, params_a, params_b, init=permutation, progress=notify, **options)
+
     runs = []
     with blas_threads(threads):
         problem = RelaxedProblem(spec, params_a, moved_b, pair.sizes, dtype)
-        constant = problem.value(_barycentre(problem))  # what is the same for all permutations
+        constant = problem.value(problem.barycentre())  # the part that is the same for all permutations
         for number, start in enumerate(starts, 1):
-            run = _Run(spec, problem, start, constant, generator)
-            run.climb(max_iter, tolerance, _listener(progress, max_iter, number, len(starts)))
-            rounded = identity_permutation(spec, pair.sizes) | run.rounded()
-            options["progress"] = _polishing_listener(progress, number, len(starts))
-            rounded = compose_permutations(begin, rounded, spec)
-            polished = weight_matching(spec, params_a, params_b, init=rounded, **options)
-            runs.append(run.result(polished))
-        first = weight_matching(spec, params_a, params_b, init=begin, max_iter=0, strict=strict).objective
+            ascent = _Ascent(spec, problem, start, generator)
+            ascent.climb(max_iter, tolerance, constant, _of_run(progress, number, len(starts)))
+            rounded = identity_permutation(spec, pair.sizes) | ascent.rounded()
+            if init is not None:
+                rounded = compose_permutations(begin, rounded, spec)
+            runs.append(ascent.result(polished(rounded, _of_run(progress, number, len(starts)))))
+        first = objective_of(spec, params_a, params_b, begin, strict=strict)
         if max(run.objective for run in runs) < first:
-            options["progress"] = None
-            descent = weight_matching(spec, params_a, params_b, init=begin, **options)
-            runs.append(_as_frank_wolfe(descent, start="init", rounded_objective=first))
-    return _best(runs, first)
+            descent = polished(begin, None)
+            runs.append(FrankWolfeMatching(**vars(descent), start="init", rounded_objective=first))
+    return replace(best_of(runs), first_objective=first)
 
 
-class _Run:
-    """One ascent of the relaxed problem."""
+class _Ascent:
+    """One ascent of the relaxed problem, from a start to the permutation that it is rounded to."""
 
     def __init__(
-        self,
-        spec: PermutationSpec,
-        problem: RelaxedProblem,
-        start: str,
-        constant: float,
-        rng: np.random.Generator,
+        self, spec: PermutationSpec, problem: RelaxedProblem, start: str, rng: np.random.Generator
     ) -> None:
-        self._spec = spec
-        self._problem = problem
-        self._vertices = VertexFinder(spec, problem.chains, problem.sizes)
-        self._identity = identity_permutation(spec, problem.sizes)
-        self._start = start
-        self._constant = constant
+        self._problem, self._start = problem, start
         self._flop_before = problem.product_flop
-        self.soft: Soft = {}
-        self._begin(start, rng)
-        self.history = [problem.value(self.soft)]
-        self.steps: list[float] = []
-
-    def climb(self, max_iter: int, tolerance: float, tell: Any) -> None:
-        """Steps towards the best vertex until none can gain more than ``tolerance`` of what the value has gained.
-
-        That is the value, or what it is above ``constant`` if that is less: what units share gives no measure.
-        """
-        for number in range(1, max_iter + 1):
-            gradient = self._problem.gradient(self.soft)
-            vertex = self._vertices.best(gradient)
-            units = self._problem.hard(vertex)
-            slope = self._slope(gradient, units)
-            value = self.history[-1]
-            if slope <= tolerance * min(abs(value), abs(value - self._constant)):
-                return
-            step, value = self._search(vertex, units, slope)
-            if step == 0.0:
-                return
-            self._move(units, step)
-            self.steps.append(step)
-            self.history.append(value)
-            tell(number, value)
-
-    def rounded(self) -> dict[str, Index]:
-        """The permutation nearest to the matrices, and the identity for what the relaxation does not move."""
-        return self._vertices.best(self.soft)
-
-    def result(self, polished: Matching) -> FrankWolfeMatching:
-        """The polished matching, with this run's work counted in."""
-        stats = {name: getattr(polished.stats, name) for name in MatchingStats.__slots__}
-        stats["product_flop"] += self._problem.product_flop - self._flop_before
-        stats["assignments"] += self._vertices.assignments
-        return _as_frank_wolfe(
-            polished,
-            start=self._start,
-            relaxed_history=self.history,
-            step_sizes=self.steps,
-            rounded_objective=polished.first_objective,
-            stats=MatchingStats(**stats),
-        )
-
-    def _begin(self, start: str, rng: np.random.Generator) -> None:
-        dtype, chains = self._problem.dtype, self._problem.chains
+        self._minimizer = LinearMinimizer(spec, problem.chains, problem.sizes)
+        self._soft = problem.barycentre()
         if start == "identity":
-            self.soft = {chain: np.eye(units, dtype=dtype) for chain, units in chains.items()}
-            return
-        self.soft = _barycentre(self._problem)
+            self._soft = {chain: np.eye(len(m), dtype=m.dtype) for chain, m in self._soft.items()}
         if start == "random":
             for drawn in range(_RANDOM_PERMUTATIONS):
-                permutation = random_permutation(self._spec, self._problem.sizes, rng)
                 # Steps of 1/(k+2) leave every permutation, and the barycentre, the same share.
-                self._move(self._problem.hard(permutation), 1.0 / (drawn + 2))
+                permutation = random_permutation(spec, problem.sizes, rng)
+                move(self._soft, problem.units(permutation), 1.0 / (drawn + 2))
+        self._history: list[float] = []
+        self._steps: list[float] = []
 
-    def _slope(self, gradient: Soft, units: Mapping[Any, Index]) -> float:
-        gain = 0.0
-        for chain, table in gradient.items():
-            gain += float(table[np.arange(len(table)), units[chain]].sum(dtype=np.float64))
-            gain -= float(np.einsum("ij,ij->", table, self.soft[chain], dtype=np.float64))
-        return gain
+    def climb(
+        self, max_iter: int, tolerance: float, constant: float, progress: ProgressCallback | None
+    ) -> None:
+        """Steps until none can gain more than ``tolerance`` of the value, or of that above ``constant`` if it is less.
 
-    def _search(
-        self, vertex: dict[str, Index], units: Mapping[Any, Index], slope: float
-    ) -> tuple[float, float]:
-        problem, value = self._problem, self.history[-1]
-        end = problem.hard_value(self._identity | vertex)
-        if problem.degree <= 2:
-            return best_step(value, slope, end)
-        # Tensors of degree 2 are known from the ends; the others are sampled, and the difference is added.
-        extra = problem.degree - 2
-        points = [(sample + 1.0) / (extra + 1.0) for sample in range(extra)]
-        between = [(t, problem.value(self._between(units, t))) for t in points]
-        return best_step(value, slope, end, between)
+        The terms that are the same for all permutations give no measure.
+        """
+        problem = self._problem
+        steps = ascend(
+            problem,
+            self._soft,
+            lambda tables: problem.units(self._minimizer.best(tables)),
+            max_iter,
+            lambda value: tolerance * min(abs(value), abs(value - constant)),
+        )
+        _, value = next(steps)
+        self._history.append(value)
+        for step, value in steps:
+            self._steps.append(step)
+            self._history.append(value)
+            if progress is not None:
+                progress(Progress(len(self._steps), max_iter, 1, 1, "", value))
 
-    def _between(self, units: Mapping[Any, Index], step: float) -> Soft:
-        moved = {}
-        for chain, matrix in self.soft.items():
-            moved[chain] = matrix * matrix.dtype.type(1.0 - step)
-            moved[chain][np.arange(len(matrix)), units[chain]] += step
-        return moved
+    def rounded(self) -> dict[str, Index]:
+        """The permutation nearest to the matrices, without those that the relaxation does not move."""
+        return self._minimizer.best(self._soft)
 
-    def _move(self, units: Mapping[Any, Index], step: float) -> None:
-        for chain, matrix in self.soft.items():
-            matrix *= matrix.dtype.type(1.0 - step)
-            matrix[np.arange(len(matrix)), units[chain]] += step
-
-
-def _barycentre(problem: RelaxedProblem) -> Soft:
-    """The average of all permutations."""
-    return {
-        chain: np.full((units, units), 1.0 / units, problem.dtype) for chain, units in problem.chains.items()
-    }
-
-
-def _as_frank_wolfe(matching: Matching, **fields: Any) -> FrankWolfeMatching:
-    own = {name: getattr(matching, name) for name in Matching.__dataclass_fields__}
-    return FrankWolfeMatching(**{**own, **fields})
-
-
-def _best(runs: list[FrankWolfeMatching], first: float) -> FrankWolfeMatching:
-    best = max(runs, key=lambda run: run.objective)
-    fields = {name: getattr(best, name) for name in best.__dataclass_fields__}
-    fields["first_objective"] = first
-    if len(runs) > 1:
-        fields["restarts"] = tuple(runs)
-    return FrankWolfeMatching(**fields)
+    def result(self, polished: Matching) -> FrankWolfeMatching:
+        """The polished matching, with the work of the ascent counted in."""
+        work = polished.stats
+        stats = replace(
+            work,
+            product_flop=work.product_flop + self._problem.product_flop - self._flop_before,
+            assignments=work.assignments + self._minimizer.assignments,
+        )
+        return FrankWolfeMatching(
+            **vars(replace(polished, stats=stats)),
+            start=self._start,
+            relaxed_history=self._history,
+            step_sizes=self._steps,
+            rounded_objective=polished.first_objective,
+        )
 
 
 def _within(spec: PermutationSpec, permutation: Permutation, params: Params) -> dict[str, Index]:
@@ -319,23 +258,11 @@ def _within(spec: PermutationSpec, permutation: Permutation, params: Params) -> 
     return {name: index for name, index in permutation.items() if name in sizes}
 
 
-def _listener(progress: ProgressCallback | None, max_iter: int, run: int, runs: int) -> Any:
-    def tell(step: int, value: float) -> None:
-        if progress is not None:
-            progress(Progress(step, max_iter, 1, 1, "", value, run, runs))
-
-    return tell
-
-
-def _polishing_listener(progress: ProgressCallback | None, run: int, runs: int) -> Any:
+def _of_run(progress: ProgressCallback | None, run: int, runs: int) -> ProgressCallback | None:
+    """``progress`` for the events of one run among several."""
     if progress is None:
         return None
-
-    def tell(event: Progress) -> None:
-        fields = {name: getattr(event, name) for name in Progress.__slots__}
-        progress(Progress(**{**fields, "restart": run, "restarts": runs}))
-
-    return tell
+    return lambda event: progress(replace(event, restart=run, restarts=runs))
 
 
 def _check_options(starts: Sequence[str], max_iter: int, tolerance: float) -> None:

@@ -25,17 +25,9 @@ def best_step(
     # f(t) - value - slope t = t² (c_0 + c_1 t + …)
     powers = np.array([[t**k for k in range(len(points))] for t, _ in points])
     rest = np.array([(f - value - slope * t) / (t * t) for t, f in points])
-    coefficients = np.array([value, slope, *np.linalg.solve(powers, rest)])
-    derivative = np.polynomial.polynomial.polyder(coefficients)
-    inner = [float(root.real) for root in _roots(derivative) if 0.0 < root.real < 1.0]
+    curve = np.polynomial.Polynomial([value, slope, *np.linalg.solve(powers, rest)])
+    inner = [float(root.real) for root in curve.deriv().trim().roots() if 0.0 < root.real < 1.0]
     candidates = [0.0, *inner, 1.0]
-    values = np.polynomial.polynomial.polyval(np.array(candidates), coefficients)
+    values = curve(np.array(candidates))
     highest = int(np.argmax(values))
     return candidates[highest], float(values[highest])
-
-
-def _roots(coefficients: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[complex]:
-    trimmed = np.trim_zeros(coefficients, "b")
-    if len(trimmed) < 2:
-        return []
-    return [complex(root) for root in np.polynomial.polynomial.polyroots(trimmed)]

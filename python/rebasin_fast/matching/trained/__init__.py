@@ -1,1 +1,1 @@
-"""Matchings that are learnt by gradient steps, and what they share."""
+"""Matchings that are trained by gradient steps, and their shared loop, options and files."""

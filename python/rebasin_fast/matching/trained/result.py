@@ -1,4 +1,4 @@
-"""What matchings that are learnt by gradient steps have in common."""
+"""The result of matchings that are trained by gradient steps."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ from rebasin_fast.matching.result import Matching
 
 
 @dataclass(frozen=True, repr=False)
-class LearntMatching(Matching):
-    """A :class:`Matching` with the losses of the steps that led to it."""
+class TrainedMatching(Matching):
+    """A :class:`Matching` with the losses of the steps that led to it.
+
+    Attributes
+    ----------
+    loss, first_loss : float
+        Of ``permutation``, and of the permutation of the first comparison.
+    steps, best_step : int
+        Steps taken, and the one after which ``permutation`` stood.
+    losses : list[float]
+        The loss of each step.
+    evaluations : list[tuple[int, float]]
+        The steps after which a permutation was compared, and its loss.
+    """
 
     loss: float = float("nan")
     first_loss: float = float("nan")

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from rebasin_fast._models.functional import Tensors
 from rebasin_fast._models.inference import import_torch
-from rebasin_fast.specs.axis import merge_joined
-from rebasin_fast.specs.layout import Block, blocks_of, merged_shape
+from rebasin_fast.matching.soft_axes import Part, SoftLayout, acted, soft_layout
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params
-
-
-@dataclass(frozen=True)
-class _Part:
-    dims: tuple[str | None, ...]
-    shape: tuple[int, ...]
-    positions: Any  # index tensor, or None when they are 0, 1, 2, ... up to the end
-
-
-@dataclass(frozen=True)
-class _Axis:
-    number: int
-    parts: tuple[_Part, ...]
 
 
 class SoftApplication:
@@ -43,74 +25,49 @@ class SoftApplication:
     def __init__(
         self, spec: PermutationSpec, params: Params, sizes: Mapping[str, int], device: Any = None
     ) -> None:
-        self._torch = import_torch("sinkhorn")
+        self._torch = torch = import_torch("sinkhorn")
         self._spec = spec
-        self._shapes: dict[str, list[int]] = {}
-        self._axes: dict[str, list[_Axis]] = {}
+        self._layouts: dict[str, SoftLayout] = {}
         for name, entries in spec.axes_to_perm.items():
-            if name not in params:
-                continue
-            merged = merge_joined(entries)
-            shape = merged_shape(params[name].shape, merged)
-            axes = [
-                _Axis(number, tuple(self._part(block, shape[number], device) for block in blocks))
-                for number, (entry, _) in enumerate(merged)
-                if (blocks := blocks_of(entry, sizes) if entry is not None else ())
-            ]
-            if axes:
-                self._shapes[name], self._axes[name] = shape, axes
+            if name in params:
+                layout = soft_layout(
+                    entries, params[name].shape, sizes, lambda block: [(p,) for p in block.permutations],
+                    as_index=lambda positions: torch.as_tensor(positions, device=device),
+                )  # fmt: skip
+                if layout.axes:
+                    self._layouts[name] = layout
 
     @property
     def moved(self) -> list[str]:
         """Names of the parameters that some permutation moves."""
-        return list(self._axes)
+        return list(self._layouts)
 
     def __call__(self, tensors: Tensors, soft: Mapping[str, Any]) -> Tensors:
         """``tensors`` with those that move averaged as ``soft`` says; the others are the same objects."""
         moved = dict(tensors)
-        for name, axes in self._axes.items():
+        for name, layout in self._layouts.items():
             if name in tensors:
-                value = tensors[name].reshape(self._shapes[name])
-                for axis in axes:
-                    value = self._spread(value, axis, soft)
+                value = tensors[name].reshape(layout.shape)
+                for axis in layout.axes:
+                    value = acted(
+                        self._torch, value, axis, lambda units, part: self._mixed(units, part, soft),
+                        copied=self._torch.clone,
+                    )  # fmt: skip
                 moved[name] = value.reshape(tensors[name].shape)
         return moved
 
-    def _part(self, block: Block, length: int, device: Any) -> _Part:
-        flat = block.positions.ravel()
-        whole = np.array_equal(flat, np.arange(length))
-        positions = None if whole else self._torch.as_tensor(flat, device=device)
-        return _Part(block.dims, block.positions.shape, positions)
-
-    def _spread(self, value: Any, axis: _Axis, soft: Mapping[str, Any]) -> Any:
-        shape = value.shape
-        for part in axis.parts:
-            taken = value if part.positions is None else value.index_select(axis.number, part.positions)
-            before, after = prod(shape[: axis.number]), prod(shape[axis.number + 1 :])
-            mixed = self._mix(taken.reshape(before, *part.shape, after), part.dims, soft)
-            if part.positions is None:
-                value = mixed.reshape(shape)
+    def _mixed(self, units: Any, part: Part, soft: Mapping[str, Any]) -> Any:
+        """(units of each permutation, ..., the rest), mixed by one after the other, outermost first."""
+        names = [name for (name,) in part.chains]
+        for axis, name in enumerate(names):
+            parents = [names.index(parent) for parent in self._spec.parents[name]]
+            if parents:
+                letters = "abcdefghijklmnop"[: units.ndim]
+                outer = "".join(letters[parent] for parent in parents)
+                mixed = f"{outer}z{letters[axis]},{letters}->{letters.replace(letters[axis], 'z')}"
+                units = self._torch.einsum(mixed, soft[name], units)
             else:
-                value = value.index_copy(axis.number, part.positions, mixed.reshape(taken.shape))
-        return value
-
-    def _mix(self, value: Any, dims: tuple[str | None, ...], soft: Mapping[str, Any]) -> Any:
-        """(before, units of each dim, after), mixed by one permutation after the other, outermost first."""
-        for number, name in enumerate(dims):
-            if name is None:
-                continue
-            parents = [dims.index(parent) for parent in self._spec.parents[name]]
-            value = self._mix_one(value, soft[name], number + 1, [parent + 1 for parent in parents])
-        return value
-
-    def _mix_one(self, value: Any, matrix: Any, axis: int, parents: list[int]) -> Any:
-        if not parents:
-            units = value.reshape(prod(value.shape[:axis]), value.shape[axis], -1)
-            if len(units) == 1:
-                return (matrix @ units[0]).reshape(value.shape)
-            # Units last, so that torch sees one product, not one for each leading entry.
-            return (units.mT @ matrix.mT).mT.reshape(value.shape)
-        letters = "abcdefghijklmnop"[: value.ndim]
-        outer = "".join(letters[parent] for parent in parents)
-        result = letters.replace(letters[axis], "z")
-        return self._torch.einsum(f"{outer}z{letters[axis]},{letters}->{result}", matrix, value)
+                front = self._torch.moveaxis(units, axis, 0)
+                product = soft[name] @ front.reshape(len(front), -1)
+                units = self._torch.moveaxis(product.reshape(front.shape), 0, axis)
+        return units

@@ -1,168 +1,125 @@
-"""What a straight-through run knows after a step, in memory and in a checkpoint of plain arrays."""
+"""The state of a training run after a step, in memory and in a file."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebasin_fast._arrays import library_of
-from rebasin_fast.errors import FileFormatError, ParamsError
-from rebasin_fast.files import load_params, save_params
+from rebasin_fast.matching.state_file import StateFile
 from rebasin_fast.permutation import check_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Index
 
-_FORMAT = "rebasin_fast.straight_through/1"
-_NUMBERS = (
-    "seed",
-    "step",
-    "epoch",
-    "seen_in_epoch",
-    "best_loss",
-    "best_step",
-    "comparisons_since",
-    "changed",
-)
-_LISTS = ("losses", "evaluations", "history")
+FILE = StateFile("rebasin_fast.straight_through", "checkpoint of straight_through_matching")
 
 
 @dataclass
 class TrainingState:
-    """Where the run stands: permutations by value, counters, and what was measured."""
+    """Permutations by value, counters, and the measurements so far.
 
-    current: dict[str, Index]
-    seed: int
+    ``changed``: ``current`` differs from the permutation of the last comparison.
+    """
+
+    current: dict[str, Index] = field(default_factory=dict)
     best: dict[str, Index] = field(default_factory=dict)
+    seed: int = 0
     best_loss: float = float("inf")
     best_step: int = 0
     step: int = 0
-    epoch: int = 0
+    epoch: int = 0  # complete ones
     seen_in_epoch: int = 0
     comparisons_since: int = 0
-    changed: bool = False
+    changed: bool = True
     losses: list[float] = field(default_factory=list)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
     history: list[float] = field(default_factory=list)
 
-    def save(
-        self,
-        path: str | os.PathLike[str],
-        spec: PermutationSpec,
-        copy: Mapping[str, Any],
-        optimizer: Any,
-        schedule: Any,
-    ) -> None:
-        """Write everything, with the trained copy and its optimizer, to an .npz or .safetensors file."""
-        state = optimizer.state_dict()
-        arrays: dict[str, Any] = {f"copy/{name}": value for name, value in copy.items()}
-        arrays |= {f"current/{name}": index for name, index in self.current.items()}
-        arrays |= {f"best/{name}": index for name, index in self.best.items()}
+    def losses_of_result(self) -> dict[str, Any]:
+        """The fields of a ``TrainedMatching`` about losses."""
+        return {
+            "loss": self.best_loss,
+            "first_loss": self.evaluations[0][1],
+            "steps": self.step,
+            "best_step": self.best_step,
+            "losses": self.losses,
+            "evaluations": self.evaluations,
+        }
+
+
+@dataclass(frozen=True)
+class TrainingFile:
+    """The file of a run: its state, the trained copy of A, the optimizer and its schedule."""
+
+    path: str | os.PathLike[str]
+    key: str
+    spec: PermutationSpec
+    copy: dict[str, Any]
+    optimizer: Any
+    schedule: Any
+
+    def save(self, state: TrainingState) -> None:
+        """Write everything, in place of the file before."""
+        account = dict(vars(state))
+        optimizer = self.optimizer.state_dict()
+        arrays: dict[str, Any] = {f"copy/{name}": value for name, value in self.copy.items()}
+        for kind in ("current", "best"):
+            arrays |= {f"{kind}/{name}": index for name, index in account.pop(kind).items()}
         scalars: dict[str, dict[str, Any]] = {}
-        for number, values in state["state"].items():
+        for number, values in optimizer["state"].items():
             for name, value in values.items():
                 if hasattr(value, "shape"):
                     arrays[f"optimizer/{number}/{name}"] = value
                 else:
                     scalars.setdefault(str(number), {})[name] = value
-        fields = {
-            "format": _FORMAT,
-            "spec": spec.digest(),
-            "optimizer": {"scalars": scalars, "groups": state["param_groups"]},
-            "schedule": schedule.state_dict() if schedule is not None else None,
-            **{name: getattr(self, name) for name in (*_NUMBERS, *_LISTS)},
+        account["optimizer"] = {"scalars": scalars, "groups": optimizer["param_groups"]}
+        account["schedule"] = None if self.schedule is None else self.schedule.state_dict()
+        FILE.write(self.path, arrays, account, key=self.key)
+
+    def resume(self) -> TrainingState | None:
+        """The state in the file, after the copy, the optimizer and its schedule took theirs; None without a file."""
+        plain = str(self.path).lower().endswith(".npz")
+        return FILE.resume(self.path, self._restore, key=self.key, library="numpy" if plain else "torch")
+
+    def _restore(self, arrays: Mapping[str, Any], account: Mapping[str, Any]) -> TrainingState:
+        import torch
+
+        with torch.no_grad():
+            for name, tensor in self.copy.items():
+                stored = _tensor(arrays[f"copy/{name}"])
+                if stored.shape != tensor.shape:
+                    raise ValueError(f"{name!r} has shape {tuple(stored.shape)}, not {tuple(tensor.shape)}")
+                tensor.copy_(stored)
+        optimizer = account["optimizer"]
+        moments = {int(number): dict(items) for number, items in optimizer["scalars"].items()}
+        for key in arrays:
+            if key.startswith("optimizer/"):
+                _, number, name = key.split("/", 2)
+                moments.setdefault(int(number), {})[name] = _tensor(arrays[key])
+        self.optimizer.load_state_dict({"state": moments, "param_groups": optimizer["groups"]})
+        if self.schedule is not None and account["schedule"] is not None:
+            self.schedule.load_state_dict(account["schedule"])
+        values: dict[str, Any] = {kind: self._permutation(arrays, f"{kind}/") for kind in ("current", "best")}
+        values |= {name: account[name] for name in vars(TrainingState()) if name not in values}
+        values["evaluations"] = [(step, loss) for step, loss in values["evaluations"]]
+        return TrainingState(**values)
+
+    def _permutation(self, arrays: Mapping[str, Any], prefix: str) -> dict[str, Index]:
+        found = {
+            name.removeprefix(prefix): np.array(library_of(arrays[name]).to_host(arrays[name]))
+            for name in arrays
+            if name.startswith(prefix)
         }
-        arrays["state"] = np.frombuffer(_as_json(fields).encode(), np.uint8)
-        save_params(path, arrays, overwrite=True)
-
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
-        spec: PermutationSpec,
-        start: Mapping[str, Index],
-        copy: Mapping[str, Any],
-        optimizer: Any,
-        schedule: Any,
-    ) -> TrainingState:
-        """Read a checkpoint back into ``copy``, ``optimizer`` and ``schedule``, and return the rest."""
-        arrays = load_params(path, library="numpy" if str(path).endswith(".npz") else "torch")
-        if "state" not in arrays:
-            raise FileFormatError(f"{path} is no checkpoint of straight_through_matching: it has no 'state'")
-        fields = json.loads(_host(arrays["state"]).tobytes())
-        if fields.get("format") != _FORMAT or fields["spec"] != spec.digest():
-            raise ParamsError(
-                f"the checkpoint {path} was written for another spec or by another version; remove it, or name another"
-            )
-        sizes = {name: index.shape[-1] for name, index in start.items()}
-        state = cls(
-            check_permutation(spec, _prefixed(arrays, "current/"), sizes),
-            best=check_permutation(spec, _prefixed(arrays, "best/"), sizes),
-            **{name: fields[name] for name in _NUMBERS},
-            losses=fields["losses"],
-            evaluations=[(step, loss) for step, loss in fields["evaluations"]],
-            history=fields["history"],
-        )
-        _restore_copy(path, arrays, copy)
-        _restore_optimizer(arrays, fields["optimizer"], optimizer)
-        if schedule is not None and fields["schedule"] is not None:
-            schedule.load_state_dict(fields["schedule"])
-        return state
-
-
-def _restore_copy(path: object, arrays: Mapping[str, Any], copy: Mapping[str, Any]) -> None:
-    import torch
-
-    with torch.no_grad():
-        for name, tensor in copy.items():
-            stored = arrays.get(f"copy/{name}")
-            if stored is None or tuple(stored.shape) != tuple(tensor.shape):
-                raise ParamsError(
-                    f"the checkpoint {path} does not fit the model: it lacks {name!r} of shape {tuple(tensor.shape)}; "
-                    "remove it, or name another"
-                )
-            tensor.copy_(_tensor(stored))
-
-
-def _restore_optimizer(arrays: Mapping[str, Any], stored: Mapping[str, Any], optimizer: Any) -> None:
-    values: dict[int, dict[str, Any]] = {
-        int(number): dict(items) for number, items in stored["scalars"].items()
-    }
-    for key in arrays:
-        if key.startswith("optimizer/"):
-            _, number, name = key.split("/", 2)
-            values.setdefault(int(number), {})[name] = _tensor(arrays[key])
-    optimizer.load_state_dict({"state": values, "param_groups": stored["groups"]})
+        return check_permutation(self.spec, found, {name: index.shape[-1] for name, index in found.items()})
 
 
 def _tensor(value: Any) -> Any:
     import torch
 
     return value.clone() if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
-
-
-def _host(value: Any) -> NDArray[Any]:
-    return np.ascontiguousarray(library_of(value).to_host(value))
-
-
-def _prefixed(arrays: Mapping[str, Any], prefix: str) -> dict[str, Index]:
-    return {
-        key.removeprefix(prefix): np.array(_host(arrays[key])) for key in arrays if key.startswith(prefix)
-    }
-
-
-def _as_json(fields: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(fields)
-    except TypeError as error:
-        raise ParamsError(
-            f"the optimizer or its schedule keeps something that a checkpoint of plain numbers cannot hold ({error}); "
-            "run without checkpoint="
-        ) from None

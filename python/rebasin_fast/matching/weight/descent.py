@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from time import perf_counter
-from typing import Any, Literal
-
-import numpy as np
+from typing import Literal
 
 from rebasin_fast import _core
 from rebasin_fast._native.blas import gemm_address
-from rebasin_fast.errors import SpecError
 from rebasin_fast.matching.compilation import CompiledProblem
 from rebasin_fast.matching.device.backend import DeviceBackend
 from rebasin_fast.matching.device.problem import ResidentProblem
@@ -20,8 +17,6 @@ from rebasin_fast.matching.pair import CheckedPair
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
 from rebasin_fast.matching.weight.checkpoint import Checkpoint
 from rebasin_fast.typing import Index
-
-Order = Sequence[str] | Sequence[Sequence[str]]
 
 # A step counts when it raises the float64 objective by more than this share of its magnitude.
 TOLERANCE = 1e-9
@@ -132,43 +127,6 @@ def _stats(stats: _core.DescentStats) -> MatchingStats:
     return MatchingStats(
         **{ours: getattr(stats, core) for ours, core in names.items() if hasattr(stats, core)}
     )
-
-
-def orders_of(
-    order: Order | None, permutations: tuple[str, ...], max_iter: int, rng: np.random.Generator
-) -> Callable[[int], list[int] | None]:
-    """The visits of each sweep, one sweep at a time: replayed, or drawn."""
-    if order is None:
-
-        def draw(sweep: int) -> list[int] | None:
-            return rng.permutation(len(permutations)).tolist() if sweep < max_iter else None
-
-        return draw
-    numbers = {name: number for number, name in enumerate(permutations)}
-    sweeps: list[Any] = list(order)
-    same_every_sweep = bool(sweeps) and all(isinstance(name, str) for name in sweeps)
-    try:
-        numbered = [
-            [numbers[name] for name in sweep]
-            for sweep in ([sweeps] if same_every_sweep else sweeps[:max_iter])
-        ]
-    except KeyError as error:
-        raise SpecError(
-            f"order names permutation {error}, which the spec lacks; it has {permutations}"
-        ) from None
-
-    def replay(sweep: int) -> list[int] | None:
-        if sweep >= (max_iter if same_every_sweep else len(numbered)):
-            return None
-        return numbered[0 if same_every_sweep else sweep]
-
-    return replay
-
-
-def most_sweeps(order: Order | None, max_iter: int) -> int:
-    """How many sweeps there may be: those listed, or ``max_iter``."""
-    listed = order is not None and not all(isinstance(name, str) for name in order)
-    return min(max_iter, len(order)) if listed and order is not None else max_iter
 
 
 def visit_listener(

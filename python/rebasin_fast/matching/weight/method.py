@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
 from rebasin_fast.matching.device.on_device import check_device, check_products
+from rebasin_fast.matching.orders import Order
 from rebasin_fast.matching.result import Matching, ProgressCallback
-from rebasin_fast.matching.weight.descent import EFFORTS, Effort, Order
+from rebasin_fast.matching.weight.descent import EFFORTS, Effort
 from rebasin_fast.matching.weight.runs import Options, match_list, match_pair
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rebasin_fast.matching.weight.options import WeightOptions
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation, Rng
 
 
 @overload
 def weight_matching(
-    spec: PermutationSpec, params_a: Params, params_b: Params, **options: Any
+    spec: PermutationSpec, params_a: Params, params_b: Params, **options: Unpack[WeightOptions]
 ) -> Matching: ...
 @overload
 def weight_matching(
-    spec: PermutationSpec, params_a: Params, params_b: Sequence[Params], **options: Any
+    spec: PermutationSpec, params_a: Params, params_b: Sequence[Params], **options: Unpack[WeightOptions]
 ) -> list[Matching]: ...
-def weight_matching(  # type: ignore[misc]  # the overloads speak of the positional arguments alone
+def weight_matching(
     spec: PermutationSpec,
     params_a: Params,
     params_b: Params | Sequence[Params],

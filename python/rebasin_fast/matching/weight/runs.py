@@ -16,21 +16,19 @@ from rebasin_fast._native.blas import blas_threads
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.compilation import CompiledProblem, compile_problem, refuse_all_nonfinite
 from rebasin_fast.matching.device.on_device import compile_on_device, device_for, device_memory_explained
-from rebasin_fast.matching.pair import CheckedPair, check_pair
+from rebasin_fast.matching.orders import Order, most_sweeps, orders_of
+from rebasin_fast.matching.pair import CheckedPair, check_pair, start_of
 from rebasin_fast.matching.result import Matching, ProgressCallback
-from rebasin_fast.matching.runs import Call, generators, is_default_seed, one_at_a_time, run_all
-from rebasin_fast.matching.weight.checkpoint import Checkpoint, key_of, open_checkpoint
+from rebasin_fast.matching.runs import Call, best_of, generators, is_default_seed, one_at_a_time, run_all
+from rebasin_fast.matching.state_file import key_of
+from rebasin_fast.matching.weight.checkpoint import Checkpoint, open_checkpoint
 from rebasin_fast.matching.weight.descent import (
     Effort,
-    Order,
     Steps,
     VisitPolicy,
     descend,
-    most_sweeps,
-    orders_of,
     visit_listener,
 )
-from rebasin_fast.permutation import check_permutation, identity_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
@@ -102,7 +100,7 @@ def match_pair(
 ) -> Matching:
     """The best of ``restarts`` runs, on the CPU or a device."""
     pair = check_pair(spec, params_a, params_b, strict=options.strict)
-    start = _start(spec, pair, options.init)
+    start = start_of(spec, pair.sizes, options.init)
     device = device_for(options.device, params_a)
     with device_memory_explained():
         problem = _compiled(spec, params_a, params_b, pair, options, device)
@@ -117,7 +115,7 @@ def match_pair(
         calls = [partial(runs.run, number, each, outer=stop) for number, each in enumerate(draws, 1)]
         threads = 1 if at_once > 1 else None if device is not None else options.threads
         with blas_threads(threads), _overflow_explained(spec, params_a, params_b), _saved(kept):
-            return _best(run_all(calls, at_once))
+            return best_of(run_all(calls, at_once))
 
 
 def _compiled(
@@ -193,7 +191,7 @@ def _open_checkpoint(
     if path is None:
         return None
     started = {name: index.tolist() for name, index in start.items()}
-    return open_checkpoint(path, key_of(spec, params_a, params_b, {**options.decisive(), "start": started}))
+    return open_checkpoint(path, key_of(spec, (params_a, params_b), {**options.decisive(), "start": started}))
 
 
 @contextmanager
@@ -214,21 +212,6 @@ def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Param
     except OverflowError as error:
         refuse_all_nonfinite(spec, params_a, params_b)
         raise ParamsError(str(error)) from None
-
-
-def _best(runs: list[Matching]) -> Matching:
-    best = max(runs, key=lambda run: run.objective)
-    if len(runs) == 1:
-        return best
-    fields = {name: getattr(best, name) for name in best.__dataclass_fields__}
-    return Matching(**{**fields, "restarts": tuple(runs)})
-
-
-def _start(spec: PermutationSpec, pair: CheckedPair, init: Permutation | None) -> dict[str, Index]:
-    """A permutation for every name whose size is known, the names outside the shared part included."""
-    if init is None:
-        return identity_permutation(spec, pair.sizes)
-    return check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
 
 
 def _bytes_to_keep(

@@ -1,1 +1,1 @@
-"""Parameters read as layers: what their names, shapes and order tell."""
+"""Layers among parameters, and the chains that they form, by names and shapes."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rebasin_fast.specs.axis import Entry, blocks, tiled
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Kind: TypeAlias = Literal["dense", "conv", "transposed"]
 
@@ -72,7 +70,7 @@ class Layer:
     outputs: int
     spatial: int
     bias: bool
-    certain: bool = True  # False: nothing but the chain says that the convolution is transposed
+    certain: bool = True  # False: only the chain implies that the convolution is transposed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rebasin_fast.specs.axis import Concat, Entry
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_heads
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 @dataclass(frozen=True, slots=True)
 class HeadEntries:
-    """What moves the outputs of the query, key and value projections.
+    """Axis entries of the outputs of the query, key and value projections.
 
     Heads move as wholes. A query meets its key in an inner product, so that the two share the permutation within a
     head; a value meets the output projection, and has another.
@@ -49,16 +47,25 @@ def add_torch_attention(
     builder.dense(f"{prefix}out_proj", entries.value, stream, bias=bias)
 
 
+def add_projections(builder: SpecBuilder, names: Sequence[str], entries: HeadEntries, stream: Entry) -> None:
+    """Linear layers of query, key, value and output; of two names the first is query, key and value stacked."""
+    *inputs, output = names
+    moved = [entries.stacked] if len(inputs) == 1 else [entries.query, entries.query, entries.value]
+    for name, entry in zip(inputs, moved, strict=True):
+        builder.dense(name, stream, entry)
+    builder.dense(output, entries.value, stream)
+
+
 def multihead_attention(
     heads: int, *, name: str = "", separate: bool = False, bias: bool = True, bias_kv: bool = False
 ) -> PermutationSpec:
-    """Spec of ``torch.nn.MultiheadAttention`` by itself: what it reads and gives does not move.
+    """Spec of ``torch.nn.MultiheadAttention`` by itself: its inputs and outputs do not move.
 
     Parameters
     ----------
     heads : int
     name : str
-        What the module is called; "" for its own ``state_dict``.
+        Name of the module; "" for its own ``state_dict``.
     separate : bool
         With ``kdim`` or ``vdim``: ``q_proj_weight``, ``k_proj_weight``, ``v_proj_weight``.
     bias, bias_kv : bool

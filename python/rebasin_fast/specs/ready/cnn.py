@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
-from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_groups
-from rebasin_fast.specs.reading.layers import LAYOUTS, Layer, Layers, LayoutName, read_layers
-from rebasin_fast.specs.reading.readings import BRANCHES, Reading, the_reading
-from rebasin_fast.specs.ready.chain import add_chain, place_norms
-from rebasin_fast.specs.ready.fragments import NormKind, SpecBuilder
+from rebasin_fast.specs.reading.chains import BRANCHES, Chain
+from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
+from rebasin_fast.specs.reading.layers import Layer, Layers, LayoutName, read_layers
+from rebasin_fast.specs.ready.chain import add_chain, read_chain
+from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 def cnn(
@@ -80,12 +77,12 @@ def cnn(
         Layer(name, "dense", 1 if number else positions, 1, 0, name in biased)
         for number, name in enumerate(classifier)
     ]
-    builder = SpecBuilder(norm=norm, norm_groups=norm_groups)
+    builder = SpecBuilder(norm=norm, norm_groups=norm_groups, layout=layout)
     placed = {number: [name] for number, name in enumerate(norms)}
-    return add_chain(builder, LAYOUTS[layout], tuple(chain), _names(tuple(chain)), placed)
+    return add_chain(builder, tuple(chain), _names(tuple(chain)), placed)
 
 
-def _names(chain: Reading) -> list[str]:
+def _names(chain: Chain) -> list[str]:
     """``conv0``, ``conv1``, … and ``fc0``, ``fc1``, …, as the layers are."""
     names = []
     counts = {"conv": 0, "fc": 0}
@@ -107,17 +104,13 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
         return None
     if hints.layers is None and any(_depth(name) > 1 or BRANCHES.search(name) for name in found.layers):
         return None
-    seen = f"a chain of {len(found.layers)} convolutions and linear layers"
-    reading = the_reading(found.layers, hints, seen)
-    norms = None if reading is None else place_norms(found.norms, reading, seen)
-    statistics = {norm.statistics for norm in found.norms.values()}
-    if reading is None or norms is None or len(statistics) > 1:
+    read = read_chain(found, hints, f"a chain of {len(found.layers)} convolutions and linear layers")
+    if read is None:
         return None
-    groups = 1
-    if statistics == {False}:
-        groups = needed_groups(hints, "a chain of convolutions", next(iter(found.norms)))
-    builder = SpecBuilder(norm="layer" if statistics == {False} else "batch", norm_groups=groups)
-    return add_chain(builder, LAYOUTS[found.layout], reading, _names(reading), norms)
+    chain, norms, statistics = read
+    norm, groups = needed_norm(hints, statistics, "a chain of convolutions", next(iter(found.norms), ""))
+    builder = SpecBuilder(norm=norm, norm_groups=groups, layout=found.layout)
+    return add_chain(builder, chain, _names(chain), norms)
 
 
 def _convolves(found: Layers) -> bool:

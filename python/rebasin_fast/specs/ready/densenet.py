@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rebasin_fast.specs.axis import Concat, Entry
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints
+from rebasin_fast.specs.reading.names import last_of_each
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 def densenet(blocks: Sequence[int], *, dotted: bool = False) -> PermutationSpec:
@@ -29,7 +26,7 @@ def densenet(blocks: Sequence[int], *, dotted: bool = False) -> PermutationSpec:
     -------
     PermutationSpec
         One permutation for each feature map that is produced: ``stem``, ``denseblockB.denselayerL`` (and its
-        ``.inner``), ``transitionB``. Whatever reads several maps has them one after the other, in a Concat.
+        ``.inner``), ``transitionB``. A layer that reads several maps has them one after the other, in a Concat.
 
     Notes
     -----
@@ -95,12 +92,8 @@ def densenet201() -> PermutationSpec:
 
 def recognise(params: Params, _hints: Hints = NO_HINTS) -> PermutationSpec | None:
     """The spec of a DenseNet in torchvision's names, blocks and layers counted."""
-    layers: dict[int, int] = {}
-    for name in params:
-        if place := re.match(r"features\.denseblock(\d+)\.denselayer(\d+)\.", name):
-            block, layer = int(place[1]), int(place[2])
-            layers[block] = max(layers.get(block, 0), layer)
-    if not layers or sorted(layers) != list(range(1, len(layers) + 1)):
+    layers = last_of_each(params, r"features\.denseblock(\d+)\.denselayer(\d+)\.")
+    if layers is None:
         return None
     dotted = "features.denseblock1.denselayer1.conv.1.weight" in params
-    return densenet([layers[block] for block in sorted(layers)], dotted=dotted)
+    return densenet(layers, dotted=dotted)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 from rebasin_fast.specs.axis import Entry, Product
+from rebasin_fast.specs.reading.hints import NormKind
+from rebasin_fast.specs.reading.layers import LAYOUTS, Kind, LayoutName
 from rebasin_fast.specs.spec import PermutationSpec
-
-NormKind: TypeAlias = Literal["batch", "layer"]
 
 
 class SpecBuilder:
-    """Collects the entries of a model's parameters, layer by layer, in torch's names.
+    """Collects the entries of a model's parameters, layer by layer.
 
     Parameters
     ----------
     norm : {"batch", "layer"}
-        What :meth:`norm` adds: scale and shift with the statistics of BatchNorm, or alone (LayerNorm over the
+        The parameters of :meth:`norm`: scale and shift with the statistics of BatchNorm, or alone (LayerNorm over the
         channels, GroupNorm).
     norm_groups : int
         Groups of a GroupNorm. Channels then move as whole groups, and within each group.
+    layout : {"torch", "flax", "keras", "keras-file"}
+        Names and axes of the parameters.
     """
 
-    def __init__(self, *, norm: NormKind = "batch", norm_groups: int = 1) -> None:
+    def __init__(
+        self, *, norm: NormKind = "batch", norm_groups: int = 1, layout: LayoutName = "torch"
+    ) -> None:
         if norm not in ("batch", "layer"):
             raise ValueError(f"norm is 'batch' or 'layer' (LayerNorm, GroupNorm); got {norm!r}")
         if norm_groups < 1 or (norm == "batch" and norm_groups > 1):
@@ -31,14 +33,10 @@ class SpecBuilder:
             )
         self._norm = norm
         self.norm_groups = norm_groups
+        self.layout = LAYOUTS[layout]
         self._axes: dict[str, tuple[Entry, ...]] = {}
         self._unmatched: list[str] = []
         self._sizes: dict[str, int] = {}
-
-    @property
-    def has_statistics(self) -> bool:
-        """Whether its norms keep running statistics."""
-        return self._norm == "batch"
 
     def channels(self, name: str) -> Entry:
         """The entry of freely moving channels: ``name``, or groups and units within them under a GroupNorm."""
@@ -52,18 +50,20 @@ class SpecBuilder:
         return Product(outer, inner)
 
     def dense(self, name: str, inputs: Entry, outputs: Entry, *, bias: bool = True) -> None:
-        """A linear layer: weight (outputs, inputs), bias (outputs,)."""
-        self._axes[f"{name}.weight"] = (outputs, inputs)
-        if bias:
-            self._axes[f"{name}.bias"] = (outputs,)
+        """A linear layer."""
+        self.layer(name, "dense", inputs, outputs, bias=bias)
 
-    def convolution(
-        self, name: str, inputs: Entry, outputs: Entry, *, bias: bool = False, spatial: int = 2
+    def convolution(self, name: str, inputs: Entry, outputs: Entry, *, bias: bool = False) -> None:
+        """A convolution of images."""
+        self.layer(name, "conv", inputs, outputs, spatial=2, bias=bias)
+
+    def layer(
+        self, name: str, kind: Kind, inputs: Entry, outputs: Entry, *, spatial: int = 0, bias: bool
     ) -> None:
-        """A convolution without groups: weight (outputs, inputs, taps along each spatial axis)."""
-        self._axes[f"{name}.weight"] = (outputs, inputs, *(None,) * spatial)
+        """A linear layer or a convolution with ``spatial`` axes of taps."""
+        self._axes[name + self.layout.kernel] = self.layout.kernel_entries(kind, inputs, outputs, spatial)
         if bias:
-            self._axes[f"{name}.bias"] = (outputs,)
+            self._axes[name + self.layout.bias] = (outputs,)
 
     def norm(self, name: str, channels: Entry) -> None:
         """The norm that the builder was made with."""
@@ -74,15 +74,14 @@ class SpecBuilder:
 
     def layer_norm(self, name: str, channels: Entry) -> None:
         """Scale and shift alone."""
-        self._axes[f"{name}.weight"] = (channels,)
-        self._axes[f"{name}.bias"] = (channels,)
+        self._axes[name + self.layout.scale] = (channels,)
+        self._axes[name + self.layout.shift] = (channels,)
 
     def batch_norm(self, name: str, channels: Entry) -> None:
         """Scale and shift are matched; the statistics move with their channels and stay out of the objective."""
         self.layer_norm(name, channels)
-        self.statistics(f"{name}.running_mean", channels)
-        self.statistics(f"{name}.running_var", channels)
-        self.statistics(f"{name}.num_batches_tracked")
+        for ending in self.layout.statistics:
+            self.statistics(name + ending, *(() if ending == ".num_batches_tracked" else (channels,)))
 
     def statistics(self, name: str, *axes: Entry) -> None:
         """A buffer that moves with its units, unmatched."""

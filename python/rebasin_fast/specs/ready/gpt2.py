@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_heads
+from rebasin_fast.specs.reading.names import count_numbered
 from rebasin_fast.specs.ready.attention import add_heads
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 def gpt2(
@@ -86,8 +84,7 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
     prefix = next((p for p in ("transformer.", "") if f"{p}h.0.attn.c_attn.weight" in params), None)
     if prefix is None or f"{prefix}wte.weight" not in params:
         return None
-    pattern = re.compile(re.escape(f"{prefix}h.") + r"(\d+)\.")
-    layers = 1 + max(int(place[1]) for name in params if (place := pattern.match(name)))
+    layers = count_numbered(params, f"{prefix}h.")
     embeddings = params[f"{prefix}wte.weight"]
     heads = needed_heads(hints, f"a GPT-2 of {layers} layers and width {embeddings.shape[-1]}")
     head = params.get("lm_head.weight")

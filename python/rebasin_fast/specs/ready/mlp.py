@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_groups
-from rebasin_fast.specs.reading.layers import LAYOUTS, Layer, LayoutName, Norm, read_layers
-from rebasin_fast.specs.reading.readings import BRANCHES, the_reading
-from rebasin_fast.specs.ready.chain import add_chain, place_norms
-from rebasin_fast.specs.ready.fragments import NormKind, SpecBuilder
+from rebasin_fast.specs.reading.chains import BRANCHES
+from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
+from rebasin_fast.specs.reading.layers import Layer, LayoutName, Norm, read_layers
+from rebasin_fast.specs.ready.chain import add_chain, read_chain
+from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 def mlp(
@@ -64,7 +61,7 @@ def mlp(
         )
     chain = tuple(Layer(name, "dense", 0, 0, 0, bias) for name in layers)
     placed = {number: [name] for number, name in enumerate(norms) if name is not None}
-    return add_chain(SpecBuilder(norm=norm), LAYOUTS[layout], chain, _names(len(layers)), placed)
+    return add_chain(SpecBuilder(norm=norm, layout=layout), chain, _names(len(layers)), placed)
 
 
 def _names(layers: int) -> list[str]:
@@ -81,20 +78,17 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
         return None
     if any("emb" in name.lower() for name in found.layers):
         return None
-    seen = f"a multi-layer perceptron of {len(found.layers)} layers"
-    reading = the_reading(found.layers, hints, seen)
-    norms = None if reading is None else place_norms(found.norms, reading, seen)
-    if reading is None or norms is None:
+    described = f"a multi-layer perceptron of {len(found.layers)} layers"
+    read = read_chain(found, hints, described)
+    if read is None:
         return None
-    statistics = {norm.statistics for norm in found.norms.values()}
-    if len(statistics) > 1:
-        return None
-    if statistics == {False} and not all(map(_is_layer_norm, found.norms.values())):
-        groups = needed_groups(hints, seen, next(iter(found.norms)))
+    chain, norms, statistics = read
+    norm: NormKind = "batch" if statistics else "layer"
+    if not statistics and not all(map(_is_layer_norm, found.norms.values())):
+        norm, groups = needed_norm(hints, statistics, described, next(iter(found.norms)))
         if groups > 1:
             return None
-    builder = SpecBuilder(norm="layer" if statistics == {False} else "batch")
-    return add_chain(builder, LAYOUTS[found.layout], reading, _names(len(reading)), norms)
+    return add_chain(SpecBuilder(norm=norm, layout=found.layout), chain, _names(len(chain)), norms)
 
 
 def _is_layer_norm(norm: Norm) -> bool:

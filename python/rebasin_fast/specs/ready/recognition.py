@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from rebasin_fast._arrays import check_arrays
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.reading.hints import AmbiguousError, HintNeededError, Hints
+from rebasin_fast.specs.reading.names import layer_of
 from rebasin_fast.specs.ready.families import FAMILIES
-from rebasin_fast.specs.ready.strangers import refuse_strangers
+from rebasin_fast.specs.ready.unsupported import refuse_unsupported
 from rebasin_fast.specs.recognised import RecognisedSpec, as_recognised
+from rebasin_fast.typing import Params
 
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
-
-# What wrappers put before every name.
+# Prefixes that wrappers add to every name.
 _PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "backbone.", "state_dict.", "params/")
 
 
@@ -35,22 +33,22 @@ def for_params(
     params : Mapping[str, array]
         As in a ``state_dict``. Prefixes that wrappers add (``module.``, ``model.``, …) may stand before all names.
     heads : int, optional
-        Number of attention heads of a transformer, which shapes do not tell.
+        Number of attention heads of a transformer, which shapes do not determine.
     norm_groups : int, optional
         For norms without running statistics: 1 for LayerNorm or a GroupNorm of one group, g for g groups.
     layers : sequence of str, optional
         Names of the layers of a plain chain (linear layers, convolutions, one recurrent module) in the order in
-        which data passes through them, where names and shapes do not tell it.
+        which data passes through them, where names and shapes do not determine it.
 
     Returns
     -------
     RecognisedSpec
-        A :class:`PermutationSpec` for exactly these names, validated against the shapes; ``family`` says as what.
+        A :class:`PermutationSpec` for exactly these names, validated against the shapes, with its ``family``.
 
     Raises
     ------
     SpecError
-        No family knows these parameters, or one does and needs ``heads`` or ``norm_groups``; or they can be read
+        No family has these parameters, or one does and needs ``heads`` or ``norm_groups``; or they can be read
         in more than one way, and the message shows two; or they are an adapter's, or quantised.
 
     Notes
@@ -68,7 +66,7 @@ def for_params(
     """
     check_arrays(params, "the parameters")
     if params:
-        refuse_strangers(params)
+        refuse_unsupported(params)
     refusals: list[str] = []
     for prefix, bare in _without_prefixes(params):
         order = None if layers is None else tuple(name.removeprefix(prefix) for name in layers)
@@ -95,7 +93,7 @@ def _recognised(prefix: str, bare: Params, hints: Hints, refusals: list[str]) ->
 
 
 def _without_prefixes(params: Params) -> Iterator[tuple[str, Params]]:
-    """The parameters without what wrappers add; then, where that is more, without all that their names begin with."""
+    """The parameters without the prefixes of wrappers; then without each further common part of their names."""
     prefix = ""
     bare = dict(params)
     found = True
@@ -115,7 +113,7 @@ def _without_prefixes(params: Params) -> Iterator[tuple[str, Params]]:
 
 def _common_part(params: Params) -> str:
     """The first part of the names with its separator, where all share it and have more than one layer."""
-    layers = {name.rpartition("/" if "/" in name else ".")[0] for name in params}
+    layers = set(map(layer_of, params))
     heads = {re.match(r"[^./]*[./]|", name)[0] for name in params}  # type: ignore[index]
     return heads.pop() if len(heads) == 1 and len(layers) > 1 else ""
 

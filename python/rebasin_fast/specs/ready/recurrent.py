@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rebasin_fast.specs.axis import Concat, Entry, tiled
+from rebasin_fast.specs.reading.chains import BRANCHES, the_chain
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints
 from rebasin_fast.specs.reading.layers import Layer, read_layers
-from rebasin_fast.specs.reading.readings import BRANCHES, the_reading
+from rebasin_fast.specs.reading.names import count_numbered
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Kind: TypeAlias = Literal["lstm", "gru", "rnn"]
 
@@ -36,7 +35,7 @@ def recurrent(
     bias: bool = True,
     head_bias: bool = True,
 ) -> PermutationSpec:
-    """Spec of ``torch.nn.LSTM``, ``GRU`` or ``RNN`` within a model that returns what linear layers make of it.
+    """Spec of ``torch.nn.LSTM``, ``GRU`` or ``RNN`` with linear layers after it.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ def recurrent(
     layers : int
         ``num_layers``.
     name : str, optional
-        What the module is called; ``kind`` by default.
+        Name of the module; ``kind`` by default.
     heads : sequence of str
         Names of the linear layers after it, applied to every step or to the last.
     embedding : str, optional
@@ -114,28 +113,59 @@ def _add_layer(
     return outputs
 
 
-def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None:
-    """The spec of one recurrent module, with at most one embedding, and linear layers before and after it."""
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """A recurrent module among parameters: the options that its names and shapes determine."""
+
+    name: str
+    kind: Kind
+    layers: int
+    bidirectional: bool
+    projected: bool
+    bias: bool
+    as_layer: Layer  # one link of a chain
+
+
+def _module_in(params: Params) -> _Module | None:
+    """The only recurrent module; None where there are several, none, or gates of no known kind."""
     first = [name for name in params if name.endswith(".weight_ih_l0")]
     if len(first) != 1:
         return None
     name = first[0].removesuffix(".weight_ih_l0")
-    own = {parameter for parameter in params if parameter.startswith(f"{name}.")}
     projected = f"{name}.weight_hr_l0" in params
     recurrent_weight = params[f"{name}.weight_hh_l0"]
     units = int(params[f"{name}.weight_hr_l0"].shape[1] if projected else recurrent_weight.shape[1])
     kind = next((k for k, gates in _GATES.items() if gates * units == recurrent_weight.shape[0]), None)
-    others = read_layers({parameter: array for parameter, array in params.items() if parameter not in own})
-    if kind is None or others is None or others.layout != "torch" or others.norms:
+    if kind is None:
         return None
     bidirectional = f"{name}.weight_ih_l0_reverse" in params
     outputs = int(recurrent_weight.shape[1]) * (2 if bidirectional else 1)
-    module = Layer(name, "dense", int(params[first[0]].shape[1]), outputs, 0, bias=True)
+    return _Module(
+        name,
+        kind,
+        count_numbered((f"{parameter}." for parameter in params), f"{name}.weight_ih_l"),
+        bidirectional,
+        projected,
+        f"{name}.bias_ih_l0" in params,
+        Layer(name, "dense", int(params[first[0]].shape[1]), outputs, 0, bias=True),
+    )
+
+
+def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None:
+    """The spec of one recurrent module, with at most one embedding, and linear layers before and after it."""
+    module = _module_in(params)
+    if module is None:
+        return None
+    others = read_layers(
+        {name: array for name, array in params.items() if not name.startswith(f"{module.name}.")}
+    )
+    if others is None or others.layout != "torch" or others.norms:
+        return None
     candidates = {owner: [*kinds] for owner, kinds in others.layers.items()}
     embeddings = [
         owner for owner, kinds in candidates.items() if "emb" in owner.lower() and not kinds[0].bias
     ]
-    for owner in embeddings:  # no layer gives what it reads: it comes first
+    for owner in embeddings:  # its inputs are token numbers: it comes first
         (table,) = candidates[owner]
         candidates[owner] = [replace(table, inputs=0, outputs=table.inputs)]
     if len(embeddings) > 1 or any(layer.kind != "dense" for kinds in candidates.values() for layer in kinds):
@@ -143,25 +173,25 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
     biased = {kinds[0].bias for owner, kinds in candidates.items() if owner not in embeddings}
     if len(biased) != 1 or (hints.layers is None and any(map(BRANCHES.search, candidates))):
         return None
-    in_file = list(dict.fromkeys(parameter.rpartition(".")[0] for parameter in params))
-    ordered = {owner: [module] if owner == name else candidates[owner] for owner in in_file}
-    reading = the_reading(ordered, hints, f"a chain of {len(candidates)} layers around a recurrent one")
-    if reading is None:
+    described = f"a chain of {len(candidates)} layers around a recurrent one"
+    candidates[module.name] = [module.as_layer]
+    in_file = dict.fromkeys(parameter.rpartition(".")[0] for parameter in params)
+    chain = the_chain({owner: candidates[owner] for owner in in_file}, hints, described)
+    if chain is None:
         return None
-    place = reading.index(module)
-    stems = [layer.name for layer in reading[:place] if layer.name not in embeddings]
-    heads = [layer.name for layer in reading[place + 1 :]]
-    if not heads or (embeddings and reading[0].name != embeddings[0]):
+    place = chain.index(module.as_layer)
+    heads = [layer.name for layer in chain[place + 1 :]]
+    if not heads or (embeddings and chain[0].name != embeddings[0]):
         return None
     return recurrent(
-        kind,
-        sum(parameter.startswith(f"{name}.weight_ih_l") and "_reverse" not in parameter for parameter in own),
-        name=name,
+        module.kind,
+        module.layers,
+        name=module.name,
         heads=heads,
         embedding=embeddings[0] if embeddings else None,
-        before=stems,
-        bidirectional=bidirectional,
-        projected=projected,
-        bias=f"{name}.bias_ih_l0" in params,
+        before=[layer.name for layer in chain[:place] if layer.name not in embeddings],
+        bidirectional=module.bidirectional,
+        projected=module.projected,
+        bias=module.bias,
         head_bias=biased == {True},
     )

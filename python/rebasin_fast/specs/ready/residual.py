@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from rebasin_fast.specs.axis import Concat, Entry, Slice
+from rebasin_fast.specs.reading.hints import Hints, NormKind, needed_norm
+from rebasin_fast.specs.reading.names import last_of_each
 from rebasin_fast.specs.ready.fragments import SpecBuilder
+from rebasin_fast.typing import Params
 
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
-
-# What carries the stream into a stage: nothing (the identity), a projection by its name, channels of zeros.
+# The shortcut of a stage's first block: None (the identity), a projection by its name, channels of zeros.
 Shortcut: TypeAlias = None | str | int | tuple[int, int]
 
 # Adds the layers of one block: (builder, block's name, entry of its inputs, entry of its outputs).
@@ -71,7 +70,7 @@ def _stream(builder: SpecBuilder, before: Entry, name: str, shortcut: Shortcut) 
 
 @dataclass(frozen=True, slots=True)
 class ResidualLayout:
-    """What the names and shapes of a residual network tell."""
+    """Stages, shortcuts and names of a residual network, read from its parameters."""
 
     blocks: list[int]
     shortcuts: list[Shortcut]
@@ -79,9 +78,10 @@ class ResidualLayout:
     names: ResidualNames
     statistics: bool
 
-    def describe(self) -> str:
-        """For messages."""
-        return f"a residual network of {sum(self.blocks)} blocks"
+    def norm(self, hints: Hints) -> tuple[NormKind, int]:
+        """Kind and groups of the norms; HintNeededError where the groups are needed and not given."""
+        described = f"a residual network of {sum(self.blocks)} blocks"
+        return needed_norm(hints, self.statistics, described, f"{self.names.norm}1")
 
 
 def read_residual_layout(params: Params) -> ResidualLayout | None:
@@ -92,17 +92,13 @@ def read_residual_layout(params: Params) -> ResidualLayout | None:
     head = next((name for name in _HEADS if f"{name}.weight" in params), None)
     if norm is None or head is None:
         return None
-    last_of_stage: dict[int, int] = {}
-    for name in params:
-        if place := re.match(r"layer(\d+)\.(\d+)\.", name):
-            stage, index = int(place[1]), int(place[2])
-            last_of_stage[stage] = max(last_of_stage.get(stage, 0), index)
-    if sorted(last_of_stage) != list(range(1, len(last_of_stage) + 1)):
+    last = last_of_each(params, r"layer(\d+)\.(\d+)\.")
+    if last is None:
         return None
     convolutions = 3 if "layer1.0.conv3.weight" in params else 2
     return ResidualLayout(
-        blocks=[last_of_stage[stage] + 1 for stage in sorted(last_of_stage)],
-        shortcuts=_read_shortcuts(params, len(last_of_stage), convolutions),
+        blocks=[index + 1 for index in last],
+        shortcuts=_read_shortcuts(params, len(last), convolutions),
         convolutions=convolutions,
         names=ResidualNames(norm, head),
         statistics=f"{norm}1.running_mean" in params,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rebasin_fast.specs.axis import Entry
-from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_groups
-from rebasin_fast.specs.ready.fragments import NormKind, SpecBuilder
+from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind
+from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.ready.residual import (
     ResidualNames,
     Shortcut,
@@ -17,9 +17,7 @@ from rebasin_fast.specs.ready.residual import (
     read_residual_layout,
 )
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Block: TypeAlias = Literal["basic", "bottleneck"]
 
@@ -43,7 +41,7 @@ def resnet(
     block : {"basic", "bottleneck"}
         Two or three convolutions a block, each followed by a norm.
     shortcuts : sequence, one a stage
-        What carries the stream into the stage: None, the identity; a name such as ``"downsample"``, a
+        The shortcut of each stage's first block: None, the identity; a name such as ``"downsample"``, a
         projection ``layerS.0.NAME.0`` with its norm ``layerS.0.NAME.1``; a number, that many channels of zeros
         padded on each side, or two numbers, before and after ("option A" of He et al. 2016, section 4.2).
     head : str
@@ -51,7 +49,7 @@ def resnet(
     norm, norm_groups
         "batch" for BatchNorm; "layer" for LayerNorm over the channels, or GroupNorm of ``norm_groups`` groups.
     norm_name : str
-        What the norms are called before their number: ``bn1``, ``norm1``.
+        Name of the norms before their number: ``bn1``, ``norm1``.
 
     Returns
     -------
@@ -162,13 +160,13 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
     layout = read_residual_layout(params)
     if layout is None:
         return None
-    groups = 1 if layout.statistics else needed_groups(hints, layout.describe(), f"{layout.names.norm}1")
+    norm, groups = layout.norm(hints)
     return resnet(
         layout.blocks,
         block="bottleneck" if layout.convolutions == 3 else "basic",
         shortcuts=layout.shortcuts,
         head=layout.names.head,
-        norm="batch" if layout.statistics else "layer",
+        norm=norm,
         norm_groups=groups,
         norm_name=layout.names.norm,
     )

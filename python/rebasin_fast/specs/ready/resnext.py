@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rebasin_fast.specs.axis import Entry, Joined, Product
-from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_groups
-from rebasin_fast.specs.ready.fragments import NormKind, SpecBuilder
+from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind
+from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.ready.residual import (
     ResidualNames,
     Shortcut,
@@ -16,9 +15,7 @@ from rebasin_fast.specs.ready.residual import (
     read_residual_layout,
 )
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 def resnext(
@@ -94,7 +91,7 @@ def resnext101_64x4d() -> PermutationSpec:
 
 
 def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None:
-    """The spec of a residual network whose bottlenecks see fewer channels than the layer before gives them."""
+    """The spec of a residual network whose bottlenecks have fewer inputs than the layer before them has outputs."""
     layout = read_residual_layout(params)
     if layout is None or layout.convolutions != 3:
         return None
@@ -102,13 +99,14 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
     given = int(params["layer1.0.conv1.weight"].shape[0])
     if middle is None or middle.shape[1] == given or given % middle.shape[1]:
         return None
-    if not layout.statistics and needed_groups(hints, layout.describe(), f"{layout.names.norm}1") > 1:
+    norm, norm_groups = layout.norm(hints)
+    if norm_groups > 1:
         return None
     return resnext(
         layout.blocks,
         groups=given // int(middle.shape[1]),
         shortcuts=layout.shortcuts,
         head=layout.names.head,
-        norm="batch" if layout.statistics else "layer",
+        norm=norm,
         norm_name=layout.names.norm,
     )

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_groups
+from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
 from rebasin_fast.specs.reading.names import natural_key
 from rebasin_fast.specs.ready.cnn import cnn
-from rebasin_fast.specs.ready.fragments import NormKind
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Form: TypeAlias = Literal["cifar", "imagenet"]
 
@@ -118,7 +115,7 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
     if len(first_linear.shape) != 2 or first_linear.shape[1] % channels:
         return None
     positions = int(first_linear.shape[1]) // channels
-    if not norms or f"{norms[0]}.running_mean" in params:
-        return vgg(convolutions, norms, classifier, positions=positions)
-    groups = needed_groups(hints, f"a VGG of {len(convolutions)} convolutions", norms[0])
-    return vgg(convolutions, norms, classifier, positions=positions, norm="layer", norm_groups=groups)
+    statistics = not norms or f"{norms[0]}.running_mean" in params
+    described = f"a VGG of {len(convolutions)} convolutions"
+    norm, groups = needed_norm(hints, statistics, described, norms[0] if norms else "")
+    return vgg(convolutions, norms, classifier, positions=positions, norm=norm, norm_groups=groups)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from rebasin_fast.specs.axis import Entry
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_heads
-from rebasin_fast.specs.ready.attention import HeadEntries, add_heads, add_torch_attention
+from rebasin_fast.specs.reading.names import count_numbered
+from rebasin_fast.specs.ready.attention import add_heads, add_projections, add_torch_attention
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 Layout: TypeAlias = Literal["torchvision", "torchvision-file", "timm", "huggingface", "huggingface-5"]
-
-# Adds the projections of one attention layer: (builder, block's name, entries of the heads, stream).
-AddAttention: TypeAlias = Callable[[SpecBuilder, str, HeadEntries, Entry], None]
 
 STREAM = "stream"
 
@@ -29,67 +22,61 @@ class _Names:
     class_token: str
     positions: str
     patches: str
-    block: str  # {} is its number
+    block: str  # before its number
     norms: tuple[str, str]
     hidden: tuple[str, str]  # the two linear layers of a block
     last_norm: str
     head: str
-    attention: AddAttention
+    # torch.nn.MultiheadAttention; or the linear layers that ``add_projections`` takes.
+    attention: tuple[str, ...]
 
     def blocks_in(self, params: Params) -> int:
         """How many blocks of this layout there are."""
-        if f"{self.block.format(0)}.{self.hidden[0]}.weight" not in params:
-            return 0
-        pattern = re.compile(re.escape(self.block).replace(r"\{\}", r"(\d+)") + r"\.")
-        numbers = [int(place[1]) for name in params if (place := pattern.match(name))]
-        return max(numbers, default=-1) + 1
+        first = f"{self.block}0.{self.hidden[0]}.weight"
+        return count_numbered(params, self.block) if first in params else 0
 
-
-def _torchvision_attention(builder: SpecBuilder, block: str, entries: HeadEntries, stream: Entry) -> None:
-    add_torch_attention(builder, f"{block}.self_attention.", entries, stream)
-
-
-def _timm_attention(builder: SpecBuilder, block: str, entries: HeadEntries, stream: Entry) -> None:
-    builder.dense(f"{block}.attn.qkv", stream, entries.stacked)
-    builder.dense(f"{block}.attn.proj", entries.value, stream)
-
-
-def _huggingface_attention(builder: SpecBuilder, block: str, entries: HeadEntries, stream: Entry) -> None:
-    builder.dense(f"{block}.attention.attention.query", stream, entries.query)
-    builder.dense(f"{block}.attention.attention.key", stream, entries.query)
-    builder.dense(f"{block}.attention.attention.value", stream, entries.value)
-    builder.dense(f"{block}.attention.output.dense", entries.value, stream)
-
-
-def _huggingface5_attention(builder: SpecBuilder, block: str, entries: HeadEntries, stream: Entry) -> None:
-    builder.dense(f"{block}.attention.q_proj", stream, entries.query)
-    builder.dense(f"{block}.attention.k_proj", stream, entries.query)
-    builder.dense(f"{block}.attention.v_proj", stream, entries.value)
-    builder.dense(f"{block}.attention.o_proj", entries.value, stream)
+    def add_block(self, builder: SpecBuilder, layer: int, heads: int) -> None:
+        """One block: norm and attention, norm and perceptron."""
+        block = f"{self.block}{layer}"
+        entries = add_heads(builder, str(layer), heads)
+        builder.layer_norm(f"{block}.{self.norms[0]}", STREAM)
+        projections = [f"{block}.{name}" for name in self.attention]
+        if len(projections) == 1:
+            add_torch_attention(builder, f"{projections[0]}.", entries, STREAM)
+        else:
+            add_projections(builder, projections, entries, STREAM)
+        builder.layer_norm(f"{block}.{self.norms[1]}", STREAM)
+        builder.dense(f"{block}.{self.hidden[0]}", STREAM, f"{layer}.mlp")
+        builder.dense(f"{block}.{self.hidden[1]}", f"{layer}.mlp", STREAM)
 
 
 _TORCHVISION = _Names(
     class_token="class_token",
     positions="encoder.pos_embedding",
     patches="conv_proj",
-    block="encoder.layers.encoder_layer_{}",
+    block="encoder.layers.encoder_layer_",
     norms=("ln_1", "ln_2"),
     hidden=("mlp.0", "mlp.3"),
     last_norm="encoder.ln",
     head="heads.head",
-    attention=_torchvision_attention,
+    attention=("self_attention",),
 )
 
 _HUGGINGFACE = _Names(
     class_token="vit.embeddings.cls_token",
     positions="vit.embeddings.position_embeddings",
     patches="vit.embeddings.patch_embeddings.projection",
-    block="vit.encoder.layer.{}",
+    block="vit.encoder.layer.",
     norms=("layernorm_before", "layernorm_after"),
     hidden=("intermediate.dense", "output.dense"),
     last_norm="vit.layernorm",
     head="classifier",
-    attention=_huggingface_attention,
+    attention=(
+        "attention.attention.query",
+        "attention.attention.key",
+        "attention.attention.value",
+        "attention.output.dense",
+    ),
 )
 
 _LAYOUTS: dict[Layout, _Names] = {
@@ -99,19 +86,19 @@ _LAYOUTS: dict[Layout, _Names] = {
         class_token="cls_token",
         positions="pos_embed",
         patches="patch_embed.proj",
-        block="blocks.{}",
+        block="blocks.",
         norms=("norm1", "norm2"),
         hidden=("mlp.fc1", "mlp.fc2"),
         last_norm="norm",
         head="head",
-        attention=_timm_attention,
+        attention=("attn.qkv", "attn.proj"),
     ),
     "huggingface": _HUGGINGFACE,
     "huggingface-5": replace(
         _HUGGINGFACE,
-        block="vit.layers.{}",
+        block="vit.layers.",
         hidden=("mlp.fc1", "mlp.fc2"),
-        attention=_huggingface5_attention,
+        attention=("attention.q_proj", "attention.k_proj", "attention.v_proj", "attention.o_proj"),
     ),
 }
 
@@ -156,12 +143,7 @@ def vit(layers: int = 12, heads: int = 12, *, layout: Layout = "torchvision") ->
     builder.parameter(names.positions, None, None, STREAM)
     builder.convolution(names.patches, None, STREAM, bias=True)
     for layer in range(layers):
-        block = names.block.format(layer)
-        builder.layer_norm(f"{block}.{names.norms[0]}", STREAM)
-        names.attention(builder, block, add_heads(builder, str(layer), heads), STREAM)
-        builder.layer_norm(f"{block}.{names.norms[1]}", STREAM)
-        builder.dense(f"{block}.{names.hidden[0]}", STREAM, f"{layer}.mlp")
-        builder.dense(f"{block}.{names.hidden[1]}", f"{layer}.mlp", STREAM)
+        names.add_block(builder, layer, heads)
     builder.layer_norm(names.last_norm, STREAM)
     builder.dense(names.head, STREAM, None)
     return builder.build()

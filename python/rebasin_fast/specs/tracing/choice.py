@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice, permutations_of
+from rebasin_fast.specs.axis import (
+    Concat,
+    Entry,
+    Fixed,
+    Joined,
+    Product,
+    Slice,
+    concat_of,
+    merged_pieces,
+    permutations_of,
+    product_of,
+)
 from rebasin_fast.specs.tracing.report import FrozenAxis, TracedSpec
 
 
@@ -27,15 +38,15 @@ def choose(
     for argument, patterns in (("freeze", freeze), ("select", select)):
         if isinstance(patterns, str):
             raise SpecError(f"{argument} takes a sequence of names or patterns, got the string {patterns!r}")
-    held: dict[str, str] = {}
+    fixed: dict[str, str] = {}
     if not residual:
-        held |= dict.fromkeys(spec.residual, "residual=False")
+        fixed |= dict.fromkeys(spec.residual, "residual=False")
     for pattern in freeze:
-        held |= dict.fromkeys(_matching(spec, pattern, "freeze"), f"freeze={pattern!r}")
+        fixed |= dict.fromkeys(_matching(spec, pattern, "freeze"), f"freeze={pattern!r}")
     if select is not None:
         chosen = {name for pattern in select for name in _matching(spec, pattern, "select")}
-        held |= {name: "select" for name in spec.permutations if name not in chosen}
-    return _without(spec, held) if held else spec
+        fixed |= {name: "select" for name in spec.permutations if name not in chosen}
+    return _without(spec, fixed) if fixed else spec
 
 
 def _matching(spec: TracedSpec, pattern: str, argument: str) -> list[str]:
@@ -52,20 +63,20 @@ def _matching(spec: TracedSpec, pattern: str, argument: str) -> list[str]:
     return list(dict.fromkeys([*named, *standing]))
 
 
-def _without(spec: TracedSpec, held: Mapping[str, str]) -> TracedSpec:
+def _without(spec: TracedSpec, fixed: Mapping[str, str]) -> TracedSpec:
     sizes = spec.permutation_sizes
-    axes = {name: _stilled(entries, held, sizes) for name, entries in spec.axes_to_perm.items()}
+    axes = {name: _with_fixed(entries, fixed, sizes) for name, entries in spec.axes_to_perm.items()}
     left = {p for entries in axes.values() for entry in entries for p in permutations_of(entry)}
     frozen = [
-        FrozenAxis(parameter, axis, sizes[name], held[name], "")
+        FrozenAxis(parameter, axis, sizes[name], fixed[name], "")
         for name, places in spec.perm_to_axes.items()
-        if name in held
+        if name in fixed
         for parameter, axis in places
     ]
     return TracedSpec(
         axes,
         [name for name in spec.unmatched if any(p for e in axes[name] for p in permutations_of(e))],
-        # A permutation that loses those around it has to be told its size where it stands in products.
+        # Without those around it, a permutation in products needs its size declared.
         sizes={name: size for name, size in sizes.items() if name in left},
         residual=spec.residual & left,
         unused=spec.unused,
@@ -76,14 +87,14 @@ def _without(spec: TracedSpec, held: Mapping[str, str]) -> TracedSpec:
     )
 
 
-def _stilled(
-    entries: Sequence[Entry], held: Mapping[str, str], sizes: Mapping[str, int]
+def _with_fixed(
+    entries: Sequence[Entry], fixed: Mapping[str, str], sizes: Mapping[str, int]
 ) -> tuple[Entry, ...]:
-    """``entries`` with the permutations of ``held`` fixed; what nested in an axis that is fixed now does not."""
+    """``entries`` with the permutations of ``fixed`` replaced by Fixed; axes joined to a fixed one stand alone."""
     result: list[Entry] = []
     for entry in entries:
         inner = entry.inner if isinstance(entry, Joined) else entry
-        found = None if inner is None else _part(inner, held, sizes)
+        found = None if inner is None else _part(inner, fixed, sizes)
         nested = isinstance(entry, Joined) and result[-1] is not None
         if nested:
             result.append(Joined(found))
@@ -92,23 +103,13 @@ def _stilled(
     return tuple(result)
 
 
-def _part(entry: Entry, held: Mapping[str, str], sizes: Mapping[str, int]) -> Entry:
+def _part(entry: Entry, fixed: Mapping[str, str], sizes: Mapping[str, int]) -> Entry:
     if isinstance(entry, str):
-        return Fixed(sizes[entry]) if entry in held else entry
+        return Fixed(sizes[entry]) if entry in fixed else entry
     if isinstance(entry, Slice):
-        return Fixed(entry.stop - entry.start) if entry.permutation in held else entry
+        return Fixed(entry.stop - entry.start) if entry.permutation in fixed else entry
     if isinstance(entry, Product):
-        outer, inner = (_part(part, held, sizes) for part in (entry.outer, entry.inner))
-        if isinstance(outer, Fixed) and isinstance(inner, Fixed):
-            return Fixed(outer.length * inner.length)
-        return Product(outer, inner)
+        return product_of(_part(entry.outer, fixed, sizes), _part(entry.inner, fixed, sizes))
     if isinstance(entry, Concat):
-        pieces: list[Entry] = []
-        for piece in (_part(piece, held, sizes) for piece in entry.pieces):
-            last = pieces[-1] if pieces else None
-            if isinstance(piece, Fixed) and isinstance(last, Fixed):
-                pieces[-1] = Fixed(last.length + piece.length)
-            else:
-                pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 and not isinstance(pieces[0], Slice) else Concat(*pieces)
+        return concat_of(merged_pieces(_part(piece, fixed, sizes) for piece in entry.pieces))
     return entry

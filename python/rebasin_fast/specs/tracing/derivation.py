@@ -1,4 +1,4 @@
-"""From what is left free in a program to its permutation spec."""
+"""From the free variables of a program to its permutation spec."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from collections.abc import Sequence
 
 from rebasin_fast.specs.axis import Entry, permutations_of
 from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.values import Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
-from rebasin_fast.specs.tracing.demands import settle
-from rebasin_fast.specs.tracing.emission import Emission, joined_axes, torn_classes
+from rebasin_fast.specs.tracing.block_constraints import apply_block_constraints
+from rebasin_fast.specs.tracing.emission import Emission, joined_axes, uneven_classes
+from rebasin_fast.specs.tracing.frozen_axes import frozen_axes
 from rebasin_fast.specs.tracing.graph import Program
-from rebasin_fast.specs.tracing.held import held_axes
 from rebasin_fast.specs.tracing.interpret import Interpreter
 from rebasin_fast.specs.tracing.naming import name_classes
 from rebasin_fast.specs.tracing.registry import Trace
 from rebasin_fast.specs.tracing.report import TracedSpec
 from rebasin_fast.specs.tracing.structure import Structure
-from rebasin_fast.specs.tracing.unread import hold_unread
+from rebasin_fast.specs.tracing.unread import freeze_unread
 
 
 def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
-    """The spec of all that was left free when ``interpreter`` had gone through ``program``."""
+    """The spec of the variables that are free after ``interpreter`` has run ``program``."""
     trace, parameters = interpreter.trace, interpreter.parameters
-    settle(trace.space, trace.demands)
+    apply_block_constraints(trace.space, trace.block_constraints)
     unused = [name for name in parameters if name not in interpreter.used]
     axes = [group.base for value in parameters.values() for group in value.groups]
-    hold_unread(trace.space, axes)
+    freeze_unread(trace.space, axes)
     structure = Structure(trace.space, axes)
-    while torn := torn_classes(structure, axes):
-        structure.break_up(torn)
+    while uneven := uneven_classes(structure, axes):
+        structure.break_up(uneven)
     used = {name: value for name, value in parameters.items() if name in interpreter.used}
     names = name_classes(structure, trace, used)
-    _hold_what_nests_in_itself(structure, names, axes)
+    _drop_self_nested(structure, names, axes)
     entries = _entries(structure, names, used, parameters)
-    for name, first in program.twins.items():
+    for name, first in program.tied.items():
         entries[name] = entries[first]
     entries = {name: entries[name] for name in program.shapes}
     standing = {p for row in entries.values() for entry in row for p in permutations_of(entry)}
     moved = [
         name for name in entries if any(p in standing for e in entries[name] for p in permutations_of(e))
     ]
-    unmatched = [name for name in moved if name in program.buffers or name in program.twins]
+    unmatched = [name for name in moved if name in program.buffers or name in program.tied]
     return TracedSpec(
         entries,
         unmatched,
-        sizes=_undeclared(structure, names, entries),
-        residual=frozenset(_streams(structure, trace, names) & standing),
+        sizes=_sizes_to_declare(structure, names, entries),
+        residual=frozenset(_residual_permutations(structure, trace, names) & standing),
         unused=tuple(unused),
-        frozen=tuple(held_axes(structure, names, used, {name: program.shapes[name] for name in unused})),
+        frozen=tuple(frozen_axes(structure, names, used, {name: program.shapes[name] for name in unused})),
         shapes=program.shapes,
         sources=interpreter.sources,
-        ties=program.twins,
+        ties=program.tied,
     )
 
 
 def _entries(
     structure: Structure, names: dict[int, str], used: dict[str, Value], parameters: dict[str, Value]
 ) -> dict[str, tuple[Entry, ...]]:
-    """Entries of all parameters; permutations that the spec would take for freer than they are lose their names."""
+    """Entries of all parameters; permutations that the entries would make freer than they are lose their names."""
     allowed = structure.outers_in_tensors()
     while True:
         emission = Emission(structure, names)
@@ -81,8 +81,8 @@ def _entries(
             del names[number]
 
 
-def _hold_what_nests_in_itself(structure: Structure, names: dict[int, str], axes: Sequence[Var]) -> None:
-    """Units that stand within themselves (an axis flattened with itself) cannot be written, and stay."""
+def _drop_self_nested(structure: Structure, names: dict[int, str], axes: Sequence[Var]) -> None:
+    """Units within themselves (an axis flattened with itself) have no entry, and stay."""
     for x in axes:
         for chain in structure.chains(x):
             for number, times in Counter(chain).items():
@@ -90,8 +90,8 @@ def _hold_what_nests_in_itself(structure: Structure, names: dict[int, str], axes
                     names.pop(number, None)
 
 
-def _streams(structure: Structure, trace: Trace, names: dict[int, str]) -> set[str]:
-    """Permutations of units that several parameters make, because what they make is added."""
+def _residual_permutations(structure: Structure, trace: Trace, names: dict[int, str]) -> set[str]:
+    """Permutations of units that several parameters produce, because their results are added."""
     algebra = structure.algebra
     makers: dict[Var, set[str]] = defaultdict(set)
     for x, parameter in trace.producers.items():
@@ -104,10 +104,10 @@ def _streams(structure: Structure, trace: Trace, names: dict[int, str]) -> set[s
     return {names[number] for number in numbers if number in names}
 
 
-def _undeclared(
+def _sizes_to_declare(
     structure: Structure, names: dict[int, str], entries: dict[str, tuple[Entry, ...]]
 ) -> dict[str, int]:
-    """Sizes of the permutations that stand on no axis by themselves."""
+    """Sizes of the permutations that are on no axis by themselves."""
     plain = {entry for row in entries.values() for entry in row if isinstance(entry, str)}
     standing = {p for row in entries.values() for entry in row for p in permutations_of(entry)}
     return {

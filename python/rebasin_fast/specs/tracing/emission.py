@@ -6,14 +6,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice, permutations_of
-from rebasin_fast.specs.sizes import chains_of
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Var
+from rebasin_fast.specs.axis import (
+    Entry,
+    Fixed,
+    Joined,
+    Slice,
+    chains_of,
+    concat_of,
+    merged_pieces,
+    permutations_of,
+    product_of,
+)
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Var
 from rebasin_fast.specs.tracing.structure import Structure
 
 
 class Emission:
-    """Entries of axes, under names for the classes of ``structure``; classes without a name stay."""
+    """Entries of axes, under names for the classes of ``structure``; classes without a name are Fixed."""
 
     def __init__(self, structure: Structure, names: Mapping[int, str]) -> None:
         self._structure = structure
@@ -23,7 +32,7 @@ class Emission:
         self._cache: dict[Var, Entry] = {}
 
     def entry(self, x: Var | None) -> Entry:
-        """What moves the axis ``x``; None where nothing does."""
+        """The entry of axis ``x``; None where nothing moves."""
         if x is None:
             return None
         found = self.part(x)
@@ -39,7 +48,7 @@ class Emission:
     def _pieces(self, parts: Sequence[Var]) -> Entry:
         times = _repetitions([self._algebra.find(part) for part in parts])
         if times > 1:
-            return _product(Fixed(times), self._pieces(parts[: len(parts) // times]))
+            return product_of(Fixed(times), self._pieces(parts[: len(parts) // times]))
         entries: list[Entry] = []
         for inner, members in groupby(parts, key=self._inner):
             if inner is None:
@@ -51,7 +60,7 @@ class Emission:
                 pieces = [piece for x in outer for piece in self._algebra.parts(x)]
                 times = _repetitions([self._algebra.find(piece) for piece in pieces])
                 outer_entry = self._pieces(pieces[: len(pieces) // times])
-                entries += [_product(outer_entry, self.part(inner))] * times
+                entries += [product_of(outer_entry, self.part(inner))] * times
         return self._joined(entries)
 
     def _inner(self, part: Var) -> Var | None:
@@ -66,35 +75,22 @@ class Emission:
         return Slice(self._names[piece.permutation], piece.start, piece.start + size)
 
     def _joined(self, entries: list[Entry]) -> Entry:
-        """Neighbours that continue one another as one, whole permutations by their names."""
-        joined: list[Entry] = []
-        for entry in entries:
-            last = joined[-1] if joined else None
-            if isinstance(entry, Fixed) and isinstance(last, Fixed):
-                joined[-1] = Fixed(last.length + entry.length)
-            elif (
-                isinstance(entry, Slice)
-                and isinstance(last, Slice)
-                and (last.permutation, last.stop) == (entry.permutation, entry.start)
-            ):
-                joined[-1] = Slice(last.permutation, last.start, entry.stop)
-            else:
-                joined.append(entry)
+        """The entries one after the other, whole permutations by their names."""
         named = [
             e.permutation
             if isinstance(e, Slice) and (e.start, e.stop) == (0, self._sizes[e.permutation])
             else e
-            for e in joined
+            for e in merged_pieces(entries)
         ]
         times = _repetitions(named)
         if times > 1 and len(named) == times:
-            return _product(Fixed(times), named[0])
-        return named[0] if len(named) == 1 and not isinstance(named[0], Slice) else Concat(*named)
+            return product_of(Fixed(times), named[0])
+        return concat_of(named)
 
 
-def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
-    """Classes of several variables that some concatenation holds in part, or more than once."""
-    torn: set[int] = set()
+def uneven_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
+    """Classes of several variables of which some concatenation has a part, or one more than once."""
+    uneven: set[int] = set()
     seen: set[Var] = set()
     work = list(axes)
     algebra = structure.algebra
@@ -105,7 +101,7 @@ def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
         seen.add(x)
         parts = algebra.parts(x)
         parts = parts[: len(parts) // _repetitions([algebra.find(part) for part in parts])]
-        held: Counter[Var] = Counter()
+        counts: Counter[Var] = Counter()
         runs: list[tuple[Var, list[Var]]] = []  # neighbours with one inner variable, by their outer ones
         for part in parts:
             form = algebra.form(part)
@@ -117,8 +113,8 @@ def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
             else:
                 runs.append((-1, []))
                 if algebra.find(part) in structure.piece:
-                    held[algebra.find(part)] += 1
-        torn |= _unevenly_held(structure, held)
+                    counts[algebra.find(part)] += 1
+        uneven |= _uneven(structure, counts)
         for _, pieces in runs:
             nested: Counter[Var] = Counter()
             for outer in pieces:
@@ -127,23 +123,23 @@ def torn_classes(structure: Structure, axes: Sequence[Var]) -> set[int]:
                     nested[algebra.find(outer_parts[0])] += 1
                 else:
                     work.append(outer)
-            torn |= _unevenly_held(structure, nested)
-    return torn
+            uneven |= _uneven(structure, nested)
+    return uneven
 
 
-def _unevenly_held(structure: Structure, held: Counter[Var]) -> set[int]:
-    torn = set()
-    for number in {structure.piece[leaf].permutation for leaf in held if leaf in structure.piece}:
+def _uneven(structure: Structure, counts: Counter[Var]) -> set[int]:
+    uneven = set()
+    for number in {structure.piece[leaf].permutation for leaf in counts if leaf in structure.piece}:
         leaves = structure.classes[number]
-        if len(leaves) > 1 and any(held[leaf] != 1 for leaf in leaves):
-            torn.add(number)
-    return torn
+        if len(leaves) > 1 and any(counts[leaf] != 1 for leaf in leaves):
+            uneven.add(number)
+    return uneven
 
 
 def joined_axes(
     entries: Sequence[Entry], shape: Sequence[int], outers: Mapping[str, set[str]]
 ) -> tuple[Entry, ...]:
-    """Entries with axes nested in those before them, where a permutation is another for each unit of those."""
+    """Entries with ``Joined`` axes, where a permutation differs for each unit of an axis before."""
     result = list(entries)
     for axis, entry in enumerate(entries):
         if entry is None or isinstance(entry, Joined):
@@ -154,10 +150,14 @@ def joined_axes(
             for depth, name in enumerate(chain)
             for outer in outers.get(name, set()) - set(chain[:depth])
         }
-        before = [i for i in range(axis) if wanted & _standing_in(entries[i])]
-        standing = [p for i in range(before[0], axis + 1) for p in _standing_in(entries[i])] if before else []
+        before = [i for i in range(axis) if not wanted.isdisjoint(permutations_of(entries[i]))]
+        standing = (
+            [p for i in range(before[0], axis + 1) for p in set(permutations_of(entries[i]))]
+            if before
+            else []
+        )
         if len(set(standing)) < len(standing):
-            continue  # joined, the axes would hold something within itself
+            continue  # joined, a permutation would nest within itself
         for i in range(before[0] + 1, axis + 1) if before else ():
             inner = result[i]
             if not isinstance(inner, Joined):
@@ -165,18 +165,8 @@ def joined_axes(
     return tuple(result)
 
 
-def _standing_in(entry: Entry) -> set[str]:
-    return set(permutations_of(entry)) if entry is not None else set()
-
-
-def _product(outer: Entry, inner: Entry) -> Entry:
-    if isinstance(outer, Fixed) and isinstance(inner, Fixed):
-        return Fixed(outer.length * inner.length)
-    return Product(outer, inner)
-
-
 def _repetitions(items: Sequence[object]) -> int:
-    """How often the shortest run that repeats to ``items`` does so."""
+    """How often the shortest period of ``items`` repeats."""
     n = len(items)
     for length in range(1, n // 2 + 1):
         if (

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from rebasin_fast._models.inference import check_model, import_torch, uncompiled
+from rebasin_fast._models.inference import check_model, evaluating, import_torch, uncompiled
 from rebasin_fast.errors import MissingDependencyError, SpecError
-from rebasin_fast.specs.tracing.algebra.variables import Reason
+from rebasin_fast.specs.tracing.algebra.forms import Reason
 from rebasin_fast.specs.tracing.opaque import OpaqueModule, kept_whole
 
 # The oldest version that the tests of tracing pass with.
@@ -30,7 +30,7 @@ class Program:
     parameters: Mapping[str, str]  # placeholder -> the first of the names of its tensor in the state_dict
     constants: Mapping[str, Any]  # placeholder -> tensor that is in no state_dict
     shapes: Mapping[str, tuple[int, ...]]  # of every entry of the state_dict
-    twins: Mapping[str, str]  # a further name of a shared tensor -> its first name
+    tied: Mapping[str, str]  # a further name of a shared tensor -> its first name
     buffers: frozenset[str]  # names that are not trained
     modules: tuple[OpaqueModule, ...] = ()
 
@@ -43,30 +43,25 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
     MissingDependencyError
         PyTorch is not installed, or older than 2.6.
     SpecError
-        torch.export cannot follow the model; the message holds what it says.
+        torch.export fails; the message quotes its errors.
     """
     torch = import_torch("trace_spec")
     _refuse_old(torch)
     check_model(model, "model")
     args, kwargs = split_inputs(example_inputs)
-    training = {name: module.training for name, module in model.named_modules()}
-    model.eval()
-    try:
-        with (
-            _own_tensors(torch, model),
-            uncompiled(model),
-            kept_whole(torch, model, args, kwargs) as modules,
-            _quiet(),
-        ):
-            exported = _export(torch, model, args, kwargs, strict)
-    finally:
-        for name, module in model.named_modules():
-            module.training = training.get(name, module.training)
+    with (
+        evaluating(model),
+        _own_tensors(torch, model),
+        uncompiled(model),
+        kept_whole(torch, model, args, kwargs) as modules,
+        _quiet(),
+    ):
+        exported = _export(torch, model, args, kwargs, strict)
     return _program(model, exported, modules)
 
 
 def _refuse_old(torch: Any) -> None:
-    """Graphs of older versions lack what rules read: permutations would be missed in silence."""
+    """Graphs of older versions lack arguments that rules need: permutations would be missed without an error."""
     release = tuple(int(digits) for digits in re.findall(r"\d+", torch.__version__)[:2])
     if release < OLDEST_TORCH:
         oldest = ".".join(map(str, OLDEST_TORCH))
@@ -78,7 +73,7 @@ def _refuse_old(torch: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Torch's own account of a failure is longer than the model; ours quotes its first line."""
+    """torch.export prints long logs of a failure; the error quotes the first line."""
     names = ["torch", *(name for name in logging.root.manager.loggerDict if name.startswith("torch."))]
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
@@ -93,7 +88,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _own_tensors(torch: Any, model: Any) -> Iterator[None]:
-    """Tensors that modules keep as attributes, as hooks do, are put back: some versions leave tensors of the trace."""
+    """Tensors that modules keep as attributes, as hooks do, are restored: some versions leave tensors of the trace."""
     kept = [
         (module, name, value)
         for module in model.modules()
@@ -120,7 +115,7 @@ def _export(
     failures = []
     for mode in (False, True) if strict is None else (strict,):
         try:
-            with warnings.catch_warnings(), torch.no_grad():
+            with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return torch.export.export(model, args, kwargs, strict=mode)
         except Exception as error:
@@ -128,8 +123,8 @@ def _export(
                 f"strict={mode}: {type(error).__name__}: {str(error).strip().splitlines()[0]:.300}"
             )
         if _returns_unknown_objects(torch, model, args, kwargs):
-            # A cache of keys and values, say: the function to preserve is that of the tensors.
-            with _tensors_alone(torch, model):
+            # Such as a cache of keys and values: the tensors alone are to be preserved.
+            with _tensors_alone(model):
                 return _export(torch, model, args, kwargs, strict)
     raise SpecError(
         f"torch.export cannot follow {type(model).__qualname__} with these inputs ({'; '.join(failures)}). Check that "
@@ -138,21 +133,24 @@ def _export(
     )
 
 
-def _leaves(output: Any) -> list[Any]:
-    from torch.utils._pytree import tree_flatten
+def tensors_in(structure: Any) -> list[Any]:
+    """The tensors among the leaves of nested lists, tuples and mappings."""
+    import torch
+    from torch.utils._pytree import tree_leaves
 
-    return list(tree_flatten(output)[0])
+    return [leaf for leaf in tree_leaves(structure) if isinstance(leaf, torch.Tensor)]
 
 
 def _returns_unknown_objects(
     torch: Any, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> bool:
-    """Whether the output holds tensors, and objects that torch.export does not know."""
+    """Whether the output holds tensors, and objects of types unknown to torch.export."""
+    from torch.utils._pytree import tree_leaves
+
     try:
-        with torch.no_grad():
-            leaves = _leaves(model(*args, **kwargs))
+        leaves = tree_leaves(model(*args, **kwargs))
     except Exception:
-        return False  # torch.export has said why
+        return False  # the error of torch.export is reported
     known = (torch.Tensor, bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
     return any(isinstance(leaf, torch.Tensor) for leaf in leaves) and not all(
         isinstance(leaf, known) for leaf in leaves
@@ -160,13 +158,13 @@ def _returns_unknown_objects(
 
 
 @contextmanager
-def _tensors_alone(torch: Any, model: Any) -> Iterator[None]:
+def _tensors_alone(model: Any) -> Iterator[None]:
     """Within it, ``model`` returns the list of the tensors of its output."""
     own = vars(model).get("forward")
     forward = model.forward
 
     def tensors(*args: Any, **kwargs: Any) -> list[Any]:
-        return [leaf for leaf in _leaves(forward(*args, **kwargs)) if isinstance(leaf, torch.Tensor)]
+        return tensors_in(forward(*args, **kwargs))
 
     model.__dict__["forward"] = tensors
     try:
@@ -179,13 +177,8 @@ def _tensors_alone(torch: Any, model: Any) -> Iterator[None]:
 
 def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Program:
     state = model.state_dict(keep_vars=True)
-    firsts: dict[Any, str] = {}
-    twins = {}
-    for name, tensor in state.items():
-        first = firsts.setdefault(_identity(tensor), name)
-        if first != name:
-            twins[name] = first
-    names = {**{name: name for name in state}, **twins}
+    tied = tied_names(model)
+    names = {**{name: name for name in state}, **tied}
     signature = exported.graph_signature
     parameters: dict[str, str] = {}
     constants: dict[str, Any] = {}
@@ -203,10 +196,18 @@ def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Pr
         parameters=parameters,
         constants=constants,
         shapes={name: tuple(tensor.shape) for name, tensor in state.items()},
-        twins=twins,
+        tied=tied,
         buffers=frozenset(name for name in state if name not in trained),
         modules=modules,
     )
+
+
+def tied_names(model: Any) -> dict[str, str]:
+    """Further names of shared tensors in the state_dict of ``model``, each with the first."""
+    firsts: dict[Any, str] = {}
+    state = model.state_dict(keep_vars=True)
+    found = {name: firsts.setdefault(_identity(tensor), name) for name, tensor in state.items()}
+    return {name: first for name, first in found.items() if first != name}
 
 
 def _identity(tensor: Any) -> Any:

@@ -1,11 +1,11 @@
-"""Names of permutations: after the parameter that makes the units."""
+"""Names of permutations: the parameter that produces the units."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Var
 from rebasin_fast.specs.tracing.algebra.values import Value
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Var
 from rebasin_fast.specs.tracing.registry import Trace
 from rebasin_fast.specs.tracing.structure import Structure
 
@@ -22,7 +22,7 @@ def name_classes(structure: Structure, trace: Trace, parameters: Mapping[str, Va
             for number in _classes_on(structure, group.base):
                 standing.setdefault(number)
                 owners.setdefault(number, module_of_parameter(parameter))
-    hints = _hinted(structure, trace.hints)
+    hints = _hinted(structure, trace.name_hints)
     names: dict[int, str] = {}
     taken: set[str] = set()
     shared: dict[str, list[int]] = {}

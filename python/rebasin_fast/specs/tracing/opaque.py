@@ -16,7 +16,7 @@ OPERATION = "rebasin_fast.opaque.default"
 
 @dataclass(frozen=True)
 class CallShape:
-    """What one call of a module returns: the structure, and the shape and dtype of every tensor."""
+    """The results of one call of a module: the structure, and the shape and dtype of every tensor."""
 
     structure: Any
     tensors: tuple[tuple[tuple[int, ...], Any], ...]
@@ -24,14 +24,14 @@ class CallShape:
 
 @dataclass
 class OpaqueModule:
-    """A module that stands in the graph as one operation."""
+    """A module that is one operation of the graph."""
 
     name: str
     module: Any
     rule: Rule
     names: tuple[str, ...]  # of its parameters and buffers
     calls: list[CallShape] = field(default_factory=list)  # in the order of one run of the model
-    asked: int = 0
+    calls_made: int = 0
 
 
 _MODULES: ContextVar[tuple[OpaqueModule, ...]] = ContextVar("modules kept whole", default=())
@@ -43,16 +43,16 @@ def kept_whole(
 ) -> Iterator[tuple[OpaqueModule, ...]]:
     """Every module of ``model`` whose class has a rule is one operation in here.
 
-    The model runs once before, for the shapes of what these modules return: their code may branch on data.
+    The model runs once before, for the shapes of their results: their code may branch on data.
     """
     found = tuple(_opaque_modules(model))
     if not found:
         yield found
         return
-    _watch_one_run(torch, model, args, kwargs, found)
+    _record_one_run(model, args, kwargs, found)
     operation = _operation(torch)
     for number, opaque in enumerate(found):
-        opaque.module.forward = _stand_in(torch, operation, number, opaque)
+        opaque.module.forward = _replacement(torch, operation, number, opaque)
     token = _MODULES.set(found)
     try:
         yield found
@@ -62,8 +62,8 @@ def kept_whole(
             del opaque.module.forward
 
 
-def _watch_one_run(
-    torch: Any, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: tuple[OpaqueModule, ...]
+def _record_one_run(
+    model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: tuple[OpaqueModule, ...]
 ) -> None:
     from torch.utils._pytree import tree_flatten
 
@@ -76,8 +76,7 @@ def _watch_one_run(
 
     handles = [opaque.module.register_forward_hook(watcher(opaque)) for opaque in found]
     try:
-        with torch.no_grad():
-            model(*args, **kwargs)
+        model(*args, **kwargs)
     finally:
         for handle in handles:
             handle.remove()
@@ -94,16 +93,16 @@ def _opaque_modules(model: Any) -> Iterator[OpaqueModule]:
         yield OpaqueModule(name, module, rule, names)
 
 
-def _stand_in(torch: Any, operation: Any, number: int, opaque: OpaqueModule) -> Callable[..., Any]:
-    """A forward that is one operation over all tensors that go in, the module's own included."""
+def _replacement(torch: Any, operation: Any, number: int, opaque: OpaqueModule) -> Callable[..., Any]:
+    """A forward that is one operation on all input tensors and the module's own."""
     from torch.utils._pytree import tree_leaves, tree_unflatten
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         own = dict([*opaque.module.named_parameters(), *opaque.module.named_buffers()])
         # The exporter may run the model several times, each time with the same calls.
-        call = opaque.asked % len(opaque.calls)
-        opaque.asked += 1
+        call = opaque.calls_made % len(opaque.calls)
+        opaque.calls_made += 1
         results = operation(tensors, [own[name] for name in opaque.names], number, call)
         return tree_unflatten(results, opaque.calls[call].structure)
 
@@ -112,7 +111,7 @@ def _stand_in(torch: Any, operation: Any, number: int, opaque: OpaqueModule) -> 
 
 @lru_cache(maxsize=1)
 def _operation(torch: Any) -> Any:
-    """The operation that stands for a module; all that it can do is tell the shapes of its results."""
+    """The operation in place of a module; it computes the shapes of its results alone."""
     library = torch.library.Library("rebasin_fast", "FRAGMENT")
     library.define("opaque(Tensor[] inputs, Tensor[] weights, int module, int call) -> Tensor[]")
 
@@ -126,5 +125,5 @@ def _operation(torch: Any) -> Any:
     return torch.ops.rebasin_fast.opaque.default
 
 
-# A library that is collected takes its operations with it.
+# Kept alive: the operations of a library end with it.
 _LIBRARIES: list[Any] = []

@@ -1,13 +1,14 @@
-"""Rules by the name of the operation, and what a rule is given."""
+"""The rules, by the name of their operation or module, and the call that a rule gets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rebasin_fast.specs.tracing.algebra.values import Space, Value
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Reason, Var
+from rebasin_fast.specs.tracing.algebra.forms import Reason, Var
+from rebasin_fast.specs.tracing.algebra.values import Group, Space, Value, values_in
+from rebasin_fast.specs.tracing.algebra.variables import Algebra
 
 Result = Any  # Value, or a sequence of them
 Rule = Callable[["Call"], Result]
@@ -21,21 +22,17 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
     The rule of ``aten.relu`` stands for the in-place ``aten.relu_`` too.
     """
-
-    def register(function: Rule) -> Rule:
-        for name in names:
-            _RULES[name] = function
-        return function
-
-    return register
+    return _registering(_RULES, names)
 
 
 def module_rule(*names: str) -> Callable[[Rule], Rule]:
     """Register a rule for modules, by the full names of their classes: ``package.module.Class``."""
+    return _registering(_MODULE_RULES, names)
 
+
+def _registering(rules: dict[str, Rule], names: tuple[str, ...]) -> Callable[[Rule], Rule]:
     def register(function: Rule) -> Rule:
-        for name in names:
-            _MODULE_RULES[name] = function
+        rules.update(dict.fromkeys(names, function))
         return function
 
     return register
@@ -53,21 +50,21 @@ def full_name(cls: type) -> str:
 
 
 def register_rule(target: str | type, rule: Rule | None) -> None:
-    """Declare what an operation, or a module of a class, does to the axes of its tensors.
+    """Register a rule for an operation, or for the modules of a class.
 
     Parameters
     ----------
     target : str or type
         The name of an operation (``mylib.myop.default``, or ``mylib.myop`` for all overloads), or a subclass of
-        ``torch.nn.Module``. Modules of that class are not looked into while a model is traced.
+        ``torch.nn.Module``. Modules of that class are opaque while a model is traced.
     rule : callable or None
         ``rule(call)`` gets a :class:`Call` and returns a :class:`Value` for each tensor that comes out (a list for
-        several). It ties axes with ``call.unify(x, y)`` and holds them still with ``call.freeze_axis``. For a module,
+        several). It ties axes with ``call.unify(x, y)`` and freezes them with ``call.freeze_axis``. For a module,
         ``call.inputs`` are the tensors that go in and ``call.parameters`` its own by name. None removes the rule.
 
     Notes
     -----
-    A rule is taken at its word by the tracer; ``verify`` proves the outcome.
+    The tracer does not check a rule; ``verify`` proves the spec.
 
     Examples
     --------
@@ -107,13 +104,13 @@ def rule_for(name: str) -> Rule | None:
 
 @dataclass
 class Trace:
-    """What the rules write on while a graph is gone through."""
+    """Records of the rules while a graph is interpreted."""
 
     space: Space
     producers: dict[Var, str] = field(default_factory=dict)
     sums: list[Var] = field(default_factory=list)
-    demands: list[tuple[Var, int, Reason]] = field(default_factory=list)
-    hints: dict[Var, str] = field(default_factory=dict)
+    block_constraints: list[tuple[Var, int, Reason]] = field(default_factory=list)
+    name_hints: dict[Var, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -160,6 +157,28 @@ class Call:
             raise TypeError(f"{self.operation}: {name} is {found!r}, no tensor")
         return found
 
+    def given(self, *names: str) -> list[Value]:
+        """The tensor arguments of these names that were given."""
+        return [self.value(name) for name in names if self.has(name)]
+
+    @property
+    def input(self) -> Value:
+        """The tensor that the operation is applied to."""
+        return self.value("self" if "self" in self.arguments else "input")
+
+    def result(self, groups: Iterable[Group], frozen: Iterable[int] = ()) -> Value:
+        """The one tensor that is returned: ``groups``, and the axes ``frozen`` on which nothing moves."""
+        return Value(self.shape, [*groups, *self.space.frozen_groups(frozen, self.shape, self.reason)])
+
+    def still(self, reason: Reason | None = None) -> Result:
+        """The results of an operation on whose arguments and results nothing moves."""
+        reason = reason or self.reason
+        for value in values_in(self.arguments):
+            self.space.freeze(value, reason)
+        if isinstance(self.shapes, tuple):
+            return self.space.frozen(self.shapes, reason)
+        return [None if shape is None else self.space.frozen(shape, reason) for shape in self.shapes]
+
     def axis(self, value: Value, axis: int) -> Var | None:
         """The variable of one axis; None when it is uniform."""
         return self.space.axis(value, axis, self.reason)
@@ -169,14 +188,14 @@ class Call:
         return self.space.unify(x, y, self.reason)
 
     def freeze_axis(self, value: Value, axis: int) -> None:
-        """Nothing moves along ``axis``, because of this operation."""
+        """Freeze ``axis``, with this operation as the reason."""
         self.space.freeze_axis(value, axis, self.reason)
 
     def freeze(self, value: Value) -> None:
-        """Nothing moves in ``value``, because of this operation."""
+        """Freeze ``value``, with this operation as the reason."""
         self.space.freeze(value, self.reason)
 
     def produced(self, x: Var | None, weight: Value) -> None:
-        """The units of ``x`` are made by the parameter ``weight``: it names them."""
+        """The parameter ``weight`` produces the units of ``x``, and names them."""
         if x is not None and weight.parameter is not None:
             self.trace.producers.setdefault(x, weight.parameter)

@@ -1,24 +1,22 @@
-"""A traced spec, and its account: what moves, what does not, and why."""
+"""A traced spec with its report: permutations, frozen axes, and the operations that froze them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from rebasin_fast.specs.axis import Entry, permutations_of
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenAxis:
-    """``length`` positions on an axis of a parameter that do not move, and what holds them."""
+    """``length`` positions on an axis of a parameter that do not move, and the operation that froze them."""
 
     parameter: str
     axis: int
@@ -37,7 +35,7 @@ class TracedSpec(PermutationSpec):
     unused : tuple[str, ...]
         Parameters that the traced program does not read; they stay.
     frozen : tuple[FrozenAxis, ...]
-        What does not move, and why.
+        Positions that do not move, with the operations that froze them.
     shapes : Mapping[str, tuple[int, ...]]
         Of the parameters of the model that was traced.
     sources : Mapping[str, str]
@@ -80,7 +78,7 @@ class TracedSpec(PermutationSpec):
         PermutationSpec(kept, sizes=sizes).validate(params)
 
     def renamed(self, names: Mapping[str, str]) -> TracedSpec:
-        """The same spec and account for other names."""
+        """The same spec and report for other names."""
 
         def new(name: str) -> str:
             return names.get(name, name)
@@ -104,7 +102,7 @@ class TracedSpec(PermutationSpec):
         return self.sizes(shaped)
 
     def report(self) -> str:
-        """The account as text: every permutation, and every axis that is held still, with its source line."""
+        """Every permutation, and every axis that does not move, with its source line, as text."""
         return "\n".join(_lines(self))
 
 
@@ -120,10 +118,10 @@ def _lines(spec: TracedSpec) -> Iterator[str]:
             yield f"    {parameter} axis {axis}{_located(spec.sources.get(parameter, ''))}"
     if spec.frozen:
         yield "held still"
-    for held in spec.frozen:
-        yield f"    {held.parameter} axis {held.axis}: {held.length} by {held.operation}{_located(held.source)}"
+    for still in spec.frozen:
+        yield f"    {still.parameter} axis {still.axis}: {still.length} by {still.operation}{_located(still.source)}"
 
 
 def _located(source: str) -> str:
-    """The place in brackets, from the current folder on where it lies in there."""
+    """The place in brackets, relative to the current folder where it lies in it."""
     return f" ({source.removeprefix(os.getcwd() + os.sep)})" if source else ""

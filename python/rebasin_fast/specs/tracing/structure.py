@@ -1,4 +1,4 @@
-"""What is left free: undefined variables, merged where nothing tells them apart, and what they stand within."""
+"""Permutations from variables: undefined variables in one context form a class, and a class is a permutation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Var
 from rebasin_fast.specs.tracing.algebra.values import Space
-from rebasin_fast.specs.tracing.algebra.variables import Nested, Var
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Structure:
         self._contexts: dict[tuple[object, ...], int] = {}
         self._seen: set[Var] = set()
         self._visit_all((*axes, *space.axes))
-        told = -1
-        while told != len(self.algebra.alone):  # visits cut products further, and tell units apart
-            told = len(self.algebra.alone)
-            self._visit_all(tuple(self.algebra.alone))
+        before = -1
+        while before != len(self.algebra.single_units):  # visits cut products further, and separate units
+            before = len(self.algebra.single_units)
+            self._visit_all(tuple(self.algebra.single_units))
         self.classes: dict[int, list[Var]] = {}
         self.piece: dict[Var, Piece] = {}
-        # Several copies on one axis: which of them belong together no longer shows.
+        # Several copies on one axis: copies that belong together are not identified.
         self._classify({leaf for leaf, seen in self._signatures.items() if max(seen.values()) > 1})
 
     def _visit_all(self, axes: Iterable[Var]) -> None:
@@ -86,10 +86,10 @@ class Structure:
                 self._visit(outer, self._context(context, "outer", inner), times)
                 self._visit(inner, self._context(context, "inner", outer), times)
 
-    # --- what stands within what -----------------------------------------------------------------------------
+    # --- nesting ---------------------------------------------------------------------------------------------
 
     def chains(self, x: Var) -> set[tuple[int, ...]]:
-        """The chains of nested classes on an axis, outermost first; () for what is frozen."""
+        """The chains of nested classes on an axis, outermost first; () for frozen positions."""
         algebra = self.algebra
         found: set[tuple[int, ...]] = set()
         for part in algebra.parts(x):
@@ -104,7 +104,7 @@ class Structure:
         return found
 
     def outers_in_tensors(self) -> dict[int, set[int]]:
-        """For each class, the classes that every tensor that carries it carries too, told apart by place."""
+        """For each class, the other classes that index every tensor that it indexes, on axes that identify them."""
         outers: dict[int, set[int]] = {}
         chains: dict[Var, set[tuple[int, ...]]] = {}
         recorded = {tuple(sorted(self.algebra.find(x) for x in axes)) for axes in self.space.tensors}
@@ -117,9 +117,8 @@ class Structure:
                 elsewhere = Counter(c for i, held in enumerate(common) if i != place for c in held)
                 for chain in chains[x]:
                     for depth, number in enumerate(chain):
-                        own = set(
-                            chain[:depth]
-                        )  # the axis itself says which of their units, whatever others hold
+                        # The axis itself numbers their units.
+                        own = set(chain[:depth])
                         sure = own | {c for c, times in elsewhere.items() if times == 1}
                         sure.discard(number)
                         outers[number] = outers[number] & sure if number in outers else sure

@@ -43,12 +43,12 @@ def trace_spec(
     rng : int
         Seed of that proof.
     strict : bool, optional
-        How torch.export goes through the program: False runs it, True reads it; by default the one, then the other.
+        ``strict`` of torch.export: False runs the program, True analyses its code; by default False, then True.
 
     Returns
     -------
     TracedSpec
-        A :class:`PermutationSpec` with an account of what was found and why: ``report()``.
+        A :class:`PermutationSpec` with ``report()``: its permutations and frozen axes, each with a source line.
 
     Raises
     ------
@@ -59,8 +59,8 @@ def trace_spec(
 
     Notes
     -----
-    Every axis of every tensor is followed through the ATen graph. What an operation ties moves together; inputs,
-    outputs, and what an operation without a rule touches stay where they are; the rest is free. Time is near-linear
+    Every axis of every tensor is followed through the ATen graph. Axes that an operation ties move together; inputs,
+    outputs, and the tensors of operations without a rule stay where they are; the rest is free. Time is near-linear
     in the number of operations; weights are not read.
 
     Examples

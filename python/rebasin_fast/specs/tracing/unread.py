@@ -1,7 +1,7 @@
-"""What the traced program never looked at: it stays, because other inputs may have it read.
+"""Units that no operation of the trace consumes: frozen, because other inputs may use them.
 
-An entry is read where an operation consumes it: where its axis ends, in a sum, a product, a norm of everything, or
-by being chosen alone. Slices read nothing, and an operation that gives as many entries as it takes passes them on.
+An entry is consumed where its axis ends: in a sum, a product, a norm of everything, or where it is selected alone.
+Slices consume nothing, and an operation whose result has the axis passes its entries on.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Reason, Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Space
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Nested, Reason, Var
+from rebasin_fast.specs.tracing.algebra.variables import Algebra
 
 UNREAD = Reason("the trace did not read them; other inputs may")
 
@@ -24,13 +25,13 @@ Mask = NDArray[Any]
 Masks = dict[Var, Mask]
 
 
-def hold_unread(space: Space, axes: Iterable[Var]) -> None:
+def freeze_unread(space: Space, axes: Iterable[Var]) -> None:
     """Freeze the units on ``axes`` that no operation consumed."""
     algebra = space.algebra
     waiting = {leaf: algebra.size(leaf) for x in axes for leaf in _leaves(algebra, x)}
     read: Masks = {}
     partly = []
-    for taken, given in space.reads:
+    for taken, given in space.operations:
         passed_on = {leaf for group in given for leaf in _leaves(algebra, group.base)}
         for group in taken:
             open_leaves = _leaves(algebra, group.base) & waiting.keys() - passed_on
@@ -47,7 +48,7 @@ def hold_unread(space: Space, axes: Iterable[Var]) -> None:
             for leaf in [leaf for leaf in read if leaf in waiting and read[leaf].all()]:
                 del waiting[leaf]
     for leaf in waiting:
-        _hold(algebra, leaf, read.get(leaf))
+        _freeze(algebra, leaf, read.get(leaf))
 
 
 def _leaves(algebra: Algebra, x: Var) -> set[Var]:
@@ -72,11 +73,8 @@ def _mark(algebra: Algebra, group: Group, passed_on: set[Var], read: Masks) -> N
     stack: list[tuple[Var, Mask]] = [(group.base, whole)]
     while stack:
         x, mask = stack.pop()
-        offset = 0
-        for part in algebra.parts(x):
-            size, form = algebra.size(part), algebra.form(part)
-            own = mask[offset : offset + size]
-            offset += size
+        for start, stop, part in algebra.spans(x):
+            form, own = algebra.form(part), mask[start:stop]
             if algebra.reason(part) is not None or not own.any():
                 continue
             if isinstance(form, Nested):
@@ -86,7 +84,7 @@ def _mark(algebra: Algebra, group: Group, passed_on: set[Var], read: Masks) -> N
                 read[leaf] = own | read[leaf] if leaf in read else own.copy()
 
 
-def _hold(algebra: Algebra, leaf: Var, mask: Mask | None) -> None:
+def _freeze(algebra: Algebra, leaf: Var, mask: Mask | None) -> None:
     if mask is None or not mask.any():
         algebra.freeze(leaf, UNREAD)
         return

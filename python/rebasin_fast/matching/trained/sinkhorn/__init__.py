@@ -1,1 +1,1 @@
-"""Sinkhorn re-basin: permutations learnt through doubly stochastic matrices."""
+"""Sinkhorn re-basin: permutations trained through doubly stochastic matrices."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from rebasin_fast._models.inference import import_torch
 
-# Up to this size float64 costs nothing to speak of, and up to that one factorisation beats many short iterations.
+# Up to the first size float64 costs next to nothing; up to the second a factorisation is faster than iterations.
 _WIDE_UP_TO = 256
 _FACTORISED_UP_TO = 128
 _MOST_ITERATIONS = 300
@@ -33,34 +33,34 @@ def implicit_gradient(soft: Any, gradient: Any, tau: float, solver: str) -> Any:
     if solver == "auto" and soft.shape[-1] <= _FACTORISED_UP_TO:
         solver = "schur"
     if solver in ("schur", "dense") or soft.shape[-1] <= _WIDE_UP_TO:
-        # A nearly hard permutation leaves a system that is nearly 0: its sums must be those of its very entries.
+        # A nearly hard permutation leaves a system that is nearly 0: its sums must be those of the rounded entries.
         found, _ = _solved(soft.double(), gradient.double(), tau, solver)
         return found.to(soft.dtype)
-    found, settled = _solved(soft, gradient, tau, solver)
-    if not bool(settled.all()) and soft.dtype != import_torch("sinkhorn").float64:
-        left = ~settled
+    found, converged = _solved(soft, gradient, tau, solver)
+    if not bool(converged.all()) and soft.dtype != import_torch("sinkhorn").float64:
+        left = ~converged
         found[left] = _solved(soft[left].double(), gradient[left].double(), tau, solver)[0].to(found.dtype)
     return found
 
 
 def _solved(soft: Any, gradient: Any, tau: float, solver: str) -> tuple[Any, Any]:
-    """The gradient, and for which of the batch it is settled."""
+    """The gradient, and for which of the batch it has converged."""
     weighted = soft * gradient
     rows, columns = soft.sum(-1), soft.sum(-2)
     right = weighted.sum(-1), weighted.sum(-2)
     if solver == "dense":
         x, y = _dense(soft, rows, columns, *right)
-        settled = x[..., 0] == x[..., 0]
+        converged = x[..., 0] == x[..., 0]
     else:
         solve = _schur if solver == "schur" else _conjugate_gradients
-        y, settled = solve(soft, rows, columns, right[1] - batch_times(soft.mT, right[0] / rows))
-        if solver == "schur" and not bool(settled.all()):
-            y[~settled] = _solved_duals(soft[~settled], weighted[~settled])
+        y, converged = solve(soft, rows, columns, right[1] - batch_times(soft.mT, right[0] / rows))
+        if solver == "schur" and not bool(converged.all()):
+            y[~converged] = _solved_duals(soft[~converged], weighted[~converged])
         x = (right[0] - batch_times(soft, y)) / rows
     found = gradient - x.unsqueeze(-1)
     found.sub_(y.unsqueeze(-2)).mul_(soft).div_(tau)
     # A matrix that is hard to the last bit has no gradient, and its system no solution.
-    return found.nan_to_num_(0.0, 0.0, 0.0), settled
+    return found.nan_to_num_(0.0, 0.0, 0.0), converged
 
 
 def _solved_duals(soft: Any, weighted: Any) -> Any:
@@ -79,7 +79,7 @@ def _schur(soft: Any, rows: Any, columns: Any, right: Any) -> tuple[Any, Any]:
     scale = _diagonal(soft, rows)[..., :-1].rsqrt()
     complement = complement[..., :-1, :-1] * scale.unsqueeze(-1) * scale.unsqueeze(-2)
     # Scaled to a diagonal of 1. Groups of units that share nothing leave a null vector each, to which the right side
-    # is orthogonal: the shift settles it, and is below what rounding leaves uncertain elsewhere.
+    # is orthogonal: the shift makes the system regular, and is below the rounding elsewhere.
     complement.diagonal(dim1=-2, dim2=-1).add_(1e-14 * soft.shape[-1])
     factor, _ = torch.linalg.cholesky_ex(complement)
     solved = torch.cholesky_solve((right[..., :-1] * scale).unsqueeze(-1), factor).squeeze(-1) * scale
@@ -110,7 +110,7 @@ def _conjugate_gradients(soft: Any, rows: Any, columns: Any, right: Any) -> tupl
     for _ in range(_MOST_ITERATIONS):
         image = columns * direction - batch_times(soft.mT, batch_times(soft, direction) / rows)
         curvature = (direction * image).sum(-1)
-        # Where rounding has eaten the curvature, what is left of the residual is noise.
+        # Where the curvature is lost to rounding, the residual is noise.
         usable = (curvature > 0.0) & ~converged
         step = torch.where(usable, length / curvature, 0.0).unsqueeze(-1)
         solution += step * direction

@@ -1,22 +1,23 @@
-"""Sinkhorn re-basin: permutations learnt by gradient descent through doubly stochastic matrices."""
+"""Sinkhorn re-basin: permutations trained by gradient descent through doubly stochastic matrices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.objective import objective_of
+from rebasin_fast.matching.pair import check_pair, start_of
 from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback
-from rebasin_fast.matching.trained.result import LearntMatching
-from rebasin_fast.matching.trained.sinkhorn.run import SinkhornOptions, SinkhornRun
-from rebasin_fast.matching.weight.method import weight_matching
-from rebasin_fast.permutation import check_permutation, identity_permutation, invert_permutation
+from rebasin_fast.matching.trained.options import takes_options
+from rebasin_fast.matching.trained.result import TrainedMatching
+from rebasin_fast.matching.trained.sinkhorn.run import Direction, Objective, SinkhornOptions, SinkhornRun
+from rebasin_fast.permutation import invert_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
@@ -24,26 +25,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class SinkhornMatching(LearntMatching):
-    """What :func:`sinkhorn_matching` returns: a :class:`Matching`, and how the loss fell.
+class SinkhornMatching(TrainedMatching):
+    """The result of :func:`sinkhorn_matching`: a :class:`Matching`, and how the loss fell.
 
-    ``objective`` is that of the weights; it decides with the L2 objective, and may be below ``first_objective`` with
-    the others. ``history`` holds it at each comparison. ``converged`` says that patience ended the run.
-
-    Attributes
-    ----------
-    loss, first_loss : float
-        Of ``permutation`` and of the start: the squared distance of the weights, or the loss at the midpoint on the
-        kept batches.
-    steps, best_step : int
-        Steps taken, and the one after which ``permutation`` stood.
-    losses : list[float]
-        The soft loss of each step.
-    evaluations : list[tuple[int, float]]
-        The steps after which a rounded permutation was compared, and its loss.
+    ``loss`` and ``first_loss`` are the squared distance of the weights, or the loss at the midpoint on the kept
+    batches; ``losses`` those of the soft permutations. ``objective`` is that of the weights; it decides with the L2
+    objective, and may be below ``first_objective`` with the others. ``history`` holds it at each comparison.
+    ``converged`` means that patience ended the run.
     """
 
 
+@takes_options(SinkhornOptions)
 def sinkhorn_matching(
     spec: PermutationSpec,
     model: Any,
@@ -52,7 +44,7 @@ def sinkhorn_matching(
     batches: Batches | None = None,
     loss: Callable[[Any, Any], Any] | None = None,
     *,
-    objective: Literal["l2", "midpoint", "random"] | None = None,
+    objective: Objective | None = None,
     rng: Rng = 0,
     steps: int | None = None,
     epochs: int = 1,
@@ -63,22 +55,23 @@ def sinkhorn_matching(
     schedule: Callable[[Any], Any] | None = None,
     noise: float = 0.1,
     init: Permutation | None = None,
-    direction: Literal["b_to_a", "a_to_b"] = "b_to_a",
+    direction: Direction = "b_to_a",
     evaluate_every: int = 10,
     kept_batches: int = 4,
     patience: int | None = None,
     stop: Callable[[Progress], bool] | None = None,
     strict: bool = True,
     progress: ProgressCallback | None = None,
+    options: SinkhornOptions | None = None,
 ) -> SinkhornMatching:
-    """Learn the permutation by gradient descent, each permutation relaxed to a doubly stochastic matrix.
+    """Train the permutation by gradient descent, each permutation relaxed to a doubly stochastic matrix.
 
     Parameters
     ----------
     spec : PermutationSpec
         Which permutation moves which axis; every kind of entry.
     model : torch.nn.Module or None
-        Says the function, the device and the dtypes; not changed. The L2 objective needs none: it then runs on the
+        Gives the function, the device and the dtypes; not changed. The L2 objective needs none: it then runs on the
         CPU, in float32 (float64 if a parameter of A is).
     params_a, params_b : Mapping[str, array]
         Of equal shapes; with a model under the names of ``model.state_dict()``.
@@ -117,12 +110,14 @@ def sinkhorn_matching(
     patience : int, optional
         End after this many comparisons in a row without a lower loss.
     stop : callable, optional
-        Asked after every step with its :class:`Progress`; True ends the run.
+        Called after every step with its :class:`Progress`; True ends the run.
     strict : bool
         As for :func:`weight_matching`.
     progress : callable, optional
         Called with a :class:`Progress` after every step: ``sweep`` is the epoch, ``visit`` the step within it,
         ``permutation`` is ``""`` and ``objective`` the soft loss.
+    options : SinkhornOptions, optional
+        Values for the keywords of the same names; a keyword that is given wins.
 
     Returns
     -------
@@ -143,8 +138,8 @@ def sinkhorn_matching(
     Peña et al., *Re-basin via implicit Sinkhorn differentiation*, CVPR 2023; scores start at the identity and
     noise of 0.1, twenty scalings, implicit differentiation. Permutations of one size are scaled as one batch. The
     backward pass of Sinkhorn is O(n²) an iteration
-    (see :mod:`rebasin_fast.matching.trained.sinkhorn.gradient`), and what
-    remains are the products with the weights: two and their gradients, O(n³), for each weight between hidden layers.
+    (see :mod:`rebasin_fast.matching.trained.sinkhorn.gradient`); the rest
+    is the products with the weights: two and their gradients, O(n³), for each weight between hidden layers.
     Dropout is off and BatchNorm layers use the statistics of each batch, as in
     :func:`straight_through_matching`; their statistics move with the units when the result is applied.
 
@@ -159,47 +154,33 @@ def sinkhorn_matching(
     >>> found.loss, found.first_loss > 1.0
     (0.0, True)
     """
-    objective = objective or ("l2" if batches is None else "midpoint")
-    options = SinkhornOptions(
-        objective, steps, epochs, tau, iterations, noise, direction, evaluate_every, kept_batches, patience
-    )
+    assert options is not None  # it holds the keywords above
+    options = replace(options, objective=options.objective or ("l2" if batches is None else "midpoint"))
     options.check(batches, loss)
-    torch = import_torch("sinkhorn_matching")
+    import_torch("sinkhorn_matching")
     generator = np.random.default_rng(rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    begin = identity_permutation(spec, pair.sizes)
-    if init is not None:
-        begin = check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
-    # Refuses what cannot be matched, by name.
-    first = weight_matching(spec, params_a, params_b, init=begin, max_iter=0, strict=strict)
-    if optimizer is None:
-
-        def optimizer(tensors: list[Any]) -> Any:
-            return torch.optim.AdamW(tensors, lr=learning_rate)
-
+    begin = start_of(spec, pair.sizes, init)
+    # Refuses parameters that cannot be matched, by name.
+    first_objective = objective_of(spec, params_a, params_b, begin, strict=strict)
     function = FunctionalModel(model, "sinkhorn_matching") if model is not None else None
-    if function is None and objective != "l2":
-        raise ParamsError(f"the {objective} objective needs the model")
+    if function is None and options.objective != "l2":
+        raise ParamsError(f"the {options.objective} objective needs the model")
     forward = options.direction == "b_to_a"
     still, moving = (params_a, params_b) if forward else (params_b, params_a)
     start = begin if forward else invert_permutation(begin, spec)
-    run = SinkhornRun(spec, function, still, moving, loss, options, generator)
-    converged = run.train(start, optimizer, schedule, batches, stop, progress)
-    permutation = begin | (run.best if forward else invert_permutation(run.best, spec))
-    reached = weight_matching(spec, params_a, params_b, init=permutation, max_iter=0, strict=strict)
+    run = SinkhornRun(spec, function, still, moving, loss, options, start, generator)
+    converged = run.train(batches, stop, progress)
+    state = run.state
+    permutation = begin | (state.best if forward else invert_permutation(state.best, spec))
     return SinkhornMatching(
         permutation=permutation,
-        objective=reached.objective,
-        first_objective=first.objective,
-        history=run.objectives,
-        sweeps=run.epoch,
+        objective=objective_of(spec, params_a, params_b, permutation, strict=strict),
+        first_objective=first_objective,
+        history=state.history,
+        sweeps=state.epoch + (state.seen_in_epoch > 0),
         converged=converged,
         stats=MatchingStats(0, 0, run.assignments, 0, 0.0, 0.0, 0.0, 0.0),
         report=pair.left_in_place,
-        loss=run.best_loss,
-        first_loss=run.evaluations[0][1],
-        steps=len(run.losses),
-        best_step=run.best_step,
-        losses=run.losses,
-        evaluations=run.evaluations,
+        **state.losses_of_result(),
     )

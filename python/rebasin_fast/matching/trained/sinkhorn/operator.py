@@ -32,9 +32,9 @@ def soft_permutations(
     tolerance : float
         Stop when every column sums to 1 within this.
     solver : {"auto", "schur", "conjugate_gradients", "dense"}
-        How the backward pass solves its linear system. "auto" iterates by conjugate gradients, up to 256 units and
-        where float32 breaks down in float64; "schur" factorises; "dense" is the system of 2n - 1 unknowns as it is,
-        slow, for comparison.
+        How the backward pass solves its linear system. "auto" factorises up to 128 units, as "schur" does for every
+        size, and iterates by conjugate gradients above, up to 256 units and where float32 breaks down in float64;
+        "dense" is the system of 2n - 1 unknowns as it is, slow, for comparison.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def balanced(scores: Any, tau: float, iterations: int, tolerance: float) -> Any:
     """The scaled matrices of a batch (k, n, n), without gradients."""
     torch = import_torch("sinkhorn")
     logits = scores.detach() / tau
-    # Beyond e^limit a scaling may lift entries that the kernel has lost to underflow.
+    # Beyond e^limit a scaling may raise entries that the kernel lost to underflow.
     limit = 30.0 if logits.dtype == torch.float32 else 300.0
     _log_iteration(logits)
     kernel = logits.exp()

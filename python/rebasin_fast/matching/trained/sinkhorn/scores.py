@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ _BATCHED_UP_TO = 256
 
 
 class ScoreMatrices:
-    """Scores that start at a permutation and some noise, and what is made of them.
+    """Scores that start at a permutation and some noise, their soft permutations, and their rounding.
 
     ``tensors[p]`` has the shape of the index array of p with one more axis: (..., n, n).
     """
@@ -41,6 +42,11 @@ class ScoreMatrices:
             scores = np.eye(n)[index] + noise * rng.standard_normal((*index.shape, n))
             tensor = self._torch.tensor(scores, dtype=dtype, device=device)
             self.tensors[name] = tensor.requires_grad_()
+
+    @property
+    def count(self) -> int:
+        """The number of matrices, and of assignments that :meth:`hard` solves."""
+        return sum(prod(tensor.shape[:-2]) for tensor in self.tensors.values())
 
     def soft(self, *, tau: float, iterations: int) -> dict[str, Any]:
         """Doubly stochastic matrices of all permutations, differentiable; one call for all of one size."""

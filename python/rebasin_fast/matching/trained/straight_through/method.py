@@ -1,4 +1,4 @@
-"""Straight-through estimator: the permutation learnt from data, algorithm 2 of Git Re-Basin."""
+"""Straight-through estimator: the permutation trained on data, algorithm 2 of Git Re-Basin."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._models.inference import import_torch
-from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.objective import objective_of
+from rebasin_fast.matching.pair import check_pair, start_of
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.runs import is_default_seed
-from rebasin_fast.matching.trained.result import LearntMatching
-from rebasin_fast.matching.trained.straight_through.run import RunOptions, StraightThroughRun
-from rebasin_fast.matching.weight.method import weight_matching
-from rebasin_fast.permutation import check_permutation, identity_permutation
+from rebasin_fast.matching.trained.options import takes_options
+from rebasin_fast.matching.trained.result import TrainedMatching
+from rebasin_fast.matching.trained.straight_through.run import StraightThroughOptions, StraightThroughRun
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
@@ -25,26 +25,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class StraightThroughMatching(LearntMatching):
-    """What :func:`straight_through_matching` returns: a :class:`Matching`, and how the loss fell.
+class StraightThroughMatching(TrainedMatching):
+    """The result of :func:`straight_through_matching`: a :class:`Matching`, and how the loss fell.
 
-    ``objective`` is that of the weights and may be lower than ``first_objective``: the loss decides. ``history``
-    holds the objective after each epoch, ``sweeps`` counts epochs, ``converged`` says that patience ended the run.
-
-    Attributes
-    ----------
-    loss, first_loss : float
-        At the midpoint of A and the permuted B, on the batches that are kept for comparison (or from
-        ``evaluate``): of ``permutation``, and of the permutation of the first step.
-    steps, best_step : int
-        Minibatches seen, and the one whose permutation is returned.
-    losses : list[float]
-        The loss of each minibatch at the midpoint.
-    evaluations : list[tuple[int, float]]
-        The steps after which a permutation was compared, and its loss.
+    Losses are those at the midpoint of A and the permuted B: ``loss`` and ``first_loss`` on the batches that are kept
+    for comparison (or from ``evaluate``), ``losses`` on each minibatch. ``objective`` is that of the weights and may be
+    lower than ``first_objective``: the loss decides. ``history`` holds the objective after each epoch, ``sweeps``
+    counts epochs, ``converged`` means that patience ended the run.
     """
 
 
+@takes_options(StraightThroughOptions)
 def straight_through_matching(
     spec: PermutationSpec,
     model: Any,
@@ -71,15 +62,16 @@ def straight_through_matching(
     strict: bool = True,
     threads: int | None = None,
     progress: ProgressCallback | None = None,
+    options: StraightThroughOptions | None = None,
 ) -> StraightThroughMatching:
-    """Learn the permutation of B's units that lowers the loss halfway between A and B.
+    """Train the permutation of B's units that lowers the loss halfway between A and B.
 
     Parameters
     ----------
     spec : PermutationSpec
         Which permutation moves which axis.
     model : torch.nn.Module
-        Says the function, the device and the dtypes; its parameters are neither read nor changed.
+        Gives the function, the device and the dtypes; its parameters are neither read nor changed.
     params_a, params_b : Mapping[str, array]
         Under the names of ``model.state_dict()``. Copied to the model's device.
     batches : iterable of (inputs, targets), or a callable that gives one
@@ -104,13 +96,13 @@ def straight_through_matching(
         ``evaluate(params)`` gives the loss, or a mapping with "loss", of the midpoint; decides which permutation
         is best. By default that is the mean loss on the first ``kept_batches`` batches.
     evaluate_every : int
-        Steps between comparisons; there is one at every epoch's end too. What has not changed is not compared.
+        Steps between comparisons; one more at every epoch's end. An unchanged permutation is not compared again.
     kept_batches : int
         Batches kept in memory for comparisons.
     patience : int, optional
         End after this many comparisons in a row without a lower loss.
     stop : callable, optional
-        Asked after every step with its :class:`Progress`; True ends the run.
+        Called after every step with its :class:`Progress`; True ends the run.
     checkpoint : path, optional
         A ``.safetensors`` or ``.npz`` file, written whole or not at all at every epoch's end and every
         ``checkpoint_every`` steps. When it exists the run continues from it.
@@ -123,6 +115,8 @@ def straight_through_matching(
     progress : callable, optional
         Called with a :class:`Progress` after every step: ``sweep`` is the epoch, ``visit`` the step within it,
         ``permutation`` is ``""`` and ``objective`` the loss of the minibatch at the midpoint.
+    options : StraightThroughOptions, optional
+        Values for the keywords of the same names; a keyword that is given wins.
 
     Returns
     -------
@@ -166,54 +160,24 @@ def straight_through_matching(
     >>> found.steps, found.loss <= found.first_loss
     (10, True)
     """
-    options = RunOptions(
-        epochs,
-        max_iter,
-        evaluate_every,
-        kept_batches,
-        patience,
-        checkpoint,
-        checkpoint_every,
-        strict,
-        threads,
-    )
+    assert options is not None  # it holds the keywords above
     options.check()
-    torch = import_torch("straight_through_matching")
+    import_torch("straight_through_matching")
     function = FunctionalModel(model, "straight_through_matching")
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    start = identity_permutation(spec, pair.sizes)
-    if init is not None:
-        start = check_permutation(spec, getattr(init, "permutation", init), pair.sizes)
-    if optimizer is None:
-
-        def optimizer(tensors: list[Any]) -> Any:
-            return torch.optim.SGD(tensors, lr=learning_rate, momentum=momentum)
-
-    run = StraightThroughRun(
-        spec, function, function.tensors(params_a, "A"), function.tensors(params_b, "B"), loss, options
-    )
+    start = start_of(spec, pair.sizes, init)
     seed = 0 if is_default_seed(rng) else int(np.random.default_rng(rng).integers(1, 2**62))
-    run.prepare(start, optimizer, schedule, evaluate, seed)
-    with function.running():
-        converged = run.train(batches, stop, progress)
+    run = StraightThroughRun(spec, function, params_a, params_b, loss, options, start, evaluate, seed)
+    converged = run.train(batches, stop, progress)
     state = run.state
-    objective, first_objective = (
-        weight_matching(spec, params_a, params_b, init=permutation, max_iter=0, strict=strict).objective
-        for permutation in (state.best, start)
-    )
     return StraightThroughMatching(
         permutation=state.best,
-        objective=objective,
-        first_objective=first_objective,
+        objective=objective_of(spec, params_a, params_b, state.best, strict=strict),
+        first_objective=objective_of(spec, params_a, params_b, start, strict=strict),
         history=state.history,
         sweeps=state.epoch,
         converged=converged,
-        stats=run.work(),
+        stats=run.work,
         report=pair.left_in_place,
-        loss=state.best_loss,
-        first_loss=state.evaluations[0][1],
-        steps=state.step,
-        best_step=state.best_step,
-        losses=state.losses,
-        evaluations=state.evaluations,
+        **state.losses_of_result(),
     )

@@ -1,180 +1,93 @@
-"""The loop of the straight-through estimator: matching, a loss at the midpoint, a step of the optimizer."""
+"""One run of the straight-through estimator: matching, a loss at the midpoint, a step of the optimizer."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors, fresh
+from rebasin_fast._models.functional import FunctionalModel, Tensors
 from rebasin_fast._models.inference import import_torch
-from rebasin_fast.errors import DataError
-from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback
-from rebasin_fast.matching.trained.state import TrainingState
+from rebasin_fast.matching.objective import objective_of
+from rebasin_fast.matching.result import MatchingStats
+from rebasin_fast.matching.state_file import key_of
+from rebasin_fast.matching.trained.options import TrainingOptions
+from rebasin_fast.matching.trained.run import TrainingRun
+from rebasin_fast.matching.trained.state import FILE, TrainingFile
 from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.permutation import apply_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Index, Params, Permutation
+    from rebasin_fast.typing import Index, Params
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """What the loop is told; the names are those of ``straight_through_matching``."""
+@dataclass(frozen=True, kw_only=True)
+class StraightThroughOptions(TrainingOptions):
+    """Options of ``straight_through_matching``; names and meanings are those of its keywords."""
 
-    epochs: int
-    max_iter: int
-    evaluate_every: int
-    kept_batches: int
-    patience: int | None
-    checkpoint: str | os.PathLike[str] | None
-    checkpoint_every: int | None
-    strict: bool
-    threads: int | None
+    momentum: float = 0.9
+    max_iter: int = 100
+    evaluate_every: int = 50
+    checkpoint: str | os.PathLike[str] | None = None
+    checkpoint_every: int | None = None
+    strict: bool = True
+    threads: int | None = None
 
     def check(self) -> None:
         """ValueError unless every option is in its range."""
-        for name in ("epochs", "max_iter", "evaluate_every", "kept_batches", "patience", "checkpoint_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is a positive number, got {value}")
-        if self.checkpoint is None and self.checkpoint_every is not None:
+        self.check_positive("max_iter", "checkpoint_every")
+        if self.checkpoint is not None:
+            FILE.check_name(self.checkpoint)
+        elif self.checkpoint_every is not None:
             raise ValueError("checkpoint_every needs a file: pass checkpoint='run.safetensors'")
-        if self.checkpoint is not None and Path(self.checkpoint).suffix not in (".safetensors", ".npz"):
-            raise ValueError(f"checkpoint is a .safetensors or .npz file, got {os.fspath(self.checkpoint)!r}")
 
 
-class StraightThroughRun:
-    """The trained copy of A, its optimizer, and the best permutation so far."""
+class StraightThroughRun(TrainingRun):
+    """The trained copy of A, and the permutation of B that matches it."""
 
     def __init__(
         self,
         spec: PermutationSpec,
         function: FunctionalModel,
-        a: Tensors,
-        b: Tensors,
+        params_a: Params,
+        params_b: Params,
         loss: Callable[[Any, Any], Any],
-        options: RunOptions,
-    ) -> None:
-        self._spec, self._function, self._a, self._b = spec, function, a, b
-        self._loss, self._options = loss, options
-        self._copy = {name: value.clone() for name, value in a.items()}
-        self._kept: list[Any] = []
-        self._moved: Tensors = {}  # B under the current permutation
-        self._work = dict.fromkeys(MatchingStats.__slots__, 0.0)
-
-    def prepare(
-        self,
+        options: StraightThroughOptions,
         start: dict[str, Index],
-        optimizer: Callable[[list[Any]], Any],
-        schedule: Callable[[Any], Any] | None,
         evaluate: Callable[[Params], float | Mapping[str, float]] | None,
         seed: int,
     ) -> None:
-        """Everything as before the first step, or as the checkpoint left it."""
+        super().__init__(function, options)
+        torch = import_torch("straight_through_matching")
+        self._spec, self._model, self._loss, self._options = spec, function, loss, options
+        self._a, self._b = function.tensors(params_a, "A"), function.tensors(params_b, "B")
+        self._copy = {name: value.clone() for name, value in self._a.items()}
+        self._moved: Tensors = {}  # B under the current permutation
+        self._leaves: Tensors = {}
+        self.work = MatchingStats(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)  # of all matchings together
         self._evaluate = evaluate
-        self._optimizer = optimizer([self._copy[name] for name in self._function.trainable])
-        self._schedule = schedule(self._optimizer) if schedule is not None else None
-        self.state = TrainingState(start, seed)
-        file = self._options.checkpoint
-        if file is not None and Path(file).exists():
-            self.state = TrainingState.load(
-                file, self._spec, start, self._copy, self._optimizer, self._schedule
+        if evaluate is not None:
+            self._keep = 0
+        self._prepare(
+            [self._copy[name] for name in function.trainable],
+            lambda tensors: torch.optim.SGD(tensors, lr=options.learning_rate, momentum=options.momentum),
+        )
+        self.state.current, self.state.seed = start, seed
+        self._file: TrainingFile | None = None
+        if options.checkpoint is not None:
+            key = key_of(spec, (self._a, self._b), {})
+            self._file = TrainingFile(
+                options.checkpoint, key, spec, self._copy, self._optimizer, self._schedule
             )
-            self._moved = apply_permutation(self._spec, self.state.current, self._b)
+            self.state = self._file.resume() or self.state
+        if self.state.step:
+            self._moved = apply_permutation(spec, self.state.current, self._b)
 
-    def train(self, batches: Batches, stop: Any, progress: ProgressCallback | None) -> bool:
-        """All steps; True when patience ended them."""
-        state = self.state
-        length = _length(batches)
-        while state.epoch < self._options.epochs and not self._exhausted():
-            seen = 0
-            for seen, batch in enumerate(self._stream(batches), 1):
-                if seen <= state.seen_in_epoch:
-                    continue
-                value = self._step(batch)
-                state.seen_in_epoch = seen
-                event = Progress(state.epoch + 1, self._options.epochs, seen, max(length, seen), "", value)
-                if progress is not None:
-                    progress(event)
-                self._look_around()
-                if self._exhausted() or (stop is not None and stop(event)):
-                    self._compare()
-                    return self._exhausted()
-            length = seen
-            self._end_epoch(seen)
-        return self._exhausted()
-
-    def _stream(self, batches: Batches) -> Iterator[Any]:
-        """One epoch; the first batches of the first epoch are kept for comparisons."""
-        stream = fresh(batches)
-        if self._kept or self._evaluate is not None:
-            return stream
-        self._kept = list(islice(stream, self._options.kept_batches))
-        if self.state.step and self._kept:
-            self.state.best_loss = self._mean_loss(self._midpoint_of(self.state.best))
-        return chain(self._kept, stream)
-
-    def _look_around(self) -> None:
-        """What is due between two steps."""
-        step, every = self.state.step, self._options.checkpoint_every
-        if step % self._options.evaluate_every == 0:
-            self._compare()
-        if every is not None and step % every == 0:
-            self._save()
-
-    def _end_epoch(self, seen: int) -> None:
-        state = self.state
-        if seen == 0:
-            cause = (
-                "pass a list, a DataLoader or a callable, not an iterator" if state.epoch else "it is empty"
-            )
-            raise DataError(f"batches gave nothing in epoch {state.epoch + 1}: {cause}")
-        self._compare()
-        state.epoch, state.seen_in_epoch = state.epoch + 1, 0
-        state.history.append(self._objective(state.current))
-        self._save()
-
-    def work(self) -> MatchingStats:
-        """What all matchings together cost."""
-        counts = ("visits", "skipped_visits", "assignments", "accepted_steps")
-        work = {name: int(value) if name in counts else value for name, value in self._work.items()}
-        return MatchingStats(**work)  # type: ignore[arg-type]
-
-    def _step(self, batch: Any) -> float:
-        state = self.state
-        self._match()
-        if not state.evaluations:
-            state.changed = True
-            self._compare()
-        moved = self._moved
-        leaves = [((self._a[name] + moved[name]) * 0.5).requires_grad_() for name in self._function.trainable]
-        midpoint = self._midpoint(moved) | dict(zip(self._function.trainable, leaves, strict=True))
-        loss = self._function.loss(midpoint, batch, self._loss)
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise ValueError(
-                f"the loss at the midpoint is {value} in step {state.step + 1}; "
-                "lower the learning rate, or check the data"
-            )
-        loss.backward()
-        for name, leaf in zip(self._function.trainable, leaves, strict=True):
-            # d midpoint / d B = 1/2, and B's permutation is passed straight through.
-            self._copy[name].grad = None if leaf.grad is None else leaf.grad * 0.5
-        self._optimizer.step()
-        if self._schedule is not None:
-            self._schedule.step()
-        state.step += 1
-        state.losses.append(value)
-        return value
-
-    def _match(self) -> None:
+    def _before_step(self) -> None:
         state, options = self.state, self._options
         found = weight_matching(
             self._spec,
@@ -187,15 +100,39 @@ class StraightThroughRun:
             strict=options.strict,
             threads=options.threads,
         )
-        for name in MatchingStats.__slots__:
-            self._work[name] += getattr(found.stats, name)
+        names = MatchingStats.__slots__
+        self.work = MatchingStats(
+            **{name: getattr(self.work, name) + getattr(found.stats, name) for name in names}
+        )
         if found.stats.accepted_steps or not self._moved:
             state.changed = True
             state.current = found.permutation
             self._moved = apply_permutation(self._spec, state.current, self._b)
 
-    def _midpoint_of(self, permutation: Permutation) -> Tensors:
-        return self._midpoint(apply_permutation(self._spec, permutation, self._b))
+    def _loss_of(self, batch: Any) -> Any:
+        moved = self._moved
+        self._leaves = {
+            name: ((self._a[name] + moved[name]) * 0.5).requires_grad_() for name in self._model.trainable
+        }
+        return self._model.loss(self._midpoint(moved) | self._leaves, batch, self._loss)
+
+    def _pass_gradients(self) -> None:
+        for name, leaf in self._leaves.items():
+            # d midpoint / d B = 1/2, and B's permutation is passed straight through.
+            self._copy[name].grad = None if leaf.grad is None else leaf.grad * 0.5
+
+    def _new_permutation(self) -> dict[str, Index] | None:
+        changed, self.state.changed = self.state.changed, False
+        return self.state.current if changed else None
+
+    def _measured(self, permutation: dict[str, Index]) -> float:
+        current = permutation is self.state.current
+        moved = self._moved if current else apply_permutation(self._spec, permutation, self._b)
+        midpoint = self._midpoint(moved)
+        if self._evaluate is not None:
+            measured = self._evaluate(midpoint)
+            return float(measured["loss"] if isinstance(measured, Mapping) else measured)
+        return self._model.mean_loss(midpoint, self._kept, self._loss)
 
     def _midpoint(self, moved: Tensors) -> Tensors:
         return {
@@ -203,44 +140,19 @@ class StraightThroughRun:
             for name, value in self._a.items()
         }
 
-    def _compare(self) -> None:
-        """Keep the current permutation if it is the best so far, by value."""
+    def _after_step(self) -> None:
+        every = self._options.checkpoint_every
+        if every is not None and self.state.step % every == 0:
+            self._save()
+
+    def _after_epoch(self) -> None:
+        self._compare()
         state = self.state
-        if not state.changed:
-            return
-        state.changed = False
-        value = self._mean_loss(self._midpoint(self._moved))
-        state.evaluations.append((state.step, value))
-        if value < state.best_loss:
-            state.best = {name: index.copy() for name, index in state.current.items()}
-            state.best_loss, state.best_step, state.comparisons_since = value, state.step, 0
-        else:
-            state.comparisons_since += 1
-
-    def _mean_loss(self, midpoint: Tensors) -> float:
-        if self._evaluate is not None:
-            measured = self._evaluate(midpoint)
-            return float(measured["loss"] if isinstance(measured, Mapping) else measured)
-        with import_torch("straight_through_matching").no_grad():
-            values = [float(self._function.loss(midpoint, batch, self._loss)) for batch in self._kept]
-        return sum(values) / len(values)
-
-    def _objective(self, permutation: Permutation) -> float:
-        return weight_matching(
-            self._spec, self._a, self._b, init=permutation, max_iter=0, strict=self._options.strict
-        ).objective
-
-    def _exhausted(self) -> bool:
-        patience = self._options.patience
-        return patience is not None and self.state.comparisons_since >= patience
+        state.history.append(
+            objective_of(self._spec, self._a, self._b, state.current, strict=self._options.strict)
+        )
+        self._save()
 
     def _save(self) -> None:
-        if self._options.checkpoint is not None:
-            self.state.save(self._options.checkpoint, self._spec, self._copy, self._optimizer, self._schedule)
-
-
-def _length(batches: Batches) -> int:
-    try:
-        return len(batches)  # type: ignore[arg-type]
-    except TypeError:
-        return 0
+        if self._file is not None:
+            self._file.save(self.state)

@@ -1,1 +1,1 @@
-"""What moves along the axes of tensors: variables, their parts, and views of both."""
+"""Algebra of axes: variables, their definitions, tensors over them, and views of tensors."""

@@ -1,7 +1,7 @@
-"""Several partitions of one range of units into blocks, and what may move without tearing a block of any.
+"""Several partitions of one range of units into blocks, and the permutations that keep the blocks of all.
 
 Every norm over groups of channels partitions the channels that it reads. Where partitions nest, blocks move within
-blocks; where they cut across one another, what moves are the units of their intersections.
+blocks; where they cut across one another, the units of their intersections move.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Borders: TypeAlias = frozenset[int]
 
 @dataclass(frozen=True)
 class Repeated:
-    """``times`` alike parts, one after the other, that may change places."""
+    """``times`` equal parts, one after the other, that may be permuted."""
 
     times: int
     part: Tree
@@ -39,7 +39,7 @@ def borders_of(offset: int, size: int, block: int) -> Borders:
 
 
 def movable(partitions: Sequence[Borders], start: int, stop: int) -> Tree:
-    """What may move in ``start:stop``: a number of units that are all alike, or something made of such numbers."""
+    """The free permutations of ``start:stop``: a number of interchangeable units, or a tree of such numbers."""
     cutting = [borders for borders in partitions if any(start < border < stop for border in borders)]
     if not cutting:
         return stop - start

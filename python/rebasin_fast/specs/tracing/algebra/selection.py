@@ -6,7 +6,8 @@ from functools import reduce
 
 import numpy as np
 
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Nested, Reason, Var
+from rebasin_fast.specs.tracing.algebra.forms import Nested, Reason, Var
+from rebasin_fast.specs.tracing.algebra.variables import Algebra
 from rebasin_fast.typing import Index
 
 
@@ -47,7 +48,7 @@ def _take_from_product(algebra: Algebra, form: Nested, positions: Index) -> Var 
     within = (positions % inner).reshape(-1, run)
     if (units != units[:, :1]).any() or (within != within[0]).any():
         return None
-    if np.unique(units[:, 0]).size == 1:  # the copy of one unit: it must be told from the others'
+    if np.unique(units[:, 0]).size == 1:  # the copy of one unit, which is not that of the others
         return None
     return algebra.product(
         take(algebra, form.outer, units[:, 0].copy()), take(algebra, form.inner, within[0].copy())
@@ -55,7 +56,7 @@ def _take_from_product(algebra: Algebra, form: Nested, positions: Index) -> Var 
 
 
 def take_apart(algebra: Algebra, x: Var, positions: Index, reason: Reason) -> tuple[list[Var], list[Var]]:
-    """One variable an axis of ``positions``, and those that were chosen from on the way.
+    """One variable an axis of ``positions``, and those of which single entries were selected.
 
     Where the positions are a sum of one term an axis, the terms nest, and ``x`` is a product of the variables.
     Otherwise ``x`` is frozen, because of ``reason``.

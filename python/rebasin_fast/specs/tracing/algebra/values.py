@@ -1,19 +1,20 @@
-"""What is known of a tensor: its shape, and what moves along its axes.
+"""Abstract tensors: a shape, and for each axis the variable that moves it.
 
 Axes that came out of one variable by a view are kept together as a :class:`Group`: the variable, and the position in
 it of every entry. Views, slices and transpositions are then NumPy indexing, and nothing is cut before an operation
-looks at a single axis. An axis in no group is uniform: the tensor is the same all along it.
+uses a single axis. An axis in no group is uniform: the tensor is the same all along it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from rebasin_fast.specs.tracing.algebra.forms import Reason, Var
 from rebasin_fast.specs.tracing.algebra.selection import take, take_apart
-from rebasin_fast.specs.tracing.algebra.variables import Algebra, Reason, Var
+from rebasin_fast.specs.tracing.algebra.variables import Algebra
 from rebasin_fast.typing import Index
 
 
@@ -45,18 +46,28 @@ class Value:
         return next((group for group in self.groups if axis in group.axes), None)
 
 
-class Space:
-    """Values over one algebra: takes groups apart, and remembers what operations looked at.
+def values_in(argument: object) -> list[Value]:
+    """All values in ``argument``: itself, or those that its lists, tuples and mappings hold."""
+    if isinstance(argument, Value):
+        return [argument]
+    items = argument.values() if isinstance(argument, Mapping) else argument
+    if isinstance(argument, list | tuple | Mapping):
+        return [value for item in items for value in values_in(item)]  # type: ignore[attr-defined]
+    return []
 
-    ``axes``: variables that some operation saw as an axis of its own. ``tensors``: variables that index one tensor,
-    or one operation's inner loop, together. ``reads``: what every operation took, and what it gave.
+
+class Space:
+    """Values over one algebra: takes groups apart, and records the axes that operations use.
+
+    ``axes``: variables that some operation used as an axis of its own. ``tensors``: variables that index one tensor,
+    or one operation's inner loop, together. ``operations``: groups of the arguments and of the results of each.
     """
 
     def __init__(self, algebra: Algebra) -> None:
         self.algebra = algebra
         self.axes: dict[Var, None] = {}
         self.tensors: dict[tuple[Var, ...], None] = {}
-        self.reads: list[tuple[tuple[Group, ...], tuple[Group, ...]]] = []
+        self.operations: list[tuple[tuple[Group, ...], tuple[Group, ...]]] = []
 
     def positions(self, group: Group) -> Index:
         """The positions of ``group`` as an array."""
@@ -64,8 +75,8 @@ class Space:
             return np.arange(self.algebra.size(group.base))
         return group.positions
 
-    def saw(self, x: Var) -> Var:
-        """``x`` is an axis that an operation looks at."""
+    def as_axis(self, x: Var) -> Var:
+        """Record ``x`` as an axis that an operation uses, and return it."""
         self.axes[x] = None
         return x
 
@@ -73,9 +84,9 @@ class Space:
         """The variables index one tensor, or one inner loop."""
         self.tensors[tuple(variables)] = None
 
-    def read(self, group: Group) -> None:
-        """The entries of ``group`` are looked at by themselves: no axis tells of them any more."""
-        self.reads.append(((group,), ()))
+    def consume(self, group: Group) -> None:
+        """Record that the entries of ``group`` are consumed: no axis of a result has them."""
+        self.operations.append(((group,), ()))
 
     def record(self, value: Value) -> None:
         """Remember which variables index ``value``."""
@@ -98,18 +109,18 @@ class Space:
             group = value.group_at(axis)
             if group is None:
                 return None
-        return self.saw(group.base)
+        return self.as_axis(group.base)
 
     def take_apart(self, value: Value, group: Group, reason: Reason) -> None:
-        """Give each axis of ``group`` a variable of its own. ``value`` stays what it is."""
+        """Give each axis of ``group`` a variable of its own. ``value`` keeps its meaning."""
         if group.positions is None:
-            self.saw(group.base)
+            self.as_axis(group.base)
             return
         found, chosen = take_apart(self.algebra, group.base, group.positions, reason)
         for x in (*found, *chosen):
-            self.saw(x)
+            self.as_axis(x)
         for x in chosen:
-            self.read(self.whole(x, 0))
+            self.consume(self.whole(x, 0))
         value.groups.remove(group)
         for axis, x in zip(group.axes, found, strict=True):
             if value.shape[axis] > 1:
@@ -119,8 +130,8 @@ class Space:
     def flat(self, group: Group) -> Var:
         """One variable for all entries of ``group``, in the order of its axes."""
         if group.positions is None:
-            return self.saw(group.base)
-        return self.saw(take(self.algebra, group.base, group.positions.ravel()))
+            return self.as_axis(group.base)
+        return self.as_axis(take(self.algebra, group.base, group.positions.ravel()))
 
     def freeze_axis(self, value: Value, axis: int, reason: Reason) -> None:
         """Nothing moves along ``axis``."""
@@ -133,12 +144,13 @@ class Space:
         for group in value.groups:
             self.algebra.freeze(self.flat(group), reason)
 
+    def frozen_groups(self, axes: Iterable[int], shape: Sequence[int], reason: Reason) -> list[Group]:
+        """Each of ``axes`` frozen by itself."""
+        return [Group(self.algebra.frozen(shape[axis], reason), (axis,)) for axis in axes if shape[axis] > 1]
+
     def frozen(self, shape: Sequence[int], reason: Reason) -> Value:
         """A tensor along which nothing moves."""
-        groups = [
-            Group(self.algebra.frozen(size, reason), (axis,)) for axis, size in enumerate(shape) if size > 1
-        ]
-        return Value(tuple(shape), groups)
+        return Value(tuple(shape), self.frozen_groups(range(len(shape)), shape, reason))
 
     def is_frozen(self, group: Group) -> bool:
         """Whether nothing moves in ``group``."""
@@ -154,13 +166,13 @@ class Space:
         return x
 
     def drop(self, group: Group, kept: Sequence[int]) -> Group | None:
-        """``group`` without axes of one entry; what no kept axis tells is remembered as chosen."""
+        """``group`` without axes of one entry; entries that no kept axis indexes are recorded as consumed."""
         if len(kept) == len(group.axes):
             return group
         if not kept:
-            self.read(group)
+            self.consume(group)
         if group.positions is None:
-            self.saw(group.base)
+            self.as_axis(group.base)
             return None
         shape = tuple(group.positions.shape[group.axes.index(axis)] for axis in kept)
         if kept:

@@ -8,8 +8,8 @@ from math import prod
 
 import numpy as np
 
+from rebasin_fast.specs.tracing.algebra.forms import Reason, Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Space, Value
-from rebasin_fast.specs.tracing.algebra.variables import Reason, Var
 from rebasin_fast.typing import Index
 
 
@@ -21,6 +21,12 @@ def permute(value: Value, order: Sequence[int]) -> Value:
     return Value(tuple(value.shape[axis] for axis in order), groups)
 
 
+def transposed(value: Value) -> Value:
+    """The last two axes exchanged."""
+    rank = len(value.shape)
+    return permute(value, [*range(rank - 2), rank - 1, rank - 2])
+
+
 def index_axis(space: Space, value: Value, axis: int, chosen: Index) -> Value:
     """Entries ``chosen`` along ``axis``, in that order."""
     axis %= len(value.shape)
@@ -30,7 +36,7 @@ def index_axis(space: Space, value: Value, axis: int, chosen: Index) -> Value:
         if axis not in group.axes or np.array_equal(chosen, np.arange(value.shape[axis])):
             groups.append(group)
         elif reason := space.algebra.reason(group.base):
-            groups += frozen_groups(space, group.axes, shape, reason)
+            groups += space.frozen_groups(group.axes, shape, reason)
         else:
             positions = space.positions(group).take(chosen, group.axes.index(axis))
             groups.append(replace(group, positions=positions))
@@ -106,6 +112,16 @@ def reshape(space: Space, value: Value, shape: Sequence[int], reason: Reason) ->
     return result
 
 
+def repeat_axis(
+    space: Space, value: Value, axis: int, times: int, reason: Reason, *, in_place: bool
+) -> Value:
+    """``axis`` as a whole ``times`` times, or each of its entries ``in_place``."""
+    shape, new = list(value.shape), axis + 1 if in_place else axis
+    spread = expand(space, insert_axes(value, [new]), [*shape[:new], times, *shape[new:]])
+    shape[axis] *= times
+    return reshape(space, spread, shape, reason)
+
+
 Segments = list[tuple[list[int], list[int]]]
 
 
@@ -119,7 +135,7 @@ def _reshaped(space: Space, group: Group, segments: Segments, shape: tuple[int, 
     new_axes = [axis for old, new in segments if not set(old).isdisjoint(group.axes) for axis in new]
     reason = space.algebra.reason(group.base)
     if reason:
-        return frozen_groups(space, new_axes, shape, reason)
+        return space.frozen_groups(new_axes, shape, reason)
     order = sorted(range(len(group.axes)), key=lambda i: group.axes[i])
     positions = space.positions(group).transpose(order).reshape([shape[axis] for axis in new_axes])
     return _tidy(space, replace(group, axes=tuple(new_axes), positions=positions))
@@ -139,21 +155,16 @@ def _merged_and_split(
     assert base is not None
     reason = space.algebra.reason(base)
     if reason:
-        return frozen_groups(space, new, shape, reason)
+        return space.frozen_groups(new, shape, reason)
     positions = np.arange(space.algebra.size(base)).reshape([shape[axis] for axis in new])
     return _tidy(space, Group(base, tuple(new), positions))
 
 
-def frozen_groups(space: Space, axes: Sequence[int], shape: Sequence[int], reason: Reason) -> list[Group]:
-    """Each of ``axes`` frozen by itself."""
-    return [Group(space.algebra.frozen(shape[axis], reason), (axis,)) for axis in axes if shape[axis] > 1]
-
-
 def _tidy(space: Space, group: Group) -> list[Group]:
-    """Without axes of one entry that say nothing, and without positions that are all there are in order."""
+    """Without axes of one entry, and without positions that are all of the variable in order."""
     positions = space.positions(group)
     if positions.size == 1:
-        space.read(group)
+        space.consume(group)
         space.flat(group)
         return []
     kept = [axis for axis, size in zip(group.axes, positions.shape, strict=True) if size > 1]

@@ -1,6 +1,6 @@
-"""What each operation does to the axes of its tensors: one concept a file, found by the operation's name."""
+"""Rules of ATen operations: how each ties the axes of its tensors. One concept a file, registered on import."""
 
-from rebasin_fast.specs.tracing.rules import (
+from rebasin_fast.specs.tracing.rules import (  # noqa: F401
     attention,
     convolution,
     creation,
@@ -15,19 +15,3 @@ from rebasin_fast.specs.tracing.rules import (
     reductions,
     shapes,
 )
-
-__all__ = [
-    "attention",
-    "convolution",
-    "creation",
-    "elementwise",
-    "experts",
-    "indexing",
-    "linear_algebra",
-    "normalisation",
-    "patches",
-    "pooling",
-    "recurrent",
-    "reductions",
-    "shapes",
-]

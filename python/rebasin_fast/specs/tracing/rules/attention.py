@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rebasin_fast.specs.tracing.algebra.values import Value
-from rebasin_fast.specs.tracing.algebra.views import expand, insert_axes, reshape
+from rebasin_fast.specs.tracing.algebra.views import repeat_axis
 from rebasin_fast.specs.tracing.registry import Call, rule
 from rebasin_fast.specs.tracing.rules.einsum import contract
 from rebasin_fast.specs.tracing.rules.elementwise import combine
@@ -33,17 +33,13 @@ def scaled_dot_product_attention(call: Call) -> Value:
 
 def _shared_by_queries(call: Call, value: Value, heads: int) -> Value:
     """Each head of keys or values repeated for the query heads that share it."""
-    *lead, own, steps, dims = value.shape
-    times = heads // own
-    if times == 1:
-        return value
-    rank = len(lead)
-    spread = expand(call.space, insert_axes(value, [rank + 1]), [*lead, own, times, steps, dims])
-    return reshape(call.space, spread, [*lead, heads, steps, dims], call.reason)
+    axis = len(value.shape) - 3
+    times = heads // value.shape[axis]
+    return value if times == 1 else repeat_axis(call.space, value, axis, times, call.reason, in_place=True)
 
 
 def _name_heads(call: Call, query: Value, value: Value) -> None:
     for tensor, axis, name in ((query, -3, "heads"), (query, -1, "qk"), (value, -1, "vo")):
         x = call.axis(tensor, axis)
         if x is not None:
-            call.trace.hints.setdefault(x, name)
+            call.trace.name_hints.setdefault(x, name)

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
+from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
-from rebasin_fast.specs.tracing.algebra.views import frozen_groups
 from rebasin_fast.specs.tracing.registry import Call, rule
 from rebasin_fast.specs.tracing.rules.elementwise import tie_channel
 
 
-@rule("aten.conv1d", "aten.conv2d", "aten.conv3d")
+@rule("aten.conv1d", "aten.conv2d", "aten.conv3d", "aten.conv_transpose1d", "aten.conv_transpose2d",
+      "aten.conv_transpose3d", "aten.convolution")  # fmt: skip
 def convolution(call: Call) -> Value:
-    """Weight (outputs, inputs of a group, taps)."""
-    return _convolve(call, transposed=False)
-
-
-@rule("aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d")
-def transposed_convolution(call: Call) -> Value:
-    """Weight (inputs, outputs of a group, taps)."""
-    return _convolve(call, transposed=True)
-
-
-@rule("aten.convolution")
-def general_convolution(call: Call) -> Value:
-    """Either, as an argument says."""
-    return _convolve(call, transposed=bool(call["transposed"]))
+    """Weight (outputs, inputs of a group, taps); transposed, (inputs, outputs of a group, taps)."""
+    return _convolve(call, transposed="transpose" in call.operation or bool(call["transposed"]))
 
 
 def _convolve(call: Call, *, transposed: bool) -> Value:
@@ -42,17 +30,14 @@ def _convolve(call: Call, *, transposed: bool) -> Value:
         inputs, outputs = _grouped(call, first, second, groups, transposed)
     x = call.axis(value, channel)
     call.unify(x, inputs)
-    result = Value(call.shape)
-    if call.shape[channel] > 1:
-        result.groups.append(Group(outputs, (channel,)))
-    result.groups += [group for group in value.groups if group.axes == (0,) and channel == 1]
-    result.groups += frozen_groups(call.space, range(channel + 1, len(call.shape)), call.shape, call.reason)
-    call.space.saw(outputs)
-    call.space.saw(inputs)
+    groups_of_result = [Group(outputs, (channel,))] if call.shape[channel] > 1 else []
+    groups_of_result += [group for group in value.groups if group.axes == (0,) and channel == 1]
+    result = call.result(groups_of_result, range(channel + 1, len(call.shape)))
+    call.space.as_axis(outputs)
+    call.space.as_axis(inputs)
     call.produced(outputs, weight)
-    call.space.record(result)
-    if call.has("bias"):
-        tie_channel(call, result, call.value("bias"), channel)
+    for bias in call.given("bias"):
+        tie_channel(call, result, bias, channel)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Tensors made from nothing: uniform ones say nothing, numbered ones stand still."""
+"""Tensors made from no other: uniform ones move with all that they meet, numbered ones are frozen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rebasin_fast.specs.tracing.rules.elementwise import combine
       "aten.scalar_tensor", "aten.fill", "aten.zero")  # fmt: skip
 def uniform(call: Call) -> Value:
     """The same number everywhere."""
-    if call["written"]:  # through a view, later: what stands where will matter
+    if call["written"]:  # through a view, later: entries will differ
         groups = [Group(call.algebra.leaf(n), (axis,)) for axis, n in enumerate(call.shape) if n > 1]
         return Value(call.shape, groups, constant=True)
     return Value(call.shape, constant=True)
@@ -36,13 +36,7 @@ def numbered(call: Call) -> Value:
 
 
 @rule("aten.tril", "aten.triu", "aten.diagonal", "aten.diag", "aten.diag_embed", "aten.meshgrid", "aten.one_hot",
-      "aten.bucketize", "aten.searchsorted", "aten.unfold", "aten.scatter")  # fmt: skip
+      "aten.bucketize", "aten.searchsorted", "aten.unfold", "aten.scatter", "aten.gather")  # fmt: skip
 def positional(call: Call) -> object:
-    """What depends on the numbers of entries: nothing may move."""
-    for argument in call.arguments.values():
-        for value in argument if isinstance(argument, list | tuple) else [argument]:
-            if isinstance(value, Value):
-                call.freeze(value)
-    if isinstance(call.shapes, tuple):
-        return call.space.frozen(call.shapes, call.reason)
-    return [call.space.frozen(shape, call.reason) for shape in call.shapes]
+    """Results that depend on the numbers of entries: nothing may move."""
+    return call.still()

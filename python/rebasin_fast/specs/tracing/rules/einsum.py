@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
 from rebasin_fast.specs.tracing.registry import Call
 
 Labels = Sequence[Hashable]
@@ -55,5 +55,5 @@ def _pass_or_tie(
             for axis in group.axes:
                 found = value.group_at(axis)
                 if found is not None and value.shape[axis] == extents[labels[axis]]:
-                    tied[labels[axis]] = call.unify(tied.get(labels[axis]), call.space.saw(found.base))
+                    tied[labels[axis]] = call.unify(tied.get(labels[axis]), call.space.as_axis(found.base))
     return passed

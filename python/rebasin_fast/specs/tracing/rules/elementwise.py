@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.selection import take
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
 from rebasin_fast.specs.tracing.registry import Call, rule
 from rebasin_fast.typing import Index
 
@@ -40,7 +40,7 @@ def unary(call: Call) -> Value:
     return Value(value.shape, list(value.groups), value.parameter, value.constant)
 
 
-@rule(*(f"aten.{name}" for name in _NARY.split()))
+@rule("aten.max.other", "aten.min.other", *(f"aten.{name}" for name in _NARY.split()))
 def broadcast(call: Call) -> Value:
     """Entries that meet under broadcasting."""
     tensors = _tensors(call)
@@ -52,16 +52,10 @@ def broadcast(call: Call) -> Value:
     return result
 
 
-@rule("aten.max.other", "aten.min.other")
-def extremum(call: Call) -> Value:
-    """The larger or smaller of two tensors."""
-    return combine(call, _tensors(call), call.shape)
-
-
 @rule("aten.prelu")
 def prelu(call: Call) -> Value:
     """A slope a channel, or one for all."""
-    value, weight = call.value("self"), call.value("weight")
+    value, weight = call.input, call.value("weight")
     if weight.shape and weight.shape[0] > 1:
         tie_channel(call, value, weight, 1)
     return Value(value.shape, list(value.groups))
@@ -92,7 +86,7 @@ def _tensors(call: Call) -> list[Value]:
 
 
 def _aligned(call: Call, value: Value, shape: tuple[int, ...]) -> list[Group]:
-    """The groups of ``value`` on the axes of the result; axes that are broadcast say nothing more."""
+    """The groups of ``value`` on the axes of the result; axes that are broadcast are dropped."""
     lead = len(shape) - len(value.shape)
     aligned = []
     for group in value.groups:
@@ -140,7 +134,7 @@ def _tied(call: Call, cluster: list[Group], shape: tuple[int, ...]) -> list[Grou
 def _tie_entries(call: Call, first: Group, other: Group) -> None:
     """Tie two groups on the same axes entry by entry."""
     if len(first.axes) == 1 and first.positions is None and other.positions is None:
-        call.unify(call.space.saw(first.base), call.space.saw(other.base))
+        call.unify(call.space.as_axis(first.base), call.space.as_axis(other.base))
         return
     a = call.space.positions(first)
     b = call.space.positions(other).transpose([other.axes.index(axis) for axis in first.axes])
@@ -152,8 +146,8 @@ def _tie_entries(call: Call, first: Group, other: Group) -> None:
         return
     order = _order_of_fewest_cuts(a.ravel(), b.ravel())
     call.unify(
-        call.space.saw(take(algebra, first.base, a.ravel()[order])),
-        call.space.saw(take(algebra, other.base, b.ravel()[order])),
+        call.space.as_axis(take(algebra, first.base, a.ravel()[order])),
+        call.space.as_axis(take(algebra, other.base, b.ravel()[order])),
     )
 
 

@@ -6,14 +6,14 @@ import numpy as np
 
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
 from rebasin_fast.specs.tracing.algebra.views import index_axis, select
-from rebasin_fast.specs.tracing.registry import Call, rule
+from rebasin_fast.specs.tracing.registry import Call, Result, rule
 from rebasin_fast.specs.tracing.rules.elementwise import combine
 
 
 @rule("aten.slice")
 def sliced(call: Call) -> Value:
     """``start:end:step`` of an axis."""
-    value, axis = call.value("self"), call["dim"] or 0
+    value, axis = call.input, call["dim"] or 0
     chosen = range(value.shape[axis])[slice(call["start"], call["end"], call["step"] or 1)]
     return index_axis(call.space, value, axis, np.array(chosen, dtype=np.int64))
 
@@ -23,35 +23,34 @@ def narrow(call: Call) -> Value:
     """``length`` entries from ``start``."""
     start = call["start"]
     if isinstance(start, Value):
-        call.freeze_axis(call.value("self"), call["dim"])
+        call.freeze_axis(call.input, call["dim"])
         start = 0
-    return index_axis(call.space, call.value("self"), call["dim"], np.arange(start, start + call["length"]))
+    return index_axis(call.space, call.input, call["dim"], np.arange(start, start + call["length"]))
 
 
 @rule("aten.select")
 def selected(call: Call) -> Value:
     """One entry of an axis."""
-    return select(call.space, call.value("self"), call["dim"], int(call["index"]))
+    return select(call.space, call.input, call["dim"], int(call["index"]))
 
 
 @rule("aten.flip")
 def flip(call: Call) -> Value:
     """Axes reversed."""
-    value = call.value("self")
+    value = call.input
     for axis in call["dims"]:
         value = index_axis(call.space, value, axis, np.arange(value.shape[axis])[::-1])
     return value
 
 
 @rule("aten.roll")
-def roll(call: Call) -> Value:
+def roll(call: Call) -> Result:
     """Entries moved round an axis."""
-    value = call.value("self")
+    value = call.input
     shifts, axes = call["shifts"], call["dims"]
     shifts, axes = ([x] if isinstance(x, int) else list(x or ()) for x in (shifts, axes))
     if not axes:
-        call.freeze(value)
-        return call.space.frozen(call.shape, call.reason)
+        return call.still()
     for shift, axis in zip(shifts, axes, strict=True):
         value = index_axis(call.space, value, axis, np.roll(np.arange(value.shape[axis]), shift))
     return value
@@ -69,24 +68,21 @@ def embedding(call: Call) -> Value:
     if x is not None:
         result.groups.append(Group(x, (rank,)))
         call.produced(x, weight)
-    call.space.record(result)
     return result
 
 
 @rule("aten.index_select")
 def index_select(call: Call) -> Value:
     """Entries of an axis by a tensor of numbers: the axis stays."""
-    value, axis = call.value("self"), call["dim"] % len(call.shape)
+    value, axis = call.input, call["dim"] % len(call.shape)
     call.freeze_axis(value, axis)
-    kept = [group for group in value.groups if axis not in group.axes]
-    frozen = call.space.frozen(call.shape, call.reason)
-    return Value(call.shape, kept + [group for group in frozen.groups if group.axes == (axis,)])
+    return call.result([group for group in value.groups if axis not in group.axes], [axis])
 
 
 @rule("aten.index", "aten._unsafe_index")
 def index(call: Call) -> Value:
     """Entries by tensors of numbers: the axes that are indexed stay."""
-    value, indices = call.value("self"), list(call["indices"])
+    value, indices = call.input, list(call["indices"])
     chosen = [axis for axis, numbers in enumerate(indices) if numbers is not None]
     for axis in chosen:
         call.freeze_axis(value, axis)
@@ -97,29 +93,15 @@ def index(call: Call) -> Value:
     rest = [axis for axis in range(len(value.shape)) if axis not in chosen]
     place = {axis: (i if i < first else i + rank) for i, axis in enumerate(rest)}
     kept = [g.moved(place[a] for a in g.axes) for g in value.groups if all(a in place for a in g.axes)]
-    frozen = call.space.frozen(call.shape, call.reason)
-    new = set(range(first, first + rank))
-    result = Value(call.shape, kept + [group for group in frozen.groups if group.axes[0] in new])
-    call.space.record(result)
-    return result
-
-
-@rule("aten.gather")
-def gather(call: Call) -> Value:
-    """Along one axis by a tensor of numbers; it and the others stay."""
-    value, numbers = call.value("self"), call.value("index")
-    call.freeze(value)
-    call.freeze(numbers)
-    return call.space.frozen(call.shape, call.reason)
+    return call.result(kept, range(first, first + rank))
 
 
 @rule("aten.embedding_bag.padding_idx", "aten.embedding_bag.default", "aten._embedding_bag")
 def embedding_bag(call: Call) -> list[Value | None]:
     """Sums, means or maxima of rows of a table; offsets and counts stay."""
     weight = call.value("weight")
-    for name in ("indices", "offsets", "per_sample_weights"):
-        if call.has(name):
-            call.freeze(call.value(name))
+    for value in call.given("indices", "offsets", "per_sample_weights"):
+        call.freeze(value)
     call.freeze_axis(weight, 0)
     results: list[Value | None] = [
         None if shape is None else call.space.frozen(shape, call.reason) for shape in call.shapes
@@ -129,7 +111,6 @@ def embedding_bag(call: Call) -> list[Value | None]:
     vectors = Value(call.shapes[0], [*rows.groups, *([Group(x, (1,))] if x is not None else [])])
     results[0] = vectors
     call.produced(x, weight)
-    call.space.record(vectors)
     maxima = results[3]  # the row that was the largest, for each entry of a vector
     if maxima is not None and maxima.shape == call.shapes[0] and x is not None:
         results[3] = Value(maxima.shape, list(vectors.groups))
@@ -139,7 +120,7 @@ def embedding_bag(call: Call) -> list[Value | None]:
 @rule("aten.index_add", "aten.index_copy", "aten.index_reduce")
 def added_by_index(call: Call) -> Value:
     """Entries of an axis added to those of another by a tensor of numbers: both stay, and the other axes meet."""
-    value, source = call.value("self"), call.value("source")
+    value, source = call.input, call.value("source")
     axis = call["dim"] % len(value.shape)
     call.freeze_axis(value, axis)
     call.freeze_axis(source, axis)
@@ -150,7 +131,7 @@ def added_by_index(call: Call) -> Value:
 @rule("aten.scatter_add", "aten.scatter_reduce")
 def scattered(call: Call) -> Value:
     """The same where every entry has a number of its own: those are equal along axes over which they were expanded."""
-    value, source, numbers = call.value("self"), call.value("src"), call.value("index")
+    value, source, numbers = call.input, call.value("src"), call.value("index")
     axis = call["dim"] % len(value.shape)
     if numbers.shape != source.shape:
         raise ValueError("the numbers cover a part of the source")
@@ -173,7 +154,4 @@ def _met_but_for(call: Call, value: Value, source: Value, axis: int) -> Value:
         return Value(tuple(shape), [group for group in tensor.groups if axis not in group.axes])
 
     rest = combine(call, [without(value), without(source)], without(value).shape)
-    frozen = call.space.frozen(call.shape, call.reason)
-    result = Value(call.shape, [*rest.groups, *(group for group in frozen.groups if group.axes == (axis,))])
-    call.space.record(result)
-    return result
+    return call.result(rest.groups, [axis])

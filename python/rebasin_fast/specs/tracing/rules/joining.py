@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.selection import take
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
 from rebasin_fast.specs.tracing.registry import Call
 from rebasin_fast.specs.tracing.rules.elementwise import combine
 from rebasin_fast.typing import Index
@@ -65,15 +65,13 @@ def _joined_lazily(
     if len(first.axes) > 1 and not _alike_elsewhere(positions, first.axes.index(axis)):
         return None
     if first.source is None or any(group is None or group.source != first.source for group in groups):
-        # Computed apart, the pieces are no longer one tensor: what each holds must be told from the others.
+        # Computed by different operations, the pieces are different tensors: each is a part by itself.
         for group in groups:
             if group is not None:
                 call.space.flat(group)
         entries = np.concatenate([p.ravel() for p in positions])
-        if (
-            np.unique(entries).size < entries.size
-        ):  # a unit in two pieces: what is left of each tells units apart
-            call.space.saw(take(call.algebra, first.base, entries))
+        if np.unique(entries).size < entries.size:  # a unit in two pieces: the rest of each separates units
+            call.space.as_axis(take(call.algebra, first.base, entries))
     return Group(first.base, first.axes, np.concatenate(positions, axis=first.axes.index(axis)))
 
 
@@ -86,7 +84,7 @@ def _piece(call: Call, value: Value, axis: int) -> Var:
     if x is not None:
         return x
     size = value.shape[axis]
-    # Which of several tensors an entry comes from cannot be moved, nor told from the others by anything else.
+    # An entry is bound to the tensor that it comes from.
     if size == 1:
         return call.algebra.frozen(1, call.reason)
-    return call.space.saw(call.algebra.leaf(size))
+    return call.space.as_axis(call.algebra.leaf(size))

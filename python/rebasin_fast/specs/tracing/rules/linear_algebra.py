@@ -1,4 +1,4 @@
-"""Matrix products in all their spellings."""
+"""Matrix products, distances and similarities."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Hashable
 import numpy as np
 
 from rebasin_fast.specs.tracing.algebra.values import Value
-from rebasin_fast.specs.tracing.algebra.views import permute
+from rebasin_fast.specs.tracing.algebra.views import transposed
 from rebasin_fast.specs.tracing.registry import Call, rule
 from rebasin_fast.specs.tracing.rules.einsum import contract
 from rebasin_fast.specs.tracing.rules.elementwise import combine
@@ -29,33 +29,27 @@ def linear(call: Call) -> Value:
 @rule("aten.addmm", "aten.baddbmm", "aten.addmv")
 def addmm(call: Call) -> Value:
     """``self + mat1 @ mat2``."""
-    names = {
-        "aten.addmm": ("mat1", "mat2"),
-        "aten.baddbmm": ("batch1", "batch2"),
-        "aten.addmv": ("mat", "vec"),
-    }
-    first, second = names[call.operation.rpartition(".")[0].removesuffix("_")]
-    return _plus(call, _matmul(call, call.value(first), call.value(second)), call.value("self"))
+    first, second = call.given("mat1", "mat2", "batch1", "batch2", "mat", "vec")
+    return _plus(call, _matmul(call, first, second), call.input)
 
 
 @rule("aten.mm", "aten.bmm", "aten.matmul", "aten.mv", "aten.dot", "aten.vdot")
 def matmul(call: Call) -> Value:
     """``self @ other``, batched or not."""
-    other = next(name for name in ("mat2", "other", "vec", "tensor") if call.has(name))
-    return _matmul(call, call.value("self"), call.value(other))
+    (other,) = call.given("mat2", "other", "vec", "tensor")
+    return _matmul(call, call.input, other)
 
 
 @rule("aten.cdist", "aten._cdist_forward", "aten._euclidean_dist")
 def distances(call: Call) -> Value:
-    """Distances of all rows of one tensor from all of another: sums over what the two share."""
+    """Distances of all rows of one tensor from all of another: sums over their common axis."""
     return _matmul(call, call.value("x1"), transposed(call.value("x2")))
 
 
 @rule("aten.cosine_similarity", "aten.pairwise_distance")
 def similarity(call: Call) -> Value:
     """Entries that meet under broadcasting, then a sum over one axis."""
-    names = ("x1", "x2") if call.has("x1") else ("self", "other")
-    first, second = (call.value(name) for name in names)
+    first, second = call.given("x1", "x2", "self", "other")
     axis = 1 if call.operation.startswith("aten.cosine") else -1
     axis = axis if call["dim"] is None else call["dim"]
     both = combine(call, [first, second], np.broadcast_shapes(first.shape, second.shape))
@@ -125,12 +119,6 @@ def _matmul(call: Call, a: Value, b: Value) -> Value:
     elif rows and a.parameter:
         call.produced(call.axis(a, len(a.shape) - 2), a)
     return result
-
-
-def transposed(value: Value) -> Value:
-    """The last two axes exchanged."""
-    rank = len(value.shape)
-    return permute(value, [*range(rank - 2), rank - 1, rank - 2])
 
 
 def _plus(call: Call, result: Value, bias: Value | None) -> Value:

@@ -6,63 +6,42 @@ from functools import partial
 
 import numpy as np
 
-from rebasin_fast.specs.tracing.algebra.values import Group, Value
-from rebasin_fast.specs.tracing.algebra.variables import Var
+from rebasin_fast.specs.tracing.algebra.forms import Var
+from rebasin_fast.specs.tracing.algebra.values import Group, Value, values_in
 from rebasin_fast.specs.tracing.registry import Call, rule
 from rebasin_fast.specs.tracing.rules.elementwise import combine
 
-
-@rule("aten.lstm.input")
-def lstm(call: Call) -> list[Value]:
-    """Four gates, stacked."""
-    return _recurrent(call, 4, list(call["hx"]))
+_GATES = {"lstm": 4, "gru": 3, "rnn": 1}  # stacked in the weights
 
 
-@rule("aten.gru.input")
-def gru(call: Call) -> list[Value]:
-    """Three gates, stacked."""
-    return _recurrent(call, 3, [call["hx"]])
-
-
-@rule("aten.rnn_tanh.input", "aten.rnn_relu.input")
-def rnn(call: Call) -> list[Value]:
-    """One gate."""
-    return _recurrent(call, 1, [call["hx"]])
+def _gates(call: Call) -> int:
+    """4 for ``aten.lstm.input``."""
+    return _GATES[call.operation.removeprefix("aten.")[:4].rstrip("._")]
 
 
 @rule("aten.lstm_cell")
 def lstm_cell(call: Call) -> list[Value]:
-    """One step of four gates: the state and the memory."""
-    state, memory = call["hx"]
-    result = _step(call, 4, [state, memory])
+    """One step: the state and the memory."""
+    result = _step(call, call["hx"])
     return [result, result]
 
 
-@rule("aten.gru_cell")
-def gru_cell(call: Call) -> Value:
-    """One step of three gates."""
-    return _step(call, 3, [call.value("hx")])
+@rule("aten.gru_cell", "aten.rnn_tanh_cell", "aten.rnn_relu_cell")
+def cell(call: Call) -> Value:
+    """One step: the state."""
+    return _step(call, [call.value("hx")])
 
 
-@rule("aten.rnn_tanh_cell", "aten.rnn_relu_cell")
-def rnn_cell(call: Call) -> Value:
-    """One step of one gate."""
-    return _step(call, 1, [call.value("hx")])
-
-
-def _step(call: Call, gates: int, states: list[Value]) -> Value:
+def _step(call: Call, states: list[Value]) -> Value:
     """The state after one step, on the axes of the states before it."""
-    value = call.value("input")
-    params = [call.value(name) for name in ("w_ih", "w_hh", "b_ih", "b_hh") if call.has(name)]
-    units, _ = _cell(call, gates, call.axis(value, -1), params)
+    value = call.input
+    units, _ = _cell(call, call.axis(value, -1), call.given("w_ih", "w_hh", "b_ih", "b_hh"))
     for tensor in states:
         call.unify(call.axis(tensor, -1), units)
     last = len(states[0].shape) - 1
     tied = combine(call, [*states, _lead_of(value, states[0].shape)], states[0].shape)
     groups = [group for group in tied.groups if last not in group.axes]
-    result = Value(states[0].shape, [*groups, Group(units, (last,))] if states[0].shape[last] > 1 else groups)
-    call.space.record(result)
-    return result
+    return Value(states[0].shape, [*groups, Group(units, (last,))] if states[0].shape[last] > 1 else groups)
 
 
 def _lead_of(value: Value, shape: tuple[int, ...]) -> Value:
@@ -71,8 +50,10 @@ def _lead_of(value: Value, shape: tuple[int, ...]) -> Value:
     return Value((*shape[:last], 1), [group for group in value.groups if last not in group.axes])
 
 
-def _recurrent(call: Call, gates: int, states: list[Value]) -> list[Value]:
-    value = call.value("input")
+@rule("aten.lstm.input", "aten.gru.input", "aten.rnn_tanh.input", "aten.rnn_relu.input")
+def recurrent(call: Call) -> list[Value]:
+    """Layers in one or both directions: the outputs of every step, and the states after the last."""
+    value, states = call.input, values_in(call["hx"])
     params: list[Value] = list(call["params"])
     directions = 2 if call["bidirectional"] else 1
     layers = int(call["num_layers"])
@@ -86,20 +67,20 @@ def _recurrent(call: Call, gates: int, states: list[Value]) -> list[Value]:
         outputs = []
         for direction in range(directions):
             cell = (layer * directions + direction) * per_cell
-            state, output = _cell(call, gates, inputs, params[cell : cell + per_cell])
+            state, output = _cell(call, inputs, params[cell : cell + per_cell])
             states_of.append(state)
             outputs.append(output)
         outputs_of += outputs
-        inputs = call.space.saw(call.algebra.concat(outputs))
+        inputs = call.space.as_axis(call.algebra.concat(outputs))
     followed = (outputs_of, states_of)[: len(states)]
     for tensor, hidden in zip(states, followed, strict=True):
         _tie_states(call, tensor, hidden)
     return [_sequence(call, inputs), *map(partial(_last_states, call), followed, call.shapes[1:])]
 
 
-def _cell(call: Call, gates: int, inputs: Var | None, params: list[Value]) -> tuple[Var, Var]:
-    """Tie the parameters of one layer in one direction; its hidden units, and what it gives."""
-    algebra = call.algebra
+def _cell(call: Call, inputs: Var | None, params: list[Value]) -> tuple[Var, Var]:
+    """Tie the parameters of one layer in one direction; its hidden units and its outputs."""
+    algebra, gates = call.algebra, _gates(call)
     from_input, from_hidden = params[:2]
     units = from_hidden.shape[0] // gates
     state = algebra.leaf(units)
@@ -116,8 +97,11 @@ def _cell(call: Call, gates: int, inputs: Var | None, params: list[Value]) -> tu
         call.unify(call.axis(projection, 1), state)
         call.produced(output, projection)
     call.unify(call.axis(from_hidden, 1), output)
-    for units_of in (call.space.saw(state), output):  # the next step reads them, whatever is given
-        call.space.read(call.space.whole(units_of, 0))
+    for units_of in (
+        call.space.as_axis(state),
+        output,
+    ):  # the next step reads them, whether or not they are returned
+        call.space.consume(call.space.whole(units_of, 0))
     call.produced(state, from_input)
     return state, output
 
@@ -132,26 +116,19 @@ def _tie_states(call: Call, tensor: Value, hidden: list[Var]) -> None:
 
 
 def _sequence(call: Call, outputs: Var | None) -> Value:
-    """What every step gives; steps and batch stay."""
+    """The outputs of every step; steps and batch stay."""
     shape = call.shapes[0]
-    result = call.space.frozen(shape, call.reason)
     last = len(shape) - 1
-    result.groups = [group for group in result.groups if group.axes != (last,)]
+    groups = call.space.frozen_groups(range(last), shape, call.reason)
     if outputs is not None and shape[last] > 1:
-        result.groups.append(Group(outputs, (last,)))
-    call.space.record(result)
-    return result
+        groups.append(Group(outputs, (last,)))
+    return Value(shape, groups)
 
 
 def _last_states(call: Call, hidden: list[Var], shape: tuple[int, ...]) -> Value:
     """The states after the last step: an axis of cells, and each cell's own units."""
-    result = call.space.frozen(shape, call.reason)
-    cells, units = 0, len(shape) - 1
-    result.groups = [group for group in result.groups if group.axes[0] not in (cells, units)]
+    units = len(shape) - 1
     base = call.algebra.concat(hidden)
     positions = np.arange(call.algebra.size(base)).reshape(len(hidden), -1)
-    if len(hidden) == 1:
-        result.groups.append(Group(base, (units,)))
-    else:
-        result.groups.append(Group(base, (cells, units), positions))
-    return result
+    own = Group(base, (units,)) if len(hidden) == 1 else Group(base, (0, units), positions)
+    return Value(shape, [*call.space.frozen_groups(range(1, units), shape, call.reason), own])

@@ -32,38 +32,32 @@ def reduce_axes(call: Call, value: Value, axes: Any, keepdim: bool) -> Value:
 
 
 @rule("aten.sum", "aten.mean", "aten.amax", "aten.amin", "aten.prod", "aten.logsumexp", "aten.any", "aten.all",
-      "aten.std", "aten.var", "aten.nansum", "aten.count_nonzero")  # fmt: skip
+      "aten.std", "aten.var", "aten.nansum", "aten.count_nonzero", "aten.max.default", "aten.min.default",
+      "aten.linalg_vector_norm", "aten.norm")  # fmt: skip
 def reduction(call: Call) -> Value:
     """One number for all entries of some axes."""
-    return reduce_axes(call, call.value("self"), call["dim"], bool(call["keepdim"]))
+    return reduce_axes(call, call.input, call["dim"], bool(call["keepdim"]))
 
 
 @rule("aten.var_mean", "aten.std_mean", "aten.aminmax")
 def two_reductions(call: Call) -> list[Value]:
     """Two numbers for all entries of some axes."""
-    value = call.value("self")
-    return [reduce_axes(call, value, call["dim"], bool(call["keepdim"])) for _ in range(2)]
+    return [reduction(call), reduction(call)]
 
 
-@rule("aten.max.default", "aten.min.default")
-def extreme_of_all(call: Call) -> Value:
-    """The largest or smallest entry."""
-    return reduce_axes(call, call.value("self"), None, False)
-
-
-@rule("aten.max.dim", "aten.min.dim", "aten.median.dim", "aten.mode")
+@rule("aten.max.dim", "aten.min.dim", "aten.median.dim", "aten.mode", "aten.kthvalue")
 def extreme(call: Call) -> list[Value]:
-    """The largest entry of an axis, and its number, which tells the order of the axis where it is used."""
-    value = call.value("self")
+    """The largest or k-th entry of an axis, and its number, which depends on the order of the axis."""
+    value, axis = call.input, -1 if call["dim"] is None else call["dim"]
     if 1 in call["used"]:
-        call.freeze_axis(value, call["dim"])
-    return [reduce_axes(call, value, call["dim"], bool(call["keepdim"])) for _ in range(2)]
+        call.freeze_axis(value, axis)
+    return [reduce_axes(call, value, axis, bool(call["keepdim"])) for _ in range(2)]
 
 
 @rule("aten.argmax", "aten.argmin")
 def place_of_extreme(call: Call) -> Value:
     """The number of the largest entry."""
-    value = call.value("self")
+    value = call.input
     if call["dim"] is None:
         call.freeze(value)
         return Value(call.shape)
@@ -74,25 +68,15 @@ def place_of_extreme(call: Call) -> Value:
 @rule("aten.cumsum", "aten.cumprod", "aten.logcumsumexp", "aten.argsort")
 def cumulative(call: Call) -> Value:
     """Along an axis, in its order."""
-    value = call.value("self")
+    value = call.input
     call.freeze_axis(value, call["dim"])
     return Value(value.shape, list(value.groups))
-
-
-@rule("aten.kthvalue")
-def order_statistic(call: Call) -> list[Value]:
-    """The k-th entry of an axis by size, and its number, which tells the order of the axis where it is used."""
-    value = call.value("self")
-    axis = -1 if call["dim"] is None else call["dim"]
-    if 1 in call["used"]:
-        call.freeze_axis(value, axis)
-    return [reduce_axes(call, value, axis, bool(call["keepdim"])) for _ in range(2)]
 
 
 @rule("aten.sort", "aten.topk", "aten.cummax", "aten.cummin")
 def ordered(call: Call) -> list[Value]:
     """Entries of an axis by size, with their numbers; without the numbers the order that they came in is lost."""
-    value = call.value("self")
+    value = call.input
     axis = -1 if call["dim"] is None else call["dim"]
     axis %= len(value.shape)
     by_size = call.operation.startswith(("aten.sort", "aten.topk"))
@@ -101,8 +85,6 @@ def ordered(call: Call) -> list[Value]:
     else:
         call.axis(value, axis)
     kept = [group for group in value.groups if axis not in group.axes]
-    results = []
-    for shape in call.shapes:
-        frozen = call.space.frozen(shape, call.reason)
-        results.append(Value(shape, kept + [group for group in frozen.groups if group.axes == (axis,)]))
-    return results
+    return [
+        Value(shape, kept + call.space.frozen_groups([axis], shape, call.reason)) for shape in call.shapes
+    ]

@@ -14,35 +14,32 @@ from rebasin_fast.specs.tracing.algebra.views import (
     insert_axes,
     permute,
     remove_axes,
+    repeat_axis,
     reshape,
     select,
+    transposed,
 )
-from rebasin_fast.specs.tracing.registry import Call, rule
+from rebasin_fast.specs.tracing.registry import Call, Result, rule
 from rebasin_fast.specs.tracing.rules.joining import join
-
-
-def _input(call: Call) -> Value:
-    return call.value("self" if "self" in call.arguments else "input")
 
 
 @rule("aten.view.default", "aten.reshape", "aten._unsafe_view", "aten.flatten", "aten.unflatten", "aten.view_as",
       "aten.reshape_as", "aten.ravel", "aten.pixel_reshape", "aten._reshape_alias")  # fmt: skip
 def view(call: Call) -> Value:
     """The same entries under another shape."""
-    return reshape(call.space, _input(call), call.shape, call.reason)
+    return reshape(call.space, call.input, call.shape, call.reason)
 
 
 @rule("aten.view.dtype")
-def reinterpret(call: Call) -> Value:
-    """The bits read as another type: nothing is known of them."""
-    call.freeze(_input(call))
-    return call.space.frozen(call.shape, call.reason)
+def reinterpret(call: Call) -> Result:
+    """The bits as another type: nothing is known of them."""
+    return call.still()
 
 
 @rule("aten.view_as_complex")
 def pairs_as_complex(call: Call) -> Value:
     """Real and imaginary parts, an axis of two, become one number."""
-    value = _input(call)
+    value = call.input
     call.freeze_axis(value, -1)
     last = len(value.shape) - 1
     return Value(value.shape[:-1], [group for group in value.groups if last not in group.axes])
@@ -50,22 +47,21 @@ def pairs_as_complex(call: Call) -> Value:
 
 @rule("aten.view_as_real")
 def complex_as_pairs(call: Call) -> Value:
-    """The other way round."""
-    value = _input(call)
-    parts = call.space.frozen(call.shape, call.reason).groups[-1]
-    return Value(call.shape, [*value.groups, parts])
+    """The inverse."""
+    value = call.input
+    return call.result(value.groups, [len(value.shape)])
 
 
 @rule("aten.permute")
 def permuted(call: Call) -> Value:
     """Axes in another order."""
-    return permute(_input(call), call["dims"])
+    return permute(call.input, call["dims"])
 
 
 @rule("aten.movedim", "aten.moveaxis")
 def movedim(call: Call) -> Value:
     """Axes moved to other places."""
-    value = _input(call)
+    value = call.input
     rank = len(value.shape)
     source, target = ([axis % rank for axis in _listed(call[name])] for name in ("source", "destination"))
     order: list[int | None] = [None] * rank
@@ -78,7 +74,7 @@ def movedim(call: Call) -> Value:
 @rule("aten.transpose", "aten.swapaxes", "aten.swapdims")
 def transpose(call: Call) -> Value:
     """Two axes exchanged."""
-    value = _input(call)
+    value = call.input
     first = call["dim0"] if call["dim0"] is not None else call["axis0"]
     second = call["dim1"] if call["dim1"] is not None else call["axis1"]
     order = list(range(len(value.shape)))
@@ -89,34 +85,27 @@ def transpose(call: Call) -> Value:
 @rule("aten.t", "aten.numpy_T", "aten.mT", "aten.adjoint")
 def transpose_last(call: Call) -> Value:
     """The last two axes exchanged."""
-    value = _input(call)
-    order = list(range(len(value.shape)))
-    if len(order) > 1:
-        order[-1], order[-2] = order[-2], order[-1]
-    return permute(value, order)
+    return call.input if len(call.shape) < 2 else transposed(call.input)
 
 
 @rule("aten.squeeze")
 def squeeze(call: Call) -> Value:
     """Axes of one entry go."""
-    value = _input(call)
-    if call["dim"] is None:
-        axes: Sequence[int] = range(len(value.shape))
-    else:
-        axes = _listed(call["dim"])
+    value = call.input
+    axes = range(len(value.shape)) if call["dim"] is None else _listed(call["dim"])
     return remove_axes(call.space, value, [axis for axis in axes if value.shape[axis] == 1])
 
 
 @rule("aten.unsqueeze")
 def unsqueeze(call: Call) -> Value:
     """A new axis of one entry."""
-    return insert_axes(_input(call), [call["dim"]])
+    return insert_axes(call.input, [call["dim"]])
 
 
 @rule("aten.expand", "aten.expand_as", "aten.broadcast_to")
 def expanded(call: Call) -> Value:
     """Axes of one entry repeated."""
-    return expand(call.space, _input(call), call.shape)
+    return expand(call.space, call.input, call.shape)
 
 
 @rule("aten.broadcast_tensors")
@@ -128,7 +117,7 @@ def broadcast_tensors(call: Call) -> list[Value]:
 @rule("aten.repeat", "aten.tile")
 def repeat(call: Call) -> Value:
     """The whole tensor repeated along its axes."""
-    value = _input(call)
+    value = call.input
     times = list(call["repeats"] if call["repeats"] is not None else call["dims"])
     lead = max(len(times) - len(value.shape), 0)
     value = insert_axes(value, range(lead)) if lead else value
@@ -137,25 +126,18 @@ def repeat(call: Call) -> Value:
         if count == 0:
             return Value(call.shape)
         if count > 1:
-            shape = list(value.shape)
-            spread = expand(call.space, insert_axes(value, [axis]), [*shape[:axis], count, *shape[axis:]])
-            shape[axis] *= count
-            value = reshape(call.space, spread, shape, call.reason)
+            value = repeat_axis(call.space, value, axis, count, call.reason, in_place=False)
     return value
 
 
 @rule("aten.repeat_interleave.self_int")
 def repeat_interleave(call: Call) -> Value:
     """Each entry repeated in place."""
-    value, count, axis = _input(call), int(call["repeats"]), call["dim"]
+    value, count, axis = call.input, int(call["repeats"]), call["dim"]
     if axis is None:
         value, axis = reshape(call.space, value, [prod(value.shape)], call.reason), 0
     axis %= len(value.shape)
-    shape = list(value.shape)
-    spread = expand(
-        call.space, insert_axes(value, [axis + 1]), [*shape[: axis + 1], count, *shape[axis + 1 :]]
-    )
-    return reshape(call.space, spread, call.shape, call.reason)
+    return repeat_axis(call.space, value, axis, count, call.reason, in_place=True)
 
 
 @rule("aten.cat", "aten.concat", "aten.concatenate")
@@ -191,7 +173,7 @@ def _axis_apart(call: Call, values: Sequence[Value]) -> int | None:
 
 
 def _interleaved(call: Call, values: Sequence[Value], apart: int, axis: int) -> Value:
-    """One after the other along ``apart``, then as a new axis: nothing is tied before an operation looks at it."""
+    """One after the other along ``apart``, then as a new axis: nothing is tied before an operation uses the axis."""
     joined = join(call, values, apart)
     shape = [*joined.shape[:apart], len(values), *values[0].shape[apart:]]
     split = reshape(call.space, joined, shape, call.reason)
@@ -201,13 +183,11 @@ def _interleaved(call: Call, values: Sequence[Value], apart: int, axis: int) -> 
 
 
 @rule("aten.hstack", "aten.vstack", "aten.column_stack", "aten.row_stack")
-def side_by_side(call: Call) -> Value:
+def side_by_side(call: Call) -> Result:
     """Shorthands of a concatenation."""
     values = list(call["tensors"])
     if min(len(value.shape) for value in values) < 2:
-        for value in values:
-            call.freeze(value)
-        return call.space.frozen(call.shape, call.reason)
+        return call.still()
     return join(call, values, 0 if "vstack" in call.operation or "row" in call.operation else 1)
 
 
@@ -215,7 +195,7 @@ def side_by_side(call: Call) -> Value:
       "aten.unsafe_chunk", "aten.split_copy", "aten.unsafe_split_with_sizes")  # fmt: skip
 def split(call: Call) -> list[Value]:
     """Pieces of an axis, one after the other."""
-    value, axis = _input(call), call["dim"] or 0
+    value, axis = call.input, call["dim"] or 0
     pieces, start = [], 0
     for shape in call.shapes:
         size = shape[axis]
@@ -227,7 +207,7 @@ def split(call: Call) -> list[Value]:
 @rule("aten.unbind")
 def unbind(call: Call) -> list[Value]:
     """Every entry of an axis by itself."""
-    value, axis = _input(call), call["dim"] or 0
+    value, axis = call.input, call["dim"] or 0
     return [select(call.space, value, axis, index) for index in range(value.shape[axis])]
 
 

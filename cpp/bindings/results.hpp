@@ -1,0 +1,43 @@
+// Results as types of named, read-only fields (_core.pyi says what they hold). They are tuples to build,
+// which takes a small problem less time than an instance of a pybind11 class.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <initializer_list>
+
+#include "rebasin/assignment.hpp"
+
+class ResultType {
+ public:
+  // Strings must outlive the type.
+  ResultType(const char* name, std::initializer_list<const char*> fields);
+
+  void add_to(pybind11::module_& m) const;
+
+  // A result of as many values as the type has fields.
+  template <class... Values>
+  [[nodiscard]] pybind11::object operator()(const Values&... values) const {
+    auto result = pybind11::reinterpret_steal<pybind11::object>(PyStructSequence_New(type_));
+    if (!result) throw pybind11::error_already_set();
+    Py_ssize_t place = 0;
+    (PyStructSequence_SetItem(result.ptr(), place++, to_object(values).release().ptr()), ...);
+    return result;
+  }
+
+ private:
+  static pybind11::object to_object(const pybind11::object& value) { return value; }
+  static pybind11::object to_object(bool value) { return pybind11::bool_(value); }
+  static pybind11::object to_object(double value) { return pybind11::float_(value); }
+  static pybind11::object to_object(std::int64_t value) { return pybind11::int_(value); }
+
+  PyTypeObject* type_;  // for the life of the process
+};
+
+// The solution of one dense or sparse problem, its fields in the order of rebasin_fast.Assignment.
+const ResultType& solution_type();
+
+// Of a problem without an assignment: columns of -1, NaN elsewhere.
+pybind11::object to_solution(rebasin::Status status, rebasin::AssignmentSolution& solution, std::int64_t rows,
+                             std::int64_t columns);

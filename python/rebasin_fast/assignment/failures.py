@@ -1,0 +1,88 @@
+"""Statuses of the core as exceptions, and the Hall violator that an infeasible matrix's names.
+
+Rows (or columns) that may take too few columns (rows) among them: a Hall violator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast.errors import InfeasibleError
+
+# By the numbers that the core and the kernels give them.
+STATUSES = ("optimal", "invalid", "infeasible")
+
+_MOST_STARTS = 16  # unmatched rows or columns whose violators are compared; the smallest is named
+_MOST_NAMED = 8  # indices of a long list in a message
+
+
+def raise_unless_optimal(status: str, infeasible: Callable[[], ValueError]) -> None:
+    """ValueError for a matrix with invalid entries; ``infeasible()`` for one without a complete assignment."""
+    if status == "invalid":
+        raise ValueError("matrix contains invalid numeric entries")
+    if status == "infeasible":
+        raise infeasible()
+
+
+def infeasible_error(cost: NDArray[Any]) -> InfeasibleError:
+    """The error that names a Hall violator of an infeasible matrix; O(n m) for each of at most 16 unmatched rows."""
+    allowed = ~np.isinf(cost)
+    n, m = allowed.shape
+    if n <= m:
+        rows, columns = hall_violator(allowed)
+    else:
+        columns, rows = hall_violator(allowed.T)
+    return violator_error(rows, columns)
+
+
+def violator_error(rows: tuple[int, ...], columns: tuple[int, ...]) -> InfeasibleError:
+    """The error that names a Hall violator: the larger set may take the smaller only."""
+    if len(rows) > len(columns):
+        described = f"row{_named(rows)} may take {_partners('column', columns)}"
+    else:
+        described = f"column{_named(columns)} may take {_partners('row', rows)}"
+    return InfeasibleError(f"cost matrix is infeasible: {described}", rows=rows, columns=columns)
+
+
+def hall_violator(allowed: NDArray[np.bool_]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Rows and all the columns that they may take, one fewer; ``allowed`` has no matching of all rows.
+
+    From an unmatched row of a maximum matching, the rows that alternating paths reach.
+    """
+    # Imported here: only an error needs it, and it takes longer to import than most problems to solve.
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    column_of = maximum_bipartite_matching(csr_array(allowed), perm_type="column")
+    row_of = np.full(allowed.shape[1], -1)
+    row_of[column_of[column_of >= 0]] = np.flatnonzero(column_of >= 0)
+    found = (_reached(allowed, row_of, row) for row in np.flatnonzero(column_of < 0)[:_MOST_STARTS])
+    return min(found, key=lambda violator: len(violator[0]))
+
+
+def _reached(
+    allowed: NDArray[np.bool_], row_of: NDArray[Any], start: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    rows = np.zeros(allowed.shape[0], bool)
+    columns = np.zeros(allowed.shape[1], bool)
+    front = np.array([start])
+    while front.size:
+        rows[front] = True
+        fresh = allowed[front].any(axis=0) & ~columns
+        columns |= fresh
+        front = row_of[fresh]
+    return tuple(np.flatnonzero(rows).tolist()), tuple(np.flatnonzero(columns).tolist())
+
+
+def _named(indices: tuple[int, ...]) -> str:
+    described = ", ".join(map(str, indices[:_MOST_NAMED]))
+    left = len(indices) - _MOST_NAMED
+    return f"{'s' if len(indices) > 1 else ''} {described}" + (f" and {left} more" if left > 0 else "")
+
+
+def _partners(kind: str, indices: tuple[int, ...]) -> str:
+    return f"{kind}{_named(indices)} only" if indices else f"no {kind}"

@@ -1,0 +1,46 @@
+"""Orders in which sweeps visit the permutations: drawn, or given by the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from rebasin_fast.errors import SpecError
+
+# The visits of every sweep, or of each sweep in turn.
+Order: TypeAlias = Sequence[str] | Sequence[Sequence[str]]
+
+
+def orders_of(
+    order: Order | None, permutations: tuple[str, ...], max_iter: int, rng: np.random.Generator
+) -> Callable[[int], list[int] | None]:
+    """The visits of sweep 0, 1, 2, … as numbers of ``permutations``, and None after the last sweep.
+
+    Raises
+    ------
+    SpecError
+        ``order`` names a permutation that is not in ``permutations``.
+    """
+    if order is None:
+        return lambda sweep: rng.permutation(len(permutations)).tolist() if sweep < max_iter else None
+    numbers = {name: number for number, name in enumerate(permutations)}
+    same_every_sweep, count = _is_one_sweep(order), most_sweeps(order, max_iter)
+    sweeps: Sequence[Any] = [order] if same_every_sweep else order[:max_iter]
+    try:
+        numbered = [[numbers[name] for name in sweep] for sweep in sweeps]
+    except KeyError as error:
+        raise SpecError(
+            f"order names permutation {error}, which the spec lacks; it has {permutations}"
+        ) from None
+    return lambda sweep: numbered[0 if same_every_sweep else sweep] if sweep < count else None
+
+
+def most_sweeps(order: Order | None, max_iter: int) -> int:
+    """The number of sweeps at most: those listed, or ``max_iter``."""
+    return max_iter if order is None or _is_one_sweep(order) else min(max_iter, len(order))
+
+
+def _is_one_sweep(order: Order) -> bool:
+    return len(order) > 0 and all(isinstance(name, str) for name in order)

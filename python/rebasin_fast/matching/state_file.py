@@ -1,0 +1,148 @@
+"""States of matchings in files: named arrays and a JSON account in .npz or .safetensors, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
+
+from rebasin_fast._arrays import library_of
+from rebasin_fast.errors import FileFormatError, ParamsError
+from rebasin_fast.files import load_params, save_params
+
+if TYPE_CHECKING:
+    from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.typing import Array, Params
+
+Account: TypeAlias = dict[str, Any]
+State = TypeVar("State")
+
+_SUFFIXES = (".safetensors", ".npz")
+_ACCOUNT = "account"
+_VERSION = 1
+_SAMPLED = 64  # entries of each array that distinguish one model from another
+
+
+@dataclass(frozen=True)
+class StateFile:
+    """One kind of state file: ``kind`` stands in the file, ``title`` in error messages."""
+
+    kind: str
+    title: str
+
+    def check_name(self, path: str | os.PathLike[str]) -> None:
+        """FileFormatError unless the extension is one of a state file."""
+        if Path(path).suffix.lower() not in _SUFFIXES:
+            raise FileFormatError(f"{path}: a {self.title} is a {' or '.join(_SUFFIXES)} file")
+
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        arrays: Mapping[str, Array],
+        account: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        overwrite: bool = True,
+    ) -> None:
+        """Write the file whole, or leave the one before; ``key`` is that of the matching it belongs to.
+
+        Raises
+        ------
+        ParamsError
+            ``account`` holds something that is no JSON.
+        FileFormatError, OutputExistsError, UnwritableOutputError
+            As :func:`rebasin_fast.save_params`.
+        """
+        self.check_name(path)
+        header = {"kind": self.kind, "version": _VERSION, "key": key}
+        try:
+            text = json.dumps({**header, **account}, default=_plain)
+        except TypeError as error:
+            raise ParamsError(
+                f"{path}: the state holds something that a file of plain numbers cannot ({error}); run without "
+                "checkpoint="
+            ) from None
+        save_params(path, {**arrays, _ACCOUNT: np.frombuffer(text.encode(), np.uint8)}, overwrite=overwrite)
+
+    def read(
+        self,
+        path: str | os.PathLike[str],
+        parse: Callable[[Mapping[str, Array], Account], State],
+        *,
+        key: str | None = None,
+        library: Literal["numpy", "torch"] = "numpy",
+    ) -> State:
+        """``parse(arrays, account)`` of a file that :meth:`write` wrote, for the matching of ``key`` if it is given.
+
+        Raises
+        ------
+        FileFormatError
+            The file is of another kind or version, is damaged (``parse`` failed), or belongs to another matching.
+        """
+        self.check_name(path)
+        arrays = load_params(path, library=library)
+        try:
+            if _ACCOUNT not in arrays:
+                raise ValueError(f"it has no {_ACCOUNT!r}")
+            account = json.loads(library_of(arrays[_ACCOUNT]).to_host(arrays[_ACCOUNT]).tobytes())
+            if account["kind"] != self.kind or account["version"] != _VERSION:
+                raise ValueError(f"its kind is {account['kind']!r}, version {account['version']!r}")
+            fits = key is None or account["key"] == key
+            state = parse(arrays, account) if fits else None
+        except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+            raise FileFormatError(
+                f"{path} is no {self.title}, or is damaged ({error}); remove it, or give another name"
+            ) from None
+        if state is None:
+            raise FileFormatError(
+                f"{path} belongs to another matching: other models, another spec or other options. Give the file that "
+                "belongs to these, or another name"
+            )
+        return state
+
+    def resume(
+        self,
+        path: str | os.PathLike[str],
+        parse: Callable[[Mapping[str, Array], Account], State],
+        *,
+        key: str,
+        library: Literal["numpy", "torch"] = "numpy",
+    ) -> State | None:
+        """As :meth:`read`, and None where there is no file."""
+        self.check_name(path)
+        return self.read(path, parse, key=key, library=library) if os.path.exists(path) else None
+
+
+def key_of(spec: PermutationSpec, models: Sequence[Params], options: Mapping[str, Any]) -> str:
+    """A digest that distinguishes matchings: of the spec, the options, and some entries of every array."""
+    digest = hashlib.sha256(spec.digest().encode())
+    digest.update(json.dumps(options, sort_keys=True, default=repr).encode())
+    for params in models:
+        for name in spec.axes_to_perm:
+            if name in params:
+                digest.update(name.encode() + _sample(params[name]))
+    return digest.hexdigest()
+
+
+def _sample(array: Array) -> bytes:
+    shape = tuple(array.shape)
+    positions = np.linspace(0, max(int(np.prod(shape)) - 1, 0), _SAMPLED).astype(np.int64)
+    taken = [array[tuple(int(i) for i in np.unravel_index(position, shape))] for position in positions]
+    entries = [_number(library_of(array).to_host(one.reshape(1))[0]) if shape else 0.0 for one in taken]
+    return repr((shape, entries)).encode()
+
+
+def _number(entry: Any) -> float | complex:
+    return complex(entry) if np.iscomplexobj(entry) else float(entry)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"{type(value).__qualname__} is no number, text or list")

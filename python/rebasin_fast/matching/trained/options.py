@@ -1,0 +1,51 @@
+"""Options of matchings that are trained by gradient steps, as frozen dataclasses beside the keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import wraps
+from typing import Any, TypeVar
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Options that all methods trained by gradient steps take; names and meanings are those of their keywords."""
+
+    epochs: int = 1
+    learning_rate: float = 0.1
+    optimizer: Callable[[list[Any]], Any] | None = None
+    schedule: Callable[[Any], Any] | None = None
+    evaluate_every: int = 10
+    kept_batches: int = 4
+    patience: int | None = None
+
+    def check_positive(self, *names: str) -> None:
+        """ValueError unless the counts of all methods, and those of ``names``, are 1 or more, or None."""
+        for name in ("epochs", "evaluate_every", "kept_batches", "patience", *names):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is a positive number, got {value}")
+
+
+def takes_options(kind: type[TrainingOptions]) -> Callable[[Method], Method]:
+    """Let a method take ``options=``, of which every keyword that the caller gives replaces one.
+
+    The method receives them in ``options`` and in the keywords of the same names alike.
+    """
+    names = frozenset(field.name for field in fields(kind))
+
+    def decorate(method: Method) -> Method:
+        @wraps(method)
+        def call(*arguments: Any, options: TrainingOptions | None = None, **keywords: Any) -> Any:
+            if options is not None and not isinstance(options, kind):
+                raise TypeError(f"options is a {kind.__name__}, got {type(options).__qualname__}")
+            given = {name: keywords.pop(name) for name in names & keywords.keys()}
+            options = replace(options or kind(), **given)
+            return method(*arguments, options=options, **vars(options), **keywords)
+
+        return call  # type: ignore[return-value]
+
+    return decorate
