@@ -29,18 +29,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _TORCH_IS_HERE = importlib.util.find_spec("torch") is not None
+_NEEDS_TORCH = re.compile(
+    r"^(import|from) (torch|helpers\.(networks|families|mutations|models))\b", re.MULTILINE
+)
+_NEEDS_MODELS = re.compile(r"^require_models\(\)", re.MULTILINE)
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Without torch: modules that import it at their beginning, themselves or through networks of torch."""
-    if _TORCH_IS_HERE or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules that cannot run, or are not wanted: their imports take seconds.
+
+    Without torch those that import it at their beginning, themselves or through networks of torch; with
+    ``-m "not models"`` those of published architectures.
+    """
+    if collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
         return None
-    imports_torch = re.search(
-        r"^(import|from) (torch|helpers\.(networks|families|mutations|models))\b",
-        collection_path.read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
-    return True if imports_torch else None
+    text = collection_path.read_text(encoding="utf-8")
+    if not _TORCH_IS_HERE and _NEEDS_TORCH.search(text):
+        return True
+    return True if "not models" in config.getoption("markexpr") and _NEEDS_MODELS.search(text) else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -100,6 +100,9 @@ OPTIONAL = [
     "cupy",
     "jax",
     "PIL",
+    "jinja2",
+    "rich",
+    "tqdm",
     "threadpoolctl",
     "scipy.optimize",
 ]
@@ -110,3 +113,14 @@ def test_importing_takes_nothing_optional_along():
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
     assert found.stderr == ""
+
+
+def test_the_help_page_needs_neither_pages_nor_tables_nor_bars():
+    program = (
+        "import sys; from rebasin_fast.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('jinja2', 'rich', 'PIL', 'tqdm', 'matplotlib', 'torch') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "[]"

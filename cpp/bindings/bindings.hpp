@@ -11,5 +11,4 @@ void register_k_best(pybind11::module_& m);
 void register_bottleneck(pybind11::module_& m);
 void register_problem(pybind11::module_& m);
 void register_lists(pybind11::module_& m);
-void register_simd(pybind11::module_& m);
 void register_sparse(pybind11::module_& m);

@@ -10,7 +10,7 @@
 #include "rebasin/assignment.hpp"
 
 // The matrix of the last two axes of an array of `axes` axes, read where it lies: the first one of a batch.
-// `bfloat16` says what two-byte entries are. None for arrays of other axes or dtypes.
+// With `bfloat16` two-byte entries are of that type. None for arrays of other axes or dtypes.
 std::optional<rebasin::AnyCostView> find_cost_view(const pybind11::array& cost, bool maximize, bool bfloat16,
                                                    pybind11::ssize_t axes = 2);
 

@@ -1,10 +1,9 @@
 #include "bindings.hpp"
 
 PYBIND11_MODULE(_core, m) {
-  register_simd(m);
+  register_build(m);
   register_assignment(m);
   register_assignment_batch(m);
-  register_build(m);
   register_problem(m);
   register_descent(m);
   register_k_best(m);

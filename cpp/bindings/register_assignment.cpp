@@ -5,7 +5,6 @@
 #include <limits>
 #include <new>
 #include <optional>
-#include <utility>
 
 #include "arrays.hpp"
 #include "bindings.hpp"
@@ -23,6 +22,8 @@ namespace {
 using rebasin::AnyCostView;
 using rebasin::AssignmentSolution;
 using rebasin::Status;
+
+ResultType counters_type;
 
 Status solve(const AnyCostView& view, AssignmentSolution& solution,
              const rebasin::AssignmentOptions& options = {}) {
@@ -95,8 +96,8 @@ PyObject* solve_with_duals(PyObject*, PyObject* const* arguments, Py_ssize_t cou
                        if (count < 4 || arguments[3] == Py_None) {
                          status = solve(view, solution);
                        } else {
-                         const auto [row_duals, column_duals] = duals_of(arguments[3]);
-                         const rebasin::WarmStart start = warm_start_of(row_duals, column_duals, view);
+                         const auto duals = py::handle(arguments[3]).cast<DualPair>();
+                         const rebasin::WarmStart start = warm_start_of(duals, view);
                          status = solve(view, solution, {.warm_start = &start});
                        }
                        return to_solution(status, solution, view.rows, view.columns).release().ptr();
@@ -128,36 +129,31 @@ PyMethodDef fast_methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-const ResultType& counters_type() {
-  static const ResultType type("rebasin_fast._core.AssignmentCounters",
-                               {"entries_read", "bids", "refills", "augmentations", "scanned_rows",
-                                "dense_searches", "list_bytes", "dense_solver"});
-  return type;
-}
-
-py::object solve_for_counters(const py::array& cost, bool maximize,
-                              const std::optional<std::pair<Duals, Duals>>& start) {
+py::object solve_for_counters(const py::array& cost, bool maximize, const std::optional<DualPair>& start) {
   const AnyCostView view = cost_view(cost, maximize, false);
   AssignmentSolution solution;
   rebasin::AssignmentOptions options;
   rebasin::WarmStart warm_start;
   if (start) {
-    warm_start = warm_start_of(start->first, start->second, view);
+    warm_start = warm_start_of(*start, view);
     options.warm_start = &warm_start;
   }
   raise_unless_ok(solve(view, solution, options));
   const rebasin::AssignmentCounters& counters = solution.counters;
-  return counters_type()(counters.entries_read, counters.bids, counters.refills, counters.augmentations,
-                         counters.scanned_rows, counters.dense_searches, counters.list_bytes,
-                         counters.dense_solver);
+  return counters_type(counters.entries_read, counters.bids, counters.refills, counters.augmentations,
+                       counters.scanned_rows, counters.dense_searches, counters.list_bytes,
+                       counters.strategy);
 }
 
 }  // namespace
 
 void register_assignment(py::module_& m) {
   if (PyModule_AddFunctions(m.ptr(), fast_methods) != 0) throw py::error_already_set();
-  solution_type().add_to(m);
-  counters_type().add_to(m);
+  register_solution(m);
+  counters_type = {m,
+                   "rebasin_fast._core.AssignmentCounters",
+                   {"entries_read", "bids", "refills", "augmentations", "scanned_rows", "dense_searches",
+                    "list_bytes", "strategy"}};
   m.def("priced_assignment", &solve_priced, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("cost_limit"), py::arg("partial"),
         "The Solution of a 2-D array whose rows and columns may stay unmatched: at half of cost_limit each, "

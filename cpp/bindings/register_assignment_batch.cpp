@@ -2,16 +2,14 @@
 #include <pybind11/stl.h>
 
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "cost_view.hpp"
-#include "python_interrupt.hpp"
 #include "rebasin/assignment_batch.hpp"
 #include "results.hpp"
-#include "statuses.hpp"
+#include "solve_many.hpp"
 #include "warm_starts.hpp"
 
 namespace py = pybind11;
@@ -22,39 +20,31 @@ using rebasin::AnyCostView;
 using rebasin::AssignmentSolution;
 using rebasin::Status;
 
+ResultType batch_type;
+
 py::list solve_list(const std::vector<py::array>& costs, bool maximize, bool bfloat16,
-                    const std::optional<std::vector<std::pair<Duals, Duals>>>& starts, int threads) {
+                    const std::optional<std::vector<DualPair>>& starts, int threads) {
   const std::vector<AnyCostView> views = cost_views(costs, maximize, bfloat16);
   std::vector<rebasin::WarmStart> warm_starts;
   if (starts) {
     if (starts->size() != costs.size()) throw py::value_error("a batch needs one warm start per problem");
     for (std::size_t k = 0; k < costs.size(); ++k) {
-      warm_starts.push_back(warm_start_of((*starts)[k].first, (*starts)[k].second, views[k]));
+      warm_starts.push_back(warm_start_of((*starts)[k], views[k]));
     }
   }
-  std::vector<AssignmentSolution> solutions(costs.size());
-  std::vector<Status> statuses(costs.size());
-  run_native(false, [&](rebasin::Interrupt& interrupt) {
-    rebasin::solve_assignments(views.data(), starts ? warm_starts.data() : nullptr,
-                               static_cast<std::int64_t>(costs.size()), solutions.data(), statuses.data(),
-                               threads, interrupt);
-  });
-  raise_if_ended(statuses);
-  py::list results;
-  for (std::size_t k = 0; k < costs.size(); ++k) {
-    results.append(to_solution(statuses[k], solutions[k], views[k].rows, views[k].columns));
-  }
-  return results;
-}
-
-const ResultType& batch_type() {
-  static const ResultType type("rebasin_fast._core.SolutionBatch",
-                               {"columns", "row_duals", "column_duals", "objectives", "gaps", "statuses"});
-  return type;
+  return solve_many<AssignmentSolution>(
+      views, false,
+      [&](AssignmentSolution* solutions, Status* statuses, rebasin::Interrupt& interrupt) {
+        rebasin::solve_assignments(views.data(), starts ? warm_starts.data() : nullptr, std::ssize(views),
+                                   solutions, statuses, threads, interrupt);
+      },
+      [](Status status, AssignmentSolution& solution, const AnyCostView& view) {
+        return to_solution(status, solution, view.rows, view.columns);
+      });
 }
 
 py::object solve_stacked(const py::array& costs, bool maximize, bool bfloat16,
-                         const std::optional<std::pair<Duals, Duals>>& starts, int threads) {
+                         const std::optional<DualPair>& starts, int threads) {
   rebasin::AssignmentBatch batch;
   batch.first = cost_view(costs, maximize, bfloat16, 3);
   batch.count = costs.shape(0);
@@ -80,13 +70,15 @@ py::object solve_stacked(const py::array& costs, bool maximize, bool bfloat16,
   raise_if_ended(run_native(false, [&](rebasin::Interrupt& interrupt) {
     return rebasin::solve_assignment_batch(batch, threads, interrupt);
   }));
-  return batch_type()(columns, row_duals, column_duals, objectives, gaps, codes);
+  return batch_type(columns, row_duals, column_duals, objectives, gaps, codes);
 }
 
 }  // namespace
 
 void register_assignment_batch(py::module_& m) {
-  batch_type().add_to(m);
+  batch_type = {m,
+                "rebasin_fast._core.SolutionBatch",
+                {"columns", "row_duals", "column_duals", "objectives", "gaps", "statuses"}};
   m.def("assignments", &solve_list, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("starts"), py::arg("threads"),
         "The Solutions of a list of 2-D arrays; starts is None or a list of (row_duals, column_duals).");

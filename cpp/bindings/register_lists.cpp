@@ -13,10 +13,7 @@ namespace {
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
-const ResultType& result_type() {
-  static const ResultType type("rebasin_fast._core.ListsSolution", {"solution", "fetched"});
-  return type;
-}
+ResultType result_type;
 
 // None where the whole matrix is needed.
 template <class T>
@@ -41,13 +38,13 @@ py::object solve(const Array<T>& costs, const Array<std::int32_t>& columns, cons
   });
   raise_if_ended(result.status);
   if (result.needs_matrix) return py::none();
-  return result_type()(to_solution(result.status, solution, lists.rows, lists.columns), result.fetched);
+  return result_type(to_solution(result.status, solution, lists.rows, lists.columns), result.fetched);
 }
 
 }  // namespace
 
 void register_lists(py::module_& m) {
-  result_type().add_to(m);
+  result_type = {m, "rebasin_fast._core.ListsSolution", {"solution", "fetched"}};
   const char* text =
       "The ListsSolution of a problem to minimise, or None where the whole matrix is needed. fetch is the "
       "address of bool (*)(void* context, int64_t row, void* out).";

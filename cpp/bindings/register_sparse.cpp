@@ -51,18 +51,8 @@ SparseCostView view_of(const py::array& values, const py::array& indices, const 
           .maximize = maximize};
 }
 
-const ResultType& counters_type() {
-  static const ResultType type("rebasin_fast._core.SparseCounters",
-                               {"entries_read", "bids", "searches", "joint_searches", "levels"});
-  return type;
-}
-
-const ResultType& result_type() {
-  static const ResultType type("rebasin_fast._core.SparseSolution",
-                               {"columns", "row_duals", "column_duals", "objective", "gap", "status",
-                                "violating_rows", "violating_columns", "counters"});
-  return type;
-}
+ResultType counters_type;
+ResultType result_type;
 
 py::object solve(const py::array& values, const py::array& indices, const py::array& starts,
                  std::int64_t columns, bool maximize, bool partial) {
@@ -74,18 +64,23 @@ py::object solve(const py::array& values, const py::array& indices, const py::ar
   });
   raise_if_ended(status);
   const rebasin::SparseCounters& counters = solution.counters;
-  return result_type()(to_array(solution.columns), to_array(solution.row_duals),
-                       to_array(solution.column_duals), solution.objective, solution.gap, status_name(status),
-                       to_array(solution.violating_rows), to_array(solution.violating_columns),
-                       counters_type()(counters.entries_read, counters.bids, counters.searches,
-                                       counters.joint_searches, counters.levels));
+  return result_type(to_array(solution.columns), to_array(solution.row_duals),
+                     to_array(solution.column_duals), solution.objective, solution.gap, status_name(status),
+                     to_array(solution.violating_rows), to_array(solution.violating_columns),
+                     counters_type(counters.entries_read, counters.bids, counters.searches,
+                                   counters.joint_searches, counters.levels));
 }
 
 }  // namespace
 
 void register_sparse(py::module_& m) {
-  counters_type().add_to(m);
-  result_type().add_to(m);
+  counters_type = {m,
+                   "rebasin_fast._core.SparseCounters",
+                   {"entries_read", "bids", "searches", "joint_searches", "levels"}};
+  result_type = {m,
+                 "rebasin_fast._core.SparseSolution",
+                 {"columns", "row_duals", "column_duals", "objective", "gap", "status", "violating_rows",
+                  "violating_columns", "counters"}};
   m.def("sparse_assignment", &solve, py::arg("values"), py::arg("indices"), py::arg("starts"),
         py::arg("columns"), py::arg("maximize"), py::arg("partial"),
         "The SparseSolution of costs in compressed sparse rows.");

@@ -1,7 +1,7 @@
 #include "results.hpp"
 
+#include <cstring>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include "arrays.hpp"
@@ -9,24 +9,24 @@
 
 namespace py = pybind11;
 
-ResultType::ResultType(const char* name, std::initializer_list<const char*> fields) {
+ResultType::ResultType(py::module_& m, const char* name, std::initializer_list<const char*> fields) {
   std::vector<PyStructSequence_Field> named;
   for (const char* field : fields) named.push_back({field, nullptr});
   named.push_back({nullptr, nullptr});
   PyStructSequence_Desc type{name, nullptr, named.data(), static_cast<int>(fields.size())};
   type_ = PyStructSequence_NewType(&type);
   if (type_ == nullptr) throw py::error_already_set();
+  m.add_object(std::strrchr(name, '.') + 1, reinterpret_cast<PyObject*>(type_));
 }
 
-void ResultType::add_to(py::module_& m) const {
-  const py::handle type(reinterpret_cast<PyObject*>(type_));
-  m.add_object(py::str(type.attr("__name__")).cast<std::string>().c_str(), type);
-}
+namespace {
+ResultType solution_type;
+}  // namespace
 
-const ResultType& solution_type() {
-  static const ResultType type("rebasin_fast._core.Solution",
-                               {"columns", "row_duals", "column_duals", "objective", "gap", "status"});
-  return type;
+void register_solution(py::module_& m) {
+  solution_type = {m,
+                   "rebasin_fast._core.Solution",
+                   {"columns", "row_duals", "column_duals", "objective", "gap", "status"}};
 }
 
 py::object to_solution(rebasin::Status status, rebasin::AssignmentSolution& solution, std::int64_t rows,
@@ -39,7 +39,7 @@ py::object to_solution(rebasin::Status status, rebasin::AssignmentSolution& solu
     solution.column_duals.assign(columns, nan);
     solution.objective = solution.gap = nan;
   }
-  return solution_type()(to_array(solution.columns), to_array(solution.row_duals),
-                         to_array(solution.column_duals), solution.objective, solution.gap,
-                         status_name(status));
+  return solution_type(to_array(solution.columns), to_array(solution.row_duals),
+                       to_array(solution.column_duals), solution.objective, solution.gap,
+                       status_name(status));
 }

@@ -1,4 +1,4 @@
-// Results as types of named, read-only fields (_core.pyi says what they hold). They are tuples to build,
+// Results as types of named, read-only fields (described in _core.pyi). They are tuples to build,
 // which takes a small problem less time than an instance of a pybind11 class.
 #pragma once
 
@@ -11,10 +11,10 @@
 
 class ResultType {
  public:
-  // Strings must outlive the type.
-  ResultType(const char* name, std::initializer_list<const char*> fields);
+  ResultType() = default;
 
-  void add_to(pybind11::module_& m) const;
+  // Adds the type to the module. Strings, which begin with the module's name, must outlive it.
+  ResultType(pybind11::module_& m, const char* name, std::initializer_list<const char*> fields);
 
   // A result of as many values as the type has fields.
   template <class... Values>
@@ -28,16 +28,17 @@ class ResultType {
 
  private:
   static pybind11::object to_object(const pybind11::object& value) { return value; }
+  static pybind11::object to_object(const char* value) { return pybind11::str(value); }
   static pybind11::object to_object(bool value) { return pybind11::bool_(value); }
   static pybind11::object to_object(double value) { return pybind11::float_(value); }
   static pybind11::object to_object(std::int64_t value) { return pybind11::int_(value); }
 
-  PyTypeObject* type_;  // for the life of the process
+  PyTypeObject* type_ = nullptr;  // for the life of the process
 };
 
-// The solution of one dense or sparse problem, its fields in the order of rebasin_fast.Assignment.
-const ResultType& solution_type();
+void register_solution(pybind11::module_& m);
 
-// Of a problem without an assignment: columns of -1, NaN elsewhere.
+// The solution of one problem, its fields in the order of rebasin_fast.Assignment; of one without an
+// assignment columns of -1, NaN elsewhere.
 pybind11::object to_solution(rebasin::Status status, rebasin::AssignmentSolution& solution, std::int64_t rows,
                              std::int64_t columns);

@@ -4,7 +4,6 @@
 #include <pybind11/pybind11.h>
 
 #include <new>
-#include <vector>
 
 #include "rebasin/status.hpp"
 
@@ -12,10 +11,6 @@
 inline void raise_if_ended(rebasin::Status status) {
   if (status == rebasin::Status::interrupted) throw pybind11::error_already_set();
   if (status == rebasin::Status::out_of_memory) throw std::bad_alloc();
-}
-
-inline void raise_if_ended(const std::vector<rebasin::Status>& statuses) {
-  for (const rebasin::Status status : statuses) raise_if_ended(status);
 }
 
 // The same, and for a matrix without an answer; the messages are SciPy's.

@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "matrices.hpp"
+
 namespace {
 
 using namespace rebasin;
@@ -36,16 +38,7 @@ struct Outputs {
 
 AssignmentBatch batch_of(const std::vector<float>& entries, std::int64_t count, std::int64_t n,
                          std::int64_t m) {
-  AssignmentBatch batch;
-  batch.first.data = entries.data();
-  batch.first.dtype = DType::float32;
-  batch.first.rows = n;
-  batch.first.columns = m;
-  batch.first.row_stride = m * 4;
-  batch.first.column_stride = 4;
-  batch.count = count;
-  batch.stride = n * m * 4;
-  return batch;
+  return {.first = CostView<float>{entries.data(), n, m, m, 1, false}, .count = count, .stride = n * m * 4};
 }
 
 std::vector<float> draw(std::int64_t size) {
@@ -105,8 +98,6 @@ TEST_CASE("a batch starts from its own duals and stops when asked") {
   CHECK(solve_assignment_batch(batch, 2, never) == Status::ok);
   CHECK(warm.columns == cold.columns);
   CHECK(warm.objectives == cold.objectives);
-  Interrupt at_once([](void*) { return true; }, nullptr);
-  while (!at_once.requested()) {
-  }
+  Interrupt at_once = stopped();
   CHECK(solve_assignment_batch(batch, 3, at_once) == Status::interrupted);
 }

@@ -6,13 +6,13 @@
 #include <limits>
 #include <numeric>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "assignment/exact/exact_costs.hpp"
 #include "assignment/exact/finish.hpp"
 #include "assignment/exact/real_sum.hpp"
 #include "assignment/exact/totals.hpp"
+#include "matrices.hpp"
 
 namespace {
 
@@ -21,27 +21,6 @@ using namespace rebasin::assignment;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double largest = std::numeric_limits<double>::max();
-
-template <class T>
-constexpr DType element_of = DType::float64;
-template <>
-constexpr DType element_of<float> = DType::float32;
-template <>
-constexpr DType element_of<std::int64_t> = DType::int64;
-template <>
-constexpr DType element_of<std::uint64_t> = DType::uint64;
-
-template <class T>
-struct Matrix {
-  std::int64_t rows;
-  std::int64_t columns;
-  std::vector<T> entries;
-
-  AnyCostView view(bool maximize) const {
-    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
-    return {entries.data(), element_of<T>, false, rows, columns, columns * size, size, maximize};
-  }
-};
 
 using Total = WideInteger<36>;
 
@@ -133,9 +112,9 @@ enum class Duals { none, zero, random, huge, broken };
 template <class T, class Random, class Draw>
 void try_matrices(int count, Random& random, const Draw& draw) {
   for (int k = 0; k < count; ++k) {
-    Matrix<T> matrix{
-        static_cast<std::int64_t>(1 + random() % 6), static_cast<std::int64_t>(1 + random() % 6), {}};
-    for (std::int64_t e = 0; e < matrix.rows * matrix.columns; ++e) matrix.entries.push_back(draw());
+    const auto rows = static_cast<std::int64_t>(1 + random() % 6);
+    const auto columns = static_cast<std::int64_t>(1 + random() % 6);
+    const auto matrix = make_matrix<T>(rows, columns, [&](auto, auto) { return draw(); });
     bool forbids = false;
     for (const T entry : matrix.entries) forbids = forbids || std::isinf(static_cast<double>(entry));
     const AnyCostView view = matrix.view(!forbids && random() % 2 == 0);
@@ -222,15 +201,14 @@ TEST_CASE("exact finish of nothing") {
   CHECK(solution.columns == std::vector<std::int64_t>(2, -1));
 }
 
-TEST_CASE("exact finish hears the interrupt") {
+TEST_CASE("exact finish stops at an interrupt") {
   std::mt19937_64 random(4);
-  Matrix<double> matrix{400, 400, {}};
-  for (int k = 0; k < 160000; ++k) matrix.entries.push_back(static_cast<double>(random() % 100000));
+  const auto matrix =
+      make_matrix<double>(400, 400, [&](auto, auto) { return static_cast<double>(random() % 100000); });
   AssignmentSolution solution;
   solution.columns.resize(400);
   std::iota(solution.columns.begin(), solution.columns.end(), std::int64_t{0});
-  Interrupt at_once([](void*) { return true; }, nullptr);
-  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  Interrupt at_once = stopped();
   CHECK(finish_exactly(matrix.view(false), solution, at_once) == Status::interrupted);
 }
 

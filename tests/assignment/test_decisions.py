@@ -99,10 +99,38 @@ def test_dead_and_copied_columns_are_no_ties():
 
 
 @pytest.mark.parametrize("n", [70, 128, 256])
-def test_costs_of_many_magnitudes_stay_on_lists(n):
-    cost = (10.0 ** np.random.default_rng(n).uniform(-20, 20, (n, n))).astype(np.float32)
-    assert not core.assignment_counters(cost, False).dense_solver
-    check(cost)
+def test_costs_of_many_magnitudes(n):
+    check((10.0 ** np.random.default_rng(n).uniform(-20, 20, (n, n))).astype(np.float32))
+
+
+def gated_distances(rng):
+    distances = np.linalg.norm(rng.random((300, 1, 2)) - rng.random((300, 2)), axis=2)
+    return np.where(distances > np.quantile(distances, 0.4), 1e5, distances).astype(np.float32)
+
+
+def similarities(rng, noise=None):
+    a = rng.standard_normal((512, 512))
+    b = rng.standard_normal((512, 512)) if noise is None else a + noise * rng.standard_normal((512, 512))
+    return -(a @ b[rng.permutation(512)].T).astype(np.float32)
+
+
+def sorted_points(rng):
+    return np.abs(np.sort(rng.random(400))[:, None] - np.sort(rng.random(400)))
+
+
+EXAMPLES = {  # of cpp/src/assignment/README.md
+    "filler": gated_distances,
+    "lists": similarities,
+    "aligned rows": lambda rng: similarities(rng, noise=0.3),
+    "small": lambda rng: rng.random((100, 140)),
+    "smooth": sorted_points,
+}
+
+
+@pytest.mark.parametrize("strategy", EXAMPLES)
+def test_examples_of_the_strategies(strategy):
+    cost = EXAMPLES[strategy](np.random.default_rng(0))
+    assert core.assignment_counters(cost, False).strategy == strategy
 
 
 def test_ordered_magnitudes_fall_back_to_an_auction():
@@ -159,6 +187,7 @@ def test_forbidden_entries_hide_no_offset():
     check(cost)
 
 
+@pytest.mark.slow
 def test_products_of_ranks_take_few_reads():
     ranks = np.arange(300.0)
     for cost in (np.outer(ranks, ranks), 1 / (1 + ranks[:, None] + ranks)):

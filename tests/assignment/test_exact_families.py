@@ -11,7 +11,9 @@ from reference.exact_assignment import enumerate_least_total, least_total, to_in
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-@pytest.mark.parametrize(("largest", "problems"), [(6, 800), (40, 180), (130, 20)])
+@pytest.mark.parametrize(
+    ("largest", "problems"), [(6, 800), (40, 180), pytest.param(130, 20, marks=pytest.mark.slow)]
+)
 def test_optimum_of_family(family, largest, problems):
     rng = np.random.default_rng(largest)
     for _ in range(problems):

@@ -87,6 +87,7 @@ def run(program):
 
 
 @pytest.mark.parametrize("name", WORK)
+@pytest.mark.slow
 def test_daemon_threads_do_not_abort_the_process(name):
     setup, step = WORK[name]
     done = run(PROGRAM.format(setup=setup, step=step, threads=2))

@@ -242,6 +242,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_every_simd_level_agrees():
     results = []
     for level in core.simd_levels():

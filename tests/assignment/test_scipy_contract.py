@@ -34,6 +34,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 def test_scipys_own_tests_pass():
     pytest.importorskip("scipy.optimize.tests.test_linear_assignment")
     done = subprocess.run(

@@ -69,6 +69,7 @@ def test_an_unknown_level_is_refused():
 
 
 @pytest.mark.skipif(len(core.simd_levels()) < 2, reason="this machine runs one level only")
+@pytest.mark.slow
 def test_all_levels_agree():
     answers = {level: solve(level) for level in core.simd_levels()}
     assert len(set(answers.values())) == 1, answers

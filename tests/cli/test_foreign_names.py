@@ -28,6 +28,7 @@ def command(*args: object, encoding: str = "utf-8:strict") -> subprocess.Complet
 
 
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict", "latin-1:strict"])
+@pytest.mark.slow
 def test_file_names_of_any_bytes_are_read_and_written(
     encoding: str, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def assert_aligned(models: Models, path: Path) -> None:
 @pytest.mark.parametrize(
     "options", [("frank-wolfe", "--restarts", 3), ("sinkhorn",)], ids=lambda given: given[0]
 )
+@pytest.mark.slow
 def test_without_data(models: Models, run: Run, tmp_path: Path, options: tuple[object, ...]) -> None:
     pytest.importorskip("torch")
     result = run("match", models.a, models.b, "-o", "out.npz", "--json", "--method", *options)

@@ -45,7 +45,7 @@ def test_batches_name_their_statuses(module):
     assert best.status.tolist() == ["optimal", "invalid", "optimal"]
     with pytest.raises(ValueError, match="invalid numeric entries"):
         entry.solve(costs[1], False, None, LIBRARY)
-    with pytest.raises(ValueError, match=r"row duals of shape \(3, 5\)"):
+    with pytest.raises(ValueError, match=r"a problem of shape \(3, 5, 3, 5\), the cost has shape \(5, 5\)"):
         entry.solve(costs[0], False, best, LIBRARY)
 
 

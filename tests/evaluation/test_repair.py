@@ -245,6 +245,7 @@ def test_progress_counts_all_passes():
     assert seen == [(n, 6) for n in range(1, 7)]
 
 
+@pytest.mark.slow
 def test_midpoint_accuracy_rises_on_digits():
     """Deep narrow networks on scikit-learn's digits, matched: averaging loses variance, and REPAIR gives it back."""
     from sklearn.datasets import load_digits

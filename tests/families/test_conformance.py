@@ -10,7 +10,7 @@ import rebasin_fast as rf
 from helpers.families.every import EXAMPLES, parametrized
 from helpers.families.example import Example
 from helpers.mutations import MutationTrial, moving_permutation, mutants
-from rebasin_fast.permutation.verify import TOLERANCE, Trial
+from rebasin_fast.permutation.trial import TOLERANCE, Trial
 
 every_example = parametrized()
 mutated_examples = parametrized(example for example in EXAMPLES if example.mutated)

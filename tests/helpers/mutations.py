@@ -10,7 +10,7 @@ import numpy as np
 import rebasin_fast as rf
 from helpers.families.example import Example
 from rebasin_fast.axis import Concat, Entry, Fixed, Joined, Product, Slice
-from rebasin_fast.permutation.verify import TOLERANCE, Trial
+from rebasin_fast.permutation.trial import TOLERANCE, Trial
 from rebasin_fast.specs.layout import length_of
 
 FRESH = "a permutation of its own"

@@ -14,7 +14,7 @@ import rebasin_fast as rf
 from helpers.families.every import BY_NAME
 from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.permutation import identity_permutation, random_permutation
-from rebasin_fast.permutation.verify import Trial
+from rebasin_fast.permutation.trial import Trial
 
 # Small ones of each family, flattened images and shortcuts of every kind among them.
 CHOSEN = (

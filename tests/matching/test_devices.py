@@ -92,6 +92,7 @@ def test_activation_matching_and_repair(network):
 
 
 @pytest.mark.parametrize("network", ["mlp", "resnet8-padded"])
+@pytest.mark.slow
 def test_trained_matching(network):
     spec, a, b, batches = case(network)
     model = KNOWN[network].build()

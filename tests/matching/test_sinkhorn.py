@@ -63,6 +63,7 @@ def test_the_tolerance_ends_the_iterations():
 
 @pytest.mark.parametrize("solver", ["schur", "conjugate_gradients", "auto", "dense"])
 @pytest.mark.parametrize("tau", [1.0, 0.3])
+@pytest.mark.slow
 def test_gradcheck(solver, tau):
     scores = scores_of(2, 6, 6).requires_grad_()
 

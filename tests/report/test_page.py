@@ -233,6 +233,7 @@ def test_torch_is_not_imported_for_it(tmp_path):
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_memory_stays_small_beside_a_big_model(tmp_path):
     units, inputs = 4096, 8192
     spec = rf.PermutationSpec({"w": ("P", "Q")})

@@ -90,9 +90,9 @@ def test_index_arrays_may_be_lists_narrow_integers_or_tensors():
     ("change", "message"),
     [
         ({"P": [0, 1]}, r"'P' has shape \(2,\); expected \(3,\)"),
-        ({"P": [0, 1, 1]}, r"'P' is none: it must hold each of 0 … 2 once"),
-        ({"P": [0, 1, 3]}, r"'P' is none"),
-        ({"P": [0, 1, -1]}, r"'P' is none"),
+        ({"P": [0, 1, 1]}, r"'P' is not one: it must hold each of 0 … 2 once"),
+        ({"P": [0, 1, 3]}, r"'P' is not one"),
+        ({"P": [0, 1, -1]}, r"'P' is not one"),
         ({"P": [0.0, 1.0, 2.0]}, r"'P' must be an array of integers, got float64"),
         ({"P": [True, False, True]}, r"'P' must be an array of integers, got bool"),
         ({"P": 0}, r"'P' must be an array of integers"),
@@ -146,7 +146,7 @@ def test_composition_needs_the_same_names_and_shapes():
         rf.PermutationError, match=r"'P' has shape \(1,\) in the first and \(2,\) in the second"
     ):
         rf.compose_permutations({"P": [0]}, {"P": [0, 1]})
-    with pytest.raises(rf.PermutationError, match=r"'P' is none"):
+    with pytest.raises(rf.PermutationError, match=r"'P' is not one"):
         rf.compose_permutations({"P": [0, 0]}, {"P": [0, 1]})
 
 

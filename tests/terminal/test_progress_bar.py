@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rebasin_fast._terminal.progress import ProgressBar, listener
+from rebasin_fast._terminal.progress import ProgressBar, listener, takes_progress
 from rebasin_fast.matching import Progress
 
 STAGES = [("loading", 0, 2), ("drawing", 1, 2), ("done", 2, 2)]
@@ -94,6 +94,18 @@ def test_other_values_than_true_are_their_own_listeners() -> None:
             assert notify == expected
     with listener(True) as notify:
         assert isinstance(notify, ProgressBar)
+
+
+def test_a_function_that_takes_progress_sees_a_callback_or_none() -> None:
+    @takes_progress
+    def work(value: int, *, progress: Any = None) -> tuple[int, Any]:
+        return value, progress
+
+    calls: list[Any] = []
+    assert work(1) == work(1, progress=False) == (1, None)
+    assert work(2, progress=calls.append) == (2, calls.append)
+    assert isinstance(work(3, progress=True)[1], ProgressBar)
+    assert work.__name__ == "work"
 
 
 def test_tqdm_is_imported_with_the_first_bar_alone() -> None:

@@ -8,7 +8,7 @@ import pytest
 import rebasin_fast as rf
 from helpers.models.installed import require_models
 from rebasin_fast.permutation import identity_permutation, random_permutation
-from rebasin_fast.permutation.verify import TOLERANCE, Trial
+from rebasin_fast.permutation.trial import TOLERANCE, Trial
 from rebasin_fast.specs.layout import blocks_of
 
 require_models()

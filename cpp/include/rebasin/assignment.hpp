@@ -11,18 +11,8 @@
 
 namespace rebasin {
 
-// A strided, read-only view of a cost matrix; strides count elements and may be negative. Owns nothing.
-template <class T>
-struct CostView {
-  const T* data = nullptr;
-  std::int64_t rows = 0;
-  std::int64_t columns = 0;
-  std::int64_t row_stride = 0;
-  std::int64_t column_stride = 1;
-  bool maximize = false;
-};
-
-// The same for an element type known only at run time; strides count bytes, entries need no alignment.
+// A strided, read-only view of a cost matrix whose element type is known at run time. Strides count bytes and
+// may be negative, entries need no alignment. Owns nothing.
 struct AnyCostView {
   const void* data = nullptr;
   DType dtype = DType::float64;
@@ -32,9 +22,29 @@ struct AnyCostView {
   std::int64_t row_stride = 0;
   std::int64_t column_stride = 0;
   bool maximize = false;
+
+  AnyCostView transposed() const {
+    return {data, dtype, swapped_bytes, columns, rows, column_stride, row_stride, maximize};
+  }
 };
 
-// What a solve did; for benchmarks.
+// The same view of float or double, whose strides count elements.
+template <class T>
+struct CostView {
+  const T* data = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t row_stride = 0;
+  std::int64_t column_stride = 1;
+  bool maximize = false;
+
+  operator AnyCostView() const {
+    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+    return {data, floating_dtype<T>, false, rows, columns, row_stride * size, column_stride * size, maximize};
+  }
+};
+
+// Operations of a solve, for benchmarks.
 struct AssignmentCounters {
   std::int64_t entries_read = 0;    // of the matrix, each time it was read
   std::int64_t bids = 0;            // rows that took a column in an auction
@@ -43,7 +53,7 @@ struct AssignmentCounters {
   std::int64_t scanned_rows = 0;    // rows in its trees
   std::int64_t dense_searches = 0;  // searches that went on over whole rows
   std::int64_t list_bytes = 0;      // memory of the candidate lists
-  bool dense_solver = false;        // the dense solver gave the answer
+  const char* strategy = "";        // the last one tried; its name in cpp/src/assignment/README.md
 
   void add(const AssignmentCounters& more) {
     entries_read += more.entries_read;
@@ -87,8 +97,9 @@ struct AssignmentOptions {
 // one that turns out stale costs at most one read of the matrix.
 //
 // +inf (minimising; -inf when maximising) marks a forbidden entry; NaN and the opposite infinity give
-// invalid_entry. The matrix is read, never copied: a few converted rows at a time, whatever its element type.
-// Time O(n^2 m) at worst for n <= m. Thread-safe on distinct solutions; no global state.
+// invalid_entry. A matrix that is not contiguous rows of float32 or float64 is converted: once up to 2^22
+// entries, else a row at a time. Time O(n^2 m) at worst for n <= m. Thread-safe on distinct solutions; no
+// global state.
 Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt,
                         const AssignmentOptions& options = {});
 
@@ -97,14 +108,5 @@ Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, I
 // per problem.
 void solve_assignments(const AnyCostView* costs, const WarmStart* warm_starts, std::int64_t count,
                        AssignmentSolution* solutions, Status* statuses, int threads, Interrupt& interrupt);
-
-template <class T>
-Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, Interrupt& interrupt,
-                        const AssignmentOptions& options = {});
-
-extern template Status solve_assignment<float>(const CostView<float>&, AssignmentSolution&, Interrupt&,
-                                               const AssignmentOptions&);
-extern template Status solve_assignment<double>(const CostView<double>&, AssignmentSolution&, Interrupt&,
-                                                const AssignmentOptions&);
 
 }  // namespace rebasin

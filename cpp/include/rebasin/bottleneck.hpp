@@ -10,7 +10,7 @@
 
 namespace rebasin {
 
-// What a solve did; for benchmarks and tests.
+// Operations of a solve, for benchmarks and tests.
 struct BottleneckCounters {
   std::int64_t thresholds = 0;  // graphs of the entries up to a threshold
   std::int64_t phases = 0;      // rounds of augmenting paths

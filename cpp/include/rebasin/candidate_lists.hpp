@@ -1,5 +1,5 @@
-// The assignment solver for a matrix that lies elsewhere, such as on a GPU: candidate lists come in, and rows
-// only as they are asked for.
+// The assignment solver for a matrix in other memory, such as a GPU's: from candidate lists, and rows fetched
+// on demand.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct CandidateLists {
   std::int64_t columns = 0;
   const T* costs = nullptr;                  // (rows, list_length), in any order, padded at the end with +inf
   const std::int32_t* columns_of = nullptr;  // (rows, list_length)
-  const double* bounds = nullptr;  // (rows): at or below the rounded cost - duals of what is not listed
+  const double* bounds = nullptr;  // (rows): at or below the rounded cost - duals of every other entry
   const double* duals = nullptr;   // (columns); of a rectangle all zero
   FetchRow fetch = nullptr;
   void* context = nullptr;

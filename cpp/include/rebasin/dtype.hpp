@@ -1,4 +1,4 @@
-// What one entry of an array is in memory, and how a stored parameter becomes a number to compute with.
+// The element types of arrays, and their conversion to numbers to compute with.
 #pragma once
 
 #include <bit>

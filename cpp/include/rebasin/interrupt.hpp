@@ -1,11 +1,11 @@
-// How long native loops hear Ctrl-C without knowing Python.
+// The caller's request to stop, such as Ctrl-C in Python, as native loops poll it.
 #pragma once
 
 #include <chrono>
 
 namespace rebasin {
 
-// A caller's question "shall I stop?", asked at most every `period` however often `requested` is called.
+// Calls the caller's poll function at most once every `period`, however often `requested` is called.
 // Not thread-safe: one object a thread. A default-constructed interrupt never stops anything.
 class Interrupt {
  public:

@@ -17,7 +17,7 @@ struct KBestOptions {
   double within = std::numeric_limits<double>::infinity();
 };
 
-// What a call did; for benchmarks and tests.
+// Operations of a call, for benchmarks and tests.
 struct KBestCounters {
   std::int64_t nodes = 0;         // subproblems whose best assignment was found and that were split
   std::int64_t searches = 0;      // shortest augmenting paths

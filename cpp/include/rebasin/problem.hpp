@@ -15,9 +15,9 @@ struct PermutationShape {
   std::vector<std::int32_t> parents;
 };
 
-// What moves a family of positions on one axis of a tensor: positions[(i, j, ...) * copies + r], row-major,
-// for unit i of permutations[0], j of permutations[1], and so on, r < copies. All parents of a permutation
-// stand before it. Positions of the axis that no move names stay where they are.
+// A family of positions on one axis of a tensor that permutations move: positions[(i, j, ...) * copies + r],
+// row-major, for unit i of permutations[0], j of permutations[1], and so on, r < copies. All parents of a
+// permutation stand before it. Positions of the axis that no move names stay where they are.
 struct Move {
   std::vector<std::int32_t> permutations;
   std::int32_t axis = 0;

@@ -6,8 +6,8 @@
 
 namespace rebasin {
 
-// The level in use: the best that this machine runs, or the one that REBASIN_FAST_SIMD named when first
-// asked.
+// The level in use: the best that this machine runs, or the one that REBASIN_FAST_SIMD named at the
+// first call.
 std::string simd_level();
 
 // Levels compiled in that this machine runs, best first.

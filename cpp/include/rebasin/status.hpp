@@ -1,4 +1,4 @@
-// What every entry point of the core returns. The core throws nothing across its border.
+// The result of every entry point of the core. The core throws nothing across its border.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "assignment/problem_threads.hpp"
+#include "parallel_problems.hpp"
 #include "rebasin/assignment_batch.hpp"
 
 namespace rebasin {
@@ -61,8 +61,8 @@ class BatchSolver {
 void solve_assignments(const AnyCostView* costs, const WarmStart* warm_starts, std::int64_t count,
                        AssignmentSolution* solutions, Status* statuses, int threads, Interrupt& interrupt) {
   solve_on_threads(count, threads, statuses, interrupt, [&] {
-    return [&](std::int64_t k, Interrupt& heard) {
-      return solve_assignment(costs[k], solutions[k], heard,
+    return [&](std::int64_t k, Interrupt& own) {
+      return solve_assignment(costs[k], solutions[k], own,
                               {.warm_start = warm_starts == nullptr ? nullptr : warm_starts + k});
     };
   });

@@ -52,19 +52,6 @@ Attempt adopt_lists(ListState<T>& state, const CandidateLists<T>& lists) {
 }
 
 template <class T>
-AnyCostView view_of(const RowSource<T>& source, std::int64_t rows, std::int64_t columns) {
-  constexpr auto size = static_cast<std::int64_t>(sizeof(T));
-  return {.data = source.data(),
-          .dtype = floating_dtype<T>,
-          .swapped_bytes = false,
-          .rows = rows,
-          .columns = columns,
-          .row_stride = columns * size,
-          .column_stride = size,
-          .maximize = false};
-}
-
-template <class T>
 bool write_proven(ListState<T>& state, Certificate& proof, const std::vector<double>& pair_cost,
                   AssignmentSolution& solution) {
   if (!proof_is_good_enough(pair_cost, proof.gap)) return false;
@@ -83,7 +70,7 @@ template <class T>
 ListsResult solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solution,
                              Interrupt& interrupt) try {
   RowSource<T> source(lists.rows, lists.columns, lists.fetch, lists.context);
-  CostRows<T> costs(view_of(source, lists.rows, lists.columns));
+  CostRows<T> costs(CostView<T>{source.data(), lists.rows, lists.columns, lists.columns, 1, false});
   costs.set_source(&source);
   ListState<T> state(costs);
   Certificate proof;

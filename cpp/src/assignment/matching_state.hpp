@@ -1,4 +1,4 @@
-// What the stages of the dense solver hand to one another.
+// The state of the dense solver: a partial matching with column duals.
 #pragma once
 
 #include <algorithm>

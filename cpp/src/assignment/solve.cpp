@@ -35,7 +35,7 @@ Status status_of(Attempt attempt) {
   }
 }
 
-// The identity, optimal when every entry is equal; what users of SciPy expect there.
+// The identity, optimal when every entry is equal; SciPy returns it there.
 void assign_in_order(double value, Answer& answer, std::int64_t rows, std::int64_t columns) {
   answer.matching.reset(rows, columns);
   for (std::int64_t i = 0; i < rows; ++i) answer.matching.assign(i, i);
@@ -43,10 +43,10 @@ void assign_in_order(double value, Answer& answer, std::int64_t rows, std::int64
   answer.proof.gap = 0.0;
 }
 
-// One finite value everywhere; most matrices are told apart by their first entries.
+// One finite value everywhere; the first entries of most matrices differ.
 template <class T>
 bool is_constant(const CostRows<T>& costs) {
-  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  std::vector<T> buffer = costs.make_buffer();
   const T value = *costs.row(0, buffer.data());
   if (!std::isfinite(value)) return false;
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
@@ -60,11 +60,12 @@ bool is_constant(const CostRows<T>& costs) {
 
 template <class T>
 Attempt solve_by_size(Task<T>& task, Answer& answer) {
-  return task.costs.columns() > block_columns ? solve_by_strategies(task, answer)
-                                              : solve_block(task.costs, answer.matching, answer.proof);
+  if (task.costs.columns() > block_columns) return solve_by_strategies(task, answer);
+  task.counters.strategy = "registers";
+  return solve_block(task.costs, answer.matching, answer.proof);
 }
 
-// What one call works on.
+// The state of one call.
 template <class T>
 struct Call {
   const AnyCostView& view;
@@ -81,6 +82,7 @@ struct Call {
     Attempt result = Attempt::solved;
     if (!rounded && is_constant(costs)) {
       assign_in_order(costs.at(0, 0), answer, costs.rows(), costs.columns());
+      solution.counters.strategy = "constant";
     } else {
       result = solve_by_size(task, answer);
     }
@@ -126,7 +128,7 @@ Status solve_complete(Call<T>& call) {
       conclude(call.view, std::move(call.pair_costs), call.solution)) {
     return Status::ok;
   }
-  // float32 costs fail for what they are.
+  // Sums of float32 costs do not overflow.
   const bool may_overflow = sizeof(T) == 8 && (attempt == Attempt::infeasible || attempt == Attempt::invalid);
   const bool spoilt = solved && !(call.solution.gap == 0.0);
   if (!spoilt && !may_overflow) {
@@ -144,7 +146,7 @@ Status solve_complete(Call<T>& call) {
   return finish_exactly(call.view, call.solution, call.interrupt);
 }
 
-// Rows and columns may stay unmatched: the price of a row is what two halves of the limit are.
+// Rows and columns may stay unmatched at half of the limit each: a row at the whole limit.
 template <class T>
 Status solve_priced(Call<T>& call, const AssignmentOptions& options) {
   double price = options.cost_limit * call.costs.scale();
@@ -186,9 +188,6 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
   return solve_complete(call);
 }
 
-template <class T>
-constexpr DType element_of = sizeof(T) == 4 ? DType::float32 : DType::float64;
-
 }  // namespace
 
 Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt,
@@ -198,25 +197,5 @@ Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, I
 } catch (const std::bad_alloc&) {
   return Status::out_of_memory;
 }
-
-template <class T>
-Status solve_assignment(const CostView<T>& cost, AssignmentSolution& solution, Interrupt& interrupt,
-                        const AssignmentOptions& options) {
-  constexpr auto size = static_cast<std::int64_t>(sizeof(T));
-  const AnyCostView view{.data = cost.data,
-                         .dtype = element_of<T>,
-                         .swapped_bytes = false,
-                         .rows = cost.rows,
-                         .columns = cost.columns,
-                         .row_stride = cost.row_stride * size,
-                         .column_stride = cost.column_stride * size,
-                         .maximize = cost.maximize};
-  return solve_assignment(view, solution, interrupt, options);
-}
-
-template Status solve_assignment<float>(const CostView<float>&, AssignmentSolution&, Interrupt&,
-                                        const AssignmentOptions&);
-template Status solve_assignment<double>(const CostView<double>&, AssignmentSolution&, Interrupt&,
-                                         const AssignmentOptions&);
 
 }  // namespace rebasin

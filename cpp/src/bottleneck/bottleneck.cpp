@@ -8,9 +8,9 @@
 
 #include "bottleneck/candidates.hpp"
 #include "bottleneck/costs.hpp"
-#include "bottleneck/kernels.hpp"
 #include "bottleneck/matching.hpp"
 #include "parallel_problems.hpp"
+#include "simd/kernels.hpp"
 
 namespace rebasin {
 namespace bottleneck {
@@ -19,14 +19,14 @@ namespace {
 // Thresholds that failed before the entries between the bounds are halved: most problems need fewer.
 constexpr std::int64_t rises = 6;
 
-constexpr std::int64_t rows_between_questions = 64;
+constexpr std::int64_t rows_between_polls = 64;
 
 template <class T>
 class Solver {
  public:
   Solver(const AnyCostView& cost, BottleneckSolution& solution, Interrupt& interrupt)
       : costs_(cost),
-        kernels_(row_kernels<T>()),
+        kernels_(simd::threshold_kernels<T>()),
         solution_(solution),
         interrupt_(interrupt),
         matching_(costs_.rows(), costs_.columns()),
@@ -65,10 +65,11 @@ class Solver {
     std::vector<T> minima(static_cast<std::size_t>(m), unreachable);
     bool nan = false;
     for (std::int64_t i = 0; i < n; ++i) {
-      if (asked_to_stop(i)) return Status::interrupted;
-      const T least = kernels_.lower(costs_.row(i), minima.data(), m, nan);
-      if (i == 0 || low_ < least) {
-        low_ = least;
+      if (stop_requested(i)) return Status::interrupted;
+      const simd::RowLeast<T> row = kernels_.lower(costs_.row(i), minima.data(), m);
+      nan = nan || row.nan;
+      if (i == 0 || low_ < row.least) {
+        low_ = row.least;
         block_ = {{i}, range(m)};
       }
     }
@@ -86,22 +87,22 @@ class Solver {
   Status try_threshold(T threshold) {
     ++solution_.counters.thresholds;
     for (std::int64_t i = 0; i < costs_.rows(); ++i) {
-      if (asked_to_stop(i)) return Status::interrupted;
+      if (stop_requested(i)) return Status::interrupted;
       kernels_.mark(costs_.row(i), threshold, matching_.bits(i), costs_.columns());
     }
     matching_.grow();
     return Status::ok;
   }
 
-  // Rows that f unmatched rows reach need f columns beyond those reached: the f-th smallest of what the
-  // columns beyond cost bounds the bottleneck. The rows and the columns from that cost on are the block.
+  // Rows that f unmatched rows reach need f columns beyond those reached: the f-th smallest of the
+  // least costs in those columns bounds the bottleneck. The rows and the columns from that cost on are the
+  // block.
   Status raise_bound() {
     std::vector<std::int64_t> reached = matching_.reached_rows();
     std::vector<T> slack(static_cast<std::size_t>(costs_.columns()), unreachable);
-    bool nan = false;
     for (const std::int64_t i : reached) {
-      if (asked_to_stop(i)) return Status::interrupted;
-      kernels_.lower(costs_.row(i), slack.data(), costs_.columns(), nan);
+      if (stop_requested(i)) return Status::interrupted;
+      kernels_.lower(costs_.row(i), slack.data(), costs_.columns());
     }
     std::vector<T> beyond;
     for (std::int64_t j = 0; j < costs_.columns(); ++j) {
@@ -118,9 +119,9 @@ class Solver {
     return forbids && low_ == unreachable ? Status::infeasible : Status::ok;
   }
 
-  // Asks once per many rows: the clock costs as much as a short row.
-  bool asked_to_stop(std::int64_t row) {
-    return row % rows_between_questions == rows_between_questions - 1 && interrupt_.requested();
+  // Polls once per many rows: the clock costs as much as a short row.
+  bool stop_requested(std::int64_t row) {
+    return row % rows_between_polls == rows_between_polls - 1 && interrupt_.requested();
   }
 
   T largest(const std::vector<std::int32_t>& columns) const {
@@ -163,7 +164,7 @@ class Solver {
   };
 
   Costs<T> costs_;
-  const RowKernels<T>& kernels_;
+  const simd::ThresholdKernels<T>& kernels_;
   BottleneckSolution& solution_;
   Interrupt& interrupt_;
   BitMatching matching_;
@@ -205,8 +206,8 @@ Status bottleneck_assignment(const AnyCostView& cost, BottleneckSolution& soluti
 
 void bottleneck_assignment(const AnyCostView* costs, std::int64_t count, BottleneckSolution* solutions,
                            Status* statuses, int threads, Interrupt& interrupt) {
-  solve_in_parallel(count, threads, statuses, interrupt, [&](std::int64_t k, Interrupt& heard) {
-    return bottleneck_assignment(costs[k], solutions[k], heard);
+  solve_on_threads(count, threads, statuses, interrupt, [&] {
+    return [&](std::int64_t k, Interrupt& own) { return bottleneck_assignment(costs[k], solutions[k], own); };
   });
 }
 

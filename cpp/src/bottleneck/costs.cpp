@@ -1,7 +1,6 @@
 #include "bottleneck/costs.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <type_traits>
 
 #include "assignment/costs/elements.hpp"
@@ -11,26 +10,19 @@ namespace {
 
 template <class T>
 bool lies_as(const AnyCostView& view) {
-  const DType same = std::is_same_v<T, float>    ? DType::float32
-                     : std::is_same_v<T, double> ? DType::float64
-                                                 : DType::int64;
+  const DType same = std::is_integral_v<T> ? DType::int64 : floating_dtype<T>;
   constexpr auto size = static_cast<std::int64_t>(sizeof(T));
   return view.dtype == same && !view.swapped_bytes && !view.maximize && view.column_stride == size &&
          view.row_stride == size * view.columns && reinterpret_cast<std::uintptr_t>(view.data) % size == 0;
 }
 
 void gather_row(const AnyCostView& view, const char* at, std::int64_t count, std::int64_t* out) {
-  const std::uint64_t sign = std::uint64_t{1} << 63;
-  const std::uint64_t sign_mask =
-      (view.dtype == DType::uint64 ? sign : 0) ^ (view.maximize ? ~sign | sign : 0);
+  // Unsigned numbers lose their highest bit, negated ones all bits: the order of signed numbers.
+  const std::uint64_t flipped =
+      (view.dtype == DType::uint64 ? std::uint64_t{1} << 63 : 0) ^ (view.maximize ? ~std::uint64_t{0} : 0);
   for (std::int64_t j = 0; j < count; ++j) {
-    char bytes[8];
-    std::memcpy(bytes, at + j * view.column_stride, 8);
-    if (view.swapped_bytes) std::reverse(bytes, bytes + 8);
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, bytes, 8);
-    bits ^= sign_mask;
-    std::memcpy(out + j, &bits, 8);
+    const std::uint64_t bits = assignment::read_bits(at + j * view.column_stride, view.swapped_bytes);
+    out[j] = static_cast<std::int64_t>(bits ^ flipped);
   }
 }
 
@@ -48,11 +40,7 @@ Costs<T>::Costs(const AnyCostView& cost)
     : rows_(std::min(cost.rows, cost.columns)),
       columns_(std::max(cost.rows, cost.columns)),
       transposed_(cost.rows > cost.columns) {
-  AnyCostView view = cost;
-  if (transposed_) {
-    std::swap(view.rows, view.columns);
-    std::swap(view.row_stride, view.column_stride);
-  }
+  const AnyCostView view = transposed_ ? cost.transposed() : cost;
   if (lies_as<T>(view)) {
     first_ = static_cast<const T*>(view.data);
     return;

@@ -12,16 +12,16 @@ class BitMatching {
 
   std::uint64_t* bits(std::int64_t row) { return bits_.data() + row * words_; }
 
-  // Augments until no path is left. Rounds of depth-first searches that share what they have visited
-  // (Pothen & Fan 1990), each with a look for free columns first.
+  // Augments until no path is left, in rounds of depth-first searches that share the columns visited, each
+  // with a scan for free columns first (Pothen & Fan 1990).
   void grow();
 
   bool is_complete() const { return unmatched_ == 0; }
   std::int64_t unmatched_rows() const { return unmatched_; }
   const std::vector<std::int32_t>& columns() const { return column_; }
 
-  // After `grow` of an incomplete matching: what alternating paths from unmatched rows reach. All columns
-  // that the reached rows may take are reached, and they are fewer by the number of unmatched rows.
+  // After `grow` of an incomplete matching: the rows that alternating paths from unmatched rows reach. All
+  // columns that the reached rows may take are reached, and they are fewer by the number of unmatched rows.
   std::vector<std::int64_t> reached_rows() const;
   bool is_reached(std::int64_t column) const { return (unvisited_[column / 64] >> column % 64 & 1) == 0; }
 

@@ -4,12 +4,13 @@
 #include <array>
 #include <numeric>
 
+#include "cost/moved_positions.hpp"
 #include "cost/odometer.hpp"
 
 namespace rebasin {
 namespace {
 
-constexpr std::int64_t lanes = 8;  // independent sums: as many as a vector register and its latency want
+constexpr std::int64_t lanes = 8;  // independent sums: as many as a vector register and its latency need
 
 constexpr std::int64_t rows_at_once = 256;
 
@@ -19,41 +20,36 @@ constexpr std::size_t longest_joined_axis = 4096;
 using Lanes = std::array<double, lanes>;
 using Table = std::vector<std::int64_t>;
 
-// How one position of the last axis is reached: by its place, or through a table.
+// The reach of an axis whose entries are adjacent; of other axes it is a table.
 struct Adjacent {
   std::int64_t operator[](std::int64_t i) const { return i; }
 };
 
-// Adds a[i] * b[i] over a row; `reach_a` and `reach_b` say where i lies.
-template <class Source, class Reach>
-void add_row(const Source* a, Reach reach_a, const Source* b, Reach reach_b, std::int64_t count,
-             Lanes& sums) {
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    for (std::int64_t lane = 0; lane < lanes; ++lane) {
-      sums[static_cast<std::size_t>(lane)] +=
-          static_cast<double>(widen(a[reach_a[i + lane]])) * static_cast<double>(widen(b[reach_b[i + lane]]));
-    }
-  }
-  for (; i < count; ++i) {
-    sums[static_cast<std::size_t>(i % lanes)] +=
-        static_cast<double>(widen(a[reach_a[i]])) * static_cast<double>(widen(b[reach_b[i]]));
-  }
-}
-
-// Adds a[i] * (b[i] - was[i]).
-template <class Source, class Reach>
-void add_row_change(const Source* a, Reach reach_a, const Source* b, Reach reach_b, const Source* was,
-                    Reach reach_was, std::int64_t count, Lanes& sums) {
-  const auto term = [&](std::int64_t i) {
-    return static_cast<double>(widen(a[reach_a[i]])) *
-           (static_cast<double>(widen(b[reach_b[i]])) - static_cast<double>(widen(was[reach_was[i]])));
-  };
+// Adds term(i) for every i < count.
+template <class Term>
+void add_terms(std::int64_t count, Lanes& sums, const Term& term) {
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     for (std::int64_t lane = 0; lane < lanes; ++lane) sums[static_cast<std::size_t>(lane)] += term(i + lane);
   }
   for (; i < count; ++i) sums[static_cast<std::size_t>(i % lanes)] += term(i);
+}
+
+// Adds a[i] * b[i] over a row, or a[i] * (b[i] - was[i]) where `was` is not null. The reaches map i to
+// places.
+template <class Source, class Reach>
+void add_row(const Source* a, Reach reach_a, const Source* b, Reach reach_b, const Source* was,
+             Reach reach_was, std::int64_t count, Lanes& sums) {
+  const auto at = [](const Source* from, Reach reach, std::int64_t i) {
+    return static_cast<double>(widen(from[reach[i]]));
+  };
+  if (was == nullptr) {
+    add_terms(count, sums, [&](std::int64_t i) { return at(a, reach_a, i) * at(b, reach_b, i); });
+  } else {
+    add_terms(count, sums, [&](std::int64_t i) {
+      return at(a, reach_a, i) * (at(b, reach_b, i) - at(was, reach_was, i));
+    });
+  }
 }
 
 bool steps_by(const Table& offsets, std::int64_t step) {
@@ -97,48 +93,29 @@ class Rows {
   std::array<std::int64_t, rows_at_once> starts_{};
 };
 
+// The sum of a * b over all entries; of a * (b - was) where `was_tables` is not null: b in an earlier order.
 template <class Source>
 double dot(const Source* a, const std::vector<const Table*>& a_tables, const Source* b,
-           const std::vector<const Table*>& b_tables) {
+           const std::vector<const Table*>& b_tables, const std::vector<const Table*>* was_tables = nullptr) {
   if (a_tables.empty()) return static_cast<double>(widen(*a)) * static_cast<double>(widen(*b));
-  Rows a_rows(a_tables), b_rows(b_tables);
-  const Table &a_last = *a_tables.back(), &b_last = *b_tables.back();
+  const bool change = was_tables != nullptr;
+  const std::vector<const Table*>& third = change ? *was_tables : b_tables;
+  Rows a_rows(a_tables), b_rows(b_tables), was_rows(third);
+  const Table &a_last = *a_tables.back(), &b_last = *b_tables.back(), &was_last = *third.back();
   const auto length = static_cast<std::int64_t>(a_last.size());
-  const bool adjacent = is_adjacent(a_last) && is_adjacent(b_last);
+  const bool adjacent = is_adjacent(a_last) && is_adjacent(b_last) && (!change || is_adjacent(was_last));
   Lanes sums{};
   for (std::int64_t done = 0; done < a_rows.count(); done += rows_at_once) {
     const std::int64_t count = a_rows.next(done);
     b_rows.next(done);
+    if (change) was_rows.next(done);
     for (std::int64_t row = 0; row < count; ++row) {
       const Source *a_row = a + a_rows[row], *b_row = b + b_rows[row];
+      const Source* was_row = change ? b + was_rows[row] : nullptr;
       if (adjacent) {
-        add_row(a_row, Adjacent{}, b_row, Adjacent{}, length, sums);
+        add_row(a_row, Adjacent{}, b_row, Adjacent{}, was_row, Adjacent{}, length, sums);
       } else {
-        add_row(a_row, a_last.data(), b_row, b_last.data(), length, sums);
-      }
-    }
-  }
-  return total_of(sums);
-}
-
-template <class Source>
-double dot_change(const Source* a, const std::vector<const Table*>& a_tables, const Source* b,
-                  const std::vector<const Table*>& b_tables, const std::vector<const Table*>& was_tables) {
-  Rows a_rows(a_tables), b_rows(b_tables), was_rows(was_tables);
-  const Table &a_last = *a_tables.back(), &b_last = *b_tables.back(), &was_last = *was_tables.back();
-  const auto length = static_cast<std::int64_t>(a_last.size());
-  const bool adjacent = is_adjacent(a_last) && is_adjacent(b_last) && is_adjacent(was_last);
-  Lanes sums{};
-  for (std::int64_t done = 0; done < a_rows.count(); done += rows_at_once) {
-    const std::int64_t count = a_rows.next(done);
-    b_rows.next(done);
-    was_rows.next(done);
-    for (std::int64_t row = 0; row < count; ++row) {
-      const Source *a_row = a + a_rows[row], *b_row = b + b_rows[row], *was_row = b + was_rows[row];
-      if (adjacent) {
-        add_row_change(a_row, Adjacent{}, b_row, Adjacent{}, was_row, Adjacent{}, length, sums);
-      } else {
-        add_row_change(a_row, a_last.data(), b_row, b_last.data(), was_row, was_last.data(), length, sums);
+        add_row(a_row, a_last.data(), b_row, b_last.data(), was_row, was_last.data(), length, sums);
       }
     }
   }
@@ -146,7 +123,7 @@ double dot_change(const Source* a, const std::vector<const Table*>& a_tables, co
 }
 
 // Joins the last axes of all tensors into one, as long as each lies in memory as one and it stays short.
-// `joined` is what the last axis then points to.
+// `joined` is the table of the last axis then.
 void join_last_axes(std::vector<std::vector<const Table*>*> tensors, Table& joined) {
   const std::vector<const Table*>& first = *tensors.front();
   std::size_t length = 1, axes = 0;
@@ -174,20 +151,6 @@ std::vector<const Table*> pointers_to(const OffsetTables& tables) {
   return pointers;
 }
 
-// The same entries of three tables: those at which the last two differ.
-struct MovedPositions {
-  Table a, b, before;
-
-  MovedPositions(const Table& all_a, const Table& all_b, const Table& all_before) {
-    for (std::size_t x = 0; x < all_b.size(); ++x) {
-      if (all_b[x] == all_before[x]) continue;
-      a.push_back(all_a[x]);
-      b.push_back(all_b[x]);
-      before.push_back(all_before[x]);
-    }
-  }
-};
-
 }  // namespace
 
 double tensor_objective(const Problem& problem, const Gather& gather, std::size_t tensor) {
@@ -212,7 +175,7 @@ double tensor_gain(const Problem& problem, const Gather& gather, const OffsetTab
     if (*b[axis] != *was[axis]) moved_axes.push_back(axis);
   }
   if (moved_axes.empty()) return 0.0;
-  // Where several axes moved, what stayed on one of them may have moved on another: all is read.
+  // Where several axes moved, an entry that stayed on one may have moved on another: all are read.
   const std::size_t axis = moved_axes.front();
   const MovedPositions moved(*a[axis], *b[axis], *was[axis]);
   if (moved_axes.size() == 1) {
@@ -224,7 +187,7 @@ double tensor_gain(const Problem& problem, const Gather& gather, const OffsetTab
   join_last_axes({&a, &b, &was}, joined);
   return with_storage_type(view.dtype, [&](auto* type) {
     using Pointer = decltype(type);
-    return dot_change(static_cast<Pointer>(view.a), a, static_cast<Pointer>(view.b), b, was);
+    return dot(static_cast<Pointer>(view.a), a, static_cast<Pointer>(view.b), b, &was);
   });
 }
 

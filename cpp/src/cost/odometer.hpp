@@ -18,7 +18,7 @@ class Odometer {
     return count;
   }
 
-  // Writes the next `count` offsets; the caller asks for no more than there are combinations.
+  // Writes the next `count` offsets; no more than there are combinations.
   void next(std::int64_t count, std::int64_t* offsets) {
     std::int64_t written = 0;
     while (written < count) {

@@ -29,7 +29,7 @@ struct ColumnOffsets {
   }
 };
 
-// What a panel is made of: entry (unit, copy, x) lies at source + units[unit * copies + copy] + columns[x];
+// The source of a panel: entry (unit, copy, x) lies at source + units[unit * copies + copy] + columns[x];
 // where `before` holds offsets, the entry there is subtracted.
 struct PanelSource {
   const std::vector<std::int64_t>& units;

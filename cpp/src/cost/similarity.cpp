@@ -4,6 +4,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "cost/moved_positions.hpp"
 #include "cost/odometer.hpp"
 #include "stopwatch.hpp"
 
@@ -77,17 +78,11 @@ Status Similarity<T>::add_changes(const Occurrence& occurrence, const Gather& ga
   if (changed.empty()) return Status::ok;
   if (changed.size() > 1) return add_columns(occurrence, columns, interrupt);
 
-  std::vector<std::int64_t> a, b, was;
   const std::size_t place = changed.front();
-  for (std::size_t x = 0; x < columns.b[place]->size(); ++x) {
-    if ((*columns.b[place])[x] == (*columns.before[place])[x]) continue;
-    a.push_back((*columns.a[place])[x]);
-    b.push_back((*columns.b[place])[x]);
-    was.push_back((*columns.before[place])[x]);
-  }
-  columns.a[place] = &a;
-  columns.b[place] = &b;
-  columns.before[place] = &was;
+  const MovedPositions moved(*columns.a[place], *columns.b[place], *columns.before[place]);
+  columns.a[place] = &moved.a;
+  columns.b[place] = &moved.b;
+  columns.before[place] = &moved.before;
   return add_columns(occurrence, columns, interrupt);
 }
 

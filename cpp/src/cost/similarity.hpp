@@ -14,7 +14,7 @@
 
 namespace rebasin {
 
-// What products cost, summed over calls.
+// The cost of products, summed over calls.
 struct ProductCounters {
   double flop = 0.0;
   std::int64_t columns = 0;   // of unfolded tensors, or of differences of them, that were multiplied
@@ -35,11 +35,11 @@ class Similarity {
   Status compute(std::int64_t units, const std::vector<Occurrence>& occurrences, const Gather& gather,
                  T* similarity, Interrupt& interrupt);
 
-  // A sum taken one occurrence at a time: begin(), add() or add_changes() as often as wanted, finish().
-  // `empty`: what `similarity` holds is overwritten.
+  // A sum taken one occurrence at a time: begin(), add() or add_changes() any number of times, finish().
+  // `empty`: the contents of `similarity` are overwritten.
   void begin(std::int64_t units, T* similarity, bool empty);
   Status add(const Occurrence& occurrence, const Gather& gather, Interrupt& interrupt);
-  // What has changed since B's entries lay at `before`, one table an axis of the tensor: the product over the
+  // The change since B's entries lay at `before`, one table an axis of the tensor: the product over the
   // columns that moved, of their differences. Costs their share of add().
   Status add_changes(const Occurrence& occurrence, const Gather& gather, const OffsetTables& before,
                      Interrupt& interrupt);
@@ -57,7 +57,7 @@ class Similarity {
     const void* data;
     std::vector<std::int64_t> units;  // offset of each (unit, copy)
     ColumnOffsets columns;            // of the present chunk
-    ColumnOffsets before;             // where they lay; empty unless differences are wanted
+    ColumnOffsets before;             // where they lay; empty unless differences are computed
     std::vector<T> panel;
   };
   // The columns of an occurrence: offsets along every other axis, of A, of B, and of B as it was.

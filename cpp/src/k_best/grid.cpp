@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "assignment/costs/elements.hpp"
-#include "k_best/kernels.hpp"
+#include "simd/kernels.hpp"
 
 namespace rebasin::k_best {
 namespace {
@@ -24,18 +24,10 @@ const char* entry(const AnyCostView& view, std::int64_t i, std::int64_t j) {
   return static_cast<const char*>(view.data) + i * view.row_stride + j * view.column_stride;
 }
 
-std::uint64_t read_bits(const AnyCostView& view, const char* at) {
-  char bytes[8];
-  std::memcpy(bytes, at, 8);
-  if (view.swapped_bytes) std::reverse(bytes, bytes + 8);
-  std::uint64_t bits = 0;
-  std::memcpy(&bits, bytes, 8);
-  return bits;
-}
-
 // Unsigned numbers in the order of the costs, minimising.
 std::uint64_t ordered_key(const AnyCostView& view, const char* at) {
-  const std::uint64_t bits = read_bits(view, at) ^ (view.dtype == DType::int64 ? sign_bit : 0);
+  const std::uint64_t bits =
+      assignment::read_bits(at, view.swapped_bytes) ^ (view.dtype == DType::int64 ? sign_bit : 0);
   return view.maximize ? ~bits : bits;
 }
 
@@ -45,12 +37,8 @@ int cost_bits(std::int64_t rows) {
 }
 
 OrientedView orient(const AnyCostView& cost) {
-  OrientedView source{.view = cost, .transposed = cost.rows > cost.columns};
-  if (source.transposed) {
-    std::swap(source.view.rows, source.view.columns);
-    std::swap(source.view.row_stride, source.view.column_stride);
-  }
-  return source;
+  const bool transposed = cost.rows > cost.columns;
+  return {.view = transposed ? cost.transposed() : cost, .transposed = transposed};
 }
 
 // Traits of the costs that decide the scale.
@@ -110,7 +98,7 @@ std::int64_t round_down(double cost, double scaled) {
 }
 
 // A cost that exceeds any total of the others, such as 1e6 for "not allowed", would leave them few bits.
-// What orders totals is how often it is used, then the others: a smaller marker gives the same order.
+// Totals are ordered by how often it is used, then by the others: a smaller marker gives the same order.
 void scale_doubles(Grid& grid, const Range& range) {
   const int bits = cost_bits(grid.rows);
   const double others = range.below > 0.0 ? std::ldexp(1.0, std::ilogb(range.below) + 1) : 0.0;
@@ -164,29 +152,29 @@ void read_wide(Grid& grid) {
 
 }  // namespace
 
-void OrientedView::add(std::int64_t row, std::int64_t column, double sign, double scale,
-                       ExactSum& sum) const {
+void OrientedView::append(std::int64_t row, std::int64_t column, double factor,
+                          std::vector<double>& terms) const {
   const char* at = entry(view, row, column);
-  const double minimised_sign = view.maximize ? -sign : sign;
+  const double minimised = view.maximize ? -factor : factor;
   if (!wide_integers) {
     double value = 0.0;
     assignment::choose_gather<double>(view.dtype, view.swapped_bytes)(at, 0, 1, 0, &value);
-    sum.add(minimised_sign * (scale * value));
+    terms.push_back(minimised * value);
     return;
   }
-  const std::uint64_t bits = read_bits(view, at);
+  const std::uint64_t bits = assignment::read_bits(at, view.swapped_bytes);
   const auto low = static_cast<double>(bits & 0xffffffffu);
   const double high = view.dtype == DType::int64 ? static_cast<double>(static_cast<std::int64_t>(bits) >> 32)
                                                  : static_cast<double>(bits >> 32);
-  sum.add(minimised_sign * high * 0x1p32);
-  sum.add(minimised_sign * low);
+  terms.push_back(minimised * high * 0x1p32);
+  terms.push_back(minimised * low);
 }
 
 bool read_grid(const AnyCostView& cost, Grid& grid) {
   grid.source = orient(cost);
   grid.rows = grid.source.view.rows;
   grid.columns = grid.source.view.columns;
-  grid.stride = (grid.columns + lane - 1) / lane * lane;
+  grid.stride = (grid.columns + simd::integer_lanes - 1) / simd::integer_lanes * simd::integer_lanes;
   grid.cost.assign(static_cast<std::size_t>((grid.rows + 1) * grid.stride), forbidden);
   std::fill_n(grid.row(grid.rows), grid.columns, std::int64_t{0});
   Range range;

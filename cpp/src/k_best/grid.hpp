@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "k_best/exact_sum.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace rebasin::k_best {
@@ -20,8 +19,8 @@ struct OrientedView {
   bool transposed = false;
   bool wide_integers = false;  // 64-bit integers beyond 2^53, whose values are two doubles each
 
-  // Adds the exact cost of an entry, times `sign`, minimising; `scale` is a power of two.
-  void add(std::int64_t row, std::int64_t column, double sign, double scale, ExactSum& sum) const;
+  // Appends terms whose sum is the exact cost of an entry, minimised, times `factor`: +- a power of two.
+  void append(std::int64_t row, std::int64_t column, double factor, std::vector<double>& terms) const;
 };
 
 struct Grid {

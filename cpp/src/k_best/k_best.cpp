@@ -7,7 +7,7 @@
 #include <new>
 #include <utility>
 
-#include "k_best/exact_sum.hpp"
+#include "assignment/exact/totals.hpp"
 #include "k_best/grid.hpp"
 #include "k_best/root.hpp"
 #include "k_best/search.hpp"
@@ -18,7 +18,7 @@ namespace rebasin {
 namespace k_best {
 namespace {
 
-// Assignments beyond the k-th that are looked at, so that totals nearer than the grid come in order.
+// Assignments beyond the k-th that are taken, so that totals nearer than the grid come in order.
 constexpr std::int64_t spare_assignments = 1000;
 
 // Exact totals of assignments.
@@ -31,9 +31,9 @@ class Totals {
     if (grid_.totals_exact) {
       total = std::ldexp(static_cast<double>(taken.total), grid_.exponent);
     } else {
-      sum_.clear();
-      add(taken, 1.0);
-      total = sum_.rounded() / grid_.value_scale;
+      terms_.clear();
+      append(taken, 1.0);
+      total = sum() / grid_.value_scale;
     }
     return (grid_.source.view.maximize ? -total : total) + 0.0;  // never -0.0
   }
@@ -47,23 +47,27 @@ class Totals {
   // The sign is that of a's total - b's - margin, in real arithmetic.
   double difference(const Tree::Taken& a, const Tree::Taken& b, double margin) {
     ++counters_.compared;
-    sum_.clear();
-    add(a, 1.0);
-    add(b, -1.0);
-    sum_.add(-margin * grid_.value_scale);
-    return sum_.rounded();
+    terms_.clear();
+    append(a, 1.0);
+    append(b, -1.0);
+    terms_.push_back(-margin * grid_.value_scale);
+    return sum();
   }
 
  private:
-  void add(const Tree::Taken& taken, double sign) {
+  void append(const Tree::Taken& taken, double sign) {
     for (std::int64_t i = 0; i < grid_.rows; ++i) {
-      grid_.source.add(i, taken.columns[i], sign, grid_.value_scale, sum_);
+      grid_.source.append(i, taken.columns[i], sign * grid_.value_scale, terms_);
     }
+  }
+
+  double sum() const {
+    return assignment::exact_total(terms_.data(), static_cast<std::int64_t>(terms_.size()));
   }
 
   const Grid& grid_;
   KBestCounters& counters_;
-  ExactSum sum_;
+  std::vector<double> terms_;
 };
 
 // Puts assignments from the tree in the order of their exact totals.
@@ -85,7 +89,7 @@ class Ranking {
   }
 
  private:
-  // Whether no assignment in the tree can come before the first that waits, or enough were looked at.
+  // Whether no assignment in the tree can come before the first that waits, or enough were taken.
   bool is_next(std::int64_t bound) const {
     return bound == Tree::none || waiting_.front().total + grid_.slack <= bound ||
            taken_ >= options_.k + spare_assignments;
@@ -182,8 +186,10 @@ Status k_best_assignments(const AnyCostView& cost, const KBestOptions& options, 
 
 void k_best_assignments(const AnyCostView* costs, std::int64_t count, const KBestOptions& options,
                         KBestSolution* solutions, Status* statuses, int threads, Interrupt& interrupt) {
-  solve_in_parallel(count, threads, statuses, interrupt, [&](std::int64_t k, Interrupt& heard) {
-    return k_best_assignments(costs[k], options, solutions[k], heard);
+  solve_on_threads(count, threads, statuses, interrupt, [&] {
+    return [&](std::int64_t k, Interrupt& own) {
+      return k_best_assignments(costs[k], options, solutions[k], own);
+    };
   });
 }
 

@@ -10,7 +10,7 @@ constexpr std::int64_t nothing = std::numeric_limits<std::int64_t>::max();
 
 Search::Search(const Grid& grid)
     : grid_(grid),
-      kernels_(kernels()),
+      kernels_(simd::active().integer),
       v_(static_cast<std::size_t>(grid.stride)),
       open_(static_cast<std::size_t>(grid.stride)) {}
 

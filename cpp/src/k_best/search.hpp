@@ -1,11 +1,11 @@
-// Shortest augmenting paths on integer reduced costs.
+// Shortest augmenting paths on integer reduced costs: O(n m) a path.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "k_best/grid.hpp"
-#include "k_best/kernels.hpp"
+#include "simd/kernels.hpp"
 
 namespace rebasin::k_best {
 
@@ -55,7 +55,7 @@ class Search {
   void close_zero_row(const Matching& matching, std::int64_t distance);
 
   const Grid& grid_;
-  const Kernels& kernels_;
+  const simd::IntegerKernels& kernels_;
   Duals v_;
   std::vector<std::int64_t> open_;
   std::vector<Scanned> scanned_;

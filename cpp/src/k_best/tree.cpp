@@ -6,7 +6,7 @@
 namespace rebasin::k_best {
 
 // The clock costs as much as a short search.
-constexpr std::int64_t steps_between_questions = 32;
+constexpr std::int64_t steps_between_polls = 32;
 
 Tree::Tree(Grid& grid, Search& search, Matching root, std::int64_t wanted, Interrupt& interrupt)
     : grid_(grid),
@@ -23,7 +23,7 @@ Tree::Tree(Grid& grid, Search& search, Matching root, std::int64_t wanted, Inter
 
 std::int64_t Tree::next_bound() {
   while (!open_.empty() && !open_.top().solved) {
-    if (++steps_ % steps_between_questions == 0 && interrupt_.requested()) return none;
+    if (++steps_ % steps_between_polls == 0 && interrupt_.requested()) return none;
     const Entry entry = open_.top();
     open_.pop();
     solve(entry);
@@ -48,7 +48,7 @@ Tree::Taken Tree::take(bool split) {
   return taken;
 }
 
-// Totals from which a child does not matter: `wanted` assignments are better, whatever was rounded.
+// Totals from which a child does not matter: `wanted` assignments are better, for any rounding.
 std::int64_t Tree::limit() const {
   if (static_cast<std::int64_t>(best_totals_.size()) < wanted_) return 2 * finite;
   return best_totals_.top() + grid_.slack + 1;
@@ -84,7 +84,7 @@ void Tree::solve(const Entry& entry) {
   record(parent.total + more);
 }
 
-// What the child's best total exceeds its parent's by, `finite` where there is none below `most`; with
+// The excess of the child's best total over its parent's, `finite` where there is none below `most`; with
 // `child` also its matching and duals.
 std::int64_t Tree::search_child(Node& node, std::int64_t position, std::int64_t most, Matching* child) {
   const std::int32_t row = node.order[position];
@@ -141,7 +141,7 @@ void Tree::add(Node node) {
 // A row that gives up its column takes another, and another row takes that column: the least reduced costs
 // of both arcs bound the length of the path. Also proves the node's duals: none may be below zero.
 void Tree::find_bounds(Node& node) {
-  const Kernels& kernel = kernels();
+  const simd::IntegerKernels& kernel = simd::active().integer;
   const Matching& matching = node.matching;
   node.bounds.resize(node.order.size());
   std::fill(minima_.begin(), minima_.end(), forbidden);

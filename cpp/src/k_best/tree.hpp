@@ -1,4 +1,4 @@
-// Murty's tree of subproblems.
+// The tree of subproblems (Murty 1968; Miller, Stone & Cox 1997).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace rebasin::k_best {
 // (Miller, Stone & Cox 1997).
 class Tree {
  public:
-  // `wanted` bounds how many of the totals found matter; of those, children beyond are dropped.
+  // `wanted` bounds how many of the totals found matter; children beyond are dropped.
   Tree(Grid& grid, Search& search, Matching root, std::int64_t wanted, Interrupt& interrupt);
 
   // The least total that an assignment not yet taken can have; `none`: all were taken that matter, or the
@@ -48,9 +48,8 @@ class Tree {
   struct Node {
     std::int64_t total = 0;
     Matching matching;
-    std::vector<std::int32_t>
-        order;  // rows that are not held; greatest bound first, as far as it was asked for
-    std::vector<std::int64_t> bounds;  // of the order's children: what their total exceeds this one by
+    std::vector<std::int32_t> order;  // rows that are not held; greatest bound first, as far as it was needed
+    std::vector<std::int64_t> bounds;  // of the excess of the order's children over this total
     std::vector<Arc> avoided;
   };
   // A child, by its total where `solved`, else by a bound.

@@ -15,7 +15,7 @@ namespace {
 
 // GCC before 12 and clang before 18 refuse names of levels such as "x86-64-v4" in __builtin_cpu_supports, and
 // clang before 18 the names of three features of the third level, which are read from CPUID here. The builtin
-// also asks whether the operating system saves the wide registers.
+// also checks that the operating system saves the wide registers.
 bool supports_f16c_movbe_lzcnt() {
   constexpr unsigned movbe = 1U << 22, f16c = 1U << 29, lzcnt = 1U << 5;
   unsigned eax = 0, ebx = 0, basic = 0, extended = 0, edx = 0;

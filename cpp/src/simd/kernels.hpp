@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 namespace rebasin::simd {
@@ -15,12 +16,12 @@ inline constexpr int record_capacity = 24;  // entries of a candidate list
 inline constexpr int record_groups = record_capacity / 8;
 inline constexpr int scan_capacity = 64;  // entries that one scan of a row may return
 
-// Columns padded to whole blocks, as the kernels want duals and distances.
+// Columns padded to whole blocks, as the kernels read duals and distances.
 inline std::int64_t whole_blocks(std::int64_t columns) {
   return (columns + block - 1) / block * block;
 }
 
-// The candidates of one row: its smallest reduced costs when it was scanned, and what bounds all the others.
+// The candidates of one row: its smallest reduced costs when it was scanned, and a bound on all others.
 template <class T>
 struct alignas(64) Record {
   T cost[record_capacity];               // as counted (flipped), ascending by reduced cost; +inf pads
@@ -35,7 +36,8 @@ struct TwoBest {
   std::int32_t at;  // position of the best entry
 };
 
-// What a scan of a row hands back, ascending by reduced cost; padded to record_capacity as a record is.
+// The entries that a scan of a row found, ascending by reduced cost; padded to record_capacity as a record
+// is.
 template <class T>
 struct Scan {
   std::int32_t count;  // entries found, at most scan_capacity
@@ -68,11 +70,6 @@ struct Extremes {
 
 // Costs of this magnitude and more are scaled down, lest their sums overflow.
 inline constexpr double huge = 0x1p1000;
-
-struct Widened {
-  bool invalid;  // NaN or -inf among the costs
-  bool beyond;   // a finite one above `huge`
-};
 
 enum class BlockFound : std::int32_t { optimum, infeasible, invalid, beyond };
 
@@ -117,8 +114,6 @@ struct KernelsFor {
                   std::int32_t row, double* open, std::int32_t* from);
   // The extremes of flip ^ run[j] in double.
   Extremes (*row_extremes)(const T* run, T flip, std::int64_t columns, double guess);
-  // out[j] = flip ^ run[j] in double.
-  Widened (*widen)(const T* run, T flip, std::int64_t columns, double* out);
   // The two smallest (flip ^ run[j]) - v[j] in double, the first column of the best, and whether an entry is
   // invalid. `v` is padded to a multiple of 8.
   RowBid (*bid_row)(const T* run, T flip, std::int64_t columns, const double* v);
@@ -148,11 +143,49 @@ struct KernelsFor {
                      std::uint64_t* masks, Scan<T>& found);
 };
 
+// Rows of integer costs on a grid, for the k best assignments; padded to a multiple of `integer_lanes`.
+inline constexpr std::int64_t integer_lanes = 8;
+struct IntegerKernels {
+  // open[j] = min(open[j], cost[j] - v[j] + base); returns the least open[j].
+  std::int64_t (*relax)(const std::int64_t* cost, const std::int64_t* v, std::int64_t base,
+                        std::int64_t* open, std::int64_t count);
+  // The first j with open[j] == value; there is one.
+  std::int64_t (*find)(const std::int64_t* open, std::int64_t value);
+  // minima[j] = min(minima[j], cost[j] - v[j] - u); returns the least cost[j] - v[j] - u.
+  std::int64_t (*reduce)(const std::int64_t* cost, const std::int64_t* v, std::int64_t u,
+                         std::int64_t* minima, std::int64_t count);
+};
+
+template <class T>
+struct RowLeast {
+  T least;   // +inf, or the largest integer, where the row has no entry
+  bool nan;  // some entry is NaN
+};
+
+// Rows of costs that are compared only, for the bottleneck assignment.
+template <class T>
+struct ThresholdKernels {
+  // minima[j] = min(minima[j], row[j]); returns the least row[j].
+  RowLeast<T> (*lower)(const T* row, T* minima, std::int64_t count);
+  // Bit j of `bits` says whether row[j] <= threshold; bits beyond `count` in the last word are zero.
+  void (*mark)(const T* row, T threshold, std::uint64_t* bits, std::int64_t count);
+};
+
 struct Kernels {
   const char* level;
   KernelsFor<float> float32;
   KernelsFor<double> float64;
+  IntegerKernels integer;
+  ThresholdKernels<float> float32_thresholds;
+  ThresholdKernels<double> float64_thresholds;
+  ThresholdKernels<std::int64_t> int64_thresholds;
 };
+
+// The best level that this machine runs, or the one that the environment variable REBASIN_FAST_SIMD names.
+const Kernels& active();
+
+// Levels compiled in that this machine runs, best first.
+std::vector<const Kernels*> available();
 
 template <class T>
 const KernelsFor<T>& select(const Kernels& kernels) {
@@ -163,10 +196,20 @@ const KernelsFor<T>& select(const Kernels& kernels) {
   }
 }
 
-// The best level that this machine runs, or the one that the environment variable REBASIN_FAST_SIMD names.
-const Kernels& active();
+template <class T>
+const KernelsFor<T>& kernels() {
+  return select<T>(active());
+}
 
-// Levels compiled in that this machine runs, best first.
-std::vector<const Kernels*> available();
+template <class T>
+const ThresholdKernels<T>& threshold_kernels() {
+  if constexpr (std::is_integral_v<T>) {
+    return active().int64_thresholds;
+  } else if constexpr (sizeof(T) == 4) {
+    return active().float32_thresholds;
+  } else {
+    return active().float64_thresholds;
+  }
+}
 
 }  // namespace rebasin::simd

@@ -14,7 +14,7 @@ struct RowView {
   const T* run;
   const T* v;
   std::int64_t full;  // columns in whole blocks
-  T tail[block];      // the rest, padded with what counts as +inf
+  T tail[block];      // the rest, padded with +inf as counted
 
   RowView(const T* run_in, const T* v_in, std::int64_t columns)
       : run(run_in), v(v_in), full(columns / block * block) {

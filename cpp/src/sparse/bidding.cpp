@@ -5,33 +5,6 @@ namespace {
 
 constexpr std::int64_t rows_between_polls = 256;
 
-struct TwoBest {
-  Fixed best = fixed_infinity;
-  Fixed second = fixed_infinity;
-  std::int64_t best_at = 0;
-  std::int64_t second_at = 0;
-};
-
-TwoBest find_two_best(const MatchingState& state, std::int32_t row) {
-  const Graph& graph = state.graph;
-  TwoBest two;
-  const std::int64_t last = graph.start[row + 1];
-  for (std::int64_t k = graph.start[row]; k < last; ++k) {
-    const Fixed reduced = graph.cost[k] - state.v[graph.column[k]];
-    if (reduced >= two.second) continue;
-    if (reduced < two.best) {
-      two.second = two.best;
-      two.second_at = two.best_at;
-      two.best = reduced;
-      two.best_at = k;
-    } else {
-      two.second = reduced;
-      two.second_at = k;
-    }
-  }
-  return two;
-}
-
 }  // namespace
 
 Attempt run_auction(MatchingState& state, Fixed epsilon, Fixed range, std::int64_t budget,
@@ -53,7 +26,7 @@ Attempt run_auction(MatchingState& state, Fixed epsilon, Fixed range, std::int64
       break;
     }
     free_rows.pop_back();
-    const TwoBest two = find_two_best(state, row);
+    const TwoBest two = state.two_best(row);
     const std::int32_t column = graph.column[two.best_at];
     const Fixed price = state.v[column] - (std::min(two.second - two.best, range) + epsilon);
     if (price < -fixed_limit) return Attempt::declined;
@@ -86,7 +59,7 @@ Attempt reduce_rows(MatchingState& state, Fixed range, int rounds, std::int64_t 
       const std::int32_t row = free_rows.back();
       free_rows.pop_back();
       budget -= state.degree(row);
-      const TwoBest two = find_two_best(state, row);
+      const TwoBest two = state.two_best(row);
       std::int64_t at = two.best_at;
       const Fixed fall = std::min(two.second - two.best, range);
       if (fall == 0 && state.row_of[graph.column[at]] != none) at = two.second_at;

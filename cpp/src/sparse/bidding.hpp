@@ -1,4 +1,4 @@
-// Auctions on sparse rows: Bertsekas' with a bid increment, and Jonker and Volgenant's row reduction without.
+// Auctions on sparse rows: with epsilon (Bertsekas 1988), and row reduction (Jonker & Volgenant 1987, 2.2).
 #pragma once
 
 #include "rebasin/interrupt.hpp"

@@ -1,4 +1,4 @@
-// Greatest matchings without costs: Hopcroft and Karp's phases.
+// Greatest matchings without costs, in the phases of Hopcroft & Karp 1973: O(entries * sqrt(rows)).
 #pragma once
 
 #include "rebasin/interrupt.hpp"

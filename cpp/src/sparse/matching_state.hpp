@@ -1,4 +1,4 @@
-// A partial matching with column duals, and what the stages share.
+// The state of the sparse solver: a partial matching with column duals.
 #pragma once
 
 #include <algorithm>
@@ -16,23 +16,35 @@ constexpr std::int32_t none = -1;
 // declined: a dual left the range of fixed-point numbers; infeasible: no complete assignment exists.
 using assignment::Attempt;
 
+// The two entries of least reduced cost in a row.
+struct TwoBest {
+  Fixed best = fixed_infinity;
+  Fixed second = fixed_infinity;
+  std::int64_t best_at = 0;
+  std::int64_t second_at = 0;
+};
+
 // Only column duals v are stored: a row's dual is its least c - v. Outside of an auction every matched entry
 // is tight, which is to say that it attains that least.
-struct MatchingState {
-  const Graph& graph;
+struct PartialMatching {
   std::vector<Fixed> v;
   std::vector<Fixed> pair_cost;  // per row: the cost of its matched entry
   std::vector<std::int32_t> column_of;
   std::vector<std::int32_t> row_of;
   std::vector<std::int32_t> free_rows;
+};
+
+struct MatchingState : PartialMatching {
+  const Graph& graph;
   SparseCounters counters;
 
   explicit MatchingState(const Graph& problem)
-      : graph(problem),
-        v(problem.columns, 0),
-        pair_cost(problem.rows, 0),
-        column_of(problem.rows, none),
-        row_of(problem.columns, none) {}
+      : PartialMatching{std::vector<Fixed>(problem.columns, 0),
+                        std::vector<Fixed>(problem.rows, 0),
+                        std::vector<std::int32_t>(problem.rows, none),
+                        std::vector<std::int32_t>(problem.columns, none),
+                        {}},
+        graph(problem) {}
 
   void assign(std::int32_t row, std::int32_t column, Fixed cost) {
     column_of[row] = column;
@@ -49,6 +61,25 @@ struct MatchingState {
       least = std::min(least, graph.cost[k] - v[graph.column[k]]);
     }
     return least;
+  }
+
+  TwoBest two_best(std::int32_t row) const {
+    TwoBest two;
+    const std::int64_t last = graph.start[row + 1];
+    for (std::int64_t k = graph.start[row]; k < last; ++k) {
+      const Fixed reduced = graph.cost[k] - v[graph.column[k]];
+      if (reduced >= two.second) continue;
+      if (reduced < two.best) {
+        two.second = two.best;
+        two.second_at = two.best_at;
+        two.best = reduced;
+        two.best_at = k;
+      } else {
+        two.second = reduced;
+        two.second_at = k;
+      }
+    }
+    return two;
   }
 
   Fixed dual(std::int32_t row) const {

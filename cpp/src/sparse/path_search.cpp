@@ -7,13 +7,6 @@ namespace {
 
 constexpr std::size_t rows_between_polls = 256;
 
-struct Later {
-  template <class Event>
-  bool operator()(const Event& a, const Event& b) const {
-    return a.distance != b.distance ? a.distance > b.distance : a.column > b.column;
-  }
-};
-
 }  // namespace
 
 PathSearch::PathSearch(MatchingState& state)
@@ -65,9 +58,9 @@ Attempt PathSearch::grow(Interrupt& interrupt) {
       if (distance_[column] != now_) continue;
     } else {
       if (events_.empty()) return end_ == none ? Attempt::infeasible : Attempt::solved;
-      const Event event = pop();
+      const auto event = events_.pop();
       if (event.distance >= nearest_free_) return Attempt::solved;
-      column = event.column;
+      column = event.id;
       if (event.distance > distance_[column]) continue;
       now_ = event.distance;
     }
@@ -100,7 +93,7 @@ bool PathSearch::enter(std::int32_t row, Fixed offset) {
     } else if (distance == now_ && !scanned_.empty()) {
       ready_.push_back(column);
     } else {
-      push({distance, column});
+      events_.push({distance, column});
     }
   }
   return nearest_free_ == now_ && !scanned_.empty();
@@ -129,18 +122,6 @@ void PathSearch::augment_along_path(std::int32_t root) {
     if (row == root) return;
     column = next;
   }
-}
-
-void PathSearch::push(Event event) {
-  events_.push_back(event);
-  std::push_heap(events_.begin(), events_.end(), Later());
-}
-
-PathSearch::Event PathSearch::pop() {
-  std::pop_heap(events_.begin(), events_.end(), Later());
-  const Event event = events_.back();
-  events_.pop_back();
-  return event;
 }
 
 }  // namespace rebasin::sparse

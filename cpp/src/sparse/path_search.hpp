@@ -1,6 +1,7 @@
-// Shortest augmenting paths on sparse rows, by Dijkstra's algorithm on reduced costs.
+// Shortest augmenting paths on sparse rows: Dijkstra's algorithm on reduced costs (Jonker & Volgenant 1987).
 #pragma once
 
+#include "assignment/event_queue.hpp"
 #include "rebasin/interrupt.hpp"
 #include "sparse/matching_state.hpp"
 
@@ -22,10 +23,6 @@ class PathSearch {
   std::int64_t entries_read() const { return entries_read_; }
 
  private:
-  struct Event {
-    Fixed distance;
-    std::int32_t column;
-  };
   struct Scanned {
     std::int32_t column;
     Fixed distance;
@@ -36,15 +33,13 @@ class PathSearch {
   bool enter(std::int32_t row, Fixed offset);
   bool lower_duals();
   void augment_along_path(std::int32_t root);
-  void push(Event event);
-  Event pop();
 
   MatchingState& state_;
   std::vector<Fixed> distance_;
   std::vector<std::int32_t> from_;
   std::vector<std::int32_t> touched_;
-  std::vector<std::int32_t> ready_;  // matched columns at the present distance
-  std::vector<Event> events_;
+  std::vector<std::int32_t> ready_;                     // matched columns at the present distance
+  assignment::EventQueue<Fixed, std::int32_t> events_;  // matched columns
   std::vector<Scanned> scanned_;
   std::vector<std::int32_t> tree_rows_;
   Fixed now_ = 0;

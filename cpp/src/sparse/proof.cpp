@@ -88,7 +88,7 @@ double prove(const View& view, const Selection& selection, ProvenMatching& match
       const std::int64_t line = transposed ? j : i;
       const double dual = given[transposed ? i : j];
       const bool matched = matching.column_of[i] == j;
-      // What lies a rounding or more above the least changes nothing.
+      // An entry that is a rounding or more above the least changes nothing.
       if (cost.high - dual > found[line] && !matched) continue;
       const ExactCost value = reduced(cost, dual);
       found[line] = std::min(found[line], lower_bound(value));

@@ -37,7 +37,7 @@ class Refinement {
   }
 
  private:
-  // Lowers the duals of columns that the row would rather have, to where its own column is as good.
+  // Lowers the duals of columns of lower reduced cost than the row's own, until none is lower.
   bool lower_rivals(std::int32_t row) {
     const Graph& graph = state_.graph;
     const Fixed dual = state_.matched_dual(row);

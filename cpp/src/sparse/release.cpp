@@ -2,21 +2,15 @@
 
 #include <algorithm>
 #include <memory>
-#include <queue>
+
+#include "assignment/event_queue.hpp"
 
 namespace rebasin::sparse {
 namespace {
 
 constexpr std::size_t columns_between_polls = 256;
 
-struct Event {
-  Fixed distance;
-  std::int32_t column;
-
-  bool operator>(const Event& other) const {
-    return distance != other.distance ? distance > other.distance : column > other.column;
-  }
-};
+using Queue = assignment::EventQueue<Fixed, std::int32_t>;  // columns
 
 class Release {
  public:
@@ -49,17 +43,17 @@ class Release {
     distance_[root] = 0;
     touched_.push_back(root);
     events_.push({0, root});
-    std::vector<Event> scanned;
-    while (!events_.empty() && events_.top().distance < rise_) {
-      const Event event = events_.top();
-      events_.pop();
-      if (event.distance > distance_[event.column]) continue;
+    std::vector<Queue::Event> scanned;
+    while (!events_.empty()) {
+      const Queue::Event event = events_.pop();
+      if (event.distance >= rise_) break;
+      if (event.distance > distance_[event.id]) continue;
       scanned.push_back(event);
       if (scanned.size() % columns_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
       scan(event);
     }
-    for (const Event& event : scanned) {
-      if (event.distance < rise_) state_.v[event.column] += rise_ - event.distance;
+    for (const Queue::Event& event : scanned) {
+      if (event.distance < rise_) state_.v[event.id] += rise_ - event.distance;
     }
     shift(root);
     return Attempt::solved;
@@ -69,21 +63,21 @@ class Release {
   void clear() {
     for (const std::int32_t column : touched_) distance_[column] = fixed_infinity;
     touched_.clear();
-    events_ = {};
+    events_.clear();
   }
 
-  // The rows of the column's entries would rather take it: their own columns follow.
-  void scan(const Event& event) {
-    for (std::int64_t k = start_[event.column]; k < start_[event.column + 1]; ++k) {
+  // As the column's dual rises, entries of other rows in it become tight; the columns of those rows follow.
+  void scan(const Queue::Event& event) {
+    for (std::int64_t k = start_[event.id]; k < start_[event.id + 1]; ++k) {
       const std::int32_t row = row_[k];
       const std::int32_t column = state_.column_of[row];
-      if (column == event.column) continue;
-      const Fixed slack = cost_[k] - state_.v[event.column] - state_.matched_dual(row);
+      if (column == event.id) continue;
+      const Fixed slack = cost_[k] - state_.v[event.id] - state_.matched_dual(row);
       const Fixed distance = event.distance + slack;
       if (distance >= rise_ || distance >= distance_[column]) continue;
       if (distance_[column] == fixed_infinity) touched_.push_back(column);
       distance_[column] = distance;
-      from_[column] = event.column;
+      from_[column] = event.id;
       by_cost_[column] = cost_[k];
       if (distance - state_.v[column] < rise_) {
         rise_ = distance - state_.v[column];
@@ -117,7 +111,7 @@ class Release {
   std::vector<std::int32_t> from_;
   std::vector<Fixed> by_cost_;  // the cost at which the column's row moves to the column before
   std::vector<std::int32_t> touched_;
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  Queue events_;
   Fixed rise_ = 0;
   std::int32_t end_ = none;
 };

@@ -2,10 +2,11 @@
 #include <bit>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 #include "assignment/proof/exact_sums.hpp"
 #include "rebasin/sparse_assignment.hpp"
-#include "sparse/cardinality.hpp"
+#include "sparse/decomposition.hpp"
 #include "sparse/graph/conversion.hpp"
 #include "sparse/proof.hpp"
 #include "sparse/strategy.hpp"
@@ -80,27 +81,28 @@ class Solver {
       const FixedPoint fixed = fixed_for(range, bits);
       const Graph graph = to_graph(view_, selection, fixed);
       MatchingState state(graph);
-      std::vector<std::int32_t> violator;
-      attempt = sparse::solve(state, violator, interrupt_);
+      Solved solved = sparse::solve(state, interrupt_);
+      attempt = solved.attempt;
       count(state.counters);
       if (attempt == Attempt::declined) continue;
-      if (attempt == Attempt::infeasible) name_violator(selection, graph, violator);
+      if (attempt == Attempt::infeasible) name_violator(selection, graph, std::move(solved.violator));
       if (attempt == Attempt::solved) keep(proven, state, fixed);
       break;
     }
     return attempt;
   }
 
-  // The halves of the Dulmage-Mendelsohn decomposition: rows that some greatest matching leaves unassigned
-  // with the columns of their entries, which all greatest matchings assign among them; and the rest, whose
-  // rows all have a column.
+  // The halves of the Dulmage-Mendelsohn decomposition, each by itself: rows that compete for too few
+  // columns, and the rest.
   Attempt solve_halves() {
-    Selection crowded = all();
-    crowded.transposed = false;
-    Selection rest = crowded;
-    const Attempt attempt = decompose(crowded, rest);
-    if (attempt != Attempt::solved) return attempt;
-    crowded.transposed = true;
+    Selection whole = all();
+    whole.transposed = false;
+    Decomposition halves = decompose(to_graph(view_, whole, fixed_for(range_, most_bits)), interrupt_);
+    if (halves.attempt != Attempt::solved) return halves.attempt;
+    const Selection crowded{std::move(halves.rows.in_first), std::move(halves.columns.in_first),
+                            halves.rows.of_first, halves.columns.of_first, true};
+    const Selection rest{std::move(halves.rows.in_second), std::move(halves.columns.in_second),
+                         halves.rows.of_second, halves.columns.of_second, false};
     for (const Selection* half : {&rest, &crowded}) {
       if (half->rows == 0 || half->columns == 0) continue;
       const Attempt solved = solve_part(*half);
@@ -136,52 +138,6 @@ class Solver {
     Selection columns = crowded;
     columns.row.clear();
     gap_ = assignment::add_up(gap_of_rest_, prove(view_, columns, matching_));
-  }
-
-  Attempt decompose(Selection& crowded, Selection& rest) {
-    const Graph graph = to_graph(view_, crowded, fixed_for(range_, most_bits));
-    MatchingState state(graph);
-    state.drop_matching();
-    const Attempt attempt = match_entries(state, interrupt_);
-    if (attempt != Attempt::solved) return attempt;
-    std::vector<bool> row(graph.rows, false);
-    std::vector<bool> column(graph.columns, false);
-    reach(state, row, column);
-    number(row, crowded.row, crowded.rows, rest.row, rest.rows);
-    number(column, crowded.column, crowded.columns, rest.column, rest.columns);
-    return Attempt::solved;
-  }
-
-  // Along entries, and back along matched ones, from the unmatched rows.
-  static void reach(const MatchingState& state, std::vector<bool>& row, std::vector<bool>& column) {
-    std::vector<std::int32_t> queue = state.free_rows;
-    for (const std::int32_t i : queue) row[i] = true;
-    while (!queue.empty()) {
-      const std::int32_t i = queue.back();
-      queue.pop_back();
-      for (std::int64_t k = state.graph.start[i]; k < state.graph.start[i + 1]; ++k) {
-        const std::int32_t j = state.graph.column[k];
-        if (column[j]) continue;
-        column[j] = true;
-        row[state.row_of[j]] = true;
-        queue.push_back(state.row_of[j]);
-      }
-    }
-  }
-
-  static void number(const std::vector<bool>& first, std::vector<std::int32_t>& in_first,
-                     std::int64_t& of_first, std::vector<std::int32_t>& in_second, std::int64_t& of_second) {
-    in_first.assign(first.size(), none);
-    in_second.assign(first.size(), none);
-    of_first = 0;
-    of_second = 0;
-    for (std::size_t index = 0; index < first.size(); ++index) {
-      if (first[index]) {
-        in_first[index] = static_cast<std::int32_t>(of_first++);
-      } else {
-        in_second[index] = static_cast<std::int32_t>(of_second++);
-      }
-    }
   }
 
   FixedPoint fixed_for(const CostRange& range, int bits) const {
@@ -228,7 +184,7 @@ class Solver {
     if (!proven) gap_ = assignment::add_up(gap_, gap);
   }
 
-  void name_violator(const Selection& selection, const Graph& graph, std::vector<std::int32_t>& rows) {
+  void name_violator(const Selection& selection, const Graph& graph, std::vector<std::int32_t> rows) {
     std::vector<std::int64_t> columns;
     for (const std::int32_t row : rows) {
       columns.insert(columns.end(), graph.column.get() + graph.start[row],

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "sparse/bidding.hpp"
 #include "sparse/cardinality.hpp"
@@ -35,8 +36,10 @@ struct Increments {
 
 class Strategy {
  public:
-  Strategy(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt)
-      : state_(state), graph_(state.graph), search_(state), violator_(violator), interrupt_(interrupt) {}
+  Strategy(MatchingState& state, Interrupt& interrupt)
+      : state_(state), graph_(state.graph), search_(state), interrupt_(interrupt) {}
+
+  std::vector<std::int32_t> take_violator() { return std::move(violator_); }
 
   Attempt run(double direct_reads) {
     for (std::int32_t i = 0; i < graph_.rows; ++i) {
@@ -89,7 +92,8 @@ class Strategy {
     std::vector<Fixed> gaps;
     const std::int64_t step = std::max<std::int64_t>(1, graph_.rows / tuning::sampled_rows);
     for (std::int64_t i = 0; i < graph_.rows; i += step) {
-      const Fixed gap = gap_of(static_cast<std::int32_t>(i));
+      const TwoBest two = state_.two_best(static_cast<std::int32_t>(i));
+      const Fixed gap = two.second - two.best;
       if (gap > 0 && gap <= range_) gaps.push_back(gap);
     }
     if (gaps.empty()) gaps.push_back(range_);
@@ -101,17 +105,6 @@ class Strategy {
     increments_.last = std::max({increments_.last, graph_.unit / tuning::unit_fraction, Fixed{1}});
     increments_.first = static_cast<Fixed>(tuning::first_factor * quantile(tuning::first_quantile));
     increments_.first = std::max(increments_.first, increments_.last);
-  }
-
-  Fixed gap_of(std::int32_t row) const {
-    Fixed best = fixed_infinity;
-    Fixed second = fixed_infinity;
-    for (std::int64_t k = graph_.start[row]; k < graph_.start[row + 1]; ++k) {
-      const Fixed reduced = graph_.cost[k] - state_.v[graph_.column[k]];
-      second = std::min(second, std::max(best, reduced));
-      best = std::min(best, reduced);
-    }
-    return second - best;
   }
 
   // Path by path; out_of_budget when the budget does not suffice, or will not.
@@ -145,21 +138,13 @@ class Strategy {
 
   // The auction; should it fail, the paths are gone on with from where they were left.
   Attempt leave_paths() {
-    const std::vector<Fixed> v = state_.v;
-    const std::vector<Fixed> pair_cost = state_.pair_cost;
-    const std::vector<std::int32_t> column_of = state_.column_of;
-    const std::vector<std::int32_t> row_of = state_.row_of;
-    const std::vector<std::int32_t> free_rows = state_.free_rows;
+    const PartialMatching before = state_;
     choose_increments();
-    state_.v = v;
+    state_.v = before.v;
     const Attempt attempt = run_levels();
     if (attempt == Attempt::solved) return finish();
     if (attempt != Attempt::out_of_budget && attempt != Attempt::declined) return attempt;
-    state_.v = v;
-    state_.pair_cost = pair_cost;
-    state_.column_of = column_of;
-    state_.row_of = row_of;
-    state_.free_rows = free_rows;
+    static_cast<PartialMatching&>(state_) = before;
     return search_paths(unlimited);
   }
 
@@ -236,7 +221,7 @@ class Strategy {
   MatchingState& state_;
   const Graph& graph_;
   PathSearch search_;
-  std::vector<std::int32_t>& violator_;
+  std::vector<std::int32_t> violator_;
   Interrupt& interrupt_;
   Fixed range_ = 1;
   Increments increments_;
@@ -244,9 +229,10 @@ class Strategy {
 
 }  // namespace
 
-Attempt solve(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt,
-              double direct_reads) {
-  return Strategy(state, violator, interrupt).run(direct_reads);
+Solved solve(MatchingState& state, Interrupt& interrupt, double direct_reads) {
+  Strategy strategy(state, interrupt);
+  const Attempt attempt = strategy.run(direct_reads);
+  return {attempt, strategy.take_violator()};
 }
 
 }  // namespace rebasin::sparse

@@ -1,4 +1,4 @@
-// Which stages solve a graph, in which order.
+// The order of the stages that solve a graph.
 #pragma once
 
 #include "rebasin/interrupt.hpp"
@@ -7,10 +7,14 @@
 
 namespace rebasin::sparse {
 
+struct Solved {
+  Attempt attempt;
+  std::vector<std::int32_t> violator;  // where infeasible: rows whose entries lie in fewer columns
+};
+
 // Assigns every row at the least cost. Matched entries are then tight, and on a rectangle v <= 0, with v = 0
-// on unmatched columns. Where infeasible, `violator` holds rows whose entries lie in fewer columns.
-// `direct_reads` bounds what shortest paths may read before an auction is tried, over the entries there are.
-Attempt solve(MatchingState& state, std::vector<std::int32_t>& violator, Interrupt& interrupt,
-              double direct_reads = tuning::direct_reads);
+// on unmatched columns. `direct_reads` bounds what shortest paths may read before an auction is tried, over
+// the entries there are.
+Solved solve(MatchingState& state, Interrupt& interrupt, double direct_reads = tuning::direct_reads);
 
 }  // namespace rebasin::sparse

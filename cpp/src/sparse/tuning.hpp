@@ -1,4 +1,4 @@
-// Every threshold of the sparse solver. Work is counted in reads: entries looked at, over entries there are.
+// Every threshold of the sparse solver. Work is counted in reads: entries read, over all entries.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +9,16 @@ namespace rebasin::sparse::tuning {
 constexpr int first_rounds = 2;
 constexpr double first_reads = 3.0;
 
-// Shortest paths straight after it. They are given up for an auction when what they have read, or what the
-// free rows are expected to read at the mean of the last few, exceeds these reads. Random costs of 1000 rows
-// take 6 to 10, where the auction takes 25; of 10,000 rows 25 to 35, and the auction still 25.
+// Shortest paths straight after it. They are given up for an auction when the entries read, or those
+// that the free rows are expected to read at the mean of the last few, exceed these reads. Random costs of
+// 1000 rows take 6 to 10, where the auction takes 25; of 10,000 rows 25 to 35, and the auction still 25.
 constexpr double direct_reads = 14.0;
 // Entries that they may read in any case: small problems are done by then.
 constexpr std::int64_t fewest_direct_entries = 500'000;
 constexpr std::int64_t searches_between_forecasts = 32;
 
 // Bid increments of the auction, as quantiles of the positive gaps between the best and the second best entry
-// of sampled rows, times a factor. The last one is what decides how many rows refinement must free.
+// of sampled rows, times a factor. The last one decides how many rows refinement must free.
 constexpr std::int64_t sampled_rows = 1000;
 constexpr double first_quantile = 0.75;
 constexpr double first_factor = 10.0;

@@ -43,7 +43,7 @@ class DerivedParams(Mapping[str, "Array"]):
 
 
 def described_by(params: Params) -> Params:
-    """Parameters of the same names, shapes and dtypes as ``params``, to look at without computing any."""
+    """Parameters of the same names, shapes and dtypes as ``params``; none is computed."""
     while isinstance(params, DerivedParams):
         params = params.like
     return params

@@ -18,6 +18,6 @@ def as_index(name: str, values: object) -> Index:
     index = np.ascontiguousarray(array, dtype=np.int64)
     if not np.array_equal(np.sort(index, axis=-1), np.broadcast_to(np.arange(index.shape[-1]), index.shape)):
         raise PermutationError(
-            f"permutation {name!r} is none: it must hold each of 0 … {index.shape[-1] - 1} once, got {index!r:.120}"
+            f"permutation {name!r} is not one: it must hold each of 0 … {index.shape[-1] - 1} once, got {index!r:.120}"
         )
     return index

@@ -1,1 +1,1 @@
-"""The compiled modules and what they borrow: the BLAS by address, the CUDA module on first use."""
+"""Access to compiled code: the BLAS by address, the CUDA module on first use."""

@@ -1,4 +1,4 @@
-"""The matrix product that the core borrows: SciPy's BLAS by address, or NumPy's."""
+"""The matrix product of the core: SciPy's BLAS by address, or NumPy's."""
 
 from __future__ import annotations
 
@@ -72,21 +72,9 @@ def _numpy_gemm(name: str) -> Any:
         else:
             out += np.matmul(right.T, left.T)
 
+    matrix = (number, integer)  # and its leading dimension
     signature = ctypes.CFUNCTYPE(
-        None,
-        flag,
-        flag,
-        integer,
-        integer,
-        integer,
-        number,
-        number,
-        integer,
-        number,
-        integer,
-        number,
-        number,
-        integer,
+        None, flag, flag, integer, integer, integer, number, *matrix, *matrix, number, *matrix
     )
     return signature(gemm)
 

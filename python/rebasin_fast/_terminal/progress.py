@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from functools import wraps
+from typing import Any, TypeAlias, TypeVar, cast
 
 from rebasin_fast._terminal.legible import legible
 
@@ -38,6 +39,7 @@ class Progress:
 
 ProgressCallback: TypeAlias = Callable[[Progress], object]
 Callback = TypeVar("Callback", bound=Callable[..., object])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class ProgressBar:
@@ -119,6 +121,17 @@ def listener(progress: Callback | bool | None, label: str = "") -> Iterator[Call
         yield bar
     finally:
         bar.close()
+
+
+def takes_progress(function: Function) -> Function:
+    """Decorator of a function with a keyword ``progress``: within it, True has become a bar, and False None."""
+
+    @wraps(function)
+    def with_bar(*arguments: Any, progress: Any = None, **keywords: Any) -> Any:
+        with listener(progress) as notify:
+            return function(*arguments, progress=notify, **keywords)
+
+    return cast(Function, with_bar)
 
 
 def _new_bar(title: str, total: int | None) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
-from rebasin_fast._arrays.foreign import Restore, library_of, to_numpy
-from rebasin_fast.assignment.costs import checked, host_array, widened
+from rebasin_fast._arrays import foreign_library
+from rebasin_fast.assignment.costs import host_matrices
 from rebasin_fast.assignment.failures import STATUSES
 from rebasin_fast.assignment.priced import solve_priced
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
@@ -18,7 +18,7 @@ from rebasin_fast.assignment.warm_start import Start, start_of_batch, starts_of_
 
 
 class Options(NamedTuple):
-    """What all problems of a call have in common."""
+    """The options that all problems of a call share."""
 
     maximize: bool
     cost_limit: float | None
@@ -51,39 +51,28 @@ def solve_batch(costs: NDArray[Any], bfloat16: bool, warm_start: Any, options: O
 
 def solve_list(problems: list[Any], warm_starts: Any, options: Options) -> list[Assignment]:
     """Solutions of array-likes of any libraries and shapes."""
-    hosts = [host_array(problem) for problem in problems]
-    arrays = [checked(array) for array, _ in hosts]
-    kinds = [bfloat16 for _, bfloat16 in hosts]
+    arrays, bfloat16 = host_matrices(problems)
     starts = starts_of_list(warm_starts, [array.shape for array in arrays])
     if options.priced:
-        solved = [solve_matrix(array, kind, None, options) for array, kind in zip(arrays, kinds, strict=True)]
+        solved = [solve_matrix(array, bfloat16, None, options) for array in arrays]
     else:
-        if any(kinds) and not all(kinds):
-            # Mixed dtypes; widening is exact.
-            arrays = [widened(array) if kind else array for array, kind in zip(arrays, kinds, strict=True)]
-            kinds = [False]
-        found = _core.assignments(arrays, options.maximize, any(kinds), starts, options.threads)
+        found = _core.assignments(arrays, options.maximize, bfloat16, starts, options.threads)
         solved = [Assignment(*one) for one in found]
-    return [restored(one, restore_of(problem)) for one, problem in zip(solved, problems, strict=True)]
+    return [restored(one, problem) for one, problem in zip(solved, problems, strict=True)]
 
 
-def restored(result: Assignment, restore: Restore | None) -> Assignment:
-    """The result with its arrays in the library that ``restore`` leads to."""
-    if restore is None:
+def restored(result: Assignment, cost: Any) -> Assignment:
+    """The result with its arrays in the library of ``cost`` and on its device."""
+    library = foreign_library(cost)
+    if library is None:
         return result
     values = {field.name: getattr(result, field.name) for field in fields(result)}
     moved = {
-        name: restore(value)
+        name: library.put(cost, value)
         for name, value in values.items()
         if isinstance(value, np.ndarray) and name != "status"
     }
     return type(result)(**values | moved)
-
-
-def restore_of(cost: Any) -> Restore | None:
-    """The conversion from NumPy to the library and device of ``cost``; None where it is of no other library."""
-    library = library_of(cost)
-    return None if library is None else to_numpy(cost[:0], library)[2]
 
 
 def _stacked(parts: list[Assignment], shape: tuple[int, ...]) -> AssignmentBatch:

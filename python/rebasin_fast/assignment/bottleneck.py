@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from rebasin_fast.assignment.problems import check_count, problems_of
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from rebasin_fast.assignment.options import BottleneckOptions
     from rebasin_fast.typing import Matrix, MatrixBatch
 
 
@@ -67,13 +68,6 @@ class BottleneckAssignment:
         if self.status != "optimal":
             return f"BottleneckAssignment({self.status}, {len(self.columns)} rows)"
         return f"BottleneckAssignment({len(self.columns)} rows, bottleneck {self.bottleneck!r})"
-
-
-class BottleneckOptions(TypedDict, total=False):
-    """The keywords of :func:`bottleneck_assignment`, for static checkers."""
-
-    maximize: bool
-    threads: int
 
 
 @overload

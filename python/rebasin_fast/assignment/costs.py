@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._arrays import foreign_library
-from rebasin_fast._arrays.elements import widened as widened
+from rebasin_fast._arrays.elements import widened
 
 _NATIVE_SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8)}
 

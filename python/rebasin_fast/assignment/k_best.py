@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from rebasin_fast.assignment.problems import check_count, problems_of
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from rebasin_fast.assignment.options import KBestOptions
     from rebasin_fast.typing import Matrix, MatrixBatch
 
 
@@ -82,14 +83,6 @@ class KBestAssignments:
         return f"KBestAssignments({count} of {n} rows, totals {totals}, gap {self.gap:g})"
 
 
-class KBestOptions(TypedDict, total=False):
-    """The keywords of :func:`k_best_assignments`, for static checkers."""
-
-    maximize: bool
-    within: float | None
-    threads: int
-
-
 @overload
 def k_best_assignments(
     cost: Matrix | Sequence[Sequence[float]], k: int, **options: Unpack[KBestOptions]
@@ -143,15 +136,15 @@ def k_best_assignments(
     An assignment has ``min(n, m)`` pairs; two differ if any row has another column. Which of several
     assignments of one total come first, or at all when k ends among them, is not specified.
 
-    What is proven when ``gap`` is 0.0: no assignment outside the result has a better exact total than any in
+    A ``gap`` of 0.0 is a proof: no assignment outside the result has a better exact total than any in
     it, and the result is in order. The assignments outside are parted among subproblems. Duals with the
     reduced costs of all entries at least zero, checked for every subproblem that was split, bound those that
     were not, and the search ends when no bound lies below the last total. Duals, paths and bounds are exact:
     costs are 64-bit integers on a grid with about 55 - log2(n) bits for the largest of them, 48 at n = 100; a
     marker such as 1e6 in all forbidden places takes none of those. Costs that need more bits are rounded down
     to the grid, and assignments whose totals are nearer than that rounding are compared by exact sums of the
-    costs as passed. Where more than 1000 assignments beyond the k-th are that near, ``gap`` bounds what the
-    order can miss, at most n units of the grid.
+    costs as passed. Where more than 1000 assignments beyond the k-th are that near, ``gap`` bounds the
+    error of the order, at most n units of the grid.
 
     Time O(k n² m) at worst for n <= m after the first assignment, and far less as a rule; memory O(n m + k m).
 

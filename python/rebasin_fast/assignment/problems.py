@@ -48,7 +48,7 @@ def problems_of(cost: Any) -> Problems:
 
 
 def check_count(name: str, value: Any) -> int:
-    """Return ``value`` as a number of at least one, or say what is wrong with it."""
+    """Return ``value`` as an int; TypeError or ValueError unless it is a whole number of at least one."""
     if type(value) is int and value > 0:
         return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
 
-from rebasin_fast._arrays.foreign import library_of, to_numpy
+from rebasin_fast._arrays import foreign_library
+from rebasin_fast._arrays.torch import TorchArrays
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -130,7 +132,7 @@ class AssignmentBatch(Assignment):
     def __getitem__(self, index: int | slice) -> Assignment:
         if isinstance(index, slice):
             picked: Any = index
-            if library_of(self.columns) == "torch" and (index.step or 1) < 0:
+            if isinstance(foreign_library(self.columns), TorchArrays) and (index.step or 1) < 0:
                 picked = list(range(len(self))[index])  # torch knows no negative steps
             return AssignmentBatch(*(getattr(self, field.name)[picked] for field in fields(self)))
         if not isinstance(index, (int, np.integer)):
@@ -150,16 +152,15 @@ class AssignmentBatch(Assignment):
     def __repr__(self) -> str:
         n, m = int(self.row_duals.shape[-1]), int(self.column_duals.shape[-1])
         counts = {name: int(np.sum(self.status == name)) for name in ("optimal", "infeasible", "invalid")}
-        told = "".join(f", {name}={count}" for name, count in counts.items() if count or name == "optimal")
-        return f"AssignmentBatch(count={len(self)}, n={n}, m={m}{told})"
+        listed = "".join(f", {name}={count}" for name, count in counts.items() if count or name == "optimal")
+        return f"AssignmentBatch(count={len(self)}, n={n}, m={m}{listed})"
 
 
 def _on_host(array: Any) -> tuple[Any, Any]:
-    library = library_of(array)
+    library = foreign_library(array)
     if library is None:
         return np.asarray(array), lambda result: result
-    host, _, restore = to_numpy(array, library)
-    return host, restore
+    return library.to_host(array), partial(library.put, array)
 
 
 def _same(one: Any, other: Any) -> bool:

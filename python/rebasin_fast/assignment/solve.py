@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypedDict, overload
+from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rebasin_fast import _core
-from rebasin_fast._arrays.foreign import library_of, to_numpy
-from rebasin_fast.assignment.batch import Options, restore_of, restored, solve_batch, solve_list, solve_matrix
+from rebasin_fast._arrays import foreign_library
+from rebasin_fast.assignment.batch import Options, restored, solve_batch, solve_list, solve_matrix
 from rebasin_fast.assignment.costs import as_numbers, checked, host_array
 from rebasin_fast.assignment.device import entry as device_entry
 from rebasin_fast.assignment.failures import infeasible_error, raise_unless_optimal
 from rebasin_fast.assignment.priced import checked_limit
+from rebasin_fast.assignment.problems import check_count
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
 from rebasin_fast.assignment.sparse import indices_of_sparse, is_sparse, solve_sparse
-from rebasin_fast.assignment.warm_start import start_of_batch, start_of_matrix
+from rebasin_fast.assignment.warm_start import start_of_matrix
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from rebasin_fast.assignment.options import AssignmentOptions
     from rebasin_fast.typing import Index, Matrix, MatrixBatch
-
-
-class AssignmentOptions(TypedDict, total=False):
-    """The keywords of :func:`solve_assignment`, for static checkers."""
-
-    maximize: bool
-    warm_start: Any
-    cost_limit: float | None
-    partial: bool
-    threads: int
 
 
 @overload
@@ -82,20 +72,20 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     >>> columns.tolist()
     [1, 0, 2]
     """
-    found = _core.assignment_indices(cost_matrix, maximize)  # None for what is no plain NumPy matrix
+    found = _core.assignment_indices(cost_matrix, maximize)  # None unless it is a NumPy matrix
     if found is not None:
         return found
     if is_sparse(cost_matrix):
         return indices_of_sparse(cost_matrix, bool(maximize))
-    library = library_of(cost_matrix)
+    library = foreign_library(cost_matrix)
     if library is not None:
         device = device_entry.library_for(cost_matrix)
         found = None if device is None else device_entry.indices(cost_matrix, bool(maximize), device)
         if found is not None:
             return found
-        array, bfloat16, restore = to_numpy(cost_matrix, library)
+        array, bfloat16 = host_array(cost_matrix)
         rows, columns = _indices(checked(array), maximize, bfloat16)
-        return restore(rows), restore(columns)
+        return library.put(cost_matrix, rows), library.put(cost_matrix, columns)
     return _indices(checked(cost_matrix), maximize, bfloat16=False)
 
 
@@ -200,11 +190,11 @@ def solve_assignment(
     ([0, -1], 0.2)
     """
     if warm_start is None and cost_limit is None and not partial and threads == 1:
-        found = _core.assignment(cost, maximize)  # None for what is no plain NumPy matrix
+        found = _core.assignment(cost, maximize)  # None unless it is a NumPy matrix
         if found is not None:
             return _optimal(Assignment(*found), cost, bfloat16=False)
-    _check_threads(threads)
-    options = Options(bool(maximize), checked_limit(cost_limit, bool(maximize)), bool(partial), int(threads))
+    threads = check_count("threads", threads)
+    options = Options(bool(maximize), checked_limit(cost_limit, bool(maximize)), bool(partial), threads)
     if is_sparse(cost):
         return solve_sparse(cost, options.maximize, options.partial, given=(warm_start, cost_limit))
     if isinstance(cost, (list, tuple)):
@@ -221,37 +211,21 @@ def solve_assignment(
 def _solve_array(cost: Any, warm_start: Any, options: Options) -> Assignment:
     device = None if options.priced else device_entry.library_for(cost)
     if device is not None:
-        found = device_entry.solve(cost, options.maximize, _host_start(warm_start, cost), device)
+        found = device_entry.solve(cost, options.maximize, warm_start, device)
         if found is not None:
             return found
     array, bfloat16 = host_array(cost)
     if array.ndim == 3:
-        return restored(solve_batch(array, bfloat16, warm_start, options), restore_of(cost))
+        return restored(solve_batch(array, bfloat16, warm_start, options), cost)
     array = checked(array)
     start = start_of_matrix(warm_start, array.shape)
-    return restored(
-        _optimal(solve_matrix(array, bfloat16, start, options), array, bfloat16), restore_of(cost)
-    )
+    return restored(_optimal(solve_matrix(array, bfloat16, start, options), array, bfloat16), cost)
 
 
 def _optimal(found: Assignment, cost: Any, bfloat16: bool) -> Assignment:
     if found.status != "optimal":
         raise_unless_optimal(found.status, lambda: infeasible_error(as_numbers(cost, bfloat16)))
     return found
-
-
-def _host_start(start: Any, cost: Any) -> Any:
-    """The duals of a warm start of a device array, checked."""
-    shape = tuple(int(extent) for extent in cost.shape)
-    duals = start_of_batch(start, shape) if len(shape) == 3 else start_of_matrix(start, shape)
-    return None if duals is None else SimpleNamespace(row_duals=duals[0], column_duals=duals[1])
-
-
-def _check_threads(threads: Any) -> None:
-    if not isinstance(threads, (int, np.integer)):
-        raise TypeError(f"threads is a number of threads, 1 or more; got {threads!r}")
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
 
 
 def _is_matrix(value: Any) -> bool:

@@ -93,7 +93,7 @@ def solve_csr(
     Notes
     -----
     Memory: one copy of the costs, 12 bytes an entry, and some 100 bytes a row and column. Costs are solved as
-    fixed-point numbers of 53 bits, integers exactly where their range allows; what that rounds is in ``gap``.
+    fixed-point numbers of 53 bits, integers exactly where their range allows; the rounding is part of ``gap``.
 
     The stages: column and row reduction; a greatest matching of tight entries; shortest augmenting paths; where
     these would take long, an auction with falling epsilon, price refinement, and paths for the rows left.

@@ -39,8 +39,7 @@ from rebasin_fast.compat.published_specs import (
 )
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.compilation import compile_problem
-from rebasin_fast.matching.matched import matched_parameters
-from rebasin_fast.permutation import apply_permutation as apply_full
+from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec as FullSpec
 from rebasin_fast.typing import Array, Params
@@ -149,7 +148,8 @@ def weight_matching(
     options.tolerance = _PROGRESS
     options.overwrite = True
     if not silent:
-        options.on_visit = _printer(problem.permutations, _objective(spec, start, params_a, params_b))
+        first = objective_of(spec, params_a, params_b, start, strict=False)
+        options.on_visit = _printer(problem.permutations, first)
     found = _core.coordinate_descent(
         problem.native,
         [start[name] for name in problem.permutations],
@@ -172,12 +172,6 @@ def _matched_spec(ps: PermutationSpec, params_a: Params, params_b: Params) -> Fu
                     f"as flatten_params gives them, and have {', '.join(map(repr, list(params)[:3]))}, …"
                 )
     return spec
-
-
-def _objective(spec: FullSpec, permutation: Mapping[str, Array], params_a: Params, params_b: Params) -> float:
-    matched = matched_parameters(spec, (params_a, params_b))
-    moved = apply_full(spec, permutation, {name: params_b[name] for name in matched})
-    return sum(library_of(params_a[name]).dot(params_a[name], moved[name]) for name in moved)
 
 
 def _printer(permutations: tuple[str, ...], first: float) -> Callable[[_core.DescentEvent], None]:

@@ -10,7 +10,6 @@ import numpy as np
 from rebasin_fast._models.inference import check_model, device_of, evaluating, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.evaluation.batch_norm import reset_batch_norm
-from rebasin_fast.specs.renaming import RenamedParams, names_like, shapes_of
 from rebasin_fast.typing import Params
 
 Batches = Iterable[tuple[Any, Any]]
@@ -140,11 +139,9 @@ def load_into(model: Any, params: Params) -> None:
     import torch
 
     own = model.state_dict()
-    mapped = names_like(shapes_of(params), shapes_of(own))
-    named = params if mapped is None else RenamedParams(params, mapped)
     tensors = {
         name: value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
-        for name, value in named.items()
+        for name, value in _with_names_of(own, params).items()
     }
     missing = [name for name, tensor in own.items() if name not in tensors and tensor.ndim]
     unknown = [name for name, tensor in tensors.items() if name not in own and tensor.ndim]
@@ -157,3 +154,14 @@ def load_into(model: Any, params: Params) -> None:
                 f"parameter {name!r} has shape {tuple(tensor.shape)}; the model's has {tuple(own[name].shape)}"
             )
     model.load_state_dict(tensors, strict=False)
+
+
+def _with_names_of(own: Mapping[str, Any], params: Params) -> Params:
+    """``params`` without the prefix of a wrapper, where the names of ``own`` have none."""
+    first_own, first = next(iter(own)), next(iter(params), "")
+    if first_own in params or not first.endswith(first_own):
+        return params
+    prefix = first.removesuffix(first_own)
+    if not all(name.startswith(prefix) for name in params):
+        return params
+    return {name.removeprefix(prefix): value for name, value in params.items()}

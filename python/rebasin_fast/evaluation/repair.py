@@ -1,4 +1,4 @@
-"""REPAIR: means and deviations of an averaged network's units set to those that its parents have."""
+"""REPAIR: means and deviations of an averaged network's units set to the averages of those of its ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The directory of a zip archive, checked: where each member's bytes lie and how many there truly can be."""
+"""The directory of a zip archive, checked: where each member's bytes lie and how many there can be."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from io import BytesIO
 from ..errors import FileFormatError
 from .mapped import DAMAGED, MappedFile
 
-# Deflate cannot do better than 1032 to 1; what honest weights reach is far below the limit here.
+# Deflate reaches 1032 to 1 at best, and weights far less than the limit here.
 MAX_RATIO = 200
 MAX_FREE_INFLATION = 1 << 28
 
 
 @dataclass(frozen=True)
 class Member:
-    """One member: its name, unpacked size, and the position of its bytes if they are stored plainly."""
+    """One member: its name, unpacked size, and the position of its bytes where they are not compressed."""
 
     name: str
     size: int

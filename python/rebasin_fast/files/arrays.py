@@ -14,7 +14,7 @@ from ..errors import MissingDependencyError, ParamsError
 
 
 def element_code(array: Any, name: str) -> str:
-    """Tell the element type of an array as a key of `ELEMENT_TYPES`.
+    """The element type of an array as a key of `ELEMENT_TYPES`.
 
     Raises
     ------
@@ -34,18 +34,18 @@ def element_code(array: Any, name: str) -> str:
 
 
 def shape_of(array: Any) -> tuple[int, ...]:
-    """Give the shape as plain integers."""
+    """The shape as plain integers."""
     return tuple(int(n) for n in np.shape(array))
 
 
 def raw_bytes(array: Any) -> NDArray[np.uint8]:
-    """Give the elements in C order, little endian, as bytes; a copy only where the layout differs."""
+    """The elements in C order, little endian, as bytes; a copy only where the layout differs."""
     library, array = _readable(array)
     return library.raw_bytes(array)
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """Give the array as NumPy's, without a copy where it lies in this machine's memory; bfloat16 as ml_dtypes'."""
+    """The array as NumPy's, bfloat16 as ml_dtypes'; without a copy where it lies in host memory."""
     library, array = _readable(array)
     code = CODE_OF_NAME.get(library.dtype_name(array))
     if code is not None and carrier_of(code) != code:
@@ -103,7 +103,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def _readable(array: Any) -> tuple[ArrayLibrary, Any]:
-    """An array and its library; of anything that is no array of a known library, what NumPy makes of it."""
+    """An array and its library; anything else is converted by NumPy."""
     library = foreign_library(array)
     if library is not None:
         return library, array

@@ -25,7 +25,7 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
 
     The bytes go to a temporary file in the same folder, are synchronised, and then take the name in one step
     of the file system. An exception inside the block, Ctrl-C included, removes the temporary file and leaves
-    what was there before; a killed process leaves at worst a `.NAME.….tmp` beside it. Of two writers at once
+    an earlier file as it was; a killed process leaves at worst a `.NAME.….tmp` beside it. Of two writers at once
     that may not overwrite, one gets the name and the other an error. A symbolic link is replaced, not
     written through.
 
@@ -81,10 +81,10 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
 
 
 def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int = 0) -> None:
-    """Find out before long work whether `path` could be written at its end.
+    """Check, before long work, that `path` can be written in the end.
 
-    Tries it: creates and removes a temporary file in the folder, because permission bits do not tell the
-    truth for the superuser, on read-only mounts and on network drives.
+    A temporary file is created in the folder and removed, because permission bits mislead for the superuser, on
+    read-only mounts and on network drives.
 
     Parameters
     ----------
@@ -93,14 +93,14 @@ def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int
     overwrite : bool
         Whether an existing output may be replaced.
     needed_bytes : int
-        Complain where the file system has less space than this.
+        The space that the file system must have left.
 
     Raises
     ------
     OutputExistsError
         It exists, and `overwrite` is false.
     UnwritableOutputError
-        It cannot be written: the message says why, and what to do.
+        It cannot be written; the message says why, and names a remedy.
     """
     path = Path(path)
     _refuse_existing(path, overwrite)
@@ -146,7 +146,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def exists_error(path: Path) -> OutputExistsError:
-    """Make the refusal to replace what is there."""
+    """The error for an output that exists."""
     return OutputExistsError(
         f"{path} exists already and is left as it is. Choose another name, or allow it to be replaced "
         "(overwrite=True; on the command line --force)."

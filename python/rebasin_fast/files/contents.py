@@ -1,4 +1,4 @@
-"""The one interface of a file format, and what is handed to its writer."""
+"""The interface of a file format, and the contents that its writer gets."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Outgoing(Mapping[str, Any]):
     Parameters
     ----------
     arrays : mapping of arrays
-        What the user gave.
+        Arrays of any library.
     codes : mapping of str, optional
-        The element type of each (a key of `ELEMENT_TYPES`); what is not named keeps its own.
+        The element type of each (a key of `ELEMENT_TYPES`). Default: its own.
     names : iterable of str, optional
-        Which of the arrays are meant, in order. Default: all.
+        The names of the arrays to write, in order. Default: all.
     """
 
     def __init__(
@@ -49,29 +49,25 @@ class Outgoing(Mapping[str, Any]):
         return len(self.names)
 
     def code(self, name: str) -> str:
-        """Tell the element type of an array as it will be written, without converting it."""
+        """The element type of an array as it will be written, without converting it."""
         if name in self.codes:
             return self.codes[name]
-        described = described_by(self.arrays)
-        if isinstance(described, LoadedParams):
-            return described.entry(name).code
-        return element_code(described[name], name)
+        known = described_by(self.arrays)
+        return known.entry(name).code if isinstance(known, LoadedParams) else element_code(known[name], name)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Tell the shape of an array."""
-        described = described_by(self.arrays)
-        if isinstance(described, LoadedParams):
-            return described.shape(name)
-        return shape_of(described[name])
+        """The shape of an array."""
+        known = described_by(self.arrays)
+        return known.shape(name) if isinstance(known, LoadedParams) else shape_of(known[name])
 
     def part(self, names: Iterable[str]) -> Outgoing:
-        """Take some of the arrays; none is read or converted for it."""
+        """Some of the arrays; none is read or converted for it."""
         return Outgoing(self.arrays, self.codes, names)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a writer writes: arrays in order, which of them are tied, and the frame that the input had."""
+    """Arrays in order, the names tied to others, metadata, and the dictionaries that stood around the input."""
 
     arrays: Outgoing
     ties: dict[str, str] = field(default_factory=dict)
@@ -88,7 +84,7 @@ class FileFormat:
     """A file format: its name, its extensions (the first is the usual one), and its functions.
 
     `recognises` decides by the first bytes of a file; `read` takes a path and options; `write` writes `Contents` to a
-    binary file. `library` is whose arrays its files give by default.
+    binary file. `library` names the arrays that its files give by default.
     `needs` names a package without which it cannot be written. `has_entries`: a file may hold several sets of
     parameters, of which one is chosen by its name.
     """

@@ -12,7 +12,7 @@ from ..errors import FileFormatError
 
 @dataclass(frozen=True)
 class Foreign:
-    """A format that is named in the refusal: how to tell it, its package, and a program that converts it."""
+    """A format that is not read: its names, its first bytes, its package, and a program that converts it."""
 
     name: str
     package: str

@@ -1,4 +1,4 @@
-"""The file formats, and which one a file has. A new format is a file with a `FORMAT` and a line here."""
+"""The file formats, and the one of a file. A new format is a file with a `FORMAT` and a line here."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def all_suffixes() -> tuple[str, ...]:
 
 
 def format_of_name(path: Path) -> FileFormat | None:
-    """Tell the format that a file name announces; None for an unknown extension."""
+    """The format of a file name's extension; None for an unknown one."""
     suffix = path.suffix.lower()
     return next((known for known in FORMATS if suffix in known.suffixes), None)
 
 
 def format_of_file(path: Path) -> FileFormat:
-    """Tell the format of an existing file: what its first bytes say, which must be what its name says.
+    """The format of an existing file, by its first bytes, which must agree with its name.
 
     Raises
     ------
     FileFormatError
-        Empty, a Git LFS pointer, a web page, another format than the name says, or none of ours.
+        Empty, a Git LFS pointer, a web page, another format than that of the name, or an unknown one.
     """
     with open(path, "rb") as file:
         head = file.read(512)
-    _refuse_what_is_often_there_instead(path, head)
+    _refuse_failed_downloads(path, head)
     refuse_foreign(path, head)
     announced = format_of_name(path)
     found = next((known for known in FORMATS if known.recognises(head)), None)
@@ -61,7 +61,7 @@ def format_of_file(path: Path) -> FileFormat:
     return found
 
 
-def _refuse_what_is_often_there_instead(path: Path, head: bytes) -> None:
+def _refuse_failed_downloads(path: Path, head: bytes) -> None:
     if not head:
         raise FileFormatError(f"{path} is empty: it was not written to its end. Fetch or write it again.")
     if head.startswith(b"version https://git-lfs"):

@@ -51,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
 
 
 def recognises(head: bytes) -> bool:
-    """Whether a file that begins like this is HDF5, or an archive that begins as Keras' do."""
+    """Whether these first bytes are of HDF5, or of an archive that begins as Keras' do."""
     return head.startswith(_MAGIC) or (head.startswith(b"PK\x03\x04") and head[30:43] == b"metadata.json")
 
 
@@ -66,7 +66,7 @@ def _import_h5py(path: Path) -> Any:
 
 
 def _hdf5_of(path: Path) -> Any:
-    """What h5py opens: the file itself, or the member of the archive that holds the weights."""
+    """The argument of h5py.File: the file itself, or the member of the archive that holds the weights."""
     file = MappedFile(path)
     if file.map[:2] != b"PK":
         return path

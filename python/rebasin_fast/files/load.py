@@ -1,4 +1,4 @@
-"""`load_params`: one entrance for every kind of file."""
+"""`load_params`: the parameters of a file of any format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def load_params(
         For torch files: which entry is the state dict (``"state_dict_ema"``, ``"nets/generator"``). Without
         it the usual names are tried.
     library : {"numpy", "torch"}, optional
-        Whose arrays to give. Default: torch tensors on the CPU from torch files (where torch is installed),
+        The library of the arrays. Default: torch tensors on the CPU from torch files (where torch is installed),
         NumPy arrays from all others. bfloat16 as NumPy arrays needs `ml_dtypes`; nothing else needs
         anything.
 
@@ -44,15 +44,15 @@ def load_params(
         A read-only mapping from names, as they are in the file (prefixes like ``module.`` included), to
         arrays of the file's shapes and dtypes. NumPy arrays are read-only views; torch tensors share the
         file's pages and are copied when written to. None requires a gradient. ``.source.left_out`` lists
-        what else the file held and why it is not among them, ``.ties`` which names are one array.
+        the file's other contents with the reason for each, ``.ties`` the names of one array.
 
     Raises
     ------
     MissingFileError
-        No such file; a `FileNotFoundError` that names what is nearest.
+        No such file; a `FileNotFoundError` that names the nearest ones.
     FileFormatError
-        Truncated, damaged, hostile, or not what its name says. Raised before memory of any declared size is
-        taken.
+        Truncated, damaged, hostile, or of another format than that of its name. Raised before memory of a declared
+        size is taken.
     MissingDependencyError
         `library="torch"` without torch; on reading an array, bfloat16 without `ml_dtypes`.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .._arrays.elements import ELEMENT_TYPES, numpy_dtype
 from ..errors import FileFormatError
 
-MAX_NDIM = 32  # what every supported NumPy can hold
+MAX_NDIM = 32  # the most in every supported NumPy
 MAX_BYTES = 2**63 - 1
 DAMAGED = "The file is damaged or hostile: fetch it again from where it came."
 
@@ -22,8 +22,8 @@ DAMAGED = "The file is damaged or hostile: fetch it again from where it came."
 class MappedFile:
     """A whole file mapped, shared with every process that reads it.
 
-    Read-only for NumPy, which knows read-only arrays. torch does not: there, what is written goes to a
-    private copy of the page, where it would otherwise end the process.
+    Read-only for NumPy, which knows read-only arrays. torch does not: there, a write goes to a private copy of the
+    page, where it would otherwise end the process.
     """
 
     def __init__(self, path: Path, library: str = "numpy") -> None:
@@ -45,7 +45,7 @@ class MappedFile:
     def array(
         self, code: str, shape: tuple[int, ...], offset: int, strides: tuple[int, ...] | None = None
     ) -> NDArray[Any]:
-        """Give a view; `strides` in elements. A copy only where the file does not align its elements."""
+        """A view of the file; `strides` in elements. A copy only where the file does not align its elements."""
         dtype = numpy_dtype(code)
         if math.prod(shape) == 0:
             return np.zeros(shape, dtype)
@@ -54,7 +54,7 @@ class MappedFile:
         return view if view.flags.aligned else view.copy()
 
     def aligned(self, code: str, offset: int) -> bool:
-        """Whether `array` gives a view (true) or a copy."""
+        """Whether `array` gives a view, not a copy."""
         return offset % min(8, ELEMENT_TYPES[code].itemsize) == 0
 
 

@@ -61,7 +61,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
 
 
 def recognises(head: bytes) -> bool:
-    """Whether a file that begins like this is NumPy's."""
+    """Whether these first bytes are of an .npz or .npy file."""
     return head.startswith(npy.MAGIC_PREFIX) or (head.startswith(b"PK\x03\x04") and b".npy" in head[30:300])
 
 

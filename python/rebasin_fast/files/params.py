@@ -1,4 +1,4 @@
-"""What `load_params` returns: the parameters by name, and what the file said beside them."""
+"""The result of `load_params`: the parameters by name, read on access, and the form of their file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .arrays import element_code, to_torch
 
 @dataclass(frozen=True)
 class Entry:
-    """One parameter in a file: what is known without reading it, and how to read it.
+    """One parameter in a file: its type and shape, and the function that reads it.
 
     `load` gets the element type under which to see the bytes: its own, or an integer of that size where the
-    caller has its own way to see them. `keep` says whether the array may be kept after its first reading:
-    yes for views, which take no memory, and for what is slow to unpack.
+    caller converts them itself. `keep`: the array may be kept after its first reading, because it is a view, which
+    takes no memory, or was slow to unpack.
     """
 
     code: str
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read a file: which inner entry (torch), and whose arrays to give, "numpy" or "torch"."""
+    """The inner entry to read (torch), and the library of the arrays, "numpy" or "torch"."""
 
     entry: str | None = None
     library: str = "numpy"
@@ -63,10 +63,9 @@ class Source:
     metadata : dict of str
         safetensors' free text entries.
     left_out : dict of str
-        What the file holds beside the parameters and a new file will not: ``{entry: why}``.
+        Contents of the file besides the parameters, which a new file will lack: ``{entry: reason}``.
     layout : object
-        What the format needs besides (torch: the dictionary around the state dict; a set: which file holds
-        what).
+        The format's own notes (torch: the dictionaries around the state dict; a set: the file of each parameter).
     folder : Path, optional
         The folder that was asked for, where it was one: its configuration belongs to the parameters.
     """
@@ -90,11 +89,11 @@ class LoadedParams(Mapping[str, Any]):
     Attributes
     ----------
     source : Source
-        Path, format, metadata, and what was left out.
+        Path, format, metadata, and the contents left out.
     ties : dict of str
         Names that are another name of the same array: ``{name: first name}``. Both names are in the mapping.
     library : str
-        Whose arrays these are: "numpy" or "torch".
+        The library of the arrays: "numpy" or "torch".
     """
 
     def __init__(
@@ -119,7 +118,7 @@ class LoadedParams(Mapping[str, Any]):
             array = to_torch(entry.load(carrier_of(entry.code)), entry.code)
         else:
             array = entry.load(entry.code)
-        # A tensor may be written to, and what was written must be there the next time.
+        # A tensor may be written to, and the next access must give the same tensor.
         if entry.keep or self.library == "torch":
             self._kept[first] = array
         return array
@@ -138,15 +137,15 @@ class LoadedParams(Mapping[str, Any]):
         return f"<{type(self).__name__} {str(self.source.path)!r}: {self.source.format}, {size}>"
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Tell the shape of a parameter, without reading it."""
+        """The shape of a parameter, without reading it."""
         return self._entries[name].shape
 
     def dtype(self, name: str) -> str:
-        """Tell NumPy's name of a parameter's element type, without reading it."""
+        """NumPy's name of a parameter's element type, without reading it."""
         return ELEMENT_TYPES[self._entries[name].code].name
 
     def entry(self, name: str) -> Entry:
-        """Tell what is known of a parameter without reading it."""
+        """Type, shape and reader of a parameter, without reading it."""
         return self._entries[name]
 
     @property

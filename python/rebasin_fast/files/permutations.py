@@ -28,7 +28,7 @@ _NOTES = "__metadata__"  # npz has no place for text, so it lies in an array of 
 
 @dataclass(frozen=True)
 class PermutationFile:
-    """What a permutation file holds.
+    """The contents of a permutation file.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class PermutationFile:
     spec_digest : str or None
         SHA-256 of that spec in canonical form (see `spec_digest`).
     metadata : dict of str
-        What else was noted when it was saved.
+        Further notes.
     """
 
     permutation: dict[str, NDArray[np.int64]]
@@ -58,7 +58,7 @@ class PermutationFile:
 
 
 def spec_digest(spec_json: str) -> str:
-    """Compute the SHA-256 of a spec's JSON, whatever the order of its keys and the blanks in it.
+    """Compute the SHA-256 of a spec's JSON, independent of the order of its keys and of blanks.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def save_permutation(
 
 
 def check_permutation_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Find out before long work whether `save_permutation` could write `path`; raises the errors it would."""
+    """Check, before long work, that `save_permutation` can write `path`; raises the errors that it would."""
     _format(Path(path))
     check_writable(path, overwrite)
 

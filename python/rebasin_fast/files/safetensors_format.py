@@ -67,7 +67,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
 
 
 def recognises(head: bytes) -> bool:
-    """Whether a file that begins like this is safetensors."""
+    """Whether these first bytes are of a safetensors file."""
     return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= MAX_HEADER
 
 

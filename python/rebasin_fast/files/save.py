@@ -35,12 +35,12 @@ def save_params(
     path : path
         The extension says the format: .safetensors, .npz, or torch's (.pt, .pth, .th, .bin, .ckpt). A path
         without extension is a folder, where `like` was read from a folder or is a set of files: it gets files
-        of the same names, the same division into shards, and copies of what belongs to the model in the
+        of the same names, the same division into shards, and copies of the companions of the weights in the
         folder that was read (config.json, tokenizer, …).
     params : mapping of arrays
         NumPy, ml_dtypes, torch (any device), CuPy or JAX arrays, mixed as you like. Not changed.
     like : LoadedParams or path, optional
-        The input whose form to keep: dtypes of floating parameters, safetensors' metadata, the dictionary
+        The input whose form is kept: dtypes of floating parameters, safetensors' metadata, the dictionary
         around a torch state dict, the division into shards, tied parameters. Default: `params` itself where
         it comes from `load_params`, else nothing.
     metadata : mapping of str, optional
@@ -53,9 +53,9 @@ def save_params(
     OutputExistsError
         The output exists and `overwrite` is false. (Also a `FileExistsError`.)
     UnwritableOutputError
-        It cannot be written there, or the disk is full. (Also an `OSError`.) What was there before still is.
+        It cannot be written there, or the disk is full. (Also an `OSError`.) An earlier file is left as it was.
     FileFormatError
-        An extension that says no format that can be written.
+        An extension of no format that can be written.
     ParamsError
         Elements that the format cannot hold, numbers too large for the dtype of `like`, or parameters that
         were tied in `like` and are different now.
@@ -88,10 +88,10 @@ def save_params(
 
 
 def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:
-    """Find out before long work whether `save_params` could write `path` with these arguments.
+    """Check, before long work, that `save_params` can write `path` with these arguments.
 
     Raises the errors that `save_params` would: unknown extension, missing torch, an existing output, a
-    folder that cannot be written, too little space for what `like` holds.
+    folder that cannot be written, too little space for the parameters of `like`.
     """
     find_target(Path(path), {}, like).check(overwrite)
 
@@ -150,7 +150,7 @@ def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
 def _known_ties(given: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(given, LoadedParams):
         return dict(given.ties)
-    # Each access computes a new array: memory tells nothing, and what `like` ties is compared below.
+    # Each access computes a new array, so that memory shows no ties; those of `like` are compared below.
     return {} if isinstance(given, DerivedParams) else find_ties(given)
 
 

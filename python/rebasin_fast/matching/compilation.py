@@ -36,7 +36,7 @@ Moves = list[tuple[list[int], int, int, NDArray[np.int64]]]
 
 @dataclass(frozen=True)
 class CompiledProblem:
-    """What the core works on, and what the caller needs to speak of it by name."""
+    """The core's problem, the names and sizes of its permutations in order, and whether products are float64."""
 
     native: _core.Problem
     permutations: tuple[str, ...]
@@ -44,7 +44,7 @@ class CompiledProblem:
     double_products: bool
 
 
-# What the core reads where it lies, by dtype.
+# Dtypes that the core reads in place.
 _READABLE = {np.dtype(kind): kind for kind in ("float16", "float32", "float64")}
 
 
@@ -78,7 +78,7 @@ def compile_problem(
     for parameter, array_a, array_b in _matched_arrays(spec, params_a, params_b):
         a, b, kind = _paired_host_arrays(parameter, array_a, array_b)
         if check_finite:
-            refuse_nonfinite(parameter, a, b, kind)
+            _refuse_nonfinite(parameter, a, b, kind)
         kinds.add(kind)
         entries = real_entries(axes[parameter], array_a)
         merged = list(entries)
@@ -95,7 +95,7 @@ def compile_problem(
 def refuse_all_nonfinite(spec: PermutationSpec, params_a: Params, params_b: Params) -> None:
     """ParamsError, naming the parameter, if an entry of the spec's objective is NaN or infinite."""
     for name, a, b in _matched_arrays(spec, params_a, params_b):
-        refuse_nonfinite(name, *_paired_host_arrays(name, a, b))
+        _refuse_nonfinite(name, *_paired_host_arrays(name, a, b))
 
 
 def _matched_arrays(
@@ -131,12 +131,6 @@ def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], ND
     return host_a, host_b, kind_a
 
 
-def refuse_nonfinite(name: str, a: NDArray[Any], b: NDArray[Any], kind: str) -> None:
-    """ParamsError if an entry of A's or B's array of this name is NaN or infinite."""
-    for model, host in (("A", a), ("B", b)):
-        _refuse_nonfinite(name, model, host, kind)
-
-
 def _refuse_unreadable(name: str, model: str, array: Array) -> None:
     kind = library_of(array).dtype_name(array)
     if not is_floating(kind) and not kind.startswith(("int", "uint", "bool")):
@@ -160,22 +154,21 @@ def _readable(array: Array) -> tuple[NDArray[Any], str]:
     return (host if aligned and host.dtype.isnative else host.astype(host.dtype.newbyteorder("="))), kind
 
 
-def _refuse_nonfinite(name: str, model: str, host: NDArray[Any], kind: str) -> None:
-    finite = np.isfinite(widened(host) if kind == "bfloat16" else host)
-    if finite.all():
-        return
-    place = tuple(int(i) for i in np.argwhere(~finite)[0])
-    count = int(finite.size - np.count_nonzero(finite))
-    raise ParamsError(
-        f"parameter {name!r} of model {model} holds {count} entries that are NaN or infinite, the first at "
-        f"{place}; a model that diverged cannot be matched"
-    )
+def _refuse_nonfinite(name: str, a: NDArray[Any], b: NDArray[Any], kind: str) -> None:
+    for model, host in (("A", a), ("B", b)):
+        finite = np.isfinite(widened(host) if kind == "bfloat16" else host)
+        if not finite.all():
+            place = tuple(int(i) for i in np.argwhere(~finite)[0])
+            raise ParamsError(
+                f"parameter {name!r} of model {model} holds {finite.size - np.count_nonzero(finite)} entries that are "
+                f"NaN or infinite, the first at {place}; a model that diverged cannot be matched"
+            )
 
 
 def _merge_still_axes(
     a: NDArray[Any], b: NDArray[Any], entries: list[Entry]
 ) -> tuple[NDArray[Any], NDArray[Any], list[Entry]]:
-    """Neighbouring axes that nothing moves (kernel taps) become one or none, where that is a view."""
+    """Neighbouring axes that no permutation moves (kernel taps) become one or none, where that is a view."""
     if not (a.flags.c_contiguous and b.flags.c_contiguous) or 0 in a.shape:
         return a, b, entries
     shape: list[int] = []
@@ -209,7 +202,7 @@ def moves_of(
 def _layout(
     block: Block, sizes: Mapping[str, int], numbers: Mapping[str, int]
 ) -> tuple[list[int], int, NDArray[np.int64]]:
-    """Permutations of a block, copies of each unit, and its positions with what does not move last."""
+    """Permutations of a block, copies of each unit, and its positions with the fixed dimensions last."""
     moving = [axis for axis, dim in enumerate(block.dims) if dim is not None]
     positions = np.moveaxis(block.positions, moving, range(len(moving)))
     copies = positions.size // prod(sizes[name] for name in block.permutations)

@@ -54,8 +54,9 @@ def averaged_params(
     total = sum(shares)
     if total == 0.0 or not isfinite(total):
         raise ValueError(f"the weights {shares} do not have a sum to divide by")
-    for model in models[1:]:
-        check_same_names(models[0], model)
     shares = [share / total for share in shares]
     labels = [f"model {number}" for number in range(len(models))]
-    return blended_params(models, shares, labels, allow_nonfinite=allow_nonfinite)
+    averaged = blended_params(models, shares, labels, allow_nonfinite=allow_nonfinite)
+    for model in models[1:]:
+        check_same_names(models[0], model)
+    return averaged

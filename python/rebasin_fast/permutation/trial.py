@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast._arrays import find_ties
 from rebasin_fast._models.inference import check_model, import_torch, uncompiled
 from rebasin_fast._models.wide_copy import wide_copy
 from rebasin_fast._models.widening import widened, without_noise
@@ -16,7 +17,7 @@ from rebasin_fast.permutation.apply import apply_permutation
 from rebasin_fast.permutation.influence import entries_to_check, outputs_if_influenced
 from rebasin_fast.permutation.shortened import shortened
 from rebasin_fast.specs.spec import PermutationSpec
-from rebasin_fast.specs.tracing.graph import split_inputs, tensors_in, tied_names
+from rebasin_fast.specs.tracing.graph import split_inputs, tensors_in
 from rebasin_fast.typing import Params, Permutation
 
 # Outputs of a float64 copy agree to about 1e-13 where the spec is right.
@@ -46,7 +47,7 @@ class Trial:
         state = self._model.state_dict()
         self._versions = getattr(state, "_metadata", None)  # some modules refuse states of unknown version
         self.params: Params = {name: tensor.clone() for name, tensor in state.items()}
-        self._ties = tied_names(self._model)
+        self._ties = find_ties(state)
         self._noisy = False
         self._is_steady = False  # whether the same inputs are known to give the same outputs
         if spec is not None:

@@ -18,7 +18,9 @@ def pair(name, seeds=(0, 1)):
     return known.spec(), *(known.arrays(seed) for seed in seeds)
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN))
+@pytest.mark.parametrize(
+    "name", ["mlp", "resnet8-padded", "resnet20-projected", "resnet18", "vgg16-cifar-norm"]
+)
 @pytest.mark.parametrize("visiting", ["auto", "random"])
 def test_an_interrupted_matching_goes_on_to_the_same_result(name, visiting, tmp_path):
     spec, a, b = pair(name)

@@ -87,7 +87,7 @@ def test_init_is_where_it_starts():
     assert again.stats.accepted_steps == 0
     assert again.sweeps == 1
     assert same(again, first)
-    with pytest.raises(rf.PermutationError, match="'P0' is none"):
+    with pytest.raises(rf.PermutationError, match="'P0' is not one"):
         rf.weight_matching(SPEC, a, b, init=first.permutation | {"P0": np.zeros(8, dtype=int)})
     with pytest.raises(rf.PermutationError, match="'P1' is missing"):
         rf.weight_matching(SPEC, a, b, init={"P0": np.arange(8)})

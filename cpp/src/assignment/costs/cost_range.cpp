@@ -32,13 +32,13 @@ void for_each_lane(const T* run, std::int64_t columns, double sign, Take take) {
 
 template <class T>
 Attempt find_extremes(const CostRows<T>& costs, double guess, simd::Extremes& found, Interrupt& interrupt) {
-  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
-  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  const simd::KernelsFor<T>& kernels = simd::kernels<T>();
+  std::vector<T> buffer = costs.make_buffer();
   found = {infinity, -infinity, -infinity, false};
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
     if (interrupt.requested()) return Attempt::interrupted;
-    const simd::Extremes row = kernels.row_extremes(costs.row(i, buffer.data()),
-                                                    costs.scale() < 0 ? -T{0} : T{0}, costs.columns(), guess);
+    const simd::Extremes row =
+        kernels.row_extremes(costs.row(i, buffer.data()), costs.sign_mask(), costs.columns(), guess);
     if (row.invalid) return Attempt::invalid;
     found.least = std::min(found.least, row.least);
     found.largest = std::max(found.largest, row.largest);
@@ -50,7 +50,7 @@ Attempt find_extremes(const CostRows<T>& costs, double guess, simd::Extremes& fo
 // Whether the least can be subtracted from all but the largest.
 template <class T>
 bool subtracts_exactly(const CostRows<T>& costs, const CostRange& range, Interrupt& interrupt) {
-  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  std::vector<T> buffer = costs.make_buffer();
   bool inexact[lanes] = {};
   for (std::int64_t i = 0; i < costs.rows() && !interrupt.requested(); ++i) {
     for_each_lane(costs.row(i, buffer.data()), costs.columns(), costs.scale(), [&](double cost, int lane) {
@@ -110,7 +110,8 @@ bool beyond_float64(const AnyCostView& view) {
 
 template <class T>
 Attempt measure_range(const CostRows<T>& costs, CostRange& range, Interrupt& interrupt) {
-  // The largest entry of the first row is often the largest of all; else a second read finds what is below.
+  // The largest entry of the first row is often the largest of all; else a second read finds the largest
+  // below it.
   double guess = -infinity;
   for (std::int64_t j = 0; j < costs.columns(); ++j) {
     const double cost = costs.at(0, j);
@@ -171,18 +172,13 @@ bool remove_integer_offset(const AnyCostView& view, CostRows<double>& costs) {
   if (!is_signed && view.dtype != DType::uint64) return false;
   if (!beyond_float64(view)) return false;
   // Unsigned integers in the order of signed ones.
-  constexpr std::uint64_t turn = std::uint64_t{1} << 63;
+  constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
   IntegerRange range;
   for (std::int64_t i = 0; i < view.rows; ++i) {
     const char* at = static_cast<const char*>(view.data) + i * view.row_stride;
     for (std::int64_t j = 0; j < view.columns; ++j, at += view.column_stride) {
-      std::uint64_t bits;
-      std::memcpy(&bits, at, sizeof bits);
-      if (view.swapped_bytes) {
-        auto* bytes = reinterpret_cast<unsigned char*>(&bits);
-        std::reverse(bytes, bytes + sizeof bits);
-      }
-      range.take(static_cast<std::int64_t>(is_signed ? bits : bits ^ turn));
+      const std::uint64_t bits = read_bits(at, view.swapped_bytes);
+      range.take(static_cast<std::int64_t>(is_signed ? bits : bits ^ sign_bit));
     }
   }
   if (view.rows * view.columns == 0) return false;
@@ -195,8 +191,9 @@ bool remove_integer_offset(const AnyCostView& view, CostRows<double>& costs) {
   const bool second_plain = is_signed ? range.least >= -held && second <= held : fits(distance(second, zero));
   if (second_plain && !view.maximize) return false;  // the largest alone rounds
   if (!fits(distance(range.largest, range.least))) return true;
-  costs.set_integer_offset(static_cast<std::int64_t>(
-      is_signed ? static_cast<std::uint64_t>(range.least) : static_cast<std::uint64_t>(range.least) ^ turn));
+  costs.set_integer_offset(
+      static_cast<std::int64_t>(is_signed ? static_cast<std::uint64_t>(range.least)
+                                          : static_cast<std::uint64_t>(range.least) ^ sign_bit));
   return false;
 }
 

@@ -1,4 +1,4 @@
-// The problem as the stages see it: minimise over rows <= columns, each row contiguous.
+// The costs as the stages read them: minimise over rows <= columns, each row contiguous.
 #pragma once
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "assignment/costs/elements.hpp"
 #include "assignment/costs/row_source.hpp"
@@ -58,6 +59,10 @@ class CostRows {
   bool transposed() const { return transposed_; }
   bool direct() const { return direct_ && source_ == nullptr; }
   double scale() const { return scale_; }
+  // The kernels negate costs with it: -0.0 to maximise, else 0.0.
+  T sign_mask() const { return scale_ < 0 ? -T{0} : T{0}; }
+  // The buffer for row(): room for a row where rows cannot be read in place, else empty.
+  std::vector<T> make_buffer() const { return std::vector<T>(direct() ? 0 : columns_); }
 
   const Transform& transform() const { return transform_; }
   // Once, at most.
@@ -67,7 +72,7 @@ class CostRows {
     direct_ = false;
   }
 
-  // What is subtracted from the entries of a matrix of 64-bit integers before they become float64.
+  // Subtracted from the entries of a matrix of 64-bit integers before they become float64.
   std::int64_t integer_offset() const { return integer_offset_; }
   void set_integer_offset(std::int64_t offset) { integer_offset_ = offset; }
 

@@ -68,25 +68,6 @@ bool fits_float32(DType dtype) {
   }
 }
 
-std::int64_t element_size(DType dtype) {
-  switch (dtype) {
-    case DType::int8:
-    case DType::uint8:
-      return 1;
-    case DType::float16:
-    case DType::bfloat16:
-    case DType::int16:
-    case DType::uint16:
-      return 2;
-    case DType::float32:
-    case DType::int32:
-    case DType::uint32:
-      return 4;
-    default:
-      return 8;
-  }
-}
-
 template <class T>
 Gather<T> choose_gather(DType dtype, bool swapped) {
   switch (dtype) {

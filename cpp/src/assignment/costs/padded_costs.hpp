@@ -22,7 +22,7 @@ class PaddedCosts {
       : rows_(costs.rows()),
         columns_(costs.columns()),
         entries_(std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(columns_ * columns_))),
-        square_(view_of(costs)) {
+        square_(CostView<T>{entries_.get(), columns_, columns_, columns_, 1, costs.scale() < 0}) {
     for (std::int64_t i = 0; i < rows_; ++i) {
       T* copy = entries_.get() + i * columns_;
       const T* run = costs.row(i, copy);
@@ -42,18 +42,6 @@ class PaddedCosts {
   }
 
  private:
-  AnyCostView view_of(const CostRows<T>& costs) const {
-    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
-    return {.data = entries_.get(),
-            .dtype = sizeof(T) == 4 ? DType::float32 : DType::float64,
-            .swapped_bytes = false,
-            .rows = columns_,
-            .columns = columns_,
-            .row_stride = columns_ * size,
-            .column_stride = size,
-            .maximize = costs.scale() < 0};
-  }
-
   // Of the magnitude of the others, lest the sums of duals grow.
   T ordinary_entry() const {
     for (std::int64_t j = 0; j < columns_; ++j) {

@@ -1,4 +1,4 @@
-// Rows of a matrix that lies elsewhere, fetched when first asked for.
+// Rows of a matrix in other memory, fetched at their first use.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,7 @@ class RowSource {
   std::int64_t fetched() const { return fetched_; }
   bool failed() const { return failed_; }
 
-  // A row that cannot be fetched reads as zeros; the caller asks failed() in the end.
+  // A row that cannot be fetched reads as zeros; failed() then says so.
   const T* row(std::int64_t i) {
     T* entries = entries_.get() + i * columns_;
     auto& here = here_[static_cast<std::size_t>(i)];

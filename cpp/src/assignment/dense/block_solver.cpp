@@ -18,7 +18,7 @@ void solve_copy(const CostRows<T>& costs, Problem<T>& problem) {
   const int width = problem.columns <= 16 ? 16 : problem.columns <= 32 ? 32 : 64;
   const T* runs[block_columns];
   for (int i = 0; i < problem.rows; ++i) runs[i] = costs.row(i, problem.cost + i * width);
-  simd::select<T>(simd::active()).solve_block(runs, costs.scale() < 0 ? -T{0} : T{0}, problem);
+  simd::kernels<T>().solve_block(runs, costs.sign_mask(), problem);
 }
 
 // The greatest double at or below every reduced cost of the row in real arithmetic. Rounding is monotone, so

@@ -1,4 +1,4 @@
-// What the stages on whole rows share.
+// The problem and state of the stages on whole rows.
 #pragma once
 
 #include <limits>
@@ -20,11 +20,11 @@ struct DenseProblem {
   AssignmentCounters& counters;
   Interrupt& interrupt;
   double price;  // a row may stay without a column at it; +inf: every row needs one
-  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
+  const simd::KernelsFor<T>& kernels = simd::kernels<T>();
   std::int64_t rows = costs.rows();
   std::int64_t columns = costs.columns();
-  T sign_mask = costs.scale() < 0 ? -T{0} : T{0};
-  std::vector<T> buffer = std::vector<T>(costs.direct() ? 0 : columns);
+  T sign_mask = costs.sign_mask();
+  std::vector<T> buffer = costs.make_buffer();
   std::vector<double> pair_cost = std::vector<double>(rows);  // of matched rows
   std::int64_t steps = 0;
 

@@ -15,7 +15,7 @@ struct DenseLimits {
   double unmatched_price = std::numeric_limits<double>::infinity();
   // Gives up where row reduction leaves more than this share of the rows free.
   double most_free_rows = 1.0;
-  // Gives up as soon as too many rows want the same columns.
+  // Gives up as soon as too many rows bid for the same columns.
   bool until_conflicts = false;
 };
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "assignment/costs/column_minima.hpp"
 #include "simd/kernels.hpp"
 
 namespace rebasin::assignment {
@@ -16,21 +17,15 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 template <class T>
 Attempt start_from_column_minima(const CostRows<T>& costs, std::int64_t counted_rows, MatchingState& state,
                                  Interrupt& interrupt) {
-  constexpr int rows_at_once = 8;
+  constexpr std::int64_t rows_at_once = ColumnMinima<T>::rows_at_once;
   state.reset(costs.rows(), costs.columns());
   if (costs.rows() != costs.columns()) return Attempt::solved;
   const std::int64_t m = costs.columns();
-  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
   std::vector<T> minima(m, std::numeric_limits<T>::infinity());
-  std::vector<T> buffers(costs.direct() ? 0 : rows_at_once * m);
-  const T* runs[rows_at_once];
+  ColumnMinima<T> columns(costs);
   for (std::int64_t i = 0; i < counted_rows; i += rows_at_once) {
     if (interrupt.requested()) return Attempt::interrupted;
-    const int count = static_cast<int>(std::min<std::int64_t>(rows_at_once, counted_rows - i));
-    for (int k = 0; k < count; ++k) {
-      runs[k] = costs.row(i + k, costs.direct() ? nullptr : buffers.data() + k * m);
-    }
-    kernels.lower_minima(runs, count, costs.scale() < 0 ? -T{0} : T{0}, m, minima.data());
+    columns.lower(i, std::min(i + rows_at_once, counted_rows), minima);
   }
   for (std::int64_t j = 0; j < m; ++j) {
     state.v[j] = minima[j] < std::numeric_limits<T>::infinity() ? static_cast<double>(minima[j]) : 0.0;
@@ -45,14 +40,13 @@ Attempt start_from_reduced_minima(const CostRows<T>& costs, std::int64_t counted
   state.reset(costs.rows(), costs.columns());
   if (costs.rows() != costs.columns()) return Attempt::solved;
   const std::int64_t m = costs.columns();
-  const T flip = costs.scale() < 0 ? -T{0} : T{0};
-  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
+  const simd::KernelsFor<T>& kernels = simd::kernels<T>();
   std::vector<double> minima(simd::whole_blocks(m), infinity);
-  std::vector<T> buffer(costs.direct() ? 0 : m);
+  std::vector<T> buffer = costs.make_buffer();
   for (std::int64_t i = 0; i < counted_rows; ++i) {
     if (i % rows_between_polls == 0 && interrupt.requested()) return Attempt::interrupted;
-    kernels.lower_reduced_minima(costs.row(i, buffer.data()), flip, m,
-                                 minima.data());  // bids find what is invalid
+    // Invalid entries are found by the bids.
+    kernels.lower_reduced_minima(costs.row(i, buffer.data()), costs.sign_mask(), m, minima.data());
   }
   for (std::int64_t j = 0; j < m; ++j) state.v[j] = minima[j] < infinity ? minima[j] : 0.0;
   return Attempt::solved;

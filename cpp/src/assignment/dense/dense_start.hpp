@@ -1,4 +1,4 @@
-// First duals of the dense solver: minima of columns, and of rows before them.
+// First duals of the dense solver by column reduction (Jonker & Volgenant 1987, section 2.1).
 #pragma once
 
 #include "assignment/attempt.hpp"

@@ -27,7 +27,7 @@ class EpsilonScaling {
       epsilon /= tuning::epsilon_falls_by;
     }
     forget_matching();
-    // Duals are of use whatever they are.
+    // Any duals are feasible on a square problem.
     return attempt == Attempt::out_of_budget ? Attempt::solved : attempt;
   }
 

@@ -6,9 +6,9 @@
 
 namespace rebasin::assignment {
 
-// For square problems whose rows nearly all want the same columns, where one path search a row would read the
-// matrix n / 2 times. Improves the duals, whatever they are, and leaves an empty matching: row reduction from
-// those duals pairs most rows. Takes up to `tuning::scaling_bids_per_row` row reads a row and phase.
+// For square problems whose rows nearly all bid for the same columns, where one path search a row would read
+// the matrix n / 2 times. Improves any duals, and leaves an empty matching: row reduction from those duals
+// pairs most rows. Takes up to `tuning::scaling_bids_per_row` row reads a row and phase.
 template <class T>
 Attempt scale_epsilon(DenseProblem<T>& problem);
 

@@ -19,11 +19,11 @@ class RowReduction {
   RowReduction(DenseProblem<T>& problem, bool until_conflicts)
       : problem_(problem), until_conflicts_(until_conflicts) {}
 
-  // Two rounds of bids: rows that ties left without a column ask again when the other duals have moved.
+  // Two rounds of bids: rows that ties left without a column bid again when the other duals have moved.
   Attempt run() {
     masks_.resize(simd::whole_blocks(problem_.columns) / simd::block + 1);
     free_columns_.assign((problem_.columns + simd::block - 1) / simd::block, ~std::uint64_t{0});
-    // Duals that differ tell tied columns apart.
+    // Among equal duals tied columns cannot be ranked.
     postpone_ties_ = std::all_of(problem_.state.v.begin(), problem_.state.v.end(),
                                  [](double dual) { return dual == 0.0; });
     std::vector<std::int64_t> bidders(problem_.rows);

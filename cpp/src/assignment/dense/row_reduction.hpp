@@ -15,7 +15,7 @@ struct ReducedRows {
 };
 
 // Two rounds of bids at epsilon = 0 from the duals of the problem and an empty matching. declined where
-// `until_conflicts` and too many rows want the same columns.
+// `until_conflicts` and too many rows bid for the same columns.
 template <class T>
 ReducedRows reduce_rows(DenseProblem<T>& problem, bool until_conflicts);
 

@@ -16,16 +16,7 @@ std::int64_t magnitude(std::int64_t stride) {
   return stride < 0 ? -stride : stride;
 }
 
-// a - b, rounded once.
-template <class S>
-double integer_difference(S a, S b) {
-  const std::uint64_t distance = a >= b ? static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b)
-                                        : static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a);
-  const auto rounded = static_cast<double>(distance);
-  return a >= b ? rounded : -rounded;
-}
-
-// What rounding `distance` to float64 left out.
+// `distance` less its nearest float64.
 double rounding_error(std::uint64_t distance) {
   const auto rounded = static_cast<double>(distance);
   if (rounded >= 0x1p64) return -static_cast<double>(0 - distance);
@@ -42,30 +33,6 @@ EntryDifference exact_integer_difference(S a, S b) {
   return below ? EntryDifference{-rounded, -error} : EntryDifference{rounded, error};
 }
 
-std::uint64_t read_bits(const char* at, bool swapped_bytes) {
-  std::array<char, sizeof(std::uint64_t)> bytes;
-  std::memcpy(bytes.data(), at, bytes.size());
-  if (swapped_bytes) std::reverse(bytes.begin(), bytes.end());
-  return std::bit_cast<std::uint64_t>(bytes);
-}
-
-// The bits of all magnitudes, each negative integer counted as its complement: -x - 1.
-template <bool plain>
-std::uint64_t bits_of_run(const char* first, std::int64_t stride, std::int64_t length, bool swapped_bytes,
-                          std::uint64_t sign_bit) {
-  std::uint64_t seen = 0;
-  for (std::int64_t k = 0; k < length; ++k) {
-    std::uint64_t bits;
-    if constexpr (plain) {
-      std::memcpy(&bits, first + k * std::int64_t{sizeof(bits)}, sizeof(bits));
-    } else {
-      bits = read_bits(first + k * stride, swapped_bytes);
-    }
-    seen |= (bits & sign_bit) != 0 ? ~bits : bits;
-  }
-  return seen;
-}
-
 // out[j] = factor * entry j - minus, for entries side by side that need no alignment.
 template <class T>
 void contiguous_differences(const char* first, std::int64_t count, double factor, double minus, double* out) {
@@ -77,26 +44,6 @@ void contiguous_differences(const char* first, std::int64_t count, double factor
 }
 
 }  // namespace
-
-bool rounds_in_float64(const AnyCostView& view) {
-  constexpr std::uint64_t exact = std::uint64_t{1} << 53;
-  if (view.dtype != DType::int64 && view.dtype != DType::uint64) return false;
-  const std::uint64_t sign_bit = view.dtype == DType::int64 ? std::uint64_t{1} << 63 : 0;
-  const bool by_rows = magnitude(view.column_stride) <= magnitude(view.row_stride);
-  const std::int64_t runs = by_rows ? view.rows : view.columns;
-  const std::int64_t length = by_rows ? view.columns : view.rows;
-  const std::int64_t stride = by_rows ? view.column_stride : view.row_stride;
-  for (std::int64_t i = 0; i < runs; ++i) {
-    const char* first =
-        static_cast<const char*>(view.data) + i * (by_rows ? view.row_stride : view.column_stride);
-    const bool plain = stride == std::int64_t{sizeof(std::uint64_t)} && !view.swapped_bytes;
-    const std::uint64_t seen = plain
-                                   ? bits_of_run<true>(first, stride, length, false, sign_bit)
-                                   : bits_of_run<false>(first, stride, length, view.swapped_bytes, sign_bit);
-    if (seen >= exact) return true;
-  }
-  return false;
-}
 
 ExactCosts::ExactCosts(const AnyCostView& view)
     : data_(static_cast<const char*>(view.data)),
@@ -150,7 +97,8 @@ template <class S>
 void ExactCosts::integer_differences(const char* first, const char* base, double* out) const {
   const S minus = static_cast<S>(bits(base));
   for (std::int64_t j = 0; j < columns_; ++j) {
-    out[j] = factor_ * integer_difference(static_cast<S>(bits(first + j * column_stride_)), minus);
+    const auto entry = static_cast<S>(bits(first + j * column_stride_));
+    out[j] = factor_ * exact_integer_difference(entry, minus).rounded;
   }
 }
 

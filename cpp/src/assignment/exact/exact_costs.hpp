@@ -10,10 +10,6 @@
 
 namespace rebasin::assignment {
 
-// True where some entry is an integer that float64 does not hold. One read of the matrix, of 64-bit integers
-// only.
-bool rounds_in_float64(const AnyCostView& view);
-
 // A difference of two entries: rounded + error in real arithmetic; +inf where the first entry is forbidden.
 struct EntryDifference {
   double rounded;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "assignment/exact/node_queue.hpp"
 #include "rebasin/interrupt.hpp"
 #include "rebasin/status.hpp"
 
@@ -41,9 +42,8 @@ class ExactPaths {
         row_of_(std::move(row_of)),
         raised_(static_cast<std::size_t>(graph.rows) + 1),
         lowered_(static_cast<std::size_t>(graph.columns)),
-        distance_(static_cast<std::size_t>(graph.columns) + 1),
-        from_(static_cast<std::size_t>(graph.columns) + 1, -1),
-        place_(static_cast<std::size_t>(graph.columns) + 1, unseen) {}
+        queue_(static_cast<std::size_t>(graph.columns) + 1),
+        from_(static_cast<std::size_t>(graph.columns) + 1, -1) {}
 
   Status solve(Interrupt& interrupt) {
     const std::vector<std::int64_t> sources = release_slack_pairs();
@@ -65,8 +65,7 @@ class ExactPaths {
   const S& filler_raised() const { return raised_.back(); }
 
  private:
-  static constexpr std::int32_t unseen = -1;
-  static constexpr std::int32_t done = -2;
+  static constexpr std::int32_t nowhere = -1;
   static constexpr std::int64_t free = -1;
 
   // Frees the rows whose pair is not tight, and as many filling rows as unmatched columns are not. While the
@@ -94,27 +93,23 @@ class ExactPaths {
   }
 
   Status search(std::int64_t source, Interrupt& interrupt) {
-    constexpr int scans_between_questions = 16;
-    for (const std::int32_t node : seen_) place_[index(node)] = unseen;
-    seen_.clear();
-    heap_.clear();
+    constexpr int scans_between_polls = 16;
+    queue_.clear();
     scanned_.clear();
-    found_ = unseen;
+    found_ = nowhere;
     if (source == filler_) {
-      place_[index(filler_node_)] = done;
-      seen_.push_back(filler_node_);
+      queue_.close(filler_node_, S{});
       scanned_.push_back(filler_node_);
-      distance_[index(filler_node_)] = S{};
     }
     S reached{};
     std::int64_t row = source;
     for (int scans = 1;; ++scans) {
-      if (scans % scans_between_questions == 0 && interrupt.requested()) return Status::interrupted;
+      if (scans % scans_between_polls == 0 && interrupt.requested()) return Status::interrupted;
       scan(row, reached);
-      if (found_ != unseen) break;
-      if (heap_.empty()) return Status::infeasible;
-      const std::int32_t node = pop();
-      reached = distance_[index(node)];
+      if (found_ != nowhere) break;
+      if (queue_.empty()) return Status::infeasible;
+      const std::int32_t node = queue_.pop();
+      reached = queue_.distance(node);
       if (node != filler_node_ && row_of_[index(node)] == free) {
         found_ = node;
         break;
@@ -136,22 +131,14 @@ class ExactPaths {
       const bool filled = holder == filler_;
       if (filled && row == filler_) continue;
       const std::int32_t node = filled ? filler_node_ : column;
-      std::int32_t& place = place_[index(node)];
-      if (place == done) continue;
+      if (queue_.closed(node)) continue;
       S offered = base + graph_.slack[index(k)];
       offered += lowered_[index(column)];
       if (filled) offered += raised_.back();
-      if (place != unseen && !(offered < distance_[index(node)])) continue;
       const bool ends = holder == free && !(reached < offered);
-      distance_[index(node)] = offered;
+      if (!queue_.lower(node, offered)) continue;
       from_[index(node)] = row;
       if (filled) entered_ = column;
-      if (place == unseen) {
-        seen_.push_back(node);
-        place = static_cast<std::int32_t>(heap_.size());
-        heap_.push_back(node);
-      }
-      rise(place);
       if (ends) {
         found_ = node;
         return;
@@ -162,7 +149,7 @@ class ExactPaths {
   void move_duals(std::int64_t source, const S& reached) {
     if (source != filler_) raised_[index(source)] += reached;
     for (const std::int32_t node : scanned_) {
-      const S step = reached - distance_[index(node)];
+      const S step = reached - queue_.distance(node);
       if (node == filler_node_) {
         raised_.back() += step;
       } else {
@@ -199,49 +186,6 @@ class ExactPaths {
         .slack[static_cast<std::size_t>(std::lower_bound(first, last, column) - graph_.column.begin())];
   }
 
-  // A binary heap of nodes by distance; place_ says where each is.
-  void rise(std::int32_t at) {
-    const std::int32_t node = heap_[index(at)];
-    while (at > 0) {
-      const std::int32_t parent = (at - 1) / 2;
-      if (!(distance_[index(node)] < distance_[index(heap_[index(parent)])])) break;
-      put(at, heap_[index(parent)]);
-      at = parent;
-    }
-    put(at, node);
-  }
-
-  std::int32_t pop() {
-    const std::int32_t top = heap_.front();
-    place_[index(top)] = done;
-    const std::int32_t last = heap_.back();
-    heap_.pop_back();
-    if (!heap_.empty()) sink(last);
-    return top;
-  }
-
-  void sink(std::int32_t node) {
-    const auto size = static_cast<std::int32_t>(heap_.size());
-    std::int32_t at = 0;
-    for (;;) {
-      std::int32_t child = 2 * at + 1;
-      if (child >= size) break;
-      if (child + 1 < size &&
-          distance_[index(heap_[index(child + 1)])] < distance_[index(heap_[index(child)])]) {
-        ++child;
-      }
-      if (!(distance_[index(heap_[index(child)])] < distance_[index(node)])) break;
-      put(at, heap_[index(child)]);
-      at = child;
-    }
-    put(at, node);
-  }
-
-  void put(std::int32_t at, std::int32_t node) {
-    heap_[index(at)] = node;
-    place_[index(node)] = at;
-  }
-
   static std::size_t index(std::int64_t k) { return static_cast<std::size_t>(k); }
 
   const SlackGraph<S>& graph_;
@@ -251,14 +195,11 @@ class ExactPaths {
   std::vector<std::int64_t> row_of_;
   std::vector<S> raised_;   // per row, and of the filling rows
   std::vector<S> lowered_;  // per column
-  std::vector<S> distance_;
-  std::vector<std::int64_t> from_;   // per node: the row before it on its path
-  std::vector<std::int32_t> place_;  // per node: where it is in the heap
-  std::vector<std::int32_t> heap_;
-  std::vector<std::int32_t> seen_;
+  NodeQueue<S> queue_;
+  std::vector<std::int64_t> from_;  // per node: the row before it on its path
   std::vector<std::int32_t> scanned_;
   std::int64_t entered_ = -1;  // the column through which the path enters filler_node_
-  std::int32_t found_ = unseen;
+  std::int32_t found_ = nowhere;
 };
 
 }  // namespace rebasin::assignment

@@ -5,29 +5,14 @@
 #include <cstddef>
 #include <limits>
 
-#include "assignment/exact/exact_costs.hpp"
 #include "assignment/exact/exact_paths.hpp"
-#include "assignment/exact/near_tight.hpp"
+#include "assignment/exact/exact_problem.hpp"
 #include "assignment/exact/real_sum.hpp"
 #include "assignment/exact/totals.hpp"
 #include "assignment/proof/exact_sums.hpp"
 
 namespace rebasin::assignment {
 namespace {
-
-std::size_t index(std::int64_t k) {
-  return static_cast<std::size_t>(k);
-}
-
-// The problem with rows <= columns, minimised, and what is known of it: the matching and duals of the longer
-// side, in units of 2^shift.
-struct Problem {
-  ExactCosts costs;
-  CompleteMatching matching;
-  std::vector<double> v;
-
-  Dyadic dual(std::int64_t column) const { return to_dyadic(v[index(column)], costs.shift()); }
-};
 
 // The optimum: the matching, and the duals that prove it, rounded down.
 struct Optimum {
@@ -37,81 +22,9 @@ struct Optimum {
   std::vector<double> v;
 };
 
-void take_matching(const std::vector<std::int64_t>& columns, Problem& problem) {
-  CompleteMatching& matching = problem.matching;
-  matching.column_of.assign(index(problem.costs.rows()), -1);
-  matching.row_of.assign(index(problem.costs.columns()), -1);
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i] < 0) continue;
-    const auto row = problem.costs.transposed() ? columns[i] : static_cast<std::int64_t>(i);
-    const auto column = problem.costs.transposed() ? static_cast<std::int64_t>(i) : columns[i];
-    matching.column_of[index(row)] = column;
-    matching.row_of[index(column)] = row;
-  }
-}
-
-constexpr int shift_of_huge_numbers = 64;
-
-// True where differences of costs and duals may overflow for all that is known before a read.
-bool holds_huge_numbers(const Problem& problem) {
-  constexpr double may_overflow = 0x1p960;
-  double largest = 0.0;
-  for (const double dual : problem.v) largest = std::max(largest, std::abs(dual));
-  for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
-    largest = std::max(largest, std::abs(problem.costs.nearest(i, problem.matching.column_of[index(i)])));
-  }
-  return largest >= may_overflow;
-}
-
-void shift(Problem& problem) {
-  problem.costs.set_shift(shift_of_huge_numbers);
-  for (double& dual : problem.v) dual = std::ldexp(dual, -shift_of_huge_numbers);
-}
-
-// Any column duals prove something. Those of a rectangle are moved until the largest is 0.
-void take_duals(const std::vector<double>& duals, bool maximize, Problem& problem) {
-  std::vector<double>& v = problem.v;
-  v.assign(index(problem.costs.columns()), 0.0);
-  if (duals.size() == v.size()) {
-    for (std::size_t j = 0; j < v.size(); ++j) {
-      if (std::isfinite(duals[j])) v[j] = maximize ? -duals[j] : duals[j];
-    }
-  }
-  if (holds_huge_numbers(problem)) shift(problem);
-  if (problem.costs.rows() == problem.costs.columns()) return;
-  const double top = *std::max_element(v.begin(), v.end());
-  if (top != 0.0) {
-    for (double& dual : v) dual -= top;
-  }
-}
-
-// An estimate of the deficit: the gap that the caller's duals have proven, and the rounding of all duals.
-double expected_deficit(const Problem& problem, double gap) {
-  double largest = 0.0;
-  for (const double dual : problem.v) largest = std::max(largest, std::abs(dual));
-  const double rounding = static_cast<double>(problem.costs.columns()) * largest * 0x1p-50;
-  const double proven = std::isfinite(gap) && gap > 0.0 ? std::ldexp(gap, -problem.costs.shift()) : 0.0;
-  return std::min(proven + rounding, std::numeric_limits<double>::max());
-}
-
-// The exponent of a power of two that divides all costs and duals of the entries.
-int common_unit(const Problem& problem, const NearTightEntries& entries) {
-  int unit = 1024;
-  const auto include = [&unit](const Dyadic& x) {
-    if (!x.zero()) unit = std::min(unit, x.exponent);
-  };
-  for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
-    for (std::int64_t k = entries.start[index(i)]; k < entries.start[index(i) + 1]; ++k) {
-      include(problem.costs.entry(i, entries.column[index(k)]));
-    }
-  }
-  for (std::int64_t j = 0; j < problem.costs.columns(); ++j) include(problem.dual(j));
-  return unit;
-}
-
 // Slacks of the row's entries over the least of them.
 template <class S>
-void append_row(const Problem& problem, const NearTightEntries& entries, std::int64_t i, int unit,
+void append_row(const ExactProblem& problem, const NearTightEntries& entries, std::int64_t i, int unit,
                 SlackGraph<S>& graph) {
   const std::int64_t matched = problem.matching.column_of[index(i)];
   S base{};
@@ -132,7 +45,7 @@ void append_row(const Problem& problem, const NearTightEntries& entries, std::in
 
 // The rows of zeros that would make a rectangle square, as one.
 template <class S>
-void append_filling_row(const Problem& problem, double deficit, int unit, SlackGraph<S>& graph) {
+void append_filling_row(const ExactProblem& problem, double deficit, int unit, SlackGraph<S>& graph) {
   for (std::int64_t j = 0; j < problem.costs.columns(); ++j) {
     if (-problem.v[index(j)] > deficit) continue;
     S slack{};
@@ -144,7 +57,7 @@ void append_filling_row(const Problem& problem, double deficit, int unit, SlackG
 }
 
 template <class S>
-SlackGraph<S> make_graph(const Problem& problem, NearTightEntries& entries, int unit) {
+SlackGraph<S> make_graph(const ExactProblem& problem, NearTightEntries& entries, int unit) {
   SlackGraph<S> graph;
   graph.rows = problem.costs.rows();
   graph.columns = problem.costs.columns();
@@ -178,7 +91,7 @@ bool still_optimal(const SlackGraph<S>& graph, const CompleteMatching& matching,
 // The duals that prove the matching, rounded down. So they stay feasible: an entry's cost is at least the sum
 // of the two before the rounding.
 template <class S>
-void round_duals(const Problem& problem, const ExactPaths<S>* paths, int unit, Optimum& optimum) {
+void round_duals(const ExactProblem& problem, const ExactPaths<S>* paths, int unit, Optimum& optimum) {
   const auto dual = [&](std::int64_t j, bool subtract) {
     RealSum sum;
     const Dyadic start = problem.dual(j);
@@ -197,7 +110,7 @@ void round_duals(const Problem& problem, const ExactPaths<S>* paths, int unit, O
 }
 
 template <class S>
-Status solve_in(const Problem& problem, NearTightEntries& entries, int unit, Optimum& optimum,
+Status solve_in(const ExactProblem& problem, NearTightEntries& entries, int unit, Optimum& optimum,
                 Interrupt& interrupt) {
   const SlackGraph<S> graph = make_graph<S>(problem, entries, unit);
   ExactPaths<S> paths(graph, problem.matching.column_of, problem.matching.row_of);
@@ -211,10 +124,10 @@ Status solve_in(const Problem& problem, NearTightEntries& entries, int unit, Opt
 }
 
 // Chooses integers with room for the slacks and for 32 times the deficit.
-Status solve_entries(const Problem& problem, NearTightEntries& entries, Optimum& optimum,
+Status solve_entries(const ExactProblem& problem, NearTightEntries& entries, Optimum& optimum,
                      Interrupt& interrupt) {
   constexpr int spare_bits = 7;
-  const int unit = common_unit(problem, entries);
+  const int unit = problem.common_unit(entries);
   const int bits = std::ilogb(entries.widest) + problem.costs.shift() - unit + spare_bits;
   if (bits <= 63) return solve_in<std::int64_t>(problem, entries, unit, optimum, interrupt);
   if (bits <= 127) return solve_in<WideInteger<2>>(problem, entries, unit, optimum, interrupt);
@@ -239,16 +152,16 @@ void write_solution(const AnyCostView& cost, Optimum& optimum, bool transposed,
   solution.gap = 0.0;
 }
 
-// Finds the optimum from the problem's matching and duals. `gap` is what the duals are said to prove.
-Status prove(Problem& problem, double gap, Optimum& optimum, Interrupt& interrupt) {
+// Finds the optimum from the problem's matching and duals. `gap` is the caller's, as proven by the duals.
+Status prove(ExactProblem& problem, double gap, Optimum& optimum, Interrupt& interrupt) {
   NearTightEntries entries;
   const auto find = [&] {
-    return find_near_tight(problem.costs, problem.matching, problem.v, expected_deficit(problem, gap),
-                           entries, interrupt);
+    return find_near_tight(problem.costs, problem.matching, problem.v, problem.expected_deficit(gap), entries,
+                           interrupt);
   };
   Status status = find();
   if (status == Status::ok && std::isinf(entries.deficit) && problem.costs.shift() == 0) {
-    shift(problem);
+    problem.shift();
     status = find();
   }
   if (status != Status::ok) return status;
@@ -271,7 +184,7 @@ double last_bits(const std::vector<double>& numbers) {
 }
 
 // True where the duals are so much larger than the costs assigned that rounding leaves little of the proof.
-bool duals_are_coarse(const Problem& problem, const Optimum& optimum) {
+bool duals_are_coarse(const ExactProblem& problem, const Optimum& optimum) {
   constexpr double tolerable = 64.0;
   double costs = 0.0;
   for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
@@ -282,7 +195,7 @@ bool duals_are_coarse(const Problem& problem, const Optimum& optimum) {
 }
 
 // Duals that grow from zero are no larger than the optimum needs; kept where they round better.
-Status prove_from_zero(Problem& problem, Optimum& optimum, Interrupt& interrupt) {
+Status prove_from_zero(ExactProblem& problem, Optimum& optimum, Interrupt& interrupt) {
   problem.matching.column_of = optimum.column_of;
   problem.matching.row_of = optimum.row_of;
   for (std::int64_t& row : problem.matching.row_of) {
@@ -301,10 +214,10 @@ Status prove_from_zero(Problem& problem, Optimum& optimum, Interrupt& interrupt)
 }  // namespace
 
 Status finish_exactly(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt) {
-  Problem problem{.costs = ExactCosts(cost), .matching = {}, .v = {}};
+  ExactProblem problem{.costs = ExactCosts(cost), .matching = {}, .v = {}};
   if (problem.costs.columns() >= std::numeric_limits<std::int32_t>::max()) return Status::ok;
-  take_matching(solution.columns, problem);
-  take_duals(problem.costs.transposed() ? solution.row_duals : solution.column_duals, cost.maximize, problem);
+  problem.take_matching(solution.columns);
+  problem.take_duals(problem.costs.transposed() ? solution.row_duals : solution.column_duals, cost.maximize);
   Optimum optimum;
   Status status = prove(problem, solution.gap, optimum, interrupt);
   if (status == Status::ok && duals_are_coarse(problem, optimum)) {

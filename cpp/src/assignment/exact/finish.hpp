@@ -16,7 +16,7 @@ namespace rebasin::assignment {
 //
 // Entries that no better assignment can use are sorted out in float64 with every rounding accounted for
 // (find_near_tight); the rest is solved by shortest augmenting paths in integers, as wide as the range of the
-// costs asks for, from the float64 duals. One or two reads of the matrix where the duals are good; memory
+// costs requires, from the float64 duals. One or two reads of the matrix where the duals are good; memory
 // O(rows + columns + entries left). Status::interrupted leaves the solution as it was.
 Status finish_exactly(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt);
 

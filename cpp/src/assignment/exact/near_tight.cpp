@@ -75,7 +75,7 @@ class RowScan {
   std::vector<double> run_;
 };
 
-// One pass over the matrix, with what it found.
+// One pass over the matrix, and the entries that it found.
 class Collection {
  public:
   Collection(const ExactCosts& costs, const CompleteMatching& matching, const std::vector<double>& v,

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int precision = 53;
 
-// The leading 53 bits of a magnitude, and what they leave out.
+// The leading 53 bits of a magnitude, and the rest.
 struct Leading {
   std::uint64_t bits = 0;
   int shift = 0;            // the magnitude is bits * 2^shift and a rest

@@ -1,4 +1,4 @@
-// Sums of floating-point numbers and integers without rounding, whatever their magnitudes.
+// Sums of floating-point numbers and integers of any magnitude, without rounding.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <optional>
 
 #include "assignment/exact/exact_costs.hpp"
 #include "assignment/exact/real_sum.hpp"
@@ -24,11 +25,12 @@ class CompensatedSum {
     ++count_;
   }
 
-  // True where every number within the bound rounds to `nearest`.
-  bool decided(double& nearest) const {
+  // The sum rounded once; none where numbers within the bound round to different ones.
+  std::optional<double> nearest() const {
     const double bound = error_magnitudes_ * (static_cast<double>(count_) * 0x1p-51);
-    nearest = sum_ + (errors_ - bound);
-    return nearest == sum_ + (errors_ + bound) && std::isfinite(nearest);
+    const double low = sum_ + (errors_ - bound);
+    if (low != sum_ + (errors_ + bound) || !std::isfinite(low)) return std::nullopt;
+    return low;
   }
 
  private:
@@ -38,7 +40,7 @@ class CompensatedSum {
   std::int64_t count_ = 0;
 };
 
-// Of a few low ranks: above what an outlier or two could be.
+// A low rank, above those of an outlier or two.
 std::size_t low_rank(std::size_t size) {
   return std::min<std::size_t>(size / 16, 2);
 }
@@ -80,8 +82,7 @@ Ordinary sum_without_outliers(std::vector<double>& distances, std::size_t rank) 
 double exact_total(const double* terms, std::int64_t count) {
   CompensatedSum quick;
   for (std::int64_t k = 0; k < count; ++k) quick.add(terms[k]);
-  double nearest;
-  if (quick.decided(nearest)) return nearest + 0.0;
+  if (const std::optional<double> nearest = quick.nearest()) return *nearest + 0.0;
   RealSum sum;
   for (std::int64_t k = 0; k < count; ++k) sum.add(terms[k]);
   return sum.nearest();

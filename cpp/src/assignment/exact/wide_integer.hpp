@@ -49,7 +49,7 @@ struct WideInteger {
     return false;
   }
 
-  // Adds or subtracts magnitude * 2^shift; what lies beyond the highest word is dropped.
+  // Adds or subtracts magnitude * 2^shift; modulo the integer's range.
   void add_shifted(bool subtract, std::uint64_t magnitude, int shift) {
     const std::size_t first = static_cast<std::size_t>(shift) / 64;
     const int bit = shift % 64;

@@ -63,7 +63,7 @@ bool take_bid(ListState<T>& state, std::int32_t row, const simd::TwoBest& two, d
   return true;
 }
 
-// Lets the rows on the stack bid, the last first: `bid(row, two)` is called with a row taken off it and its
+// Bids of the rows on the stack, the last first: `bid(row, two)` is called with a row taken off it and its
 // best two columns, and false, which says that a dual leaves the grid, ends in `declined`. Two rows are
 // scanned at once, since a scan is a chain of waits for memory; the second is scanned again if both want the
 // same column. out_of_budget also after `budget` rounds, which then is below zero.
@@ -104,7 +104,7 @@ std::int32_t find_free_tie(const ListState<T>& state, std::int32_t row, double b
 // The row that a bid leaves without a column.
 struct Evicted {
   std::int32_t row = static_cast<std::int32_t>(unassigned);
-  bool by_tie = false;  // better asked again later, when other duals have moved
+  bool by_tie = false;  // it bids again later, when other duals have moved
 };
 
 // One bid at epsilon = 0.
@@ -163,7 +163,7 @@ Attempt run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& inte
     } else if (attempt == Attempt::out_of_budget) {
       if (state.over_budget()) return attempt;
       if (epsilon > state.duals.grid.limit / 1024) break;
-      // Lists that had to be built anew tell of duals far from their place; else it is a war among equals.
+      // Many refills are a sign of duals far from the optimum; without them, tied rows outbid one another.
       const bool far_off = state.counters.refills - refills_before > state.rows;
       epsilon *= far_off ? 64.0 : 8.0;
     } else {

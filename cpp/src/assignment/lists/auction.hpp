@@ -21,7 +21,7 @@ Attempt run_epsilon_auction(ListState<T>& state, double spacing, Interrupt& inte
 template <class T>
 Attempt reduce_rows_by_lists(ListState<T>& state, std::int64_t budget, Interrupt& interrupt);
 
-// The same for the rows in state.matching.free_rows, the last first; the others keep what they have.
+// The same for the rows in state.matching.free_rows, the last first; the others keep their columns.
 template <class T>
 Attempt reduce_free_rows(ListState<T>& state, std::int64_t budget, Interrupt& interrupt);
 

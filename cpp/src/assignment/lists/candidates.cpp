@@ -98,6 +98,30 @@ void sharpen_bound(ListState<T>& state, std::int64_t i) {
   state.lists.bound_is_rounded[i] = on_grid ? 0 : 1;
 }
 
+// The row to fetch towards the cache, where rows are read in place.
+template <class T>
+const T* next_row(const ListState<T>& state, std::int64_t i) {
+  return state.costs.direct() && i + 1 < state.rows ? state.costs.row(i + 1, nullptr) : nullptr;
+}
+
+// scan(i) and a list for every row that presolve left; a whole list where that scan finds nothing, if
+// `rescan_empty`.
+template <class T, class Scan>
+Attempt build_each(ListState<T>& state, bool rescan_empty, Interrupt& interrupt, const Scan& scan) {
+  const simd::Scan<T>& found = state.lists.found;
+  for (std::int64_t i = 0; i < state.rows; ++i) {
+    if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
+    if (state.presolve.removed[i] != 0) continue;
+    scan(i);
+    if (found.invalid) return Attempt::declined;
+    const bool built = found.count == 0 && rescan_empty
+                           ? rebuild_list(state, i)
+                           : write_record(state.lists.found, state.duals, state.lists.records[i]);
+    if (!built) return Attempt::declined;
+  }
+  return Attempt::solved;
+}
+
 }  // namespace
 
 template <class T>
@@ -108,12 +132,10 @@ void scan_row(ListState<T>& state, std::int64_t i) {
   // Rows alike begin their ties in different places; the multiplier spreads consecutive rows over the
   // columns.
   const std::int64_t start = i * 40503 % state.columns;
-  const bool fetch = state.costs.direct() && i + 1 < state.rows;
-  const T* next = fetch ? state.costs.row(i + 1, nullptr) : nullptr;
   const bool guess = state.columns <= short_row;
   const T threshold = state.lists.guess.threshold;
   state.kernels.scan(run, state.duals.v_up.data(), state.sign_mask, state.columns, start,
-                     guess && state.lists.guess.trust > 0 ? &threshold : nullptr, next,
+                     guess && state.lists.guess.trust > 0 ? &threshold : nullptr, next_row(state, i),
                      state.lists.masks.data(), state.lists.found);
   if (guess) state.lists.guess.learn(state.lists.found);
   state.counters.entries_read += state.columns;
@@ -121,53 +143,26 @@ void scan_row(ListState<T>& state, std::int64_t i) {
 
 template <class T>
 Attempt build_lists(ListState<T>& state, Interrupt& interrupt) {
-  for (std::int64_t i = 0; i < state.rows; ++i) {
-    if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
-    if (state.presolve.removed[i] != 0) continue;
-    scan_row(state, i);
-    if (state.lists.found.invalid || !write_record(state.lists.found, state.duals, state.lists.records[i])) {
-      return Attempt::declined;
-    }
-  }
-  return Attempt::solved;
+  return build_each(state, false, interrupt, [&](std::int64_t i) { scan_row(state, i); });
 }
 
 template <class T>
 Attempt build_best_only(ListState<T>& state, Interrupt& interrupt) {
-  for (std::int64_t i = 0; i < state.rows; ++i) {
-    if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
-    if (state.presolve.removed[i] != 0) continue;
-    const T* run = state.costs.row(i, state.buffer.data());
-    const bool fetch = state.costs.direct() && i + 1 < state.rows;
-    state.kernels.scan_best(run, state.duals.v_up.data(), state.sign_mask, state.columns,
-                            fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.lists.found);
+  return build_each(state, true, interrupt, [&](std::int64_t i) {
+    state.kernels.scan_best(state.costs.row(i, state.buffer.data()), state.duals.v_up.data(), state.sign_mask,
+                            state.columns, next_row(state, i), state.lists.found);
     state.counters.entries_read += state.columns;
-    if (state.lists.found.invalid) return Attempt::declined;
-    const bool built = state.lists.found.count == 0
-                           ? rebuild_list(state, i)
-                           : write_record(state.lists.found, state.duals, state.lists.records[i]);
-    if (!built) return Attempt::declined;
-  }
-  return Attempt::solved;
+  });
 }
 
 template <class T>
 Attempt build_lists_below(ListState<T>& state, const std::vector<T>& thresholds, Interrupt& interrupt) {
-  for (std::int64_t i = 0; i < state.rows; ++i) {
-    if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
-    const T* run = state.costs.row(i, state.buffer.data());
-    const bool fetch = state.costs.direct() && i + 1 < state.rows;
-    state.kernels.scan_below(run, state.duals.v_up.data(), state.sign_mask, state.columns, thresholds[i],
-                             fetch ? state.costs.row(i + 1, nullptr) : nullptr, state.lists.masks.data(),
-                             state.lists.found);
+  return build_each(state, true, interrupt, [&](std::int64_t i) {
+    state.kernels.scan_below(state.costs.row(i, state.buffer.data()), state.duals.v_up.data(),
+                             state.sign_mask, state.columns, thresholds[i], next_row(state, i),
+                             state.lists.masks.data(), state.lists.found);
     state.counters.entries_read += state.columns;
-    const bool built = state.lists.found.count == 0
-                           ? rebuild_list(state, i)
-                           : !state.lists.found.invalid &&
-                                 write_record(state.lists.found, state.duals, state.lists.records[i]);
-    if (!built) return Attempt::declined;
-  }
-  return Attempt::solved;
+  });
 }
 
 template <class T>

@@ -15,13 +15,12 @@ void scan_row(ListState<T>& state, std::int64_t i);
 template <class T>
 Attempt build_lists(ListState<T>& state, Interrupt& interrupt);
 
-// The same with one entry a row, for rows that want columns of their own. A row that loses its best column
-// gets a whole list when it asks.
+// The same with one entry a row, for rows whose best entries lie in different columns. A row that loses its
+// best column gets a whole list at its next bid.
 template <class T>
 Attempt build_best_only(ListState<T>& state, Interrupt& interrupt);
 
-// The same with what lies at or below `thresholds[i]`, where one is known; a whole list where that is
-// nothing, or too much.
+// The same with the entries at or below `thresholds[i]`; a whole list where these are none, or too many.
 template <class T>
 Attempt build_lists_below(ListState<T>& state, const std::vector<T>& thresholds, Interrupt& interrupt);
 

@@ -17,7 +17,7 @@ std::vector<std::int32_t> sample_rows(const ListState<T>& state) {
   return sample;
 }
 
-// The magnitude of what matters: duals, and the candidates of a sample of rows.
+// The magnitude of the duals, and of the candidates of a sample of rows.
 template <class T>
 double find_scale(ListState<T>& state, std::span<const std::int32_t> sample) {
   double scale = 0.0;

@@ -21,9 +21,8 @@ namespace {
 
 // Ties first; where they leave few rows, shortest paths over whole rows. declined where lists do better.
 template <class T>
-Attempt solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
-  Attempt attempt = match_ties(state, TiesMayLeave::rows, proof, interrupt);
-  state.solved_by_ties = attempt == Attempt::solved;
+Attempt solve_by_ties(ListState<T>& state, Interrupt& interrupt) {
+  Attempt attempt = match_ties(state, TiesMayLeave::rows, interrupt);
   if (attempt != Attempt::solved || state.matching.free_rows.empty()) return attempt;
   const bool few_left = static_cast<std::int64_t>(state.matching.free_rows.size()) * 16 <= state.rows;
   const std::vector<double> before = state.duals.v;
@@ -33,10 +32,10 @@ Attempt solve_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interr
       const std::int32_t j = state.matching.column_of[i];
       if (j != unassigned) state.matching.pair_cost[i] = state.duals.grid.round(state.costs.at(i, j));
     }
-    proof.u.clear();
+    state.evidence = Evidence::whole_rows;
     return search_paths_over_rows(state, interrupt);
   }
-  state.solved_by_ties = false;
+  state.evidence = Evidence::lists;
   state.matching.drop();
   return attempt == Attempt::solved ? Attempt::declined : attempt;
 }
@@ -54,8 +53,8 @@ void empty_lists(ListRecords<T>& lists) {
   }
 }
 
-// Rows of very different spreads: from v = 0, the largest settle the columns that matter to them before the
-// smaller ones come, whose bids are too small to move them again. declined where it does not come out so.
+// Rows of very different spreads: from v = 0, the rows of the largest spread bid first; the bids of the
+// others are too small to outbid them. declined where many rows are left free all the same.
 template <class T>
 Attempt solve_largest_first(ListState<T>& state, Interrupt& interrupt) {
   constexpr std::int64_t most_bids_per_row = 64;
@@ -101,24 +100,22 @@ Attempt match_aligned(ListState<T>& state, Interrupt& interrupt) {
 }
 
 template <class T>
-Attempt match_by_ties(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+Attempt match_by_ties(ListState<T>& state, Interrupt& interrupt) {
   Attempt attempt = start_duals(state, interrupt);
   if (attempt != Attempt::solved) return attempt;
-  attempt = state.traits.mostly_ties ? match_ties(state, TiesMayLeave::no_row, proof, interrupt)
-                                     : Attempt::declined;
-  state.solved_by_ties = attempt == Attempt::solved;
+  attempt = state.traits.mostly_ties ? match_ties(state, TiesMayLeave::no_row, interrupt) : Attempt::declined;
   if (attempt == Attempt::declined) state.forget();
   return attempt;
 }
 
 template <class T>
-Attempt solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& interrupt) {
+Attempt solve_by_lists(ListState<T>& state, Interrupt& interrupt) {
   Attempt attempt = Attempt::declined;
   if (state.traits.rows_differ) attempt = solve_largest_first(state, interrupt);
   if (attempt != Attempt::declined) return attempt;
   attempt = start_duals(state, interrupt);
   if (attempt == Attempt::solved && state.traits.mostly_ties) {
-    attempt = solve_by_ties(state, proof, interrupt);
+    attempt = solve_by_ties(state, interrupt);
     if (attempt != Attempt::declined) return attempt;
     attempt = Attempt::solved;
   }
@@ -130,9 +127,9 @@ Attempt solve_by_lists(ListState<T>& state, Certificate& proof, Interrupt& inter
 
 template Attempt match_aligned<float>(ListState<float>&, Interrupt&);
 template Attempt match_aligned<double>(ListState<double>&, Interrupt&);
-template Attempt match_by_ties<float>(ListState<float>&, Certificate&, Interrupt&);
-template Attempt match_by_ties<double>(ListState<double>&, Certificate&, Interrupt&);
-template Attempt solve_by_lists<float>(ListState<float>&, Certificate&, Interrupt&);
-template Attempt solve_by_lists<double>(ListState<double>&, Certificate&, Interrupt&);
+template Attempt match_by_ties<float>(ListState<float>&, Interrupt&);
+template Attempt match_by_ties<double>(ListState<double>&, Interrupt&);
+template Attempt solve_by_lists<float>(ListState<float>&, Interrupt&);
+template Attempt solve_by_lists<double>(ListState<double>&, Interrupt&);
 
 }  // namespace rebasin::assignment

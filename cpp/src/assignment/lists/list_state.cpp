@@ -7,11 +7,11 @@ namespace rebasin::assignment {
 template <class T>
 ListState<T>::ListState(const CostRows<T>& problem)
     : costs(problem),
-      kernels(simd::select<T>(simd::active())),
+      kernels(simd::kernels<T>()),
       rows(problem.rows()),
       columns(problem.columns()),
-      sign_mask(problem.scale() < 0 ? -T{0} : T{0}),
-      buffer(problem.direct() ? 0 : columns),
+      sign_mask(problem.sign_mask()),
+      buffer(problem.make_buffer()),
       duals(columns),
       matching(rows, columns),
       lists(rows, duals.v.size()),
@@ -31,7 +31,8 @@ void ListState<T>::forget() {
 template <class T>
 void ListState<T>::restart() {
   forget();
-  solved_by_ties = false;
+  evidence = Evidence::lists;
+  row_duals.clear();
   // Known beforehand, the spread of rows stays.
   traits = {.rows_differ = traits.rows_differ};
   counters = {.list_bytes = counters.list_bytes};

@@ -1,4 +1,4 @@
-// What the stages of the list solver hand to one another.
+// The state of the list solver, one struct a concern.
 #pragma once
 
 #include <algorithm>
@@ -171,13 +171,17 @@ struct ListBudget {
   }
 };
 
+// The proof of a complete matching, beside the column duals: the lists and their bounds, the row duals that a
+// matching among ties leaves, or a read of the whole matrix.
+enum class Evidence { lists, row_duals, whole_rows };
+
 template <class T>
 struct ListState {
   const CostRows<T>& costs;
   const simd::KernelsFor<T>& kernels;
   std::int64_t rows;
   std::int64_t columns;
-  T sign_mask;            // -0.0 to maximise: the kernels flip signs with it
+  T sign_mask;            // -0.0 to maximise: the kernels negate costs with it
   std::vector<T> buffer;  // a row that cannot be read in place
   GridDuals<T> duals;
   ListMatching matching;
@@ -186,7 +190,8 @@ struct ListState {
   ListTraits traits;
   ListBudget budget;
   AssignmentCounters counters;
-  bool solved_by_ties = false;  // without lists
+  Evidence evidence = Evidence::lists;
+  std::vector<double> row_duals;  // where the evidence is these
 
   explicit ListState(const CostRows<T>& problem);
 

@@ -12,7 +12,7 @@
 namespace rebasin::assignment {
 namespace {
 
-// What a sample of rows tells about earlier duals.
+// The fit of earlier duals to a sample of rows.
 struct StartFit {
   bool fits = true;        // worth a start
   bool row_duals = false;  // most rows' least reduced cost is near the old row dual
@@ -37,7 +37,7 @@ StartFit compare_with_start(ListState<T>& state, const double* row_duals) {
   for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
     scan_row(state, i);
     const auto& found = state.lists.found;
-    if (found.invalid || found.count <= compared) return {};  // too short a row to tell
+    if (found.invalid || found.count <= compared) return {};  // too short a row to compare
     const auto least = static_cast<double>(found.reduced[0]);
     const double spacing = (static_cast<double>(found.reduced[compared]) - least) / compared;
     ++seen;

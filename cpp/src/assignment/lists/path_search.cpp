@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "assignment/event_queue.hpp"
 #include "assignment/lists/candidates.hpp"
-#include "assignment/lists/event_queue.hpp"
 
 namespace rebasin::assignment {
 namespace {
@@ -25,7 +25,7 @@ class PathSearch {
     clear(free_row);
     enter(free_row, 0.0);
     while (!events_.empty()) {
-      const Event event = events_.pop();
+      const auto event = events_.pop();
       if (event.id >= 2 * state_.columns) {
         const auto row = static_cast<std::int32_t>(event.id - 2 * state_.columns);
         if (interrupt.requested()) return Attempt::interrupted;
@@ -197,7 +197,9 @@ class PathSearch {
   std::vector<double> open_;  // distance of each column reached; +inf if not, or if scanned in a dense search
   std::vector<std::int32_t> from_;
   std::vector<double> offset_;
-  EventQueue events_;
+  // A column, or the sentinel of a row: column if free, columns + column if matched, 2 columns + row. At
+  // equal distance free columns come first, sentinels last.
+  EventQueue<double, std::int64_t> events_;
   std::vector<std::int32_t> touched_;
   std::vector<Scanned> scanned_;
   std::vector<std::int32_t> tree_rows_;

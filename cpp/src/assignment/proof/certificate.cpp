@@ -1,10 +1,10 @@
 #include "assignment/proof/certificate.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "assignment/exact/dyadic.hpp"
 #include "assignment/proof/exact_sums.hpp"
 #include "simd/kernels.hpp"
 
@@ -16,21 +16,9 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 // The greatest double at or below every reduced cost of the row in real arithmetic. Rounding is monotone, so
 // only the entries that round to the least can lie below it.
 template <class T>
-double row_dual(const simd::KernelsFor<T>& kernels, const T* run, double scale,
-                const std::vector<double>& v) {
-  const simd::Tight tight =
-      kernels.row_least(run, scale < 0 ? -T{0} : T{0}, static_cast<std::int64_t>(v.size()), v.data());
+double row_dual(const simd::KernelsFor<T>& kernels, const T* run, T sign_mask, const std::vector<double>& v) {
+  const simd::Tight tight = kernels.row_least(run, sign_mask, static_cast<std::int64_t>(v.size()), v.data());
   return tight.below ? next_down(tight.least) : tight.least;
-}
-
-// The exponent of the lowest set bit of x != 0: x is a multiple of that power of two.
-int lowest_bit_exponent(double x) {
-  constexpr std::uint64_t fraction_mask = (std::uint64_t{1} << 52) - 1;
-  const auto bits = std::bit_cast<std::uint64_t>(x);
-  const int exponent = static_cast<int>(bits >> 52 & 0x7ff);
-  const std::uint64_t fraction = bits & fraction_mask;
-  if (exponent == 0) return std::countr_zero(fraction) - 1074;
-  return exponent - 1075 + std::countr_zero(fraction | (std::uint64_t{1} << 52));
 }
 
 }  // namespace
@@ -49,25 +37,22 @@ bool totals_lie_apart(const CostRows<T>& costs, double bound, Interrupt& interru
     const T* run = costs.row(i, buffer.data());
     for (std::int64_t j = 0; j < costs.columns(); ++j) {
       const double cost = costs.scale() * static_cast<double>(run[j]);
-      if (cost != 0.0 && cost < infinity && lowest_bit_exponent(cost) <= bound_exponent) {
-        return false;
-      }
+      if (cost != 0.0 && cost < infinity && to_dyadic(cost).exponent <= bound_exponent) return false;
     }
   }
   return true;
 }
 
 template <class T>
-Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_price, Certificate& proof,
-               Interrupt& interrupt) {
+Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_price, RowDuals row_duals,
+               Certificate& proof, Interrupt& interrupt) {
   const bool square = costs.rows() == costs.columns() && unmatched_price == infinity;
   std::vector<double>& v = state.v;
   if (!square) {
     for (double& dual : v) dual = std::min(dual, 0.0);
   }
-  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
-  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
-  const bool proven_rows = !proof.u.empty();
+  const simd::KernelsFor<T>& kernels = simd::kernels<T>();
+  std::vector<T> buffer = costs.make_buffer();
   proof.u.resize(costs.rows());
   double bound = 0.0;
   bool rounded_costs = false;
@@ -81,8 +66,8 @@ Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_
       bound = add_up(bound, std::numeric_limits<double>::denorm_min());
       rounded_costs = true;
     }
-    if (!proven_rows) {
-      proof.u[i] = std::min(row_dual(kernels, run, costs.scale(), v), unmatched_price);
+    if (row_duals == RowDuals::computed) {
+      proof.u[i] = std::min(row_dual(kernels, run, costs.sign_mask(), v), unmatched_price);
     }
     if (j == unassigned) {
       bound = add_up(bound, add_up(unmatched_price, -proof.u[i]));
@@ -101,7 +86,9 @@ Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_
 
 template bool totals_lie_apart<float>(const CostRows<float>&, double, Interrupt&);
 template bool totals_lie_apart<double>(const CostRows<double>&, double, Interrupt&);
-template Status certify<float>(const CostRows<float>&, MatchingState&, double, Certificate&, Interrupt&);
-template Status certify<double>(const CostRows<double>&, MatchingState&, double, Certificate&, Interrupt&);
+template Status certify<float>(const CostRows<float>&, MatchingState&, double, RowDuals, Certificate&,
+                               Interrupt&);
+template Status certify<double>(const CostRows<double>&, MatchingState&, double, RowDuals, Certificate&,
+                                Interrupt&);
 
 }  // namespace rebasin::assignment

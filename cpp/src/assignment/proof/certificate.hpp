@@ -11,6 +11,8 @@ struct Certificate {
   double gap = 0.0;       // upper bound on (cost of the matching) - (cost of the optimum), in real arithmetic
 };
 
+enum class RowDuals { computed, given };
+
 // At least cost - v - u in real arithmetic.
 double slack_bound(double cost, double v, double u);
 
@@ -23,10 +25,10 @@ bool totals_lie_apart(const CostRows<T>& costs, double bound, Interrupt& interru
 // cut to zero first, as no matching need use their column. The gap is the sum of the matched entries' slack c
 // - u - v and, for rows < columns, of -v over the unmatched columns. A bound below the spacing of attainable
 // totals (the lowest set bit of any cost) proves optimality: the gap is then 0; finding that spacing takes up
-// to one more read. A row without a column counts with the price, which bounds the row duals. Row duals
-// already in proof.u are taken as they are, and save the read.
+// to one more read. A row without a column counts with the price, which bounds the row duals. Row duals given
+// in proof.u save the read.
 template <class T>
-Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_price, Certificate& proof,
-               Interrupt& interrupt);
+Status certify(const CostRows<T>& costs, MatchingState& state, double unmatched_price, RowDuals row_duals,
+               Certificate& proof, Interrupt& interrupt);
 
 }  // namespace rebasin::assignment

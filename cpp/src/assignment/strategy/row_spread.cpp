@@ -56,12 +56,12 @@ struct Moments {
 
 struct Spreads {
   Moments level;  // of the logarithm of a row's spread
-  Moments noise;  // of what its two halves differ by
+  Moments noise;  // of the difference of its two halves
 };
 
 template <class T>
 Spreads sample_spreads(const CostRows<T>& costs, std::int64_t sampled_rows) {
-  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  std::vector<T> buffer = costs.make_buffer();
   Spreads found;
   const std::int64_t stride = std::max<std::int64_t>(1, costs.rows() / sampled_rows);
   const std::int64_t quarter = costs.columns() / 4;
@@ -84,7 +84,7 @@ bool rows_differ_in_spread(const CostRows<T>& costs) {
   constexpr std::int64_t more_rows = 64;
   constexpr double least_variance = 1.3;
   constexpr double least_ratio = 4.0;
-  // Most matrices are told by a few rows.
+  // A few rows suffice for most matrices.
   if (sample_spreads(costs, few_rows).level.variance() < least_variance / 4) return false;
   const Spreads found = sample_spreads(costs, more_rows);
   // Where entries differ as much within a row as rows do, two parts of a row do not agree on its spread.

@@ -8,7 +8,7 @@
 
 namespace rebasin::assignment {
 
-// A few entries of a sample of rows tell whether spreads differ by more than an order of magnitude.
+// Whether spreads differ by more than an order of magnitude, by a few entries of a sample of rows.
 template <class T>
 bool rows_differ_in_spread(const CostRows<T>& costs);
 

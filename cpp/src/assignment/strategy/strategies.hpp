@@ -1,4 +1,4 @@
-// Which way a matrix goes: the strategies in the order in which they are asked.
+// The strategies of the assignment solver, tried in order.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@
 
 namespace rebasin::assignment {
 
-// What every strategy is given.
+// The input of every strategy.
 template <class T>
 struct Task {
   const CostRows<T>& costs;
@@ -27,11 +27,11 @@ struct Task {
   Interrupt& interrupt;
   BestEntries best_entries = {};
   std::optional<bool> sampled_rows_differ = {};
-  std::unique_ptr<ListState<T>> lists = nullptr;  // made by the first strategy that looks at lists
+  std::unique_ptr<ListState<T>> lists = nullptr;  // made by the first strategy that uses lists
 
   ListState<T>& fresh_lists();
 
-  // Sampled when it is first asked for: few strategies ask.
+  // Sampled at the first call: few strategies need it.
   bool rows_differ();
 };
 
@@ -42,7 +42,7 @@ struct Answer {
   std::vector<double> pair_cost;  // per row: its assigned entry; empty where it has to be read
 };
 
-// Asks the strategies in turn. solved, infeasible, invalid or interrupted.
+// Tries the strategies in turn. solved, infeasible, invalid or interrupted.
 template <class T>
 Attempt solve_by_strategies(Task<T>& task, Answer& answer);
 

@@ -1,4 +1,4 @@
-// Which matrices a strategy suits.
+// The conditions of the strategies.
 #pragma once
 
 #include <cstdint>
@@ -80,6 +80,12 @@ bool may_have_own_minima(Task<T>& task) {
   if (is_small(task)) return true;
   if (is_square(task)) return task.best_entries.lead || (task.traits.smooth && !has_heavy_rows(task));
   return !is_wide(task);
+}
+
+// Where lists ran out of budget, path searches over whole rows may take longer still.
+template <class T>
+bool deserves_lists_again(const Task<T>& task) {
+  return is_square(task) && fits_lists(task) && task.costs.rows() >= tuning::rows_to_try_lists_again;
 }
 
 }  // namespace rebasin::assignment

@@ -16,20 +16,19 @@ namespace {
 // Whether most rows meet their least entry more than once, and whether it is one of few values: 0/1, counts.
 // Rows of nothing but the largest entry do not count.
 template <class T>
-void look_for_ties(const CostRows<T>& costs, double largest, Traits& traits) {
+void sample_ties(const CostRows<T>& costs, double largest, Traits& traits) {
   constexpr std::int64_t sampled_rows = 8;
   constexpr std::size_t few_values = 2;
-  const simd::KernelsFor<T>& kernels = simd::select<T>(simd::active());
+  const simd::KernelsFor<T>& kernels = simd::kernels<T>();
   const std::vector<double> zero(costs.columns() + simd::block, 0.0);
-  std::vector<T> buffer(costs.direct() ? 0 : costs.columns());
+  std::vector<T> buffer = costs.make_buffer();
   const std::int64_t stride = std::max<std::int64_t>(1, costs.rows() / sampled_rows);
   std::vector<double> values;
   int tied = 0;
   int rows = 0;
   for (std::int64_t i = stride / 2; i < costs.rows(); i += stride) {
     const T* run = costs.row(i, buffer.data());
-    const simd::RowBid bid =
-        kernels.bid_row(run, costs.scale() < 0 ? -T{0} : T{0}, costs.columns(), zero.data());
+    const simd::RowBid bid = kernels.bid_row(run, costs.sign_mask(), costs.columns(), zero.data());
     ++rows;
     tied += bid.second == bid.best && bid.best < largest ? 1 : 0;
     if (std::find(values.begin(), values.end(), bid.best) == values.end()) values.push_back(bid.best);
@@ -100,7 +99,7 @@ Traits sample_traits(const CostRows<T>& costs) {
     traits.smooth = steps / static_cast<double>(count) < tuning::smooth_step * range;
     traits.equal_neighbours = static_cast<double>(equal) / static_cast<double>(count);
   }
-  look_for_ties(costs, static_cast<double>(largest), traits);
+  sample_ties(costs, static_cast<double>(largest), traits);
   return traits;
 }
 

@@ -1,4 +1,4 @@
-// Traits of a matrix that a sample of its entries tells, for the choice of a strategy.
+// Traits of a matrix by a sample of its entries, for the choice of a strategy.
 #pragma once
 
 #include "assignment/costs/cost_rows.hpp"
@@ -16,7 +16,7 @@ struct Traits {
   bool few_values = false;        // and it is one of two values
 };
 
-// Looks at up to 512 entries, four runs of 16 in each of 8 rows, and at the least entries of 8 rows.
+// Reads up to 512 entries, four runs of 16 in each of 8 rows, and 8 whole rows for their least entries.
 template <class T>
 Traits sample_traits(const CostRows<T>& costs);
 

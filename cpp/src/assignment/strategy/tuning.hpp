@@ -1,4 +1,5 @@
-// The thresholds of the strategy layer: what each one is, how it was measured, what breaks when it is wrong.
+// The thresholds of the strategy layer: the meaning of each, how it was measured, and the cost of a wrong
+// one.
 //
 // Measured by `benchmarks/bench_everybody.py` (families of other people's matrices) and
 // `benchmarks/bench_assignment.py` (networks' matrices) on AVX-512 machines. A wrong threshold costs time,
@@ -29,8 +30,9 @@ inline constexpr double rows_per_list_read = 120.0;
 inline constexpr double least_refills = 1.25;
 inline constexpr double rows_per_refill = 128.0;
 
-// What the second try of the lists may take, as a multiple: path searches over whole rows take up to rows / 2
-// reads for each free row, beside which lists with a rising epsilon win on products of ranks.
+// Reads that the second try of the lists may take, as a multiple of the first: path searches over whole rows
+// take up to rows / 2 reads for each free row, beside which lists with a rising epsilon win on products of
+// ranks.
 inline constexpr double second_share = 11.0;
 inline constexpr std::int64_t rows_to_try_lists_again = 1000;
 
@@ -64,15 +66,15 @@ inline constexpr std::int64_t few_columns_of_rectangle = 512;
 // The same where columns are twice as many as rows: lists gain little there, and lose much among ties.
 inline constexpr std::int64_t few_columns_of_wide = 1024;
 
-// Columns that rows want may coincide in `conflicts_allowed + rows / rows_per_conflict` rows before plain row
-// minima are given up. Random rows conflict first after about sqrt(2 n) rows, which is what a failed try
-// costs: 2 % at n = 512.
+// Best columns of rows may coincide in `conflicts_allowed + rows / rows_per_conflict` rows before plain row
+// minima are given up. Random rows conflict first after about sqrt(2 n) rows, the cost of a failed try:
+// 2 % at n = 512.
 inline constexpr std::int64_t conflicts_allowed = 2;
 inline constexpr std::int64_t rows_per_conflict = 64;
 inline constexpr double free_rows_after_minima = 0.125;
 
 // Share of a sample's entries that equal its largest from which a matrix counts as one of few entries among a
-// filler (penalties, gates, no overlap): then the dense solver is asked first.
+// filler (penalties, gates, no overlap): then the dense solver is tried first.
 inline constexpr double filler_share = 0.35;
 
 // Share of entries equal to their neighbours from which a matrix counts as one of constant parts, such as the
@@ -102,7 +104,7 @@ inline constexpr std::int64_t too_few_rows_to_sample = 2;
 inline constexpr std::int64_t nearly_square = 16;
 inline constexpr std::int64_t most_entries_padded = std::int64_t{1} << 22;
 
-// Reads that rows which seem to want columns of their own may take.
+// Reads that aligned rows may take.
 inline constexpr double aligned_reads = 2.5;
 
 }  // namespace rebasin::assignment::tuning

@@ -68,8 +68,8 @@ template <class S, int width, class T>
   return bid;
 }
 
-// Lowers v by about `budget` bids from an empty matching, which is then forgotten. A few rows look at the
-// same duals at once, since one look is a chain of waits; a row whose column has just moved looks again.
+// Lowers v by about `budget` bids from an empty matching, which is then forgotten. A few rows are scanned
+// at the same duals, since one scan is a chain of waits; a row whose column has just moved is scanned again.
 template <class T, int width>
 void bid_with_epsilon(const BlockProblem<T>& problem, T epsilon, int budget, Line<T, width>& v) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
@@ -107,7 +107,7 @@ void bid_with_epsilon(const BlockProblem<T>& problem, T epsilon, int budget, Lin
   }
 }
 
-// Square problems: improves the first duals where rows want the same columns.
+// Square problems: improves the first duals where rows share best columns.
 template <class T, int width>
 void improve_block_duals(BlockProblem<T>& problem) {
   constexpr double share = 0.15;

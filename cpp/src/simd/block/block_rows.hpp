@@ -82,7 +82,7 @@ struct Line {
   static constexpr std::uint32_t lane_bits = (1u << L::width) - 1;
 };
 
-// The least and the second least of a line; the second is the least again if two entries share it.
+// The least and the second least of a row; the second is the least again if two entries share it.
 template <class S, int width>
 void two_least(const Line<S, width>& line, S& best, S& second) {
   using L = Lanes<S>;

@@ -49,7 +49,7 @@ T split_ties(const RowView<T, negate>& row, std::int64_t end, T least, T& top, s
   return from_order<T>(low);
 }
 
-// Takes the entries below the ties, and of the ties those from `start` on, so that rows alike do not all want
+// Takes the entries below the ties, and of the ties those from `start` on, so that rows alike do not all list
 // the same columns. Returns the ties' value.
 template <class T, bool negate>
 T collect_ties(const RowView<T, negate>& row, std::int64_t end, T least, T top, std::int64_t start,
@@ -95,7 +95,7 @@ bool place_by_rank(const Entries<T>& entries, int turn, Scan<T>& found) {
   return tied;
 }
 
-// Hands back the entries, ascending by reduced cost; pads what a record would hold beyond them. Ties from
+// Hands back the entries, ascending by reduced cost; padded to the capacity of a record. Ties from
 // column `start` on come first if the entries are in the order of their columns, else as they stand.
 template <class T>
 void sort_by_reduced(Entries<T>& entries, std::int64_t start, Scan<T>& found) {
@@ -138,7 +138,7 @@ void scan_row(const T* run, const T* v, std::int64_t columns, std::int64_t start
   const T least = least_of(minima);
   found.threshold = choose_threshold(minima, least);
   if (take_entries(row, end, found.threshold, masks, next, entries) <= scan_capacity) {
-    // Ties from `start` on come first, so that rows alike do not all want the same columns.
+    // Ties from `start` on come first, so that rows alike do not all list the same columns.
     return sort_by_reduced(entries, start, found);
   }
   if (least > -std::numeric_limits<T>::infinity()) {

@@ -30,7 +30,7 @@ std::int64_t mark(const RowView<T, negate>& row, std::int64_t end, T threshold, 
   return total;
 }
 
-// What a row's marks lead to, unsorted.
+// The marked entries of a row, unsorted.
 template <class T>
 struct Entries {
   static constexpr int padding = 2 * Lanes<T>::width > 16 ? 2 * Lanes<T>::width : 16;

@@ -1,4 +1,4 @@
-// One row's smallest reduced cost alone: enough of a list where few rows want the same column.
+// One row's smallest reduced cost alone: enough of a list where few rows share a best column.
 #pragma once
 
 #include "simd/lists/candidate_scan.hpp"
@@ -52,7 +52,7 @@ void scan_row_for_best(const T* run, const T* v, std::int64_t columns, const T* 
   L::two_least(best[0], second[0], least, other);
   found.invalid = invalid != 0;
   found.count = 0;
-  // What rounds to `other` may lie a little below it, but not below its neighbour.
+  // An entry that rounds to `other` may lie below it, but not below its neighbour.
   found.threshold = other < infinity ? from_order<T>(to_order(other) - 1) : std::numeric_limits<T>::max();
   if (found.invalid || !(least < found.threshold)) return;
   const std::int32_t column = find_column(row, end, least);

@@ -1,38 +1,9 @@
-// Whole-row kernels of the dense search.
+// The step of the list solver's path search over a whole row.
 #pragma once
 
 #include "simd/lists/record_search.hpp"
 
 namespace {
-
-template <class T>
-rebasin::simd::Widened widen(const T* run, T flip, std::int64_t columns, double* out) {
-  using L = Lanes<double>;
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  const auto sign = L::all(flip);
-  const auto huge = L::all(rebasin::simd::huge);
-  std::uint32_t invalid = 0;
-  std::uint32_t beyond = 0;
-  const auto step = [&](const T* entries, double* to) {
-    const auto cost = L::flip(L::load(entries), sign);
-    invalid |= L::not_above(cost, L::all(-infinity));
-    if (sizeof(T) == 8) {
-      beyond |= L::below(cost, L::all(-rebasin::simd::huge));
-      beyond |= L::below(huge, cost) & L::below(cost, L::all(infinity));
-    }
-    L::store(to, cost);
-  };
-  std::int64_t j = 0;
-  for (; j + L::width <= columns; j += L::width) step(run + j, out + j);
-  if (j < columns) {
-    T tail[L::width] = {};
-    double widened[L::width];
-    for (std::int64_t k = j; k < columns; ++k) tail[k - j] = run[k];
-    step(tail, widened);
-    for (std::int64_t k = j; k < columns; ++k) out[k] = widened[k - j];
-  }
-  return {invalid != 0, beyond != 0};
-}
 
 template <class T>
 double relax(const T* run, T flip, double magic, double offset, std::int64_t columns, const double* w,

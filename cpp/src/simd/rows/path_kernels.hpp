@@ -6,7 +6,7 @@
 
 namespace {
 
-// Calls step(costs, j) for every vector of the row; the last one is padded with what counts as +inf.
+// Calls step(costs, j) for every vector of the row; the last one is padded with +inf as counted.
 template <class T, class Step>
 [[gnu::always_inline]] inline void for_each_vector(const T* run, T flip, std::int64_t columns, Step step) {
   using L = Lanes<double>;

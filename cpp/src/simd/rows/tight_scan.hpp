@@ -6,8 +6,8 @@
 
 namespace {
 
-// Whether some of the entries whose reduced cost rounds to `least` lies below it: what the subtraction lost
-// (Knuth) is negative. Returns the lanes that round to it.
+// Whether some of the entries whose reduced cost rounds to `least` lies below it: by the bits that the
+// subtraction lost (Knuth) is negative. Returns the lanes that round to it.
 [[gnu::always_inline]] inline std::uint32_t meet(Lanes<double>::Vector cost, Lanes<double>::Vector dual,
                                                  Lanes<double>::Vector least, std::uint32_t& below) {
   using L = Lanes<double>;
@@ -20,7 +20,7 @@ namespace {
   return here;
 }
 
-// The entries of a row behind the last whole vector, padded with what counts as +inf at a dual of 0.
+// The entries of a row behind the last whole vector, padded with +inf as counted, at a dual of 0.
 template <class T>
 struct RowTail {
   T cost[Lanes<double>::width];

@@ -7,8 +7,8 @@
 
 namespace rebasin::sparse {
 
-// Which rows and columns of a view a graph holds, and as what: per line its number in the graph, or -1. Empty
-// means all, as they are. With `transposed` rows of the graph are columns of the view.
+// The rows and columns of a view that a graph holds: per row or column its number in the graph, or -1. Empty
+// means all, in their order. With `transposed` rows of the graph are columns of the view.
 struct Selection {
   std::vector<std::int32_t> row;
   std::vector<std::int32_t> column;

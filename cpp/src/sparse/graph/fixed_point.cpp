@@ -5,6 +5,7 @@
 #include <bit>
 #include <type_traits>
 
+#include "assignment/exact/dyadic.hpp"
 #include "sparse/graph/typed_view.hpp"
 
 namespace rebasin::sparse {
@@ -18,16 +19,6 @@ constexpr int small_bits = 40;
 // So many powers of two between them and the rest make magnitudes markers.
 constexpr int marker_bits = 16;
 
-// x != 0 is a multiple of two to this power.
-int lowest_bit_of(double x) {
-  constexpr std::uint64_t fraction_mask = (std::uint64_t{1} << 52) - 1;
-  const auto bits = std::bit_cast<std::uint64_t>(x);
-  const int exponent = static_cast<int>(bits >> 52 & 0x7ff);
-  const std::uint64_t fraction = bits & fraction_mask;
-  if (exponent == 0) return std::countr_zero(fraction) - 1074;
-  return exponent - 1075 + std::countr_zero(fraction | (std::uint64_t{1} << 52));
-}
-
 // The exponents that occur among magnitudes, zero and infinity left out.
 using Exponents = std::array<bool, 2048>;
 
@@ -39,7 +30,7 @@ void widen(CostRange& range, Exponents& exponents, double cost, double limit, bo
   }
   if (cost == 0.0 || magnitude >= limit) return;
   range.largest = std::max(range.largest, magnitude);
-  range.lowest_bit = std::min(range.lowest_bit, lowest_bit_of(cost));
+  range.lowest_bit = std::min(range.lowest_bit, assignment::to_dyadic(cost).exponent);
   exponents[std::bit_cast<std::uint64_t>(magnitude) >> 52] = true;
 }
 
@@ -103,7 +94,7 @@ FixedPoint FixedPoint::of_integers(const CostRange& range, int bits, bool maximi
   const auto width = [](std::int64_t low, std::int64_t high) {
     return std::bit_width(static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low));
   };
-  // An offset only where it is needed: without, duals are what one would write down.
+  // An offset only where it is needed: without one, duals are those of the costs as they are.
   const std::int64_t low = std::min<std::int64_t>(range.least, 0);
   const std::int64_t high = std::max<std::int64_t>(range.greatest, 0);
   fixed.offset_ = width(low, high) < small_bits ? 0 : range.least;

@@ -16,8 +16,8 @@ struct CostRange {
   std::int64_t least = std::numeric_limits<std::int64_t>::max();  // for integers
   std::int64_t greatest = std::numeric_limits<std::int64_t>::min();
   bool invalid = false;  // NaN, or the infinity that no assignment may use
-  // Magnitudes at or above are so far beyond the rest that they look like markers of forbidden entries, and
-  // that one grid of fixed-point numbers cannot hold both; infinity when there are none.
+  // Magnitudes at or above are taken for markers of forbidden entries: so far beyond the rest that one grid
+  // of fixed-point numbers cannot hold both; infinity when there are none.
   double markers_from = std::numeric_limits<double>::infinity();
 };
 

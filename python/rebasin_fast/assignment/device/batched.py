@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rebasin_fast._arrays.buffers import DeviceLibrary, check_same_device
+from rebasin_fast._arrays import DeviceLibrary
+from rebasin_fast._arrays.buffers import check_same_device
 from rebasin_fast.assignment.device import kernels
 from rebasin_fast.assignment.failures import STATUSES
 
@@ -22,7 +23,7 @@ def kernel_takes(shape: tuple[int, ...]) -> bool:
 
 def as_kernel_costs(costs: Any, library: DeviceLibrary) -> Any:
     """The costs in a dtype that the kernels read; widening is exact up to int64's large values, as in SciPy."""
-    dtype = library.dtype(costs)
+    dtype = library.dtype_name(costs)
     if dtype in ("float32", "float64"):
         return costs
     if dtype in ("float16", "bfloat16", "int8", "uint8", "int16", "uint16", "bool"):
@@ -44,7 +45,7 @@ def solve_batch(
         for duals in start:
             check_same_device(costs, duals, library, "the warm start")
     found = kernels.solve_batch(costs, library, maximize=maximize, start=start)
-    left = np.flatnonzero(library.get(found.statuses) == 3)
+    left = np.flatnonzero(library.to_host(found.statuses) == 3)
     return _finish_on_host(costs, library, maximize, found, left) if left.size else found
 
 
@@ -53,9 +54,9 @@ def _finish_on_host(
 ) -> kernels.BatchResult:
     from rebasin_fast import _core
 
-    problems = [library.get(costs[int(p)]) for p in left]
+    problems = [library.to_host(costs[int(p)]) for p in left]
     solved = _core.assignments(problems, maximize, False, None, 1)
-    fields = {name: library.get(getattr(found, name)).copy() for name in found.__dataclass_fields__}
+    fields = {name: library.to_host(getattr(found, name)).copy() for name in found.__dataclass_fields__}
     for p, one in zip(left, solved, strict=True):
         fields["statuses"][p] = STATUSES.index(one.status)
         fields["columns"][p], fields["objectives"][p], fields["gaps"][p] = one.columns, one.objective, one.gap

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rebasin_fast._arrays.buffers import DeviceLibrary, device_library
+from rebasin_fast._arrays import DeviceLibrary, device_library
 from rebasin_fast._native.cuda import is_available
 from rebasin_fast.assignment.batch import restored
 from rebasin_fast.assignment.device import batched, kernels
 from rebasin_fast.assignment.device.large import solve_large
 from rebasin_fast.assignment.failures import STATUSES, infeasible_error, raise_unless_optimal
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
+from rebasin_fast.assignment.warm_start import Start, start_of_batch, start_of_matrix
 from rebasin_fast.errors import InfeasibleError
 
 
@@ -23,7 +23,7 @@ def library_for(cost: object) -> DeviceLibrary | None:
     library = device_library(cost)
     if library is None or not is_available():
         return None
-    shape = tuple(int(n) for n in cost.shape)  # type: ignore[attr-defined]
+    shape = _shape(cost)
     return library if len(shape) in (2, 3) and 0 not in shape and max(shape[-2:]) <= 1 << 16 else None
 
 
@@ -42,25 +42,26 @@ def indices(cost: Any, maximize: bool, library: DeviceLibrary) -> tuple[Any, Any
 def solve(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assignment | None:
     """The Assignment of a matrix or a batch, its arrays on the device; None: the host solves it from a copy."""
     if len(cost.shape) == 3:
-        found = batched.solve_batch(cost, library, maximize=maximize, start=_starts(cost, start, library))
+        starts = _on_device(cost, start_of_batch(start, _shape(cost)), library)
+        found = batched.solve_batch(cost, library, maximize=maximize, start=starts)
         return _assignments(found, library, lambda array: array)
     one = _solve_matrix(cost, maximize, start, library)
     if one is None:
         return None
     raise_unless_optimal(
-        one.status, lambda: infeasible_error(library.get(batched.as_kernel_costs(cost, library)))
+        one.status, lambda: infeasible_error(library.to_host(batched.as_kernel_costs(cost, library)))
     )
-    return restored(one, partial(library.put, cost))
+    return restored(one, cost)
 
 
 def _solve_matrix(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assignment | None:
     """The solution of one matrix in host arrays, with its ``status``."""
     cost = batched.as_kernel_costs(cost, library)
-    n, m = (int(extent) for extent in cost.shape)
+    n, m = _shape(cost)
     if max(n, m) <= batched.LARGEST_FOR_ONE_BLOCK:
-        starts = None if start is None else _starts(cost[None], start, library)
+        starts = _on_device(cost, start_of_matrix(start, (n, m)), library)
         found = batched.solve_batch(cost[None], library, maximize=maximize, start=starts)
-        return _assignments(found, library, library.get)[0]
+        return _assignments(found, library, library.to_host)[0]
     if n > m or library.strides(cost)[1] != 1 or start is not None:
         return None
     large = solve_large(cost, library, maximize=maximize)
@@ -72,23 +73,20 @@ def _assignments(
 ) -> AssignmentBatch:
     arrays = (found.columns, found.row_duals, found.column_duals, found.objectives, found.gaps)
     columns, row_duals, column_duals, objectives, gaps = map(convert, arrays)
-    names = np.array(STATUSES)[library.get(found.statuses)]
+    names = np.array(STATUSES)[library.to_host(found.statuses)]
     return AssignmentBatch(columns, row_duals, column_duals, objectives, gaps, names)
 
 
-def _starts(cost: Any, start: Any, library: DeviceLibrary) -> tuple[Any, Any] | None:
-    """Duals of an earlier Assignment, on the device, one row a problem."""
+def _on_device(cost: Any, start: Start | None, library: DeviceLibrary) -> Start | None:
+    """Duals as float64 device arrays, one row a problem."""
     if start is None:
         return None
-    k, n, m = (int(extent) for extent in cost.shape)
-    placed = []
-    for duals, extent, what in ((start.row_duals, n, "row"), (start.column_duals, m, "column")):
-        found = tuple(int(e) for e in duals.shape)
-        if found not in ((k, extent), (extent,)) or (len(found) == 1 and k != 1):
-            raise ValueError(
-                f"warm_start has {what} duals of shape {found}, the cost needs {(k, extent)}; pass the Assignment of "
-                "a problem of the same shape, or none"
-            )
-        host = library.get(duals) if device_library(duals) is not None else np.asarray(duals)
-        placed.append(library.put(cost, np.array(host, np.float64).reshape(k, extent)))
-    return placed[0], placed[1]
+    rows, columns = (
+        library.put(cost, np.array(duals).reshape(-1, int(extent)))
+        for duals, extent in zip(start, cost.shape[-2:], strict=True)
+    )
+    return rows, columns
+
+
+def _shape(cost: Any) -> tuple[int, ...]:
+    return tuple(int(extent) for extent in cost.shape)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rebasin_fast._arrays.buffers import DeviceLibrary, Placement, placement_of
+from rebasin_fast._arrays import DeviceLibrary
+from rebasin_fast._arrays.buffers import Placement, placement_of
 from rebasin_fast._native.cuda import require_device
 from rebasin_fast.errors import DeviceError
 
@@ -55,7 +56,7 @@ def solve_batch(
         gaps=library.empty(costs, (k,), "float64"),
         statuses=library.empty(costs, (k,), "int32"),
     )
-    wide, strides = library.dtype(costs) == "float64", library.strides(costs)
+    wide, strides = library.dtype_name(costs) == "float64", library.strides(costs)
     workspace_bytes = module.assignment_workspace(wide, (k, n, m), strides, place.device)
     # The library's allocator hands memory out again in order of its stream, so the workspace may be dropped here.
     workspace = library.empty(costs, (max(workspace_bytes, 1),), "uint8")
@@ -70,7 +71,7 @@ def solve_batch(
 
 @dataclass(frozen=True)
 class Candidates:
-    """What the host's solver needs of a large matrix, as device arrays.
+    """Candidate lists of a large matrix for the host's solver, as device arrays.
 
     costs (n, 24) of the matrix's dtype, as minimised, ascending by cost - v, padded with inf; columns (n, 24) int32;
     bounds (n,) float64, the least cost - v not listed; column_minima (m,) float64 or None; invalid (1,) int32, 1
@@ -88,11 +89,9 @@ def list_candidates(
     costs: Any, duals: Any, library: DeviceLibrary, *, maximize: bool, with_minima: bool = False
 ) -> Candidates:
     """Each row's smallest ``cost - duals`` of an (n, m) float32 or float64 matrix, and the minimum of each column."""
-    module = require_device()
-    place = placement_of(costs, library, module)
     n, m = costs.shape
     found = Candidates(
-        costs=library.empty(costs, (n, LIST_LENGTH), library.dtype(costs)),
+        costs=library.empty(costs, (n, LIST_LENGTH), library.dtype_name(costs)),
         columns=library.empty(costs, (n, LIST_LENGTH), "int32"),
         bounds=library.empty(costs, (n,), "float64"),
         column_minima=library.empty(costs, (m,), "float64") if with_minima else None,
@@ -102,22 +101,14 @@ def list_candidates(
         0 if array is None else library.pointer(array)
         for array in (found.costs, found.columns, found.bounds, found.column_minima, found.invalid)
     )
-    _call(
-        module.list_candidates, place, library.pointer(costs), library.dtype(costs) == "float64", (n, m),
-        library.strides(costs), maximize, library.pointer(duals), outputs,
-    )  # fmt: skip
+    _call_on_matrix("list_candidates", costs, library, maximize, library.pointer(duals), outputs)
     return found
 
 
 def column_minima(costs: Any, blocks: int, library: DeviceLibrary, *, maximize: bool) -> Any:
     """(blocks, m) float64: the least cost, as minimised, of each column in each block of rows; NaN passed over."""
-    module = require_device()
-    place = placement_of(costs, library, module)
     minima = library.empty(costs, (blocks, costs.shape[1]), "float64")
-    _call(
-        module.column_minima, place, library.pointer(costs), library.dtype(costs) == "float64",
-        tuple(costs.shape), library.strides(costs), maximize, blocks, library.pointer(minima),
-    )  # fmt: skip
+    _call_on_matrix("column_minima", costs, library, maximize, blocks, library.pointer(minima))
     return minima
 
 
@@ -125,15 +116,20 @@ def certify(
     costs: Any, duals: Any, columns: Any, library: DeviceLibrary, *, maximize: bool
 ) -> tuple[Any, Any, Any]:
     """(row_duals, slacks, matched costs), (n,) float64 each, of an assignment int64 (n,) and column duals (m,)."""
-    module = require_device()
-    place = placement_of(costs, library, module)
     outputs = tuple(library.empty(costs, (costs.shape[0],), "float64") for _ in range(3))
-    _call(
-        module.certify, place, library.pointer(costs), library.dtype(costs) == "float64", tuple(costs.shape),
-        library.strides(costs), maximize, library.pointer(duals), library.pointer(columns),
+    _call_on_matrix(
+        "certify", costs, library, maximize, library.pointer(duals), library.pointer(columns),
         tuple(library.pointer(output) for output in outputs),
     )  # fmt: skip
     return outputs[0], outputs[1], outputs[2]
+
+
+def _call_on_matrix(kernel: str, costs: Any, library: DeviceLibrary, maximize: bool, *arguments: Any) -> None:
+    module = require_device()
+    _call(
+        getattr(module, kernel), placement_of(costs, library, module), library.pointer(costs),
+        library.dtype_name(costs) == "float64", tuple(costs.shape), library.strides(costs), maximize, *arguments,
+    )  # fmt: skip
 
 
 def _call(entry: Any, place: Placement, *arguments: Any) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
-from rebasin_fast._arrays.buffers import DeviceLibrary, placement_of
+from rebasin_fast._arrays import DeviceLibrary
+from rebasin_fast._arrays.buffers import placement_of
 from rebasin_fast._native.cuda import require_device
 from rebasin_fast.assignment.device import kernels
 from rebasin_fast.assignment.result import Assignment
@@ -27,24 +28,24 @@ def solve_large(costs: Any, library: DeviceLibrary, *, maximize: bool) -> tuple[
     n, m = costs.shape
     module = require_device()
     place = placement_of(costs, library, module)
-    minima = library.get(kernels.column_minima(costs, _BLOCKS, library, maximize=maximize))
+    minima = library.to_host(kernels.column_minima(costs, _BLOCKS, library, maximize=maximize))
     if not np.isfinite(minima).all():
         return None
     duals = minima.mean(axis=0) if n == m else np.zeros(m)
     listed = kernels.list_candidates(costs, library.put(costs, duals), library, maximize=maximize)
-    if library.get(listed.invalid)[0]:
+    if library.to_host(listed.invalid)[0]:
         return None
-    list_costs = library.get(listed.costs)
+    list_costs = library.to_host(listed.costs)
     if (list_costs == list_costs[0, 0]).all():
         return None
     fetcher = module.RowFetcher(
-        library.pointer(costs), library.dtype(costs) == "float64", m, library.strides(costs)[0], maximize,
+        library.pointer(costs), library.dtype_name(costs) == "float64", m, library.strides(costs)[0], maximize,
         place.device, place.stream,
     )  # fmt: skip
     found = _core.solve_from_lists(
         list_costs,
-        library.get(listed.columns),
-        library.get(listed.bounds),
+        library.to_host(listed.columns),
+        library.to_host(listed.bounds),
         duals,
         fetcher.function,
         fetcher.context,
@@ -67,10 +68,10 @@ def _check(
     _, slacks, matched = kernels.certify(
         costs, library.put(costs, duals), library.put(costs, columns), library, maximize=maximize
     )
-    left = float(library.get(slacks).sum())
-    allowed = gap + 1e-12 * float(np.abs(library.get(matched)).sum())
+    left = float(library.to_host(slacks).sum())
+    allowed = gap + 1e-12 * float(np.abs(library.to_host(matched)).sum())
     if not left <= allowed:
         raise DeviceError(
             f"the device's certificate leaves {left:.3g} where the host's allows {allowed:.3g}: the cost matrix "
-            "changed while it was solved; synchronise whatever writes to it first"
+            "changed while it was solved; synchronise the stream that writes to it first"
         )

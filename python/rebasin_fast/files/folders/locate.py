@@ -1,4 +1,4 @@
-"""From what a user names, a file, an index or a model's folder, to the file that is meant."""
+"""The file of weights or the index for a path, which may be a model's folder."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ USUAL_FILES = (
 
 
 def locate(path: Path) -> Path:
-    """Find the file or index to read for a path.
+    """The file or index to read for a path.
 
     Raises
     ------
     MissingFileError
-        Nothing is there; the message names what is nearest.
+        No such path; the message names the nearest ones.
     FileFormatError
         A folder with no weights, with several files of them, or with several networks.
     """
@@ -38,7 +38,7 @@ def locate(path: Path) -> Path:
 
 
 def is_weights(path: Path) -> bool:
-    """Whether a file's name is that of weights or of an index of them."""
+    """Whether a name is that of a file of weights or of an index of them."""
     return path.name.endswith(INDEX_SUFFIX) or path.suffix.lower() in all_suffixes()
 
 

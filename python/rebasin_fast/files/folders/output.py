@@ -17,7 +17,7 @@ from ..errors import OutputExistsError, UnwritableOutputError
 from .locate import is_weights
 
 _MAX_COPIED = 64 << 20
-# What belongs to a model in a folder of transformers or diffusers: configuration, tokenizer, preprocessing, code.
+# Companions of the weights in a folder of transformers or diffusers: configuration, tokenizer, preprocessing, code.
 _COMPANIONS = (
     "config.json", "*_config.json", "config.yaml", "added_tokens.json", "special_tokens_map.json", "tokenizer*",
     "vocab*.json", "vocab*.txt", "merges*.txt", "*.model", "*.tiktoken", "chat_template*", "*.jinja",
@@ -43,7 +43,7 @@ class NewFolder:
 
 
 def check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: int) -> None:
-    """Find out whether these files could be put into that folder.
+    """Check that these files can be put into that folder.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: 
 def write_folder(folder: Path, model: Path | None, overwrite: bool) -> Iterator[NewFolder]:
     """Collect files beside `folder`; put them in place when the block ends without an exception.
 
-    A new folder appears at once with everything in it, what belongs to the model in the folder `model`
+    A new folder appears at once with everything in it, the companions of the weights in the folder `model`
     (config.json, tokenizer, …) included. Into an existing one the files are moved one by one, the last one
     created last: for a set of files that is the index, without which no reader sees the others.
     """

@@ -20,7 +20,7 @@ _MAX_INDEX = 100_000_000
 
 @dataclass(frozen=True)
 class ShardedLayout:
-    """Which file of a set holds which parameter.
+    """The file of each parameter of a set.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class ShardedLayout:
     shard_of : dict of str
         ``{parameter: file name}``.
     metadata : dict
-        What the index says besides.
+        The other entries of the index.
     sources : dict of Source
         Each shard's own frame and metadata.
     """
@@ -61,31 +61,26 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
         shards[name] = known.load(file, ReadOptions(entry, library or known.library))
     if len({shard.source.format for shard in shards.values()}) != 1:
         raise FileFormatError(f"{path} names files of several formats. Keep to one.")
-    entries: dict[str, Entry] = {}
-    ties: dict[str, str] = {}
     for name, shard_name in shard_of.items():
-        shard = shards[shard_name]
-        if name not in shard:
+        if name not in shards[shard_name]:
             raise FileFormatError(
                 f"{path} says that {shard_name} holds {name!r}, and it does not. Fetch the set again."
             )
-        entries[name] = shard.entry(name)
-        if name in shard.ties and shard.ties[name] in entries:
-            ties[name] = shard.ties[name]
-    indexed = set(shard_of)
-    for shard_name, shard in shards.items():
-        for name in shard:
-            if name in indexed:
-                continue
-            if name in shard_of:
-                raise FileFormatError(
-                    f"{path} does not say whether {shard_of[name]} or {shard_name} holds {name!r}, and both do. "
-                    "Fetch the set again."
-                )
-            # Whoever reads the set takes whole files: what the index forgot is a parameter like the others.
-            shard_of[name], entries[name] = shard_name, shard.entry(name)
-            if shard.ties.get(name) in entries:
-                ties[name] = shard.ties[name]
+    # Other readers of the set load whole files: a parameter that the index lacks is one like the others.
+    for name, shard_name in [(n, file) for file, shard in shards.items() for n in shard if n not in shard_of]:
+        if name in shard_of:
+            raise FileFormatError(
+                f"{path} does not say whether {shard_of[name]} or {shard_name} holds {name!r}, and both do. "
+                "Fetch the set again."
+            )
+        shard_of[name] = shard_name
+    entries: dict[str, Entry] = {}
+    ties: dict[str, str] = {}
+    for name, shard_name in shard_of.items():
+        entries[name] = shards[shard_name].entry(name)
+        first_name = shards[shard_name].ties.get(name)
+        if first_name in entries:
+            ties[name] = first_name
     first = next(iter(shards.values()))
     left_out = {f"{n}: {k}": why for n, shard in shards.items() for k, why in shard.source.left_out.items()}
     layout = ShardedLayout(path.name, shard_of, metadata, {n: shard.source for n, shard in shards.items()})
@@ -94,7 +89,7 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
 
 
 def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Name the parameters of each file of the new set; what the old set had not goes into its last."""
+    """The parameters of each file of the new set; those that the old set lacks go into its last file."""
     last = list(layout.sources)[-1]
     shards: dict[str, list[str]] = {name: [] for name in layout.sources}
     for name in arrays:

@@ -62,12 +62,12 @@ class View:
 
 
 def read_container(file: MappedFile) -> Pickled:
-    """Read what a torch file describes; in it, storages appear as `View`.
+    """The objects that a torch file describes, with a `View` for each storage.
 
     Raises
     ------
     FileFormatError
-        It is no torch file, is damaged, is TorchScript, or asks for something that weights have no need of.
+        It is no torch file, is damaged, is TorchScript, or names something that weights do not need.
     """
     pickled = _read_zip(file) if file.map[:2] == b"PK" else _read_stream(file)
     refuse_hostile(pickled.globals, file.path)
@@ -75,7 +75,7 @@ def read_container(file: MappedFile) -> Pickled:
 
 
 def _announced(found: Any, storages: dict[str, Storage], where: str) -> tuple[str, Storage, Any]:
-    """The key and the storage of an identifier, a new one entered into ``storages``; and which part is meant."""
+    """The key and the storage of an identifier, entered into ``storages`` where it is new, and the part named."""
     if not (isinstance(found, tuple) and len(found) in (5, 6) and found[0] == "storage"):
         raise FileFormatError(f"{where}: {found!r:.80} is no storage. {DAMAGED}")
     _, kind, key, _location, count, *part = found

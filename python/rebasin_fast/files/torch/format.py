@@ -28,7 +28,7 @@ _HOLE = object()
 
 @dataclass(frozen=True)
 class TorchLayout:
-    """The frame around the parameters: what is put back when a file is written like the one that was read.
+    """The form of a checkpoint around its parameters, restored when a file is written like it.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
 
 
 def write(file: IO[bytes], contents: Contents) -> None:
-    """`torch.save` the tensors in the frame that the input had, or as a plain state dict."""
+    """`torch.save` the tensors within the dictionaries of the input, or as a plain state dict."""
     import torch
 
     layout = contents.layout if isinstance(contents.layout, TorchLayout) else TorchLayout()
@@ -86,7 +86,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
 
 
 def recognises(head: bytes) -> bool:
-    """Whether a file that begins like this is torch's."""
+    """Whether these first bytes are of a file of torch.save."""
     return (head.startswith(b"PK\x03\x04") and b".npy" not in head[30:300]) or head[:1] == b"\x80"
 
 

@@ -19,7 +19,7 @@ def is_module(node: Any) -> bool:
 
 
 def state_of_module(node: Call) -> dict[str, Any]:
-    """What ``state_dict()`` of the module would give, by dotted names.
+    """The entries of the module's ``state_dict()``, by dotted names.
 
     Raises
     ------

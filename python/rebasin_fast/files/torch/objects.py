@@ -41,7 +41,7 @@ class Tensor:
         return self.conjugate or self.negative
 
     def load(self, file: MappedFile, code: str) -> NDArray[Any]:
-        """Give the elements, a view of the file unless they are lazy; `code` may name a carrier of the bytes."""
+        """The elements, a view of the file unless they are lazy; `code` may name a carrier of the bytes."""
         array = file.array(code, self.shape, self.offset, self.strides)
         if self.conjugate:
             array = np.conjugate(array)
@@ -62,7 +62,7 @@ class UnsupportedObject(Exception):  # noqa: N818 - a signal between two functio
 
 
 def as_mapping(node: Any) -> dict[Any, Any] | None:
-    """Give the items of a dict or OrderedDict; None for anything else."""
+    """The items of a dict or OrderedDict; None for anything else."""
     if isinstance(node, dict):
         return node
     if isinstance(node, Call) and str(node.function) == "collections.OrderedDict":
@@ -110,7 +110,7 @@ def tensor(node: Call, file: MappedFile, where: str) -> Tensor:
 
 
 def _with_lazy_bits(found: Tensor, metadata: tuple[Any, ...], where: str) -> Tensor:
-    """Torch saves a view by ``conj()`` or ``imag`` as its storage and a note of what is still to be done."""
+    """A tensor with its bits: torch saves a view by ``conj()`` or ``imag`` as its storage and the pending operation."""
     notes = (as_mapping(metadata[0]) or {}) if metadata else {}
     conjugate, negative = (notes.get(bit, False) for bit in ("conj", "neg"))
     if not all(isinstance(bit, bool) for bit in (conjugate, negative)) or notes.keys() - {"conj", "neg"}:
@@ -156,7 +156,7 @@ def _checked(
 
 
 def plain(node: Any, budget: list[int] | None = None, depth: int = 0) -> Any:
-    """Give the object itself, if it is made of numbers, text and containers of them.
+    """The object itself, if it is made of numbers, text and containers of them.
 
     Raises
     ------

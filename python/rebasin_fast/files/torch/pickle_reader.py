@@ -74,7 +74,7 @@ class ByteReader:
         return line[:length]
 
     def tell(self) -> int:
-        """Tell the position, for messages."""
+        """The position, for messages."""
         return self.position
 
 

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rebasin_fast._arrays.buffers import CupyDevice, TorchDevice, device_library
+from rebasin_fast._arrays import DeviceLibrary, device_library
+from rebasin_fast._arrays.cupy import CupyArrays
 from rebasin_fast._arrays.operations import PRODUCTS, NumpyOperations, Operations, TorchOperations
+from rebasin_fast._arrays.torch import TorchArrays
 from rebasin_fast._native.cuda import is_available
 from rebasin_fast.errors import DeviceError, MissingDependencyError
 from rebasin_fast.matching.device.assigners import Assigner, DeviceAssigner, HostAssigner
@@ -74,12 +76,10 @@ def choose_operations(
         The parameters lie on the host, and torch, which would bring them to the device, is not installed.
     """
     threads = threads or min(_MOST_THREADS, os.cpu_count() or 1)
-    on_device = [a for a in params.values() if device_library(a) is not None]
-    if on_device and isinstance(device_library(on_device[0]), CupyDevice):
+    on_device = [array for array in params.values() if device_library(array) is not None]
+    if on_device and isinstance(device_library(on_device[0]), CupyArrays):
         cupy = NumpyOperations(products, sys.modules["cupy"])
-        return cupy, DeviceAssigner(cupy, threads, CupyDevice()) if is_available() else HostAssigner(
-            cupy, threads
-        )
+        return cupy, _assigner(cupy, threads, CupyArrays())
     torch = _torch()
     if not torch.cuda.is_available():
         raise DeviceError(
@@ -89,7 +89,11 @@ def choose_operations(
     if on_device and device == "cuda":
         device = str(on_device[0].device)
     ops = TorchOperations(device, products)
-    return ops, DeviceAssigner(ops, threads, TorchDevice()) if is_available() else HostAssigner(ops, threads)
+    return ops, _assigner(ops, threads, TorchArrays())
+
+
+def _assigner(ops: Operations, threads: int, library: DeviceLibrary) -> Assigner:
+    return DeviceAssigner(ops, threads, library) if is_available() else HostAssigner(ops, threads)
 
 
 def _torch() -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays import library_of, wide_on_host
+from rebasin_fast._arrays import numbers_on_host
 from rebasin_fast.matching.matched import matched_parameters, real_entries, real_view
 from rebasin_fast.matching.relaxed.ascent import Soft
 from rebasin_fast.matching.relaxed.chains import chain_sizes, chains_in, held_permutations, units_of_chain
@@ -18,7 +18,7 @@ from rebasin_fast.specs.layout import blocks_of
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Index, Params, Permutation
+    from rebasin_fast.typing import Index, Params, Permutation
 
 # By chain a doubly stochastic matrix, or in its place the unit that fills each slot.
 Moves: TypeAlias = Mapping[Chain, NDArray[Any]]
@@ -51,7 +51,9 @@ class RelaxedParameters:
         # Arrays of ``dtype`` in host memory are read in place.
         self.tensors: list[tuple[SoftLayout, list[NDArray[Any]]]] = []
         for name in names:
-            arrays = [_host(model[name], self.dtype) for model in models]
+            arrays = [
+                real_view(numbers_on_host(model[name])).astype(self.dtype, copy=False) for model in models
+            ]
             layout = soft_layout(
                 entries[name], arrays[0].shape, sizes, lambda block: chains_in(spec, block, self.held)
             )
@@ -137,13 +139,6 @@ class RelaxedProblem(RelaxedParameters):
             for axis in layout.axes:
                 self.add_similarity(total, axis, a, self.moved(b, layout, soft, but=axis), soft)
         return total
-
-
-def _host(array: Array, dtype: np.dtype[Any]) -> NDArray[Any]:
-    library = library_of(array)
-    readable = library.dtype_name(array) in ("float32", "float64")
-    host = real_view(library.to_host(array) if readable else wide_on_host(array))
-    return host.astype(dtype, copy=False)
 
 
 def _dot(a: NDArray[Any], b: NDArray[Any]) -> float:

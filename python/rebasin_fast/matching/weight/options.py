@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 if TYPE_CHECKING:
     import os
 
+    from rebasin_fast.matching.orders import Order
     from rebasin_fast.matching.result import ProgressCallback
-    from rebasin_fast.matching.weight.descent import Effort, Order
+    from rebasin_fast.matching.weight.descent import Effort
     from rebasin_fast.typing import Permutation, Rng
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rebasin_fast._arrays import identity
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_heads
 from rebasin_fast.specs.reading.names import count_numbered
 from rebasin_fast.specs.ready.attention import add_heads
@@ -93,16 +94,6 @@ def recognise(params: Params, hints: Hints = NO_HINTS) -> PermutationSpec | None
         heads,
         prefix=prefix,
         lm_head=head is not None,
-        tied=head is None or _is_same_array(head, embeddings),
+        tied=head is None or identity(head) == identity(embeddings),
         masks=f"{prefix}h.0.attn.bias" in params,
     )
-
-
-def _is_same_array(a: Any, b: Any) -> bool:
-    """Whether two names of one model hold the same memory: the same object, or torch tensors of one storage."""
-    if a is b:
-        return True
-    if hasattr(a, "data_ptr") and hasattr(b, "data_ptr"):
-        return bool(a.data_ptr() == b.data_ptr() and a.data_ptr() != 0)
-    interfaces = [getattr(array, "__array_interface__", None) for array in (a, b)]
-    return None not in interfaces and interfaces[0]["data"] == interfaces[1]["data"]  # type: ignore[index]

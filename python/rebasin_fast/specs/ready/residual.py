@@ -1,4 +1,4 @@
-"""The skeleton of residual networks: a stem, stages of blocks on one stream, a linear head."""
+"""The common structure of residual networks: a stem, stages of blocks on one stream, a linear head."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
+from rebasin_fast._arrays import find_ties
 from rebasin_fast._models.inference import check_model, evaluating, import_torch, uncompiled
 from rebasin_fast.errors import MissingDependencyError, SpecError
 from rebasin_fast.specs.tracing.algebra.forms import Reason
@@ -177,7 +178,7 @@ def _tensors_alone(model: Any) -> Iterator[None]:
 
 def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Program:
     state = model.state_dict(keep_vars=True)
-    tied = tied_names(model)
+    tied = find_ties(state)
     names = {**{name: name for name in state}, **tied}
     signature = exported.graph_signature
     parameters: dict[str, str] = {}
@@ -200,21 +201,6 @@ def _program(model: Any, exported: Any, modules: tuple[OpaqueModule, ...]) -> Pr
         buffers=frozenset(name for name in state if name not in trained),
         modules=modules,
     )
-
-
-def tied_names(model: Any) -> dict[str, str]:
-    """Further names of shared tensors in the state_dict of ``model``, each with the first."""
-    firsts: dict[Any, str] = {}
-    state = model.state_dict(keep_vars=True)
-    found = {name: firsts.setdefault(_identity(tensor), name) for name, tensor in state.items()}
-    return {name: first for name, first in found.items() if first != name}
-
-
-def _identity(tensor: Any) -> Any:
-    """Equal for two names of one tensor, views of one storage included."""
-    if tensor.numel() == 0 or tensor.device.type == "meta":
-        return id(tensor)
-    return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.is_conj(), tensor.is_neg())
 
 
 def _constant(exported: Any, model: Any, target: str) -> Any:

@@ -196,14 +196,14 @@ class Interpreter:
 def _ruled(call: Call, rule: Rule | None) -> Any:
     """The results by the operation's rule; without a rule nothing moves."""
     if rule is None:
-        return call.still(replace(call.reason, operation=f"{call.operation}, which has no rule"))
+        return call.freeze_all(replace(call.reason, operation=f"{call.operation}, which has no rule"))
     try:
         result = rule(call)
         _check_shapes(result, call.shapes)
         return result
     except (KeyError, IndexError, TypeError, ValueError, AssertionError) as error:
         fault = f"{call.operation}, whose rule cannot read this call ({type(error).__name__}: {error})"
-        return call.still(replace(call.reason, operation=fault))
+        return call.freeze_all(replace(call.reason, operation=fault))
 
 
 def _check_shapes(result: Any, shapes: Any) -> None:

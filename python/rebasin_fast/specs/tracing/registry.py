@@ -170,8 +170,8 @@ class Call:
         """The one tensor that is returned: ``groups``, and the axes ``frozen`` on which nothing moves."""
         return Value(self.shape, [*groups, *self.space.frozen_groups(frozen, self.shape, self.reason)])
 
-    def still(self, reason: Reason | None = None) -> Result:
-        """The results of an operation on whose arguments and results nothing moves."""
+    def freeze_all(self, reason: Reason | None = None) -> Result:
+        """Freeze every tensor argument, and return frozen results."""
         reason = reason or self.reason
         for value in values_in(self.arguments):
             self.space.freeze(value, reason)

@@ -8,7 +8,7 @@
 namespace rebasin::assignment {
 namespace {
 
-// The row's best entry leads by more than `share` of what the rest of its list spreads.
+// The row's best entry leads by more than `share` of the spread of the rest of its list.
 template <class T>
 bool best_stands_out(const simd::Scan<T>& found, T share) {
   constexpr int compared = 8;
@@ -19,7 +19,7 @@ bool best_stands_out(const simd::Scan<T>& found, T share) {
 }  // namespace
 
 template <class T>
-BestEntries look_at_best_entries(ListState<T>& state) {
+BestEntries sample_best_entries(ListState<T>& state) {
   constexpr std::int64_t sampled_rows = 16;
   constexpr std::int64_t rows_to_be_apart = 8;
   constexpr std::int64_t failures_allowed = 7;
@@ -30,7 +30,7 @@ BestEntries look_at_best_entries(ListState<T>& state) {
   std::vector<std::int32_t> wanted;
   std::int64_t seen = 0;
   std::int64_t failures = 0;
-  std::int64_t crowded = 0;  // rows that do not stand out, or want the column of another
+  std::int64_t contested = 0;  // rows whose best entry does not stand out, or lies in another's column
   BestEntries found;
   for (std::int64_t i = stride / 2; i < state.rows; i += stride) {
     scan_row(state, i);
@@ -38,9 +38,9 @@ BestEntries look_at_best_entries(ListState<T>& state) {
     const std::int32_t column = state.lists.found.column[0];
     const bool apart = best_stands_out(state.lists.found, T{1}) &&
                        std::find(wanted.begin(), wanted.end(), column) == wanted.end();
-    crowded += apart ? 0 : 1;
+    contested += apart ? 0 : 1;
     wanted.push_back(column);
-    if (++seen == rows_to_be_apart && crowded <= failures_when_apart) {
+    if (++seen == rows_to_be_apart && contested <= failures_when_apart) {
       return {.lead = true, .apart = true};
     }
   }
@@ -61,8 +61,8 @@ bool rows_stand_out(ListState<T>& state, std::int64_t sampled_rows) {
   return true;
 }
 
-template BestEntries look_at_best_entries<float>(ListState<float>&);
-template BestEntries look_at_best_entries<double>(ListState<double>&);
+template BestEntries sample_best_entries<float>(ListState<float>&);
+template BestEntries sample_best_entries<double>(ListState<double>&);
 template bool rows_stand_out<float>(ListState<float>&, std::int64_t);
 template bool rows_stand_out<double>(ListState<double>&, std::int64_t);
 

@@ -7,15 +7,15 @@
 
 namespace rebasin::assignment {
 
-// What the best entries of a sample of rows look like at the present duals.
+// The best entries of a sample of rows at the present duals.
 struct BestEntries {
   bool lead = false;   // half of them lead by about as much as the next ones spread, as heavy tails do
   bool apart = false;  // three quarters stand out even more, in columns of their own, as aligned rows do
 };
 
-// Looks at 16 rows at most, and at no more once enough of them fail.
+// Scans 16 rows at most, and no more once enough of them fail.
 template <class T>
-BestEntries look_at_best_entries(ListState<T>& state);
+BestEntries sample_best_entries(ListState<T>& state);
 
 // True when three quarters of a sample of rows have a best column far ahead of their others.
 template <class T>

@@ -5,31 +5,15 @@
 #include <cmath>
 #include <limits>
 
+#include "assignment/costs/column_minima.hpp"
 #include "assignment/lists/dual_grid.hpp"
 
 namespace rebasin::assignment {
 namespace {
 
-constexpr int rows_at_once = 8;
 constexpr int coarse_blocks = 4;
 constexpr int most_fine_per_coarse = 16;
 constexpr std::int64_t fewest_rows_in_block = 8;
-
-// Column minima over rows [first, last).
-template <class T>
-void find_minima(ListState<T>& state, std::int64_t first, std::int64_t last, std::vector<T>& buffers,
-                 std::vector<T>& minima) {
-  std::fill(minima.begin(), minima.end(), std::numeric_limits<T>::infinity());
-  const T* runs[rows_at_once];
-  for (std::int64_t i = first; i < last; i += rows_at_once) {
-    const int count = static_cast<int>(std::min<std::int64_t>(rows_at_once, last - i));
-    for (int k = 0; k < count; ++k) {
-      runs[k] = state.costs.row(i + k, state.costs.direct() ? nullptr : buffers.data() + k * state.columns);
-    }
-    state.kernels.lower_minima(runs, count, state.sign_mask, state.columns, minima.data());
-  }
-  state.counters.entries_read += (last - first) * state.columns;
-}
 
 // Sums over blocks of rows, per column. Blocks without a finite entry do not count.
 template <class T>
@@ -130,7 +114,7 @@ Attempt average_block_minima(ListState<T>& state, Interrupt& interrupt) {
   const int fine_per_coarse = static_cast<int>(
       std::clamp<std::int64_t>(state.rows / (coarse_blocks * fewest_rows_in_block), 1, most_fine_per_coarse));
   const int fine_blocks = coarse_blocks * fine_per_coarse;
-  std::vector<T> buffers(state.costs.direct() ? 0 : rows_at_once * m);
+  ColumnMinima<T> columns(state.costs);
   std::vector<T> minima(m);
   std::vector<T> coarse_minima(m);
   TieCount<T> ties(m);
@@ -141,7 +125,9 @@ Attempt average_block_minima(ListState<T>& state, Interrupt& interrupt) {
     const std::int64_t first = state.rows * block / fine_blocks;
     const std::int64_t rows_in_block = state.rows * (block + 1) / fine_blocks - first;
     const std::int64_t read = state.rows >= rows_to_read_half ? rows_in_block / 2 : rows_in_block;
-    find_minima(state, first, first + read, buffers, minima);
+    std::fill(minima.begin(), minima.end(), std::numeric_limits<T>::infinity());
+    columns.lower(first, first + read, minima);
+    state.counters.entries_read += read * m;
     fine.add(state.kernels, minima);
     if (block % fine_per_coarse == 0) {
       coarse_minima = minima;

@@ -1,4 +1,4 @@
-// Where the list solver's duals start.
+// First duals of the list solver: column reduction (Jonker & Volgenant 1987, section 2.1) by blocks of rows.
 #pragma once
 
 #include "assignment/lists/list_state.hpp"

@@ -13,8 +13,8 @@ namespace rebasin::assignment {
 template <class T>
 void presolve_zeros(ListState<T>& state);
 
-// Matches what was taken out, once all other rows are matched, and gives the pairs a dual. False where the
-// pairs belong to no optimum that the duals prove: valid is what max u + max v <= 0 over the rest allows.
+// Matches the rows taken out, once all others are matched, and gives the pairs a dual. False where the duals
+// do not prove the pairs optimal: max u + max v <= 0 over the other rows and columns is needed.
 template <class T>
 bool restore_zeros(ListState<T>& state);
 

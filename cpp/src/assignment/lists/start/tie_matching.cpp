@@ -100,9 +100,9 @@ class TightPairs {
 }  // namespace
 
 template <class T>
-Attempt match_ties(ListState<T>& state, TiesMayLeave rows_left, Certificate& proof, Interrupt& interrupt) {
+Attempt match_ties(ListState<T>& state, TiesMayLeave rows_left, Interrupt& interrupt) {
   TightPairs<T> pairs(state);
-  proof.u.resize(state.rows);
+  state.row_duals.resize(state.rows);
   std::vector<std::int32_t> waiting;
   for (std::int64_t i = 0; i < state.rows; ++i) {
     if (i % 64 == 0 && interrupt.requested()) return Attempt::interrupted;
@@ -111,7 +111,7 @@ Attempt match_ties(ListState<T>& state, TiesMayLeave rows_left, Certificate& pro
         state.kernels.mark_tight(run, state.sign_mask, state.columns, state.duals.v.data(), pairs.row(i));
     state.counters.entries_read += state.columns;
     if (tight.invalid || !(tight.least < std::numeric_limits<double>::infinity())) return Attempt::declined;
-    proof.u[i] = tight.below ? next_down(tight.least) : tight.least;
+    state.row_duals[i] = tight.below ? next_down(tight.least) : tight.least;
     if (!pairs.take_free(static_cast<std::int32_t>(i))) waiting.push_back(static_cast<std::int32_t>(i));
   }
   state.matching.free_rows.clear();
@@ -121,10 +121,11 @@ Attempt match_ties(ListState<T>& state, TiesMayLeave rows_left, Certificate& pro
     if (rows_left == TiesMayLeave::no_row) return Attempt::declined;
     state.matching.free_rows.push_back(i);
   }
+  state.evidence = Evidence::row_duals;
   return Attempt::solved;
 }
 
-template Attempt match_ties<float>(ListState<float>&, TiesMayLeave, Certificate&, Interrupt&);
-template Attempt match_ties<double>(ListState<double>&, TiesMayLeave, Certificate&, Interrupt&);
+template Attempt match_ties<float>(ListState<float>&, TiesMayLeave, Interrupt&);
+template Attempt match_ties<double>(ListState<double>&, TiesMayLeave, Interrupt&);
 
 }  // namespace rebasin::assignment

@@ -39,4 +39,4 @@ def numbered(call: Call) -> Value:
       "aten.bucketize", "aten.searchsorted", "aten.unfold", "aten.scatter", "aten.gather")  # fmt: skip
 def positional(call: Call) -> object:
     """Results that depend on the numbers of entries: nothing may move."""
-    return call.still()
+    return call.freeze_all()

@@ -50,7 +50,7 @@ def roll(call: Call) -> Result:
     shifts, axes = call["shifts"], call["dims"]
     shifts, axes = ([x] if isinstance(x, int) else list(x or ()) for x in (shifts, axes))
     if not axes:
-        return call.still()
+        return call.freeze_all()
     for shift, axis in zip(shifts, axes, strict=True):
         value = index_axis(call.space, value, axis, np.roll(np.arange(value.shape[axis]), shift))
     return value

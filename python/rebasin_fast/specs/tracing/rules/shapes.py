@@ -33,7 +33,7 @@ def view(call: Call) -> Value:
 @rule("aten.view.dtype")
 def reinterpret(call: Call) -> Result:
     """The bits as another type: nothing is known of them."""
-    return call.still()
+    return call.freeze_all()
 
 
 @rule("aten.view_as_complex")
@@ -187,7 +187,7 @@ def side_by_side(call: Call) -> Result:
     """Shorthands of a concatenation."""
     values = list(call["tensors"])
     if min(len(value.shape) for value in values) < 2:
-        return call.still()
+        return call.freeze_all()
     return join(call, values, 0 if "vstack" in call.operation or "row" in call.operation else 1)
 
 

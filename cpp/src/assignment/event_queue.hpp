@@ -1,27 +1,25 @@
-// The queue of the path search on candidate lists.
+// The priority queue of the path searches.
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
 #include <functional>
 #include <vector>
 
 namespace rebasin::assignment {
 
-// A column, or the sentinel of a row, at a distance from the root. At equal distance free columns come first,
-// matched ones next, sentinels last.
-struct Event {
-  double distance;
-  std::int64_t id;  // column if free, columns + column if matched, 2 columns + row for a sentinel
-
-  bool operator>(const Event& other) const {
-    return distance != other.distance ? distance > other.distance : id > other.id;
-  }
-};
-
-// The nearest event first.
+// Events by distance, the nearest first; at equal distance that of the least id.
+template <class Distance, class Id>
 class EventQueue {
  public:
+  struct Event {
+    Distance distance;
+    Id id;
+
+    bool operator>(const Event& other) const {
+      return distance != other.distance ? distance > other.distance : id > other.id;
+    }
+  };
+
   bool empty() const { return events_.empty(); }
   void clear() { events_.clear(); }
 
