@@ -52,9 +52,9 @@ inline constexpr std::int64_t most_batch_columns = 1 << 16;
 // minima of blocks of rows, candidate lists, one epsilon auction and row reduction on them, shortest
 // augmenting paths, and a certificate read from the whole matrix. Exact: costs are rounded to a grid of
 // 2^-46 (float64: 2^-49) of the largest, where all arithmetic is exact, and a gap above 1e-12 of the sum of
-// the matched magnitudes makes the problem `unsolved`. Deterministic; the same for any number of threads but for
-// one choice of first duals, which compares rounded sums (survey.hpp).
-// Rectangles ignore the starts. Reads each matrix three times, plus a row a refilled list or dense step.
+// the matched magnitudes makes the problem `unsolved`. Deterministic; the same for any number of threads but
+// for one choice of first duals, which compares rounded sums (survey.hpp). Rectangles ignore the starts.
+// Reads each matrix three times, plus a row a refilled list or dense step.
 //
 // `workspace` holds at least assignment_workspace_bytes(batch) on the current device (0 where all state fits
 // into shared memory).
