@@ -75,10 +75,10 @@ def _gram(torch, k, n, seed=0):
 
 def measure_batches(torch):
     """Many problems at once; the kernel alone, and the public call with its answer's status on the host."""
-    from rebasin_fast._arrays.buffers import TorchDevice
+    from rebasin_fast._arrays.torch import TorchArrays
     from rebasin_fast.assignment.device import kernels
 
-    library = TorchDevice()
+    library = TorchArrays()
     for k, n in ((1000, 32), (1000, 64), (208, 300), (64, 512), (64, 1024), (132, 1024)):
         costs = _gram(torch, k, n)
         what = f"{k} Gram problems of {n} x {n}, float32"
@@ -132,10 +132,10 @@ def _wall(body):
 
 def measure_large(torch):
     """One Gram matrix that lies on the device: lists to the host, against copying it whole."""
-    from rebasin_fast._arrays.buffers import TorchDevice
+    from rebasin_fast._arrays.torch import TorchArrays
     from rebasin_fast.assignment.device.large import solve_large
 
-    library = TorchDevice()
+    library = TorchArrays()
     for n in (512, 1024, 2048, 4096, 8192):
         costs = _gram(torch, 1, n)[0]
         what = f"one Gram matrix of {n} x {n}, float32"

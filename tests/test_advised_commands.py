@@ -82,6 +82,7 @@ def declared() -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow
 def test_the_packages_that_are_advised_are_found() -> None:
     found = " ".join(installs())
     for name in (
@@ -129,6 +130,7 @@ def options_of(command: click.Command) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_options_that_messages_name_exist() -> None:
     known = options_of(main) | {"--help"}
     pips = {"--upgrade", "--force-reinstall", "--no-deps"}
@@ -142,6 +144,7 @@ def test_options_that_messages_name_exist() -> None:
     assert {(path, option) for path, option in named if option not in known | pips} == set()
 
 
+@pytest.mark.slow
 def test_commands_that_messages_name_exist() -> None:
     commands = main.commands if isinstance(main, click.Group) else {}
     named = {
@@ -302,6 +305,7 @@ def test_parameters_renamed_as_advised() -> None:
     assert rf.weight_matching(spec, a, renamed).converged
 
 
+@pytest.mark.slow
 def test_threads_of_openblas_set_before_python_starts(tmp_path: Path) -> None:
     """The advice where threadpoolctl is missing."""
     program = (

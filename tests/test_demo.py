@@ -20,6 +20,7 @@ def finished(tmp_path_factory):
     return result, steps, path
 
 
+@pytest.mark.slow
 def test_matching_removes_a_real_barrier(finished):
     result, _, _ = finished
     assert result.naive.barrier("mean") > 0.5
@@ -30,6 +31,7 @@ def test_matching_removes_a_real_barrier(finished):
     assert result.matched.values["accuracy"][middle] > min(ends) - 0.01
 
 
+@pytest.mark.slow
 def test_both_lines_have_the_same_ends(finished):
     result, _, _ = finished
     for metric in METRICS:
@@ -38,6 +40,7 @@ def test_both_lines_have_the_same_ends(finished):
         assert naive[-1] == pytest.approx(matched[-1], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_picture_and_summary_hold_the_numbers(finished):
     result, _, path = finished
     assert path.read_bytes().startswith(PNG)
@@ -47,6 +50,7 @@ def test_picture_and_summary_hold_the_numbers(finished):
     assert str(path) in summary
 
 
+@pytest.mark.slow
 def test_result_is_json(finished):
     result, _, _ = finished
     fields = json.loads(json.dumps(result.to_dict()))
@@ -56,6 +60,7 @@ def test_result_is_json(finished):
     assert len(fields["curves"]["matched"]["ts"]) == len(fields["curves"]["matched"]["values"]["loss"])
 
 
+@pytest.mark.slow
 def test_progress_counts_to_the_end(finished):
     _, steps, _ = finished
     total = steps[0][2]

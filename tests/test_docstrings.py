@@ -17,6 +17,7 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("name", ["rebasin_fast", *MODULES])
+@pytest.mark.slow
 def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with np.printoptions(legacy=False):

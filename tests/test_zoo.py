@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 DATA = os.environ.get("REBASIN_FAST_DATA")
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "zoo_pair.py"
 

@@ -32,6 +32,16 @@ time.sleep(0.02)
 assert all(thread.is_alive() for thread in threads)
 """
 
+TWO_MODELS = """
+spec = rf.specs.mlp(["layer0", "layer1", "layer2"])
+rng = np.random.default_rng(0)
+sizes = {"layer0": (200, 50), "layer1": (200, 200), "layer2": (10, 200)}
+draw = lambda: {f"{k}.weight": rng.standard_normal(s, np.float32) for k, s in sizes.items()} | {
+    f"{k}.bias": rng.standard_normal(s[0], np.float32) for k, s in sizes.items()
+}
+a, b = draw(), draw()
+"""
+
 WORK = {
     "one matrix, without the GIL": (
         "cost = np.random.default_rng(0).random((600, 600))",
@@ -59,21 +69,11 @@ WORK = {
         "rf.solve_assignment(costs)",
     ),
     "a matching": (
-        "spec = rf.specs.mlp(['layer0', 'layer1', 'layer2'])\n"
-        "rng = np.random.default_rng(0)\n"
-        "sizes = {'layer0': (200, 50), 'layer1': (200, 200), 'layer2': (10, 200)}\n"
-        "draw = lambda: {f'{k}.weight': rng.standard_normal(s, np.float32) for k, s in sizes.items()} | "
-        "{f'{k}.bias': rng.standard_normal(s[0], np.float32) for k, s in sizes.items()}\n"
-        "a, b = draw(), draw()",
+        TWO_MODELS,
         "rf.weight_matching(spec, a, b)",
     ),
     "a matching that calls back": (
-        "spec = rf.specs.mlp(['layer0', 'layer1', 'layer2'])\n"
-        "rng = np.random.default_rng(0)\n"
-        "sizes = {'layer0': (200, 50), 'layer1': (200, 200), 'layer2': (10, 200)}\n"
-        "draw = lambda: {f'{k}.weight': rng.standard_normal(s, np.float32) for k, s in sizes.items()} | "
-        "{f'{k}.bias': rng.standard_normal(s[0], np.float32) for k, s in sizes.items()}\n"
-        "a, b = draw(), draw()",
+        TWO_MODELS,
         "rf.weight_matching(spec, a, b, visiting='random', progress=lambda p: sum(range(2000)))",
     ),
 }

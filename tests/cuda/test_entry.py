@@ -5,18 +5,9 @@ import pytest
 
 import rebasin_fast as rf
 from helpers.host_library import HostLibrary
-from helpers.host_module import HostModule
-from rebasin_fast._native import cuda as native
 from rebasin_fast.assignment.device import batched, entry, large
 
 LIBRARY = HostLibrary()
-
-
-@pytest.fixture
-def module(monkeypatch):
-    stand_in = HostModule()
-    monkeypatch.setattr(native, "load", lambda: stand_in)
-    return stand_in
 
 
 def draw(shape, seed=0, dtype=np.float32):

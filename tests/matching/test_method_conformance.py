@@ -100,7 +100,9 @@ VARIANTS = {
 ALL = METHODS | VARIANTS
 FEW_STEPS = {"sinkhorn_matching": {"steps": 20}}
 every_method = pytest.mark.parametrize("name", list(ALL))
-every_network = pytest.mark.parametrize("network", NETWORKS)
+every_network = pytest.mark.parametrize(
+    "network", ["mlp", "resnet8-padded", pytest.param("vgg16-cifar", marks=pytest.mark.slow)]
+)
 # The loss of this one decides, on few and random data: it need not lead back.
 PLANTED = [
     pytest.param(name, network, marks=[pytest.mark.slow] if "sinkhorn" in name and network != "mlp" else [])
@@ -318,3 +320,12 @@ def test_a_spec_of_something_else_is_refused(name):
     case = case_of("mlp", "unrelated")
     with pytest.raises(rf.RebasinError):
         run(name, case, spec=rf.specs.mlp(["x", "y"]))
+
+
+@every_method
+def test_a_bar_can_be_asked_for(name, capsys):
+    case = case_of("mlp", "unrelated")
+    plain = run(name, case, progress=False)
+    assert capsys.readouterr().err == ""
+    assert_same(run(name, case, progress=True), plain)
+    assert capsys.readouterr().err.strip()

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
-from rebasin_fast._terminal.progress import ProgressBar, listener, takes_progress
+import rebasin_fast as rf
+from rebasin_fast._terminal.progress import ProgressBar, listener
 from rebasin_fast.matching import Progress
 
 STAGES = [("loading", 0, 2), ("drawing", 1, 2), ("done", 2, 2)]
@@ -20,6 +22,10 @@ VISITS = [
     for sweep in (1, 2)
     for visit in (1, 2)
 ]
+
+
+# Methods whose sweeps are single steps.
+STEPS = [(Progress(step, 10, 1, 1, "", 1.0),) for step in range(1, 8)]
 
 
 class Terminal(io.StringIO):
@@ -53,6 +59,16 @@ def test_a_terminal_gets_one_bar_that_ends_its_line(
     last = text.rstrip("\n").split("\r")[-1]
     assert all(word in last for word in words)
     assert "\x1b[?25l" not in text  # a hidden cursor
+
+
+def test_the_title_of_a_step_is_shown_when_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with listener(True) as notify:
+        assert notify is not None
+        for event in STAGES:
+            notify(*event)
+            assert event[0] in terminal.getvalue().split("\r")[-1]
 
 
 def test_a_log_gets_a_line_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,18 +112,6 @@ def test_other_values_than_true_are_their_own_listeners() -> None:
         assert isinstance(notify, ProgressBar)
 
 
-def test_a_function_that_takes_progress_sees_a_callback_or_none() -> None:
-    @takes_progress
-    def work(value: int, *, progress: Any = None) -> tuple[int, Any]:
-        return value, progress
-
-    calls: list[Any] = []
-    assert work(1) == work(1, progress=False) == (1, None)
-    assert work(2, progress=calls.append) == (2, calls.append)
-    assert isinstance(work(3, progress=True)[1], ProgressBar)
-    assert work.__name__ == "work"
-
-
 def test_tqdm_is_imported_with_the_first_bar_alone() -> None:
     code = (
         "import sys\nfrom rebasin_fast._terminal.progress import listener\n"
@@ -116,3 +120,9 @@ def test_tqdm_is_imported_with_the_first_bar_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("False\n", "[1/2]\n")
+
+
+def test_a_bar_for_a_curve_by_true(capsys: pytest.CaptureFixture[str]) -> None:
+    ends = {"w": np.zeros(1)}, {"w": np.ones(1)}
+    rf.loss_curve(lambda params: float(params["w"][0]), *ends, ts=3, progress=True)
+    assert capsys.readouterr().err == "[1/3] points\n[2/3] points\n[3/3] points\n"

@@ -19,7 +19,7 @@ namespace k_best {
 namespace {
 
 // Assignments beyond the k-th that are taken, so that totals nearer than the grid come in order.
-constexpr std::int64_t spare_assignments = 1000;
+constexpr std::int64_t extra_assignments = 1000;
 
 // Exact totals of assignments.
 class Totals {
@@ -92,7 +92,7 @@ class Ranking {
   // Whether no assignment in the tree can come before the first that waits, or enough were taken.
   bool is_next(std::int64_t bound) const {
     return bound == Tree::none || waiting_.front().total + grid_.slack <= bound ||
-           taken_ >= options_.k + spare_assignments;
+           taken_ >= options_.k + extra_assignments;
   }
 
   void take() {

@@ -154,9 +154,9 @@ void Tree::find_bounds(Node& node) {
     node.bounds[k] = kernel.reduce(grid_.row(row), matching.v.data(), u, minima_.data(), grid_.stride);
     proven_ = proven_ && node.bounds[k] >= 0;
   }
-  const auto spare = std::find(matching.owner.begin(), matching.owner.end(), grid_.rows);
-  if (spare != matching.owner.end()) {
-    const std::int64_t u = -matching.v[spare - matching.owner.begin()];
+  const auto unmatched = std::find(matching.owner.begin(), matching.owner.end(), grid_.rows);
+  if (unmatched != matching.owner.end()) {
+    const std::int64_t u = -matching.v[unmatched - matching.owner.begin()];
     proven_ = proven_ &&
               kernel.reduce(grid_.row(grid_.rows), matching.v.data(), u, minima_.data(), grid_.stride) >= 0;
   }

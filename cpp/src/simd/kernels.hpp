@@ -1,8 +1,8 @@
 // The vector kernels of the assignment solver, one table per instruction-set level.
 //
 // All levels give bit-identical results. Kernels are pure functions of their arguments, thread-safe, and
-// throw nothing. An entry of cost counts as `flip ^ entry`, where flip is -0.0 to maximise and 0.0 to
-// minimise.
+// throw nothing. An entry of cost counts as `sign_mask ^ entry`, where sign_mask is -0.0 to maximise and 0.0
+// to minimise.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +71,7 @@ struct Extremes {
 // Costs of this magnitude and more are scaled down, lest their sums overflow.
 inline constexpr double huge = 0x1p1000;
 
-enum class BlockFound : std::int32_t { optimum, infeasible, invalid, beyond };
+enum class BlockFound : std::int32_t { optimum, infeasible, invalid, overflows };
 
 // A problem of rows <= columns <= 64 and the room to solve it in.
 template <class T>
@@ -79,7 +79,7 @@ struct BlockProblem {
   int rows;
   int columns;
   BlockFound found;
-  bool beyond;
+  bool overflows;                     // sums of costs could overflow
   alignas(64) T cost[block * block];  // rows of 16, 32 or 64 entries
   alignas(64) T start[block];
   alignas(64) double v[block];
@@ -91,55 +91,57 @@ struct BlockProblem {
 
 template <class T>
 struct KernelsFor {
-  // minima[j] = min(minima[j], flip ^ runs[k][j]) over `count` <= 8 runs; NaN is passed over.
-  void (*lower_minima)(const T* const* runs, int count, T flip, std::int64_t columns, T* minima);
-  // minima[j] = min(minima[j], (flip ^ run[j]) - least) in double, where least, the row's least entry, is
-  // finite; returns it. `minima` is padded to whole blocks; NaN is passed over.
-  double (*lower_reduced_minima)(const T* run, T flip, std::int64_t columns, double* minima);
+  // minima[j] = min(minima[j], sign_mask ^ runs[k][j]) over `count` <= 8 runs; NaN is passed over.
+  void (*lower_minima)(const T* const* runs, int count, T sign_mask, std::int64_t columns, T* minima);
+  // minima[j] = min(minima[j], (sign_mask ^ run[j]) - least) in double, where least, the row's least entry,
+  // is finite; returns it. `minima` is padded to whole blocks; NaN is passed over.
+  double (*lower_reduced_minima)(const T* run, T sign_mask, std::int64_t columns, double* minima);
   // Adds each finite minimum, its square and a one to the sums of its column.
   void (*add_minima)(const T* minima, std::int64_t columns, T* sum, T* squares, T* blocks);
-  // Finds some 14 to 24 columns of smallest (flip ^ run[j]) - v[j], more or fewer where ties, forbidden
+  // Finds some 14 to 24 columns of smallest (sign_mask ^ run[j]) - v[j], more or fewer where ties, forbidden
   // entries or short rows make it so. `v` is padded to a multiple of `block`; `masks` holds columns / block +
   // 1 words. Among too many ties the columns from `start` on, cyclically, are preferred. `guess` is null or
   // points to a threshold to try first: the one read that it takes is enough where it leaves a list.
-  void (*scan)(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* guess,
-               const T* next, std::uint64_t* masks, Scan<T>& found);
+  void (*scan)(const T* run, const T* v, T sign_mask, std::int64_t columns, std::int64_t start,
+               const T* guess, const T* next, std::uint64_t* masks, Scan<T>& found);
   // Finds the smallest alone, with the second smallest as the bound, or nothing where they are nearly tied.
-  void (*scan_best)(const T* run, const T* v, T flip, std::int64_t columns, const T* next, Scan<T>& found);
+  void (*scan_best)(const T* run, const T* v, T sign_mask, std::int64_t columns, const T* next,
+                    Scan<T>& found);
   // The two smallest round(cost) - v[column]; stops at a group that cannot matter.
   TwoBest (*two_best)(const Record<T>& record, const double* v, double magic);
   // open[j] = min(open[j], offset + round(cost) - w[j]), remembering `row` in `from` where it fell; returns
   // the least of open. Arrays are padded to a multiple of 8 with open = +inf, w = 0.
-  double (*relax)(const T* run, T flip, double magic, double offset, std::int64_t columns, const double* w,
-                  std::int32_t row, double* open, std::int32_t* from);
-  // The extremes of flip ^ run[j] in double.
-  Extremes (*row_extremes)(const T* run, T flip, std::int64_t columns, double guess);
-  // The two smallest (flip ^ run[j]) - v[j] in double, the first column of the best, and whether an entry is
-  // invalid. `v` is padded to a multiple of 8.
-  RowBid (*bid_row)(const T* run, T flip, std::int64_t columns, const double* v);
-  // A bit for every column where (flip ^ run[j]) - v[j] in double equals the value.
-  void (*mark_equal)(const T* run, T flip, std::int64_t columns, const double* v, double value,
+  double (*relax)(const T* run, T sign_mask, double magic, double offset, std::int64_t columns,
+                  const double* w, std::int32_t row, double* open, std::int32_t* from);
+  // The extremes of sign_mask ^ run[j] in double.
+  Extremes (*row_extremes)(const T* run, T sign_mask, std::int64_t columns, double guess);
+  // The two smallest (sign_mask ^ run[j]) - v[j] in double, the first column of the best, and whether an
+  // entry is invalid. `v` is padded to a multiple of 8.
+  RowBid (*bid_row)(const T* run, T sign_mask, std::int64_t columns, const double* v);
+  // A bit for every column where (sign_mask ^ run[j]) - v[j] in double equals the value.
+  void (*mark_equal)(const T* run, T sign_mask, std::int64_t columns, const double* v, double value,
                      std::uint64_t* masks);
-  // open[j] = (flip ^ run[j]) - v[j]; returns the least. `open` is padded to whole blocks with +inf; `least`
-  // holds 8 distances a block, among them the least of the block.
-  double (*start_paths)(const T* run, T flip, std::int64_t columns, const double* v, double* open,
+  // open[j] = (sign_mask ^ run[j]) - v[j]; returns the least. `open` is padded to whole blocks with +inf;
+  // `least` holds 8 distances a block, among them the least of the block.
+  double (*start_paths)(const T* run, T sign_mask, std::int64_t columns, const double* v, double* open,
                         double* least);
-  // open[j] = min(open[j], offset + (flip ^ run[j]) - v[j]), remembering `row` in `from` where it fell;
+  // open[j] = min(open[j], offset + (sign_mask ^ run[j]) - v[j]), remembering `row` in `from` where it fell;
   // returns the least of open.
-  double (*extend_paths)(const T* run, T flip, std::int64_t columns, const double* v, double offset,
+  double (*extend_paths)(const T* run, T sign_mask, std::int64_t columns, const double* v, double offset,
                          std::int32_t row, double* open, std::int32_t* from, double* least);
   // Writes the columns whose open equals the value, ascending, and returns how many.
   std::int64_t (*collect_equal)(const double* open, const double* least, std::int64_t columns, double value,
                                 std::int32_t* out);
-  // A row's least (flip ^ run[j]) - v[j] in double, of costs that are valid.
-  Tight (*row_least)(const T* run, T flip, std::int64_t columns, const double* v);
+  // A row's least (sign_mask ^ run[j]) - v[j] in double, of costs that are valid.
+  Tight (*row_least)(const T* run, T sign_mask, std::int64_t columns, const double* v);
   // The same, whether an entry is invalid, and a bit for every column where it is met.
-  Tight (*mark_tight)(const T* run, T flip, std::int64_t columns, const double* v, std::uint64_t* masks);
-  // Solves a whole problem of up to 64 columns, given by its rows. `beyond` where sums of costs could
-  // overflow.
-  void (*solve_block)(const T* const* runs, T flip, BlockProblem<T>& problem);
-  // Finds all columns of (flip ^ run[j]) - v[j] at or below the threshold; none where a record has no room.
-  void (*scan_below)(const T* run, const T* v, T flip, std::int64_t columns, T threshold, const T* next,
+  Tight (*mark_tight)(const T* run, T sign_mask, std::int64_t columns, const double* v, std::uint64_t* masks);
+  // Solves a whole problem of up to 64 columns, given by its rows. `overflows` where sums of costs
+  // could overflow.
+  void (*solve_block)(const T* const* runs, T sign_mask, BlockProblem<T>& problem);
+  // Finds all columns of (sign_mask ^ run[j]) - v[j] at or below the threshold; none where a record has no
+  // room.
+  void (*scan_below)(const T* run, const T* v, T sign_mask, std::int64_t columns, T threshold, const T* next,
                      std::uint64_t* masks, Scan<T>& found);
 };
 

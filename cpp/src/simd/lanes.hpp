@@ -15,8 +15,8 @@ struct Lanes;
 
 // Whether the sign mask negates costs.
 template <class T>
-bool negates(T flip) {
-  return __builtin_signbit(flip) != 0;
+bool negates(T sign_mask) {
+  return __builtin_signbit(sign_mask) != 0;
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ struct Lanes<float> {
   static void store(float* p, Vector a) { _mm256_storeu_ps(p, a); }
   static Vector all(float a) { return _mm256_set1_ps(a); }
   static Vector sub(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
-  static Vector flip(Vector a, Vector sign) { return _mm256_xor_ps(a, sign); }
+  static Vector with_sign(Vector a, Vector sign) { return _mm256_xor_ps(a, sign); }
   static Vector min(Vector a, Vector b) { return _mm256_min_ps(a, b); }
   static Vector max(Vector a, Vector b) { return _mm256_max_ps(a, b); }
   static std::uint32_t equal(Vector a, Vector b) {
@@ -79,7 +79,7 @@ struct Lanes<double> {
   static Vector all(double a) { return _mm256_set1_pd(a); }
   static Vector add(Vector a, Vector b) { return _mm256_add_pd(a, b); }
   static Vector sub(Vector a, Vector b) { return _mm256_sub_pd(a, b); }
-  static Vector flip(Vector a, Vector sign) { return _mm256_xor_pd(a, sign); }
+  static Vector with_sign(Vector a, Vector sign) { return _mm256_xor_pd(a, sign); }
   static Vector min(Vector a, Vector b) { return _mm256_min_pd(a, b); }
   static Vector max(Vector a, Vector b) { return _mm256_max_pd(a, b); }
   template <bool negate>

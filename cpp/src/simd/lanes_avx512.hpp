@@ -25,7 +25,7 @@ struct Lanes<float> {
   static void store(float* p, Vector a) { _mm512_storeu_ps(p, a); }
   static Vector all(float a) { return _mm512_set1_ps(a); }
   static Vector sub(Vector a, Vector b) { return _mm512_sub_ps(a, b); }
-  static Vector flip(Vector a, Vector sign) { return _mm512_xor_ps(a, sign); }
+  static Vector with_sign(Vector a, Vector sign) { return _mm512_xor_ps(a, sign); }
   // b where a is NaN.
   static Vector min(Vector a, Vector b) { return _mm512_min_ps(a, b); }
   static Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
@@ -89,7 +89,7 @@ struct Lanes<double> {
   static Vector all(double a) { return _mm512_set1_pd(a); }
   static Vector add(Vector a, Vector b) { return _mm512_add_pd(a, b); }
   static Vector sub(Vector a, Vector b) { return _mm512_sub_pd(a, b); }
-  static Vector flip(Vector a, Vector sign) { return _mm512_xor_pd(a, sign); }
+  static Vector with_sign(Vector a, Vector sign) { return _mm512_xor_pd(a, sign); }
   static Vector min(Vector a, Vector b) { return _mm512_min_pd(a, b); }
   static Vector max(Vector a, Vector b) { return _mm512_max_pd(a, b); }
   template <bool negate>

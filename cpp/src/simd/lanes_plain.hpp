@@ -62,7 +62,7 @@ struct Lanes {
     }
   }
   // `sign` is 0.0 or -0.0 in every lane.
-  static Vector flip(Vector a, Vector sign) {
+  static Vector with_sign(Vector a, Vector sign) {
     const bool negate = negates(sign.at[0]);
     return map([&](int k) { return negate ? -a.at[k] : a.at[k]; });
   }

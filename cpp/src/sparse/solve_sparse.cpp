@@ -99,43 +99,43 @@ class Solver {
     whole.transposed = false;
     Decomposition halves = decompose(to_graph(view_, whole, fixed_for(range_, most_bits)), interrupt_);
     if (halves.attempt != Attempt::solved) return halves.attempt;
-    const Selection crowded{std::move(halves.rows.in_first), std::move(halves.columns.in_first),
-                            halves.rows.of_first, halves.columns.of_first, true};
+    const Selection contested{std::move(halves.rows.in_first), std::move(halves.columns.in_first),
+                              halves.rows.of_first, halves.columns.of_first, true};
     const Selection rest{std::move(halves.rows.in_second), std::move(halves.columns.in_second),
                          halves.rows.of_second, halves.columns.of_second, false};
-    for (const Selection* half : {&rest, &crowded}) {
+    for (const Selection* half : {&rest, &contested}) {
       if (half->rows == 0 || half->columns == 0) continue;
       const Attempt solved = solve_part(*half);
       if (solved != Attempt::solved) return solved;
     }
-    if (crowded.rows > 0 && rest.rows + rest.columns > 0) join_halves(crowded);
+    if (contested.rows > 0 && rest.rows + rest.columns > 0) join_halves(contested);
     return Attempt::solved;
   }
 
-  // A price of being unassigned for the crowded rows, off the duals of their columns, high enough for the
+  // A price of being unassigned for the contested rows, off the duals of their columns, high enough for the
   // entries between the halves, and for these rows and the other columns to have the highest duals. A power
   // of two: adding it costs few bits.
-  void join_halves(const Selection& crowded) {
+  void join_halves(const Selection& contested) {
     double price = 0.0;
     for (std::int64_t i = 0; i < view_.rows; ++i) {
-      if (crowded.row[i] >= 0) continue;
+      if (contested.row[i] >= 0) continue;
       price = std::max(price, matching_.row_dual[i]);
       for (std::int64_t k = view_.begin(i); k < view_.end(i); ++k) {
         const auto j = static_cast<std::int64_t>(view_.columns_of[k]);
         const double cost = static_cast<double>(view_.values[k]) * (view_.maximize ? -1.0 : 1.0);
-        if (crowded.column[j] < 0 || !(cost < infinity)) continue;
+        if (contested.column[j] < 0 || !(cost < infinity)) continue;
         price = std::max(price, matching_.row_dual[i] + matching_.column_dual[j] - cost);
       }
     }
     for (std::int64_t j = 0; j < view_.columns; ++j) {
-      if (crowded.column[j] >= 0) price = std::max(price, matching_.column_dual[j]);
+      if (contested.column[j] >= 0) price = std::max(price, matching_.column_dual[j]);
     }
     if (price == 0.0) return;
     price = std::ldexp(1.0, std::ilogb(price) + 1);
     for (std::int64_t i = 0; i < view_.rows; ++i) {
-      if (crowded.row[i] >= 0) matching_.row_dual[i] += price;
+      if (contested.row[i] >= 0) matching_.row_dual[i] += price;
     }
-    Selection columns = crowded;
+    Selection columns = contested;
     columns.row.clear();
     gap_ = assignment::add_up(gap_of_rest_, prove(view_, columns, matching_));
   }
@@ -219,7 +219,7 @@ class Solver {
   CostRange range_;
   ProvenMatching matching_;
   double gap_ = 0.0;
-  double gap_of_rest_ = 0.0;  // its share that the crowded half has none of
+  double gap_of_rest_ = 0.0;  // its share that the contested half has none of
 };
 
 }  // namespace

@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar
 
 from rebasin_fast._terminal.legible import legible
 
@@ -39,7 +38,6 @@ class Progress:
 
 ProgressCallback: TypeAlias = Callable[[Progress], object]
 Callback = TypeVar("Callback", bound=Callable[..., object])
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class ProgressBar:
@@ -63,7 +61,8 @@ class ProgressBar:
                 state = f"objective {visit.objective:.6g}{_time_left(visit.seconds_left)}"
                 line = f"{title}: {state}" if visit.visit == visit.visits else ""
                 place = f"{legible(visit.permutation)}  {state}".lstrip()
-                self._show(title, visit.visit, visit.visits, line, place)
+                sweep, step = (visit.sweep, visit.max_sweeps), (visit.visit, visit.visits)
+                self._show(title, *(step if visit.visits > 1 else sweep), line, place)
             case (str() as stage, int() as done, int() as total):
                 self._show(stage, done, total, f"[{done + 1}/{total}] {stage}" if done < total else "")
             case (int() as done, total):
@@ -87,9 +86,10 @@ class ProgressBar:
             self._bar = _new_bar(title, total)
         if self._bar.total != total or self._bar.n > done:
             self._bar.reset(total)
-        self._bar.set_description_str(title, refresh=False)
         self._bar.set_postfix_str(state, refresh=False)
         self._bar.update(done - self._bar.n)
+        # A step may take long: its title is shown at once, not with the next drawing of the bar.
+        self._bar.set_description_str(title, refresh=title != self._bar.desc)
 
 
 @contextmanager
@@ -121,17 +121,6 @@ def listener(progress: Callback | bool | None, label: str = "") -> Iterator[Call
         yield bar
     finally:
         bar.close()
-
-
-def takes_progress(function: Function) -> Function:
-    """Decorator of a function with a keyword ``progress``: within it, True has become a bar, and False None."""
-
-    @wraps(function)
-    def with_bar(*arguments: Any, progress: Any = None, **keywords: Any) -> Any:
-        with listener(progress) as notify:
-            return function(*arguments, progress=notify, **keywords)
-
-    return cast(Function, with_bar)
 
 
 def _new_bar(title: str, total: int | None) -> Any:

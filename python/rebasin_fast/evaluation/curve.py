@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._terminal.progress import listener
 from rebasin_fast.merging.interpolation import interpolate
 from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
@@ -106,7 +107,7 @@ def loss_curve(
     ts: int | Sequence[float] = 25,
     *,
     method: Literal["lerp", "slerp"] = "lerp",
-    progress: Callable[[int, int], object] | None = None,
+    progress: Callable[[int, int], object] | bool | None = None,
     allow_nonfinite: bool = False,
 ) -> LossCurve:
     """Evaluate the models on the line between A and B.
@@ -120,8 +121,9 @@ def loss_curve(
         Number of evenly spaced points with both ends (odd numbers hold the midpoint), or the points.
     method : {"lerp", "slerp"}
         See :func:`rebasin_fast.interpolate`.
-    progress : callable, optional
-        Called with (points done, points in all) after each point.
+    progress : callable or bool, optional
+        True shows a bar on standard error, plain lines in a log; a callable is called with
+        (points done, points in all) after each point.
     allow_nonfinite : bool
         Evaluate parameters that are NaN or infinite too; see :func:`rebasin_fast.interpolate`.
 
@@ -149,14 +151,17 @@ def loss_curve(
     check_same_names(params_a, params_b)
     points = _points(ts)
     rows: list[dict[str, float]] = []
-    for t in points:
-        found = evaluate(interpolate(params_a, params_b, float(t), method, allow_nonfinite=allow_nonfinite))
-        row = dict(found) if isinstance(found, Mapping) else {"loss": found}
-        if rows and row.keys() != rows[0].keys():
-            raise ValueError(f"evaluate gave {list(row)} at t = {t:g} and {list(rows[0])} before")
-        rows.append({name: float(value) for name, value in row.items()})
-        if progress is not None:
-            progress(len(rows), len(points))
+    with listener(progress, "points") as notify:
+        for t in points:
+            found = evaluate(
+                interpolate(params_a, params_b, float(t), method, allow_nonfinite=allow_nonfinite)
+            )
+            row = dict(found) if isinstance(found, Mapping) else {"loss": found}
+            if rows and row.keys() != rows[0].keys():
+                raise ValueError(f"evaluate gave {list(row)} at t = {t:g} and {list(rows[0])} before")
+            rows.append({name: float(value) for name, value in row.items()})
+            if notify is not None:
+                notify(len(rows), len(points))
     return LossCurve(points, {name: np.array([row[name] for row in rows]) for name in rows[0]})
 
 

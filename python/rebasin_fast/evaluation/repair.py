@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from rebasin_fast._models.inference import call, check_model, count_of, device_of, evaluating, import_torch
+from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import DataError
 from rebasin_fast.evaluation.batch_norm import measuring, tracking_layers
 from rebasin_fast.evaluation.repair_layers import Point, find_points
@@ -32,7 +33,7 @@ def repair(
     t: float = 0.5,
     layers: Sequence[str] | None = None,
     passes: int = 1,
-    progress: Callable[[int, int | None], object] | None = None,
+    progress: Callable[[int, int | None], object] | bool | None = None,
 ) -> list[str]:
     """Correct an interpolated model so that its units have the interpolated statistics of A and B, in place.
 
@@ -61,8 +62,9 @@ def repair(
         are measured, which is exact for a single batch, and within a percent or so for batches of hundreds. Each
         further pass measures the corrected model and makes one more layer exact over all batches, in the order in
         which they run; ``batches`` must be something that can be gone through again.
-    progress : callable, optional
-        Called with (batches done, batches in all or None), counted over all passes.
+    progress : callable or bool, optional
+        True shows a bar on standard error, plain lines in a log; a callable is called with
+        (batches done, batches in all or None), counted over all passes.
 
     Returns
     -------
@@ -119,8 +121,8 @@ def repair(
     points = find_points(model, first, layers)
     count = count_of(batches)
     passes = min(passes, 1 + len(points))
-    report = _reporter(progress, None if count is None else count * passes)
-    with restoring(model):
+    with restoring(model), listener(progress, "batches") as notify:
+        report = _reporter(notify, None if count is None else count * passes)
         goals = _first_pass(model, model_a, model_b, chain([first], stream), points, t, report)
         for point in points[: passes - 1]:
             moments = moments_of([point])

@@ -125,7 +125,7 @@ def cifar(depth: int, shortcut: str) -> Example:
         images(8, batch=1),
         permutations=3 + 3 * count,
         mutated=depth <= 20,
-        deep=depth == 20,
+        deep=True,
         thorough=depth == 8,
     )
 

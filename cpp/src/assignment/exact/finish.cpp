@@ -126,9 +126,9 @@ Status solve_in(const ExactProblem& problem, NearTightEntries& entries, int unit
 // Chooses integers with room for the slacks and for 32 times the deficit.
 Status solve_entries(const ExactProblem& problem, NearTightEntries& entries, Optimum& optimum,
                      Interrupt& interrupt) {
-  constexpr int spare_bits = 7;
+  constexpr int extra_bits = 7;
   const int unit = problem.common_unit(entries);
-  const int bits = std::ilogb(entries.widest) + problem.costs.shift() - unit + spare_bits;
+  const int bits = std::ilogb(entries.widest) + problem.costs.shift() - unit + extra_bits;
   if (bits <= 63) return solve_in<std::int64_t>(problem, entries, unit, optimum, interrupt);
   if (bits <= 127) return solve_in<WideInteger<2>>(problem, entries, unit, optimum, interrupt);
   if (bits <= 383) return solve_in<WideInteger<6>>(problem, entries, unit, optimum, interrupt);

@@ -139,14 +139,14 @@ Line<T, width> average_minima(const Line<T, width>* minima, int blocks, int colu
 // The costs as the caller gave them, checked, turned to minimise, padded with +inf; first duals from `blocks`
 // blocks of rows. False where an entry is invalid.
 template <class T, int width>
-bool load_block(const T* const* runs, T flip, int blocks, BlockProblem<T>& problem) {
+bool load_block(const T* const* runs, T sign_mask, int blocks, BlockProblem<T>& problem) {
   using L = Lanes<T>;
   using Row = Line<T, width>;
   constexpr T infinity = std::numeric_limits<T>::infinity();
-  const auto sign = L::all(flip);
+  const auto sign = L::all(sign_mask);
   const bool whole = problem.columns == width;
   std::uint32_t invalid = 0;
-  std::uint32_t beyond = 0;
+  std::uint32_t overflows = 0;
   Row minima[most_blocks];
   int i = 0;
   for (int b = 0; b < blocks; ++b) {
@@ -156,15 +156,15 @@ bool load_block(const T* const* runs, T flip, int blocks, BlockProblem<T>& probl
       const T* from = runs[i];
       if (!whole) {
         for (int j = 0; j < problem.columns; ++j) row[j] = from[j];
-        for (int j = problem.columns; j < width; ++j) row[j] = negates(flip) ? -infinity : infinity;
+        for (int j = problem.columns; j < width; ++j) row[j] = negates(sign_mask) ? -infinity : infinity;
         from = row;
       }
       for (int k = 0; k < Row::parts; ++k) {
-        const auto cost = L::flip(L::load(from + k * L::width), sign);
+        const auto cost = L::with_sign(L::load(from + k * L::width), sign);
         invalid |= L::not_above(cost, L::all(-infinity));
         if constexpr (sizeof(T) == 8) {
-          beyond |= L::below(cost, L::all(-rebasin::simd::huge));
-          beyond |= L::below(L::all(rebasin::simd::huge), cost) & L::below(cost, L::all(infinity));
+          overflows |= L::below(cost, L::all(-rebasin::simd::huge));
+          overflows |= L::below(L::all(rebasin::simd::huge), cost) & L::below(cost, L::all(infinity));
         }
         least.part[k] = L::min(cost, least.part[k]);
         L::store(row + k * L::width, cost);
@@ -173,7 +173,7 @@ bool load_block(const T* const* runs, T flip, int blocks, BlockProblem<T>& probl
     minima[b] = least;
   }
   average_minima<T, width>(minima, blocks, problem.columns).store(problem.start);
-  problem.beyond = beyond != 0;
+  problem.overflows = overflows != 0;
   return invalid == 0;
 }
 

@@ -72,7 +72,7 @@ class BlockSearch {
       const std::uint64_t open = reach & free_columns_;
       if (open != 0) {
         from[lowest_bit(open)] = row;
-        flip(lowest_bit(open), root, from);
+        sign_mask(lowest_bit(open), root, from);
         return true;
       }
       visited |= reach;
@@ -158,7 +158,7 @@ class BlockSearch {
         for (std::uint64_t bits = closed; bits != 0; bits &= bits - 1) {
           problem_.v[lowest_bit(bits)] += distance[lowest_bit(bits)] - reached;
         }
-        flip(lowest_bit(ends & free_columns_), root, from);
+        sign_mask(lowest_bit(ends & free_columns_), root, from);
         return true;
       }
       closed |= ends;
@@ -184,7 +184,7 @@ class BlockSearch {
     }
   }
 
-  void flip(int column, int root, const std::int32_t* from) {
+  void sign_mask(int column, int root, const std::int32_t* from) {
     for (;;) {
       const int row = from[column];
       const int next = problem_.column_of[row];
@@ -213,15 +213,15 @@ class BlockSearch {
 };
 
 template <class T, int width>
-void solve_block_of(const T* const* runs, T flip, BlockProblem<T>& problem) {
+void solve_block_of(const T* const* runs, T sign_mask, BlockProblem<T>& problem) {
   const bool square = problem.rows == problem.columns;
   using Found = rebasin::simd::BlockFound;
-  if (!load_block<T, width>(runs, flip, square && problem.rows >= 32 ? most_blocks : 1, problem)) {
+  if (!load_block<T, width>(runs, sign_mask, square && problem.rows >= 32 ? most_blocks : 1, problem)) {
     problem.found = Found::invalid;
     return;
   }
-  problem.found = problem.beyond ? Found::beyond : Found::infeasible;
-  if (problem.beyond) return;
+  problem.found = problem.overflows ? Found::overflows : Found::infeasible;
+  if (problem.overflows) return;
   constexpr T infinity = std::numeric_limits<T>::infinity();
   if (square) {
     for (int j = 0; j < problem.columns; ++j) {
@@ -237,13 +237,13 @@ void solve_block_of(const T* const* runs, T flip, BlockProblem<T>& problem) {
 }
 
 template <class T>
-void solve_block(const T* const* runs, T flip, BlockProblem<T>& problem) {
+void solve_block(const T* const* runs, T sign_mask, BlockProblem<T>& problem) {
   if (problem.columns <= 16) {
-    solve_block_of<T, 16>(runs, flip, problem);
+    solve_block_of<T, 16>(runs, sign_mask, problem);
   } else if (problem.columns <= 32) {
-    solve_block_of<T, 32>(runs, flip, problem);
+    solve_block_of<T, 32>(runs, sign_mask, problem);
   } else {
-    solve_block_of<T, 64>(runs, flip, problem);
+    solve_block_of<T, 64>(runs, sign_mask, problem);
   }
 }
 

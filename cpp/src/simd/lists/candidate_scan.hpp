@@ -21,7 +21,7 @@ T largest_below(const RowView<T, negate>& row, std::int64_t end, T limit) {
   for (std::int64_t first = 0; first < end; first += block) {
     const T* entries = row.block_at(first);
     for (int k = 0; k < block; k += L::width) {
-      const auto negated = L::flip(row.reduced(entries, first, k), sign);
+      const auto negated = L::with_sign(row.reduced(entries, first, k), sign);
       least = L::min(L::keep_above(negated, floor), least);
     }
   }
@@ -68,10 +68,10 @@ T collect_ties(const RowView<T, negate>& row, std::int64_t end, T least, T top, 
   return top;
 }
 
-// Sorts by counting, for each entry, those before it. Of ties those at `turn` and after come first. Returns
-// whether there were any.
+// Sorts by counting, for each entry, those before it. Of ties those at `preferred` and after come first.
+// Returns whether there were any.
 template <class T>
-bool place_by_rank(const Entries<T>& entries, int turn, Scan<T>& found) {
+bool place_by_rank(const Entries<T>& entries, int preferred, Scan<T>& found) {
   using L = Lanes<T>;
   constexpr int chunk = Entries<T>::padding;
   std::uint64_t taken = 0;
@@ -90,8 +90,8 @@ bool place_by_rank(const Entries<T>& entries, int turn, Scan<T>& found) {
     found.cost[rank] = entries.cost[k];
     found.reduced[rank] = entries.reduced[k];
   };
-  for (int k = turn; k < entries.count; ++k) place(k);
-  for (int k = 0; k < turn; ++k) place(k);
+  for (int k = preferred; k < entries.count; ++k) place(k);
+  for (int k = 0; k < preferred; ++k) place(k);
   return tied;
 }
 
@@ -110,9 +110,9 @@ void sort_by_reduced(Entries<T>& entries, std::int64_t start, Scan<T>& found) {
     found.reduced[k] = infinity;
   }
   if (place_by_rank(entries, 0, found)) {
-    int turn = 0;
-    for (int k = 0; k < entries.count; ++k) turn += entries.column[k] < start ? 1 : 0;
-    if (turn > 0) place_by_rank(entries, turn, found);
+    int preferred = 0;
+    for (int k = 0; k < entries.count; ++k) preferred += entries.column[k] < start ? 1 : 0;
+    if (preferred > 0) place_by_rank(entries, preferred, found);
   }
   found.count = entries.count;
   found.invalid = entries.invalid;
@@ -151,9 +151,9 @@ void scan_row(const T* run, const T* v, std::int64_t columns, std::int64_t start
 }
 
 template <class T>
-void scan(const T* run, const T* v, T flip, std::int64_t columns, std::int64_t start, const T* guess,
+void scan(const T* run, const T* v, T sign_mask, std::int64_t columns, std::int64_t start, const T* guess,
           const T* next, std::uint64_t* masks, Scan<T>& found) {
-  if (negates(flip)) {
+  if (negates(sign_mask)) {
     scan_row<T, true>(run, v, columns, start, guess, next, masks, found);
   } else {
     scan_row<T, false>(run, v, columns, start, guess, next, masks, found);

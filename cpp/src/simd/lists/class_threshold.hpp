@@ -62,7 +62,7 @@ T largest_finite(const T* values) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
   auto least = L::all(infinity);
   for (int k = 0; k < block; k += L::width) {
-    const auto negated = L::flip(L::load(values + k), L::all(-T(0)));
+    const auto negated = L::with_sign(L::load(values + k), L::all(-T(0)));
     least = L::min(L::keep_above(negated, L::all(-infinity)), least);
   }
   return -L::least(least);

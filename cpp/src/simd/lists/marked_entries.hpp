@@ -61,12 +61,13 @@ void collect_word(const RowView<T, negate>& row, std::int64_t word, std::uint64_
 template <class T, bool negate>
 void collect(const RowView<T, negate>& row, std::int64_t words, std::int64_t start,
              const std::uint64_t* masks, Entries<T>& entries) {
-  const std::int64_t turn = start / block;
+  const std::int64_t first_word = start / block;
   const std::uint64_t before_start = (1ull << (start % block)) - 1;
-  collect_word(row, turn, masks[turn] & ~before_start, entries);
-  for (std::int64_t word = turn + 1; word < words; ++word) collect_word(row, word, masks[word], entries);
-  for (std::int64_t word = 0; word < turn; ++word) collect_word(row, word, masks[word], entries);
-  collect_word(row, turn, masks[turn] & before_start, entries);
+  collect_word(row, first_word, masks[first_word] & ~before_start, entries);
+  for (std::int64_t word = first_word + 1; word < words; ++word)
+    collect_word(row, word, masks[word], entries);
+  for (std::int64_t word = 0; word < first_word; ++word) collect_word(row, word, masks[word], entries);
+  collect_word(row, first_word, masks[first_word] & before_start, entries);
 }
 
 // Takes the entries at or below the threshold, ascending by column, without a branch on where they are: for
@@ -90,7 +91,7 @@ std::int64_t pack_entries(const RowView<T, negate>& row, std::int64_t end, T thr
       const auto reduced = row.reduced(from, first, k);
       const std::uint32_t bits = L::not_above(reduced, limit);
       const std::int64_t at = total < scan_capacity ? total : scan_capacity;
-      L::pack(entries.cost + at, negate ? L::flip(cost, sign) : cost, bits);
+      L::pack(entries.cost + at, negate ? L::with_sign(cost, sign) : cost, bits);
       L::pack(entries.reduced + at, reduced, bits);
       total += append_columns(entries.column + at, static_cast<std::int32_t>(first) + k, bits);
     }

@@ -49,9 +49,9 @@ void scan_row_below(const T* run, const T* v, std::int64_t columns, T threshold,
 }
 
 template <class T>
-void scan_below(const T* run, const T* v, T flip, std::int64_t columns, T threshold, const T* next,
+void scan_below(const T* run, const T* v, T sign_mask, std::int64_t columns, T threshold, const T* next,
                 std::uint64_t* masks, Scan<T>& found) {
-  if (negates(flip)) {
+  if (negates(sign_mask)) {
     scan_row_below<T, true>(run, v, columns, threshold, next, masks, found);
   } else {
     scan_row_below<T, false>(run, v, columns, threshold, next, masks, found);

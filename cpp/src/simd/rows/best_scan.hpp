@@ -68,8 +68,8 @@ void scan_row_for_best(const T* run, const T* v, std::int64_t columns, const T* 
 }
 
 template <class T>
-void scan_best(const T* run, const T* v, T flip, std::int64_t columns, const T* next, Scan<T>& found) {
-  if (negates(flip)) {
+void scan_best(const T* run, const T* v, T sign_mask, std::int64_t columns, const T* next, Scan<T>& found) {
+  if (negates(sign_mask)) {
     scan_row_for_best<T, true>(run, v, columns, next, found);
   } else {
     scan_row_for_best<T, false>(run, v, columns, next, found);

@@ -6,16 +6,16 @@
 namespace {
 
 template <class T>
-void lower_minima(const T* const* runs, int count, T flip, std::int64_t columns, T* minima) {
+void lower_minima(const T* const* runs, int count, T sign_mask, std::int64_t columns, T* minima) {
   using L = Lanes<T>;
-  const auto sign = L::all(flip);
+  const auto sign = L::all(sign_mask);
   std::int64_t j = 0;
   for (; j + L::width <= columns; j += L::width) {
     auto least = L::load(minima + j);
-    for (int k = 0; k < count; ++k) least = L::min(L::flip(L::load(runs[k] + j), sign), least);
+    for (int k = 0; k < count; ++k) least = L::min(L::with_sign(L::load(runs[k] + j), sign), least);
     L::store(minima + j, least);
   }
-  const bool negate = negates(flip);
+  const bool negate = negates(sign_mask);
   for (; j < columns; ++j) {
     for (int k = 0; k < count; ++k) {
       const T cost = negate ? -runs[k][j] : runs[k][j];
@@ -81,9 +81,9 @@ double lower_reduced_minima_signed(const T* run, std::int64_t columns, double* m
 }
 
 template <class T>
-double lower_reduced_minima(const T* run, T flip, std::int64_t columns, double* minima) {
-  return negates(flip) ? lower_reduced_minima_signed<T, true>(run, columns, minima)
-                       : lower_reduced_minima_signed<T, false>(run, columns, minima);
+double lower_reduced_minima(const T* run, T sign_mask, std::int64_t columns, double* minima) {
+  return negates(sign_mask) ? lower_reduced_minima_signed<T, true>(run, columns, minima)
+                            : lower_reduced_minima_signed<T, false>(run, columns, minima);
 }
 
 }  // namespace

@@ -6,15 +6,15 @@
 namespace {
 
 template <class T>
-double relax(const T* run, T flip, double magic, double offset, std::int64_t columns, const double* w,
+double relax(const T* run, T sign_mask, double magic, double offset, std::int64_t columns, const double* w,
              std::int32_t row, double* open, std::int32_t* from) {
   using L = Lanes<double>;
-  const auto sign = L::all(flip);
+  const auto sign = L::all(sign_mask);
   const auto shift = L::all(magic);
   const auto start = L::all(offset);
   auto least = L::all(std::numeric_limits<double>::infinity());
   const auto step = [&](const T* entries, std::int64_t j) {
-    const auto cost = to_grid(L::flip(L::load(entries), sign), shift);
+    const auto cost = to_grid(L::with_sign(L::load(entries), sign), shift);
     const auto reached = L::add(start, L::sub(cost, L::load(w + j)));
     const auto before = L::load(open + j);
     const std::uint32_t nearer = L::below(reached, before);
@@ -29,7 +29,7 @@ double relax(const T* run, T flip, double magic, double offset, std::int64_t col
     constexpr T infinity = std::numeric_limits<T>::infinity();
     T tail[L::width];
     for (int k = 0; k < L::width; ++k) {
-      tail[k] = j + k < columns ? run[j + k] : (negates(flip) ? -infinity : infinity);
+      tail[k] = j + k < columns ? run[j + k] : (negates(sign_mask) ? -infinity : infinity);
     }
     step(tail, j);
   }

@@ -7,11 +7,11 @@
 namespace {
 
 template <class T>
-rebasin::simd::Extremes row_extremes(const T* run, T flip, std::int64_t columns, double guess) {
+rebasin::simd::Extremes row_extremes(const T* run, T sign_mask, std::int64_t columns, double guess) {
   using L = Lanes<double>;
   constexpr double infinity = std::numeric_limits<double>::infinity();
   constexpr T forbidden = std::numeric_limits<T>::infinity();
-  const auto sign = L::all(static_cast<double>(flip));
+  const auto sign = L::all(static_cast<double>(sign_mask));
   const auto lowest = L::all(-infinity);
   const auto top = L::all(infinity);
   const auto guessed = L::all(guess);
@@ -20,7 +20,7 @@ rebasin::simd::Extremes row_extremes(const T* run, T flip, std::int64_t columns,
   auto second = lowest;
   std::uint32_t invalid = 0;
   const auto take = [&](L::Vector entries) {
-    const auto cost = L::flip(entries, sign);
+    const auto cost = L::with_sign(entries, sign);
     invalid |= L::not_above(cost, lowest);
     least = L::min(cost, least);
     largest = L::max(L::blend(lowest, cost, L::below(cost, top)), largest);
@@ -29,9 +29,9 @@ rebasin::simd::Extremes row_extremes(const T* run, T flip, std::int64_t columns,
   std::int64_t j = 0;
   for (; j + L::width <= columns; j += L::width) take(L::load(run + j));
   if (j < columns) {
-    take(L::load_first(run + j, static_cast<int>(columns - j), negates(flip) ? -forbidden : forbidden));
+    take(L::load_first(run + j, static_cast<int>(columns - j), negates(sign_mask) ? -forbidden : forbidden));
   }
-  const auto greatest = [](L::Vector a) { return -L::least(L::flip(a, L::all(-0.0))); };
+  const auto greatest = [](L::Vector a) { return -L::least(L::with_sign(a, L::all(-0.0))); };
   return {L::least(least), greatest(largest), greatest(second), invalid != 0};
 }
 

@@ -8,17 +8,18 @@ namespace {
 
 // Calls step(costs, j) for every vector of the row; the last one is padded with +inf as counted.
 template <class T, class Step>
-[[gnu::always_inline]] inline void for_each_vector(const T* run, T flip, std::int64_t columns, Step step) {
+[[gnu::always_inline]] inline void for_each_vector(const T* run, T sign_mask, std::int64_t columns,
+                                                   Step step) {
   using L = Lanes<double>;
   std::int64_t j = 0;
   for (; j + L::width <= columns; j += L::width) step(L::load(run + j), j);
   if (j == columns) return;
   constexpr T infinity = std::numeric_limits<T>::infinity();
-  step(L::load_first(run + j, static_cast<int>(columns - j), negates(flip) ? -infinity : infinity), j);
+  step(L::load_first(run + j, static_cast<int>(columns - j), negates(sign_mask) ? -infinity : infinity), j);
 }
 
 template <class T, bool negate>
-rebasin::simd::RowBid bid_row_signed(const T* run, T flip, std::int64_t columns, const double* v) {
+rebasin::simd::RowBid bid_row_signed(const T* run, T sign_mask, std::int64_t columns, const double* v) {
   using L = Lanes<double>;
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const auto lowest = L::all(-infinity);
@@ -39,7 +40,7 @@ rebasin::simd::RowBid bid_row_signed(const T* run, T flip, std::int64_t columns,
     step(L::load(run + j), j, best, second);
     step(L::load(run + j + L::width), j + L::width, other_best, other_second);
   }
-  for_each_vector(run + paired, flip, columns - paired,
+  for_each_vector(run + paired, sign_mask, columns - paired,
                   [&](L::Vector cost, std::int64_t j) { step(cost, paired + j, best, second); });
   second = L::min(L::max(best, other_best), L::min(second, other_second));
   best = L::min(best, other_best);
@@ -65,13 +66,13 @@ rebasin::simd::RowBid bid_row_signed(const T* run, T flip, std::int64_t columns,
 }
 
 template <class T>
-rebasin::simd::RowBid bid_row(const T* run, T flip, std::int64_t columns, const double* v) {
-  return negates(flip) ? bid_row_signed<T, true>(run, flip, columns, v)
-                       : bid_row_signed<T, false>(run, flip, columns, v);
+rebasin::simd::RowBid bid_row(const T* run, T sign_mask, std::int64_t columns, const double* v) {
+  return negates(sign_mask) ? bid_row_signed<T, true>(run, sign_mask, columns, v)
+                            : bid_row_signed<T, false>(run, sign_mask, columns, v);
 }
 
 template <class T, bool negate>
-void mark_equal_signed(const T* run, T flip, std::int64_t columns, const double* v, double value,
+void mark_equal_signed(const T* run, T sign_mask, std::int64_t columns, const double* v, double value,
                        std::uint64_t* masks) {
   using L = Lanes<double>;
   using rebasin::simd::block;
@@ -87,18 +88,18 @@ void mark_equal_signed(const T* run, T flip, std::int64_t columns, const double*
   }
   if (whole == columns) return;
   std::uint64_t found = 0;
-  for_each_vector(run + whole, flip, columns - whole,
+  for_each_vector(run + whole, sign_mask, columns - whole,
                   [&](L::Vector cost, std::int64_t k) { found |= mark(cost, whole + k) << k; });
   masks[whole / block] = found;
 }
 
 template <class T>
-void mark_equal(const T* run, T flip, std::int64_t columns, const double* v, double value,
+void mark_equal(const T* run, T sign_mask, std::int64_t columns, const double* v, double value,
                 std::uint64_t* masks) {
-  if (negates(flip)) {
-    mark_equal_signed<T, true>(run, flip, columns, v, value, masks);
+  if (negates(sign_mask)) {
+    mark_equal_signed<T, true>(run, sign_mask, columns, v, value, masks);
   } else {
-    mark_equal_signed<T, false>(run, flip, columns, v, value, masks);
+    mark_equal_signed<T, false>(run, sign_mask, columns, v, value, masks);
   }
 }
 
@@ -130,11 +131,11 @@ struct LeastOfGroups {
 };
 
 template <class T, bool negate>
-double start_paths_signed(const T* run, T flip, std::int64_t columns, const double* v, double* open,
+double start_paths_signed(const T* run, T sign_mask, std::int64_t columns, const double* v, double* open,
                           double* least) {
   using L = Lanes<double>;
   LeastOfGroups groups(least);
-  for_each_vector(run, flip, columns, [&](L::Vector cost, std::int64_t j) {
+  for_each_vector(run, sign_mask, columns, [&](L::Vector cost, std::int64_t j) {
     const auto reached = L::template reduced<negate>(cost, L::load(v + j));
     L::store(open + j, reached);
     groups.take(reached, j);
@@ -143,18 +144,19 @@ double start_paths_signed(const T* run, T flip, std::int64_t columns, const doub
 }
 
 template <class T>
-double start_paths(const T* run, T flip, std::int64_t columns, const double* v, double* open, double* least) {
-  return negates(flip) ? start_paths_signed<T, true>(run, flip, columns, v, open, least)
-                       : start_paths_signed<T, false>(run, flip, columns, v, open, least);
+double start_paths(const T* run, T sign_mask, std::int64_t columns, const double* v, double* open,
+                   double* least) {
+  return negates(sign_mask) ? start_paths_signed<T, true>(run, sign_mask, columns, v, open, least)
+                            : start_paths_signed<T, false>(run, sign_mask, columns, v, open, least);
 }
 
 template <class T, bool negate>
-double extend_paths_signed(const T* run, T flip, std::int64_t columns, const double* v, double offset,
+double extend_paths_signed(const T* run, T sign_mask, std::int64_t columns, const double* v, double offset,
                            std::int32_t row, double* open, std::int32_t* from, double* least) {
   using L = Lanes<double>;
   const auto start = L::all(offset);
   LeastOfGroups groups(least);
-  for_each_vector(run, flip, columns, [&](L::Vector cost, std::int64_t j) {
+  for_each_vector(run, sign_mask, columns, [&](L::Vector cost, std::int64_t j) {
     const auto reached = L::add(L::template reduced<negate>(cost, L::load(v + j)), start);
     const auto before = L::load(open + j);
     const std::uint32_t nearer = L::below(reached, before);
@@ -167,10 +169,11 @@ double extend_paths_signed(const T* run, T flip, std::int64_t columns, const dou
 }
 
 template <class T>
-double extend_paths(const T* run, T flip, std::int64_t columns, const double* v, double offset,
+double extend_paths(const T* run, T sign_mask, std::int64_t columns, const double* v, double offset,
                     std::int32_t row, double* open, std::int32_t* from, double* least) {
-  return negates(flip) ? extend_paths_signed<T, true>(run, flip, columns, v, offset, row, open, from, least)
-                       : extend_paths_signed<T, false>(run, flip, columns, v, offset, row, open, from, least);
+  return negates(sign_mask)
+             ? extend_paths_signed<T, true>(run, sign_mask, columns, v, offset, row, open, from, least)
+             : extend_paths_signed<T, false>(run, sign_mask, columns, v, offset, row, open, from, least);
 }
 
 inline std::int64_t collect_equal(const double* open, const double* least, std::int64_t columns, double value,

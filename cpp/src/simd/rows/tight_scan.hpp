@@ -26,29 +26,29 @@ struct RowTail {
   T cost[Lanes<double>::width];
   double dual[Lanes<double>::width];
 
-  RowTail(const T* run, T flip, std::int64_t columns, const double* v) {
+  RowTail(const T* run, T sign_mask, std::int64_t columns, const double* v) {
     constexpr T infinity = std::numeric_limits<T>::infinity();
     const std::int64_t full = columns / Lanes<double>::width * Lanes<double>::width;
     for (int k = 0; k < Lanes<double>::width; ++k) {
       const bool inside = full + k < columns;
-      cost[k] = inside ? run[full + k] : (negates(flip) ? -infinity : infinity);
+      cost[k] = inside ? run[full + k] : (negates(sign_mask) ? -infinity : infinity);
       dual[k] = inside ? v[full + k] : 0.0;
     }
   }
 };
 
 template <class T, bool negate>
-rebasin::simd::Tight row_least_signed(const T* run, T flip, std::int64_t columns, const double* v) {
+rebasin::simd::Tight row_least_signed(const T* run, T sign_mask, std::int64_t columns, const double* v) {
   using L = Lanes<double>;
   constexpr int chains = 4;  // a step waits for the one before
   constexpr std::int64_t group = chains * L::width;
-  const auto sign = L::all(static_cast<double>(flip));
+  const auto sign = L::all(static_cast<double>(sign_mask));
   const auto reduced = [](const T* entries, const double* duals) {
     return L::template reduced<negate>(L::load(entries), L::load(duals));
   };
   const std::int64_t full = columns / L::width * L::width;
   const std::int64_t grouped = columns / group * group;
-  const RowTail<T> tail(run, flip, columns, v);
+  const RowTail<T> tail(run, sign_mask, columns, v);
   typename L::Vector low[chains];
   low[0] = reduced(tail.cost, tail.dual);
   for (int k = 1; k < chains; ++k) low[k] = low[0];
@@ -61,8 +61,8 @@ rebasin::simd::Tight row_least_signed(const T* run, T flip, std::int64_t columns
   const double lowest = L::least(L::min(L::min(low[0], low[1]), L::min(low[2], low[3])));
   const auto least = L::all(lowest);
   std::uint32_t below = 0;
-  const auto look_closer = [&](const T* entries, const double* duals) {
-    meet(L::flip(L::load(entries), sign), L::load(duals), least, below);
+  const auto compare_exactly = [&](const T* entries, const double* duals) {
+    meet(L::with_sign(L::load(entries), sign), L::load(duals), least, below);
   };
   for (std::int64_t j = 0; j < grouped; j += group) {
     std::uint32_t met = 0;
@@ -70,32 +70,32 @@ rebasin::simd::Tight row_least_signed(const T* run, T flip, std::int64_t columns
       met |= L::equal(reduced(run + j + k * L::width, v + j + k * L::width), least);
     }
     if (met == 0) continue;
-    for (int k = 0; k < chains; ++k) look_closer(run + j + k * L::width, v + j + k * L::width);
+    for (int k = 0; k < chains; ++k) compare_exactly(run + j + k * L::width, v + j + k * L::width);
   }
-  for (std::int64_t j = grouped; j < full; j += L::width) look_closer(run + j, v + j);
-  look_closer(tail.cost, tail.dual);
+  for (std::int64_t j = grouped; j < full; j += L::width) compare_exactly(run + j, v + j);
+  compare_exactly(tail.cost, tail.dual);
   return {lowest, below != 0, false};
 }
 
 template <class T>
-rebasin::simd::Tight row_least(const T* run, T flip, std::int64_t columns, const double* v) {
-  return negates(flip) ? row_least_signed<T, true>(run, flip, columns, v)
-                       : row_least_signed<T, false>(run, flip, columns, v);
+rebasin::simd::Tight row_least(const T* run, T sign_mask, std::int64_t columns, const double* v) {
+  return negates(sign_mask) ? row_least_signed<T, true>(run, sign_mask, columns, v)
+                            : row_least_signed<T, false>(run, sign_mask, columns, v);
 }
 
 template <class T>
-rebasin::simd::Tight mark_tight(const T* run, T flip, std::int64_t columns, const double* v,
+rebasin::simd::Tight mark_tight(const T* run, T sign_mask, std::int64_t columns, const double* v,
                                 std::uint64_t* masks) {
   using L = Lanes<double>;
   constexpr double infinity = std::numeric_limits<double>::infinity();
   using rebasin::simd::block;
-  const auto sign = L::all(static_cast<double>(flip));
+  const auto sign = L::all(static_cast<double>(sign_mask));
   const std::int64_t full = columns / L::width * L::width;
-  const RowTail<T> tail(run, flip, columns, v);
+  const RowTail<T> tail(run, sign_mask, columns, v);
   auto low = L::all(infinity);
   std::uint32_t invalid = 0;
   const auto lower = [&](const T* entries, const double* duals) {
-    const auto reduced = L::sub(L::flip(L::load(entries), sign), L::load(duals));
+    const auto reduced = L::sub(L::with_sign(L::load(entries), sign), L::load(duals));
     invalid |= L::not_above(reduced, L::all(-infinity));
     low = L::min(reduced, low);
   };
@@ -105,7 +105,7 @@ rebasin::simd::Tight mark_tight(const T* run, T flip, std::int64_t columns, cons
   const auto least = L::all(found.least);
   std::uint32_t below = 0;
   const auto mark = [&](const T* entries, const double* duals) -> std::uint64_t {
-    return meet(L::flip(L::load(entries), sign), L::load(duals), least, below);
+    return meet(L::with_sign(L::load(entries), sign), L::load(duals), least, below);
   };
   for (std::int64_t word = 0; word * block < columns; ++word) masks[word] = 0;
   for (std::int64_t j = 0; j < full; j += L::width) masks[j / block] |= mark(run + j, v + j) << (j % block);

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._models.inference import check_model, count_of, evaluating, import_torch
+from rebasin_fast._terminal.progress import listener
 from rebasin_fast.assignment import solve_assignment
 from rebasin_fast.errors import DataError, ParamsError, SpecError
 from rebasin_fast.matching.activation.moments import CrossMoments
@@ -42,7 +43,7 @@ def activation_matching(
     similarity: Similarity = "correlation",
     taps: TapNames | None = None,
     strict: bool = True,
-    progress: Callable[[int, int | None], object] | None = None,
+    progress: Callable[[int, int | None], object] | bool | None = None,
 ) -> Matching:
     """Find the permutation of B's units whose activations on the same data are most similar to those of A.
 
@@ -64,8 +65,9 @@ def activation_matching(
     strict : bool
         Refuse parameters that the spec or one of the models lacks, and permutations without a tap. False
         leaves them in place and lists them in ``report``.
-    progress : callable, optional
-        Called with (batches done, batches in all or None) after each batch. What it raises ends the matching.
+    progress : callable or bool, optional
+        True shows a bar on standard error, plain lines in a log; a callable is called with (batches done, batches in
+        all or None) after each batch. An exception of it ends the matching.
 
     Returns
     -------
@@ -120,7 +122,8 @@ def activation_matching(
     pair = check_pair(spec, model_a.state_dict(), model_b.state_dict(), strict=strict)
     candidates = taps_of(spec, model_a, pair.sizes, taps)
     started = perf_counter()
-    moments, product_seconds = _measure(model_a, model_b, candidates, batches, progress)
+    with listener(progress, "batches") as notify:
+        moments, product_seconds = _measure(model_a, model_b, candidates, batches, notify)
     report = pair.left_in_place | _without_tap(spec, moments, pair.sizes, strict=strict)
     similarities = _similarities(moments, similarity)
     measured = perf_counter()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import ParamsError, PermutationError
 from rebasin_fast.matching.many.checkpoint import ManyCheckpoint
 from rebasin_fast.matching.many.common_order import ModelsInCommonOrder
@@ -43,7 +44,7 @@ def merge_many(
     memory_limit: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     allow_nonfinite: bool = False,
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback | bool | None = None,
 ) -> ManyMatching:
     """Match any number of models to one another and average them.
 
@@ -84,8 +85,9 @@ def merge_many(
     allow_nonfinite : bool
         Let NaN and infinities pass into ``merged`` where they are in no matched parameter (in BatchNorm statistics), or
         where the average is too large for the dtype.
-    progress : callable, optional
-        Called with a :class:`Progress` after each model: ``permutation`` is then ``"model 3"``, ``visit`` counts
+    progress : callable or bool, optional
+        True shows a bar on standard error, plain lines in a log; a callable is called with
+        a :class:`Progress` after each model: ``permutation`` is then ``"model 3"``, ``visit`` counts
         models, and ``objective`` is the sum over pairs.
 
     Returns
@@ -154,7 +156,8 @@ def merge_many(
     elif method == "cycle_consistent":
         common.move_all_if_nearer(relaxed_permutations(spec, models, common.matched, pair.sizes))
     growing = method == "merge_many" and start == "growing" and begin is None
-    history, converged = _sweeps(common, max_iter, progress, kept, growing=growing)
+    with listener(progress) as notify:
+        history, converged = _sweeps(common, max_iter, notify, kept, growing=growing)
     common.return_to_first()
     found = common.as_matching(history, converged=converged)
     merged = average_of(found, models, weights, strict=strict, allow_nonfinite=allow_nonfinite)

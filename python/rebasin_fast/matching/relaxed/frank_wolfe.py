@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from rebasin_fast._native.blas import blas_threads
+from rebasin_fast._terminal.progress import listener
 from rebasin_fast.matching.compilation import compile_problem
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
@@ -83,7 +84,7 @@ def frank_wolfe_matching(
     init: Permutation | None = None,
     strict: bool = True,
     threads: int | None = None,
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback | bool | None = None,
 ) -> FrankWolfeMatching:
     """Match B's units to A's with all permutations moving at once, each relaxed to an average of permutations.
 
@@ -109,8 +110,9 @@ def frank_wolfe_matching(
         As for :func:`weight_matching`.
     threads : int, optional
         Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is.
-    progress : callable, optional
-        Called with a :class:`Progress` after every step of a run (``permutation`` is then ``""``) and every visit
+    progress : callable or bool, optional
+        True shows a bar on standard error, plain lines in a log; a callable is called with
+        a :class:`Progress` after every step of a run (``permutation`` is then ``""``) and every visit
         of its polishing.
 
     Returns
@@ -167,20 +169,21 @@ def frank_wolfe_matching(
     # Another seed polishes in another way; random starts draw from the generator in any case.
     options: dict[str, Any] = {"strict": strict, "rng": rng if is_default_seed(rng) else generator}
 
-    def polished(permutation: Permutation, notify: ProgressCallback | None) -> Matching:
-        return weight_matching(spec, params_a, params_b, init=permutation, progress=notify, **options)
+    def polished(permutation: Permutation, progress: ProgressCallback | None) -> Matching:
+        return weight_matching(spec, params_a, params_b, init=permutation, progress=progress, **options)
 
     runs = []
-    with blas_threads(threads):
+    with blas_threads(threads), listener(progress) as notify:
         problem = RelaxedProblem(spec, params_a, moved_b, pair.sizes, dtype)
         constant = problem.value(problem.barycentre())  # the part that is the same for all permutations
         for number, start in enumerate(starts, 1):
             ascent = _Ascent(spec, problem, start, generator)
-            ascent.climb(max_iter, tolerance, constant, _of_run(progress, number, len(starts)))
+            of_run = _of_run(notify, number, len(starts))
+            ascent.climb(max_iter, tolerance, constant, of_run)
             rounded = identity_permutation(spec, pair.sizes) | ascent.rounded()
             if init is not None:
                 rounded = compose_permutations(begin, rounded, spec)
-            runs.append(ascent.result(polished(rounded, _of_run(progress, number, len(starts)))))
+            runs.append(ascent.result(polished(rounded, of_run)))
         first = objective_of(spec, params_a, params_b, begin, strict=strict)
         if max(run.objective for run in runs) < first:
             descent = polished(begin, None)

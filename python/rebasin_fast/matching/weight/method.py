@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
+from rebasin_fast._terminal.progress import listener
 from rebasin_fast.matching.device.on_device import check_device, check_products
 from rebasin_fast.matching.orders import Order
 from rebasin_fast.matching.result import Matching, ProgressCallback
@@ -48,7 +49,7 @@ def weight_matching(
     device: str | None = None,
     products: Literal["float32", "tf32", "bfloat16"] = "float32",
     checkpoint: str | os.PathLike[str] | None = None,
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback | bool | None = None,
 ) -> Matching | list[Matching]:
     """Find the permutation of B's units that brings its weights closest to A's.
 
@@ -102,8 +103,9 @@ def weight_matching(
         A .safetensors or .npz file that keeps the steps so far, written every half minute, at the end, and when the
         matching is interrupted. If it exists the matching continues from it to the result it would have had: steps
         already taken cost neither products nor assignments. For one model B, and an integer ``rng``.
-    progress : callable, optional
-        Called with a :class:`Progress` after every visit. What it raises ends the matching.
+    progress : callable or bool, optional
+        True shows a bar on standard error, plain lines in a log; a callable is called with a :class:`Progress` after
+        every visit. An exception of it ends the matching.
 
     Returns
     -------
@@ -165,9 +167,10 @@ def weight_matching(
         rng=rng, max_iter=max_iter, init=init, order=order, visiting=visiting, effort=effort, restarts=restarts,
         strict=strict, threads=threads, memory_limit=memory_limit, device=device, products=products,
     )  # fmt: skip
-    if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
-        return match_list(spec, params_a, params_b, options, generator, progress)
-    return match_pair(spec, params_a, params_b, options, generator, progress, checkpoint)
+    with listener(progress) as notify:
+        if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
+            return match_list(spec, params_a, params_b, options, generator, notify)
+        return match_pair(spec, params_a, params_b, options, generator, notify, checkpoint)
 
 
 def _check_options(

@@ -29,4 +29,4 @@ class WeightOptions(TypedDict, total=False):
     device: str | None
     products: Literal["float32", "tf32", "bfloat16"]
     checkpoint: str | os.PathLike[str] | None
-    progress: ProgressCallback | None
+    progress: ProgressCallback | bool | None

@@ -10,6 +10,7 @@ import numpy as np
 
 from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._models.inference import import_torch
+from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
@@ -61,7 +62,7 @@ def sinkhorn_matching(
     patience: int | None = None,
     stop: Callable[[Progress], bool] | None = None,
     strict: bool = True,
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback | bool | None = None,
     options: SinkhornOptions | None = None,
 ) -> SinkhornMatching:
     """Train the permutation by gradient descent, each permutation relaxed to a doubly stochastic matrix.
@@ -113,8 +114,9 @@ def sinkhorn_matching(
         Called after every step with its :class:`Progress`; True ends the run.
     strict : bool
         As for :func:`weight_matching`.
-    progress : callable, optional
-        Called with a :class:`Progress` after every step: ``sweep`` is the epoch, ``visit`` the step within it,
+    progress : callable or bool, optional
+        True shows a bar on standard error, plain lines in a log; a callable is called with
+        a :class:`Progress` after every step: ``sweep`` is the epoch, ``visit`` the step within it,
         ``permutation`` is ``""`` and ``objective`` the soft loss.
     options : SinkhornOptions, optional
         Values for the keywords of the same names; a keyword that is given wins.
@@ -170,7 +172,8 @@ def sinkhorn_matching(
     still, moving = (params_a, params_b) if forward else (params_b, params_a)
     start = begin if forward else invert_permutation(begin, spec)
     run = SinkhornRun(spec, function, still, moving, loss, options, start, generator)
-    converged = run.train(batches, stop, progress)
+    with listener(progress) as notify:
+        converged = run.train(batches, stop, notify)
     state = run.state
     permutation = begin | (state.best if forward else invert_permutation(state.best, spec))
     return SinkhornMatching(

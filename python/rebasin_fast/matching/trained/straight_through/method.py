@@ -11,6 +11,7 @@ import numpy as np
 
 from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._models.inference import import_torch
+from rebasin_fast._terminal.progress import listener
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
 from rebasin_fast.matching.result import Progress, ProgressCallback
@@ -61,7 +62,7 @@ def straight_through_matching(
     checkpoint_every: int | None = None,
     strict: bool = True,
     threads: int | None = None,
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback | bool | None = None,
     options: StraightThroughOptions | None = None,
 ) -> StraightThroughMatching:
     """Train the permutation of B's units that lowers the loss halfway between A and B.
@@ -112,8 +113,9 @@ def straight_through_matching(
         As for :func:`weight_matching`.
     threads : int, optional
         Threads of the matching's products; needs threadpoolctl.
-    progress : callable, optional
-        Called with a :class:`Progress` after every step: ``sweep`` is the epoch, ``visit`` the step within it,
+    progress : callable or bool, optional
+        True shows a bar on standard error, plain lines in a log; a callable is called with
+        a :class:`Progress` after every step: ``sweep`` is the epoch, ``visit`` the step within it,
         ``permutation`` is ``""`` and ``objective`` the loss of the minibatch at the midpoint.
     options : StraightThroughOptions, optional
         Values for the keywords of the same names; a keyword that is given wins.
@@ -168,7 +170,8 @@ def straight_through_matching(
     start = start_of(spec, pair.sizes, init)
     seed = 0 if is_default_seed(rng) else int(np.random.default_rng(rng).integers(1, 2**62))
     run = StraightThroughRun(spec, function, params_a, params_b, loss, options, start, evaluate, seed)
-    converged = run.train(batches, stop, progress)
+    with listener(progress) as notify:
+        converged = run.train(batches, stop, notify)
     state = run.state
     return StraightThroughMatching(
         permutation=state.best,
