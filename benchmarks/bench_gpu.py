@@ -187,35 +187,27 @@ def measure_matching(torch):
 
 
 def _published(torch, spec, models, orders):
-    """Every visit whole: similarity by torch, assignment by SciPy, until a sweep changes nothing."""
+    """Every similarity formed whole by torch, every assignment by SciPy, one visit at a time."""
+    from unittest import mock
+
     from rebasin_fast._arrays.operations import TorchOperations
+    from rebasin_fast.matching.device import on_device
     from rebasin_fast.matching.device.assigners import Assigned
-    from rebasin_fast.matching.device.descent import ResidentDescent
-    from rebasin_fast.matching.device.problem import make_resident
-    from rebasin_fast.permutation import identity_permutation
 
     class Scipy:
         def assign(self, matrices, _):
-            return [self.assign_host(matrix.cpu().numpy()) for matrix in matrices]
+            return [self._assigned(matrix.cpu().numpy()) for matrix in matrices]
 
-        def assign_host(self, matrix):
+        def _assigned(self, matrix):
             rows, columns = _scipy(matrix)
             none = np.zeros(len(matrix))
             return Assigned(columns, none, none, float(matrix[rows, columns].sum()))
 
-    class EveryVisit(ResidentDescent):
-        def _independent(self, names):
-            return names[:1]
-
-        def _propose_together(self, group):
-            self._pending.update(group)
-            return super()._propose_together(group)
-
-    ops = TorchOperations("cuda")
-    sizes = spec.sizes(models[0])
-    problem = make_resident(spec, *models, sizes, ops)
-    start = identity_permutation(spec, sizes)
-    return EveryVisit(problem, ops, Scipy(), start, tolerance=1e-9, bytes_to_keep=0).run([*orders])
+    largest = max(spec.sizes(models[0]).values())
+    nothing_kept = 4 * (largest**2 + 4 * max(1 << 20, 256 * largest))  # bytes: room for one similarity
+    chosen = TorchOperations("cuda"), Scipy()
+    with mock.patch.object(on_device, "choose_operations", return_value=chosen):
+        return rf.weight_matching(spec, *models, order=orders, strict=False, memory_limit=nothing_kept)
 
 
 def measure_unet(torch):

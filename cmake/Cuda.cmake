@@ -83,7 +83,7 @@ if(REBASIN_HAS_CUDA)
                  "architectures ${CMAKE_CUDA_ARCHITECTURES}")
   file(GLOB REBASIN_CUDA_SOURCES CONFIGURE_DEPENDS cpp/cuda/*.cu)
   add_library(rebasin_cuda STATIC ${REBASIN_CUDA_SOURCES})
-  target_include_directories(rebasin_cuda PUBLIC cpp/include PRIVATE cpp)
+  target_include_directories(rebasin_cuda PUBLIC cpp/include PRIVATE cpp cpp/src)
   # Contraction would let results differ from the host's run of the same source.
   target_compile_options(
     rebasin_cuda PRIVATE -fmad=false -Xcompiler=-Wall,-Wextra,-Wshadow

@@ -9,5 +9,6 @@ void register_build(pybind11::module_& m);
 void register_descent(pybind11::module_& m);
 void register_k_best(pybind11::module_& m);
 void register_bottleneck(pybind11::module_& m);
+void register_problem(pybind11::module_& m);
 void register_lists(pybind11::module_& m);
 void register_sparse(pybind11::module_& m);

@@ -2,13 +2,12 @@
 //
 // A Team solves one problem together. It consists of warps, and a Warp of lanes:
 //   rank(), size()        which of how many
-//   sync()                all of them are here, and see what the others wrote
-//   reduce(value, op)     op over everyone's value, known to everyone; op is associative and commutative
+//   sync()                a barrier; writes before it are visible after it
+//   reduce(value, op)     op over the values of all; op is associative and commutative
 //   append(wanted, count) (Warp) the place of this lane's item after `count` earlier ones, in order of lanes
 //   warp(), warp_rank(), warps()   (Team)
-// Every call is collective. Results of the algorithms do not depend on the number of lanes or warps but for
-// one choice between two kinds of first duals, in survey.hpp: it compares sums of doubles, which may round
-// otherwise for another number.
+// Every call is collective. Results depend on the number of lanes or warps in one place alone: the choice
+// between two kinds of first duals in survey.hpp compares sums of doubles, which are rounded in their order.
 #pragma once
 
 #include <condition_variable>

@@ -3,13 +3,13 @@
 
 #include <cstdint>
 
+#include "assignment/attempt.hpp"
 #include "cuda/candidate_row.hpp"
 #include "cuda/problem_memory.hpp"
 
 namespace rebasin::cuda {
 
-// Why the search for an optimum ended; the values of ProblemStatus where they are final.
-enum class Outcome : std::int32_t { done = 0, infeasible = 2, beyond_grid = 3, out_of_budget = 4 };
+using assignment::Attempt;
 
 struct TwoBest {
   double best;
@@ -26,8 +26,9 @@ struct BetterTwo {
   }
 };
 
-// No step raises v, so a list's bound stays valid (Volgenant 1996). All lanes hold the same
-// values; lane 0 writes.
+// Bids lower v or leave it, so that a list's bound stays valid (Volgenant 1996); only where ties leave the
+// least entry of a row off its refilled list may v rise, and the certificate then sends the problem to the
+// host. All lanes hold the same values; lane 0 writes.
 template <class Warp, class T>
 class ListBidding {
  public:
@@ -35,24 +36,24 @@ class ListBidding {
       : warp_(warp), costs_(costs), grid_(grid), state_(state) {}
 
   // One phase from an empty matching; out_of_budget leaves rows without a column.
-  REBASIN_HD Outcome run_phase(double epsilon, std::int64_t budget) {
+  REBASIN_HD Attempt run_phase(double epsilon, std::int64_t budget) {
     free_all_rows();
     std::int32_t row = pop();
     while (row != nobody) {
-      if (budget-- == 0) return Outcome::out_of_budget;
+      if (budget-- == 0) return Attempt::out_of_budget;
       const TwoBest two = find_best(row);
-      if (!(two.best < infinity)) return Outcome::infeasible;
+      if (!(two.best < infinity)) return Attempt::infeasible;
       const double dual = state_.v[column_at(row, two.at)] - increment(two) - epsilon;
-      if (dual < -grid_.limit / 2) return Outcome::beyond_grid;
+      if (dual < -grid_.limit / 2) return Attempt::declined;
       const std::int32_t evicted = assign(row, two.at, dual);
       row = evicted != nobody ? evicted : pop();
     }
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   // Row reduction: bids without epsilon from an empty matching. A row that loses a tie is asked again in the
   // next round. Leaves stack[0 .. free_rows()) for the path search.
-  REBASIN_HD Outcome reduce_rows() {
+  REBASIN_HD Attempt reduce_rows() {
     constexpr int rounds = 4;
     std::int64_t budget = 8 * costs_.rows;
     free_all_rows();
@@ -65,8 +66,8 @@ class ListBidding {
           break;
         }
         bool lost_to_tie = false;
-        const Outcome outcome = bid_exactly(row, lost_to_tie);
-        if (outcome != Outcome::done) return outcome;
+        const Attempt outcome = bid_exactly(row, lost_to_tie);
+        if (outcome != Attempt::solved) return outcome;
         if (evicted_ == nobody) {
           row = pop();
         } else if (lost_to_tie) {
@@ -84,7 +85,7 @@ class ListBidding {
       free_ += waiting;
       warp_.sync();
     }
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   REBASIN_HD std::int32_t free_rows() const { return free_; }
@@ -179,9 +180,9 @@ class ListBidding {
     return warp_.reduce(found, Min());
   }
 
-  REBASIN_HD Outcome bid_exactly(std::int32_t row, bool& lost_to_tie) {
+  REBASIN_HD Attempt bid_exactly(std::int32_t row, bool& lost_to_tie) {
     const TwoBest two = find_best(row);
-    if (!(two.best < infinity)) return Outcome::infeasible;
+    if (!(two.best < infinity)) return Attempt::infeasible;
     const std::int32_t column = column_at(row, two.at);
     double dual = state_.v[column];
     std::int32_t place = two.at;
@@ -196,9 +197,9 @@ class ListBidding {
         dual = state_.v[column_at(row, place)];
       }
     }
-    if (dual < -grid_.limit / 2) return Outcome::beyond_grid;
+    if (dual < -grid_.limit / 2) return Attempt::declined;
     evicted_ = assign(row, place, dual);
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   Warp& warp_;

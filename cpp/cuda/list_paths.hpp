@@ -28,7 +28,7 @@ class ListPaths {
   REBASIN_HD ListPaths(Warp& warp, const CostMatrix<T>& costs, const Grid& grid, ProblemMemory<T>& state)
       : warp_(warp), costs_(costs), grid_(grid), state_(state) {}
 
-  REBASIN_HD Outcome augment(std::int32_t root) {
+  REBASIN_HD Attempt augment(std::int32_t root) {
     begin();
     enter(root, 0.0);
     for (;;) {
@@ -38,8 +38,8 @@ class ListPaths {
         read_whole(static_cast<std::int32_t>(bound.key));
         continue;
       }
-      if (!(column.distance < infinity)) return Outcome::infeasible;
-      if (column.distance > grid_.limit) return Outcome::beyond_grid;
+      if (!(column.distance < infinity)) return Attempt::infeasible;
+      if (column.distance > grid_.limit) return Attempt::declined;
       const bool is_free = column.key < costs_.columns;
       const std::int64_t j = is_free ? column.key : column.key - costs_.columns;
       if (is_free) return finish(static_cast<std::int32_t>(j), column.distance, root);
@@ -116,17 +116,17 @@ class ListPaths {
     return warp_.reduce(nearest, Nearer());
   }
 
-  REBASIN_HD Outcome finish(std::int32_t column, double reached, std::int32_t root) {
+  REBASIN_HD Attempt finish(std::int32_t column, double reached, std::int32_t root) {
     int beyond = 0;
     for (std::int64_t j = warp_.rank(); j < costs_.columns; j += warp_.size()) {
       if (state_.closed[j] == 0) continue;
       state_.v[j] += state_.open[j] - reached;
       beyond |= state_.v[j] < -grid_.limit / 2 ? 1 : 0;
     }
-    if (warp_.reduce(beyond, Max()) != 0) return Outcome::beyond_grid;
+    if (warp_.reduce(beyond, Max()) != 0) return Attempt::declined;
     if (warp_.rank() == 0) flip(column, root);
     warp_.sync();
-    return Outcome::done;
+    return Attempt::solved;
   }
 
   REBASIN_HD void flip(std::int32_t column, std::int32_t root) {

@@ -4,49 +4,38 @@
 #include <cmath>
 #include <cstdint>
 
-#include "cuda/certificate_row.hpp"
 #include "cuda/list_bidding.hpp"
 #include "cuda/list_paths.hpp"
+#include "cuda/result_writer.hpp"
 #include "cuda/survey.hpp"
 #include "rebasin/cuda.hpp"
 
 namespace rebasin::cuda {
 
-// A problem in the caller's orientation: where its results go, and whether rows and columns were exchanged.
-struct Result {
-  std::int64_t* columns = nullptr;
-  double* row_duals = nullptr;
-  double* column_duals = nullptr;
-  double* objective = nullptr;
-  double* gap = nullptr;
-  std::int32_t* status = nullptr;
-  bool transposed = false;
-};
-
 template <class Team, class T>
 class TeamSolver {
  public:
   REBASIN_HD TeamSolver(Team& team, const CostMatrix<T>& costs, ProblemMemory<T>& state, const Result& result)
-      : team_(team), costs_(costs), state_(state), result_(result) {}
+      : team_(team), costs_(costs), state_(state), results_(team, costs, state, result) {}
 
   // `start` holds a dual for each column of the transposed problem, or is null. Rectangles ignore it.
   REBASIN_HD void solve(const double* start) {
     const Survey survey = survey_costs(team_, costs_, state_);
-    if (survey.invalid != 0) return give_up(ProblemStatus::invalid);
-    if (!(survey.least < infinity)) return give_up(ProblemStatus::infeasible);
-    if (survey.constant()) return write_identity(survey.least);
+    if (survey.invalid != 0) return results_.give_up(ProblemStatus::invalid);
+    if (!(survey.least < infinity)) return results_.give_up(ProblemStatus::infeasible);
+    if (survey.constant()) return results_.write_identity(survey.least);
     grid_ = grid_for<T>(survey.largest());
-    if (!(grid_.limit > 0.0)) return give_up(ProblemStatus::unsolved);
+    if (!(grid_.limit > 0.0)) return results_.give_up(ProblemStatus::unsolved);
     const bool square = costs_.rows == costs_.columns;
     set_duals(square ? start : nullptr, square);
     build_lists();
     const std::int64_t distinct = count_distinct_best();
     if (team_.warp_rank() == 0) match_rows(distinct, square && start != nullptr);
     team_.sync();
-    const auto outcome = static_cast<Outcome>(*state_.outcome);
-    if (outcome == Outcome::infeasible) return give_up(ProblemStatus::infeasible);
-    if (outcome != Outcome::done) return give_up(ProblemStatus::unsolved);
-    certify_and_write();
+    const auto outcome = static_cast<Attempt>(*state_.outcome);
+    if (outcome == Attempt::infeasible) return results_.give_up(ProblemStatus::infeasible);
+    if (outcome != Attempt::solved) return results_.give_up(ProblemStatus::unsolved);
+    results_.certify_and_write();
   }
 
  private:
@@ -133,13 +122,13 @@ class TeamSolver {
     ListBidding bidding(warp, costs_, grid_, state_);
     const bool square = costs_.rows == costs_.columns;
     const bool nearly_solved = distinct * 100 >= costs_.rows * (warm ? 75 : 90);
-    Outcome outcome = Outcome::done;
+    Attempt outcome = Attempt::solved;
     if (square && !nearly_solved && costs_.rows >= fewest_rows_for_auction) {
       outcome = run_auction(bidding, mean_spacing(warp));
     }
-    if (outcome == Outcome::done) outcome = bidding.reduce_rows();
+    if (outcome == Attempt::solved) outcome = bidding.reduce_rows();
     ListPaths paths(warp, costs_, grid_, state_);
-    for (std::int32_t k = 0; k < bidding.free_rows() && outcome == Outcome::done; ++k) {
+    for (std::int32_t k = 0; k < bidding.free_rows() && outcome == Attempt::solved; ++k) {
       outcome = paths.augment(state_.stack[k]);
     }
     if (warp.rank() == 0) *state_.outcome = static_cast<std::int32_t>(outcome);
@@ -147,109 +136,25 @@ class TeamSolver {
 
   // A phase at an epsilon that suits the spacing; coarser ones first where its budget runs out. Only v stays.
   template <class Bidding>
-  REBASIN_HD Outcome run_auction(Bidding& bidding, double spacing) {
+  REBASIN_HD Attempt run_auction(Bidding& bidding, double spacing) {
     constexpr double share = 0.15;
     constexpr int most_phases = 32;
-    if (!(spacing > 0.0)) return Outcome::done;
+    if (!(spacing > 0.0)) return Attempt::solved;
     const double finest = larger(grid_.step, ::ldexp(1.0, ::ilogb(share * spacing * 1.5)));
     double epsilon = finest;
     for (int phase = 0; phase < most_phases; ++phase) {
-      const Outcome outcome = bidding.run_phase(epsilon, 16 * costs_.rows);
-      if (outcome == Outcome::done) {
+      const Attempt outcome = bidding.run_phase(epsilon, 16 * costs_.rows);
+      if (outcome == Attempt::solved) {
         if (epsilon <= finest) return outcome;
         epsilon = larger(finest, epsilon / 4);
-      } else if (outcome == Outcome::out_of_budget) {
-        if (epsilon > grid_.limit / 1024) return Outcome::done;
+      } else if (outcome == Attempt::out_of_budget) {
+        if (epsilon > grid_.limit / 1024) return Attempt::solved;
         epsilon *= 8;
       } else {
         return outcome;
       }
     }
-    return Outcome::done;
-  }
-
-  REBASIN_HD void certify_and_write() {
-    for (std::int64_t i = team_.warp_rank(); i < costs_.rows; i += team_.warps()) {
-      const RowProof proof = certify_row(team_.warp(), costs_, state_.v, i, state_.column_of[i]);
-      if (team_.warp().rank() != 0) continue;
-      state_.bound[i] = proof.dual;
-      state_.pair_cost[i] = proof.cost;
-      state_.offset[i] = proof.slack;
-    }
-    team_.sync();
-    if (team_.rank() == 0) write_totals();
-    const double sign = costs_.negate ? -1.0 : 1.0;
-    double* u = result_.transposed ? result_.column_duals : result_.row_duals;
-    double* v = result_.transposed ? result_.row_duals : result_.column_duals;
-    // Adding zero turns -0.0 into 0.0.
-    for (std::int64_t i = team_.rank(); i < costs_.rows; i += team_.size()) {
-      u[i] = sign * state_.bound[i] + 0.0;
-      if (!result_.transposed) result_.columns[i] = state_.column_of[i];
-    }
-    for (std::int64_t j = team_.rank(); j < costs_.columns; j += team_.size()) {
-      v[j] = sign * state_.v[j] + 0.0;
-      if (result_.transposed) result_.columns[j] = state_.row_of[j];
-    }
-  }
-
-  // The bound on the distance from the optimum, and the objective in order of the caller's rows.
-  REBASIN_HD void write_totals() {
-    constexpr double acceptable = 1e-12;
-    double gap = 0.0;
-    double magnitude = 0.0;
-    for (std::int64_t i = 0; i < costs_.rows; ++i) {
-      if (state_.offset[i] > 0.0) gap = sum_up(gap, state_.offset[i]);
-      magnitude += state_.pair_cost[i] < 0.0 ? -state_.pair_cost[i] : state_.pair_cost[i];
-    }
-    double objective = 0.0;
-    if (result_.transposed || costs_.rows < costs_.columns) {
-      for (std::int64_t j = 0; j < costs_.columns; ++j) {
-        const std::int32_t row = state_.row_of[j];
-        if (row == nobody && state_.v[j] != 0.0) gap = sum_up(gap, -state_.v[j]);
-        if (result_.transposed && row != nobody) objective += state_.pair_cost[row];
-      }
-    }
-    for (std::int64_t i = 0; i < costs_.rows && !result_.transposed; ++i) objective += state_.pair_cost[i];
-    *result_.objective = (costs_.negate ? -objective : objective) + 0.0;
-    *result_.gap = gap;
-    *result_.status = static_cast<std::int32_t>(gap > acceptable * magnitude ? ProblemStatus::unsolved
-                                                                             : ProblemStatus::optimal);
-  }
-
-  REBASIN_HD std::int64_t caller_rows() const { return result_.transposed ? costs_.columns : costs_.rows; }
-  REBASIN_HD std::int64_t caller_columns() const { return result_.transposed ? costs_.rows : costs_.columns; }
-
-  // The identity is what users of SciPy expect of a constant matrix.
-  REBASIN_HD void write_identity(double value) {
-    const double sign = costs_.negate ? -1.0 : 1.0;
-    for (std::int64_t i = team_.rank(); i < caller_rows(); i += team_.size()) {
-      result_.columns[i] = i < caller_columns() ? i : nobody;
-      result_.row_duals[i] = result_.transposed ? 0.0 : sign * value + 0.0;
-    }
-    for (std::int64_t j = team_.rank(); j < caller_columns(); j += team_.size()) {
-      result_.column_duals[j] = result_.transposed ? sign * value + 0.0 : 0.0;
-    }
-    if (team_.rank() != 0) return;
-    double objective = 0.0;
-    for (std::int64_t i = 0; i < costs_.rows; ++i) objective += sign * value;
-    *result_.objective = objective + 0.0;
-    *result_.gap = 0.0;
-    *result_.status = static_cast<std::int32_t>(ProblemStatus::optimal);
-  }
-
-  REBASIN_HD void give_up(ProblemStatus status) {
-    const double nan = ::nan("");
-    for (std::int64_t i = team_.rank(); i < caller_rows(); i += team_.size()) {
-      result_.columns[i] = nobody;
-      result_.row_duals[i] = nan;
-    }
-    for (std::int64_t j = team_.rank(); j < caller_columns(); j += team_.size()) {
-      result_.column_duals[j] = nan;
-    }
-    if (team_.rank() != 0) return;
-    *result_.objective = nan;
-    *result_.gap = nan;
-    *result_.status = static_cast<std::int32_t>(status);
+    return Attempt::solved;
   }
 
   static constexpr std::int64_t fewest_rows_for_auction = 24;
@@ -257,7 +162,7 @@ class TeamSolver {
   Team& team_;
   const CostMatrix<T>& costs_;
   ProblemMemory<T>& state_;
-  const Result& result_;
+  ResultWriter<Team, T> results_;
   Grid grid_;
 };
 

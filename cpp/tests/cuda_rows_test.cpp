@@ -1,4 +1,4 @@
-// Candidate lists, certificates, gathers: the kernels' own source on the host.
+// Candidate lists and certificates: the kernels' own source on the host.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "cuda/certificate_row.hpp"
-#include "cuda/gather_entry.hpp"
 #include "cuda/host_team.hpp"
 #include "cuda/ordered_bits.hpp"
 #include "cuda/sorted_candidates.hpp"
-#include "rebasin/dtype.hpp"
 
 namespace {
 
@@ -114,37 +112,5 @@ TEST_CASE("cuda ordered bits keep the order") {
   for (std::size_t i = 0; i + 1 < std::size(values); ++i) {
     CHECK(to_ordered(values[i]) < to_ordered(values[i + 1]));
     CHECK(from_ordered(to_ordered(values[i])) == values[i]);
-  }
-}
-
-TEST_CASE("cuda gather follows tables") {
-  std::vector<float> source(60);
-  for (std::size_t i = 0; i < source.size(); ++i) source[i] = static_cast<float>(i * i);
-  const std::vector<std::int64_t> now{40, 0, 20}, before{0, 20, 40};
-  GatherPlan plan;
-  plan.source = source.data();
-  plan.axes = 2;
-  plan.lengths[0] = 3;
-  plan.lengths[1] = 20;
-  plan.strides[1] = 1;
-  plan.tables[0] = now.data();
-  plan.befores[0] = before.data();
-  CHECK(entries_of(plan) == 60);
-  for (std::int64_t i = 0; i < 60; ++i) {
-    const auto row = static_cast<std::size_t>(i / 20);
-    CHECK(offsets_of(plan, i).now == now[row] + i % 20);
-    const float expected = source[static_cast<std::size_t>(now[row] + i % 20)] -
-                           source[static_cast<std::size_t>(before[row] + i % 20)];
-    CHECK(difference<float>(plan, i) == expected);
-  }
-}
-
-TEST_CASE("cuda numbers widen as the core does") {
-  for (std::uint32_t bits = 0; bits < 0x10000u; ++bits) {
-    const auto word = static_cast<std::uint16_t>(bits);
-    const float half = rebasin::widen(rebasin::Float16{word});
-    CHECK((number(HalfBits{word}) == half || (std::isnan(half) && std::isnan(number(HalfBits{word})))));
-    const float brain = rebasin::widen(rebasin::BFloat16{word});
-    CHECK((number(BrainBits{word}) == brain || (std::isnan(brain) && std::isnan(number(BrainBits{word})))));
   }
 }

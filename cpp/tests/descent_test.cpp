@@ -257,11 +257,9 @@ TEST_CASE("a listener stops the descent") {
   const Planted planted(DType::float32);
   std::vector<DescentEvent> events;
   DescentOptions options = sweeps(50);
-  options.context = &events;
-  options.on_visit = [](void* context, const DescentEvent& event) {
-    auto& seen = *static_cast<std::vector<DescentEvent>*>(context);
-    seen.push_back(event);
-    return seen.size() < 3;
+  options.on_visit = [&](const DescentEvent& event) {
+    events.push_back(event);
+    return events.size() < 3;
   };
   DescentResult result = identity_of(planted.problem);
   Interrupt never;

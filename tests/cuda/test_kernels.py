@@ -115,22 +115,6 @@ def test_certificates_prove_the_core_right(module):
     assert (costs - best.column_duals >= duals[:, None] - 1e-15).all()
 
 
-def test_gathers_follow_tables(module):
-    source = draw((5, 6, 3))
-    rows, columns = np.array([4, 0, 2]), np.array([1, 1, 5, 0])
-    tables = [rows * 18, columns * 3, None]
-    expected = source[rows][:, columns]
-    np.testing.assert_array_equal(kernels.gather(source, tables, LIBRARY), expected)
-    np.testing.assert_array_equal(device_kernels.gather(source, [rows, columns, None]), expected)
-    before = np.array([0, 1, 2]) * 18
-    difference = kernels.gather_differences(source, tables, [before, None, None], LIBRARY)
-    np.testing.assert_array_equal(difference, expected - source[[0, 1, 2]][:, columns])
-    np.testing.assert_array_equal(
-        device_kernels.gather_differences(source, [rows, columns, None], [before // 18, None, None]),
-        difference,
-    )
-
-
 def test_a_pointer_elsewhere_is_named(module):
     module.device = None
     with pytest.raises(rf.DeviceError, match="CUDA device 0, and its memory is on host memory"):

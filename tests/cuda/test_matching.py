@@ -1,4 +1,6 @@
-"""The resident engine on NumPy and on torch's CPU tensors, against the core's descent for the same visits."""
+"""Weight matching on a device's backend, its arrays NumPy's or torch's on the CPU: the CPU's visits and results."""
+
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,28 +15,54 @@ from helpers.strategies import spec_cases
 from rebasin_fast._arrays.operations import NumpyOperations, TorchOperations
 from rebasin_fast._native import cuda as native
 from rebasin_fast.axis import Fixed, Product
+from rebasin_fast.matching.device import on_device
 from rebasin_fast.matching.device.assigners import DeviceAssigner, HostAssigner
-from rebasin_fast.matching.device.descent import ResidentDescent
-from rebasin_fast.matching.device.graph import Graph
+from rebasin_fast.matching.device.backend import DeviceBackend
 from rebasin_fast.matching.device.problem import make_resident
-from rebasin_fast.permutation import identity_permutation
+
+LIBRARIES = {"numpy": lambda: NumpyOperations(), "torch": lambda: TorchOperations("cpu")}
+COUNTS = (
+    "visits",
+    "skipped_visits",
+    "assignments",
+    "accepted_steps",
+    "shakes",
+    "shakes_kept",
+    "product_flop",
+)
 
 
-def descend(spec, a, b, orders, ops, **options):
-    sizes = spec.sizes(a)
-    problem = make_resident(spec, a, b, sizes, ops)
-    engine = ResidentDescent(
-        problem, ops, HostAssigner(ops, 2), identity_permutation(spec, sizes), tolerance=1e-9, **options
-    )
-    return engine.run(orders)
+@pytest.fixture(params=sorted(LIBRARIES))
+def library(request, monkeypatch):
+    pretend(monkeypatch, LIBRARIES[request.param]())
 
 
-def assert_same(found, expected):
+def pretend(monkeypatch, ops, assigner=None):
+    chosen = ops, assigner or HostAssigner(ops, 2)
+    monkeypatch.setattr(on_device, "choose_operations", lambda *_: chosen)
+
+
+def assert_same(found, expected, counts=COUNTS):
+    assert found.objective == pytest.approx(expected.objective, rel=1e-9, abs=1e-9)
+    assert found.visiting == expected.visiting
+    assert len(found.restarts) == len(expected.restarts)
+    if found.restarts:  # rounding decides which of equally good runs is the best
+        for one, other in zip(found.restarts, expected.restarts, strict=True):
+            assert_same(one, other, counts)
+        return
     assert found.first_objective == pytest.approx(expected.first_objective, rel=1e-9, abs=1e-9)
     assert found.history == pytest.approx(expected.history, rel=1e-9, abs=1e-9)
     assert found.converged == expected.converged
-    for name, index in found.permutations.items():
-        np.testing.assert_array_equal(index, expected.permutation[name])
+    for name, index in expected.permutation.items():
+        np.testing.assert_array_equal(found.permutation[name], index)
+    for name in counts:
+        assert getattr(found.stats, name) == getattr(expected.stats, name), name
+
+
+def assert_same_on_device(spec, a, b, counts=COUNTS, **options):
+    expected = rf.weight_matching(spec, a, b, strict=False, **options)
+    assert_same(rf.weight_matching(spec, a, b, strict=False, device="cuda", **options), expected, counts)
+    return expected
 
 
 def sweeps(spec, count, seed=0):
@@ -42,128 +70,211 @@ def sweeps(spec, count, seed=0):
     return [rng.permutation(spec.permutations).tolist() for _ in range(count)]
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN))
-@pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_networks_match_as_in_the_core(name, library):
-    known = KNOWN[name]
+def shared(known):
     spec, a, b = known.spec(), known.arrays(0), known.arrays(1)
-    spec = rf.PermutationSpec({p: e for p, e in spec.axes_to_perm.items() if p in a}, spec.unmatched)
-    orders = sweeps(spec, 8)
-    expected = rf.weight_matching(spec, a, b, order=orders, strict=False)
-    ops = NumpyOperations() if library == "numpy" else TorchOperations("cpu")
-    found = descend(spec, a, b, orders, ops)
-    assert_same(found, expected)
-    assert found.stats.visits == expected.stats.visits
-    assert found.stats.skipped_visits == expected.stats.skipped_visits
-    assert found.stats.accepted_steps == expected.stats.accepted_steps
+    axes = {name: entries for name, entries in spec.axes_to_perm.items() if name in a}
+    return rf.PermutationSpec(axes, spec.unmatched), a, b
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_networks_match_as_on_the_cpu(library, name):
+    spec, a, b = shared(KNOWN[name])
+    assert_same_on_device(spec, a, b, order=sweeps(spec, 8))
+    planned = assert_same_on_device(spec, a, b)
+    assert planned.visiting == "auto"
+    assert_same_on_device(spec, a, b, visiting="random", rng=3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"effort": "low"},
+        {"effort": "high"},
+        {"rng": 5},
+        {"restarts": 3, "threads": 2},
+        {"restarts": 2, "visiting": "random"},
+        {"max_iter": 1},
+        {"memory_limit": 1 << 25},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["mlp", "resnet20-projected"])
+def test_options_mean_the_same(library, name, options):
+    spec, a, b = shared(KNOWN[name])
+    assert_same_on_device(spec, a, b, **options)
+
+
+def test_starts_mean_the_same(library):
+    spec, a, b = shared(KNOWN["mlp"])
+    start = rf.weight_matching(spec, a, b, max_iter=1, effort="low")
+    assert_same_on_device(spec, a, b, init=start)
 
 
 @given(spec_cases())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_every_axis_entry_matches_as_in_the_core(case):
-    a, b = case.params(0), case.params(1)
-    orders = sweeps(case.spec, 3)
-    expected = rf.weight_matching(case.spec, a, b, order=orders)
-    found = descend(case.spec, a, b, orders, NumpyOperations())
-    assert found.history == pytest.approx(expected.history, rel=1e-9, abs=1e-9)
-    for name, index in found.permutations.items():
-        np.testing.assert_array_equal(index, expected.permutation[name])
+def test_every_axis_entry_matches_as_on_the_cpu(case):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        pretend(monkeypatch, NumpyOperations())
+        for options in ({"order": sweeps(case.spec, 3)}, {}, {"rng": 1, "effort": "high", "max_iter": 3}):
+            assert_same_on_device(case.spec, case.params(0), case.params(1), counts=("visits",), **options)
 
 
-def test_heads_match_as_in_the_core():
-    spec = rf.PermutationSpec(
-        {
-            "q": (Product("heads", "qk"), "stream"),
-            "v": (Product("heads", "vo"), "stream"),
-            "out": ("stream", Product("heads", "vo")),
-            "scale": (Product("heads", Fixed(3)),),
-            "q.bias": (Product("heads", "qk"),),
-        }
-    )
+def heads(*extra, sizes=None):
+    entries = {
+        "q": (Product("heads", "qk"), "stream"),
+        "v": (Product("heads", "vo"), "stream"),
+        "out": ("stream", Product("heads", "vo")),
+        "scale": (Product("heads", Fixed(3)),),
+        "q.bias": (Product("heads", "qk"),),
+    }
     shapes = {"q": (20, 6), "v": (12, 6), "out": (6, 12), "scale": (12,), "q.bias": (20,)}
     rng = np.random.default_rng(3)
     a, b = ({k: rng.standard_normal(s).astype("float32") for k, s in shapes.items()} for _ in range(2))
-    orders = sweeps(spec, 6)
-    expected = rf.weight_matching(spec, a, b, order=orders)
-    assert_same(descend(spec, a, b, orders, TorchOperations("cpu")), expected)
+    spec = rf.PermutationSpec({name: entries[name] for name in extra}, sizes={"heads": 4})
+    return spec, *({name: params[name] for name in extra} for params in (a, b))
 
 
-def test_pairs_of_heads_as_a_batch_equal_one_by_one(monkeypatch):
-    spec = rf.PermutationSpec({"q": (Product("heads", "qk"), None), "k": (Product("heads", "qk"), None)})
-    rng = np.random.default_rng(3)
-    a, b = ({k: rng.standard_normal((20, 7)) for k in ("q", "k")} for _ in range(2))
-    sizes = {"heads": 4, "qk": 5}
-    spec = rf.PermutationSpec(spec.axes_to_perm, sizes=sizes)
-    orders = [["heads", "qk"]] * 4
-    together = descend(spec, a, b, orders, NumpyOperations())
-    monkeypatch.setattr(Graph, "_is_chain", lambda *_: False)
-    apart = descend(spec, a, b, orders, NumpyOperations())
-    assert together.history == pytest.approx(apart.history, rel=1e-12)
-    np.testing.assert_array_equal(together.permutations["qk"], apart.permutations["qk"])
+def test_heads_match_as_on_the_cpu(library):
+    alike = heads("q", "v", "out", "q.bias")
+    assert_same_on_device(*alike, order=sweeps(alike[0], 6))
+    assert_same_on_device(*alike)
+    # An axis of heads alone leaves the CPU one product a pair of heads; on a device they stay one batch.
+    scaled = heads("q", "v", "out", "q.bias", "scale")
+    assert_same_on_device(*scaled, counts=("visits", "accepted_steps"))
 
 
-def test_kept_similarities_change_nothing():
-    known = KNOWN["resnet20-projected"]
-    spec, a, b = known.spec(), known.arrays(0), known.arrays(1)
-    orders = sweeps(spec, 10, seed=4)
-    kept = descend(spec, a, b, orders, NumpyOperations())
-    whole = descend(spec, a, b, orders, NumpyOperations(), bytes_to_keep=0)
+def test_pairs_of_heads_are_one_batch(monkeypatch):
+    module = HostModule()
+    monkeypatch.setattr(native, "load", lambda: module)
+    ops = NumpyOperations()
+    pretend(monkeypatch, ops, DeviceAssigner(ops, 1, HostLibrary()))
+    spec, a, b = heads("q", "v", "out", "q.bias", "scale")
+    assert_same_on_device(spec, a, b, counts=("visits",), order=[["heads"]])
+    assert [call[1] for call in module.calls] == [(16, 5, 5), (16, 3, 3)]
+
+
+def test_kept_similarities_change_nothing(library):
+    spec, a, b = shared(KNOWN["resnet20-projected"])
+    options = {"order": sweeps(spec, 10, seed=4), "device": "cuda"}
+    kept = rf.weight_matching(spec, a, b, **options)
+    least = 4 * (max(spec.sizes(a).values()) ** 2 + 4 * (1 << 20))
+    whole = rf.weight_matching(spec, a, b, memory_limit=least, **options)
     assert kept.history == pytest.approx(whole.history, rel=1e-9)
     assert kept.stats.product_flop < whole.stats.product_flop
 
 
-def test_independent_permutations_are_one_batch_on_the_device(monkeypatch):
+def test_visits_that_do_not_depend_on_each_other_are_one_batch(monkeypatch):
     module = HostModule()
     monkeypatch.setattr(native, "load", lambda: module)
-    known = KNOWN["resnet32-projected"]
-    spec, a, b = known.spec(), known.arrays(0), known.arrays(1)
-    problem = make_resident(spec, a, b, spec.sizes(a), NumpyOperations())
-    neighbours = Graph(problem).neighbours
-    apart = []
-    for name in sorted(spec.permutations, key=lambda name: len(neighbours[name])):
-        if not neighbours[name].intersection(apart):
-            apart.append(name)
-    orders = [[*apart, *(name for name in spec.permutations if name not in apart)]] * 4
-    expected = rf.weight_matching(spec, a, b, order=orders)
     ops = NumpyOperations()
-    engine = ResidentDescent(
-        problem,
-        ops,
-        DeviceAssigner(ops, 1, HostLibrary()),
-        identity_permutation(spec, problem.sizes),
-        tolerance=1e-9,
-    )
-    assert_same(engine.run(orders), expected)
-    shapes = [call[1] for call in module.calls]
-    assert shapes
-    assert all(shape[0] >= DeviceAssigner.fewest for shape in shapes)
-    # Starts come with the second sweep.
-    assert [call[2] for call in module.calls[:3]] == [False] * 3
+    pretend(monkeypatch, ops, DeviceAssigner(ops, 1, HostLibrary()))
+    spec, a, b = shared(KNOWN["resnet32-projected"])
+    inner = [name for name in spec.permutations if sum(name in axis for axis in _axes(spec)) <= 6]
+    orders = [[*inner, *(name for name in spec.permutations if name not in inner)]] * 4
+    assert_same_on_device(spec, a, b, order=orders)
+    batches = Counter(call[1] for call in module.calls)
+    assert batches
+    assert all(shape[0] >= DeviceAssigner.fewest for shape in batches)
+    # The duals of an earlier assignment are there from the second sweep on.
+    starts = [call[2] for call in module.calls]
+    assert not starts[0]
+    assert any(starts)
 
 
-def test_bfloat16_products_lose_little():
-    known = KNOWN["mlp"]
-    spec, a, b = known.spec(), known.arrays(0), known.arrays(1)
-    orders = sweeps(spec, 10)
-    exact = descend(spec, a, b, orders, TorchOperations("cpu"))
-    rounded = descend(spec, a, b, orders, TorchOperations("cpu", "bfloat16"))
+def _axes(spec):
+    return [
+        {name for name in spec.permutations if name in repr(entries)}
+        for entries in spec.axes_to_perm.values()
+    ]
+
+
+def test_random_sweeps_batch_fewer_calls_than_visits(monkeypatch):
+    ops = NumpyOperations()
+    calls = []
+
+    class Counting(HostAssigner):
+        def assign(self, matrices, starts):
+            calls.append(len(matrices))
+            return super().assign(matrices, starts)
+
+    pretend(monkeypatch, ops, Counting(ops, 1))
+    spec, a, b = shared(KNOWN["resnet32-projected"])
+    found = assert_same_on_device(spec, a, b, visiting="random")
+    assert sum(calls) == found.stats.assignments
+    assert len(calls) < found.stats.assignments
+
+
+def test_a_checkpoint_goes_on_where_it_stopped(library, tmp_path):
+    spec, a, b = shared(KNOWN["mlp"])
+    expected = rf.weight_matching(spec, a, b, rng=2)
+    events = []
+
+    def stop(event):
+        events.append(event)
+        if len(events) == 4:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "steps.npz"
+    with pytest.raises(KeyboardInterrupt):
+        rf.weight_matching(spec, a, b, rng=2, device="cuda", checkpoint=path, progress=stop)
+    again = rf.weight_matching(spec, a, b, rng=2, device="cuda", checkpoint=path)
+    assert_same(again, expected, counts=("visits", "accepted_steps"))
+    assert again.stats.assignments < expected.stats.assignments
+    # Its steps are the CPU's: one may go on where the other stopped.
+    assert_same(rf.weight_matching(spec, a, b, rng=2, checkpoint=path), expected, counts=("visits",))
+
+
+@pytest.mark.parametrize("method", ["objective", "gain", "entries", "refresh", "assign", "rows"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_the_backend_raises_ends_the_matching(library, monkeypatch, method, error):
+    def fail(*_):
+        raise error("here")
+
+    monkeypatch.setattr(DeviceBackend, method, fail)
+    spec, a, b = shared(KNOWN["mlp"])
+    with pytest.raises(error, match="here"):
+        rf.weight_matching(spec, a, b, device="cuda")
+
+
+def test_progress_is_the_cpus(library):
+    spec, a, b = shared(KNOWN["mlp"])
+    events = {}
+    for device in (None, "cuda"):
+        events[device] = []
+        rf.weight_matching(spec, a, b, device=device, progress=events[device].append)
+    assert [(e.sweep, e.visit, e.visits, e.permutation) for e in events["cuda"]] == [
+        (e.sweep, e.visit, e.visits, e.permutation) for e in events[None]
+    ]
+    assert events["cuda"][-1].seconds_left is not None
+
+
+def test_overflow_is_named(monkeypatch):
+    pretend(monkeypatch, TorchOperations("cpu"))
+    spec, *models = shared(KNOWN["mlp"])
+    a, b = ({name: array * np.float32(1e25) for name, array in model.items()} for model in models)
+    with pytest.raises(rf.ParamsError, match="overflow"):
+        rf.weight_matching(spec, a, b, device="cuda")
+
+
+def test_bfloat16_products_lose_little(monkeypatch):
+    spec, a, b = shared(KNOWN["mlp"])
+    exact = rf.weight_matching(spec, a, b)
+    pretend(monkeypatch, TorchOperations("cpu", "bfloat16"))
+    rounded = rf.weight_matching(spec, a, b, device="cuda", products="bfloat16")
     assert rounded.objective > exact.first_objective
     assert rounded.objective == pytest.approx(exact.objective, rel=0.05)
 
 
-def test_parameters_of_two_dtypes_are_widened():
-    known = KNOWN["mlp"]
-    spec, a, b = known.spec(), known.arrays(0), known.arrays(1)
-    b = {name: torch.from_numpy(array).bfloat16() for name, array in b.items()}
-    orders = sweeps(spec, 4)
-    found = descend(spec, a, b, orders, TorchOperations("cpu"))
-    expected = rf.weight_matching(spec, a, b, order=orders)
-    assert_same(found, expected)
+def test_parameters_of_two_dtypes_are_widened(monkeypatch):
+    spec, a, b = shared(KNOWN["mlp"])
+    pretend(monkeypatch, TorchOperations("cpu"))
+    assert_same_on_device(spec, a, {name: torch.from_numpy(array).bfloat16() for name, array in b.items()})
 
 
 def test_diverged_weights_are_named():
     known = KNOWN["mlp"]
     a, b = known.arrays(0), known.arrays(1)
     b["2.weight"][0, 0] = np.nan
+    ops = NumpyOperations()
     with pytest.raises(rf.ParamsError, match=r"'2.weight' of model B"):
-        make_resident(known.spec(), a, b, known.spec().sizes(a), NumpyOperations())
+        make_resident(known.spec(), a, b, known.spec().sizes(a), ops, HostAssigner(ops, 1))

@@ -8,10 +8,7 @@ import pytest
 import rebasin_fast as rf
 from helpers.networks import KNOWN
 from rebasin_fast._arrays.buffers import CupyDevice, TorchDevice
-from rebasin_fast._arrays.operations import TorchOperations
 from rebasin_fast.assignment.device import batched, kernels
-from rebasin_fast.matching.device.weights import choose_operations, match_resident
-from rebasin_fast.permutation import identity_permutation
 from reference import device_kernels
 
 pytestmark = [
@@ -151,21 +148,6 @@ def test_certificates_equal_the_reference(library):
         np.testing.assert_array_equal(device.get(array), expected)
 
 
-def test_gathers_equal_the_reference(library):
-    device, put = library
-    source = draw((1, 60, 70), "gaussian", 1, np.float32).reshape(60, 7, 10)
-    rng = np.random.default_rng(0)
-    rows, taps, before = rng.integers(0, 60, 90), rng.permutation(7), rng.integers(0, 60, 90)
-    tables = [put(rows * 70), put(taps * 10), None]
-    expected = device_kernels.gather(source, [rows, taps, None])
-    np.testing.assert_array_equal(device.get(kernels.gather(put(source), tables, device)), expected)
-    difference = kernels.gather_differences(put(source), tables, [put(before * 70), None, None], device)
-    np.testing.assert_array_equal(
-        device.get(difference),
-        device_kernels.gather_differences(source, [rows, taps, None], [before, None, None]),
-    )
-
-
 @pytest.mark.parametrize("n", [700, 2048])
 @pytest.mark.parametrize("kind", ["gram", "gaussian", "integers"])
 def test_single_matrices_equal_the_cpu(library, kind, n):
@@ -262,6 +244,11 @@ def test_matchings_equal_the_cpu(name):
     expected = rf.weight_matching(spec, a, b, order=orders, strict=False)
     found = rf.weight_matching(spec, a, b, order=orders, strict=False, device="cuda")
     assert found.history == pytest.approx(expected.history, rel=1e-5)
+    planned = rf.weight_matching(spec, a, b, strict=False, device="cuda")
+    assert planned.visiting == "auto"
+    assert planned.objective == pytest.approx(
+        rf.weight_matching(spec, a, b, strict=False).objective, rel=1e-3
+    )
     resident = {key: _to_torch(value) for key, value in a.items()}
     again = rf.weight_matching(spec, resident, b, order=orders, strict=False)
     assert again.history == pytest.approx(found.history, rel=1e-9)
@@ -272,20 +259,7 @@ def test_narrow_products_cost_little(products):
     _torch()
     known = KNOWN["resnet20-projected"]
     spec, a, b = known.spec(), known.arrays(0), known.arrays(1)
-    orders = [[list(spec.permutations)] * 10]
-    sizes = spec.sizes(a)
-    ops, assigner = choose_operations(a, "cuda", products)
-    assert isinstance(ops, TorchOperations)
-    found = match_resident(
-        spec,
-        a,
-        b,
-        sizes,
-        identity_permutation(spec, sizes),
-        orders,
-        ops=ops,
-        assigner=assigner,
-        tolerance=1e-9,
-    )[0]
-    expected = rf.weight_matching(spec, a, b, order=orders[0], strict=False)
+    orders = [list(spec.permutations)] * 10
+    found = rf.weight_matching(spec, a, b, order=orders, device="cuda", products=products)
+    expected = rf.weight_matching(spec, a, b, order=orders)
     assert found.objective == pytest.approx(expected.objective, rel=0.05)

@@ -14,9 +14,9 @@ KNOWN_NAME = "resnet20-projected"
 
 @pytest.fixture
 def pair(monkeypatch):
-    def on_the_host(params, device, products, threads=1):
+    def on_the_host(params, device, products, threads):
         ops = TorchOperations("cpu", products)
-        return ops, HostAssigner(ops, threads)
+        return ops, HostAssigner(ops, threads or 1)
 
     monkeypatch.setattr(on_device, "choose_operations", on_the_host)
     known = KNOWN[KNOWN_NAME]
@@ -69,9 +69,9 @@ def test_products_reach_the_device_and_the_objective_stays_exact(pair, monkeypat
     spec, a, b = pair
     seen, choose = [], on_device.choose_operations
 
-    def noting(params, device, products):
+    def noting(params, device, products, threads):
         seen.append(products)
-        return choose(params, device, products)
+        return choose(params, device, products, threads)
 
     monkeypatch.setattr(on_device, "choose_operations", noting)
     found = rf.weight_matching(spec, a, b, max_iter=1, device="cuda", products="bfloat16")
@@ -82,17 +82,17 @@ def test_products_reach_the_device_and_the_objective_stays_exact(pair, monkeypat
 
 def test_the_result_says_how_it_visited_and_threads_are_passed_on(pair, monkeypatch):
     spec, a, b = pair
-    heard, choose = [], on_device.choose_operations
+    passed_on, choose = [], on_device.choose_operations
 
-    def noting(params, device, products, threads=None):
-        heard.append(threads)
-        return choose(params, device, products)
+    def noting(params, device, products, threads):
+        passed_on.append(threads)
+        return choose(params, device, products, threads)
 
     monkeypatch.setattr(on_device, "choose_operations", noting)
     order = list(spec.permutations)
-    assert rf.weight_matching(spec, a, b, max_iter=1, device="cuda", threads=3).visiting == "random"
+    assert rf.weight_matching(spec, a, b, max_iter=1, device="cuda", threads=3).visiting == "auto"
     assert rf.weight_matching(spec, a, b, max_iter=1, device="cuda", order=order).visiting == "order"
-    assert heard == [3, None]
+    assert passed_on == [3, None]
     for visiting in ("auto", "random"):
         found = rf.weight_matching(spec, a, b, max_iter=1, visiting=visiting)
         assert (found.visiting, found.to_dict()["visiting"]) == (visiting, visiting)

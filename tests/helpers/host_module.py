@@ -6,8 +6,6 @@ import numpy as np
 
 from reference import device_kernels
 
-_NUMBERS = {0: np.float32, 1: np.float64, 2: np.float16}
-
 
 class _Memory:
     def __init__(self, interface):
@@ -108,28 +106,3 @@ class HostModule:
         )
         for pointer, values in zip(outputs, found, strict=True):
             view(pointer, shape[:1], "f8")[...] = values
-
-    def gather_differences(self, source, out, lengths, strides, tables, befores, dtype, device, stream):
-        kind = _NUMBERS[dtype]
-        entry = np.dtype(kind).itemsize
-        sides = []
-        for side in (tables, [b or t for t, b in zip(tables, befores, strict=True)]):
-            offsets = self._offsets(lengths, strides, side)
-            sides.append(np.array([view(source + int(o) * entry, (1,), kind)[0] for o in offsets.ravel()]))
-        wide = np.float64 if kind is np.float64 else np.float32
-        difference = sides[0].astype(wide) - sides[1].astype(wide)
-        view(out, lengths, wide)[...] = difference.reshape(lengths)
-
-    def gather(self, source, out, lengths, strides, tables, entry, device, stream):
-        kind = f"u{entry}"
-        offsets = self._offsets(lengths, strides, tables)
-        taken = [view(source + int(o) * entry, (1,), kind)[0] for o in offsets.ravel()]
-        view(out, lengths, kind)[...] = np.reshape(taken, lengths)
-
-    @staticmethod
-    def _offsets(lengths, strides, tables):
-        offsets = np.zeros(lengths, np.int64)
-        for axis, (length, stride, table) in enumerate(zip(lengths, strides, tables, strict=True)):
-            along = view(table, (length,), "i8") if table else np.arange(length) * stride
-            offsets += along.reshape([-1 if a == axis else 1 for a in range(len(lengths))])
-        return offsets

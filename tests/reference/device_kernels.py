@@ -15,28 +15,6 @@ _BUCKETS = 32
 _BUCKETS_BELOW = 13
 
 
-def gather(source: NDArray[Any], tables: list[Index | None]) -> NDArray[Any]:
-    """``source`` with position i of each axis taken from position ``tables[axis][i]``, or in order where None."""
-    return np.ascontiguousarray(source[_mesh(source, tables)])
-
-
-def gather_differences(
-    source: NDArray[Any], tables: list[Index | None], befores: list[Index | None]
-) -> NDArray[Any]:
-    """The gather by ``tables`` less that by ``befores``, in float32 or, for float64, in float64."""
-    kind = np.float64 if source.dtype == np.float64 else np.float32
-    before = [now if table is None else table for now, table in zip(tables, befores, strict=True)]
-    difference: NDArray[Any] = source[_mesh(source, tables)].astype(kind) - source[
-        _mesh(source, before)
-    ].astype(kind)
-    return difference
-
-
-def _mesh(source: NDArray[Any], tables: list[Index | None]) -> tuple[Any, ...]:
-    lengths = source.shape
-    return np.ix_(*(np.arange(n) if t is None else t for n, t in zip(lengths, tables, strict=True)))
-
-
 def column_minima(costs: NDArray[Any], blocks: int, *, maximize: bool = False) -> Floats:
     """(blocks, m): the least cost, as minimised, of each column in each block of rows; NaN passed over."""
     signed = _signed(costs, maximize)

@@ -1,5 +1,5 @@
-// The module of device entries: pointers, shapes and streams as integers. Arrays are
-// python/rebasin_fast/cuda's business.
+// The module of device entries: pointers, shapes and streams as integers; arrays are known to
+// python/rebasin_fast/assignment/device/ alone.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -11,7 +11,6 @@ using Pointer = std::uintptr_t;
 using rebasin::cuda::AssignmentBatch;
 using rebasin::cuda::CandidateRequest;
 using rebasin::cuda::CertificateRequest;
-using rebasin::cuda::GatherPlan;
 
 template <class T>
 T* at(Pointer pointer) {
@@ -110,39 +109,6 @@ void certify(Pointer costs, bool float64, std::array<std::int64_t, 2> shape,
   raise_unless_ok(rebasin::cuda::certify(request, at<void>(stream)));
 }
 
-GatherPlan plan_of(Pointer source, Pointer out, const std::vector<std::int64_t>& lengths,
-                   const std::vector<std::int64_t>& strides, const std::vector<Pointer>& tables,
-                   const std::vector<Pointer>& befores) {
-  if (lengths.size() > rebasin::cuda::most_axes) throw py::value_error("a gather has at most six axes");
-  GatherPlan plan;
-  plan.source = at<const void>(source);
-  plan.out = at<void>(out);
-  plan.axes = static_cast<int>(lengths.size());
-  for (std::size_t axis = 0; axis < lengths.size(); ++axis) {
-    plan.lengths[axis] = lengths[axis];
-    plan.strides[axis] = strides.at(axis);
-    plan.tables[axis] = at<const std::int64_t>(tables.at(axis));
-    plan.befores[axis] = befores.empty() ? nullptr : at<const std::int64_t>(befores.at(axis));
-  }
-  return plan;
-}
-
-void gather(Pointer source, Pointer out, const std::vector<std::int64_t>& lengths,
-            const std::vector<std::int64_t>& strides, const std::vector<Pointer>& tables, int entry_bytes,
-            int device, Pointer stream) {
-  const GatherPlan plan = plan_of(source, out, lengths, strides, tables, {});
-  const DeviceGuard guard(device);
-  raise_unless_ok(rebasin::cuda::gather(plan, entry_bytes, at<void>(stream)));
-}
-
-void gather_differences(Pointer source, Pointer out, const std::vector<std::int64_t>& lengths,
-                        const std::vector<std::int64_t>& strides, const std::vector<Pointer>& tables,
-                        const std::vector<Pointer>& befores, int dtype, int device, Pointer stream) {
-  const GatherPlan plan = plan_of(source, out, lengths, strides, tables, befores);
-  const DeviceGuard guard(device);
-  raise_unless_ok(rebasin::cuda::gather_differences(plan, dtype, at<void>(stream)));
-}
-
 }  // namespace
 
 void register_kernels(py::module_& m) {
@@ -151,6 +117,4 @@ void register_kernels(py::module_& m) {
   m.def("list_candidates", &list_candidates, "See rebasin/cuda.hpp.");
   m.def("column_minima", &column_minima, "See rebasin/cuda.hpp.");
   m.def("certify", &certify, "See rebasin/cuda.hpp.");
-  m.def("gather", &gather, "See rebasin/cuda.hpp.");
-  m.def("gather_differences", &gather_differences, "See rebasin/cuda.hpp.");
 }

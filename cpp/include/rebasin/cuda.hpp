@@ -52,8 +52,9 @@ inline constexpr std::int64_t most_batch_columns = 1 << 16;
 // minima of blocks of rows, candidate lists, one epsilon auction and row reduction on them, shortest
 // augmenting paths, and a certificate read from the whole matrix. Exact: costs are rounded to a grid of
 // 2^-46 (float64: 2^-49) of the largest, where all arithmetic is exact, and a gap above 1e-12 of the sum of
-// the matched magnitudes makes the problem `unsolved`. Deterministic, the same whatever the device.
-// Rectangles ignore the starts. Reads each matrix three times, plus a row a refilled list or dense step.
+// the matched magnitudes makes the problem `unsolved`. Deterministic; the same for any number of threads but
+// for one choice of first duals, which compares rounded sums (survey.hpp). Rectangles ignore the starts.
+// Reads each matrix three times, plus a row a refilled list or dense step.
 //
 // `workspace` holds at least assignment_workspace_bytes(batch) on the current device (0 where all state fits
 // into shared memory).
@@ -108,27 +109,6 @@ Error certify(const CertificateRequest& request, Stream stream);
 
 // Copies `bytes` from the device to the host and waits for the stream: the one entry that synchronises.
 Error fetch(const void* source, void* out, std::int64_t bytes, Stream stream);
-
-inline constexpr int most_axes = 6;
-
-// A copy of a strided array in which position i of an axis comes from offset table[i] of it, in elements of
-// the source: what the position tables of every axis entry come to.
-struct GatherPlan {
-  const void* source = nullptr;
-  void* out = nullptr;  // contiguous, not overlapping the source
-  int axes = 0;
-  std::int64_t lengths[most_axes] = {};
-  std::int64_t strides[most_axes] = {};         // of the source, for axes without a table
-  const std::int64_t* tables[most_axes] = {};   // or null: positions in order
-  const std::int64_t* befores[most_axes] = {};  // differences: the tables subtracted, null as tables[axis]
-};
-
-// Entries of 1, 2, 4 or 8 bytes, as they are.
-Error gather(const GatherPlan& plan, int entry_bytes, Stream stream);
-
-// Entries as numbers (0 float32, 1 float64, 2 float16, 3 bfloat16: rebasin::DType), in float32, or float64
-// for float64: entry[tables] - entry[befores].
-Error gather_differences(const GatherPlan& plan, int dtype, Stream stream);
 
 // Of the machine; 0 devices without a driver, never an error.
 int count_devices();

@@ -22,7 +22,8 @@ struct DescentEvent {
   double flop_ahead = 0.0;  // of the products that are known to be outstanding; more come as units move
 };
 
-// What a visit proposed for a permutation and all that stand within it, and how far that stood out.
+// The proposal of a visit for a permutation and all that stand within it, and how far it stood out from a
+// random one.
 struct DescentStep {
   std::int32_t permutation = 0;
   double fixed_axes_score = 0.0;
@@ -49,13 +50,11 @@ struct DescentOptions {
   double tolerance = 1e-9;
   bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the
                            // objective are then not counted as accepted
-  // Steps of an earlier descent of the same problem and options, from its first on: they are taken as they
-  // are, at no cost of products or assignments. The first that does not fit, or is no permutation, ends their
-  // use.
+  // Steps of an earlier descent of the same problem and options, from its first on, which cost neither
+  // products nor assignments. The first that does not fit, or is no permutation, ends their use.
   std::vector<DescentStep> recorded;
-  std::function<void(const DescentStep& step)> on_step;                  // after each step that was computed
-  bool (*on_visit)(void* context, const DescentEvent& event) = nullptr;  // false: stop, as interrupted
-  void* context = nullptr;
+  std::function<void(const DescentStep& step)> on_step;     // after each step that was computed
+  std::function<bool(const DescentEvent& event)> on_visit;  // false: stop, as interrupted
 };
 
 struct DescentStats {
@@ -87,8 +86,8 @@ struct DescentResult {
 // Descends from result.permutations, which must hold one valid permutation of the right size a name.
 //
 // Given orders, a sweep is one of them, and the descent ends after one that raised nothing. With planned
-// visits it ends when every similarity is up to date and no step raises the objective; what it reaches
-// is never below where it started.
+// visits it ends when every similarity is up to date and no step raises the objective; the final objective is
+// never below the first.
 //
 // T is the type of similarities and products; objectives and the acceptance test are float64 always. Entries
 // are widened as they are read, a panel at a time: beyond the result the memory is one similarity of the
@@ -96,6 +95,13 @@ struct DescentResult {
 // for distinct results. invalid_entry: an entry is not finite, or products overflowed.
 template <class T>
 Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOptions& options,
+                          DescentResult& result, Interrupt& interrupt);
+
+// The same visits on another backend (descent/backend.hpp), to which alone the tensors' pointers matter.
+template <class T>
+class Backend;
+template <class T>
+Status coordinate_descent(const Problem& problem, Backend<T>& backend, const DescentOptions& options,
                           DescentResult& result, Interrupt& interrupt);
 
 extern template Status coordinate_descent<float>(const Problem&, Gemm<float>, const DescentOptions&,

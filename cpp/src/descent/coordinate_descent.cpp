@@ -1,17 +1,18 @@
 #include <new>
 
-#include "descent/engine.hpp"
-#include "descent/planned.hpp"
-#include "descent/replay.hpp"
+#include "descent/host_backend.hpp"
+#include "descent/policy/planned.hpp"
+#include "descent/policy/replay.hpp"
+#include "descent/steps/engine.hpp"
 #include "rebasin/descent.hpp"
 
 namespace rebasin {
 
 template <class T>
-Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOptions& options,
+Status coordinate_descent(const Problem& problem, Backend<T>& backend, const DescentOptions& options,
                           DescentResult& result, Interrupt& interrupt) {
   try {
-    Engine<T> engine(problem, gemm, options, result, interrupt);
+    Engine<T> engine(problem, backend, options, result, interrupt);
     Status status = engine.measure();
     if (status != Status::ok) return status;
     result.first_objective = result.objective;
@@ -24,6 +25,21 @@ Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOpt
   }
 }
 
+template <class T>
+Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOptions& options,
+                          DescentResult& result, Interrupt& interrupt) {
+  try {
+    HostBackend<T> backend(problem, gemm, interrupt);
+    return coordinate_descent(problem, backend, options, result, interrupt);
+  } catch (const std::bad_alloc&) {
+    return Status::out_of_memory;
+  }
+}
+
+template Status coordinate_descent<float>(const Problem&, Backend<float>&, const DescentOptions&,
+                                          DescentResult&, Interrupt&);
+template Status coordinate_descent<double>(const Problem&, Backend<double>&, const DescentOptions&,
+                                           DescentResult&, Interrupt&);
 template Status coordinate_descent<float>(const Problem&, Gemm<float>, const DescentOptions&, DescentResult&,
                                           Interrupt&);
 template Status coordinate_descent<double>(const Problem&, Gemm<double>, const DescentOptions&,

@@ -143,22 +143,21 @@ def weight_matching(
     numbers = {name: number for number, name in enumerate(problem.permutations)}
     numbered = np.array([numbers[name] for name in names], dtype=np.int64)
     orders = numbered[threefry.visiting_orders(rng, max_iter, len(names))].tolist()
+    options = _core.DescentOptions()
+    options.next_order = lambda sweep: orders[sweep] if sweep < len(orders) else None
+    options.tolerance = _PROGRESS
+    options.overwrite = True
+    if not silent:
+        first = objective_of(spec, params_a, params_b, start, strict=False)
+        options.on_visit = _printer(problem.permutations, first)
     found = _core.coordinate_descent(
         problem.native,
+        [start[name] for name in problem.permutations],
+        options,
         double_products=problem.double_products,
         gemm=gemm_address("dgemm" if problem.double_products else "sgemm"),
-        start=[start[name] for name in problem.permutations],
-        next_order=lambda sweep: orders[sweep] if sweep < len(orders) else None,
-        most_sweeps=max_iter,
-        first_pass=False,
-        tolerance=_PROGRESS,
-        overwrite=True,
-        bytes_to_keep=0.0,
-        on_visit=None
-        if silent
-        else _printer(problem.permutations, objective_of(spec, params_a, params_b, start, strict=False)),
     )
-    by_name = dict(zip(problem.permutations, found["permutations"], strict=True))
+    by_name = dict(zip(problem.permutations, found.permutations, strict=True))
     example = next(iter(params_a.values()))
     return {name: _like(example, by_name[name]) for name in names}
 
@@ -175,18 +174,14 @@ def _matched_spec(ps: PermutationSpec, params_a: Params, params_b: Params) -> Fu
     return spec
 
 
-def _printer(
-    permutations: tuple[str, ...], first: float
-) -> Callable[[int, int, int, int, float, float, float], None]:
+def _printer(permutations: tuple[str, ...], first: float) -> Callable[[_core.DescentEvent], None]:
     before = first
 
-    def on_visit(
-        sweep: int, _visit: int, _visits: int, permutation: int, objective: float, *_products: float
-    ) -> None:
+    def on_visit(event: _core.DescentEvent) -> None:
         nonlocal before
-        gain, before = objective - before, objective
+        gain, before = event.objective - before, event.objective
         # The output of the original without `silent`.
-        print(f"{sweep}/{permutations[permutation]}: {gain}")  # noqa: T201
+        print(f"{event.sweep}/{permutations[event.permutation]}: {gain}")  # noqa: T201
 
     return on_visit
 

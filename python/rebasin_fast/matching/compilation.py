@@ -38,7 +38,7 @@ Moves = list[tuple[list[int], int, int, NDArray[np.int64]]]
 class CompiledProblem:
     """The core's problem, the names and sizes of its permutations in order, and whether products are float64."""
 
-    native: Any
+    native: _core.Problem
     permutations: tuple[str, ...]
     sizes: dict[str, int]
     double_products: bool
@@ -87,7 +87,7 @@ def compile_problem(
             a, b = (array.reshape(merged_shape(array.shape, joined)) for array in (a, b))
             merged = [entry for entry, _ in joined]
         a, b, kept = _merge_still_axes(a, b, merged)
-        native.add_tensor(a, b, getattr(_core.DType, kind), _moves(kept, sizes, numbers, laid_out))
+        native.add_tensor(a, b, getattr(_core.DType, kind), moves_of(kept, sizes, numbers, laid_out))
     refuse_integers_alone(spec, kinds, (params_a, params_b))
     return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
 
@@ -183,7 +183,7 @@ def _merge_still_axes(
     return a.reshape(shape), b.reshape(shape), kept
 
 
-def _moves(
+def moves_of(
     entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int], laid_out: dict[Entry, Layout]
 ) -> Moves:
     """The moves of every axis; ``laid_out`` remembers the layouts of entries, most of which stand on many axes."""

@@ -74,8 +74,8 @@ class Matching:
     restarts : tuple[Matching, ...]
         The runs of ``restarts=k`` from which this one was chosen; empty for one run.
     visiting : str
-        How weight matching visited permutations: "auto" (by plan), "random" (always on a GPU) or "order"; empty for
-        methods that visit none.
+        How weight matching visited permutations: "auto" (by plan), "random" or "order"; empty for methods that visit
+        none.
     """
 
     permutation: dict[str, NDArray[np.int64]]

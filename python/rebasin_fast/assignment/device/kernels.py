@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from rebasin_fast._arrays import DeviceLibrary
 from rebasin_fast._arrays.buffers import Placement, placement_of
 from rebasin_fast._native.cuda import require_device
@@ -17,7 +15,6 @@ from rebasin_fast.errors import DeviceError
 
 LIST_LENGTH = 24
 MOST_BATCH_COLUMNS = 1 << 16
-_NUMBERS = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
 
 
 @dataclass(frozen=True)
@@ -133,51 +130,6 @@ def _call_on_matrix(kernel: str, costs: Any, library: DeviceLibrary, maximize: b
         getattr(module, kernel), placement_of(costs, library, module), library.pointer(costs),
         library.dtype_name(costs) == "float64", tuple(costs.shape), library.strides(costs), maximize, *arguments,
     )  # fmt: skip
-
-
-def gather(source: Any, tables: list[Any | None], library: DeviceLibrary) -> Any:
-    """A contiguous copy of ``source``, position i of each axis taken from offset ``tables[axis][i]``.
-
-    Tables are int64 device arrays of offsets in entries of ``source``; None takes an axis in order.
-    """
-    module = require_device()
-    place = placement_of(source, library, module)
-    out = library.empty(source, _lengths(source, tables), library.dtype_name(source))
-    pointers = [0 if table is None else library.pointer(table) for table in tables]
-    _call(
-        module.gather, place, library.pointer(source), library.pointer(out), list(out.shape),
-        list(library.strides(source)), pointers, _bytes_of(library.dtype_name(source)),
-    )  # fmt: skip
-    return out
-
-
-def gather_differences(
-    source: Any, tables: list[Any | None], befores: list[Any | None], library: DeviceLibrary
-) -> Any:
-    """``source[tables] - source[befores]`` in float32 (float64 for float64); a None among ``befores`` is the table."""
-    module = require_device()
-    place = placement_of(source, library, module)
-    dtype = library.dtype_name(source)
-    out = library.empty(source, _lengths(source, tables), "float64" if dtype == "float64" else "float32")
-    pointers = [
-        [0 if table is None else library.pointer(table) for table in side] for side in (tables, befores)
-    ]
-    _call(
-        module.gather_differences, place, library.pointer(source), library.pointer(out), list(out.shape),
-        list(library.strides(source)), pointers[0], pointers[1], _NUMBERS[dtype],
-    )  # fmt: skip
-    return out
-
-
-def _lengths(source: Any, tables: list[Any | None]) -> list[int]:
-    return [
-        int(length if table is None else table.shape[0])
-        for length, table in zip(source.shape, tables, strict=True)
-    ]
-
-
-def _bytes_of(dtype: str) -> int:
-    return {"bool": 1, "bfloat16": 2}.get(dtype) or np.dtype(dtype).itemsize
 
 
 def _call(entry: Any, place: Placement, *arguments: Any) -> None:

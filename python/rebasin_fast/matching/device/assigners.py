@@ -1,4 +1,4 @@
-"""Who solves the assignments of a matching: the host's threads, or the device's kernel."""
+"""The assignments of a matching, solved by the host's threads or by the device's kernel."""
 
 from __future__ import annotations
 
@@ -33,9 +33,6 @@ class Assigner(Protocol):
     def assign(self, matrices: Sequence[Any], starts: Sequence[Assigned | None]) -> list[Assigned]:
         """Maximal assignments of square device matrices; ParamsError where products overflowed."""
 
-    def assign_host(self, matrix: NDArray[Any]) -> Assigned:
-        """The same for one matrix on the host."""
-
     def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Columns (k, n) and objectives (k,) of a (k, n, n) device array."""
 
@@ -54,10 +51,6 @@ class HostAssigner:
             return [_solve(host, start) for host, start in zip(hosts, starts, strict=True)]
         with ThreadPoolExecutor(min(self._threads, len(hosts))) as pool:
             return list(pool.map(_solve, hosts, starts))
-
-    def assign_host(self, matrix: NDArray[Any]) -> Assigned:
-        """See :class:`Assigner`."""
-        return _solve(matrix, None)
 
     def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """See :class:`Assigner`."""

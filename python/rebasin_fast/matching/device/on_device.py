@@ -1,122 +1,120 @@
-"""Weight matching on a GPU: names, orders and results around the resident engine."""
+"""Which device a matching runs on, and the libraries that compute there."""
 
 from __future__ import annotations
 
+import importlib
+import os
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rebasin_fast._arrays.operations import PRODUCTS
-from rebasin_fast.errors import SpecError
-from rebasin_fast.matching.device.weights import choose_operations, lies_on_device, match_resident
-from rebasin_fast.matching.pair import CheckedPair
-from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
+from rebasin_fast._arrays import DeviceLibrary, device_library
+from rebasin_fast._arrays.cupy import CupyArrays
+from rebasin_fast._arrays.operations import PRODUCTS, NumpyOperations, Operations, TorchOperations
+from rebasin_fast._arrays.torch import TorchArrays
+from rebasin_fast._native.cuda import is_available
+from rebasin_fast.errors import DeviceError, MissingDependencyError
+from rebasin_fast.matching.device.assigners import Assigner, DeviceAssigner, HostAssigner
+from rebasin_fast.matching.device.problem import ResidentProblem, make_resident
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.device.descent import Listener
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params
 
 _CUDA_DEVICE = re.compile(r"cuda(:\d+)?")
+_MOST_THREADS = 8
 
 
 def check_device(device: str | None) -> None:
-    """ValueError for what names neither the CPU nor a CUDA device."""
+    """ValueError unless ``device`` is None, the CPU or a CUDA device."""
     if device not in (None, "cpu") and not _CUDA_DEVICE.fullmatch(str(device)):
         raise ValueError(f"device is None, 'cpu', 'cuda' or 'cuda:0', 'cuda:1', …; got {device!r}")
 
 
 def check_products(products: str) -> None:
-    """ValueError for what is no way of multiplying."""
+    """ValueError unless ``products`` names a precision of products."""
     if products not in PRODUCTS:
         raise ValueError(f"products is one of {PRODUCTS}; got {products!r}")
 
 
 def device_for(device: str | None, params: Params) -> str | None:
-    """The CUDA device that a matching runs on, where it is asked for or the parameters lie; None for the CPU."""
+    """The CUDA device of a matching, where it is asked for or any parameter lies on one; None for the CPU."""
     if device is None:
-        return "cuda" if lies_on_device(params) else None
+        return "cuda" if any(device_library(array) is not None for array in params.values()) else None
     return None if device == "cpu" else device
 
 
-def match_on_device(
+def compile_on_device(
     spec: PermutationSpec,
     params_a: Params,
     params_b: Params,
-    pair: CheckedPair,
-    start: dict[str, NDArray[np.int64]],
+    sizes: Mapping[str, int],
     *,
-    order: Sequence[Any] | None,
-    max_iter: int,
-    restarts: int,
-    generator: np.random.Generator,
     device: str,
     products: str,
-    memory_limit: int | None,
     threads: int | None,
-    tolerance: float,
-    progress: ProgressCallback | None,
-) -> Matching:
-    """The best of ``restarts`` descents by ``order``, or by random orders; arguments as of ``weight_matching``.
+) -> ResidentProblem:
+    """The problem with its parameters on ``device``; ``threads`` of the host solve the assignments that go there."""
+    ops, assigner = choose_operations(params_a, device, products, threads)
+    return make_resident(spec, params_a, params_b, sizes, ops, assigner)
 
-    ``threads`` solve assignments on the host. There is no plan on a device: the results say "random" or "order".
+
+def choose_operations(
+    params: Params, device: str, products: str = "float32", threads: int | None = None
+) -> tuple[Operations, Assigner]:
+    """The library that computes on ``device`` ("cuda" or "cuda:1"), and the solver of its assignments.
+
+    Those that go to the host are solved by ``threads`` threads; by default by as many as there are, up to 8.
+
+    Raises
+    ------
+    DeviceError
+        There is no such device.
+    MissingDependencyError
+        The parameters lie on the host, and torch, which would bring them to the device, is not installed.
     """
-    names = tuple(name for name in spec.permutations if name in pair.sizes)
-    most = max_iter if order is None or _is_one_sweep(order) else min(max_iter, len(order))
-    chosen = () if threads is None else (threads,)
-    ops, assigner = choose_operations(params_a, device, products, *chosen)
-    found = match_resident(
-        spec, params_a, params_b, pair.sizes, start,
-        [_sweeps(order, names, max_iter, generator) for _ in range(restarts)],
-        ops=ops, assigner=assigner, tolerance=tolerance, memory_limit=memory_limit,
-        listeners=[_listener(progress, most, run, restarts) for run in range(1, restarts + 1)],
-    )  # fmt: skip
-    runs = [
-        Matching(
-            permutation=start | one.permutations,
-            objective=one.objective,
-            first_objective=one.first_objective,
-            history=one.history,
-            sweeps=len(one.history),
-            converged=one.converged,
-            stats=one.stats,
-            report=pair.left_in_place,
-            visiting="random" if order is None else "order",
+    threads = threads or min(_MOST_THREADS, os.cpu_count() or 1)
+    on_device = [array for array in params.values() if device_library(array) is not None]
+    if on_device and isinstance(device_library(on_device[0]), CupyArrays):
+        cupy = NumpyOperations(products, sys.modules["cupy"])
+        return cupy, _assigner(cupy, threads, CupyArrays())
+    torch = _torch()
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            f"device={device!r} needs a CUDA device, and torch {torch.__version__} finds none: it may be a build for "
+            "CPUs, the driver may be missing, or CUDA_VISIBLE_DEVICES hides the device; device='cpu' runs on the host"
         )
-        for one in found
-    ]
-    best = max(runs, key=lambda run: run.objective)
-    if len(runs) == 1:
-        return best
-    fields = {name: getattr(best, name) for name in best.__dataclass_fields__}
-    return Matching(**{**fields, "restarts": tuple(runs)})
+    if on_device and device == "cuda":
+        device = str(on_device[0].device)
+    ops = TorchOperations(device, products)
+    return ops, _assigner(ops, threads, TorchArrays())
 
 
-def _is_one_sweep(order: Sequence[Any]) -> bool:
-    return len(order) > 0 and all(isinstance(name, str) for name in order)
+def _assigner(ops: Operations, threads: int, library: DeviceLibrary) -> Assigner:
+    return DeviceAssigner(ops, threads, library) if is_available() else HostAssigner(ops, threads)
 
 
-def _sweeps(
-    order: Sequence[Any] | None, names: tuple[str, ...], max_iter: int, rng: np.random.Generator
-) -> Iterator[list[str]]:
-    """The visits of each sweep: replayed, or drawn as they are needed."""
-    if order is None:
-        return ([names[i] for i in rng.permutation(len(names)).tolist()] for _ in range(max_iter))
-    sweeps = [list(order)] * max_iter if _is_one_sweep(order) else [list(sweep) for sweep in order[:max_iter]]
-    for name in {name for sweep in sweeps for name in sweep}:
-        if name not in names:
-            raise SpecError(f"order names permutation {name!r}, which the spec lacks; it has {names}")
-    return iter(sweeps)
+def _torch() -> Any:
+    try:
+        return importlib.import_module("torch")
+    except ImportError:
+        raise MissingDependencyError(
+            "device='cuda' with parameters on the host needs torch to bring them to the device: "
+            "pip install 'rebasin-fast[torch]'"
+        ) from None
 
 
-def _listener(progress: ProgressCallback | None, most: int, run: int, restarts: int) -> Listener | None:
-    if progress is None:
-        return None
-
-    def on_visit(sweep: int, visit: int, visits: int, name: str, objective: float) -> None:
-        progress(Progress(sweep + 1, most, visit, visits, name, objective, run, restarts))
-
-    return on_visit
+@contextmanager
+def device_memory_explained() -> Iterator[None]:
+    """MemoryError that says what helps, where torch or CuPy runs out of device memory."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        raise MemoryError(
+            f"the CUDA device is out of memory ({error}); lower memory_limit, match in float16 or bfloat16, free what "
+            "other work holds (torch.cuda.empty_cache()), or use device='cpu'"
+        ) from error

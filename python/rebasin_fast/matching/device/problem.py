@@ -1,16 +1,18 @@
-"""A matching problem whose parameters stay on the device; its index tables live on the host."""
+"""A matching problem whose parameters stay on the device; its layout is compiled for the core as the CPU's is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rebasin_fast import _core
 from rebasin_fast._arrays.operations import Operations
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.matching.compilation import CompiledProblem, Layout, Moves, moves_of
+from rebasin_fast.matching.device.assigners import Assigner
 from rebasin_fast.matching.matched import (
     matched_parameters,
     real_entries,
@@ -18,87 +20,77 @@ from rebasin_fast.matching.matched import (
     refuse_integers_alone,
 )
 from rebasin_fast.specs.axis import Entry, merge_joined
-from rebasin_fast.specs.layout import Block, blocks_of, merged_shape
+from rebasin_fast.specs.layout import merged_shape
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Index, Params
+    from rebasin_fast.typing import Params
 
 _WIDTHS = ("float16", "bfloat16", "float32", "float64")
 
 
 @dataclass(frozen=True)
-class Move:
-    """``positions[i, j, ..., r]``: copy r of unit i of ``permutations[0]``, j of ``permutations[1]``, … on ``axis``."""
-
-    permutations: tuple[str, ...]
-    axis: int
-    positions: Index
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One parameter of A and of B on the device, and what moves each of its axes."""
+class ResidentTensor:
+    """One parameter of A and of B on the device, its strides in C order, and the moves of its axes."""
 
     a: Any
     b: Any
-    blocks: tuple[tuple[Block, ...], ...]
-    moves: tuple[Move, ...]
+    strides: tuple[int, ...]
+    moves: Moves
 
 
 @dataclass(frozen=True)
-class ResidentProblem:
-    """All tensors of the objective; ``parents`` outermost first, ``wide`` where products are float64."""
+class ResidentProblem(CompiledProblem):
+    """All tensors of the objective, the library that computes with them, and the solver of assignments."""
 
-    permutations: tuple[str, ...]
-    sizes: dict[str, int]
-    parents: dict[str, tuple[str, ...]]
-    tensors: tuple[Tensor, ...]
-    wide: bool
+    tensors: tuple[ResidentTensor, ...]
+    operations: Operations
+    assigner: Assigner
 
 
 def make_resident(
-    spec: PermutationSpec, params_a: Params, params_b: Params, sizes: Mapping[str, int], ops: Operations
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    sizes: Mapping[str, int],
+    ops: Operations,
+    assigner: Assigner,
 ) -> ResidentProblem:
     """Bring the parameters that are matched to the device, one at a time, and check that they are finite."""
     names = tuple(name for name in spec.permutations if name in sizes)
+    numbers = {name: number for number, name in enumerate(names)}
+    native = _core.Problem()
+    for name in names:
+        native.add_permutation(sizes[name], [numbers[parent] for parent in spec.parents[name]])
     tensors, kinds = [], set()
-    laid_out: dict[Entry, tuple[Block, ...]] = {}
+    laid_out: dict[Entry, Layout] = {}
     for parameter in matched_parameters(spec, (params_a, params_b)):
-        refuse_complex_beside_real(parameter, params_a[parameter], params_b[parameter])
-        a, b = ops.place(params_a[parameter]), ops.place(params_b[parameter])
-        kind = max((ops.dtype(a), ops.dtype(b)), key=_WIDTHS.index)
-        if ops.dtype(a) != ops.dtype(b):
-            kind = "float64" if kind == "float64" else "float32"
-            a, b = ops.widen(a, kind), ops.widen(b, kind)
+        a, b, kind = _placed(parameter, params_a[parameter], params_b[parameter], ops)
         kinds.add(kind)
-        for model, array in (("A", a), ("B", b)):
-            if not ops.is_finite(array):
-                raise ParamsError(
-                    f"parameter {parameter!r} of model {model} holds entries that are NaN or infinite; "
-                    "a model that diverged cannot be matched"
-                )
         merged = merge_joined(real_entries(spec.axes_to_perm[parameter], params_a[parameter]))
         shape = merged_shape(tuple(int(n) for n in a.shape), merged)
-        for entry, _ in merged:
-            if entry not in laid_out:
-                laid_out[entry] = blocks_of(entry, sizes)
-        blocks = tuple(laid_out[entry] for entry, _ in merged)
-        tensors.append(Tensor(a.reshape(shape), b.reshape(shape), blocks, tuple(_moves(blocks))))
+        moves = moves_of([entry for entry, _ in merged], sizes, numbers, laid_out)
+        native.add_remote_tensor(list(shape), moves)
+        strides = tuple(int(np.prod(shape[axis + 1 :])) for axis in range(len(shape)))
+        tensors.append(ResidentTensor(a.reshape(shape), b.reshape(shape), strides, moves))
     refuse_integers_alone(spec, kinds, (params_a, params_b))
     return ResidentProblem(
-        names, {name: sizes[name] for name in names}, {name: tuple(spec.parents[name]) for name in names},
-        tuple(tensors), "float64" in kinds,
+        native, names, {name: sizes[name] for name in names}, "float64" in kinds, tuple(tensors), ops, assigner
     )  # fmt: skip
 
 
-def _moves(blocks: tuple[tuple[Block, ...], ...]) -> list[Move]:
-    return [_move(axis, block) for axis, of_axis in enumerate(blocks) for block in of_axis]
-
-
-def _move(axis: int, block: Block) -> Move:
-    moving = [d for d, dim in enumerate(block.dims) if dim is not None]
-    positions = np.moveaxis(block.positions, moving, range(len(moving)))
-    extents = positions.shape[: len(moving)]
-    copies = positions.size // prod(extents) if prod(extents) else 0
-    return Move(block.permutations, axis, np.ascontiguousarray(positions).reshape(*extents, copies))
+def _placed(parameter: str, a: Any, b: Any, ops: Operations) -> tuple[Any, Any, str]:
+    """Both arrays on the device in one dtype, and its name."""
+    refuse_complex_beside_real(parameter, a, b)
+    a, b = ops.place(a), ops.place(b)
+    kind = max((ops.dtype(a), ops.dtype(b)), key=_WIDTHS.index)
+    if ops.dtype(a) != ops.dtype(b):
+        kind = "float64" if kind == "float64" else "float32"
+        a, b = ops.widen(a, kind), ops.widen(b, kind)
+    for model, array in (("A", a), ("B", b)):
+        if not ops.is_finite(array):
+            raise ParamsError(
+                f"parameter {parameter!r} of model {model} holds entries that are NaN or infinite; "
+                "a model that diverged cannot be matched"
+            )
+    return a, b, kind

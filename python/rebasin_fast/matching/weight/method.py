@@ -74,8 +74,7 @@ def weight_matching(
     visiting : {"auto", "random"}
         "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
         skipped. "auto": a first pass matches every permutation once on what is settled before it,
-        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone. On a GPU
-        there is no plan yet: "auto" is "random" there, and ``Matching.visiting`` says so.
+        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone.
     effort : {"low", "normal", "high"}
         Perturbations once no single permutation can be improved, with "auto". "low": none. "normal": one, where the
         first pass underperformed, so that the queue had to add more than 2 % of the gain. It forbids the matches of
@@ -158,7 +157,7 @@ def weight_matching(
     True
     """
     _check_options(max_iter, visiting, restarts, threads, memory_limit, device)
-    _check_effort(effort, visiting, order, device)
+    _check_effort(effort, visiting, order)
     check_products(products)
     generator = np.random.default_rng(rng)
     if checkpoint is not None and (not isinstance(rng, int) or not isinstance(params_b, Mapping)):
@@ -196,11 +195,10 @@ def _check_options(
     check_device(device)
 
 
-def _check_effort(effort: str, visiting: str, order: Order | None, device: str | None) -> None:
+def _check_effort(effort: str, visiting: str, order: Order | None) -> None:
     if effort not in EFFORTS:
         raise ValueError(f"effort is one of {EFFORTS}; got {effort!r}")
-    on_cpu = device is None or device == "cpu"
-    if effort != "normal" and not (visiting == "auto" and order is None and on_cpu):
+    if effort != "normal" and not (visiting == "auto" and order is None):
         raise ValueError(
-            f"effort={effort!r} is for visiting='auto' on the CPU: an order that is given or drawn ends where it ends"
+            f"effort={effort!r} is for visiting='auto': an order that is given or drawn is not perturbed"
         )

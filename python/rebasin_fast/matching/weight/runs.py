@@ -15,7 +15,7 @@ from rebasin_fast import _core
 from rebasin_fast._native.blas import blas_threads
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.compilation import CompiledProblem, compile_problem, refuse_all_nonfinite
-from rebasin_fast.matching.device.on_device import device_for, match_on_device
+from rebasin_fast.matching.device.on_device import compile_on_device, device_for, device_memory_explained
 from rebasin_fast.matching.orders import Order, most_sweeps, orders_of
 from rebasin_fast.matching.pair import CheckedPair, check_pair, start_of
 from rebasin_fast.matching.result import Matching, ProgressCallback
@@ -23,10 +23,9 @@ from rebasin_fast.matching.runs import Call, best_of, generators, is_default_see
 from rebasin_fast.matching.state_file import key_of
 from rebasin_fast.matching.weight.checkpoint import Checkpoint, open_checkpoint
 from rebasin_fast.matching.weight.descent import (
-    TOLERANCE,
     Effort,
     Steps,
-    Way,
+    VisitPolicy,
     descend,
     visit_listener,
 )
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 # Most bytes of similarities by default, the one at work and those kept between visits: ResNet-50 needs 32 MB, VGG-16
 # with a classifier of 4096 units 141 MB; of a perceptron of 16 layers of 8192 units three are kept beside the fourth.
 _SIMILARITIES_BY_DEFAULT = 1 << 30
+_SIMILARITIES_ON_DEVICE = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Options:
     def decisive(self) -> dict[str, Any]:
         """Those that decide which steps are taken, beside the start."""
         names = ("rng", "max_iter", "order", "visiting", "effort", "restarts")
-        return {name: getattr(self, name) for name in names}
+        narrow = {} if self.products == "float32" else {"products": self.products}
+        return {name: getattr(self, name) for name in names} | narrow
 
 
 def match_list(
@@ -72,7 +73,8 @@ def match_list(
     progress: ProgressCallback | None,
 ) -> list[Matching]:
     """A to each of the models; on ``threads`` threads, as many pairs at a time, with one BLAS thread each."""
-    at_once = min(options.threads or 1, len(models))
+    on_cpu = device_for(options.device, params_a) is None
+    at_once = min(options.threads or 1, len(models)) if on_cpu else 1
     if at_once > 1:
         memory = None if options.memory_limit is None else options.memory_limit // at_once
         options = replace(options, threads=None, memory_limit=memory)
@@ -100,40 +102,42 @@ def match_pair(
     pair = check_pair(spec, params_a, params_b, strict=options.strict)
     start = start_of(spec, pair.sizes, options.init)
     device = device_for(options.device, params_a)
+    with device_memory_explained():
+        problem = _compiled(spec, params_a, params_b, pair, options, device)
+        kept = _open_checkpoint(checkpoint, spec, params_a, params_b, start, options)
+        # A device runs one descent at a time; its threads are those of assignments on the host.
+        at_once = 1 if kept is not None or device is not None else min(options.threads or 1, options.restarts)
+        runs = _Runs(problem, start, pair, options, progress if at_once == 1 else one_at_a_time(progress),
+                     _bytes_to_keep(problem, options.memory_limit, at_once, device), kept)  # fmt: skip
+        # The default seed's run of planned visits draws nothing: the one after it draws as a single run would.
+        undrawn = 1 if runs.follows_plan(1) else 0
+        draws = [generator] * undrawn + generators(generator, options.restarts - undrawn)
+        calls = [partial(runs.run, number, each, outer=stop) for number, each in enumerate(draws, 1)]
+        threads = 1 if at_once > 1 else None if device is not None else options.threads
+        with blas_threads(threads), _overflow_explained(spec, params_a, params_b), _saved(kept):
+            return best_of(run_all(calls, at_once))
+
+
+def _compiled(
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    pair: CheckedPair,
+    options: Options,
+    device: str | None,
+) -> CompiledProblem:
     if device is not None:
-        if checkpoint is not None:
-            raise ValueError(
-                f"a matching on {device!r} keeps no checkpoint; run it on the CPU (device='cpu')"
-            )
-        if options.effort != "normal":
-            raise ValueError(
-                f"effort={options.effort!r} is for matchings on the CPU (device='cpu'); this one is on {device!r}"
-            )
-        return match_on_device(
-            spec, params_a, params_b, pair, start, order=options.order, max_iter=options.max_iter,
-            restarts=options.restarts, generator=generator, device=device, products=options.products,
-            memory_limit=options.memory_limit, threads=options.threads,
-            tolerance=TOLERANCE, progress=progress,
+        return compile_on_device(
+            spec, params_a, params_b, pair.sizes, device=device, products=options.products, threads=options.threads
         )  # fmt: skip
     if options.products != "float32":
         raise ValueError(f"products={options.products!r} is for matchings on a GPU; this one is on the CPU")
-    problem = compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
-    kept = _open_checkpoint(checkpoint, spec, params_a, params_b, start, options)
-    at_once = 1 if kept is not None else min(options.threads or 1, options.restarts)
-    runs = _Runs(problem, start, pair, options, progress if at_once == 1 else one_at_a_time(progress),
-                 _bytes_to_keep(problem, options.memory_limit, at_once), kept)  # fmt: skip
-    # The default seed's run on its own way draws nothing: the one after it draws as a single run would.
-    undrawn = 1 if runs.undrawn(1) else 0
-    draws = [generator] * undrawn + generators(generator, options.restarts - undrawn)
-    calls = [partial(runs.run, number, each, outer=stop) for number, each in enumerate(draws, 1)]
-    threads = 1 if at_once > 1 else options.threads
-    with blas_threads(threads), _overflow_explained(spec, params_a, params_b), _saved(kept):
-        return best_of(run_all(calls, at_once))
+    return compile_problem(spec, params_a, params_b, pair.sizes, check_finite=False)
 
 
 @dataclass(frozen=True)
 class _Runs:
-    """What the runs of one pair share: the compiled problem, which they only read, and where they start."""
+    """Shared by the runs of one pair: the compiled problem, which they only read, and the start."""
 
     problem: CompiledProblem
     start: dict[str, Index]
@@ -144,13 +148,13 @@ class _Runs:
     checkpoint: Checkpoint | None
 
     @property
-    def planned(self) -> bool:
+    def uses_planned_visits(self) -> bool:
         """Whether runs draw no orders and replay none."""
         return self.options.order is None and self.options.visiting == "auto"
 
-    def undrawn(self, number: int) -> bool:
-        """Whether a run, counted from 1, goes by the plan as it is; other planned ones draw a seed."""
-        return self.planned and number == 1 and is_default_seed(self.options.rng)
+    def follows_plan(self, number: int) -> bool:
+        """Whether a run, counted from 1, takes the plan as it is; other runs of planned visits draw a seed."""
+        return self.uses_planned_visits and number == 1 and is_default_seed(self.options.rng)
 
     def run(
         self,
@@ -160,22 +164,20 @@ class _Runs:
         outer: _core.StopFlag | None,
     ) -> Matching:
         """One run, counted from 1; the flag of a list that it belongs to ends it too."""
-        options = self.options
-        way = Way(
-            None
-            if self.planned
-            else orders_of(options.order, self.problem.permutations, options.max_iter, draws),
+        options, planned = self.options, self.uses_planned_visits
+        policy = VisitPolicy(
+            None if planned else orders_of(options.order, self.problem.permutations, options.max_iter, draws),
             options.max_iter * (10 if options.effort == "high" else 1),
             first_pass=options.init is None,
             effort=options.effort,
             visiting=options.visiting if options.order is None else "order",
-            seed=int(draws.integers(1, 2**63)) if self.planned and not self.undrawn(number) else 0,
+            seed=int(draws.integers(1, 2**63)) if planned and not self.follows_plan(number) else 0,
         )
         sweeps = most_sweeps(options.order, options.max_iter)
         on_visit = visit_listener(self.progress, self.problem, sweeps, number, options.restarts)
         steps = Steps(self.checkpoint, number)
         flag = outer if stop is None else stop
-        return descend(self.problem, self.start, way, self.bytes_to_keep, self.pair, on_visit, steps, flag)
+        return descend(self.problem, self.start, policy, self.bytes_to_keep, self.pair, on_visit, steps, flag)
 
 
 def _open_checkpoint(
@@ -204,7 +206,7 @@ def _saved(checkpoint: Checkpoint | None) -> Iterator[None]:
 
 @contextmanager
 def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Params) -> Iterator[None]:
-    """The core tells an objective that is not finite; which entry spoils it, or that none does, is told here."""
+    """Names the entry that makes the core's objective infinite or NaN, or says that products overflow."""
     try:
         yield
     except OverflowError as error:
@@ -212,12 +214,15 @@ def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Param
         raise ParamsError(str(error)) from None
 
 
-def _bytes_to_keep(problem: CompiledProblem, memory_limit: int | None, at_once: int) -> float:
+def _bytes_to_keep(
+    problem: CompiledProblem, memory_limit: int | None, at_once: int, device: str | None
+) -> float:
     """What ``memory_limit`` leaves each of the runs for similarities between visits; MemoryError if it is too low."""
     largest = max(problem.sizes.values(), default=0)
     itemsize = 8 if problem.double_products else 4
     if memory_limit is None:
-        return float(max(0, _SIMILARITIES_BY_DEFAULT // at_once - largest * largest * itemsize))
+        most = _SIMILARITIES_BY_DEFAULT if device is None else _SIMILARITIES_ON_DEVICE
+        return float(max(0, most // at_once - largest * largest * itemsize))
     needed = at_once * (largest * largest * itemsize + 4 * max(1 << 20, 256 * largest) * itemsize)
     if needed > memory_limit:
         raise MemoryError(

@@ -1,0 +1,46 @@
+// Which permutations a first pass has already matched.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "descent/steps/nesting.hpp"
+#include "rebasin/problem.hpp"
+
+namespace rebasin {
+
+class FixedAxes {
+ public:
+  explicit FixedAxes(const Problem& problem)
+      : problem_(problem), fixed_(problem.permutations.size(), false) {}
+
+  void add(const Nesting& nesting, std::int32_t root) {
+    for (const std::int32_t member : nesting.family(root)) fixed_[static_cast<std::size_t>(member)] = true;
+  }
+
+  // Whether everything that moves the tensor's other axes is fixed.
+  bool around(std::size_t tensor, std::int32_t axis) const {
+    for (const Move& move : problem_.tensors[tensor].moves) {
+      if (move.axis == axis) continue;
+      for (const std::int32_t permutation : move.permutations) {
+        if (!fixed_[static_cast<std::size_t>(permutation)]) return false;
+      }
+    }
+    return true;
+  }
+
+  // The same, and also what stands in the move itself beside the family of `root`.
+  bool around(std::size_t tensor, const Move& move, const Nesting& nesting, std::int32_t root) const {
+    for (const std::int32_t permutation : move.permutations) {
+      if (!fixed_[static_cast<std::size_t>(permutation)] && !nesting.in_family(root, permutation))
+        return false;
+    }
+    return around(tensor, move.axis);
+  }
+
+ private:
+  const Problem& problem_;
+  std::vector<bool> fixed_;
+};
+
+}  // namespace rebasin
