@@ -7,7 +7,8 @@ import pytest
 
 import rebasin_fast as rf
 from helpers.networks import KNOWN
-from rebasin_fast._arrays.buffers import CupyDevice, TorchDevice
+from rebasin_fast._arrays.cupy import CupyArrays
+from rebasin_fast._arrays.torch import TorchArrays
 from rebasin_fast.assignment.device import batched, kernels
 from reference import device_kernels
 
@@ -34,7 +35,7 @@ def _to_cupy(array):
     return pytest.importorskip("cupy").asarray(array)
 
 
-LIBRARIES = {"torch": (TorchDevice(), _to_torch), "cupy": (CupyDevice(), _to_cupy)}
+LIBRARIES = {"torch": (TorchArrays(), _to_torch), "cupy": (CupyArrays(), _to_cupy)}
 
 
 @pytest.fixture(params=sorted(LIBRARIES))
@@ -77,22 +78,22 @@ def test_batches_equal_the_cpu(library, shape, kind, dtype):
     costs = draw(shape, kind, sum(shape), dtype)
     found = batched.solve_batch(put(costs), device, maximize=maximize)
     expected = rf.solve_assignment(costs, maximize=maximize)
-    statuses = [kernels.STATUSES[int(status)] for status in device.get(found.statuses)]
+    statuses = [kernels.STATUSES[int(status)] for status in device.to_host(found.statuses)]
     assert statuses == expected.status.tolist()
     solved = np.array([status == "optimal" for status in statuses])
     magnitude = np.abs(np.where(np.isfinite(costs), costs, 0.0)).sum(axis=(1, 2))
     np.testing.assert_allclose(
-        device.get(found.objectives)[solved],
+        device.to_host(found.objectives)[solved],
         expected.objective[solved],
         rtol=1e-11,
         atol=1e-12 * magnitude.max(),
     )
-    assert (device.get(found.gaps)[solved] <= 1e-12 * magnitude[solved]).all()
+    assert (device.to_host(found.gaps)[solved] <= 1e-12 * magnitude[solved]).all()
     for p in np.flatnonzero(solved):
-        u, v = device.get(found.row_duals)[p], device.get(found.column_duals)[p]
+        u, v = device.to_host(found.row_duals)[p], device.to_host(found.column_duals)[p]
         reduced = costs[p].astype(np.float64) - u[:, None] - v
         assert ((-reduced if maximize else reduced) >= -1e-12 * (1 + magnitude[p])).all()
-        columns = device.get(found.columns)[p]
+        columns = device.to_host(found.columns)[p]
         used = columns[columns >= 0]
         assert len(set(used.tolist())) == len(used) == min(shape[1:])
 
@@ -103,13 +104,13 @@ def test_strided_views_and_warm_starts(library):
     costs = put(base)[::2].swapaxes(1, 2)
     found = batched.solve_batch(costs, device, maximize=True)
     expected = rf.solve_assignment(base[::2].swapaxes(1, 2), maximize=True)
-    np.testing.assert_allclose(device.get(found.objectives), expected.objective, rtol=1e-11)
+    np.testing.assert_allclose(device.to_host(found.objectives), expected.objective, rtol=1e-11)
     square = put(base[:, :80, :80].copy())
     cold = batched.solve_batch(square, device, maximize=True)
     moved = square + put(1e-3 * draw((6, 80, 80), "gaussian", 2, np.float32))
     warm = batched.solve_batch(moved, device, maximize=True, start=(cold.row_duals, cold.column_duals))
     again = batched.solve_batch(moved, device, maximize=True)
-    np.testing.assert_allclose(device.get(warm.objectives), device.get(again.objectives), rtol=1e-12)
+    np.testing.assert_allclose(device.to_host(warm.objectives), device.to_host(again.objectives), rtol=1e-12)
 
 
 def test_results_do_not_depend_on_the_run(library):
@@ -119,7 +120,9 @@ def test_results_do_not_depend_on_the_run(library):
     for _ in range(5):
         again = batched.solve_batch(costs, device, maximize=False)
         for name in ("columns", "row_duals", "column_duals", "objectives", "gaps"):
-            np.testing.assert_array_equal(device.get(getattr(first, name)), device.get(getattr(again, name)))
+            np.testing.assert_array_equal(
+                device.to_host(getattr(first, name)), device.to_host(getattr(again, name))
+            )
 
 
 @pytest.mark.parametrize("columns", [5, 24, 25, 700, 9000, 40000])
@@ -129,11 +132,11 @@ def test_lists_equal_the_reference(library, columns):
     duals = np.random.default_rng(0).standard_normal(columns)
     found = kernels.list_candidates(put(costs), put(duals), device, maximize=True, with_minima=True)
     listed, indices, bounds = device_kernels.list_candidates(costs, duals, maximize=True)
-    np.testing.assert_array_equal(device.get(found.costs), listed)
-    np.testing.assert_array_equal(device.get(found.columns), indices)
-    np.testing.assert_array_equal(device.get(found.bounds), bounds)
-    np.testing.assert_array_equal(device.get(found.column_minima), -costs.max(axis=0).astype(np.float64))
-    minima = device.get(kernels.column_minima(put(costs), 4, device, maximize=True))
+    np.testing.assert_array_equal(device.to_host(found.costs), listed)
+    np.testing.assert_array_equal(device.to_host(found.columns), indices)
+    np.testing.assert_array_equal(device.to_host(found.bounds), bounds)
+    np.testing.assert_array_equal(device.to_host(found.column_minima), -costs.max(axis=0).astype(np.float64))
+    minima = device.to_host(kernels.column_minima(put(costs), 4, device, maximize=True))
     np.testing.assert_array_equal(minima, device_kernels.column_minima(costs, 4, maximize=True))
 
 
@@ -145,7 +148,7 @@ def test_certificates_equal_the_reference(library):
     for array, expected in zip(
         found, device_kernels.certify(costs, best.column_duals, best.columns), strict=True
     ):
-        np.testing.assert_array_equal(device.get(array), expected)
+        np.testing.assert_array_equal(device.to_host(array), expected)
 
 
 @pytest.mark.parametrize("n", [700, 2048])
@@ -157,7 +160,7 @@ def test_single_matrices_equal_the_cpu(library, kind, n):
     on_device = put(costs)
     rows, columns = rf.linear_sum_assignment(on_device, maximize=True)
     assert type(rows) is type(on_device)
-    found = costs[device.get(rows), device.get(columns)].astype(np.float64).sum()
+    found = costs[device.to_host(rows), device.to_host(columns)].astype(np.float64).sum()
     assert found == pytest.approx(expected.objective, rel=1e-12)
     best = rf.solve_assignment(on_device, maximize=True)
     assert best.objective == pytest.approx(expected.objective, rel=1e-12)
@@ -190,7 +193,7 @@ def test_other_devices_are_used_and_left():
 def test_a_pointer_to_the_host_is_refused():
     torch = _torch()
 
-    class Lying(TorchDevice):
+    class Lying(TorchArrays):
         def device(self, array):
             return 0
 

@@ -5,21 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rebasin_fast._arrays import device_library
-from rebasin_fast._arrays.cupy import CupyArrays as CupyDevice
 from rebasin_fast._arrays.interface import DeviceLibrary
-from rebasin_fast._arrays.torch import TorchArrays as TorchDevice
 from rebasin_fast.errors import DeviceError
-
-__all__ = [
-    "CupyDevice",
-    "DeviceLibrary",
-    "Placement",
-    "TorchDevice",
-    "check_same_device",
-    "device_library",
-    "placement_of",
-]
 
 
 @dataclass(frozen=True)

@@ -94,14 +94,6 @@ class ArrayLibrary:
 class DeviceLibrary(ArrayLibrary, ABC):
     """A library whose arrays may lie on a CUDA device; work on them is queued on the device's current stream."""
 
-    def get(self, array: Array) -> NDArray[Any]:
-        """See :meth:`to_host`."""
-        return self.to_host(array)
-
-    def dtype(self, array: Array) -> str:
-        """See :meth:`dtype_name`."""
-        return self.dtype_name(array)
-
     @abstractmethod
     def on_device(self, array: Array) -> bool:
         """Whether ``array`` lies on a CUDA device."""

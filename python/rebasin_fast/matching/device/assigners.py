@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
-from rebasin_fast._arrays.buffers import DeviceLibrary
+from rebasin_fast._arrays import DeviceLibrary
 from rebasin_fast._arrays.operations import Operations
 from rebasin_fast.assignment.device import batched as device_assignment
 from rebasin_fast.errors import ParamsError
@@ -90,13 +90,13 @@ class DeviceAssigner(HostAssigner):
         if not device_assignment.kernel_takes(tuple(matrices.shape)):
             return super().assign_batch(matrices)
         found = device_assignment.solve_batch(matrices, self._library, maximize=True)
-        if np.any(self._library.get(found.statuses) != 0):
+        if np.any(self._library.to_host(found.statuses) != 0):
             raise ParamsError(_OVERFLOW)
-        return self._library.get(found.columns), self._library.get(found.objectives)
+        return self._library.to_host(found.columns), self._library.to_host(found.objectives)
 
     def _solve_batch(self, matrices: list[Any], starts: list[Assigned | None]) -> list[Assigned]:
         library, (n, _) = self._library, matrices[0].shape
-        costs = library.empty(matrices[0], (len(matrices), n, n), library.dtype(matrices[0]))
+        costs = library.empty(matrices[0], (len(matrices), n, n), library.dtype_name(matrices[0]))
         for k, matrix in enumerate(matrices):
             costs[k] = matrix
         start = None
@@ -106,10 +106,10 @@ class DeviceAssigner(HostAssigner):
                 for name in ("row_duals", "column_duals")
             )
         found = device_assignment.solve_batch(costs, library, maximize=True, start=start)
-        if np.any(library.get(found.statuses) != 0):
+        if np.any(library.to_host(found.statuses) != 0):
             raise ParamsError(_OVERFLOW)
         columns, row_duals, column_duals, objectives = (
-            library.get(getattr(found, name))
+            library.to_host(getattr(found, name))
             for name in ("columns", "row_duals", "column_duals", "objectives")
         )
         return [
