@@ -11,9 +11,9 @@ import argparse
 import time
 from pathlib import Path
 
-import environment
 import numpy as np
 import scipy.optimize
+from common import environment
 from networks import shapes
 
 import rebasin_fast as rf

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.environment import RESULTS, environment_line, markdown_table, write_results
 
 HERE = Path(__file__).resolve().parent
 METHODS = ("frank_wolfe", "moments", "sinkhorn", "straight_through")

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.environment import RESULTS, environment_line, markdown_table, write_results
 from matching.curves import draw
 from matching.jobs import JOBS
 from networks.storage import DEFAULT_CACHE

@@ -10,7 +10,7 @@ as far as visits stand in runs of two or more::
 import argparse
 from pathlib import Path
 
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.environment import RESULTS, environment_line, markdown_table, write_results
 from matching.jobs import JOBS
 from networks.storage import DEFAULT_CACHE
 

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from environment import environment_line, markdown_table
+from common.environment import environment_line, markdown_table
 from matching.jobs import JOBS
 from networks.storage import DEFAULT_CACHE
 

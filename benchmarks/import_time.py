@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from environment import environment_line, markdown_table
+from common.environment import environment_line, markdown_table
 
 IMPORT = "import numpy, scipy, rebasin_fast"
 OWN = re.compile(r"import time:\s*(\d+) \|\s*\d+ \| *\S+")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.environment import RESULTS, environment_line, markdown_table, write_results
 from networks import mnist, mnist_parts, mnist_published
 from networks.mnist_published import HALVES
 from networks.storage import DEFAULT_CACHE, Params

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from activation_vs_weight import perceptron
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.environment import RESULTS, environment_line, markdown_table, write_results
 from networks import cifar, mnist, mnist_published, resnet20, vgg11
 from networks.storage import DEFAULT_CACHE
 from torch import nn

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.environment import RESULTS, environment_line, markdown_table, write_results
 from matching.jobs import sweep_flop
 from matching.run import LOOP, NATIVE, draw_order, measure_loop, measure_native, reference_axes, warm_up
 from networks import shapes

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.environment import RESULTS, environment_line, markdown_table, write_results
+from common.process_memory import run_measured
 from networks.shapes import noisy
-from process_memory import run_measured
 
 import rebasin_fast as rf
 from rebasin_fast._arrays.derived import DerivedParams

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.environment import RESULTS, environment_line, markdown_table, write_results
 from networks.zoo_pairs import PAIRS
 
 HEADER = [

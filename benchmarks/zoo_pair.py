@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from common.process_memory import PeakRise
 from networks.zoo_pairs import PAIRS, Inputs, Pair, Params
-from process_memory import PeakRise
 from torch import Tensor, nn
 
 import rebasin_fast as rf

@@ -22,9 +22,9 @@ import rebasin_fast as rf
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common.process_memory import PeakRise
 from networks import shapes
 from networks.storage import DEFAULT_CACHE
-from process_memory import PeakRise
 
 from matching.jobs import JOBS, sweep_flop
 from reference.from_spec import reference_axes
