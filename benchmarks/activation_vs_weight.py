@@ -11,13 +11,12 @@ The perceptrons are trained first where the cache lacks them. Results:
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
-from common.environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
 from networks import cifar, mnist, resnet20
-from networks.storage import DEFAULT_CACHE
 from torch import nn
 
 import rebasin_fast as rf
@@ -30,22 +29,15 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     for pair in options.pairs:
         results, text = PAIRS[pair](options)
-        markdown = f"{text}\n\nMeasured on {environment_line()}."
-        print(markdown, end="\n\n", flush=True)
-        write_results(f"activation_vs_weight_{pair}", results, markdown, options.results)
+        finish(f"activation_vs_weight_{pair}", results, text, options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--images", type=int, default=4_000, help="training images to run the models on")
     parser.add_argument("--test-images", type=int, default=2_000, help="test images for the ResNets")
     parser.add_argument("--restarts", type=int, default=5, help="weight matchings to choose the best from")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 

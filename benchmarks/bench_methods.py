@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
 
 HERE = Path(__file__).resolve().parent
 METHODS = ("frank_wolfe", "moments", "sinkhorn", "straight_through")
@@ -75,23 +76,18 @@ def main() -> None:
         }
         results[name] = runs
         print(f"{name}: {runs}", file=sys.stderr, flush=True)
-    conditions = f"Processor time of one thread, medians of {options.repeats}."
-    markdown = f"{table(rows, results)}\n\n{conditions} {environment_line()}."
+    text = f"{table(rows, results)}\n\nProcessor time of one thread, medians of {options.repeats}."
     answers = {question: ask(question) for question in options.questions}
     if answers:
-        markdown += f"\n\n```json\n{json.dumps(answers, indent=1)}\n```"
-    print(markdown)
-    write_results("methods", {"rows": results, "questions": answers}, markdown, options.results)
+        text += f"\n\n```json\n{json.dumps(answers, indent=1)}\n```"
+    finish("methods", {"rows": results, "questions": answers}, text, options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results")
     parser.add_argument("--rows", nargs="+", help="all by default")
     parser.add_argument("--questions", nargs="+", default=[], help="of modules that measure by themselves")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--measure", nargs=2, metavar=("ROW", "SIDE"), help=argparse.SUPPRESS)
     return parser.parse_args()
 

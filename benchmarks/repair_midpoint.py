@@ -14,14 +14,13 @@ import argparse
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from activation_vs_weight import perceptron
-from common.environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
 from networks import cifar, mnist, mnist_published, resnet20, vgg11
-from networks.storage import DEFAULT_CACHE
 from torch import nn
 
 import rebasin_fast as rf
@@ -37,23 +36,16 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     for network in options.networks:
         results, text = NETWORKS[network](options)
-        markdown = f"{text}\n\nMeasured on {environment_line()}."
-        print(markdown, end="\n\n", flush=True)
-        write_results(f"repair_midpoint_{network}", results, markdown, options.results)
+        finish(f"repair_midpoint_{network}", results, text, options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--images", type=int, default=4_000, help="training images to measure statistics on")
     parser.add_argument("--test-images", type=int, default=10_000)
     parser.add_argument("--passes", type=int, nargs="+", default=[1])
     parser.add_argument("--restarts", type=int, default=5, help="matchings to choose the best from")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from common.command import command_line
 from torch import nn
 
 import rebasin_fast as rf
@@ -82,9 +83,7 @@ def distances(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Planted permutations found again, as in table 1 of the paper."
-    )
+    parser = command_line("Planted permutations found again, as in table 1 of the paper.")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--width", type=int, default=10, help="of every hidden layer")
     parser.add_argument("--steps", type=int, default=300, help="of Sinkhorn")

@@ -12,13 +12,12 @@ are given to the queue as ``init=``, beside the same way with the whole float32 
 import argparse
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
-from common.environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
 from networks import mnist
 from networks.shapes import Arrays
-from networks.storage import DEFAULT_CACHE
 
 import rebasin_fast as rf
 
@@ -63,19 +62,13 @@ def main() -> None:
     rows = []
     for name in options.jobs:
         rows += measure(name, JOBS[name](options), options.seeds)
-    markdown = f"{table(rows)}\n\n{environment_line()}."
-    print(markdown)
-    write_results("strategies", {"rows": [asdict(row) for row in rows]}, markdown, options.results)
+    finish("strategies", {"rows": [asdict(row) for row in rows]}, table(rows), options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache")
     parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
     parser.add_argument("--seeds", type=int, default=10, help="of whatever draws")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where trained networks are kept")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 

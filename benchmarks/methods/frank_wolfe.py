@@ -5,7 +5,6 @@
     REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods/frank_wolfe.py
 """
 
-import argparse
 import json
 import sys
 import time
@@ -19,6 +18,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_methods import Row as CostRow
+from common.command import command_line
 from networks import mnist, shapes
 
 import rebasin_fast as rf
@@ -99,7 +99,7 @@ def rows(name: str) -> Iterator[Row]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Frank-Wolfe matching beside weight matching.")
+    parser = command_line("Frank-Wolfe matching beside weight matching.")
     parser.add_argument("question", nargs="?", choices=list(QUESTIONS), default=next(iter(QUESTIONS)))
     parser.add_argument("--network", nargs="+", default=["mlp512-trained", "resnet20x4"], help="or resnet50")
     options = parser.parse_args()

@@ -8,7 +8,6 @@
 The rival needs ``pip install --no-deps sinkhorn-rebasin torchviz graphviz``.
 """
 
-import argparse
 import json
 import sys
 import warnings
@@ -21,6 +20,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_methods import Row as CostRow
+from common.command import command_line
 
 from methods.plain_programs import MLP, Row, random_pair, seconds
 
@@ -130,7 +130,7 @@ def rows(name: str) -> Iterator[Row]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Sinkhorn matching beside sinkhorn-rebasin.")
+    parser = command_line("Sinkhorn matching beside sinkhorn-rebasin.")
     parser.add_argument("question", nargs="?", choices=list(QUESTIONS), default=next(iter(QUESTIONS)))
     parser.add_argument("--width", type=int, nargs="+", default=[512, 2048])
     options = parser.parse_args()

@@ -5,7 +5,6 @@
     REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods/straight_through.py
 """
 
-import argparse
 import json
 import sys
 import time
@@ -19,6 +18,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_methods import Row as CostRow
+from common.command import command_line
 from networks import mnist
 
 import rebasin_fast as rf
@@ -157,7 +157,7 @@ def rows(name: str) -> Iterator[Row]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Straight-through matching beside the published loop.")
+    parser = command_line("Straight-through matching beside the published loop.")
     parser.add_argument("question", nargs="?", choices=list(QUESTIONS), default=next(iter(QUESTIONS)))
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--rates", type=float, nargs="+", default=[0.1, 1.0])

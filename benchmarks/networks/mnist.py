@@ -5,7 +5,6 @@ Run as a program it trains (or finds in the cache) the networks that the other b
     REBASIN_FAST_DATA=... python benchmarks/networks/mnist.py --seeds 0 1
 """
 
-import argparse
 import gzip
 import itertools
 import sys
@@ -18,6 +17,8 @@ import numpy.typing as npt
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.command import command_line
 
 from networks.storage import DEFAULT_CACHE, Params, cached_arrays, data_folder
 
@@ -132,10 +133,9 @@ def evaluate(params: Params, images: Images, batch: int = 5000) -> dict[str, flo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train MNIST networks into the cache, show their accuracy.")
+    parser = command_line("Train MNIST networks into the cache, show their accuracy.", "--cache")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--hidden", type=int, nargs="+", default=list(HIDDEN))
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
     test = load_images("test")
     for seed in options.seeds:

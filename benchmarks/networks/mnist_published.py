@@ -12,7 +12,6 @@ call, until all epochs are done::
     REBASIN_FAST_DATA=... python benchmarks/networks/mnist_published.py --recipe many --part 0 --seconds 150
 """
 
-import argparse
 import itertools
 import sys
 import time
@@ -27,6 +26,8 @@ from torch import nn
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.command import command_line
 
 from networks import mnist
 from networks.storage import DEFAULT_CACHE, Params
@@ -179,13 +180,9 @@ def train_epoch(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--cache", "--seconds")
     parser.add_argument("--recipe", choices=list(RECIPES), default="many")
     parser.add_argument("--part", type=int, required=True, help="of the data, or of the deep ones the seed")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after these are used up")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
     torch.set_num_threads(1)
     recipe = RECIPES[options.recipe]

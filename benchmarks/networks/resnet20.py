@@ -5,7 +5,6 @@ Run as a program it shows what the checkpoints reach on the JPEG images::
     REBASIN_FAST_DATA=... python benchmarks/networks/resnet20.py --count 2000
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,8 +18,10 @@ from torch.nn import functional
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from common.command import command_line
+
 from networks import cifar
-from networks.storage import DEFAULT_CACHE, data_folder
+from networks.storage import data_folder
 
 PREFIX = "module."  # both checkpoints were saved from a DataParallel wrapper
 BATCH = 250
@@ -108,9 +109,8 @@ def evaluate(model: nn.Module, images: cifar.Images) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Evaluate both checkpoints on the lossy JPEG test images.")
+    parser = command_line("Evaluate both checkpoints on the lossy JPEG test images.", "--cache")
     parser.add_argument("--count", type=int, default=2000, help="how many test images, from the first")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
     images = cifar.load_images("test", options.cache).first(options.count)
     for which in "ab":

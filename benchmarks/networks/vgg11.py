@@ -8,7 +8,6 @@ next call, until all epochs are done::
 Images are lossy JPEG copies of CIFAR-10's. Random flips and shifts; SGD with momentum, a linear warm-up and fall.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -20,6 +19,8 @@ from torch.nn import functional
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.command import command_line
 
 from networks import cifar
 from networks.storage import DEFAULT_CACHE
@@ -151,13 +152,9 @@ def state_path(seed: int, cache: Path, width: int) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--cache", "--seconds")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--width", type=int, default=WIDTH)
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop before these are used up")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
     done = train(options.seed, options.seconds, options.cache, options.width)
     if done == EPOCHS:
