@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from common.command import command_line, finish
 from common.environment import markdown_table
-from networks import cifar, mnist, resnet20
+from networks import cifar, mnist, resnet20, training
 from torch import nn
 
 import rebasin_fast as rf
@@ -97,7 +97,7 @@ def measure(
 
 
 def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    models = [perceptron(mnist.trained_mlp(seed, options.cache)) for seed in (0, 1)]
+    models = [training.perceptron_with(mnist.trained_mlp(seed, options.cache)) for seed in (0, 1)]
     test, train = mnist.load_images("test"), mnist.load_images("train")
     inputs = torch.from_numpy(train.inputs[: options.images])
 
@@ -108,17 +108,6 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return measure(*models, lambda: inputs.split(500), evaluate, options, title)
 
 
-def perceptron(params: dict[str, Any]) -> nn.Sequential:
-    """The network with these parameters."""
-    layers: list[nn.Module] = []
-    for name in mnist.layer_names(len(params) // 2):
-        outputs, inputs = params[f"{name}.weight"].shape
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in params.items()})
-    return model.eval()
-
-
 def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     models = [resnet20.model_with(resnet20.load_checkpoint(which)) for which in "ab"]
     train = cifar.load_images("train", options.cache).sample(options.images, seed=0)
@@ -126,11 +115,11 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     def evaluate(params: dict[str, Any]) -> dict[str, float]:
         model = resnet20.model_with({name: tensor.numpy() for name, tensor in params.items()})
-        rf.reset_batch_norm(model, resnet20.batches(train))
-        return resnet20.evaluate(model, test)
+        rf.reset_batch_norm(model, training.batches(train))
+        return training.evaluate(model, test)
 
     title = "CIFAR-10 (lossy JPEG copies), two public ResNet-20 checkpoints: the midpoint, BatchNorm reset"
-    record, text = measure(*models, lambda: resnet20.batches(train), evaluate, options, title)
+    record, text = measure(*models, lambda: training.batches(train), evaluate, options, title)
     return record, f"{text} The first {options.test_images:,} test images."
 
 

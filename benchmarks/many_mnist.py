@@ -17,7 +17,7 @@ import numpy as np
 from common.command import command_line, finish
 from common.environment import markdown_table
 from networks import mnist, mnist_parts, mnist_published
-from networks.mnist_published import HALVES
+from networks.mnist_parts import HALVES
 from networks.storage import Params
 
 import rebasin_fast as rf

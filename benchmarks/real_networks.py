@@ -87,7 +87,7 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from networks import resnet20
+    from networks import resnet20, training
 
     params_a, params_b = resnet20.load_checkpoint("a"), resnet20.load_checkpoint("b")
     matching, seconds, aligned_b = match(params_a, params_b, options.cifar_restarts)
@@ -97,8 +97,8 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     def evaluate(params: Any, reset: bool) -> dict[str, float]:
         model = resnet20.model_with(params)
         if reset:
-            rf.reset_batch_norm(model, resnet20.batches(train))
-        return {f"test_{name}": value for name, value in resnet20.evaluate(model, test).items()}
+            rf.reset_batch_norm(model, training.batches(train))
+        return {f"test_{name}": value for name, value in training.evaluate(model, test).items()}
 
     lines = {
         NAIVE: (params_b, False),

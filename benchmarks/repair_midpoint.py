@@ -17,10 +17,9 @@ from functools import partial
 from typing import Any
 
 import torch
-from activation_vs_weight import perceptron
 from common.command import command_line, finish
 from common.environment import markdown_table
-from networks import cifar, mnist, mnist_published, resnet20, vgg11
+from networks import cifar, mnist, mnist_published, resnet20, training, vgg11
 from torch import nn
 
 import rebasin_fast as rf
@@ -121,7 +120,7 @@ def measure_perceptrons(
     def evaluate(model: nn.Module) -> dict[str, float]:
         return mnist.evaluate({name: t.numpy() for name, t in model.state_dict().items()}, test)
 
-    return measure(perceptron, a, b, batches, evaluate, options, title)
+    return measure(training.perceptron_with, a, b, batches, evaluate, options, title)
 
 
 def measure_vgg(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -133,23 +132,21 @@ def measure_vgg(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         f"CIFAR-10 (lossy JPEG copies), VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
         f"instead of 64; {epochs_a} and {epochs_b} passes over half of the training images): the midpoint"
     )
-    return measure(loaded_vgg, a, b, batches, lambda model: vgg11.evaluate(model, test), options, title)
+    return measure(vgg, a, b, batches, lambda model: training.evaluate(model, test), options, title)
 
 
-def loaded_vgg(params: dict[str, torch.Tensor]) -> nn.Module:
-    model = vgg11.vgg11()
-    model.load_state_dict(params)
-    return model.eval()
+def vgg(params: dict[str, torch.Tensor]) -> nn.Module:
+    return training.loaded(vgg11.vgg11(), params)
 
 
 def measure_resnet(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     a, b = (resnet20.load_checkpoint(which) for which in "ab")
     test = cifar.load_images("test", options.cache).first(options.test_images)
     train = cifar.load_images("train", options.cache).sample(options.images, seed=0)
-    batches = list(resnet20.batches(train, BATCH))
+    batches = list(training.batches(train, BATCH))
     title = "CIFAR-10 (lossy JPEG copies), two public ResNet-20 checkpoints with BatchNorm: the midpoint"
     return measure(
-        resnet20.model_with, a, b, batches, lambda model: resnet20.evaluate(model, test), options, title
+        resnet20.model_with, a, b, batches, lambda model: training.evaluate(model, test), options, title
     )
 
 

@@ -204,15 +204,14 @@ def resnet20_pair(_options: argparse.Namespace) -> Job:
 
 def vgg11_pair(options: argparse.Namespace) -> Job:
     import torch
-    from networks import cifar, vgg11
+    from networks import cifar, training, vgg11
 
     images = cifar.load_images("test", options.cache).first(1000)
     a, b = (vgg11.trained(seed, options.cache)[0] for seed in (0, 1))
 
     def loss(params: Arrays) -> float:
-        model = vgg11.vgg11()
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in params.items()})
-        return vgg11.evaluate(model, images)["loss"]
+        tensors = {name: torch.from_numpy(value) for name, value in params.items()}
+        return training.evaluate(training.loaded(vgg11.vgg11(), tensors), images)["loss"]
 
     return Job(*({name: value.numpy() for name, value in params.items()} for params in (a, b)), loss)
 

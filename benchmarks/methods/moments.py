@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from bench_methods import Row
-from networks import shapes
+from networks import shapes, training
 from scipy.optimize import linear_sum_assignment
 from torch import nn
 
@@ -21,15 +20,11 @@ Arrays = dict[str, np.ndarray]
 
 def perceptron(hidden: int, seed: int, layers: int = 3) -> nn.Sequential:
     torch.manual_seed(seed)
-    widths = [784, *[hidden] * layers, 10]
-    modules: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
-        modules += [nn.Linear(inputs, outputs), nn.ReLU()]
+    model = training.perceptron(784, *[hidden] * layers, 10)
     with torch.no_grad():  # variances that neither grow nor vanish from layer to layer
-        for module in modules:
-            if isinstance(module, nn.Linear):
-                module.weight.mul_(6**0.5)
-    return nn.Sequential(*modules[:-1])
+        for linear in model[::2]:
+            linear.weight.mul_(6**0.5)
+    return model
 
 
 def numbers(count: int) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """What the benchmarks of learnt and relaxed methods share: published loops as plain programs, networks, a clock."""
 
-import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -65,17 +64,15 @@ def plain_apply(b: Any, units: list[Any]) -> Any:
 def random_pair(hidden: int = 512, steps: int = 8) -> dict[str, Any]:
     """Two random networks of three hidden layers, the torch model, and batches of 500 random samples."""
     import torch
+    from networks import training
     from torch import nn
 
     rng = np.random.default_rng(0)
     layers = shapes.mlp(784, hidden, hidden, hidden, 10)
     a, b = ({k: torch.from_numpy(v) for k, v in shapes.random_params(layers, rng).items()} for _ in range(2))
-    modules: list[Any] = []
-    for before, after in itertools.pairwise((784, hidden, hidden, hidden, 10)):
-        modules += [nn.Linear(before, after), nn.ReLU()]
     generator = torch.Generator().manual_seed(0)
     batches = [(torch.randn(500, 784, generator=generator), torch.arange(500) % 10) for _ in range(steps)]
-    model = nn.Sequential(*modules[:-1])
+    model = training.perceptron(784, hidden, hidden, hidden, 10)
     # What torch imports at first use is nobody's cost.
     rf.trace_spec(nn.Linear(2, 2), torch.zeros(1, 2))
     nn.functional.cross_entropy(

@@ -51,21 +51,16 @@ def sinkhorn_operator(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
 def sinkhorn_step(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
     """One step, forward and backward, of the L2 loss on an MLP of two hidden layers, beside the PyPI package."""
     import torch
+    from networks import training
     from rebasin import RebasinNet as RivalNet
     from rebasin.loss import DistL2Loss as RivalL2
-    from torch import nn
 
     from rebasin_fast.compat.sinkhorn_rebasin import DistL2Loss, RebasinNet
 
     torch.set_num_threads(1)
     for width in widths:
         torch.manual_seed(0)
-        ours, theirs = (
-            nn.Sequential(
-                nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)
-            )
-            for _ in range(2)
-        )
+        ours, theirs = (training.perceptron(784, width, width, 10) for _ in range(2))
         taken: dict[str, float] = {}
         for name, make, distance in (
             ("sinkhorn-rebasin 0.0.2", RivalNet, RivalL2),

@@ -28,6 +28,7 @@ from methods.plain_programs import MLP, Row, plain_apply, plain_weight_matching,
 def straight_through(steps: int = 60, rates: tuple[float, ...] = (0.1, 1.0)) -> Iterator[Row]:
     """The two trained MNIST networks of 3 x 512 units, batches of 500, beside a plain loop."""
     import torch
+    from networks import training
     from torch import nn
 
     torch.set_num_threads(1)
@@ -37,8 +38,7 @@ def straight_through(steps: int = 60, rates: tuple[float, ...] = (0.1, 1.0)) -> 
     inputs, labels = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(inputs)))
     batches = [(inputs[rows], labels[rows]) for rows in order.split(500)][:steps]
-    layers = [nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU()]
-    model = nn.Sequential(*layers, nn.Linear(512, 10))
+    model = training.perceptron(784, 512, 512, 512, 10)
     for rate in rates:
         found: list[Any] = []
 

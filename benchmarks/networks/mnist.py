@@ -6,7 +6,6 @@ Run as a program it trains (or finds in the cache) the networks that the other b
 """
 
 import gzip
-import itertools
 import sys
 import time
 from dataclasses import dataclass
@@ -83,33 +82,21 @@ def train(
     The learning rate falls to zero by a cosine, or with ``falling`` False stays as it is.
     """
     import torch
-    from torch import nn
+
+    from networks import training
 
     images = load_images("train") if images is None else images
-    inputs, labels = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
+    data = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
     torch.manual_seed(seed)
-    widths = [inputs.shape[1], *hidden, 10]
-    layers: list[nn.Module] = []
-    for before, after in itertools.pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
+    model = training.perceptron(images.inputs.shape[1], *hidden, 10)
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    steps = epochs * (len(inputs) // BATCH)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    steps = epochs * (len(images.labels) // BATCH)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if falling else None
     for epoch in range(epochs):
         started = time.perf_counter()
-        total = 0.0
-        for rows in torch.randperm(len(inputs)).split(BATCH):
-            loss = nn.functional.cross_entropy(model(inputs[rows]), labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            if falling:
-                schedule.step()
-            total += loss.item() * len(rows)
+        loss = training.train_epoch(model, optimizer, schedule, data, BATCH)
         seconds = time.perf_counter() - started
-        report = f"seed {seed} epoch {epoch + 1}/{epochs} loss {total / len(inputs):.5f} {seconds:.1f} s"
-        print(report, file=sys.stderr)
+        print(f"seed {seed} epoch {epoch + 1}/{epochs} loss {loss:.5f} {seconds:.1f} s", file=sys.stderr)
     return {name: value.detach().numpy().copy() for name, value in model.state_dict().items()}
 
 
