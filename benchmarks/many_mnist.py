@@ -103,13 +103,7 @@ def ensemble(models: list[Params], test: mnist.Images) -> dict[str, float]:
     """Loss and accuracy of the mean of the networks' probabilities."""
     total = np.zeros((len(test.labels), 10))
     for params in models:
-        names = mnist.layer_names(len(params) // 2)
-        activation = test.inputs
-        for name in names:
-            activation = activation @ params[f"{name}.weight"].T + params[f"{name}.bias"]
-            if name != names[-1]:
-                activation = np.maximum(activation, 0)
-        logits = activation.astype(np.float64)
+        logits = mnist.logits(params, test.inputs)
         odds = np.exp(logits - logits.max(1, keepdims=True))
         total += odds / odds.sum(1, keepdims=True) / len(models)
     right = total[np.arange(len(test.labels)), test.labels]

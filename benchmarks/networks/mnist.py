@@ -100,22 +100,27 @@ def train(
     return {name: value.detach().numpy().copy() for name, value in model.state_dict().items()}
 
 
+def logits(params: Params, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return the outputs of a perceptron, one row an image."""
+    names = layer_names(len(params) // 2)
+    activation = inputs
+    for name in names:
+        activation = activation @ params[f"{name}.weight"].T + params[f"{name}.bias"]
+        if name != names[-1]:
+            np.maximum(activation, 0, out=activation)
+    return activation.astype(np.float64)
+
+
 def evaluate(params: Params, images: Images, batch: int = 5000) -> dict[str, float]:
     """Return the mean cross-entropy (nats) and the accuracy of a network on some images."""
-    names = layer_names(len(params) // 2)
     loss, correct = 0.0, 0
     for start in range(0, len(images.labels), batch):
-        activation = images.inputs[start : start + batch]
         labels = images.labels[start : start + batch]
-        for index, name in enumerate(names):
-            activation = activation @ params[f"{name}.weight"].T + params[f"{name}.bias"]
-            if index + 1 < len(names):
-                np.maximum(activation, 0, out=activation)
-        logits = activation.astype(np.float64)
-        top = logits.max(axis=1)
-        normaliser = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
-        loss += float((normaliser - logits[np.arange(len(labels)), labels]).sum())
-        correct += int((logits.argmax(axis=1) == labels).sum())
+        found = logits(params, images.inputs[start : start + batch])
+        top = found.max(axis=1)
+        normaliser = top + np.log(np.exp(found - top[:, None]).sum(axis=1))
+        loss += float((normaliser - found[np.arange(len(labels)), labels]).sum())
+        correct += int((found.argmax(axis=1) == labels).sum())
     return {"loss": loss / len(images.labels), "accuracy": correct / len(images.labels)}
 
 
