@@ -7,13 +7,13 @@ on the host; so is the U-Net where diffusers is not. Times are the least of seve
 transfers are counted where results or matrices cross to the host.
 """
 
-import argparse
 import time
 from pathlib import Path
 
-import environment
 import numpy as np
 import scipy.optimize
+from common import environment
+from common.command import command_line
 from networks import shapes
 
 import rebasin_fast as rf
@@ -23,7 +23,7 @@ REPEATS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--output", type=Path, default=environment.RESULTS)
     parser.add_argument("--only", nargs="*", default=list(QUESTIONS))
     options = parser.parse_args()
