@@ -7,27 +7,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rebasin_fast._arrays import check_arrays
+from rebasin_fast._arrays.derived import described_by
 from rebasin_fast.errors import ParamsError, SpecError
-from rebasin_fast.matching.matched import moved_parameters
+from rebasin_fast.matching.matched import matched_parameters, moved_parameters, refuse_complex_beside_real
 from rebasin_fast.merging.meanings import refuse_codes
 from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.specs.renaming import change_of_names, names_like, shapes_of
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Index, Params, Permutation
+    from rebasin_fast.typing import Array, Index, Params, Permutation
 
 
 @dataclass(frozen=True)
 class CheckedPair:
-    """The sizes of a spec's permutations in two models, and the parameters that they do not share."""
+    """A spec and two models that fit together.
 
+    ``matched`` are the parameters of the objective, by name, of A and of B; ``left_in_place`` those that the models do
+    not share, and why.
+    """
+
+    spec: PermutationSpec
+    models: tuple[Params, Params]
     sizes: dict[str, int]
     left_in_place: dict[str, str]
+    matched: list[tuple[str, Array, Array]]
 
 
 def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, strict: bool) -> CheckedPair:
-    """Check that ``spec`` fits both models.
+    """Check that ``spec`` fits both models; each matched array is read once.
 
     Raises
     ------
@@ -56,11 +64,12 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     }
     if movable and strict:
         _refuse_incomplete(spec, params_a, params_b, movable)
-    for name in params_a:
-        if name in params_b and tuple(params_a[name].shape) != tuple(params_b[name].shape):
+    described_a, described_b = described_by(params_a), described_by(params_b)
+    for name in described_a:
+        if name in described_b and tuple(described_a[name].shape) != tuple(described_b[name].shape):
             raise ParamsError(
-                f"parameter {name!r} has shape {tuple(params_a[name].shape)} in A and "
-                f"{tuple(params_b[name].shape)} in B; the two models must have the same architecture and width"
+                f"parameter {name!r} has shape {tuple(described_a[name].shape)} in A and "
+                f"{tuple(described_b[name].shape)} in B; the two models must have the same architecture and width"
             )
     shared = [name for name in spec.axes_to_perm if name in params_a and name in params_b]
     if not shared:
@@ -69,8 +78,12 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
             f"A has {_few(params_a)}, B has {_few(params_b)}"
         )
     refuse_codes([name for name in moved_parameters(spec) if name in params_a], params_a)
-    sizes = spec.sizes({**params_b, **params_a})
-    return CheckedPair(sizes, movable)
+    sizes = spec.sizes({**described_b, **described_a})
+    models = params_a, params_b
+    matched = [(name, params_a[name], params_b[name]) for name in matched_parameters(spec, models)]
+    for parameter in matched:
+        refuse_complex_beside_real(*parameter)
+    return CheckedPair(spec, models, sizes, movable, matched)
 
 
 def start_of(spec: PermutationSpec, sizes: Mapping[str, int], init: Permutation | None) -> dict[str, Index]:

@@ -157,9 +157,7 @@ def frank_wolfe_matching(
     _check_options(starts, max_iter, tolerance)
     generator = np.random.default_rng(rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    compiled = compile_problem(
-        spec, params_a, params_b, pair.sizes
-    )  # refuses parameters that cannot be matched
+    compiled = compile_problem(pair)  # refuses parameters that cannot be matched
     begin = start_of(spec, pair.sizes, init)
     moved_b = params_b
     if init is not None:
