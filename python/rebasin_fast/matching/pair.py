@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rebasin_fast._arrays import check_arrays
@@ -21,21 +22,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CheckedPair:
-    """A spec and two models that fit together.
-
-    ``matched`` are the parameters of the objective, by name, of A and of B; ``left_in_place`` those that the models do
-    not share, and why.
-    """
+    """A spec and two models that fit together; ``left_in_place`` are parameters that they do not share, and why."""
 
     spec: PermutationSpec
     models: tuple[Params, Params]
     sizes: dict[str, int]
     left_in_place: dict[str, str]
-    matched: list[tuple[str, Array, Array]]
+
+    @cached_property
+    def matched(self) -> list[tuple[str, Array, Array]]:
+        """The parameters of the objective: name, A's array and B's, each read once and kept.
+
+        ParamsError where one of them is complex in one model only.
+        """
+        a, b = self.models
+        found = [(name, a[name], b[name]) for name in matched_parameters(self.spec, self.models)]
+        for parameter in found:
+            refuse_complex_beside_real(*parameter)
+        return found
 
 
 def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, strict: bool) -> CheckedPair:
-    """Check that ``spec`` fits both models; each matched array is read once.
+    """Check that ``spec`` fits both models.
 
     Raises
     ------
@@ -79,11 +87,7 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
         )
     refuse_codes([name for name in moved_parameters(spec) if name in params_a], params_a)
     sizes = spec.sizes({**described_b, **described_a})
-    models = params_a, params_b
-    matched = [(name, params_a[name], params_b[name]) for name in matched_parameters(spec, models)]
-    for parameter in matched:
-        refuse_complex_beside_real(*parameter)
-    return CheckedPair(spec, models, sizes, movable, matched)
+    return CheckedPair(spec, (params_a, params_b), sizes, movable)
 
 
 def start_of(spec: PermutationSpec, sizes: Mapping[str, int], init: Permutation | None) -> dict[str, Index]:

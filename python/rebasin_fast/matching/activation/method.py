@@ -129,13 +129,11 @@ def activation_matching(
     moved = sum(not np.array_equal(permutation[name], identity[name]) for name in identity)
     stats = MatchingStats(
         visits=len(pair.sizes),
-        skipped_visits=0,
         assignments=assignments,
         accepted_steps=moved,
         product_flop=sum(one.product_flop for each in moments.values() for one in each),
         product_seconds=product_seconds,
         assignment_seconds=perf_counter() - measured,
-        objective_seconds=0.0,
         model_seconds=measured - started - product_seconds,
     )
     return Matching(permutation, objective, first, [objective], 1, True, stats, report)

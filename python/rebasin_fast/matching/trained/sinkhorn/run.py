@@ -17,7 +17,7 @@ from rebasin_fast.matching.matched import matched_parameters
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.trained.options import TrainingOptions
 from rebasin_fast.matching.trained.run import TrainingRun
-from rebasin_fast.matching.trained.sinkhorn.scores import ScoreMatrices
+from rebasin_fast.matching.trained.sinkhorn.scores import ScoreMatrices, soft_by_size
 from rebasin_fast.matching.trained.soft_layout import SoftApplication
 from rebasin_fast.permutation import apply_permutation
 
@@ -121,7 +121,8 @@ class SinkhornRun(TrainingRun):
         return super().train(batches, stop, progress)
 
     def _loss_of(self, batch: Any) -> Any:
-        soft = self._scores.soft(tau=self._options.tau, iterations=self._options.iterations)
+        options = self._options
+        soft = soft_by_size(self._scores.tensors, tau=options.tau, iterations=options.iterations)
         moved = self._application(self._moving, soft)
         if self._options.objective == "l2":
             return self._distance(moved)
