@@ -1,4 +1,4 @@
-"""Parameters that are computed from others when they are asked for, so that no second model is held in memory."""
+"""Parameters that are computed from others on access, so that no second model is held in memory."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Operations:
         return placed if placed.dtype.kind == "f" else placed.astype(np.float32)
 
     def dtype(self, array: Any) -> str:
-        """The name of the dtype in NumPy's words."""
+        """NumPy's name of the dtype."""
         return self._library.dtype_name(array)
 
     def take(self, array: Any, index: Index, axis: int) -> Any:

@@ -1,4 +1,4 @@
-"""Assignments that may leave rows and columns unmatched: at a price, or where forbidden pairs leave no choice."""
+"""Assignments that may leave rows and columns unmatched: at a price, or where forbidden pairs require it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rebasin_fast.assignment.result import Assignment
 
 
 def checked_limit(cost_limit: Any, maximize: bool) -> float | None:
-    """The price of a pair, None where nothing may stay unmatched for its sake; TypeError or ValueError else."""
+    """The price of an unmatched pair as a float, or None; TypeError or ValueError for other values."""
     if cost_limit is None:
         return None
     try:

@@ -8,10 +8,10 @@ names (``Dense_0/kernel``) or any others:
 With a JAX key, or an int for ``jax.random.PRNGKey``, the permutations are visited in the original's order and every
 assignment is taken, as the original does, so that the results agree where float32 products do. Differences:
 
-- work that cannot change anything is left out: a permutation none of whose neighbours moved is not solved again;
-- the end is decided on a float64 objective, by 1e-12 of its magnitude; the original asks for a gain of 1e-12 in
-  float32, whose rounding may cost it a sweep more or less at the end;
-- ``init_perm`` is not changed: the original overwrites it in place, and keeps no earlier permutation by it;
+- a permutation none of whose neighbours moved since its last visit is not solved again;
+- a step counts as progress where it raises the float64 objective by 1e-12 of its magnitude; the original requires
+  1e-12 in float32, whose rounding may make a sweep more or less at the end;
+- ``init_perm`` is not changed; the original overwrites it in place;
 - where several assignments are equally good (dead units), the two may choose differently.
 """
 

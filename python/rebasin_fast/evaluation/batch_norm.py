@@ -14,7 +14,8 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     """Replace the running statistics of every BatchNorm layer by those of ``batches``, in place.
 
     Averaged weights shrink the variance of activations, and running statistics, averaged or taken from one end,
-    fit the new activations badly: a good match then looks broken (Jordan et al., *REPAIR*, 2022, section 3).
+    fit the new activations badly: the loss barrier is then high for a good permutation, too (Jordan et al., *REPAIR*,
+    2022, section 3).
 
     Parameters
     ----------

@@ -33,12 +33,12 @@ def save_params(
     Parameters
     ----------
     path : path
-        The extension says the format: .safetensors, .npz, or torch's (.pt, .pth, .th, .bin, .ckpt). A path
+        The extension gives the format: .safetensors, .npz, or torch's (.pt, .pth, .th, .bin, .ckpt). A path
         without extension is a folder, where `like` was read from a folder or is a set of files: it gets files
         of the same names, the same division into shards, and copies of the companions of the weights in the
         folder that was read (config.json, tokenizer, …).
     params : mapping of arrays
-        NumPy, ml_dtypes, torch (any device), CuPy or JAX arrays, mixed as you like. Not changed.
+        NumPy, ml_dtypes, torch (any device), CuPy or JAX arrays, also mixed. Not changed.
     like : LoadedParams or path, optional
         The input whose form is kept: dtypes of floating parameters, safetensors' metadata, the dictionary
         around a torch state dict, the division into shards, tied parameters. Default: `params` itself where

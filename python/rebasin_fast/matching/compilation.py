@@ -60,7 +60,7 @@ def compile_problem(
 
     See :func:`rebasin_fast.matching.matched.matched_parameters` for which these are.
 
-    ``check_finite=False`` leaves NaN and infinity to the core, whose objective they spoil: it reads all entries anyway.
+    ``check_finite=False`` leaves the check for NaN and infinity to the core, which reads all entries anyway.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def _merge_still_axes(
 def moves_of(
     entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int], laid_out: dict[Entry, Layout]
 ) -> Moves:
-    """The moves of every axis; ``laid_out`` remembers the layouts of entries, most of which stand on many axes."""
+    """The moves of every axis; ``laid_out`` caches the layouts of entries, most of which stand on many axes."""
     moves: Moves = []
     for axis, entry in enumerate(entries):
         if entry is None:

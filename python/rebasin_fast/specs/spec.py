@@ -35,7 +35,7 @@ class PermutationSpec:
     Raises
     ------
     SpecError
-        An entry is none, ``unmatched`` or ``sizes`` name something that ``axes`` does not.
+        An object is no axis entry; or ``unmatched`` or ``sizes`` has a name that ``axes`` lacks.
 
     Notes
     -----
@@ -138,7 +138,7 @@ class PermutationSpec:
         Raises
         ------
         SpecError
-            Names the parameter, the axis, the size found and the size expected.
+            The message names the parameter, the axis, the size found and the size expected.
         """
         check_coverage(self._axes, params)
         self.sizes(params)

@@ -27,8 +27,8 @@ _SHARE_BEFORE_ESTIMATE = 0.05
 VisitListener = Callable[[_core.DescentEvent], None]
 Effort = Literal["low", "normal", "high"]
 
-# Perturbations of an iterated local search after planned visits. One makes up for what the queue of a first pass that
-# underperformed falls short of the published loop on trained perceptrons; ten reach what Frank-Wolfe does.
+# Perturbations of an iterated local search after planned visits. On trained perceptrons one closes the gap between the
+# queue of a first pass that underperformed and the published loop; ten reach the objective of Frank-Wolfe.
 _PERTURBATIONS: dict[Effort, int] = {"low": 0, "normal": 1, "high": 10}
 EFFORTS = tuple(_PERTURBATIONS)
 

@@ -73,8 +73,9 @@ def weight_matching(
         sweeps ends the descent when it is used up.
     visiting : {"auto", "random"}
         "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
-        skipped. "auto": a first pass matches every permutation once on what is settled before it,
-        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone.
+        skipped. "auto": a first pass matches every permutation once, by the axes whose permutations are matched
+        before it; then a priority queue visits the permutation with the largest pending change, that is, whose
+        similarity has most to update. With ``init`` it is the queue alone.
     effort : {"low", "normal", "high"}
         Perturbations once no single permutation can be improved, with "auto". "low": none. "normal": one, where the
         first pass underperformed, so that the queue had to add more than 2 % of the gain. It forbids the matches of
@@ -91,14 +92,14 @@ def weight_matching(
         list of models) go on so many threads at once, with one BLAS thread each, to the same results; they share the
         memory for similarities, and ``progress`` is called by one at a time. Runs with a ``checkpoint`` take turns.
     memory_limit : int, optional
-        Bytes of workspace; a problem that needs more raises MemoryError before it starts. What is left keeps
-        similarities between visits, by default as far as 1 GiB holds them and the largest, so that a visit costs only
-        what has moved.
+        Bytes of workspace; a problem that needs more raises MemoryError before it starts. The rest keeps
+        similarities between visits, by default as far as 1 GiB holds them and the largest one, so that a visit costs
+        only the products of units that have moved.
     device : {None, "cpu", "cuda", "cuda:0", …}
         Where the matching runs. None: on the GPU for torch or CuPy arrays that lie on one, else on the CPU.
         "cuda" keeps parameters and similarities on the GPU; parameters in host memory go there by torch.
     products : {"float32", "tf32", "bfloat16"}
-        How a GPU multiplies float32 and narrower parameters held by torch; objectives are float64 whatever it is.
+        How a GPU multiplies float32 and narrower parameters held by torch; objectives are float64 in any case.
     checkpoint : path, optional
         A .safetensors or .npz file that keeps the steps so far, written every half minute, at the end, and when the
         matching is interrupted. If it exists the matching continues from it to the result it would have had: steps
@@ -112,7 +113,7 @@ def weight_matching(
     Matching
         ``objective`` never falls from one sweep to the next, and never below where it started: a step is accepted
         when the float64 objective rises by more than 1e-9 of its magnitude (of what permutations can change, if that
-        is less), and a first pass that ends below the start is given up.
+        is less), and a first pass that ends below the start is discarded.
 
     Raises
     ------
@@ -124,8 +125,8 @@ def weight_matching(
 
     Notes
     -----
-    What is matched are the floating-point and complex parameters that some permutation moves and that are not in
-    ``spec.unmatched``; all others are constants and may hold anything. Complex ones count by Re <a, b>.
+    The floating-point and complex parameters that some permutation moves and that are not in ``spec.unmatched`` are
+    matched; all others are constants and may hold anything. Complex ones count by Re <a, b>.
 
     Maximises sum_l <A_l, P_l B_l P_(l-1)^T> one permutation at a time, by a linear assignment each: algorithm 1
     of Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022 (eq. 3). A permutation on two axes of one array makes

@@ -206,7 +206,7 @@ def _saved(checkpoint: Checkpoint | None) -> Iterator[None]:
 
 @contextmanager
 def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Params) -> Iterator[None]:
-    """Names the entry that makes the core's objective infinite or NaN, or says that products overflow."""
+    """ParamsError that names the entry that is infinite or NaN, or else states that products overflow."""
     try:
         yield
     except OverflowError as error:
@@ -217,7 +217,7 @@ def _overflow_explained(spec: PermutationSpec, params_a: Params, params_b: Param
 def _bytes_to_keep(
     problem: CompiledProblem, memory_limit: int | None, at_once: int, device: str | None
 ) -> float:
-    """What ``memory_limit`` leaves each of the runs for similarities between visits; MemoryError if it is too low."""
+    """Bytes that ``memory_limit`` leaves each run for similarities between visits; MemoryError if it is too low."""
     largest = max(problem.sizes.values(), default=0)
     itemsize = 8 if problem.double_products else 4
     if memory_limit is None:
