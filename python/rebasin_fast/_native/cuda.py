@@ -53,7 +53,14 @@ def is_available() -> bool:
 
 
 def devices() -> list[dict[str, Any]]:
-    """Name, compute capability, multiprocessors and memory of every device; an empty list where there is none."""
+    """Name, compute capability, multiprocessors and memory of every device; an empty list where there is none.
+
+    Examples
+    --------
+    >>> import rebasin_fast as rf
+    >>> bool(rf.cuda.devices()) == rf.cuda.is_available()
+    True
+    """
     if not is_available():
         return []
     module = load()

@@ -84,7 +84,15 @@ class LossCurve:
         raise ValueError(f"definition is 'mean', 'linear' or 'midpoint'; got {definition!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """The points and values as JSON values; :meth:`from_dict` reads them back."""
+        """The points and values as JSON values; :meth:`from_dict` reads them back.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> curve = rf.LossCurve(np.array([0.0, 1.0]), {"loss": np.array([1.0, 3.0])})
+        >>> rf.LossCurve.from_dict(curve.to_dict()).values["loss"]
+        array([1., 3.])
+        """
         return {"ts": self.ts.tolist(), "values": {name: v.tolist() for name, v in self.values.items()}}
 
     @classmethod

@@ -90,14 +90,26 @@ def save_params(
 def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:
     """Check, before long work, that `save_params` can write `path` with these arguments.
 
-    Raises the errors that `save_params` would: unknown extension, missing torch, an existing output, a
-    folder that cannot be written, too little space for the parameters of `like`.
+    Raises the errors of `save_params`: unknown extension, missing torch, an existing output, a folder that cannot be
+    written, too little space for the parameters of `like`.
+
+    Examples
+    --------
+    >>> from rebasin_fast.files import check_output
+    >>> check_output("merged.npz")
     """
     find_target(Path(path), {}, like).check(overwrite)
 
 
 def output_files(path: str | os.PathLike[str], *, like: Like | None = None) -> list[Path]:
-    """List the files that `save_params` would write for `path`; raises what it would for the name."""
+    """List the files that `save_params` would write for `path`; raises its errors for the name.
+
+    Examples
+    --------
+    >>> from rebasin_fast.files import output_files
+    >>> [file.name for file in output_files("merged.npz")]
+    ['merged.npz']
+    """
     target = find_target(Path(path), {}, like)
     return [target.path] if target.folder is None else [target.folder / name for name in target.names]
 
