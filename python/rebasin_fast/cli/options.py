@@ -145,7 +145,7 @@ matching_options = option_group(
         default="normal",
         show_default=True,
         type=click.Choice(EFFORTS),
-        help="How far weight matching searches beyond the first optimum.",
+        help="Perturbations after the first local optimum of weight matching.",
     ),
     click.option(
         "--max-iter",
