@@ -1,4 +1,4 @@
-"""Parameters that are computed from others when they are asked for, so that no second model is held in memory."""
+"""Parameters that are computed from others on access, so that no second model is held in memory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DerivedParams(Mapping[str, "Array"]):
         return len(self.like)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {len(self)} arrays, computed when asked for>"
+        return f"<{type(self).__name__}: {len(self)} arrays, computed on access>"
 
 
 def described_by(params: Params) -> Params:

@@ -14,7 +14,7 @@ def model_copy(model: Any) -> Any:
     """A deep copy of ``model``, also after it has computed.
 
     Hook-based reparametrisations (``weight_norm``, ``spectral_norm``, pruning) keep the weight that they computed
-    last as an attribute. torch refuses to copy such a tensor with its history; here it is copied without, and the
+    last as an attribute. torch does not copy such a tensor with its history; here it is copied without it, and the
     hook computes it again at the next call.
     """
     return copy.deepcopy(model, dict(_detached(model)))

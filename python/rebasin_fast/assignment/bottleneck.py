@@ -1,4 +1,4 @@
-"""Assignments whose worst cost is as good as it can be."""
+"""Bottleneck assignments: the largest assigned cost minimised."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def host_matrices(costs: Iterable[Any]) -> tuple[list[NDArray[Any]], bool]:
 
 
 def checked(cost: Any) -> NDArray[Any]:
-    """Return the cost as a 2-D array that the core can read; ValueError in SciPy's words for other axes."""
+    """Return the cost as a 2-D array that the core can read; ValueError with SciPy's message for other axes."""
     array = native(cost)
     if array.ndim != 2:
         raise ValueError(f"expected a matrix (2-D array), got a {array.ndim} array")

@@ -44,9 +44,9 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     ----------
     cost_matrix : (n, m) array_like
         As SciPy takes it: real numbers of any dtype, any strides, lists, data frames, objects that are
-        numbers; a torch, CuPy or JAX array too; a ``scipy.sparse`` array, whose absent entries are forbidden
+        numbers; torch, CuPy and JAX arrays; ``scipy.sparse`` arrays, whose absent entries are forbidden
         pairs. +inf (-inf when maximising) marks a forbidden pair. Never changed, and not copied when it is a
-        NumPy array of float32 or float64; other dtypes are converted once, beyond four million entries row by
+        NumPy array of float32 or float64; other dtypes are converted once, above four million entries row by
         row.
     maximize : bool, default False
         Maximise the sum instead.

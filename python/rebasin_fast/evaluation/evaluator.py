@@ -128,10 +128,27 @@ def _pair(batch: Any) -> tuple[Any, Any]:
 def load_into(model: Any, params: Params) -> None:
     """Copy ``params`` into ``model``; prefixes that wrappers put before their names are left out.
 
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Changed in place; dtypes and device stay those of the model.
+    params : Mapping[str, array]
+        Under the names of ``model.state_dict()``. Not changed.
+
     Raises
     ------
     ParamsError
-        A parameter is missing, unknown to the model, or of another shape; counters may be missing.
+        A parameter is missing, unknown to the model, or of another shape; counters may be missing. The model is then
+        unchanged.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from rebasin_fast.evaluation import load_into
+    >>> model = torch.nn.Linear(2, 1)
+    >>> load_into(model, {"weight": np.ones((1, 2)), "bias": np.zeros(1)})
+    >>> model.weight.tolist()
+    [[1.0, 1.0]]
     """
     import torch
 

@@ -82,7 +82,7 @@ class Compilation:
 def compile_problem(pair: CheckedPair, *, check_finite: bool = True) -> CompiledProblem:
     """Compile every parameter that is matched; arrays in host memory are referenced, complex ones as pairs.
 
-    ``check_finite=False`` leaves NaN and infinity to the core, whose objective they spoil: it reads all entries anyway.
+    ``check_finite=False`` leaves the check for NaN and infinity to the core, which reads all entries anyway.
 
     Raises
     ------

@@ -59,8 +59,8 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
         if names is not None:
             raise ParamsError(
                 f"A and B are of one architecture under different names ({change_of_names(names)}): rename B's "
-                "parameters (rebasin_fast.renaming.RenamedParams(params_b, names_like(…))), or use the command line, "
-                "which does"
+                "parameters (rebasin_fast.specs.renaming.RenamedParams(params_b, names_like(…))), or use the command "
+                "line, which does"
             )
         raise ParamsError(
             f"A and B share no parameter, so they are not of one architecture: A has {_few(params_a)}, "

@@ -101,10 +101,23 @@ class Matching:
         other : Matching or Mapping[str, array of int64]
             Of the same names and shapes. Units of permutations within others are compared slot by slot.
 
+        Returns
+        -------
+        float
+            From 0 to 1; 1.0 for equal permutations.
+
         Raises
         ------
         PermutationError
             Names or shapes differ.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> model = {"fc1.weight": np.eye(4), "fc2.weight": np.eye(4)}
+        >>> found = rf.weight_matching(rf.specs.mlp(["fc1", "fc2"], bias=False), model, model)
+        >>> found.agreement({"P0": [0, 1, 3, 2]})
+        0.5
         """
         theirs = other.permutation if isinstance(other, Matching) else other
         if set(theirs) != set(self.permutation):

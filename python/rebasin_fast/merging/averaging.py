@@ -38,6 +38,17 @@ def average(
         differ, or an average is not finite; the parameter and the model are named.
     ValueError
         No models, another number of weights, or weights whose sum is zero or not finite.
+
+    Notes
+    -----
+    O(models x size of the parameters); one parameter of all models is widened at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rebasin_fast.merging.averaging import average
+    >>> average([{"w": np.array([0.0, 2.0])}, {"w": np.array([4.0, 2.0])}], weights=[3, 1])
+    {'w': array([1., 2.])}
     """
     return dict(averaged_params(models, weights, allow_nonfinite=allow_nonfinite))
 

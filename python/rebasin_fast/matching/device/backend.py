@@ -117,7 +117,7 @@ class DeviceBackend:
         self._held[permutation].matrix = None
 
     def similarity(self, units: int, occurrences: Sequence[Change]) -> tuple[Any, float]:
-        """A similarity on the host, and floating-point operations."""
+        """A similarity that is not kept, on the host, and floating-point operations."""
         matrix, flop = self._sum(units, occurrences, None)
         return self._ops.to_host(matrix), flop
 

@@ -100,7 +100,7 @@ def _torch() -> Any:
 
 @contextmanager
 def device_memory_explained() -> Iterator[None]:
-    """MemoryError that says what helps, where torch or CuPy runs out of device memory."""
+    """MemoryError with the remedy, where torch or CuPy runs out of device memory."""
     try:
         yield
     except Exception as error:

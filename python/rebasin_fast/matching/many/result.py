@@ -64,6 +64,25 @@ class ManyMatching:
         """The permutation that moves model ``moved`` onto model ``onto``.
 
         It goes through the common order, so that permutations around any cycle of models compose to the identity.
+
+        Parameters
+        ----------
+        onto, moved : int
+            Numbers of two models.
+
+        Returns
+        -------
+        dict[str, (n,) int64 array]
+            For :func:`rebasin_fast.apply_permutation` on the parameters of model ``moved``.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> spec = rf.specs.mlp(["fc1", "fc2"], bias=False)
+        >>> models = [{"fc1.weight": np.eye(3)[order], "fc2.weight": np.eye(3)[:, order]}
+        ...           for order in ([0, 1, 2], [2, 0, 1])]
+        >>> rf.merge_many(spec, models).between(1, 0)
+        {'P0': array([2, 0, 1])}
         """
         back = invert_permutation(self.permutations[onto], self.spec)
         return compose_permutations(self.permutations[moved], back, self.spec)
@@ -118,6 +137,11 @@ class ManyMatching:
             The models, in the order in which they were matched; with them ``merged`` is computed anew.
         weights : sequence of float, optional
             Share of each model in ``merged``; equal by default.
+
+        Returns
+        -------
+        ManyMatching
+            Its example is that of :meth:`save`.
 
         Raises
         ------

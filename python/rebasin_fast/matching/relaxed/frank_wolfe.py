@@ -155,7 +155,7 @@ def frank_wolfe_matching(
         moved_b = apply_permutation(spec, _within(spec, begin, params_b), params_b)
     dtype = np.float64 if compiled.double_products else np.float32
     del compiled
-    # Another seed polishes in another way; random starts draw from the generator in any case.
+    # Another seed polishes by other perturbations; random starts draw from the generator in any case.
     options: dict[str, Any] = {"strict": strict, "rng": rng if is_default_seed(rng) else generator}
 
     def polished(permutation: Permutation, progress: ProgressCallback | None) -> Matching:

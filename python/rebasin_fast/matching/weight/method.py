@@ -98,7 +98,7 @@ def weight_matching(
         "cuda" keeps parameters and similarities on the GPU; parameters in host memory go there by torch. All other
         options mean the same there, and the result is the CPU's up to ties and rounding.
     products : {"float32", "tf32", "bfloat16"}
-        How a GPU multiplies float32 and narrower parameters held by torch; objectives are float64 whatever it is.
+        How a GPU multiplies float32 and narrower parameters held by torch; objectives are float64 in any case.
     checkpoint : path, optional
         A .safetensors or .npz file that keeps the steps so far, written every half minute, at the end, and when the
         matching is interrupted. If it exists the matching continues from it to the result it would have had: steps
@@ -112,7 +112,7 @@ def weight_matching(
     Matching
         ``objective`` never falls from one sweep to the next, and never below where it started: a step is accepted
         when the float64 objective rises by more than 1e-9 of its magnitude (of what permutations can change, if that
-        is less), and a first pass that ends below the start is given up.
+        is less), and a first pass that ends below the start is discarded.
 
     Raises
     ------
@@ -124,8 +124,8 @@ def weight_matching(
 
     Notes
     -----
-    What is matched are the floating-point and complex parameters that some permutation moves and that are not in
-    ``spec.unmatched``; all others are constants and may hold anything. Complex ones count by Re <a, b>.
+    The floating-point and complex parameters that some permutation moves and that are not in ``spec.unmatched`` are
+    matched; all others are constants and may hold anything. Complex ones count by Re <a, b>.
 
     Maximises sum_l <A_l, P_l B_l P_(l-1)^T> one permutation at a time, by a linear assignment each: algorithm 1
     of Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022 (eq. 3). A permutation on two axes of one array makes

@@ -130,7 +130,7 @@ def _overflow_explained(pair: CheckedPair) -> Iterator[None]:
 def _bytes_to_keep(
     problem: CompiledProblem, memory_limit: int | None, at_once: int, device: str | None
 ) -> float:
-    """What ``memory_limit`` leaves each of the runs for similarities between visits; MemoryError if it is too low."""
+    """Bytes that ``memory_limit`` leaves each run for similarities between visits; MemoryError if it is too low."""
     largest = max(problem.sizes.values(), default=0)
     itemsize = 8 if problem.double_products else 4
     if memory_limit is None:

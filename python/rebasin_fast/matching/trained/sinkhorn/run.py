@@ -56,7 +56,7 @@ class SinkhornOptions(TrainingOptions):
         if self.objective != "l2" and (batches is None or loss is None):
             raise ValueError(f"the {self.objective} objective needs batches and a loss")
         if self.objective == "l2" and batches is not None:
-            raise ValueError("the l2 objective takes no batches; ask for objective='midpoint' or 'random'")
+            raise ValueError("the l2 objective takes no batches; pass objective='midpoint' or 'random'")
 
 
 class SinkhornRun(TrainingRun):

@@ -62,7 +62,7 @@ class ScoreMatrices:
 
 
 def soft_by_size(scores: Mapping[str, Any], *, tau: float, iterations: int) -> dict[str, Any]:
-    """Doubly stochastic matrices of named scores (..., n, n), those of one size in one batch where that pays."""
+    """Doubly stochastic matrices of named scores (..., n, n), those of one size in one batch where that is faster."""
     torch = import_torch("sinkhorn")
     names_of_size: dict[int, list[str]] = {}
     for name, tensor in scores.items():
