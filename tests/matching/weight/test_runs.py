@@ -8,6 +8,7 @@ import pytest
 import rebasin_fast as rf
 from helpers.networks import KNOWN
 from rebasin_fast.matching.runs import generators, run_all
+from rebasin_fast.matching.weight import runs
 
 MLP = KNOWN["mlp"]
 SPEC = MLP.spec()
@@ -91,6 +92,24 @@ def test_memory_is_shared_by_the_runs():
     with pytest.raises(MemoryError, match="memory_limit is 20,000,000"):
         rf.weight_matching(SPEC, a, b, restarts=3, threads=3, memory_limit=20_000_000)
     rf.weight_matching(SPEC, a, b, restarts=3, memory_limit=20_000_000)
+
+
+@pytest.mark.parametrize("options", [{}, {"memory_limit": 1 << 30}])
+def test_memory_is_shared_by_the_pairs_of_a_list(monkeypatch, options):
+    kept, bytes_to_keep = [], runs._bytes_to_keep
+
+    def noting(*arguments):
+        kept.append(bytes_to_keep(*arguments))
+        return kept[-1]
+
+    monkeypatch.setattr(runs, "_bytes_to_keep", noting)
+    a, b = MLP.arrays(0), MLP.arrays(1)
+    rf.weight_matching(SPEC, a, [b, b], **options)
+    alone = kept.pop()
+    rf.weight_matching(SPEC, a, [b, b], threads=2, **options)
+    assert sum(kept[-2:]) <= alone < 3 * kept[-1]
+    with pytest.raises(MemoryError, match="memory_limit is 20,000,000"):
+        rf.weight_matching(SPEC, a, [b, b], threads=2, memory_limit=20_000_000)
 
 
 def test_calls_run_in_their_order_or_at_once():

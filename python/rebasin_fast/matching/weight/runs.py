@@ -45,12 +45,13 @@ def match_list(
     on_cpu = device_for(options.device, params_a) is None
     at_once = min(options.threads or 1, len(models)) if on_cpu else 1
     if at_once > 1:
-        memory = None if options.memory_limit is None else options.memory_limit // at_once
-        options = replace(options, threads=None, memory_limit=memory)
+        options = replace(options, threads=None)
         progress = one_at_a_time(progress)
 
     def one(params_b: Params, draws: np.random.Generator) -> Call[Matching]:
-        return lambda stop: match_pair(spec, params_a, params_b, options, draws, progress, stop=stop)
+        return lambda stop: match_pair(
+            spec, params_a, params_b, options, draws, progress, stop=stop, pairs_at_once=at_once
+        )
 
     draws = generators(generator, len(models))
     with blas_threads(1 if at_once > 1 else None):
@@ -66,6 +67,7 @@ def match_pair(
     progress: ProgressCallback | None,
     checkpoint: str | os.PathLike[str] | None = None,
     stop: _core.StopFlag | None = None,
+    pairs_at_once: int = 1,
 ) -> Matching:
     """The best of ``restarts`` runs, on the CPU or a device; ``stop`` is the flag of a list with this pair."""
     pair = check_pair(spec, params_a, params_b, strict=options.strict)
@@ -85,7 +87,7 @@ def match_pair(
         )
         descents = Descents(
             problem, start, options, pair.left_in_place, progress if at_once == 1 else one_at_a_time(progress),
-            _bytes_to_keep(problem, options.memory_limit, at_once, device), steps,
+            _bytes_to_keep(problem, options.memory_limit, at_once * pairs_at_once, device), steps,
         )  # fmt: skip
         # The default seed's run of planned visits draws nothing: the one after it draws as a single run would.
         undrawn = 1 if descents.follows_plan(1) else 0
