@@ -11,21 +11,18 @@ they hold already are not repeated, unless ``--again`` names the program.
 """
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from common.command import command_line, earlier_results, finish
 from common.environment import markdown_table
+from matching.apart import run_apart
 from matching.curves import draw
 from matching.jobs import JOBS
 
 PROGRAMS = LOOP, NATIVE = "published loop", "native"
-RUN = Path(__file__).with_name("matching") / "run.py"
 
 Record = dict[str, Any]
 Runs = dict[str, list[Record]]  # by program, one a seed
@@ -42,7 +39,7 @@ def main() -> None:
         for seed in options.seeds:
             for program in options.programs:
                 if all(record["seed"] != seed for record in runs[program]):
-                    runs[program].append(measure_apart(job, seed, program, options))
+                    runs[program].append(measure(job, seed, program, options))
                     runs[program].sort(key=lambda record: record["seed"])
         text = f"{table(job, runs)}\n\n{note_on(conditions)}"
         finish(name, {"job": job, "conditions": conditions, "runs": runs}, text, options.results)
@@ -73,14 +70,18 @@ def earlier_runs(stored: dict[str, Any], conditions: dict[str, Any], again: list
     return {program: [] if program in again else kept.get(program, []) for program in PROGRAMS}
 
 
-def measure_apart(job: str, seed: int, program: str, options: argparse.Namespace) -> Record:
-    command = [sys.executable, str(RUN), "--job", job, "--seed", str(seed), "--program", program]
-    command += ["--max-sweeps", str(options.max_sweeps), "--cache", str(options.cache)]
-    command += ["--options", options.options]
-    command += ["--same-order"] if options.same_order else []
-    command += [] if options.threads is None else ["--threads", str(options.threads)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    record: Record = json.loads(done.stdout.splitlines()[-1])
+def measure(job: str, seed: int, program: str, options: argparse.Namespace) -> Record:
+    more = [
+        "--max-sweeps",
+        str(options.max_sweeps),
+        "--cache",
+        str(options.cache),
+        "--options",
+        options.options,
+    ]
+    more += ["--same-order"] if options.same_order else []
+    more += [] if options.threads is None else ["--threads", str(options.threads)]
+    record = run_apart(job, seed, program, *more)
     shown = {key: record[key] for key in ("seed", "seconds", "objective", "sweeps")}
     print(f"{job}, {program}: {shown}", file=sys.stderr, flush=True)
     return record

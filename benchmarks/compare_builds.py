@@ -8,21 +8,17 @@ process by `bench_everybody.py --won --old`.
 """
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from common.command import command_line
 from common.environment import environment_line, markdown_table
+from matching.apart import run_apart
 from matching.jobs import JOBS
 
 import rebasin_fast as rf
 
-RUN = Path(__file__).with_name("matching") / "run.py"
 NEW = Path(rf.__file__).resolve().parents[1]
 
 Record = dict[str, Any]
@@ -52,18 +48,9 @@ def measure_in_turn(job: str, options: argparse.Namespace) -> dict[Path, list[Re
     runs: dict[Path, list[Record]] = {options.old: [], NEW: []}
     for number in range(options.rounds):
         for build in sorted(runs, key=lambda build: (build == NEW) == bool(number % 2)):
-            runs[build].append(measure(job, build, options))
+            more = ["--threads", "1", "--cache", str(options.cache), "--options", options.options]
+            runs[build].append(run_apart(job, options.seed, "native", *more, package=build))
     return runs
-
-
-def measure(job: str, build: Path, options: argparse.Namespace) -> Record:
-    command = [sys.executable, str(RUN), "--job", job, "--seed", str(options.seed), "--program", "native"]
-    command += ["--threads", "1", "--cache", str(options.cache), "--options", options.options]
-    paths = [str(build), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    record: Record = json.loads(done.stdout.splitlines()[-1])
-    return record
 
 
 def row(job: str, runs: dict[Path, list[Record]]) -> list[str]:
