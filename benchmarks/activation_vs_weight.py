@@ -26,20 +26,16 @@ Found = dict[str, rf.Matching]
 
 
 def main() -> None:
-    options = parse_options()
-    torch.set_num_threads(options.threads)
-    for pair in options.pairs:
-        results, text = measure(PAIRS[pair](options), options)
-        finish(f"activation_vs_weight_{pair}", results, text, options.results)
-
-
-def parse_options() -> argparse.Namespace:
     parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--images", type=int, default=4_000, help="training images to run the models on")
     parser.add_argument("--test-images", type=int, default=2_000, help="test images for the ResNets")
     parser.add_argument("--restarts", type=int, default=5, help="weight matchings to choose the best from")
-    return parser.parse_args()
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    for pair in options.pairs:
+        results, text = measure(PAIRS[pair](options), options)
+        finish(f"activation_vs_weight_{pair}", results, text, options.results)
 
 
 def match(

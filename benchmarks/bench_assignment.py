@@ -13,8 +13,6 @@ In pieces, where a machine is quiet for a minute at a time:
     python benchmarks/bench_assignment.py --merge --large "" --families "" --extras --plots
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

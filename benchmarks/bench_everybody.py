@@ -24,8 +24,6 @@ With `--old`, the solvers "old" and "new" are the two modules' `assignment_indic
 measures nothing else.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib.util
 import random

@@ -85,6 +85,7 @@ def changes_of(cost: Matrix) -> dict[str, Matrix]:
         "unchanged": cost,
         "doubled": 2 * cost,
         "noise 1e-3": cost + np.float32(1e-3) * noise,
+        "noise 1e-2": cost + np.float32(1e-2) * noise,
         "noise 1e-1": cost + np.float32(1e-1) * noise,
         "rows permuted": cost[rng.permutation(n)],
         "columns permuted": np.ascontiguousarray(cost[:, rng.permutation(n)]),

@@ -29,24 +29,6 @@ Runs = dict[str, list[Record]]  # by program, one a seed
 
 
 def main() -> None:
-    options = parse_options()
-    for job in options.jobs:
-        name = f"weight_matching_{job}" + (f"_{options.label}" if options.label else "")
-        conditions = {
-            key: getattr(options, key) for key in ("threads", "max_sweeps", "same_order", "options")
-        }
-        runs = earlier_runs(earlier_results(name, options.results), conditions, options.again)
-        for seed in options.seeds:
-            for program in options.programs:
-                if all(record["seed"] != seed for record in runs[program]):
-                    runs[program].append(measure(job, seed, program, options))
-                    runs[program].sort(key=lambda record: record["seed"])
-        text = f"{table(job, runs)}\n\n{note_on(conditions)}"
-        finish(name, {"job": job, "conditions": conditions, "runs": runs}, text, options.results)
-        draw(job, runs, options.results / f"{name}.png")
-
-
-def parse_options() -> argparse.Namespace:
     parser = command_line(__doc__, "--results", "--cache")
     parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=["resnet20", "resnet50"])
     parser.add_argument(
@@ -61,7 +43,21 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--options", default="{}", help="of rf.weight_matching, as JSON")
     parser.add_argument("--label", default="", help="ends the names of the results, to keep several apart")
-    return parser.parse_args()
+    options = parser.parse_args()
+    for job in options.jobs:
+        name = f"weight_matching_{job}" + (f"_{options.label}" if options.label else "")
+        conditions = {
+            key: getattr(options, key) for key in ("threads", "max_sweeps", "same_order", "options")
+        }
+        runs = earlier_runs(earlier_results(name, options.results), conditions, options.again)
+        for seed in options.seeds:
+            for program in options.programs:
+                if all(record["seed"] != seed for record in runs[program]):
+                    runs[program].append(measure(job, seed, program, options))
+                    runs[program].sort(key=lambda record: record["seed"])
+        text = f"{table(job, runs)}\n\n{note_on(conditions)}"
+        finish(name, {"job": job, "conditions": conditions, "runs": runs}, text, options.results)
+        draw(job, runs, options.results / f"{name}.png")
 
 
 def earlier_runs(stored: dict[str, Any], conditions: dict[str, Any], again: list[str]) -> Runs:

@@ -25,23 +25,19 @@ Record = dict[str, Any]
 
 
 def main() -> None:
-    options = parse_options()
-    rows = [row(job, measure_in_turn(job, options)) for job in options.jobs]
-    header = ["job", "seed", "old (s)", "new (s)", "new / old", "least and most of the rounds", "permutation"]
-    print(markdown_table(header, rows))
-    print(
-        f"\nProcessor seconds of one BLAS thread, medians of {options.rounds} rounds. {environment_line()}."
-    )
-
-
-def parse_options() -> argparse.Namespace:
     parser = command_line(__doc__, "--cache")
     parser.add_argument("--old", type=Path, required=True, help="folder that holds the other rebasin_fast")
     parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=["resnet20", "resnet50-related"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--options", default="{}", help="of rf.weight_matching, as JSON")
-    return parser.parse_args()
+    options = parser.parse_args()
+    rows = [row(job, measure_in_turn(job, options)) for job in options.jobs]
+    header = ["job", "seed", "old (s)", "new (s)", "new / old", "least and most of the rounds", "permutation"]
+    print(markdown_table(header, rows))
+    print(
+        f"\nProcessor seconds of one BLAS thread, medians of {options.rounds} rounds. {environment_line()}."
+    )
 
 
 def measure_in_turn(job: str, options: argparse.Namespace) -> dict[Path, list[Record]]:

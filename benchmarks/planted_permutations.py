@@ -46,7 +46,13 @@ FAMILIES: dict[str, Callable[[int], shapes.Shapes]] = {
 
 
 def main() -> None:
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--seconds")
+    parser.add_argument("--networks", nargs="+", default=["mlp-30", "mlp-50"], metavar="FAMILY-WIDTH")
+    parser.add_argument("--noises", nargs="+", type=float, default=[0.0], metavar="DEVIATIONS")
+    parser.add_argument("--seeds", type=int, default=100, help="pairs of each network at each noise")
+    parser.add_argument("--without-published", action="store_true", help="leave the published loop out")
+    parser.add_argument("--ours-again", action="store_true", help="forget this library's part of the pairs")
+    options = parser.parse_args()
     trials = load_trials(options.results)
     if options.ours_again:
         for network, noise in wanted(options):
@@ -55,16 +61,6 @@ def main() -> None:
     run_until(time.monotonic() + options.seconds, trials, options)
     fields = {"trials": [[*key, found] for key, found in sorted(trials.items()) if found]}
     finish(RESULT, fields, table(trials), options.results)
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--seconds")
-    parser.add_argument("--networks", nargs="+", default=["mlp-30", "mlp-50"], metavar="FAMILY-WIDTH")
-    parser.add_argument("--noises", nargs="+", type=float, default=[0.0], metavar="DEVIATIONS")
-    parser.add_argument("--seeds", type=int, default=100, help="pairs of each network at each noise")
-    parser.add_argument("--without-published", action="store_true", help="leave the published loop out")
-    parser.add_argument("--ours-again", action="store_true", help="forget this library's part of the pairs")
-    return parser.parse_args()
 
 
 def load_trials(folder: Path) -> dict[Key, Found]:

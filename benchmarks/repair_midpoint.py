@@ -26,21 +26,17 @@ import rebasin_fast as rf
 
 
 def main() -> None:
-    options = parse_options()
-    torch.set_num_threads(options.threads)
-    for network in options.networks:
-        results, text = measure(NETWORKS[network](options), options)
-        finish(f"repair_midpoint_{network}", results, text, options.results)
-
-
-def parse_options() -> argparse.Namespace:
     parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--images", type=int, default=4_000, help="training images to measure statistics on")
     parser.add_argument("--test-images", type=int, default=10_000)
     parser.add_argument("--passes", type=int, nargs="+", default=[1])
     parser.add_argument("--restarts", type=int, default=5, help="matchings to choose the best from")
-    return parser.parse_args()
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    for network in options.networks:
+        results, text = measure(NETWORKS[network](options), options)
+        finish(f"repair_midpoint_{network}", results, text, options.results)
 
 
 def measure(pair: TestedPair, options: argparse.Namespace) -> tuple[dict[str, Any], str]:

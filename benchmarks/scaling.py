@@ -54,7 +54,10 @@ SERIES = [
 def main() -> None:
     from threadpoolctl import threadpool_limits
 
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--seconds")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--again", action="store_true", help="measure the native descent anew")
+    options = parser.parse_args()
     records = earlier(options)
     warm_up()
     deadline = time.monotonic() + options.seconds
@@ -69,13 +72,6 @@ def main() -> None:
             records.append(key | measure(series.make(size), program, seed))
     finish("scaling", {"records": records}, table(records), options.results)
     draw(records, options.results / "scaling.png")
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--seconds")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--again", action="store_true", help="measure the native descent anew")
-    return parser.parse_args()
 
 
 def earlier(options: argparse.Namespace) -> list[Record]:
@@ -174,10 +170,9 @@ def table(records: list[Record]) -> str:
 
 def draw(records: list[Record], path: Path) -> None:
     """Time against size on logarithmic axes, one picture a series."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+
+    plt.switch_backend("Agg")
 
     figure, axes = plt.subplots(1, len(SERIES), figsize=(3.4 * len(SERIES), 3.6), layout="constrained")
     for axis, series in zip(axes, SERIES, strict=True):

@@ -5,8 +5,8 @@ similarities once), and the loss halfway between the networks is on test images:
 
     python benchmarks/strategies.py --jobs mlp512 mlp2048 resnet20 vgg11
 
-The first pass in bfloat16 multiplies rounded weights; on sampled columns it multiplies a random quarter of A's entries. Both
-are given to the queue as ``init=``, beside the same with the whole float32 pass.
+The first pass in bfloat16 multiplies rounded weights; on sampled columns a random quarter of
+A's entries. Both are given to the queue as ``init=``, beside the same with the whole float32 pass.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from networks import mnist
 from networks.shapes import Arrays
 
 import rebasin_fast as rf
+from matching import jobs
 
 SHARE_SAMPLED = 0.25
 LOSSES = 3  # of each strategy's seeds, at most
@@ -48,18 +49,14 @@ Row = dict[str, Any]  # the ends of one strategy over its seeds
 
 
 def main() -> None:
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--cache")
+    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
+    parser.add_argument("--seeds", type=int, default=10, help="of strategies that draw")
+    options = parser.parse_args()
     rows = []
     for name in options.jobs:
         rows += measure(name, JOBS[name](options), options.seeds)
     finish("strategies", {"rows": rows}, table(rows), options.results)
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--cache")
-    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
-    parser.add_argument("--seeds", type=int, default=10, help="of strategies that draw")
-    return parser.parse_args()
 
 
 def measure(name: str, job: Job, seeds: int) -> list[Row]:
@@ -171,11 +168,9 @@ def mnist_pair(*hidden: int) -> Callable[[argparse.Namespace], Job]:
     return make
 
 
-def resnet20_pair(_options: argparse.Namespace) -> Job:
+def resnet20_pair(options: argparse.Namespace) -> Job:
     """Return the two checkpoints; their midpoint needs new BatchNorm statistics, and has no loss here."""
-    from networks import resnet20
-
-    return Job(resnet20.load_checkpoint("a"), resnet20.load_checkpoint("b"), None)
+    return Job(*jobs.trained_resnet20(0, options.cache), None)
 
 
 def vgg11_pair(options: argparse.Namespace) -> Job:
@@ -183,13 +178,12 @@ def vgg11_pair(options: argparse.Namespace) -> Job:
     from networks import cifar, training, vgg11
 
     images = cifar.load_images("test", options.cache).first(1000)
-    a, b = (vgg11.trained(seed, options.cache)[0] for seed in (0, 1))
 
     def loss(params: Arrays) -> float:
         tensors = {name: torch.from_numpy(value) for name, value in params.items()}
         return training.evaluate(training.loaded(vgg11.vgg11(), tensors), images)["loss"]
 
-    return Job(*({name: value.numpy() for name, value in params.items()} for params in (a, b)), loss)
+    return Job(*jobs.trained_vgg11(0, options.cache), loss)
 
 
 JOBS: dict[str, Callable[[argparse.Namespace], Job]] = {

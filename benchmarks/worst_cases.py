@@ -10,8 +10,6 @@ only the worst is kept. Times are the thread's processor time, interleaved in on
 compared, and recipes where ours is not optimal are recorded too.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

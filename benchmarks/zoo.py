@@ -28,7 +28,10 @@ LABELS = ("A", "B", "average as it is", "matched", "matched and repaired")
 
 
 def main() -> None:
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--threads")
+    parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
+    parser.add_argument("--packages", type=Path, help="the folder that pip install --target was given")
+    options = parser.parse_args()
     rows: dict[str, Any] = {}
     for name in options.pairs:
         if PAIRS[name].paths(options.packages) is None:
@@ -37,13 +40,6 @@ def main() -> None:
         rows[name] = run(name, options)
         print(name, json.dumps(rows[name]["function"]), flush=True, file=sys.stderr)
     finish("zoo", {"pairs": rows}, tables(rows), options.results)
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--threads")
-    parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
-    parser.add_argument("--packages", type=Path, help="the folder that pip install --target was given")
-    return parser.parse_args()
 
 
 def run(name: str, options: argparse.Namespace) -> dict[str, Any]:

@@ -4,8 +4,6 @@ Each layer is a function ``(cost, amount, rng) -> cost``; `amount` lies between 
 may be changed in place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

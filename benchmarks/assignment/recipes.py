@@ -5,8 +5,6 @@ blocks, bands, gates, markers, ties, offsets, duplicated rows, extensions by pri
 matrix follows from it and the seed alone.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import zlib

@@ -1,7 +1,5 @@
 """Rows of the comparison on everybody's matrices: ratios, counters, lines on the screen, the table."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """One solver of assignment problems, and the pairs of its answers."""
 
-from __future__ import annotations
-
 import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Each family is a function ``(rows, columns, rng) -> (rows, columns)`` cost matrix to be minimised.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The check of assignments: their totals, and by how much one is dearer than another."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -4,17 +4,12 @@ Each family is a function ``(rows, columns, rng) -> (rows, columns)`` cost matri
 tracks, columns detections. What the families of one kind share stands above them.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assignment.structured import Problem
-
-Matrix = NDArray[np.generic]
-Generator = np.random.Generator
+from assignment.structured import Generator, Matrix, Problem
 
 
 def boxes(count: int, rng: Generator, width: float = 1920.0, height: float = 1080.0) -> NDArray[np.float64]:

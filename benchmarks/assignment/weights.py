@@ -3,8 +3,6 @@
 Each family is a function ``(n, rng) -> (n, m) float32`` cost matrix to be minimised.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """What a search for the worst matrices measures of a recipe, and its confirmation on fresh matrices."""
 
-from __future__ import annotations
-
 import dataclasses
 import statistics
 from typing import Any

@@ -1,7 +1,5 @@
 """Interleaved timing of programs on the same inputs, and the check of their answers."""
 
-from __future__ import annotations
-
 import math
 import os
 import select
