@@ -24,9 +24,8 @@ from typing import Any
 
 import numpy as np
 from assignment.report import Row, counters_of, measured, show
-from assignment.rival import Rival
+from assignment.rival import Rival, surplus_of
 from assignment.rivals import OURS, load
-from assignment.totals import surplus_of
 from assignment.weights import FAMILIES, Matrix, trained
 from common.command import command_line
 from common.environment import RESULTS, environment

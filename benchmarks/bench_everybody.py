@@ -34,9 +34,8 @@ from typing import Any
 
 from assignment.cases import ALL, SHAPES, Case, product, quick, won
 from assignment.report import GROUPS, Row, badness, counters_of, groups, report, row_of, show, summary
-from assignment.rival import Rival
+from assignment.rival import Rival, surplus_of
 from assignment.rivals import FAST, load
-from assignment.totals import surplus_of
 from common.command import command_line
 from common.environment import RESULTS, write_results
 from common.timing import Rules, compare

@@ -104,15 +104,8 @@ def measure(network: shapes.Shapes, program: str, seed: int) -> Record:
         found = measure_loop(axes, a, b, draw_order(spec, seed, 100), time.process_time)
         flop = sweep * found["sweeps"]
     rise = found["objective"] - found["first_objective"]
-    return {
-        "seconds": found["seconds"],
-        "flop": flop,
-        "sweep_flop": sweep,
-        "rise": rise,
-        "sweeps": found["sweeps"],
-        "memory_bytes": found["memory_bytes"],
-        "stats": found["stats"],
-    }
+    kept = {key: found[key] for key in ("seconds", "sweeps", "memory_bytes", "stats")}
+    return {**kept, "flop": flop, "sweep_flop": sweep, "rise": rise}
 
 
 Points = list[tuple[int, float]]

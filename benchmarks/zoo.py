@@ -64,13 +64,12 @@ def tables(rows: dict[str, Any]) -> str:
             for name, row in measured
         ]  # fmt: skip
         text += "\n\n" + markdown_table(["test accuracy and loss", *LABELS], test)
-    related = [kinship(name, row) for name, row in rows.items() if row["common_start"]]
+    related = [
+        f"- {name}: {row['kinship']}; {row['moved_share']:.1%} of the units moved."
+        for name, row in rows.items()
+        if row["common_start"]
+    ]
     return "\n\n".join([text, "\n".join(related)]) if related else text
-
-
-def kinship(name: str, row: dict[str, Any]) -> str:
-    """What the library says of a pair whose units are not exchangeable."""
-    return f"- {name}: {row['kinship']}; {row['moved_share']:.1%} of the units moved."
 
 
 def line(name: str, row: dict[str, Any], function: dict[str, float], form: str) -> list[str]:

@@ -62,11 +62,6 @@ def _lost_rows(cost: Costs, amount: float, rng: Generator) -> Costs:
     return cost
 
 
-def _lost_columns(cost: Costs, amount: float, rng: Generator) -> Costs:
-    cost[:, rng.random(cost.shape[1]) < amount] = float(cost[np.isfinite(cost)].max(initial=1.0))
-    return cost
-
-
 def _ties(cost: Costs, amount: float, rng: Generator) -> Costs:
     """Round to few levels."""
     levels = 2 ** max(1, round(12 * (1 - amount)))
@@ -139,7 +134,7 @@ LAYERS: dict[str, Callable[[Costs, float, Generator], Costs]] = {
     "marks": _mark,
     "far marked": _mark_far,
     "lost rows": _lost_rows,
-    "lost columns": _lost_columns,
+    "lost columns": lambda cost, amount, rng: _lost_rows(cost.T, amount, rng).T,
     "ties": _ties,
     "row offsets": lambda cost, amount, rng: cost + _scale(amount) * rng.random((len(cost), 1)),
     "column offsets": lambda cost, amount, rng: cost + _scale(amount) * rng.random(cost.shape[1]),

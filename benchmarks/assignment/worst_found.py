@@ -8,8 +8,7 @@ from common.timing import Rules, compare
 
 from assignment.recipes import Recipe
 from assignment.report import counters_of, measured, ratio, work_of
-from assignment.rival import Rival
-from assignment.totals import surplus_of
+from assignment.rival import Rival, surplus_of
 
 
 @dataclasses.dataclass
