@@ -10,7 +10,7 @@
 All solvers run on the same matrices in one process, their runs interleaved; the numbers are medians over
 instances of medians over repeats of the thread's processor time. A rival whose total is not optimal is
 marked and does not count as the best. A ratio below 1: we lose. Writes `results/everybody.json`
-and `results/everybody.md`; `assignment.rivals` says how the rivals are installed.
+and `results/everybody.md`; installation of the rivals: `assignment.rivals`.
 
 An older build beside this one needs other internals of pybind11, or the two would register the same types:
 
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=1e9, help="processor time after which no case begins"
     )
-    parser.add_argument("--counters", action="store_true", help="what our solver did, in the rows too")
+    parser.add_argument("--counters", action="store_true", help="operations of our solver, in the rows too")
     parser.add_argument("--output", default="everybody", help="name of the files in results/")
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args()

@@ -35,7 +35,7 @@ def main() -> None:
         "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the networks or, trained ones, the orders"
     )
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
-    parser.add_argument("--again", nargs="+", choices=PROGRAMS, default=[], help="forget what these did")
+    parser.add_argument("--again", nargs="+", choices=PROGRAMS, default=[], help="measure these anew")
     parser.add_argument("--threads", type=int, help="BLAS threads for both programs (default: as they are)")
     parser.add_argument("--max-sweeps", type=int, default=100, help="where both programs are cut off")
     parser.add_argument(
@@ -91,7 +91,7 @@ def note_on(conditions: dict[str, Any]) -> str:
     return (
         f"Medians over the seeds, of the objective the mean; {clock} (stages of the native descent by their shares of "
         f"wall time); {order}{more}, at most {conditions['max_sweeps']} sweeps. Memory: the rise of its peak above "
-        f"what both models hold."
+        f"both models."
     )
 
 

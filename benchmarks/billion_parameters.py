@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def measure(network: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Write the files that are not there yet, match them, and compare what was found with what was planted."""
+    """Write the files that are not there yet, match them, and count the units recovered."""
     a, b, planted = (options.folder / f"{network}-{part}.safetensors" for part in ("a", "b", "planted"))
     sizes = NETWORKS[network]()
     write_random(a, sizes)

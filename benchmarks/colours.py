@@ -1,7 +1,7 @@
 """How much could be gained by solving assignments of permutations that share no array together?
 
 Records the visits of a matching, splits them into the longest runs of independent visits (a colour of
-the graph, in the order that was chosen), and bounds what two threads could save: half of the time of assignments,
+the graph, in the order that was chosen), and bounds the gain of two threads: half of the time of assignments,
 as far as visits stand in runs of two or more::
 
     python benchmarks/colours.py --jobs resnet20 resnet50 mlp512-trained mlp2048-trained

@@ -3,7 +3,7 @@
     python benchmarks/compare_builds.py --old /path/to/another/checkout/python --jobs resnet20 mlp512-trained --rounds 5
 
 Each build matches each pair in processes of its own, new and old in turn, the first of a round by turns. A row has the
-medians of both and their ratio, new / old, and says whether both found one permutation. Assignments are compared in one
+medians of both and their ratio, new / old, and whether both found one permutation. Assignments are compared in one
 process by `bench_everybody.py --won --old`.
 """
 

@@ -7,7 +7,7 @@ to the copy. Both programs match the copy back, from the same seeds::
     python benchmarks/planted_permutations.py --seeds 40 --noises 1 4 7 8 --networks resnet18-32 --seconds 150
 
 A pair counts as recovered when every unit of every permutation is back in its place. Every pair that was matched is
-kept in ``results/planted.json``: a call goes on where the one before it stopped, by ``--seconds`` or otherwise.
+kept in ``results/planted.json``: a call resumes an earlier one that stopped, by ``--seconds`` or otherwise.
 ``--ours-again`` measures this library's part anew and keeps the published loop's.
 """
 

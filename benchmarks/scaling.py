@@ -4,8 +4,8 @@ Unrelated random networks, both programs on one BLAS thread; the published loop 
 
     python benchmarks/scaling.py --seeds 0 1 2
 
-Exponents are fitted to the upper half of the sizes, by least squares of logarithms. What ``results/scaling.json`` holds
-already is not measured again; ``--seconds`` stops a call early, to go on with the next, and ``--again`` measures the
+Exponents are fitted to the upper half of the sizes, by least squares of logarithms. Records in ``results/scaling.json``
+are not measured again; ``--seconds`` stops a call early, to go on with the next, and ``--again`` measures the
 native descent anew. Results: ``scaling.{json,md,png}``.
 """
 

@@ -91,7 +91,7 @@ def most_memory() -> int:
 def measure(
     pair: str, spec: rf.PermutationSpec, sizes: dict[str, tuple[int, ...]], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Match one pair of files; of a permuted copy, compare what was found with what was planted."""
+    """Match one pair of files; of a permuted copy, count the units recovered."""
     a, b, planted = (options.folder / f"{part}.safetensors" for part in ("a", PAIRS[pair], "planted"))
     write_random(a, sizes)
     if pair == "related":

@@ -38,7 +38,7 @@ class Job:
 
 @dataclass(frozen=True)
 class End:
-    """What one strategy reached: its objective, the sweeps of products until then, and its permutation."""
+    """The result of one strategy: its objective, the sweeps of products until then, and its permutation."""
 
     objective: float
     sweeps: float

@@ -1,6 +1,6 @@
 """Which permutations do known architectures have? Trace every model of the tests' list, and verify each spec.
 
-    python benchmarks/trace_models.py                          # all, 300 s each; goes on where it stopped
+    python benchmarks/trace_models.py                          # all, 300 s each; resumes an earlier call
     python benchmarks/trace_models.py --only resnet --again    # those with "resnet" in their names, once more
 
 A model with a narrow copy (see ``tests/helpers/models/registry.py``) is traced on the meta device, where its weights
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def measured(model: Any, limit: float) -> dict[str, Any]:
-    """One row: what was found in ``model``, how long it took, whether the formula and the function agree."""
+    """One row: the permutations of ``model``, the seconds, whether the formula and the function agree."""
     row: dict[str, Any] = {"seconds": 0.0, "permutations": None, "outcome": "out of time"}
     try:
         with _within(limit):

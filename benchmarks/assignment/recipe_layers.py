@@ -15,7 +15,7 @@ MARKERS = (10.0, 100.0, 1e3, 1e5, 1e6, 1e9, 1e12)
 
 
 def unit(cost: Costs) -> Costs:
-    """Return finite costs scaled to a spread of about one; what is infinite stays."""
+    """Return finite costs scaled to a spread of about one; infinite ones stay."""
     finite = cost[np.isfinite(cost)]
     if not finite.size:
         return cost

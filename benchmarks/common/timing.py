@@ -23,7 +23,7 @@ def medians(
 ) -> dict[str, float]:
     """Return each program's median time; rounds begin with another program each, until the seconds are spent.
 
-    A first call of each is not counted: it imports what the program imports.
+    A first call of each is not counted: it imports.
     """
     names = list(programs)
     times: dict[str, list[float]] = {name: [] for name in names}

@@ -1,4 +1,4 @@
-"""One program matches one pair in a process of its own, and says what that took, as JSON.
+"""One program matches one pair in a process of its own, and prints time, memory and objective as JSON.
 
 Seconds are those of the processor where one thread works, so that other programs on the machine do not count; stages
 of the native descent are wall time, of which ``share_of_wall`` was the processor's. A short matching is repeated, and
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def warm_up() -> None:
-    """Let both programs import what they import at their first call."""
+    """Let both programs do the imports of their first call."""
     params = shapes.random_params(shapes.mlp(4, 8, 2), np.random.default_rng(0))
     spec = rf.specs.for_params(params)
     rf.weight_matching(spec, params, params)

@@ -1,4 +1,4 @@
-"""Frank-Wolfe matching beside weight matching: time, memory, what it reaches.
+"""Frank-Wolfe matching beside weight matching: time, memory, objective.
 
 ::
 

@@ -53,7 +53,7 @@ def write_planted(a: Path, b: Path, planted: Path, spec: rf.PermutationSpec, noi
 
 
 def match_files(a: Path, b: Path, *options: str) -> tuple[dict[str, Any], Any]:
-    """Match two files by the command line; return what it took and the permutation of B."""
+    """Match two files by the command line; return its measurements and the permutation of B."""
     aligned, found = (b.with_name(f"{b.stem}-{end}.safetensors") for end in ("aligned", "found"))
     outputs = ["-o", str(aligned), "--save-permutation", str(found), "--force", "--json"]
     program = [sys.executable, "-m", "rebasin_fast.cli", "match", str(a), str(b)]
