@@ -46,7 +46,7 @@ def main() -> None:
     for split in options.splits:
         models, test, note = trained(split, options.cache)
         results, text = measure(split, models, test, options)
-        finish(f"many_mnist_{split}", results, f"{text}\n\n{note}", options.results)
+        finish(f"many_mnist_{split}", results, f"{text}\n\n{note}".strip(), options.results)
 
 
 def trained(split: str, cache: Path) -> tuple[list[Params], mnist.Images, str]:
