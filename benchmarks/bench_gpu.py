@@ -163,7 +163,6 @@ def _published(torch, spec, models, orders):
 
     from rebasin_fast._arrays.operations import TorchOperations
     from rebasin_fast.matching.device import on_device
-    from rebasin_fast.matching.device.assigners import Assigned
 
     class Scipy:
         def assign(self, matrices, _):
@@ -172,7 +171,7 @@ def _published(torch, spec, models, orders):
         def _assigned(self, matrix):
             rows, columns = _scipy(matrix)
             none = np.zeros(len(matrix))
-            return Assigned(columns, none, none, float(matrix[rows, columns].sum()))
+            return rf.Assignment(columns, none, none, float(matrix[rows, columns].sum()), 0.0)
 
     largest = max(spec.sizes(models[0]).values())
     nothing_kept = 4 * (largest**2 + 4 * max(1 << 20, 256 * largest))  # bytes: room for one similarity
