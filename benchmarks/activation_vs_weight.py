@@ -11,13 +11,14 @@ The perceptrons are trained first where the cache lacks them. Results:
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from common.command import command_line, finish
 from common.environment import markdown_table
-from networks import cifar, mnist, resnet20, training
-from torch import nn
+from networks import pairs
+from networks.pairs import TestedPair
 
 import rebasin_fast as rf
 
@@ -25,33 +26,29 @@ Found = dict[str, rf.Matching]
 
 
 def main() -> None:
-    options = parse_options()
-    torch.set_num_threads(options.threads)
-    for pair in options.pairs:
-        results, text = PAIRS[pair](options)
-        finish(f"activation_vs_weight_{pair}", results, text, options.results)
-
-
-def parse_options() -> argparse.Namespace:
     parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--images", type=int, default=4_000, help="training images to run the models on")
     parser.add_argument("--test-images", type=int, default=2_000, help="test images for the ResNets")
     parser.add_argument("--restarts", type=int, default=5, help="weight matchings to choose the best from")
-    return parser.parse_args()
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    for pair in options.pairs:
+        results, text = measure(PAIRS[pair](options), options)
+        finish(f"activation_vs_weight_{pair}", results, text, options.results)
 
 
 def match(
-    model_a: nn.Module, model_b: nn.Module, batches: Callable[[], Any], options: argparse.Namespace
+    spec: rf.PermutationSpec, pair: TestedPair, options: argparse.Namespace
 ) -> tuple[Found, dict[str, float]]:
     """Every method's matching, and its seconds."""
-    a, b = model_a.state_dict(), model_b.state_dict()
-    spec = rf.specs.for_params(a)
+    a, b = pair.a, pair.b
+    models = pair.build(a), pair.build(b)
     methods: dict[str, Callable[[], rf.Matching]] = {
         "weights": lambda: rf.weight_matching(spec, a, b, restarts=options.restarts, threads=options.threads),
-        "activations, correlation": lambda: rf.activation_matching(spec, model_a, model_b, batches()),
+        "activations, correlation": lambda: rf.activation_matching(spec, *models, pair.batches),
         "activations, inner product": lambda: rf.activation_matching(
-            spec, model_a, model_b, batches(), similarity="inner_product"
+            spec, *models, pair.batches, similarity="inner_product"
         ),
     }
     found, seconds = {}, {}
@@ -62,25 +59,21 @@ def match(
     return found, seconds
 
 
-def measure(
-    model_a: nn.Module,
-    model_b: nn.Module,
-    batches: Callable[[], Any],
-    evaluate: Callable[[dict[str, Any]], dict[str, float]],
-    options: argparse.Namespace,
-    title: str,
-) -> tuple[dict[str, Any], str]:
+def measure(pair: TestedPair, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """The midpoint of every method's line, and how far the permutations agree."""
-    a, b = model_a.state_dict(), model_b.state_dict()
+    a, b = pair.a, pair.b
     spec = rf.specs.for_params(a)
-    found, seconds = match(model_a, model_b, batches, options)
+    found, seconds = match(spec, pair, options)
     rows, record = [], {}
     ends = {"A": a, "B": b, "averaged as they are": rf.interpolate(a, b, 0.5)}
     for name, matching in found.items():
         aligned = rf.apply_permutation(spec, matching.permutation, b)
         ends[name] = rf.interpolate(a, aligned, 0.5)
     for name, params in ends.items():
-        metrics = evaluate(params)
+        model = pair.build(params)
+        if pair.has_batch_norm:
+            rf.reset_batch_norm(model, pair.batches)
+        metrics = pair.evaluate(model)
         agreement = found[name].agreement(found["weights"]) if name in found else None
         record[name] = {**metrics, "seconds": seconds.get(name), "agreement_with_weights": agreement}
         rows.append([
@@ -91,41 +84,16 @@ def measure(
     between = found[similarities[0]].agreement(found[similarities[1]])
     header = ["model", "test loss", "test accuracy", "units as by weights", "matching (s)"]
     note = f"The two similarities agree on {between:.1%} of the units. {options.images:,} training images."
+    if pair.has_batch_norm:
+        note += f" BatchNorm reset; the first {options.test_images:,} test images."
     return record | {"agreement_of_similarities": between}, "\n".join(
-        [f"### {title}", "", markdown_table(header, rows), "", note]
+        [f"### {pair.title}", "", markdown_table(header, rows), "", note]
     )
 
 
-def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    models = [training.perceptron_with(mnist.trained_mlp(seed, options.cache)) for seed in (0, 1)]
-    test, train = mnist.load_images("test"), mnist.load_images("train")
-    inputs = torch.from_numpy(train.inputs[: options.images])
-
-    def evaluate(params: dict[str, Any]) -> dict[str, float]:
-        return mnist.evaluate({name: tensor.numpy() for name, tensor in params.items()}, test)
-
-    title = "MNIST, two perceptrons 784-512-512-512-10: the midpoint"
-    return measure(*models, lambda: inputs.split(500), evaluate, options, title)
-
-
-def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    models = [resnet20.model_with(resnet20.load_checkpoint(which)) for which in "ab"]
-    train = cifar.load_images("train", options.cache).sample(options.images, seed=0)
-    test = cifar.load_images("test", options.cache).first(options.test_images)
-
-    def evaluate(params: dict[str, Any]) -> dict[str, float]:
-        model = resnet20.model_with({name: tensor.numpy() for name, tensor in params.items()})
-        rf.reset_batch_norm(model, training.batches(train))
-        return training.evaluate(model, test)
-
-    title = "CIFAR-10 (lossy JPEG copies), two public ResNet-20 checkpoints: the midpoint, BatchNorm reset"
-    record, text = measure(*models, lambda: training.batches(train), evaluate, options, title)
-    return record, f"{text} The first {options.test_images:,} test images."
-
-
-PAIRS: dict[str, Callable[[argparse.Namespace], tuple[dict[str, Any], str]]] = {
-    "mnist": measure_mnist,
-    "cifar": measure_cifar,
+PAIRS: dict[str, Callable[[argparse.Namespace], TestedPair]] = {
+    "mnist": lambda options: pairs.perceptrons(options, 512, 512, 512),
+    "cifar": partial(pairs.resnet20_pair, batch=250),
 }
 
 

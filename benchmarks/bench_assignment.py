@@ -13,8 +13,6 @@ In pieces, where a machine is quiet for a minute at a time:
     python benchmarks/bench_assignment.py --merge --large "" --families "" --extras --plots
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import math
@@ -26,9 +24,8 @@ from typing import Any
 
 import numpy as np
 from assignment.report import Row, counters_of, measured, show
-from assignment.rival import Rival
+from assignment.rival import Rival, surplus_of
 from assignment.rivals import OURS, load
-from assignment.totals import surplus_of
 from assignment.weights import FAMILIES, Matrix, trained
 from common.command import command_line
 from common.environment import RESULTS, environment

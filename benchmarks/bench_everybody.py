@@ -10,7 +10,7 @@
 All solvers run on the same matrices in one process, their runs interleaved; the numbers are medians over
 instances of medians over repeats of the thread's processor time. A rival whose total is not optimal is
 marked and does not count as the best. A ratio below 1: we lose. Writes `results/everybody.json`
-and `results/everybody.md`; `assignment.rivals` says how the rivals are installed.
+and `results/everybody.md`; installation of the rivals: `assignment.rivals`.
 
 An older build beside this one needs other internals of pybind11, or the two would register the same types:
 
@@ -24,8 +24,6 @@ With `--old`, the solvers "old" and "new" are the two modules' `assignment_indic
 measures nothing else.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib.util
 import random
@@ -36,9 +34,8 @@ from typing import Any
 
 from assignment.cases import ALL, SHAPES, Case, product, quick, won
 from assignment.report import GROUPS, Row, badness, counters_of, groups, report, row_of, show, summary
-from assignment.rival import Rival
+from assignment.rival import Rival, surplus_of
 from assignment.rivals import FAST, load
-from assignment.totals import surplus_of
 from common.command import command_line
 from common.environment import RESULTS, write_results
 from common.timing import Rules, compare
@@ -127,7 +124,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=1e9, help="processor time after which no case begins"
     )
-    parser.add_argument("--counters", action="store_true", help="what our solver did, in the rows too")
+    parser.add_argument("--counters", action="store_true", help="operations of our solver, in the rows too")
     parser.add_argument("--output", default="everybody", help="name of the files in results/")
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args()

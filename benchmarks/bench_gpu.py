@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import scipy.optimize
-from common import environment
-from common.command import command_line
+from common.command import command_line, finish
+from common.environment import RESULTS, markdown_table
 from networks import shapes
 
 import rebasin_fast as rf
@@ -24,8 +24,8 @@ REPEATS = 5
 
 def main() -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--output", type=Path, default=environment.RESULTS)
-    parser.add_argument("--only", nargs="*", default=list(QUESTIONS))
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--only", nargs="*", choices=list(QUESTIONS), default=list(QUESTIONS))
     options = parser.parse_args()
     if not rf.cuda.is_available():
         raise SystemExit("no CUDA device, or rebasin_fast was built without its CUDA module")
@@ -33,20 +33,14 @@ def main() -> None:
 
     rows: list[tuple[str, str, float]] = []
     for name in options.only:
-        for row in QUESTIONS[name](torch):
-            print(f"{row[0]:45s} {row[1]:45s} {1e3 * row[2]:12.2f} ms", flush=True)
-            rows.append(row)
+        for problem, program, seconds in QUESTIONS[name](torch):
+            print(f"{problem:45s} {program:45s} {1e3 * seconds:12.2f} ms", flush=True)
+            rows.append((problem, program, seconds))
     device = {**rf.cuda.devices()[0], **_versions(torch)}
-    table = environment.markdown_table(
-        ["problem", "program", "milliseconds"], [[what, who, f"{1e3 * s:.2f}"] for what, who, s in rows]
-    )
+    cells = [[problem, program, f"{1e3 * seconds:.2f}"] for problem, program, seconds in rows]
+    table = markdown_table(["problem", "program", "milliseconds"], cells)
     line = f"{device['name']}, driver for CUDA {device['driver']}, torch {torch.__version__}"
-    environment.write_results(
-        "gpu",
-        {"device": device, "rows": rows},
-        f"{line}; {environment.environment_line()}\n\n{table}",
-        options.output,
-    )
+    finish("gpu", {"device": device, "rows": rows}, f"{table}\n\n{line}", options.output)
 
 
 def _versions(torch):
@@ -79,45 +73,36 @@ def measure_batches(torch):
     from rebasin_fast.assignment.device import kernels
 
     library = TorchArrays()
+
+    def kernel(costs, start=None):
+        return kernels.solve_batch(costs, library, maximize=True, start=start)
+
     for k, n in ((1000, 32), (1000, 64), (208, 300), (64, 512), (64, 1024), (132, 1024)):
         costs = _gram(torch, k, n)
-        what = f"{k} Gram problems of {n} x {n}, float32"
-        found = kernels.solve_batch(costs, library, maximize=True, start=None)
+        problem = f"{k} Gram problems of {n} x {n}, float32"
+        found = kernel(costs)
         start = (found.row_duals, found.column_duals)
         moved = costs + 1e-3 * costs.std() * torch.randn_like(costs)
-        yield (
-            what,
-            "kernel",
-            _least(torch, lambda c=costs: kernels.solve_batch(c, library, maximize=True, start=None)),
-        )
-        yield (
-            what,
-            "kernel, changed by 1e-3, from duals",
-            _least(torch, lambda c=moved, s=start: kernels.solve_batch(c, library, maximize=True, start=s)),
-        )
-        yield (
-            what,
-            "rf.solve_assignment",
-            _least(torch, lambda c=costs: rf.solve_assignment(c, maximize=True)),
-        )
-        yield from _rival_batches(torch, what, costs)
-        host = costs.cpu().numpy()
+        yield problem, "kernel", _least(torch, lambda c=costs: kernel(c))
+        warm = _least(torch, lambda c=moved, s=start: kernel(c, s))
+        yield problem, "kernel, changed by 1e-3, from duals", warm
+        public = _least(torch, lambda c=costs: rf.solve_assignment(c, maximize=True))
+        yield problem, "rf.solve_assignment", public
+        yield from _rival_batches(torch, problem, costs)
         if n <= 512:
-            yield (
-                what,
-                "rebasin_fast, CPU, one thread",
-                _wall(lambda h=host: rf.solve_assignment(h, maximize=True)),
-            )
-            yield what, "scipy, one thread", _wall(lambda h=host: [_scipy(one) for one in h])
+            host = costs.cpu().numpy()
+            ours = _wall(lambda h=host: rf.solve_assignment(h, maximize=True))
+            yield problem, "rebasin_fast, CPU, one thread", ours
+            yield problem, "scipy, one thread", _wall(lambda h=host: [_scipy(one) for one in h])
 
 
-def _rival_batches(torch, what, costs):
+def _rival_batches(torch, problem, costs):
     try:
         from torch_linear_assignment import batch_linear_assignment
     except ImportError:
         return
     negated = -costs
-    yield what, "torch-linear-assignment", _least(torch, lambda: batch_linear_assignment(negated), 3)
+    yield problem, "torch-linear-assignment", _least(torch, lambda: batch_linear_assignment(negated), 3)
 
 
 def _scipy(costs):
@@ -138,24 +123,15 @@ def measure_large(torch):
     library = TorchArrays()
     for n in (512, 1024, 2048, 4096, 8192):
         costs = _gram(torch, 1, n)[0]
-        what = f"one Gram matrix of {n} x {n}, float32"
         host = costs.cpu().numpy()
-        yield (
-            what,
-            "device to answer",
-            _least(torch, lambda c=costs: rf.linear_sum_assignment(c, maximize=True), 3),
-        )
-        yield (
-            what,
-            "lists to the host",
-            _least(torch, lambda c=costs: solve_large(c, library, maximize=True), 3),
-        )
-        yield what, "copy, then CPU", _least(
-            torch, lambda c=costs: rf.linear_sum_assignment(c.cpu().numpy(), maximize=True), 3
-        )  # fmt: skip
-        yield what, "CPU, matrix on the host", min(
-            _wall(lambda h=host: rf.linear_sum_assignment(h, maximize=True)) for _ in range(3)
-        )  # fmt: skip
+        programs = {
+            "device to answer": lambda c=costs: rf.linear_sum_assignment(c, maximize=True),
+            "lists to the host": lambda c=costs: solve_large(c, library, maximize=True),
+            "copy, then CPU": lambda c=costs: rf.linear_sum_assignment(c.cpu().numpy(), maximize=True),
+            "CPU, matrix on the host": lambda h=host: rf.linear_sum_assignment(h, maximize=True),
+        }
+        for program, body in programs.items():
+            yield f"one Gram matrix of {n} x {n}, float32", program, _least(torch, body, 3)
 
 
 def measure_matching(torch):
@@ -163,7 +139,7 @@ def measure_matching(torch):
     rng = np.random.default_rng(0)
     spec, layers = rf.specs.resnet50(), shapes.resnet50()
     a, b = shapes.random_params(layers, rng), shapes.random_params(layers, rng)
-    what = "ResNet-50, unrelated weights"
+    problem = "ResNet-50, unrelated weights"
     on_device = [{name: torch.from_numpy(array).cuda() for name, array in model.items()} for model in (a, b)]
     orders = [rng.permutation(spec.permutations).tolist() for _ in range(100)]
     results = {}
@@ -171,19 +147,14 @@ def measure_matching(torch):
     def run(name, *models, **options):
         results[name] = rf.weight_matching(spec, *models, order=orders, strict=False, **options)
 
-    yield what, "resident, parameters on the device", _least(torch, lambda: run("device", *on_device), 3)
-    yield (
-        what,
-        "resident, parameters on the host",
-        _least(torch, lambda: run("moved", a, b, device="cuda"), 3),
-    )
-    yield what, "CPU", _wall(lambda: run("cpu", a, b))
+    resident = _least(torch, lambda: run("device", *on_device), 3)
+    yield problem, "resident, parameters on the device", resident
+    moved = _least(torch, lambda: run("moved", a, b, device="cuda"), 3)
+    yield problem, "resident, parameters on the host", moved
+    yield problem, "CPU", _wall(lambda: run("cpu", a, b))
     print({name: (found.objective, found.sweeps, found.stats) for name, found in results.items()})
-    yield (
-        what,
-        "products on the GPU, SciPy on the host",
-        _wall(lambda: _published(torch, spec, on_device, orders)),
-    )
+    published = _wall(lambda: _published(torch, spec, on_device, orders))
+    yield problem, "products on the GPU, SciPy on the host", published
 
 
 def _published(torch, spec, models, orders):

@@ -12,7 +12,6 @@ themselves and return finished rows, for ``--questions``. Results: ``methods.{js
 import argparse
 import importlib
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 
 from common.command import command_line, finish
 from common.environment import markdown_table
+from common.process_memory import PeakRise
 from methods.plain_programs import CostRow
 
 HERE = Path(__file__).resolve().parent
@@ -46,7 +46,12 @@ def ask(question: str) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    options = parse_options()
+    parser = command_line(__doc__, "--results")
+    parser.add_argument("--rows", nargs="+", help="all by default")
+    parser.add_argument("--questions", nargs="+", default=[], help="of modules that measure by themselves")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--measure", nargs=2, metavar=("ROW", "SIDE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
     if options.measure:
         print(json.dumps(measure_here(*options.measure)))
         return
@@ -63,15 +68,6 @@ def main() -> None:
     if answers:
         text += f"\n\n```json\n{json.dumps(answers, indent=1)}\n```"
     finish("methods", {"rows": results, "questions": answers}, text, options.results)
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results")
-    parser.add_argument("--rows", nargs="+", help="all by default")
-    parser.add_argument("--questions", nargs="+", default=[], help="of modules that measure by themselves")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--measure", nargs=2, metavar=("ROW", "SIDE"), help=argparse.SUPPRESS)
-    return parser.parse_args()
 
 
 def measure_apart(name: str, side: str) -> dict[str, float]:
@@ -93,16 +89,11 @@ def measure_here(name: str, side: str) -> dict[str, float]:
         sys.modules["torch"].set_num_threads(1)
     with threadpool_limits(1):
         made = row.make()
-        before = peak_megabytes()
-        started, busy = time.perf_counter(), time.process_time()
-        figures = (row.ours if side == "ours" else row.original)(made)
-        seconds, busy = time.perf_counter() - started, time.process_time() - busy
-    rise = peak_megabytes() - before
-    return {"seconds": seconds, "processor seconds": busy, "megabytes": rise, **figures}
-
-
-def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        with PeakRise() as memory:
+            started, busy = time.perf_counter(), time.process_time()
+            figures = (row.ours if side == "ours" else row.original)(made)
+            seconds, busy = time.perf_counter() - started, time.process_time() - busy
+    return {"seconds": seconds, "processor seconds": busy, "megabytes": memory.bytes / 1e6, **figures}
 
 
 def table(rows: dict[str, CostRow], results: dict[str, dict[str, list[dict[str, float]]]]) -> str:

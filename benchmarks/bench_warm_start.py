@@ -16,23 +16,16 @@ import numpy.typing as npt
 from common.command import command_line, finish
 from common.environment import markdown_table
 from common.timing import medians
-from networks import mnist, resnet20
+from networks.storage import DEFAULT_CACHE
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
+from matching import jobs
 from reference.from_spec import reference_axes
 from reference.weight_matching import parts_of, permutation_sizes, similarity_of
 
+PAIRS = {"resnet20": jobs.trained_resnet20, **{f"mnist-{n}": jobs.trained_mnist(n) for n in (512, 2048)}}
 Matrix = npt.NDArray[np.float32]
-
-
-def pair_of(job: str) -> tuple[Any, Any, Any]:
-    if job == "resnet20":
-        pair = [resnet20.load_checkpoint(which) for which in "ab"]
-        return rf.specs.for_params(pair[0]), pair[0], pair[1]
-    width = int(job.removeprefix("mnist-"))
-    pair = [mnist.trained_mlp(seed, hidden=(width,) * 3) for seed in (0, 1)]
-    return rf.specs.for_params(pair[0]), pair[0], pair[1]
 
 
 def compare(cost: Matrix, start: rf.Assignment) -> dict[str, float]:
@@ -55,7 +48,8 @@ def compare(cost: Matrix, start: rf.Assignment) -> dict[str, float]:
 
 def follow_matching(job: str, most_sweeps: int) -> tuple[list[dict[str, float]], dict[str, Matrix]]:
     """Visit all permutations sweep by sweep; return each warm visit's times and the last costs."""
-    spec, params_a, params_b = pair_of(job)
+    params_a, params_b = PAIRS[job](0, DEFAULT_CACHE)
+    spec = rf.specs.for_params(params_a)
     raw = reference_axes(spec, params_a)
     axes = {
         name: [parts_of(entry, size) for entry, size in zip(entries, params_a[name].shape, strict=True)]
@@ -91,6 +85,7 @@ def changes_of(cost: Matrix) -> dict[str, Matrix]:
         "unchanged": cost,
         "doubled": 2 * cost,
         "noise 1e-3": cost + np.float32(1e-3) * noise,
+        "noise 1e-2": cost + np.float32(1e-2) * noise,
         "noise 1e-1": cost + np.float32(1e-1) * noise,
         "rows permuted": cost[rng.permutation(n)],
         "columns permuted": np.ascontiguousarray(cost[:, rng.permutation(n)]),
@@ -99,7 +94,9 @@ def changes_of(cost: Matrix) -> dict[str, Matrix]:
 
 def main() -> None:
     parser = command_line(__doc__, "--results")
-    parser.add_argument("--jobs", nargs="+", default=["mnist-512", "mnist-2048", "resnet20"])
+    parser.add_argument(
+        "--jobs", nargs="+", choices=list(PAIRS), default=["mnist-512", "mnist-2048", "resnet20"]
+    )
     parser.add_argument("--most-sweeps", type=int, default=30)
     options = parser.parse_args()
     results: dict[str, Any] = {}

@@ -11,28 +11,39 @@ they hold already are not repeated, unless ``--again`` names the program.
 """
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from common.command import command_line, earlier_results, finish
 from common.environment import markdown_table
+from matching.apart import run_apart
 from matching.curves import draw
 from matching.jobs import JOBS
 
 PROGRAMS = LOOP, NATIVE = "published loop", "native"
-RUN = Path(__file__).with_name("matching") / "run.py"
 
 Record = dict[str, Any]
 Runs = dict[str, list[Record]]  # by program, one a seed
 
 
 def main() -> None:
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--cache")
+    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=["resnet20", "resnet50"])
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the networks or, trained ones, the orders"
+    )
+    parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
+    parser.add_argument("--again", nargs="+", choices=PROGRAMS, default=[], help="measure these anew")
+    parser.add_argument("--threads", type=int, help="BLAS threads for both programs (default: as they are)")
+    parser.add_argument("--max-sweeps", type=int, default=100, help="where both programs are cut off")
+    parser.add_argument(
+        "--same-order", action="store_true", help="the native descent replays the loop's order"
+    )
+    parser.add_argument("--options", default="{}", help="of rf.weight_matching, as JSON")
+    parser.add_argument("--label", default="", help="ends the names of the results, to keep several apart")
+    options = parser.parse_args()
     for job in options.jobs:
         name = f"weight_matching_{job}" + (f"_{options.label}" if options.label else "")
         conditions = {
@@ -42,29 +53,11 @@ def main() -> None:
         for seed in options.seeds:
             for program in options.programs:
                 if all(record["seed"] != seed for record in runs[program]):
-                    runs[program].append(measure_apart(job, seed, program, options))
+                    runs[program].append(measure(job, seed, program, options))
                     runs[program].sort(key=lambda record: record["seed"])
         text = f"{table(job, runs)}\n\n{note_on(conditions)}"
         finish(name, {"job": job, "conditions": conditions, "runs": runs}, text, options.results)
         draw(job, runs, options.results / f"{name}.png")
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--cache")
-    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=["resnet20", "resnet50"])
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the networks or, trained ones, the orders"
-    )
-    parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
-    parser.add_argument("--again", nargs="+", choices=PROGRAMS, default=[], help="forget what these did")
-    parser.add_argument("--threads", type=int, help="BLAS threads for both programs (default: as they are)")
-    parser.add_argument("--max-sweeps", type=int, default=100, help="where both programs are cut off")
-    parser.add_argument(
-        "--same-order", action="store_true", help="the native descent replays the loop's order"
-    )
-    parser.add_argument("--options", default="{}", help="of rf.weight_matching, as JSON")
-    parser.add_argument("--label", default="", help="ends the names of the results, to keep several apart")
-    return parser.parse_args()
 
 
 def earlier_runs(stored: dict[str, Any], conditions: dict[str, Any], again: list[str]) -> Runs:
@@ -73,14 +66,18 @@ def earlier_runs(stored: dict[str, Any], conditions: dict[str, Any], again: list
     return {program: [] if program in again else kept.get(program, []) for program in PROGRAMS}
 
 
-def measure_apart(job: str, seed: int, program: str, options: argparse.Namespace) -> Record:
-    command = [sys.executable, str(RUN), "--job", job, "--seed", str(seed), "--program", program]
-    command += ["--max-sweeps", str(options.max_sweeps), "--cache", str(options.cache)]
-    command += ["--options", options.options]
-    command += ["--same-order"] if options.same_order else []
-    command += [] if options.threads is None else ["--threads", str(options.threads)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    record: Record = json.loads(done.stdout.splitlines()[-1])
+def measure(job: str, seed: int, program: str, options: argparse.Namespace) -> Record:
+    more = [
+        "--max-sweeps",
+        str(options.max_sweeps),
+        "--cache",
+        str(options.cache),
+        "--options",
+        options.options,
+    ]
+    more += ["--same-order"] if options.same_order else []
+    more += [] if options.threads is None else ["--threads", str(options.threads)]
+    record = run_apart(job, seed, program, *more)
     shown = {key: record[key] for key in ("seed", "seconds", "objective", "sweeps")}
     print(f"{job}, {program}: {shown}", file=sys.stderr, flush=True)
     return record
@@ -94,7 +91,7 @@ def note_on(conditions: dict[str, Any]) -> str:
     return (
         f"Medians over the seeds, of the objective the mean; {clock} (stages of the native descent by their shares of "
         f"wall time); {order}{more}, at most {conditions['max_sweeps']} sweeps. Memory: the rise of its peak above "
-        f"what both models hold."
+        f"both models."
     )
 
 

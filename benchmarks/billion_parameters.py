@@ -11,25 +11,21 @@ and just after, in processor time, so that other programs beside this one do not
 """
 
 import argparse
-import json
 import math
 import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common.command import command_line, earlier_results, finish
 from common.environment import markdown_table
-from common.process_memory import run_measured
 from networks import shapes
+from networks.planted_files import described, match_files, units_recovered, write_planted, write_random
 
 import rebasin_fast as rf
-from rebasin_fast._arrays.derived import DerivedParams
-from rebasin_fast.permutation import permuted_params
 
 RESULT = "billion_parameters"
 NETWORKS: dict[str, Callable[[], shapes.Shapes]] = {
@@ -40,132 +36,55 @@ NETWORKS: dict[str, Callable[[], shapes.Shapes]] = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """One network, matched once."""
-
-    network: str
-    parameters: int
-    permutations: int
-    largest_permutation: int
-    seconds: float
-    processor_seconds: float
-    private_bytes: int
-    sweeps: int
-    sweep_flop: float
-    product_flop: float
-    flop_per_second: float
-    units: int
-    units_recovered: int
-    command_options: str
-    stats: dict[str, Any]
-
-
 def main() -> None:
-    options = parse_options()
-    for network in options.networks:
-        files = write_pair(network, options)
-        row = match(network, files, options)
-        print(row, file=sys.stderr, flush=True)
-        rows = [
-            each
-            for each in earlier_results(RESULT, options.results).get("rows", [])
-            if each["network"] != network
-        ]
-        rows.append(asdict(row))
-        finish(RESULT, {"rows": rows}, table(rows), options.results)
-        if options.delete:
-            for path in options.folder.glob(f"{network}-*.safetensors"):
-                path.unlink()
-
-
-def parse_options() -> argparse.Namespace:
     parser = command_line(__doc__, "--results")
     parser.add_argument("folder", type=Path, help="where the files go")
     parser.add_argument("--delete", action="store_true", help="delete the files of a network after its row")
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=["mlp", "wide-resnet"])
     parser.add_argument("--noise", type=float, default=0.5, help="standard deviations on the permuted copy")
     parser.add_argument("--options", default="", help="further options of rebasin-fast match, in one text")
-    return parser.parse_args()
-
-
-def write_pair(network: str, options: argparse.Namespace) -> tuple[Path, Path, Path]:
-    """Write A, its permuted noisy copy B, and the permutation that was planted; what is there already stays."""
+    options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    a, b, truth = (options.folder / f"{network}-{part}.safetensors" for part in ("a", "b", "truth"))
-    if a.exists() and b.exists() and truth.exists():
-        return a, b, truth
+    for network in options.networks:
+        row = measure(network, options)
+        print(row, file=sys.stderr, flush=True)
+        earlier = earlier_results(RESULT, options.results).get("rows", [])
+        rows = [*(each for each in earlier if each["network"] != network), row]
+        finish(RESULT, {"rows": rows}, table(rows), options.results)
+        if options.delete:
+            for path in options.folder.glob(f"{network}-*.safetensors"):
+                path.unlink()
+
+
+def measure(network: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Write the files that are not there yet, match them, and count the units recovered."""
+    a, b, planted = (options.folder / f"{network}-{part}.safetensors" for part in ("a", "b", "planted"))
     sizes = NETWORKS[network]()
-    rf.save_params(
-        a, DerivedParams(_described(sizes), lambda name: _random(name, sizes[name])), overwrite=True
-    )
+    write_random(a, sizes)
     params = rf.load_params(a)
     spec = rf.specs.for_params(params)
-    rng = np.random.default_rng(1)
-    planted = {name: rng.permutation(size) for name, size in spec.sizes(params).items()}
-    moved = permuted_params(spec, planted, params)
-    rf.save_params(
-        b, DerivedParams(params, lambda name: _noisy(name, moved[name], options.noise)), overwrite=True
-    )
-    rf.save_params(truth, rf.invert_permutation(planted), overwrite=True)
-    return a, b, truth
-
-
-def _described(sizes: shapes.Shapes) -> shapes.Arrays:
-    return {
-        name: np.broadcast_to(np.int64(0) if name.endswith("num_batches_tracked") else np.float16(0), shape)
-        for name, shape in sizes.items()
-    }
-
-
-def _random(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    array = shapes.random_params({name: shape}, np.random.default_rng(_seed(name)))[name]
-    return array.astype(np.float16) if array.dtype == np.float32 else array
-
-
-def _noisy(name: str, array: np.ndarray, deviations: float) -> np.ndarray:
-    rng = np.random.default_rng(_seed(name) + 1)
-    return shapes.noisy({name: array.astype(np.float32)}, deviations, rng)[name].astype(array.dtype)
-
-
-def _seed(name: str) -> int:
-    return int.from_bytes(name.encode()[-7:], "little")
-
-
-def match(network: str, files: tuple[Path, Path, Path], options: argparse.Namespace) -> Row:
-    """Run the command line, and compare what it found with what was planted."""
-    a, b, truth = files
-    output, found = a.with_name(f"{network}-aligned.safetensors"), a.with_name(f"{network}-found.safetensors")
-    program = [sys.executable, "-m", "rebasin_fast.cli"]
-    paths = ["match", str(a), str(b), "-o", str(output), "--save-permutation", str(found)]
+    write_planted(a, b, planted, spec, options.noise)
     speed_before = flop_per_second()
-    usage = run_measured([*program, *paths, "--force", "--json", *shlex.split(options.options)])
-    result = json.loads(usage.output)
-    planted, recovered = rf.load_params(truth), rf.load_params(found)
-    return Row(
-        network=network,
-        parameters=rf.load_params(a).parameter_count,
-        permutations=len(planted),
-        largest_permutation=max(index.size for index in planted.values()),
-        seconds=usage.seconds,
-        processor_seconds=usage.processor_seconds,
-        private_bytes=usage.private_bytes,
-        sweeps=result["sweeps"],
-        sweep_flop=sweep_flop(NETWORKS[network]()),
-        product_flop=float(result["stats"]["product_flop"]),
-        flop_per_second=(speed_before + flop_per_second()) / 2,
-        units=sum(index.size for index in planted.values()),
-        units_recovered=sum(int((recovered[name] == index).sum()) for name, index in planted.items()),
-        command_options=options.options,
-        stats=result["stats"],
-    )
+    measured, found = match_files(a, b, *shlex.split(options.options))
+    units = spec.sizes(params)
+    return {
+        "network": network,
+        "parameters": params.parameter_count,
+        "permutations": len(units),
+        "largest_permutation": max(units.values()),
+        **measured,
+        "sweep_flop": sweep_flop(sizes),
+        "product_flop": float(measured["stats"]["product_flop"]),
+        "flop_per_second": (speed_before + flop_per_second()) / 2,
+        "recovered": units_recovered(spec, planted, found),
+        "command_options": options.options,
+    }
 
 
 def sweep_flop(sizes: shapes.Shapes) -> float:
     """The products of all similarities once."""
-    described = _described(sizes)
-    spec = rf.specs.for_params(described)
-    units = spec.sizes(described)
+    spec = rf.specs.for_params(described(sizes))
+    units = spec.sizes(described(sizes))
     return sum(
         2.0 * units[entry] * math.prod(sizes[name])
         for name, axes in spec.axes_to_perm.items()
@@ -207,7 +126,7 @@ def row_cells(row: dict[str, Any]) -> list[str]:
         f"{done:.0f}",
         f"{processor / sweep:.2f}",
         f"{processor / done:.2f}",
-        f"{row['units_recovered']} of {row['units']}",
+        f"{row['recovered'][0]} of {row['recovered'][1]}",
     ]
 
 

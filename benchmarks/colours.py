@@ -1,7 +1,7 @@
-"""What could solving the assignments of permutations that share no array together gain?
+"""How much could be gained by solving assignments of permutations that share no array together?
 
-Records the visits of a matching, splits them into the longest runs of visits that do not see each other (a colour of
-the graph, in the order that was chosen), and bounds what two threads could save: half of the time of assignments,
+Records the visits of a matching, splits them into the longest runs of independent visits (a colour of
+the graph, in the order that was chosen), and bounds the gain of two threads: half of the time of assignments,
 as far as visits stand in runs of two or more::
 
     python benchmarks/colours.py --jobs resnet20 resnet50 mlp512-trained mlp2048-trained
@@ -27,7 +27,7 @@ def neighbours(spec: rf.PermutationSpec) -> dict[str, set[str]]:
 
 
 def runs_of(visits: list[str], seen: dict[str, set[str]]) -> list[int]:
-    """The lengths of the longest runs of consecutive visits that do not see each other."""
+    """The lengths of the longest runs of consecutive independent visits."""
     lengths, group = [], []
     for name in visits:
         if name in group or seen[name].intersection(group):
@@ -67,11 +67,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     rows = {job: measure(job, options.cache) for job in options.jobs}
-    cells = [
-        [job, str(row["visits"]), str(row["runs"]), f"{row['together']:.0%}", f"{row['assignments']:.1%}",
-         f"{row['bound']:.1%}"]
-        for job, row in rows.items()
-    ]  # fmt: skip
+    forms = {"visits": "{}", "runs": "{}", "together": "{:.0%}", "assignments": "{:.1%}", "bound": "{:.1%}"}
+    cells = [[job, *(form.format(row[key]) for key, form in forms.items())] for job, row in rows.items()]
     header = [
         "job",
         "visits",

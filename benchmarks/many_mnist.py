@@ -39,11 +39,14 @@ TITLES = {
 
 
 def main() -> None:
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--cache", "--threads")
+    parser.add_argument("--splits", nargs="+", choices=list(TITLES), default=list(TITLES))
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    options = parser.parse_args()
     for split in options.splits:
         models, test, note = trained(split, options.cache)
         results, text = measure(split, models, test, options)
-        finish(f"many_mnist_{split}", results, f"{text}\n\n{note}", options.results)
+        finish(f"many_mnist_{split}", results, f"{text}\n\n{note}".strip(), options.results)
 
 
 def trained(split: str, cache: Path) -> tuple[list[Params], mnist.Images, str]:
@@ -55,13 +58,6 @@ def trained(split: str, cache: Path) -> tuple[list[Params], mnist.Images, str]:
         return list(models), recipe.images("test"), f"Trained for {done} of {recipe.epochs} epochs. "
     count = mnist_parts.SPLITS[split][1]
     return [mnist_parts.trained(split, part, cache) for part in range(count)], mnist.load_images("test"), ""
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--cache", "--threads")
-    parser.add_argument("--splits", nargs="+", choices=list(TITLES), default=list(TITLES))
-    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
-    return parser.parse_args()
 
 
 def measure(

@@ -7,7 +7,7 @@ to the copy. Both programs match the copy back, from the same seeds::
     python benchmarks/planted_permutations.py --seeds 40 --noises 1 4 7 8 --networks resnet18-32 --seconds 150
 
 A pair counts as recovered when every unit of every permutation is back in its place. Every pair that was matched is
-kept in ``results/planted.json``: a call goes on where the one before it stopped, by ``--seconds`` or otherwise.
+kept in ``results/planted.json``: a call resumes an earlier one that stopped, by ``--seconds`` or otherwise.
 ``--ours-again`` measures this library's part anew and keeps the published loop's.
 """
 
@@ -46,7 +46,13 @@ FAMILIES: dict[str, Callable[[int], shapes.Shapes]] = {
 
 
 def main() -> None:
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--seconds")
+    parser.add_argument("--networks", nargs="+", default=["mlp-30", "mlp-50"], metavar="FAMILY-WIDTH")
+    parser.add_argument("--noises", nargs="+", type=float, default=[0.0], metavar="DEVIATIONS")
+    parser.add_argument("--seeds", type=int, default=100, help="pairs of each network at each noise")
+    parser.add_argument("--without-published", action="store_true", help="leave the published loop out")
+    parser.add_argument("--ours-again", action="store_true", help="forget this library's part of the pairs")
+    options = parser.parse_args()
     trials = load_trials(options.results)
     if options.ours_again:
         for network, noise in wanted(options):
@@ -55,16 +61,6 @@ def main() -> None:
     run_until(time.monotonic() + options.seconds, trials, options)
     fields = {"trials": [[*key, found] for key, found in sorted(trials.items()) if found]}
     finish(RESULT, fields, table(trials), options.results)
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--seconds")
-    parser.add_argument("--networks", nargs="+", default=["mlp-30", "mlp-50"], metavar="FAMILY-WIDTH")
-    parser.add_argument("--noises", nargs="+", type=float, default=[0.0], metavar="DEVIATIONS")
-    parser.add_argument("--seeds", type=int, default=100, help="pairs of each network at each noise")
-    parser.add_argument("--without-published", action="store_true", help="leave the published loop out")
-    parser.add_argument("--ours-again", action="store_true", help="forget this library's part of the pairs")
-    return parser.parse_args()
 
 
 def load_trials(folder: Path) -> dict[Key, Found]:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from common.command import command_line, finish
@@ -29,14 +30,6 @@ LOSSY = "lossy JPEG copies"
 
 
 def main() -> None:
-    options = parse_options()
-    options.results.mkdir(parents=True, exist_ok=True)
-    for pair in options.pairs:
-        results, text = PAIRS[pair](options)
-        finish(f"real_{pair}", results, text, options.results)
-
-
-def parse_options() -> argparse.Namespace:
     parser = command_line(__doc__, "--results", "--cache")
     parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument(
@@ -49,7 +42,11 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--mnist-restarts", type=int, default=1, help="matchings to choose the best from")
     parser.add_argument("--cifar-restarts", type=int, default=20, help="matchings to choose the best from")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.results.mkdir(parents=True, exist_ok=True)
+    for pair in options.pairs:
+        results, text = PAIRS[pair](options)
+        finish(f"real_{pair}", results, text, options.results)
 
 
 def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -65,24 +62,13 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         label: rf.loss_curve(evaluate, params_a, end, options.points, progress=announcer(label))
         for label, end in ((NAIVE, params_b), (MATCHED, aligned_b))
     }
-    plot_loss_curves(
-        curves,
-        options.results / "real_mnist.png",
-        metrics=["test_loss", "test_accuracy"],
-        title=headline(curves, "test_loss"),
-        subtitle="MNIST, 10,000 test images, along the line between two perceptrons 784-512-512-512-10",
-        metric_labels={"test_loss": "Test loss (nats)", "test_accuracy": "Test accuracy"},
-        ends=("network A", "network B"),
-        overwrite=True,
-    )
-    text = "\n".join([
-        "### MNIST, two perceptrons 784-512-512-512-10 (Adam, 20 epochs, seeds 0 and 1)",
-        "",
-        line_table(curves, ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]),
-        "",
-        f"{effort(matching, seconds)}; full training and test sets, "
-        f"{options.points} points on the line.",
-    ])  # fmt: skip
+    picture = options.results / "real_mnist.png"
+    subtitle = "MNIST, 10,000 test images, along the line between two perceptrons 784-512-512-512-10"
+    draw(curves, picture, headline(curves, "test_loss"), subtitle)
+    title = "MNIST, two perceptrons 784-512-512-512-10 (Adam, 20 epochs, seeds 0 and 1)"
+    note = f"{effort(matching, seconds)}; full training and test sets, {options.points} points on the line."
+    metrics = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    text = f"### {title}\n\n{line_table(curves, metrics)}\n\n{note}"
     return record(curves, matching, seconds), text
 
 
@@ -112,30 +98,37 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         )
         for label, (end, reset) in lines.items()
     }
-    plot_loss_curves(
-        curves,
-        options.results / "real_cifar.png",
-        metrics=["test_loss", "test_accuracy"],
-        title="Two ResNet-20s trained apart: accuracy of their average "
+    title = (
+        "Two ResNet-20s trained apart: accuracy of their average "
         f"{middle(curves[NAIVE_RESET], 'test_accuracy'):.0%} as they are, "
-        f"{middle(curves[MATCHED_RESET], 'test_accuracy'):.0%} matched",
-        subtitle=f"CIFAR-10, {len(test.labels):,} test images ({LOSSY}); the title's numbers are with BatchNorm reset",
-        metric_labels={"test_loss": "Test loss (nats)", "test_accuracy": "Test accuracy"},
-        ends=("network A", "network B"),
-        overwrite=True,
+        f"{middle(curves[MATCHED_RESET], 'test_accuracy'):.0%} matched"
     )
-    text = "\n".join([
-        f"### CIFAR-10, two public ResNet-20 checkpoints ({LOSSY})",
-        "",
-        line_table(curves, ["test_loss", "test_accuracy"]),
-        "",
-        f"{effort(matching, seconds)}; {len(test.labels):,} test images, "
-        f"{options.cifar_points} points on the line; BatchNorm from {len(train.labels):,} training images.",
-    ])  # fmt: skip
+    images = f"{len(test.labels):,} test images"
+    subtitle = f"CIFAR-10, {images} ({LOSSY}); the title's numbers are with BatchNorm reset"
+    draw(curves, options.results / "real_cifar.png", title, subtitle)
+    note = (
+        f"{effort(matching, seconds)}; {images}, {options.cifar_points} points on the line; "
+        f"BatchNorm from {len(train.labels):,} training images."
+    )
+    table = line_table(curves, ["test_loss", "test_accuracy"])
+    text = f"### CIFAR-10, two public ResNet-20 checkpoints ({LOSSY})\n\n{table}\n\n{note}"
     return record(curves, matching, seconds), text
 
 
 PAIRS = {"mnist": measure_mnist, "cifar": measure_cifar}
+
+
+def draw(curves: dict[str, rf.LossCurve], path: Path, title: str, subtitle: str) -> None:
+    plot_loss_curves(
+        curves,
+        path,
+        metrics=["test_loss", "test_accuracy"],
+        title=title,
+        subtitle=subtitle,
+        metric_labels={"test_loss": "Test loss (nats)", "test_accuracy": "Test accuracy"},
+        ends=("network A", "network B"),
+        overwrite=True,
+    )
 
 
 def match(params_a: Any, params_b: Any, restarts: int) -> tuple[rf.Matching, float, Any]:

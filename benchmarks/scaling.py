@@ -4,8 +4,8 @@ Unrelated random networks, both programs on one BLAS thread; the published loop 
 
     python benchmarks/scaling.py --seeds 0 1 2
 
-Exponents are fitted to the upper half of the sizes, by least squares of logarithms. What ``results/scaling.json`` holds
-already is not measured again; ``--seconds`` stops a call early, to go on with the next, and ``--again`` measures the
+Exponents are fitted to the upper half of the sizes, by least squares of logarithms. Records in ``results/scaling.json``
+are not measured again; ``--seconds`` stops a call early, to go on with the next, and ``--again`` measures the
 native descent anew. Results: ``scaling.{json,md,png}``.
 """
 
@@ -54,7 +54,10 @@ SERIES = [
 def main() -> None:
     from threadpoolctl import threadpool_limits
 
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--seconds")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--again", action="store_true", help="measure the native descent anew")
+    options = parser.parse_args()
     records = earlier(options)
     warm_up()
     deadline = time.monotonic() + options.seconds
@@ -69,13 +72,6 @@ def main() -> None:
             records.append(key | measure(series.make(size), program, seed))
     finish("scaling", {"records": records}, table(records), options.results)
     draw(records, options.results / "scaling.png")
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--seconds")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--again", action="store_true", help="measure the native descent anew")
-    return parser.parse_args()
 
 
 def earlier(options: argparse.Namespace) -> list[Record]:
@@ -108,15 +104,8 @@ def measure(network: shapes.Shapes, program: str, seed: int) -> Record:
         found = measure_loop(axes, a, b, draw_order(spec, seed, 100), time.process_time)
         flop = sweep * found["sweeps"]
     rise = found["objective"] - found["first_objective"]
-    return {
-        "seconds": found["seconds"],
-        "flop": flop,
-        "sweep_flop": sweep,
-        "rise": rise,
-        "sweeps": found["sweeps"],
-        "memory_bytes": found["memory_bytes"],
-        "stats": found["stats"],
-    }
+    kept = {key: found[key] for key in ("seconds", "sweeps", "memory_bytes", "stats")}
+    return {**kept, "flop": flop, "sweep_flop": sweep, "rise": rise}
 
 
 Points = list[tuple[int, float]]
@@ -174,10 +163,9 @@ def table(records: list[Record]) -> str:
 
 def draw(records: list[Record], path: Path) -> None:
     """Time against size on logarithmic axes, one picture a series."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+
+    plt.switch_backend("Agg")
 
     figure, axes = plt.subplots(1, len(SERIES), figsize=(3.4 * len(SERIES), 3.6), layout="constrained")
     for axis, series in zip(axes, SERIES, strict=True):

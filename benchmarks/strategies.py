@@ -1,17 +1,18 @@
-"""Which way of visiting permutations ends where, on trained networks?
+"""What objective does each order of visits reach on trained networks?
 
 Objectives are relative to the mean of ten runs of the published loop (``visiting="random"``), products in sweeps (all
 similarities once), and the loss halfway between the networks is on test images::
 
     python benchmarks/strategies.py --jobs mlp512 mlp2048 resnet20 vgg11
 
-The first pass in bfloat16 multiplies rounded weights; on sampled columns it sees a random quarter of A's entries. Both
-are given to the queue as ``init=``, beside the same way with the whole float32 pass.
+The first pass in bfloat16 multiplies rounded weights; on sampled columns a random quarter of
+A's entries. Both are given to the queue as ``init=``, beside the same with the whole float32 pass.
 """
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from common.command import command_line, finish
@@ -20,6 +21,7 @@ from networks import mnist
 from networks.shapes import Arrays
 
 import rebasin_fast as rf
+from matching import jobs
 
 SHARE_SAMPLED = 0.25
 LOSSES = 3  # of each strategy's seeds, at most
@@ -36,124 +38,95 @@ class Job:
 
 @dataclass(frozen=True)
 class End:
-    """Where one strategy ended: its objective, and the sweeps of products on the way."""
+    """The result of one strategy: its objective, the sweeps of products until then, and its permutation."""
 
     objective: float
     sweeps: float
     permutation: dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Row:
-    """The ends of one strategy over its seeds, the objective as a share of the published loop's mean."""
-
-    job: str
-    strategy: str
-    seeds: int
-    objective: float
-    lowest: float
-    highest: float
-    sweeps: float
-    midpoint_loss: float | None
+Row = dict[str, Any]  # the ends of one strategy over its seeds
 
 
 def main() -> None:
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--cache")
+    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
+    parser.add_argument("--seeds", type=int, default=10, help="of strategies that draw")
+    options = parser.parse_args()
     rows = []
     for name in options.jobs:
         rows += measure(name, JOBS[name](options), options.seeds)
-    finish("strategies", {"rows": [asdict(row) for row in rows]}, table(rows), options.results)
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--cache")
-    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
-    parser.add_argument("--seeds", type=int, default=10, help="of whatever draws")
-    return parser.parse_args()
+    finish("strategies", {"rows": rows}, table(rows), options.results)
 
 
 def measure(name: str, job: Job, seeds: int) -> list[Row]:
-    """Every strategy on one pair."""
-    ways = Ways(job)
-    loop = [ways.loop(seed) for seed in range(seeds)]
+    """Every strategy on one pair, objectives as shares of the published loop's mean."""
+    strategies = Strategies(job)
+    loop = [strategies.end(visiting="random", rng=seed) for seed in range(seeds)]
     unit = float(np.mean([end.objective for end in loop]))
     ends = {
         "published loop": loop,
-        "best of five loops": [ways.best_of_loops(seed, 5) for seed in range(min(seeds, 3))],
-        "effort low (pass, queue)": [ways.own("low")],
-        "effort normal (default)": [ways.own("normal")],
-        "effort high": [ways.own("high")],
-        "pass as init, queue": [ways.queue_after(job.a, job.b)],
-        "bfloat16 pass, queue": [ways.queue_after(rounded(job.a), rounded(job.b))],
-        "sampled pass, queue": [
-            ways.queue_after(sampled(job.a, seed), job.b, SHARE_SAMPLED) for seed in range(seeds)
+        "best of five loops": [
+            strategies.end(visiting="random", rng=1000 + seed, restarts=5) for seed in range(min(seeds, 3))
         ],
-        "Frank-Wolfe 8 steps, queue": [ways.relaxed(8)],
+        "effort low (pass, queue)": [strategies.end(effort="low")],
+        "effort normal (default)": [strategies.end(effort="normal")],
+        "effort high": [strategies.end(effort="high")],
+        "pass as init, queue": [strategies.queue_after(job.a, job.b)],
+        "bfloat16 pass, queue": [strategies.queue_after(rounded(job.a), rounded(job.b))],
+        "sampled pass, queue": [
+            strategies.queue_after(sampled(job.a, seed), job.b, SHARE_SAMPLED) for seed in range(seeds)
+        ],
+        "Frank-Wolfe 8 steps, queue": [strategies.relaxed(8)],
     }
     rows = [summary(name, strategy, found, unit, job) for strategy, found in ends.items()]
     print(table(rows), end="\n\n", flush=True)
     return rows
 
 
-class Ways:
-    """The strategies on one pair, each a function of its seed."""
+class Strategies:
+    """Strategies on one pair."""
 
     def __init__(self, job: Job) -> None:
-        self._job = job
+        self._pair = job.a, job.b
         self._spec = rf.specs.for_params(job.a)
-        once = rf.weight_matching(self._spec, job.a, job.b, order=[list(self._spec.permutations)])
+        once = rf.weight_matching(self._spec, *self._pair, order=[list(self._spec.permutations)])
         self._sweep = once.stats.product_flop
 
-    def loop(self, seed: int) -> End:
-        """The published loop, its order drawn."""
-        return self._end(
-            rf.weight_matching(self._spec, self._job.a, self._job.b, visiting="random", rng=seed)
-        )
-
-    def best_of_loops(self, seed: int, runs: int) -> End:
-        """The best of several, and the products of all."""
-        found = rf.weight_matching(
-            self._spec, self._job.a, self._job.b, visiting="random", rng=1000 + seed, restarts=runs
-        )
+    def end(self, **options: Any) -> End:
+        """Weight matching with these options; of several runs the best, and the products of all."""
+        found = rf.weight_matching(self._spec, *self._pair, **options)
         return self._end(found, sum(run.stats.product_flop for run in found.restarts))
-
-    def own(self, effort: str) -> End:
-        """The package's own way."""
-        return self._end(rf.weight_matching(self._spec, self._job.a, self._job.b, effort=effort))
 
     def queue_after(self, a: Arrays, b: Arrays, share: float = 1.0) -> End:
         """The queue on the whole networks, from the first pass over ``a`` and ``b``."""
         planned = rf.weight_matching(self._spec, a, b, max_iter=1)
-        found = rf.weight_matching(self._spec, self._job.a, self._job.b, init=planned.permutation)
+        found = rf.weight_matching(self._spec, *self._pair, init=planned.permutation)
         return self._end(found, share * planned.stats.product_flop + found.stats.product_flop)
 
     def relaxed(self, steps: int) -> End:
         """A few steps of Frank-Wolfe from the barycentre, rounded and polished."""
         return self._end(
-            rf.frank_wolfe_matching(
-                self._spec, self._job.a, self._job.b, starts=["barycentre"], max_iter=steps
-            )
+            rf.frank_wolfe_matching(self._spec, *self._pair, starts=["barycentre"], max_iter=steps)
         )
 
-    def _end(self, found: rf.Matching, flop: float | None = None) -> End:
-        flop = found.stats.product_flop if flop is None else flop
-        return End(found.objective, flop / self._sweep, found.permutation)
+    def _end(self, found: rf.Matching, flop: float = 0.0) -> End:
+        return End(found.objective, (flop or found.stats.product_flop) / self._sweep, found.permutation)
 
 
 def summary(name: str, strategy: str, ends: list[End], unit: float, job: Job) -> Row:
     shares = [end.objective / unit for end in ends]
-    return Row(
-        job=name,
-        strategy=strategy,
-        seeds=len(ends),
-        objective=float(np.mean(shares)),
-        lowest=min(shares),
-        highest=max(shares),
-        sweeps=float(np.mean([end.sweeps for end in ends])),
-        midpoint_loss=None
-        if job.loss is None
-        else float(np.mean([midpoint_loss(job, end) for end in ends[:LOSSES]])),
-    )
+    loss = None if job.loss is None else float(np.mean([midpoint_loss(job, end) for end in ends[:LOSSES]]))
+    return {
+        "job": name,
+        "strategy": strategy,
+        "seeds": len(ends),
+        "objective": float(np.mean(shares)),
+        "lowest": min(shares),
+        "highest": max(shares),
+        "sweeps": float(np.mean([end.sweeps for end in ends])),
+        "midpoint_loss": loss,
+    }
 
 
 def midpoint_loss(job: Job, end: End) -> float:
@@ -195,11 +168,9 @@ def mnist_pair(*hidden: int) -> Callable[[argparse.Namespace], Job]:
     return make
 
 
-def resnet20_pair(_options: argparse.Namespace) -> Job:
+def resnet20_pair(options: argparse.Namespace) -> Job:
     """Return the two checkpoints; their midpoint needs new BatchNorm statistics, and has no loss here."""
-    from networks import resnet20
-
-    return Job(resnet20.load_checkpoint("a"), resnet20.load_checkpoint("b"), None)
+    return Job(*jobs.trained_resnet20(0, options.cache), None)
 
 
 def vgg11_pair(options: argparse.Namespace) -> Job:
@@ -207,13 +178,12 @@ def vgg11_pair(options: argparse.Namespace) -> Job:
     from networks import cifar, training, vgg11
 
     images = cifar.load_images("test", options.cache).first(1000)
-    a, b = (vgg11.trained(seed, options.cache)[0] for seed in (0, 1))
 
     def loss(params: Arrays) -> float:
         tensors = {name: torch.from_numpy(value) for name, value in params.items()}
         return training.evaluate(training.loaded(vgg11.vgg11(), tensors), images)["loss"]
 
-    return Job(*({name: value.numpy() for name, value in params.items()} for params in (a, b)), loss)
+    return Job(*jobs.trained_vgg11(0, options.cache), loss)
 
 
 JOBS: dict[str, Callable[[argparse.Namespace], Job]] = {
@@ -232,9 +202,10 @@ def table(rows: list[Row]) -> str:
 
 
 def cells(row: Row) -> list[str]:
-    spread = f"{row.lowest:.4f} to {row.highest:.4f}" if row.seeds > 1 else ""
-    loss = "" if row.midpoint_loss is None else f"{row.midpoint_loss:.4f}"
-    return [row.job, row.strategy, str(row.seeds), f"{row.objective:.4f}", spread, f"{row.sweeps:.2f}", loss]
+    spread = f"{row['lowest']:.4f} to {row['highest']:.4f}" if row["seeds"] > 1 else ""
+    loss = "" if row["midpoint_loss"] is None else f"{row['midpoint_loss']:.4f}"
+    measured = [str(row["seeds"]), f"{row['objective']:.4f}", spread, f"{row['sweeps']:.2f}", loss]
+    return [row["job"], row["strategy"], *measured]
 
 
 if __name__ == "__main__":

@@ -1,25 +1,22 @@
 """Which permutations do known architectures have? Trace every model of the tests' list, and verify each spec.
 
-    python benchmarks/trace_models.py                          # all, 300 s each; goes on where it stopped
+    python benchmarks/trace_models.py                          # all, 300 s each; resumes an earlier call
     python benchmarks/trace_models.py --only resnet --again    # those with "resnet" in their names, once more
 
 A model with a narrow copy (see ``tests/helpers/models/registry.py``) is traced on the meta device, where its weights
 take no memory, and the copy is verified in its place.
 """
 
-from __future__ import annotations
-
-import argparse
 import gc
 import importlib
 import signal
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from common.command import command_line, earlier_results
@@ -30,15 +27,22 @@ import rebasin_fast as rf
 LISTS = ("helpers.models.vision", "helpers.models.language", "helpers.models.diffusion")
 NAME = "trace_models"
 
-Result = TypeVar("Result")
-
 
 class OutOfTimeError(Exception):
     """A model took longer than its limit."""
 
 
 def main() -> None:
-    options = _options()
+    parser = command_line(__doc__)
+    parser.add_argument(
+        "--only", nargs="+", default=[""], metavar="PART", help="models with PART in their names"
+    )
+    parser.add_argument("--again", action="store_true", help="also those that an earlier run has measured")
+    parser.add_argument("--limit", type=float, default=300.0, metavar="SECONDS", help="time for each model")
+    parser.add_argument(
+        "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where results are kept"
+    )
+    options = parser.parse_args()
     rows = earlier_results(NAME, options.output).get("models", {})
     for model in _models():
         done = model.name in rows and not options.again
@@ -55,12 +59,14 @@ def main() -> None:
 
 
 def measured(model: Any, limit: float) -> dict[str, Any]:
-    """One row: what was found in ``model``, how long it took, whether the formula and the function agree."""
+    """One row: the permutations of ``model``, the seconds, whether the formula and the function agree."""
     row: dict[str, Any] = {"seconds": 0.0, "permutations": None, "outcome": "out of time"}
     try:
         with _within(limit):
             network, inputs = _built(model)
-            spec, row["seconds"] = _timed(lambda: rf.trace_spec(network, inputs, verify=False))
+            started = time.perf_counter()
+            spec = rf.trace_spec(network, inputs, verify=False)
+            row["seconds"] = time.perf_counter() - started
             row |= described(spec, network, model.expected)
             row["outcome"] = "verified on a narrow copy" if model.narrow else "verified"
             _verify(model, spec, network, inputs)
@@ -72,7 +78,7 @@ def measured(model: Any, limit: float) -> dict[str, Any]:
 
 
 def described(spec: Any, network: Any, expected: Any) -> dict[str, Any]:
-    """What the table says of a spec."""
+    """The table's cells of a spec."""
     from helpers.models.found import difference, found_in
 
     params = network.state_dict()
@@ -114,12 +120,6 @@ def _verify(model: Any, spec: Any, network: Any, inputs: Any) -> None:
         rf.trace_spec(copy, copy_inputs, verify=True)
 
 
-def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
-
-
 @contextmanager
 def _within(seconds: float) -> Iterator[None]:
     def stop(*_: Any) -> None:
@@ -147,18 +147,8 @@ def _models() -> list[Any]:
 
 def _write(folder: Path, rows: dict[str, Any]) -> None:
     rows = dict(sorted(rows.items()))
-    table = markdown_table(
-        [
-            "model",
-            "parameters",
-            "permutations",
-            "log10 symmetries",
-            "in place",
-            "trace, s",
-            "outcome",
-        ],
-        [[name, *_cells(row)] for name, row in rows.items()],
-    )
+    header = ["model", "parameters", "permutations", "log10 symmetries", "in place", "trace, s", "outcome"]
+    table = markdown_table(header, [[name, *_cells(row)] for name, row in rows.items()])
     write_results(NAME, {"models": rows}, f"{environment_line()}\n\n{table}", folder)
 
 
@@ -175,19 +165,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['seconds']:.1f}",
         outcome,
     ]
-
-
-def _options() -> argparse.Namespace:
-    parser = command_line(__doc__)
-    parser.add_argument(
-        "--only", nargs="+", default=[""], metavar="PART", help="models with PART in their names"
-    )
-    parser.add_argument("--again", action="store_true", help="also those that an earlier run has measured")
-    parser.add_argument("--limit", type=float, default=300.0, metavar="SECONDS", help="time for each model")
-    parser.add_argument(
-        "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where results are kept"
-    )
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

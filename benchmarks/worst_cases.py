@@ -10,8 +10,6 @@ only the worst is kept. Times are the thread's processor time, interleaved in on
 compared, and recipes where ours is not optimal are recorded too.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json
@@ -42,7 +40,7 @@ class Record:
 
     @staticmethod
     def make(recipe: Recipe) -> str:
-        """Return what recipes of the same make share."""
+        """Return the common part of recipes of the same make."""
         return f"{recipe.family} {sorted(layer.name for layer in recipe.layers)}"
 
     def worst(self) -> list[Found]:
@@ -57,7 +55,7 @@ class Record:
         return found.badness < min(limit, same.badness if same else 1e9)
 
     def offer(self, found: Found, solvers: list[Rival], budget: float) -> Found:
-        """Time a promising recipe again and keep it; return what is known of it then."""
+        """Time a promising recipe again and keep it; return the later measurement."""
         if found.wrong and len(self.wrong) < 100:
             self.wrong.setdefault(self.make(found.recipe), found)
         if not self.promising(found):

@@ -28,7 +28,10 @@ LABELS = ("A", "B", "average as it is", "matched", "matched and repaired")
 
 
 def main() -> None:
-    options = parse_options()
+    parser = command_line(__doc__, "--results", "--threads")
+    parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
+    parser.add_argument("--packages", type=Path, help="the folder that pip install --target was given")
+    options = parser.parse_args()
     rows: dict[str, Any] = {}
     for name in options.pairs:
         if PAIRS[name].paths(options.packages) is None:
@@ -37,13 +40,6 @@ def main() -> None:
         rows[name] = run(name, options)
         print(name, json.dumps(rows[name]["function"]), flush=True, file=sys.stderr)
     finish("zoo", {"pairs": rows}, tables(rows), options.results)
-
-
-def parse_options() -> argparse.Namespace:
-    parser = command_line(__doc__, "--results", "--threads")
-    parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
-    parser.add_argument("--packages", type=Path, help="the folder that pip install --target was given")
-    return parser.parse_args()
 
 
 def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -68,13 +64,12 @@ def tables(rows: dict[str, Any]) -> str:
             for name, row in measured
         ]  # fmt: skip
         text += "\n\n" + markdown_table(["test accuracy and loss", *LABELS], test)
-    related = [kinship(name, row) for name, row in rows.items() if row["common_start"]]
+    related = [
+        f"- {name}: {row['kinship']}; {row['moved_share']:.1%} of the units moved."
+        for name, row in rows.items()
+        if row["common_start"]
+    ]
     return "\n\n".join([text, "\n".join(related)]) if related else text
-
-
-def kinship(name: str, row: dict[str, Any]) -> str:
-    """What the library says of a pair whose units are not exchangeable."""
-    return f"- {name}: {row['kinship']}; {row['moved_share']:.1%} of the units moved."
 
 
 def line(name: str, row: dict[str, Any], function: dict[str, float], form: str) -> list[str]:

@@ -37,9 +37,7 @@ def measure(pair: Pair, paths: list[Path], packages: Path | None) -> dict[str, A
     """The row of one pair."""
     network = pair.traced(packages or Path())
     example = first_of(pair.inputs(0)[0])
-    rf.trace_spec(
-        nn.Linear(2, 2), torch.zeros(1, 2)
-    )  # what torch imports at the first trace is not the pair's
+    rf.trace_spec(nn.Linear(2, 2), torch.zeros(1, 2))  # imports of the first trace are not the pair's
     with PeakRise() as memory:
         started = time.perf_counter()
         a, b = (pair.read(path) for path in paths)
@@ -112,7 +110,7 @@ def share_moved(matching: rf.Matching) -> float:
 
 
 def function_of(pair: Pair, packages: Path | None, a: Params, b: Params, moved: Params) -> dict[str, Any]:
-    """What A, B and their averages compute on inputs that repair has not seen."""
+    """Outputs of A, B and their averages on inputs other than those of REPAIR."""
     make = pair.measured or pair.traced
 
     def network(params: Params) -> nn.Module:

@@ -4,10 +4,8 @@
 or two widths of their own and are cut to the shape wanted.
 """
 
-from __future__ import annotations
-
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assignment import everyday, hard_numbers, structured, tracking, weights
+from assignment.structured import Problem
 
 Array = NDArray[Any]
-Problem = Callable[[int, int, np.random.Generator], Array]
 SHAPES = {"1:1": (1, 1, 0), "1:1+1": (1, 1, 1), "1:2": (1, 2, 0), "1:10": (1, 10, 0), "10:1": (10, 1, 0)}
 SQUARE_ONLY = tracking.SQUARE_ONLY | everyday.SQUARE_ONLY
 
@@ -30,31 +28,14 @@ def _cut(family: weights.Family) -> Problem:
     return problem
 
 
-NETWORKS: dict[str, Problem] = {
-    name: _cut(weights.FAMILIES[name])
-    for name in (
-        "gram",
-        "low rank",
-        "decaying",
-        "aligned",
-        "rank 4",
-        "duplicated",
-        "heavy tails",
-        "dead units",
-    )
-}
+_NETWORKS = ("gram", "low rank", "decaying", "aligned", "rank 4", "duplicated", "heavy tails", "dead units")
 ALL: dict[str, Problem] = {
-    **NETWORKS,
+    **{name: _cut(weights.FAMILIES[name]) for name in _NETWORKS},
     **tracking.TRACKING,
     **structured.STRUCTURED,
     **hard_numbers.NUMBERS,
     **everyday.EVERYDAY,
 }
-
-
-def recorded() -> dict[tuple[str, int], Array]:
-    """Return the recorded matrices of trained networks; none without REBASIN_FAST_DATA."""
-    return dict(weights.trained())
 
 
 @dataclass(frozen=True)
@@ -78,7 +59,7 @@ class Case:
         if self.family in ALL:
             cost = np.asarray(ALL[self.family](self.rows, self.columns, rng))
         else:
-            cost = recorded()[self.family, self.rows]
+            cost = weights.trained()[self.family, self.rows]
         if self.dtype:
             cost = cast(cost, np.dtype(self.dtype))
         if self.forbidden:
@@ -155,7 +136,7 @@ def product(
 
 def won() -> Iterator[Case]:
     """Yield the rows that must stay won: similarity matrices of networks, and random ones."""
-    for family, n in recorded():
+    for family, n in weights.trained():
         yield Case(family, n, n)
     for n in (256, 512, 1024, 2048):
         for family in ("gram", "aligned", "uniform", "heavy tails"):

@@ -1,14 +1,12 @@
 """Solvers of one dense matrix: ours, SciPy's, and the rivals'."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.metadata
 import importlib.util
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -69,9 +67,10 @@ def _wide(cost: np.ndarray) -> np.ndarray:
     return cost if cost.dtype.itemsize >= 4 else cost.astype(np.int32)
 
 
-def siblings_of_lapx(name: str) -> list[Rival]:
-    module: ModuleType = importlib.import_module(name)
-    return [Rival(name, version_of(name), lambda c: module.lapjv(c, extend_cost=True, return_cost=False))]
+def plain(name: str, function: str, takes_infinity: bool = True, **options: Any) -> list[Rival]:
+    """One function of a package that takes the matrix and constant options."""
+    solve = partial(getattr(importlib.import_module(name), function), **options)
+    return [Rival(name, version_of(name), solve, takes_infinity=takes_infinity)]
 
 
 def src_d() -> list[Rival]:
@@ -81,20 +80,6 @@ def src_d() -> list[Rival]:
         return module.lapjv(cost, force_doubles=cost.dtype != np.float32)[0]
 
     return [Rival("lapjv (src-d)", version_of("lapjv"), solve, square_only=True, may_hang=True)]
-
-
-def fastlap() -> list[Rival]:
-    module: Any = importlib.import_module("fastlap")
-    return [
-        Rival(
-            "fastlap", version_of("fastlap"), lambda c: module.linear_sum_assignment(c), takes_infinity=False
-        )
-    ]
-
-
-def minilsap() -> list[Rival]:
-    module: Any = importlib.import_module("minilsap")
-    return [Rival("minilsap", version_of("minilsap"), lambda c: module.linear_sum_assignment(c))]
 
 
 def py_lap_solver() -> list[Rival]:

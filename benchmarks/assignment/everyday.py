@@ -3,15 +3,9 @@
 Each family is a function ``(rows, columns, rng) -> (rows, columns)`` cost matrix to be minimised.
 """
 
-from __future__ import annotations
-
 import numpy as np
-from numpy.typing import NDArray
 
-from assignment.structured import Problem, negated
-
-Matrix = NDArray[np.generic]
-Generator = np.random.Generator
+from assignment.structured import Generator, Matrix, Problem, negated
 
 
 def contingency(rows: int, columns: int, rng: Generator) -> Matrix:

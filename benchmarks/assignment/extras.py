@@ -1,15 +1,13 @@
 """Timings of the assignment solver that fit no table of matrices: tiny calls, batches, second solves."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 
 import numpy as np
+from bench_warm_start import changes_of, compare
 from common.timing import medians
 
 import rebasin_fast as rf
-import rebasin_fast._core as core
 from assignment.rivals import load
 from assignment.weights import gram, trained
 
@@ -58,37 +56,12 @@ def batch() -> list[dict[str, object]]:
 
 def second_solves() -> list[dict[str, object]]:
     """Second solves from the first one's duals, after changes of the costs."""
-    matrices = {
-        "gram 512": gram(512, np.random.default_rng(0)),
-        "gram 2048": gram(2048, np.random.default_rng(0)),
-    }
+    matrices = {f"gram {n}": gram(n, np.random.default_rng(0)) for n in (512, 2048)}
     matrices |= {f"{name} {n}": np.ascontiguousarray(cost) for (name, n), cost in trained().items()}
-    rows = []
+    rows: list[dict[str, object]] = []
     for name, cost in matrices.items():
-        start = rf.solve_assignment(cost)
-        rng = np.random.default_rng(1)
-        noise = cost.std() * rng.standard_normal(cost.shape, dtype=np.float32)
-        for change, changed in {
-            "unchanged": cost,
-            "noise 1e-3": cost + np.float32(1e-3) * noise,
-            "noise 1e-2": cost + np.float32(1e-2) * noise,
-            "noise 1e-1": cost + np.float32(1e-1) * noise,
-        }.items():
-            programs: dict[str, Callable[[], object]] = {
-                "cold": lambda c=changed: rf.solve_assignment(c),
-                "warm": lambda c=changed, s=start: rf.solve_assignment(c, warm_start=s),
-            }
-            cold, warm = medians(programs, 15, clock=time.perf_counter).values()
-            counters = core.assignment_counters(changed, False, (start.row_duals, start.column_duals))
-            rows.append(
-                {
-                    "question": "second solve",
-                    "matrix": name,
-                    "change": change,
-                    "cold_ms": 1e3 * cold,
-                    "warm_ms": 1e3 * warm,
-                    "gain": cold / warm,
-                    "reads": counters.entries_read / changed.size,
-                }
-            )
+        start = rf.solve_assignment(-cost, maximize=True)
+        for change, changed in changes_of(-cost).items():
+            found = compare(changed, start)
+            rows.append({"question": "second solve", "matrix": name, "change": change, **found})
     return rows

@@ -3,17 +3,13 @@
 Each family is a function ``(rows, columns, rng) -> (rows, columns)`` cost matrix to be minimised.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.generic]
-Generator = np.random.Generator
-Problem = Callable[[int, int, Generator], Matrix]
+from assignment.structured import Generator, Matrix, Problem
 
 
 def _random(rows: int, columns: int, rng: Generator) -> NDArray[np.float64]:

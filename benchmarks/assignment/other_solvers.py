@@ -1,7 +1,5 @@
 """Solvers of batches, priced problems, the k best, the bottleneck and sparse costs."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.metadata
 import importlib.util

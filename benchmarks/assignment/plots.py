@@ -1,7 +1,5 @@
 """Draw time against n, log-log, one picture of all families, one line a solver."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any
@@ -9,10 +7,9 @@ from typing import Any
 
 def draw(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
     """Draw the families that were measured at two sizes or more."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+
+    plt.switch_backend("Agg")
 
     for row in rows:
         row["family"] = "trained" if row["family"].startswith("trained") else row["family"]

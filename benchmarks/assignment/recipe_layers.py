@@ -4,8 +4,6 @@ Each layer is a function ``(cost, amount, rng) -> cost``; `amount` lies between 
 may be changed in place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +15,7 @@ MARKERS = (10.0, 100.0, 1e3, 1e5, 1e6, 1e9, 1e12)
 
 
 def unit(cost: Costs) -> Costs:
-    """Return finite costs scaled to a spread of about one; what is infinite stays."""
+    """Return finite costs scaled to a spread of about one; infinite ones stay."""
     finite = cost[np.isfinite(cost)]
     if not finite.size:
         return cost
@@ -64,37 +62,15 @@ def _lost_rows(cost: Costs, amount: float, rng: Generator) -> Costs:
     return cost
 
 
-def _lost_columns(cost: Costs, amount: float, rng: Generator) -> Costs:
-    cost[:, rng.random(cost.shape[1]) < amount] = float(cost[np.isfinite(cost)].max(initial=1.0))
-    return cost
-
-
 def _ties(cost: Costs, amount: float, rng: Generator) -> Costs:
     """Round to few levels."""
     levels = 2 ** max(1, round(12 * (1 - amount)))
     return np.where(np.isfinite(cost), np.rint(unit(cost) * levels), cost)
 
 
-def _row_offsets(cost: Costs, amount: float, rng: Generator) -> Costs:
-    return cost + 10.0 ** (12 * amount - 3) * rng.random((len(cost), 1))
-
-
-def _column_offsets(cost: Costs, amount: float, rng: Generator) -> Costs:
-    return cost + 10.0 ** (12 * amount - 3) * rng.random(cost.shape[1])
-
-
-def _offset(cost: Costs, amount: float, rng: Generator) -> Costs:
-    return cost + 10.0 ** (12 * amount)
-
-
 def _rows_again(cost: Costs, amount: float, rng: Generator) -> Costs:
     """Duplicate rows."""
     return cost[np.sort(rng.integers(0, max(1, int(len(cost) * (1 - amount))), len(cost)))]
-
-
-def _columns_again(cost: Costs, amount: float, rng: Generator) -> Costs:
-    columns = cost.shape[1]
-    return cost[:, np.sort(rng.integers(0, max(1, int(columns * (1 - amount))), columns))]
 
 
 def _blocks(cost: Costs, amount: float, rng: Generator) -> Costs:
@@ -115,18 +91,6 @@ def _slope(cost: Costs, amount: float, rng: Generator) -> Costs:
     i = np.arange(cost.shape[0])[:, None] / cost.shape[0]
     j = np.arange(cost.shape[1])[None] / cost.shape[1]
     return unit(cost) + 10.0 ** (4 * amount - 1) * (i * j if rng.random() < 0.5 else (i - j) ** 2)
-
-
-def _rank(cost: Costs, amount: float, rng: Generator) -> Costs:
-    return np.argsort(np.argsort(cost, axis=1), axis=1).astype(np.float64)
-
-
-def _power(cost: Costs, amount: float, rng: Generator) -> Costs:
-    return np.clip(unit(cost), -1e3, 1e3) ** 3
-
-
-def _shuffle(cost: Costs, amount: float, rng: Generator) -> Costs:
-    return cost[rng.permutation(cost.shape[0])][:, rng.permutation(cost.shape[1])]
 
 
 def _extension(cost: Costs, amount: float, rng: Generator) -> Costs:
@@ -161,24 +125,30 @@ def _linking(cost: Costs, amount: float, rng: Generator) -> Costs:
     return cost
 
 
+def _scale(amount: float) -> float:
+    return 10.0 ** (12 * amount - 3)
+
+
 LAYERS: dict[str, Callable[[Costs, float, Generator], Costs]] = {
     "gate": _gate,
     "marks": _mark,
     "far marked": _mark_far,
     "lost rows": _lost_rows,
-    "lost columns": _lost_columns,
+    "lost columns": lambda cost, amount, rng: _lost_rows(cost.T, amount, rng).T,
     "ties": _ties,
-    "row offsets": _row_offsets,
-    "column offsets": _column_offsets,
-    "offset": _offset,
+    "row offsets": lambda cost, amount, rng: cost + _scale(amount) * rng.random((len(cost), 1)),
+    "column offsets": lambda cost, amount, rng: cost + _scale(amount) * rng.random(cost.shape[1]),
+    "offset": lambda cost, amount, rng: cost + 10.0 ** (12 * amount),
     "rows again": _rows_again,
-    "columns again": _columns_again,
+    "columns again": lambda cost, amount, rng: _rows_again(cost.T, amount, rng).T,
     "blocks": _blocks,
     "band": _band,
     "slope": _slope,
-    "ranks": _rank,
-    "cubes": _power,
-    "shuffled": _shuffle,
+    "ranks": lambda cost, amount, rng: np.argsort(np.argsort(cost, axis=1), axis=1).astype(np.float64),
+    "cubes": lambda cost, amount, rng: np.clip(unit(cost), -1e3, 1e3) ** 3,
+    "shuffled": lambda cost, amount, rng: cost[rng.permutation(cost.shape[0])][
+        :, rng.permutation(cost.shape[1])
+    ],
     "prices": _extension,
     "linking": _linking,
 }

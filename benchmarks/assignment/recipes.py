@@ -5,8 +5,6 @@ blocks, bands, gates, markers, ties, offsets, duplicated rows, extensions by pri
 matrix follows from it and the seed alone.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import zlib
@@ -138,7 +136,7 @@ def _size(rng: Generator, largest: int) -> int:
 
 
 def _possible(recipe: Recipe, largest: int) -> Recipe:
-    """Return the recipe with what cannot be replaced by what can."""
+    """Return the recipe with impossible choices replaced."""
     changes: dict[str, Any] = {"n": min(recipe.n, largest)}
     if recipe.shape in ("1:10", "10:1"):
         changes["n"] = max(2, min(recipe.n, largest // 3))

@@ -1,7 +1,5 @@
 """Rows of the comparison on everybody's matrices: ratios, counters, lines on the screen, the table."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +47,7 @@ def measured(timing: Timing, ours_too: tuple[str, ...] = OURS) -> Row:
 
 
 def counters_of(costs: list[np.ndarray]) -> Row:
-    """Return what our solver did on the one of the matrices that took it the most reads."""
+    """Return our solver's operations on the matrix that took the most reads."""
     found: list[Row] = []
     for cost in costs:
         try:
@@ -67,7 +65,7 @@ def ratio(value: float | None) -> str:
 
 
 def work_of(counters: Row) -> str:
-    """Return what the solver did, in reads of the matrix and in the other counters that are not zero."""
+    """Return the solver's operations, in reads of the matrix and in the other counters that are not zero."""
     others = {
         key: value for key, value in counters.items() if key not in ("reads", "entries_read", "list_bytes")
     }

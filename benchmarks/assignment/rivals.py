@@ -16,8 +16,6 @@ measured here: nothing of them is part of the package, which depends on none of 
 OR-Tools solves integers, so floats are scaled to 40 bits for it; py-lap-solver runs its serial path.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 
@@ -35,11 +33,11 @@ _LOADERS: dict[str, dict[str, Callable[[], list[Rival]]]] = {
         "scipy": dense_solvers.scipy,
         "lap": dense_solvers.lap,
         "lapx": dense_solvers.lapx,
-        "laprust": lambda: dense_solvers.siblings_of_lapx("laprust"),
-        "lapcpp": lambda: dense_solvers.siblings_of_lapx("lapcpp"),
+        "laprust": lambda: dense_solvers.plain("laprust", "lapjv", extend_cost=True, return_cost=False),
+        "lapcpp": lambda: dense_solvers.plain("lapcpp", "lapjv", extend_cost=True, return_cost=False),
         "lapjv": dense_solvers.src_d,
-        "fastlap": dense_solvers.fastlap,
-        "minilsap": dense_solvers.minilsap,
+        "fastlap": lambda: dense_solvers.plain("fastlap", "linear_sum_assignment", takes_infinity=False),
+        "minilsap": lambda: dense_solvers.plain("minilsap", "linear_sum_assignment"),
         "py-lap-solver": dense_solvers.py_lap_solver,
         "ortools": dense_solvers.ortools,
         "POT": dense_solvers.pot,

@@ -1,7 +1,5 @@
 """Families of sparse cost matrices: functions of the number of rows and a generator."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

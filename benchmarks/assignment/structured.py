@@ -3,8 +3,6 @@
 Each family is a function ``(rows, columns, rng) -> (rows, columns)`` cost matrix to be minimised.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -95,8 +93,7 @@ def sparse_binary(rows: int, columns: int, rng: Generator) -> Matrix:
     return (rng.random((rows, columns)) > 5.0 / columns).astype(np.float64)
 
 
-def permuted_identity(rows: int, columns: int, rng: Generator) -> Matrix:
-    return 1.0 - np.eye(rows, columns)[rng.permutation(rows)][:, rng.permutation(columns)]
+permuted_identity = shuffled(lambda rows, columns, rng: 1.0 - np.eye(rows, columns))
 
 
 def permuted_identity_noise(rows: int, columns: int, rng: Generator) -> Matrix:
@@ -115,19 +112,14 @@ def ranks_agreeing(rows: int, columns: int, rng: Generator) -> Matrix:
     return np.argsort(order, axis=1).astype(np.int64)
 
 
-def duplicated_rows(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Every row occurs eight times."""
-    return np.repeat(rng.random((rows // 8 + 1, columns)), 8, axis=0)[:rows]
+def _repeated(each_row: int, each_column: int) -> Problem:
+    """Return a family of random costs whose rows and columns occur so many times: places with a capacity."""
 
+    def problem(rows: int, columns: int, rng: Generator) -> Matrix:
+        few = (n if times == 1 else n // times + 1 for n, times in ((rows, each_row), (columns, each_column)))
+        return np.repeat(np.repeat(rng.random(tuple(few)), each_row, 0), each_column, 1)[:rows, :columns]
 
-def duplicated_columns(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Places with a capacity of eight."""
-    return np.repeat(rng.random((rows, columns // 8 + 1)), 8, axis=1)[:, :columns]
-
-
-def duplicated_both(rows: int, columns: int, rng: Generator) -> Matrix:
-    few = rng.random((rows // 4 + 1, columns // 4 + 1))
-    return np.repeat(np.repeat(few, 4, axis=0), 4, axis=1)[:rows, :columns]
+    return problem
 
 
 def plane(rows: int, columns: int, rng: Generator) -> Matrix:
@@ -180,9 +172,9 @@ STRUCTURED: dict[str, Problem] = {
     "low rank integers": lambda rows, columns, rng: (
         rng.integers(-5, 6, (rows, 3)) @ rng.integers(-5, 6, (3, columns))
     ),
-    "rows x 8": duplicated_rows,
-    "columns x 8": duplicated_columns,
-    "both x 4": duplicated_both,
+    "rows x 8": _repeated(8, 1),
+    "columns x 8": _repeated(1, 8),
+    "both x 4": _repeated(4, 4),
     "powers of two": lambda rows, columns, rng: 2.0 ** rng.integers(0, 40, (rows, columns)),
     "plane": plane,
     "grid": plane_grid,

@@ -1,20 +1,15 @@
 """Cost matrices of programs that track: boxes, cells, particles, and the prices of lost and new tracks.
 
 Each family is a function ``(rows, columns, rng) -> (rows, columns)`` cost matrix to be minimised; rows are
-tracks, columns detections. What the families of one kind share stands above them.
+tracks, columns detections.
 """
-
-from __future__ import annotations
 
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assignment.structured import Problem
-
-Matrix = NDArray[np.generic]
-Generator = np.random.Generator
+from assignment.structured import Generator, Matrix, Problem
 
 
 def boxes(count: int, rng: Generator, width: float = 1920.0, height: float = 1080.0) -> NDArray[np.float64]:
@@ -155,7 +150,7 @@ def jaqaman_linking(rows: int, columns: int, rng: Generator) -> Matrix:
 
 
 def _extended(family: Problem, half: float) -> Problem:
-    """Return [[C, L / 2], [L / 2, 0]] of a family: what lap builds of `cost_limit`."""
+    """Return [[C, L / 2], [L / 2, 0]] of a family: as lap builds it for `cost_limit`."""
 
     def problem(rows: int, columns: int, rng: Generator) -> Matrix:
         old, new = _halves(rows, columns)

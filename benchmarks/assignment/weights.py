@@ -1,9 +1,7 @@
-"""Problem families for the assignment benchmarks: what networks produce, and what troubles solvers.
+"""Problem families for the assignment benchmarks: similarities of networks, and hard cases.
 
 Each family is a function ``(n, rng) -> (n, m) float32`` cost matrix to be minimised.
 """
-
-from __future__ import annotations
 
 import os
 from collections.abc import Callable

@@ -1,6 +1,4 @@
-"""What a search for the worst matrices measures of a recipe, and its confirmation on fresh matrices."""
-
-from __future__ import annotations
+"""The measurement of a recipe by the search for the worst matrices, and its confirmation on fresh matrices."""
 
 import dataclasses
 import statistics
@@ -10,13 +8,12 @@ from common.timing import Rules, compare
 
 from assignment.recipes import Recipe
 from assignment.report import counters_of, measured, ratio, work_of
-from assignment.rival import Rival
-from assignment.totals import surplus_of
+from assignment.rival import Rival, surplus_of
 
 
 @dataclasses.dataclass
 class Found:
-    """A recipe with what was measured: SciPy / ours and best rival / ours, below 1 where we lose."""
+    """A recipe and its measurement: SciPy / ours and best rival / ours, below 1 where we lose."""
 
     recipe: Recipe
     scipy: float
@@ -58,7 +55,7 @@ def evaluate(recipe: Recipe, solvers: list[Rival], seeds: list[int], budget: flo
 
 
 def confirmed(found: Found, solvers: list[Rival], budget: float, times: int = 5) -> Found | None:
-    """Return what several more timings on fresh matrices say, as medians."""
+    """Return the medians of several more timings on fresh matrices."""
     again = [
         evaluate(found.recipe, solvers, [100 + 2 * k, 101 + 2 * k], max(budget, 0.01)) for k in range(times)
     ]

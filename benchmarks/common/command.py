@@ -42,6 +42,6 @@ def finish(name: str, results: dict[str, Any], text: str, folder: Path) -> None:
 
 
 def earlier_results(name: str, folder: Path) -> dict[str, Any]:
-    """Return what an earlier run of a benchmark has written; an empty mapping if there was none."""
+    """Return the raw results of an earlier run; empty if there was none."""
     path = folder / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-_PERIOD = 0.02  # seconds between two looks
+_PERIOD = 0.02  # seconds between samples
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What one run of a command took; ``output`` is its standard output."""
+    """Time and memory of one run of a command; ``output`` is its standard output."""
 
     seconds: float
     private_bytes: int
@@ -21,7 +21,7 @@ class Usage:
 
 
 def run_measured(command: list[str]) -> Usage:
-    """Run ``command`` to its end, looking at its anonymous resident memory (Linux) all the while.
+    """Run ``command`` to its end, sampling its anonymous resident memory (Linux).
 
     Raises subprocess.CalledProcessError where it fails.
     """
@@ -62,7 +62,7 @@ class _Most:
 
 
 class PeakRise:
-    """By how many bytes the peak of this process's resident memory rises over what it holds at the start (Linux)."""
+    """The rise of this process's peak of resident memory over its size at the start, in bytes (Linux)."""
 
     bytes: int = 0
 
@@ -73,7 +73,7 @@ class PeakRise:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Look at the peak since."""
+        """Read the peak since."""
         self.bytes = _own_status("VmHWM") - self._held
 
 

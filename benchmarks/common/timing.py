@@ -1,7 +1,5 @@
 """Interleaved timing of programs on the same inputs, and the check of their answers."""
 
-from __future__ import annotations
-
 import math
 import os
 import select
@@ -25,7 +23,7 @@ def medians(
 ) -> dict[str, float]:
     """Return each program's median time; rounds begin with another program each, until the seconds are spent.
 
-    A first call of each is not counted: it imports what the program imports.
+    A first call of each is not counted: it imports.
     """
     names = list(programs)
     times: dict[str, list[float]] = {name: [] for name in names}

@@ -8,10 +8,9 @@ LOOP_COLOUR, NATIVE_COLOUR = "tab:orange", "tab:blue"
 
 def draw(job: str, runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Draw the rise of the objective as a share of the published loop's mean, on a logarithmic axis of seconds."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+
+    plt.switch_backend("Agg")
     from matplotlib.ticker import PercentFormatter
 
     records = [record for program in runs.values() for record in program if record.get("curve")]

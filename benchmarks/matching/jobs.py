@@ -79,7 +79,7 @@ JOBS: dict[str, MakePair] = {
 
 
 def sweep_flop(axes: Mapping[str, Any], params: Mapping[str, Any]) -> float:
-    """The products of all similarities once; ``axes`` are those of the published loop's twin."""
+    """The products of all similarities once; ``axes`` are those of the reference's published loop."""
     flop = 0.0
     for name, entries in axes.items():
         entries_of_array = math.prod(params[name].shape)

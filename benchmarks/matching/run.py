@@ -1,4 +1,4 @@
-"""One program matches one pair in a process of its own, and says what that took, as JSON.
+"""One program matches one pair in a process of its own, and prints time, memory and objective as JSON.
 
 Seconds are those of the processor where one thread works, so that other programs on the machine do not count; stages
 of the native descent are wall time, of which ``share_of_wall`` was the processor's. A short matching is repeated, and
@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.command import command_line
 
 import rebasin_fast as rf
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common.command import command_line
 from common.process_memory import PeakRise
 from networks import shapes
 
@@ -42,14 +41,6 @@ Record = dict[str, Any]
 def main() -> None:
     from threadpoolctl import threadpool_limits
 
-    options = parse_options()
-    warm_up()
-    with threadpool_limits(limits=options.threads, user_api="blas"):
-        params_a, params_b = JOBS[options.job](options.seed, options.cache)
-        print(json.dumps(measure(options, params_a, params_b)))
-
-
-def parse_options() -> argparse.Namespace:
     parser = command_line(__doc__, "--cache")
     parser.add_argument("--job", choices=list(JOBS), required=True)
     parser.add_argument("--seed", type=int, required=True)
@@ -58,11 +49,15 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--max-sweeps", type=int, default=100)
     parser.add_argument("--same-order", action="store_true")
     parser.add_argument("--options", type=json.loads, default={}, help="of rf.weight_matching, as JSON")
-    return parser.parse_args()
+    options = parser.parse_args()
+    warm_up()
+    with threadpool_limits(limits=options.threads, user_api="blas"):
+        params_a, params_b = JOBS[options.job](options.seed, options.cache)
+        print(json.dumps(measure(options, params_a, params_b)))
 
 
 def warm_up() -> None:
-    """Let both programs import what they import at their first call."""
+    """Let both programs do the imports of their first call."""
     params = shapes.random_params(shapes.mlp(4, 8, 2), np.random.default_rng(0))
     spec = rf.specs.for_params(params)
     rf.weight_matching(spec, params, params)
@@ -95,16 +90,21 @@ def draw_order(spec: rf.PermutationSpec, seed: int, sweeps: int) -> Order:
 
 def measure_native(match: Callable[..., rf.Matching], clock: Callable[[], float]) -> Record:
     """Run the native descent for its memory and time, again where it is short, and once more for its curve."""
-    with PeakRise() as memory:
+    seconds: list[float] = []
+    wall: list[float] = []
+
+    def timed() -> rf.Matching:
         wall_started, started = time.perf_counter(), clock()
         found = match()
-        seconds, wall = [clock() - started], [time.perf_counter() - wall_started]
-    share = seconds[0] / wall[0]  # of the run whose stages are told
-    for _ in range(min(MOST_REPEATS, int(SECONDS_OF_REPEATS / seconds[0]))):
-        wall_started, started = time.perf_counter(), clock()
-        match()
         seconds.append(clock() - started)
         wall.append(time.perf_counter() - wall_started)
+        return found
+
+    with PeakRise() as memory:
+        found = timed()
+    share = seconds[0] / wall[0]  # of the run whose stages are reported
+    for _ in range(min(MOST_REPEATS, int(SECONDS_OF_REPEATS / seconds[0]))):
+        timed()
     curve = [(0.0, found.first_objective)]
     started = clock()
     match(progress=lambda step: curve.append((clock() - started, step.objective)))
@@ -175,7 +175,7 @@ def in_pieces(
 
 
 def digest(permutation: dict[str, Any]) -> str:
-    """A short name of a permutation, to tell equal ones."""
+    """A short name of a permutation, the same for equal ones."""
     joined = b"".join(np.asarray(permutation[p], dtype=np.int64).tobytes() for p in sorted(permutation))
     return hashlib.sha256(joined).hexdigest()[:16]
 

@@ -1,7 +1,5 @@
 """Rows of ``bench_methods.py``: activation matching, many models, REPAIR, each beside a plain program of its paper."""
 
-from __future__ import annotations
-
 import copy
 from functools import partial
 from typing import Any
@@ -154,28 +152,27 @@ def deviation_error(made: Any) -> float:
 
 
 ROWS = [
+    *(
+        Row(
+            f"activation-mlp{hidden}",
+            "activation matching",
+            f"MLP 784-3×{hidden}-10, 10,000 samples",
+            "all activations kept, `numpy.corrcoef`, SciPy",
+            partial(pair_with_data, hidden, 10_000),
+            activation_ours,
+            activation_original,
+        )
+        for hidden in (512, 2048)
+    ),
     Row(
-        f"activation-mlp{hidden}",
-        "activation matching",
-        f"MLP 784-3×{hidden}-10, {samples:,} samples",
-        "all activations kept, `numpy.corrcoef`, SciPy",
-        partial(pair_with_data, hidden, samples),
-        activation_ours,
-        activation_original,
-    )
-    for hidden, samples in ((512, 10_000), (2048, 10_000))
-] + [
-    Row(
-        f"many-mlp{hidden}",
+        "many-mlp512",
         "MergeMany",
-        f"5 random MLPs 784-3×{hidden}-10",
+        "5 random MLPs 784-3×512-10",
         "algorithm 3 with the published loop, NumPy, SciPy",
-        partial(models_of, hidden, 5),
+        partial(models_of, 512, 5),
         partial(many_ours, start="identity"),
         many_original,
-    )
-    for hidden in (512,)
-] + [
+    ),
     Row(
         "repair-mlp128",
         "REPAIR",
@@ -184,5 +181,5 @@ ROWS = [
         partial(line_with_data, 128, 5_000),
         repair_ours,
         repair_original,
-    )
-]  # fmt: skip
+    ),
+]

@@ -82,7 +82,7 @@ def random_pair(hidden: int = 512, steps: int = 8) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     batches = [(torch.randn(500, 784, generator=generator), torch.arange(500) % 10) for _ in range(steps)]
     model = training.perceptron(784, hidden, hidden, hidden, 10)
-    # What torch imports at first use is nobody's cost.
+    # Imports of torch's first use are no part of the cost.
     rf.trace_spec(nn.Linear(2, 2), torch.zeros(1, 2))
     nn.functional.cross_entropy(
         torch.func.functional_call(model, dict(model.named_parameters()), (batches[0][0],)), batches[0][1]

@@ -6,7 +6,7 @@ centred, Flax's first weights. ``deep7``, ``deep10``: 7 and 10 hidden layers of 
 al., 2022): SGD with momentum, a warm-up and a linear fall, 50 epochs, batches of 1000, centred pixels, torch's first
 weights.
 
-Run as a program it trains for a number of seconds, keeps where it stands in the cache, and goes on there at the next
+Run as a program it trains for a number of seconds, keeps its state in the cache, and resumes at the next
 call, until all epochs are done::
 
     REBASIN_FAST_DATA=... python benchmarks/networks/mnist_published.py --recipe many --part 0 --seconds 150
@@ -22,8 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.command import command_line
 
@@ -31,7 +30,7 @@ from networks import mnist, training
 from networks.mnist_parts import random_half
 from networks.storage import DEFAULT_CACHE, Params
 
-# What cutting a normal distribution at two deviations leaves of its deviation.
+# The deviation of a standard normal distribution cut at two deviations.
 CUT = 0.87962566103423978
 
 

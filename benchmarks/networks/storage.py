@@ -14,7 +14,7 @@ DEFAULT_CACHE = Path.home() / ".cache" / "rebasin_fast_bench"
 
 
 def data_folder() -> Path:
-    """Return the folder named by ``REBASIN_FAST_DATA``; a missing one ends the program with what to do."""
+    """Return the folder named by ``REBASIN_FAST_DATA``; a missing one ends the program with instructions."""
     value = os.environ.get(DATA_VARIABLE)
     if not value:
         raise SystemExit(

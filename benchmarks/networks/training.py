@@ -80,8 +80,7 @@ def train_in_pieces(
         done = state["epoch"]
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        for _ in range(done * steps):
-            schedule.step()
+        schedule.last_epoch = done * steps  # the optimizer's state has the rate
         torch.set_rng_state(state["rng"])
     path.parent.mkdir(parents=True, exist_ok=True)
     started, longest = time.perf_counter(), 0.0

@@ -1,6 +1,6 @@
 """A VGG-11 for CIFAR-10 without BatchNorm, any width, trained from a seed.
 
-Run as a program it trains for a number of seconds, keeps where it stands in the cache, and goes on there at the
+Run as a program it trains for a number of seconds, keeps its state in the cache, and resumes at the
 next call, until all epochs are done::
 
     REBASIN_FAST_DATA=... python benchmarks/networks/vgg11.py --seed 0 --seconds 150
@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.command import command_line
 

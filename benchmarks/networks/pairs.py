@@ -1,0 +1,86 @@
+"""Pairs of trained networks with training images to measure statistics on and test images to evaluate."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from networks import cifar, mnist, mnist_published, resnet20, training, vgg11
+
+LOSSY = "CIFAR-10 (lossy JPEG copies)"
+
+
+@dataclass(frozen=True)
+class TestedPair:
+    """Parameters of two networks, their model, batches of training images, the test, and a title."""
+
+    a: Any
+    b: Any
+    build: Callable[[Any], nn.Module]
+    batches: list[Tensor]
+    evaluate: Callable[[nn.Module], dict[str, float]]
+    title: str
+
+    @property
+    def has_batch_norm(self) -> bool:
+        """Whether statistics can be reset."""
+        return any(name.endswith("running_var") for name in self.a)
+
+
+def _perceptrons(a: Any, b: Any, options: argparse.Namespace, title: str) -> TestedPair:
+    test = mnist.load_images("test")
+    batches = list(torch.from_numpy(mnist.load_images("train").inputs[: options.images]).split(500))
+
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        return mnist.evaluate({name: t.numpy() for name, t in model.state_dict().items()}, test)
+
+    return TestedPair(a, b, training.perceptron_with, batches, evaluate, title)
+
+
+def perceptrons(options: argparse.Namespace, *hidden: int) -> TestedPair:
+    """MNIST, Adam, seeds 0 and 1."""
+    a, b = (mnist.trained_mlp(seed, options.cache, hidden) for seed in (0, 1))
+    shape = "-".join(map(str, (784, *hidden, 10)))
+    if len(set(hidden)) == 1 and len(hidden) > 3:
+        shape = f"of {len(hidden)} hidden layers of {hidden[0]} units, Adam"
+    return _perceptrons(a, b, options, f"MNIST, two perceptrons {shape}: the midpoint")
+
+
+def published_perceptrons(options: argparse.Namespace, layers: int) -> TestedPair:
+    """MNIST, 7 or 10 hidden layers of 128 units, trained as in REPAIR."""
+    recipe = mnist_published.DEEP[layers]
+    (a, epochs_a), (b, epochs_b) = (recipe.trained(seed, options.cache) for seed in (0, 1))
+    title = (
+        f"MNIST, perceptrons of {layers} hidden layers of 128 units, trained as the published ones ({epochs_a} and "
+        f"{epochs_b} epochs of {recipe.epochs}): the midpoint"
+    )
+    return _perceptrons(a, b, options, title)
+
+
+def _on_cifar(
+    a: Any, b: Any, build: Callable[[Any], nn.Module], options: argparse.Namespace, batch: int, title: str
+) -> TestedPair:
+    test = cifar.load_images("test", options.cache).first(options.test_images)
+    train = cifar.load_images("train", options.cache).sample(options.images, seed=0)
+    batches = list(training.batches(train, batch))
+    return TestedPair(a, b, build, batches, lambda model: training.evaluate(model, test), title)
+
+
+def vgg11_pair(options: argparse.Namespace) -> TestedPair:
+    """CIFAR-10, narrow, without BatchNorm."""
+    (a, epochs_a), (b, epochs_b) = (vgg11.trained(seed, options.cache) for seed in (0, 1))
+    title = (
+        f"{LOSSY}, VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
+        f"instead of 64; {epochs_a} and {epochs_b} passes over half of the training images): the midpoint"
+    )
+    return _on_cifar(a, b, lambda params: training.loaded(vgg11.vgg11(), params), options, 500, title)
+
+
+def resnet20_pair(options: argparse.Namespace, batch: int = 500) -> TestedPair:
+    """CIFAR-10, the two public checkpoints."""
+    a, b = (resnet20.load_checkpoint(which) for which in "ab")
+    title = f"{LOSSY}, two public ResNet-20 checkpoints with BatchNorm: the midpoint"
+    return _on_cifar(a, b, resnet20.model_with, options, batch, title)
