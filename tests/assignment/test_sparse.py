@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from fractions import Fraction
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import rebasin_fast as rf
 from helpers.proof import brute_force, check_assignment, exact_objective
 from rebasin_fast.assignment.sparse import solve_csr
 from rebasin_fast.errors import InfeasibleError
+from reference.priced_assignment import most_pairs_at_least_cost
 
 KINDS = ["integers", "binary", "normal", "heavy", "float32", "equal", "offset"]
 
@@ -55,19 +55,6 @@ def check_violator(error, allowed):
         assert len(columns) == len(set(columns))
         assert set(np.nonzero(allowed[:, columns])[0]) <= set(rows)
     assert str(error).startswith("cost matrix is infeasible")
-
-
-def greatest_matching(dense, maximize):
-    """Pairs and exact least total of a greatest matching, by enumeration."""
-    sign = -1 if maximize else 1
-    cost = (dense if dense.shape[0] <= dense.shape[1] else dense.T).tolist()
-    best = None
-    for choice in permutations(range(len(cost[0])), len(cost)):
-        entries = [cost[i][j] for i, j in enumerate(choice) if np.isfinite(cost[i][j])]
-        total = sum((sign * Fraction(x) for x in entries), Fraction(0))
-        if best is None or (-len(entries), total) < best:
-            best = (-len(entries), total)
-    return -best[0], sign * best[1]
 
 
 @settings(max_examples=300, deadline=None)
@@ -128,7 +115,7 @@ def test_partial_matches_as_many_as_can_be_at_the_least_cost(seed, kind, shape, 
     cost, dense = sparse_and_dense(np.random.default_rng(seed), kind, shape, density, maximize)
     result = rf.solve_assignment(cost, maximize=maximize, partial=True)
     pairs = int((result.columns >= 0).sum())
-    most, expected = greatest_matching(dense, maximize)
+    most, expected = most_pairs_at_least_cost(dense, maximize=maximize)
     assert pairs == most
     total = exact_objective(dense, result.columns)
     assert abs(total - expected) <= Fraction(result.gap)

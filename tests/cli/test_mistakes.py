@@ -17,6 +17,7 @@ import rebasin_fast as rf
 from helpers.command_line import Models
 
 Run = Callable[..., Result]
+Change = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 def _refused(result: Result, *words: str, code: int = 1) -> None:
@@ -45,38 +46,41 @@ def test_unwritable_output_is_found_before_matching(models: Models, run: Run, tm
     assert "sweep" not in result.stderr
 
 
-def test_truncated_file(models: Models, run: Run, tmp_path: Path) -> None:
-    cut = tmp_path / "cut.npz"
-    cut.write_bytes(models.b.read_bytes()[:-200])
-    _refused(run("match", models.a, cut, "-o", tmp_path / "o.npz"), "cut.npz")
-    assert not (tmp_path / "o.npz").exists()
+def _with_nan(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {**params, "fc2.bias": np.where(np.arange(20) == 3, np.nan, params["fc2.bias"])}
 
 
-def test_nan_is_named_by_parameter_and_model(models: Models, run: Run, tmp_path: Path) -> None:
-    broken = {name: array.copy() for name, array in models.params_b.items()}
-    broken["fc2.bias"][3] = np.nan
-    rf.save_params(tmp_path / "nan.npz", broken)
-    result = run("match", models.a, tmp_path / "nan.npz", "-o", tmp_path / "o.npz")
-    _refused(result, "'fc2.bias'", "model B", "(3,)")
+def _wider(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    wide = {
+        "fc1.weight": np.ones((30, 6), "f"),
+        "fc1.bias": np.ones(30, "f"),
+        "fc2.weight": np.ones((20, 30), "f"),
+    }
+    return {**params, **wide}
 
 
-def test_other_architecture(models: Models, run: Run, tmp_path: Path) -> None:
-    rf.save_params(tmp_path / "c.npz", {"conv.weight": np.ones((4, 3, 3, 3), "f")})
-    _refused(
-        run("match", models.a, tmp_path / "c.npz", "-o", tmp_path / "o.npz"),
-        "share no parameter",
-        "fc1.weight",
-        "conv.weight",
-    )
+def _convolution(_: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {"conv.weight": np.ones((4, 3, 3, 3), "f")}
 
 
-def test_other_width(models: Models, run: Run, tmp_path: Path) -> None:
-    wide = dict(models.params_b)
-    wide["fc1.weight"], wide["fc1.bias"] = np.ones((30, 6), "f"), np.ones(30, "f")
-    wide["fc2.weight"] = np.ones((20, 30), "f")
-    rf.save_params(tmp_path / "wide.npz", wide)
-    result = run("match", models.a, tmp_path / "wide.npz", "-o", tmp_path / "o.npz")
-    _refused(result, "'fc1.weight'", "(24, 6)", "(30, 6)")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_with_nan, ("'fc2.bias'", "model B", "(3,)")),
+        (_wider, ("'fc1.weight'", "(24, 6)", "(30, 6)")),
+        (_convolution, ("share no parameter", "fc1.weight", "conv.weight")),
+    ],
+)
+def test_parameters_that_do_not_fit(change: Change, words: tuple[str, ...], models: Models, run: Run) -> None:
+    rf.save_params("c.npz", change(dict(models.params_b)))
+    _refused(run("match", models.a, "c.npz", "-o", "o.npz"), *words)
+    assert not Path("o.npz").exists()
+
+
+def test_truncated_file(models: Models, run: Run) -> None:
+    Path("cut.npz").write_bytes(models.b.read_bytes()[:-200])
+    _refused(run("match", models.a, "cut.npz", "-o", "o.npz"), "cut.npz")
+    assert not Path("o.npz").exists()
 
 
 def test_missing_parameter_and_its_cure(models: Models, run: Run, tmp_path: Path) -> None:
@@ -130,13 +134,7 @@ def test_interrupt_writes_nothing(tmp_path: Path) -> None:
         sys.executable,
         "-m",
         "rebasin_fast.cli",
-        "match",
-        "a.npz",
-        "b.npz",
-        "-o",
-        "o.npz",
-        "--restarts",
-        "1000",
+        *["match", "a.npz", "b.npz", "-o", "o.npz", "--restarts", "1000"],
     ]
     process = subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -65,34 +65,33 @@ def test_lists_of_models_and_mistakes(pair):
         rf.weight_matching(spec, a, b, order=["nobody"], device="cuda")
 
 
-def test_products_reach_the_device_and_the_objective_stays_exact(pair, monkeypatch):
-    spec, a, b = pair
+@pytest.fixture
+def chosen(monkeypatch):
+    """(products, threads) of every choice of a device's operations."""
     seen, choose = [], on_device.choose_operations
 
     def noting(params, device, products, threads):
-        seen.append(products)
+        seen.append((products, threads))
         return choose(params, device, products, threads)
 
     monkeypatch.setattr(on_device, "choose_operations", noting)
+    return seen
+
+
+def test_products_reach_the_device_and_the_objective_stays_exact(pair, chosen):
+    spec, a, b = pair
     found = rf.weight_matching(spec, a, b, max_iter=1, device="cuda", products="bfloat16")
-    assert seen == ["bfloat16"]
+    assert [products for products, _ in chosen] == ["bfloat16"]
     there = rf.weight_matching(spec, a, b, init=found.permutation, max_iter=0)
     assert found.objective == pytest.approx(there.objective, rel=1e-9)
 
 
-def test_the_result_says_how_it_visited_and_threads_are_passed_on(pair, monkeypatch):
+def test_the_result_says_how_it_visited_and_threads_are_passed_on(pair, chosen):
     spec, a, b = pair
-    passed_on, choose = [], on_device.choose_operations
-
-    def noting(params, device, products, threads):
-        passed_on.append(threads)
-        return choose(params, device, products, threads)
-
-    monkeypatch.setattr(on_device, "choose_operations", noting)
     order = list(spec.permutations)
     assert rf.weight_matching(spec, a, b, max_iter=1, device="cuda", threads=3).visiting == "auto"
     assert rf.weight_matching(spec, a, b, max_iter=1, device="cuda", order=order).visiting == "order"
-    assert passed_on == [3, None]
+    assert [threads for _, threads in chosen] == [3, None]
     for visiting in ("auto", "random"):
         found = rf.weight_matching(spec, a, b, max_iter=1, visiting=visiting)
         assert (found.visiting, found.to_dict()["visiting"]) == (visiting, visiting)

@@ -15,26 +15,20 @@ def curve(losses, ts=None, metric="loss"):
     return rf.LossCurve(ts, {metric: np.array(losses)})
 
 
-def test_barriers_by_hand():
-    """L = 1, 4, 3, 6, 5: ends average 3; the line between them is 1, 2, 3, 4, 5."""
-    found = curve([1.0, 4.0, 3.0, 6.0, 5.0])
-    assert found.barrier() == found.barrier("mean") == 3.0
-    assert found.barrier("linear") == 2.0
-    assert found.barrier("midpoint") == 0.0
-
-
-def test_a_tilted_line_has_no_linear_barrier():
-    found = curve([1.0, 2.0, 3.0])
-    assert found.barrier("linear") == 0.0
-    assert found.barrier("mean") == 1.0
-    assert found.barrier("midpoint") == 0.0
-
-
-def test_a_valley_has_a_negative_midpoint_barrier():
-    found = curve([2.0, 0.5, 1.0])
-    assert found.barrier("midpoint") == -1.0
-    assert found.barrier("linear") == 0.0
-    assert found.barrier("mean") == 0.5
+@pytest.mark.parametrize(
+    ("losses", "mean", "linear", "midpoint"),
+    [
+        # The ends average 3; the line between them is 1, 2, 3, 4, 5.
+        ([1.0, 4.0, 3.0, 6.0, 5.0], 3.0, 2.0, 0.0),
+        ([1.0, 2.0, 3.0], 1.0, 0.0, 0.0),
+        ([2.0, 0.5, 1.0], 0.5, 0.0, -1.0),
+    ],
+)
+def test_barriers_by_hand(losses, mean, linear, midpoint):
+    found = curve(losses)
+    assert found.barrier() == found.barrier("mean") == mean
+    assert found.barrier("linear") == linear
+    assert found.barrier("midpoint") == midpoint
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "val_acc", "test/accuracy", "Top1", "f1", "test_acc1"])

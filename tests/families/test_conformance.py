@@ -32,23 +32,15 @@ def test_spec_fits_and_preserves_the_function(example: Example) -> None:
 
 
 @every_example
-def test_recognised_with_and_without_prefixes(example: Example) -> None:
-    if not example.recognised:
-        return
-    params = example.build().state_dict()
-    assert same(rf.specs.for_params(params, **example.hints), example.spec())
-    wrapped = {f"module.model.{name}": array for name, array in params.items()}
-    expected = example.spec().with_prefix("module.model.")
-    assert same(rf.specs.for_params(wrapped, **example.hints), expected)
-
-
-@every_example
-def test_recognised_from_sorted_names(example: Example) -> None:
+def test_recognised_with_and_without_prefixes_and_from_sorted_names(example: Example) -> None:
     """Formats such as safetensors keep names in alphabetical order."""
     if not example.recognised:
         return
-    params = dict(sorted(example.build().state_dict().items()))
-    assert same(rf.specs.for_params(params, **example.hints), example.spec())
+    params, expected = example.build().state_dict(), example.spec()
+    wrapped = {f"module.model.{name}": array for name, array in params.items()}
+    assert same(rf.specs.for_params(params, **example.hints), expected)
+    assert same(rf.specs.for_params(dict(sorted(params.items())), **example.hints), expected)
+    assert same(rf.specs.for_params(wrapped, **example.hints), expected.with_prefix("module.model."))
 
 
 @parametrized(example for example in EXAMPLES if example.hints)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -80,9 +82,27 @@ def test_tied_and_untied_heads_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    "shapes",
+    [
+        {"encoder.weight": (3, 3, 3)},
+        {"0.weight": (4, 3), "1.weight": (2, 5)},
+        {"conv1.weight": (4, 3, 3, 3), "layer1.0.conv1.weight": (4, 4, 3, 3)},
+    ],
+)
+def test_unknown_networks_are_refused(shapes) -> None:
+    first, shape = next(iter(shapes.items()))
+    message = rf"no ready spec.*{len(shapes)} parameters .*{re.escape(f'{first} {shape}')}"
+    with pytest.raises(rf.SpecError, match=message):
+        rf.specs.for_params({name: np.ones(shape) for name, shape in shapes.items()})
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: rf.specs.vgg16("tiny"), "form is 'cifar' or 'imagenet'"),
+        (lambda: rf.specs.vgg16("tiny"), "form is 'cifar' or 'imagenet'; got 'tiny'"),
+        (lambda: rf.specs.vgg(["a"], ["b", "c"], ["d"]), "norms has 2 names and convolutions 1"),
+        (lambda: rf.specs.mlp("fc1"), "got 'fc1'"),
+        (lambda: rf.specs.mlp([]), r"got \[\]"),
         (lambda: rf.specs.cifar_resnet(21), "6 n . 2"),
         (lambda: rf.specs.cifar_resnet(20, shortcut="C"), "zero-padded"),
         (lambda: rf.specs.resnet([1], shortcuts=[2], norm="layer", norm_groups=2), "cuts across"),

@@ -1,6 +1,5 @@
 """Other programs' files: whole modules, archives of Stable-Baselines3, Keras, NumPy dictionaries, nestings."""
 
-import builtins
 import json
 import os
 import re
@@ -75,21 +74,6 @@ def test_modules_that_contain_themselves_or_explode_are_refused(tmp_path):
         rf.load_params(tmp_path / "loop.pt")
 
 
-class _Hostile:
-    def __reduce__(self):
-        return os.system, ("touch executed",)
-
-
-def test_a_hostile_object_inside_a_module_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    net = nn.Sequential(nn.Linear(2, 2))
-    net.note = _Hostile()
-    torch.save(net, "a.pt")
-    with pytest.raises(FileFormatError, match="Nothing of it was executed"):
-        rf.load_params("a.pt")
-    assert os.listdir() == ["a.pt"]
-
-
 def test_an_archive_of_stable_baselines(tmp_path):
     policy, optimizer = {"net.weight": torch.randn(3, 2)}, {"state": {0: torch.ones(9)}}
     for name, content in (("policy.pth", policy), ("policy.optimizer.pth", optimizer)):
@@ -115,15 +99,8 @@ def test_an_archive_of_stable_baselines(tmp_path):
 @pytest.mark.skipif(not ZOO.is_dir(), reason="REBASIN_FAST_DATA holds no zoo")
 def test_the_files_that_people_posted_are_read():
     counts = {path.name: len(rf.load_params(path)) for path in sorted(ZOO.iterdir())}
-    assert {name: count for name, count in counts.items() if name.endswith(".zip")} == dict.fromkeys(
-        (
-            "sb3_a2c_cartpole.zip",
-            "sb3_a2c_lunarlander.zip",
-            "sb3_ppo_cartpole.zip",
-            "sb3_ppo_lunarlander.zip",
-        ),
-        12,
-    )
+    agents = [f"sb3_{kind}_{game}.zip" for kind in ("a2c", "ppo") for game in ("cartpole", "lunarlander")]
+    assert {n: count for n, count in counts.items() if n.endswith(".zip")} == dict.fromkeys(agents, 12)
     assert counts["nif_mnist_half_0.pt"] == counts["nif_mnist_half_1.pt"] == 4
 
 
@@ -309,15 +286,7 @@ def test_links_of_hdf5_are_not_followed(tmp_path):
 
 
 def test_keras_without_h5py_says_what_to_install(tmp_path, monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "h5py":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.delitem(sys.modules, "h5py", raising=False)
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "h5py", None)
     (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 99)
     with pytest.raises(MissingDependencyError, match="pip install h5py"):
         rf.load_params(tmp_path / "a.h5")

@@ -160,31 +160,26 @@ def test_folders(tmp_path):
         rf.load_params(tmp_path / "parts")
 
 
-def test_a_folder_that_fails_leaves_nothing(tmp_path, monkeypatch, sharded):
+@pytest.mark.parametrize(
+    ("at", "error", "raised", "message"),
+    [
+        (2, KeyboardInterrupt(), KeyboardInterrupt, None),
+        (1, OSError(errno.ENOSPC, "No space left on device"), UnwritableOutputError, "no space is left"),
+    ],
+    ids=["interrupt", "full disk"],
+)
+def test_a_folder_that_fails_leaves_nothing(tmp_path, monkeypatch, sharded, at, error, raised, message):
     folder, _ = sharded
     params = rf.load_params(folder)
     calls = []
 
     def fail(_):
         calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
+        if len(calls) == at:
+            raise error
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(KeyboardInterrupt):
-        rf.save_params(tmp_path / "out", params)
-    assert os.listdir(tmp_path) == ["hub"]
-
-
-def test_a_full_disk_leaves_no_part_of_a_folder(tmp_path, monkeypatch, sharded):
-    folder, _ = sharded
-    params = rf.load_params(folder)
-
-    def fail(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(UnwritableOutputError, match="no space is left"):
+    with pytest.raises(raised, match=message):
         rf.save_params(tmp_path / "out", params)
     assert os.listdir(tmp_path) == ["hub"]
 

@@ -217,14 +217,20 @@ def test_a_hostile_pickle_is_refused_and_not_executed(tmp_path, zipped, payload)
         [part.format(mark) for part in a] if isinstance(a, list) else a.format(mark) for a in arguments
     ]
     hostile = Hostile(function, *arguments)
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    module.note = hostile
     for saved in (
         {"w": torch.ones(2), "x": hostile},
         hostile,
         {"state_dict": {"w": torch.ones(1)}, "y": [hostile]},
+        module,
     ):
         path = tmp_path / "hostile.pt"
         torch.save(saved, path, _use_new_zipfile_serialization=zipped)
-        with pytest.raises(FileFormatError, match=r"hostile\.pt contains a call of .*\.safetensors"):
+        with pytest.raises(
+            FileFormatError,
+            match=r"hostile\.pt contains a call of .*Nothing of it was executed.*\.safetensors",
+        ):
             rf.load_params(path)
         path.write_bytes(pickle.dumps(saved if saved is hostile else {"y": hostile}, protocol=2))
         with pytest.raises(FileFormatError, match=r"hostile\.pt"):

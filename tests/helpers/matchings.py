@@ -35,6 +35,19 @@ def assert_same(one, other, rel=1e-12):
     assert one.objective == pytest.approx(other.objective, rel=rel)
 
 
+THREE_LAYERS = rf.specs.mlp(["fc1", "fc2", "fc3"])
+SHAPES = {
+    "fc1.weight": (24, 6), "fc1.bias": (24,), "fc2.weight": (20, 24), "fc2.bias": (20,),
+    "fc3.weight": (3, 20), "fc3.bias": (3,),
+}  # fmt: skip
+
+
+def three_layers(seed, dtype=np.float32):
+    """The parameters of a perceptron that THREE_LAYERS describes."""
+    rng = np.random.default_rng(seed)
+    return {name: rng.standard_normal(shape).astype(dtype) for name, shape in SHAPES.items()}
+
+
 def deep_perceptrons(seed=0):
     """A spec and two perceptrons whose inner layers outweigh the inputs: a first pass leaves much to the queue."""
     rng = np.random.default_rng(seed)

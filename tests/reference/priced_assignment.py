@@ -1,6 +1,7 @@
 """Assignments that leave rows and columns unmatched, by the definitions: the extended matrices, solved by SciPy."""
 
-from itertools import combinations, permutations
+from fractions import Fraction
+from itertools import permutations
 
 import numpy as np
 import scipy.optimize
@@ -26,17 +27,13 @@ def with_limit(cost, cost_limit, *, maximize=False):
 
 
 def most_pairs_at_least_cost(cost, *, maximize=False):
-    """(number of pairs, total) by enumeration; pairs of infinite cost are forbidden."""
-    n, m = cost.shape
-    if n > m:
-        return most_pairs_at_least_cost(cost.T, maximize=maximize)
-    sign = -1.0 if maximize else 1.0
-    for pairs in range(n, 0, -1):
-        totals = [
-            sum(sign * float(cost[i, j]) for i, j in zip(rows, columns, strict=True))
-            for rows in combinations(range(n), pairs)
-            for columns in permutations(range(m), pairs)
-        ]
-        if min(totals) < np.inf:
-            return pairs, sign * min(totals)
-    return 0, 0.0
+    """(number of pairs, exact total) by enumeration; pairs of infinite cost are forbidden."""
+    sign = -1 if maximize else 1
+    rows = (cost if cost.shape[0] <= cost.shape[1] else cost.T).tolist()
+    best = None
+    for choice in permutations(range(len(rows[0])), len(rows)):
+        entries = [rows[i][j] for i, j in enumerate(choice) if np.isfinite(rows[i][j])]
+        total = sum((sign * Fraction(entry) for entry in entries), Fraction(0))
+        if best is None or (-len(entries), total) < best:
+            best = (-len(entries), total)
+    return -best[0], sign * best[1]

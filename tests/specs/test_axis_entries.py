@@ -11,43 +11,28 @@ from rebasin_fast.axis import Concat, Fixed, Product, Slice, blocks, permutation
 OPTION_A = Concat(Slice("Q", 0, 2), "P", Slice("Q", 2, 4))
 
 
-def moved(entry, permutation, length, sizes=None):
-    """Where each position of one axis is filled from."""
-    spec = rf.PermutationSpec({"w": (entry,)}, sizes=sizes)
-    return rf.apply_permutation(spec, permutation, {"w": np.arange(length)})["w"].tolist()
-
-
-def test_a_name_moves_one_position_a_unit():
-    assert moved("P", {"P": [2, 0, 1]}, 3) == [2, 0, 1]
-
-
-def test_blocks_move_consecutive_positions():
-    assert moved(blocks("P", 2), {"P": [2, 0, 1]}, 6) == [4, 5, 0, 1, 2, 3]
-
-
-def test_tiles_repeat_the_permutation():
-    assert moved(tiled("P", 2), {"P": [2, 0, 1]}, 6) == [2, 0, 1, 5, 3, 4]
-
-
-def test_pieces_move_by_themselves():
-    entry = Concat("P", Fixed(1), "Q", "P")
-    permutation = {"P": [1, 0], "Q": [2, 0, 1]}
-    assert moved(entry, permutation, 8, {"Q": 3}) == [1, 0, 2, 5, 3, 4, 7, 6]
-
-
-def test_slices_form_one_permutation():
-    assert moved(OPTION_A, {"Q": [3, 0, 1, 2], "P": [1, 0]}, 6) == [5, 0, 3, 2, 1, 4]
-
-
-def test_slices_may_stand_in_any_order():
-    entry = Concat(Slice("Q", 2, 3), Slice("Q", 0, 2))
-    assert moved(entry, {"Q": [2, 1, 0]}, 3) == [1, 0, 2]
-
-
-def test_units_within_units_have_permutations_of_their_own():
-    permutation = {"H": [1, 0], "d": [[0, 2, 1], [2, 1, 0]]}
+# Entry, permutation, length of the axis, sizes, and where each position is filled from.
+MOVES = {
+    "a name moves one position a unit": ("P", {"P": [2, 0, 1]}, 3, None, [2, 0, 1]),
+    "blocks move consecutive positions": (blocks("P", 2), {"P": [2, 0, 1]}, 6, None, [4, 5, 0, 1, 2, 3]),
+    "tiles repeat the permutation": (tiled("P", 2), {"P": [2, 0, 1]}, 6, None, [2, 0, 1, 5, 3, 4]),
+    "pieces move by themselves": (
+        Concat("P", Fixed(1), "Q", "P"), {"P": [1, 0], "Q": [2, 0, 1]}, 8, {"Q": 3}, [1, 0, 2, 5, 3, 4, 7, 6],
+    ),
+    "slices form one permutation": (OPTION_A, {"Q": [3, 0, 1, 2], "P": [1, 0]}, 6, None, [5, 0, 3, 2, 1, 4]),
+    "slices in any order": (Concat(Slice("Q", 2, 3), Slice("Q", 0, 2)), {"Q": [2, 1, 0]}, 3, None, [1, 0, 2]),
     # Slot 0 takes head 1 in the order [0, 2, 1]; slot 1 takes head 0 in the order [2, 1, 0].
-    assert moved(Product("H", "d"), permutation, 6, {"H": 2}) == [3, 5, 4, 2, 1, 0]
+    "units within units have permutations of their own": (
+        Product("H", "d"), {"H": [1, 0], "d": [[0, 2, 1], [2, 1, 0]]}, 6, {"H": 2}, [3, 5, 4, 2, 1, 0],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MOVES)
+def test_moves_by_hand(case):
+    entry, permutation, length, sizes, expected = MOVES[case]
+    spec = rf.PermutationSpec({"w": (entry,)}, sizes=sizes)
+    assert rf.apply_permutation(spec, permutation, {"w": np.arange(length)})["w"].tolist() == expected
 
 
 def test_a_permutation_that_also_stands_outside_is_shared():

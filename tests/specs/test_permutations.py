@@ -122,14 +122,6 @@ def test_nothing_but_arrays():
         rf.apply_permutation(rf.PermutationSpec({"b": ("P",)}), {"P": [1, 0]}, {"b": memoryview(np.ones(2))})
 
 
-def test_inverses_of_inverses():
-    rng = np.random.default_rng(0)
-    permutation = {"P": rng.permutation(50), "Q": rng.permutation(1)}
-    twice = rf.invert_permutation(rf.invert_permutation(permutation))
-    for name, index in permutation.items():
-        np.testing.assert_array_equal(twice[name], index)
-
-
 def test_inversion_and_composition_leave_their_arguments_alone():
     first = {"P": np.array([2, 0, 1])}
     second = {"P": np.array([1, 0, 2])}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-from helpers.networks import KNOWN, mlp
+from helpers.networks import mlp
 from rebasin_fast.axis import Concat, Slice, blocks
 
 
@@ -95,43 +95,3 @@ def test_vgg_symmetries():
 def test_vgg_of_imagenet_owns_49_positions_a_channel():
     entry = rf.specs.vgg16("imagenet").axes_to_perm["classifier.0.weight"][1]
     assert entry == blocks("conv12", 49)
-
-
-@pytest.mark.parametrize(
-    ("params", "message"),
-    [
-        (
-            {"encoder.weight": np.ones((3, 3, 3))},
-            r"1 parameters .*encoder\.weight \(3, 3, 3\).*Known families",
-        ),
-        ({"0.weight": np.ones((4, 3)), "1.weight": np.ones((2, 5))}, r"2 matrices.*spec\.verify"),
-        (
-            {"conv1.weight": np.ones((4, 3, 3, 3)), "layer1.0.conv1.weight": np.ones((4, 4, 3, 3))},
-            "no ready spec",
-        ),
-    ],
-)
-def test_unknown_networks_are_refused_with_their_parameters(params, message):
-    with pytest.raises(rf.SpecError, match=message):
-        rf.specs.for_params(params)
-
-
-def test_a_checkpoint_around_the_parameters_is_pointed_out():
-    with pytest.raises(TypeError, match=r"'state_dict' is no array but a dict.*pass params\['state_dict'\]"):
-        rf.specs.for_params({"state_dict": KNOWN["mlp"].arrays(), "epoch": 3})
-    with pytest.raises(TypeError, match=r"'epoch' is no array but a int"):
-        rf.specs.for_params(KNOWN["mlp"].arrays() | {"epoch": 3})
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: rf.specs.vgg16("mnist"), "got 'mnist'"),
-        (lambda: rf.specs.vgg(["a"], ["b", "c"], ["d"]), "norms has 2 names and convolutions 1"),
-        (lambda: rf.specs.mlp("fc1"), "got 'fc1'"),
-        (lambda: rf.specs.mlp([]), r"got \[\]"),
-    ],
-)
-def test_builders_refuse_what_they_cannot_build(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()

@@ -119,6 +119,8 @@ def test_a_nested_tree_is_to_be_flattened() -> None:
             rf.specs.for_params(tree)
     with pytest.raises(TypeError, match=r"pass params\['state_dict'\]"):
         rf.specs.for_params({"state_dict": {"fc1.weight": np.ones((2, 2))}, "epoch": 3})
+    with pytest.raises(TypeError, match="'epoch' is no array but a int"):
+        rf.specs.for_params({"fc1.weight": np.ones((2, 2)), "epoch": 3})
     flat = {f"{layer}/{name}": array for layer, arrays in layers.items() for name, array in arrays.items()}
     assert len(rf.specs.for_params(flat).permutations) == 1
 

@@ -81,17 +81,20 @@ CHAINS = {
 }
 
 
-@settings(max_examples=10)  # nightly/fuzz_tracing.py draws longer chains of more operations
-@given(st.lists(st.sampled_from(sorted(CHAINS)), min_size=1, max_size=4))
-def test_chains_preserve_the_function(names: list[str]) -> None:
+def chain(names: list[str]) -> Program:
     def body(m: Program, x: torch.Tensor) -> torch.Tensor:
         h = m.first(x)
         for name in names:
             h = CHAINS[name](h)
         return m.last(h)
 
-    model = Program(body, first=nn.Linear(2, 12), last=nn.Linear(12, 2))
-    spec = rf.trace_spec(model, ROWS)  # verified in there
+    return Program(body, first=nn.Linear(2, 12), last=nn.Linear(12, 2))
+
+
+@settings(max_examples=10)  # nightly/fuzz_tracing.py draws longer chains of more operations
+@given(st.lists(st.sampled_from(sorted(CHAINS)), min_size=1, max_size=4))
+def test_chains_preserve_the_function(names: list[str]) -> None:
+    spec = rf.trace_spec(chain(names), ROWS)  # verified in there
     assert not [axis for axis in spec.frozen if "rule" in axis.operation]
 
 
@@ -108,13 +111,7 @@ def test_chains_preserve_the_function(names: list[str]) -> None:
     ],
 )
 def test_chains_are_as_free_as_they_can_be(names: list[str], expected: list[tuple[int, ...]]) -> None:
-    def body(m: Program, x: torch.Tensor) -> torch.Tensor:
-        h = m.first(x)
-        for name in names:
-            h = CHAINS[name](h)
-        return m.last(h)
-
-    spec = rf.trace_spec(Program(body, first=nn.Linear(2, 12), last=nn.Linear(12, 2)), ROWS)
+    spec = rf.trace_spec(chain(names), ROWS)
     assert sorted(symmetries(spec).elements()) == sorted(expected)
 
 

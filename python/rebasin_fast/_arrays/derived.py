@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,3 +47,9 @@ def described_by(params: Params) -> Params:
     while isinstance(params, DerivedParams):
         params = params.like
     return params
+
+
+def part_of(params: Params, names: Iterable[str]) -> DerivedParams:
+    """Some of the parameters; none is computed for it."""
+    described = described_by(params)
+    return DerivedParams({name: described[name] for name in names}, params.__getitem__)

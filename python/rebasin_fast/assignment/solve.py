@@ -9,12 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from rebasin_fast import _core
 from rebasin_fast._arrays import foreign_library
-from rebasin_fast.assignment.batch import Options, restored, solve_batch, solve_list, solve_matrix
-from rebasin_fast.assignment.costs import as_numbers, checked, host_array
+from rebasin_fast.assignment.batch import (
+    Options,
+    checked_limit,
+    restored,
+    solve_batch,
+    solve_list,
+    solve_matrix,
+)
+from rebasin_fast.assignment.costs import as_numbers, check_count, checked, host_array
 from rebasin_fast.assignment.device import entry as device_entry
 from rebasin_fast.assignment.failures import infeasible_error, raise_unless_optimal
-from rebasin_fast.assignment.priced import checked_limit
-from rebasin_fast.assignment.problems import check_count
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
 from rebasin_fast.assignment.sparse import indices_of_sparse, is_sparse, solve_sparse
 from rebasin_fast.assignment.warm_start import start_of_matrix

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rebasin_fast._arrays.derived import DerivedParams, described_by
+from rebasin_fast._arrays.derived import part_of
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast._terminal.tables import table
 from rebasin_fast.cli.methods import METHODS, MethodOptions, Task
@@ -104,7 +104,7 @@ def align(
     note_unproven(spec, out)
     aligned = permuted_params(spec, matching.permutation, params_b)
     matched = matched_parameters(spec, (params_a, params_b))
-    a, b, moved = (_part(params, matched) for params in (params_a, params_b, aligned))
+    a, b, moved = (part_of(params, matched) for params in (params_a, params_b, aligned))
     return Alignment(
         path_b,
         spec,
@@ -130,11 +130,6 @@ def kinship_account(found: Kinship | None) -> dict[str, Any]:
             "identity_expected": found.identity_expected,
         }
     }
-
-
-def _part(params: Params, names: list[str]) -> Params:
-    described = described_by(params)
-    return DerivedParams({name: described[name] for name in names}, params.__getitem__)
 
 
 def note_unproven(spec: PermutationSpec, out: OutputOptions) -> None:

@@ -17,7 +17,7 @@ from rebasin_fast._terminal.progress import ProgressBar, listener
 from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.option_types import FACTORY, ByteCount
 from rebasin_fast.cli.spec_source import SpecSource
-from rebasin_fast.matching.weight.descent import EFFORTS, Effort
+from rebasin_fast.matching.weight.options import EFFORTS, Effort
 
 Command: TypeAlias = Callable[..., Any]
 

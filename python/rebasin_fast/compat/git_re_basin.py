@@ -40,6 +40,7 @@ from rebasin_fast.compat.published_specs import (
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.compilation import compile_problem
 from rebasin_fast.matching.objective import objective_of
+from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec as FullSpec
 from rebasin_fast.typing import Array, Params
@@ -156,7 +157,7 @@ def weight_matching(
     if init_perm is not None:
         start = check_permutation(spec, init_perm, sizes)
         names = list(init_perm)
-    problem = compile_problem(spec, params_a, params_b, sizes)
+    problem = compile_problem(check_pair(spec, params_a, params_b, strict=False))
     numbers = {name: number for number, name in enumerate(problem.permutations)}
     numbered = np.array([numbers[name] for name in names], dtype=np.int64)
     orders = numbered[threefry.visiting_orders(rng, max_iter, len(names))].tolist()

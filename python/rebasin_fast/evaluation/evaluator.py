@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast._models.functional import fresh
 from rebasin_fast._models.inference import check_model, device_of, evaluating, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.evaluation.batch_norm import reset_batch_norm
@@ -77,7 +78,7 @@ class Evaluator:
         """Mean loss, and accuracy, of the model with ``params``."""
         load_into(self._model, params)
         if self._batch_norm_batches is not None:
-            reset_batch_norm(self._model, _fresh(self._batch_norm_batches))
+            reset_batch_norm(self._model, fresh(self._batch_norm_batches))
         with evaluating(self._model):
             return self._measure()
 
@@ -90,7 +91,7 @@ class Evaluator:
         device = device_of(self._model)
         samples, loss, correct = 0, 0.0, 0
         classified = True
-        for batch in _fresh(self._batches):
+        for batch in fresh(self._batches):
             inputs, targets = _pair(batch)
             outputs = self._outputs(inputs, device)
             targets = moved(targets, device)
@@ -116,10 +117,6 @@ class Evaluator:
         if not all(isinstance(value, self._torch.Tensor) for value in (outputs, targets)):
             return False
         return not targets.is_floating_point() and outputs.ndim == targets.ndim + 1
-
-
-def _fresh(batches: Any) -> Any:
-    return batches() if callable(batches) else batches
 
 
 def _pair(batch: Any) -> tuple[Any, Any]:

@@ -26,14 +26,14 @@ class MatchingStats:
     by which weight matching left a local optimum, ``shakes_kept`` those that led to a better one.
     """
 
-    visits: int
-    skipped_visits: int
-    assignments: int
-    accepted_steps: int
-    product_flop: float
-    product_seconds: float
-    assignment_seconds: float
-    objective_seconds: float
+    visits: int = 0
+    skipped_visits: int = 0
+    assignments: int = 0
+    accepted_steps: int = 0
+    product_flop: float = 0.0
+    product_seconds: float = 0.0
+    assignment_seconds: float = 0.0
+    objective_seconds: float = 0.0
     product_columns: int = 0
     packed_bytes: float = 0.0
     planning_seconds: float = 0.0

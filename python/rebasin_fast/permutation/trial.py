@@ -10,8 +10,7 @@ import numpy as np
 
 from rebasin_fast._arrays import find_ties
 from rebasin_fast._models.inference import check_model, import_torch, uncompiled
-from rebasin_fast._models.wide_copy import wide_copy
-from rebasin_fast._models.widening import widened, without_noise
+from rebasin_fast._models.wide_copy import wide_copy, widened, without_noise
 from rebasin_fast.errors import SpecError
 from rebasin_fast.permutation.apply import apply_permutation
 from rebasin_fast.permutation.influence import entries_to_check, outputs_if_influenced

@@ -6,20 +6,14 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
-from helpers.matchings import StoppedError, stop_after
+from helpers.matchings import THREE_LAYERS as SPEC
+from helpers.matchings import StoppedError, stop_after, three_layers
 from helpers.networks import KNOWN
 from rebasin_fast.errors import FileFormatError
 
-SPEC = rf.specs.mlp(["fc1", "fc2", "fc3"])
-SHAPES = {
-    "fc1.weight": (24, 6), "fc1.bias": (24,), "fc2.weight": (20, 24), "fc2.bias": (20,),
-    "fc3.weight": (3, 20), "fc3.bias": (3,),
-}  # fmt: skip
-
 
 def models_of(count=4):
-    draws = [np.random.default_rng(seed) for seed in range(count)]
-    return [{name: rng.standard_normal(shape).astype("f") for name, shape in SHAPES.items()} for rng in draws]
+    return [three_layers(seed) for seed in range(count)]
 
 
 def assert_same(one, other):

@@ -6,21 +6,14 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from helpers.matchings import SHAPES
+from helpers.matchings import THREE_LAYERS as SPEC
+from helpers.matchings import three_layers as model
 from helpers.networks import KNOWN
 from rebasin_fast.merging.averaging import average
 from rebasin_fast.permutation import random_permutation
 
 METHODS = ("merge_many", "cycle_consistent")
-SPEC = rf.specs.mlp(["fc1", "fc2", "fc3"])
-SHAPES = {
-    "fc1.weight": (24, 6), "fc1.bias": (24,), "fc2.weight": (20, 24), "fc2.bias": (20,),
-    "fc3.weight": (3, 20), "fc3.bias": (3,),
-}  # fmt: skip
-
-
-def model(seed, dtype=np.float32):
-    rng = np.random.default_rng(seed)
-    return {name: rng.standard_normal(shape).astype(dtype) for name, shape in SHAPES.items()}
 
 
 def copies(spec, params, count, seed=0):

@@ -172,17 +172,11 @@ def test_statistics_add_up():
 
 
 def test_a_matching_says_what_it_is():
-    import json
-
-    a, b = models(0, 1)
-    found = rf.weight_matching(SPEC, a, b)
-    text = repr(found)
-    assert "3 permutations" in text
-    assert "23 units" in text
-    assert "converged" in text
-    fields = json.loads(json.dumps(found.to_dict()))
+    found = rf.weight_matching(SPEC, *models(0, 1))
+    for part in ("3 permutations", "23 units", "converged"):
+        assert part in repr(found)
+    fields = found.to_dict()
     assert fields["sizes"] == {"P0": 8, "P1": 8, "P2": 7}
-    assert fields["objective"] == found.objective
     assert fields["moved_units"] == found.moved_units()
 
 

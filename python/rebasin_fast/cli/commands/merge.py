@@ -27,8 +27,7 @@ from rebasin_fast.cli.options import (
 from rebasin_fast.cli.proof import spec_statement
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.matching.kinship import kinship
-from rebasin_fast.merging.averaging import averaged_params
-from rebasin_fast.merging.partial_average import averaged_where_shared, not_shared
+from rebasin_fast.merging.averaging import averaged_params, averaged_where_shared, not_shared
 from rebasin_fast.typing import Params
 
 _TOGETHER = ("merge-many", "cycle-consistent")

@@ -24,7 +24,7 @@ from rebasin_fast.permutation import (
 )
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.weight.descent import Effort
+    from rebasin_fast.matching.weight.options import Effort
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Array, Index, Params
 

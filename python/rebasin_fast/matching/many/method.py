@@ -21,7 +21,7 @@ from rebasin_fast.permutation import check_permutation
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.weight.descent import Effort
+    from rebasin_fast.matching.weight.options import Effort
     from rebasin_fast.typing import Index, Params, Permutation, Rng
 
 Method: TypeAlias = Literal["merge_many", "cycle_consistent"]

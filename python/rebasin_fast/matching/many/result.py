@@ -11,8 +11,7 @@ import numpy as np
 
 from rebasin_fast.matching.result import moved_units
 from rebasin_fast.matching.state_file import StateFile
-from rebasin_fast.merging.averaging import average
-from rebasin_fast.merging.partial_average import averaged_where_shared
+from rebasin_fast.merging.averaging import average, averaged_where_shared
 from rebasin_fast.permutation import (
     check_permutation,
     compose_permutations,
@@ -153,7 +152,7 @@ class ManyMatching:
         ValueError
             There are more or fewer models than permutations.
         """
-        found, _ = read_many(path)
+        found, _ = FILE.read(path, parsed)
         if models is None:
             return found
         if len(models) != len(found.permutations):
@@ -223,12 +222,8 @@ def write_many(
     FILE.write(path, arrays, account, key=key, overwrite=overwrite)
 
 
-def read_many(path: str | os.PathLike[str], key: str | None = None) -> tuple[ManyMatching, Any]:
+def parsed(arrays: Mapping[str, Array], account: Mapping[str, Any]) -> tuple[ManyMatching, Any]:
     """The matching that :func:`write_many` wrote, and the state of the generator."""
-    return FILE.read(path, _parsed, key=key)
-
-
-def _parsed(arrays: Mapping[str, Array], account: Mapping[str, Any]) -> tuple[ManyMatching, Any]:
     spec = PermutationSpec.from_json(account["spec"])
     permutations = [_of_model(arrays, number, spec) for number in range(int(account["models"]))]
     history = [float(value) for value in account["history"]]
