@@ -55,7 +55,7 @@ def _as_complex128(tensor: Any) -> Any:
 
 
 def widened() -> AbstractContextManager[Any]:
-    """Within it, torch gives float64 or complex128 wherever a shorter type of that kind is asked for by name.
+    """Within it, torch gives float64 or complex128 where code names a shorter type of that kind.
 
     Norms and attention of many models cast to float32 and back. In a float64 copy that rounds, to 1e-7, where sums
     in another order should agree to 1e-13.

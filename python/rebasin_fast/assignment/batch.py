@@ -32,7 +32,7 @@ class Options(NamedTuple):
 
 
 def checked_limit(cost_limit: Any, maximize: bool) -> float | None:
-    """The price of a pair, None where nothing may stay unmatched for its sake; TypeError or ValueError else."""
+    """The price of an unmatched pair as a float, or None; TypeError or ValueError for other values."""
     if cost_limit is None:
         return None
     try:

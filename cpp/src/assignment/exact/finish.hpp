@@ -1,4 +1,4 @@
-// The exact end of a solve: from an assignment and float64 duals to an optimum in real arithmetic.
+// The exact finish of a solve: from an assignment and float64 duals to an optimum in real arithmetic.
 #pragma once
 
 #include "rebasin/assignment.hpp"

@@ -55,7 +55,7 @@ class AscentRun:
     ) -> None:
         """Steps until none can gain more than ``tolerance`` of the value, or of that above ``constant`` if it is less.
 
-        The terms that are the same for all permutations give no measure.
+        The tolerance is a share of the terms that permutations change.
         """
         problem = self._problem
         for step, value in ascend(

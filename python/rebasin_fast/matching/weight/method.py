@@ -90,7 +90,7 @@ def weight_matching(
         On a GPU runs take turns, and these are the threads of assignments on the host; None: as many as the machine
         has, at most 8.
     memory_limit : int, optional
-        Bytes of workspace; a problem that needs more raises MemoryError before it starts. What is left keeps
+        Bytes of workspace; a problem that needs more raises MemoryError before it starts. The rest keeps
         similarities between visits, so that a visit costs only the columns that have moved. By default 1 GiB (4 GiB
         of a GPU's memory) for these and the largest.
     device : {None, "cpu", "cuda", "cuda:0", …}
@@ -132,7 +132,7 @@ def weight_matching(
     its step quadratic: it is linearised where the descent stands, and taken if the objective rises.
 
     All similarities once cost sum_p n_p x (entries moved by p) multiply-adds, and one assignment of O(n_p^3) at
-    worst a permutation: the least that "auto" can do, and what a sweep of "random" begins with.
+    worst a permutation: the least work of "auto", and the first sweep of "random".
     Products are float32 (float64 if a parameter is), accumulated by SciPy's BLAS.
     A similarity that is kept changes through the columns of the neighbours that moved: a visit after the first
     costs their share of the product, and its assignment starts from the last duals.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Effort: TypeAlias = Literal["low", "normal", "high"]
 
-# Perturbations of an iterated local search after planned visits. One makes up for what the queue of a first pass that
-# underperformed falls short of the published loop on trained perceptrons; ten reach what Frank-Wolfe does.
+# Perturbations of an iterated local search after planned visits. On trained perceptrons one closes the gap between the
+# queue of a first pass that underperformed and the published loop; ten reach the objective of Frank-Wolfe.
 PERTURBATIONS: dict[Effort, int] = {"low": 0, "normal": 1, "high": 10}
 EFFORTS = tuple(PERTURBATIONS)
 

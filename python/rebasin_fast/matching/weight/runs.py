@@ -121,7 +121,7 @@ def _saved(checkpoint: Checkpoint | None) -> Iterator[None]:
 
 @contextmanager
 def _overflow_explained(pair: CheckedPair) -> Iterator[None]:
-    """Names the entry that makes the core's objective infinite or NaN, or says that products overflow."""
+    """ParamsError that names the entry that is infinite or NaN, or else states that products overflow."""
     try:
         yield
     except OverflowError as error:

@@ -17,7 +17,7 @@ _TRANSPOSED = re.compile(r"transpos|deconv|up_?conv|conv_?t(?![a-z])|convtr", re
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a library calls and lays out its parameters: torch (out, in, taps), Flax and Keras (taps, in, out)."""
+    """Names and axes of parameters in a library: torch (out, in, taps), Flax and Keras (taps, in, out)."""
 
     kernel: str
     bias: str
@@ -84,7 +84,7 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """All that is among the parameters: each layer with its possible readings, and the norms."""
+    """The layers among the parameters, each with its possible readings, and the norms."""
 
     layout: LayoutName
     layers: dict[str, list[Layer]]
