@@ -11,13 +11,12 @@ The perceptrons are trained first where the cache lacks them. Results:
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
-from environment import RESULTS, environment_line, markdown_table, write_results
-from networks import cifar, mnist, resnet20
-from networks.storage import DEFAULT_CACHE
+from common.command import command_line, finish
+from common.environment import markdown_table
+from networks import cifar, mnist, resnet20, training
 from torch import nn
 
 import rebasin_fast as rf
@@ -30,22 +29,15 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     for pair in options.pairs:
         results, text = PAIRS[pair](options)
-        markdown = f"{text}\n\nMeasured on {environment_line()}."
-        print(markdown, end="\n\n", flush=True)
-        write_results(f"activation_vs_weight_{pair}", results, markdown, options.results)
+        finish(f"activation_vs_weight_{pair}", results, text, options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--images", type=int, default=4_000, help="training images to run the models on")
     parser.add_argument("--test-images", type=int, default=2_000, help="test images for the ResNets")
     parser.add_argument("--restarts", type=int, default=5, help="weight matchings to choose the best from")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -105,7 +97,7 @@ def measure(
 
 
 def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    models = [perceptron(mnist.trained_mlp(seed, options.cache)) for seed in (0, 1)]
+    models = [training.perceptron_with(mnist.trained_mlp(seed, options.cache)) for seed in (0, 1)]
     test, train = mnist.load_images("test"), mnist.load_images("train")
     inputs = torch.from_numpy(train.inputs[: options.images])
 
@@ -116,17 +108,6 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return measure(*models, lambda: inputs.split(500), evaluate, options, title)
 
 
-def perceptron(params: dict[str, Any]) -> nn.Sequential:
-    """The network with these parameters."""
-    layers: list[nn.Module] = []
-    for name in mnist.layer_names(len(params) // 2):
-        outputs, inputs = params[f"{name}.weight"].shape
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in params.items()})
-    return model.eval()
-
-
 def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     models = [resnet20.model_with(resnet20.load_checkpoint(which)) for which in "ab"]
     train = cifar.load_images("train", options.cache).sample(options.images, seed=0)
@@ -134,11 +115,11 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     def evaluate(params: dict[str, Any]) -> dict[str, float]:
         model = resnet20.model_with({name: tensor.numpy() for name, tensor in params.items()})
-        rf.reset_batch_norm(model, resnet20.batches(train))
-        return resnet20.evaluate(model, test)
+        rf.reset_batch_norm(model, training.batches(train))
+        return training.evaluate(model, test)
 
     title = "CIFAR-10 (lossy JPEG copies), two public ResNet-20 checkpoints: the midpoint, BatchNorm reset"
-    record, text = measure(*models, lambda: resnet20.batches(train), evaluate, options, title)
+    record, text = measure(*models, lambda: training.batches(train), evaluate, options, title)
     return record, f"{text} The first {options.test_images:,} test images."
 
 

@@ -4,33 +4,20 @@
 
 A tracker, a detector's training and a bootstrap solve thousands of small problems. Each batch is solved by
 one call of ours, by loops of single calls of ours and SciPy's, and by the rivals' batch functions, on one
-thread; the numbers are medians of the process's processor time, interleaved. Ratios below 1 are rows that
-we lose. Writes `results/batches.json` and `results/batches.md`.
+thread; the numbers are medians of the process's processor time, interleaved. A ratio below 1: we lose.
+Writes `results/batches.json` and `results/batches.md`.
 """
 
-from __future__ import annotations
-
-import argparse
-import importlib
-import os
-import statistics
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from assignment.cases import ALL
-from assignment.report import ratio
-from bench_everybody import ONE_THREAD
-from environment import RESULTS, environment_line, markdown_table, write_results
-from scipy.optimize import linear_sum_assignment as scipy_solve
+from assignment.report import measured, ratio
+from assignment.rivals import OURS, load
+from common.command import command_line, finish
+from common.environment import markdown_table
+from common.timing import Rules, compare
 
-import rebasin_fast as rf
-
-Batch = np.ndarray
-Solver = Callable[[Batch], Any]
 # (family, problems, rows, columns)
 BATCHES = [
     ("uniform", 2000, 8, 8),
@@ -41,123 +28,39 @@ BATCHES = [
     ("gram", 200, 64, 64),
     ("IoU, lost tracks", 100, 100, 100),
 ]
+LOOPS = ("our loop", "our loop, duals", "scipy")
 
 
-def ours() -> dict[str, Solver]:
-    return {
-        "batch": lambda costs: rf.solve_assignment(costs, threads=1),
-        "our loop": lambda costs: [rf.linear_sum_assignment(cost) for cost in costs],
-        "our loop, duals": lambda costs: [rf.solve_assignment(cost) for cost in costs],
-        "scipy loop": lambda costs: [scipy_solve(cost) for cost in costs],
-    }
-
-
-def rivals() -> dict[str, Solver]:
-    """Return the batch functions of those that are installed."""
-    found: dict[str, Solver] = {}
-
-    def module(name: str) -> Any:
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            print("skipped", name)
-            return None
-
-    if lap := module("lap"):
-        for name in ("lapjvr_batch", "lapjvh_batch", "lapjvx_batch", "lapjvs_batch"):
-            if batch := getattr(lap, name, None):
-                found[f"lapx.{name}"] = _with_threads(batch, extend_cost=True, return_cost=False)
-    for name in ("laprust", "lapcpp"):
-        if sibling := module(name):
-            found[name] = _with_threads(sibling.lapjv_batch, extend_cost=True, return_cost=False)
-    if fastlap := module("fastlap"):
-        found["fastlap"] = lambda costs: fastlap.lapjvx_batch(costs, n_threads=1)
-    if solvers := module("py_lap_solver.solvers"):
-        serial = solvers.BatchedScipySolver(use_openmp=False)
-        found["py-lap-solver"] = serial.batch_solve
-    return found
-
-
-def _with_threads(batch: Callable[..., Any], **options: Any) -> Solver:
-    return lambda costs: batch(costs, n_threads=1, **options)
-
-
-def measure(costs: Batch, solvers: dict[str, Solver], repeats: int) -> dict[str, float]:
-    """Return medians in seconds; solvers that refuse the batch are left out, slow ones timed once."""
-    times: dict[str, list[float]] = {}
-    for name, solve in solvers.items():
-        try:
-            solve(costs[:2])
-            times[name] = []
-        except Exception as error:
-            print(f"  {name} refuses: {error}"[:120])
-    names = list(times)
-    for round_ in range(repeats):
-        if round_ == 1:
-            best = min(spent[0] for name, spent in times.items() if name not in ours())
-            names = [name for name in names if name in ours() or times[name][0] < 4 * best]
-        first = round_ % len(names)
-        for name in names[first:] + names[:first]:
-            start = time.process_time()
-            solvers[name](costs)
-            times[name].append(time.process_time() - start)
-    return {name: statistics.median(spent) for name, spent in times.items()}
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--folder", type=Path, default=RESULTS)
+def main() -> None:
+    parser = command_line(__doc__, "--results")
+    parser.add_argument("--budget", type=float, default=0.3, help="seconds for each solver and batch")
+    parser.add_argument("--share", type=float, default=1.0, help="of each batch's problems")
     options = parser.parse_args()
-    for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
-    others = rivals()
-    rows: list[dict[str, Any]] = []
-    for family, count, n, m in BATCHES:
+    solvers, _ = load("batches")
+    rules = Rules(options.budget, keep=4, clock=time.process_time, always=OURS + LOOPS)
+    rows, table = [], []
+    for family, problems, n, m in BATCHES:
+        count = max(2, int(options.share * problems))
         rng = np.random.default_rng((n, m))
         costs = np.stack([np.ascontiguousarray(ALL[family](n, m, rng)) for _ in range(count)])
-        seconds = measure(costs, {**ours(), **others}, options.repeats)
-        batch = seconds["batch"]
-        theirs = {name: spent for name, spent in seconds.items() if name in others}
-        best = min(theirs, key=lambda name: theirs[name]) if theirs else None
-        rows.append(
-            {
-                "batch": f"{count} of {family} {n}x{m} {costs.dtype}",
-                "ours_us_each": 1e6 * batch / count,
-                "our_loop": seconds["our loop"] / batch,
-                "our_loop_duals": seconds["our loop, duals"] / batch,
-                "scipy_loop": seconds["scipy loop"] / batch,
-                "best_rival": best,
-                "rival": theirs[best] / batch if best else None,
-                "seconds": seconds,
-            }
-        )
-        print({key: value for key, value in rows[-1].items() if key != "seconds"}, flush=True)
+        row = measured(compare(solvers, [costs], rules), OURS + LOOPS)
+        row["batch"] = f"{count} of {family} {n}x{m} {costs.dtype}"
+        rows.append(row)
+        loops = [ratio(1e3 * row["seconds"][name] / row["ours_ms"]) for name in LOOPS]
+        each = f"{1e3 * row['ours_ms'] / count:.2f}"
+        table.append([row["batch"], each, *loops, ratio(row["rival"]), row["best_rival"] or "–"])
+        print(table[-1], flush=True)
     header = [
         "batch",
         "ours, µs each",
         "our loop",
         "our loop with duals",
         "SciPy's loop",
-        "best rival",
         "rival",
+        "best rival",
     ]
-    keys = ("our_loop", "our_loop_duals", "scipy_loop", "rival")
-    table = [
-        [
-            row["batch"],
-            f"{row['ours_us_each']:.2f}",
-            *(ratio(row[key]) for key in keys),
-            row["best_rival"] or "–",
-        ]
-        for row in rows
-    ]
-    text = "\n".join([environment_line(), "", markdown_table(header, table)])
-    write_results("batches", {"rows": rows}, text, options.folder)
-    return 0
+    finish("batches", {"rows": rows}, markdown_table(header, table), options.results)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,7 +9,7 @@
 
 All solvers run on the same matrices in one process, their runs interleaved; the numbers are medians over
 instances of medians over repeats of the thread's processor time. A rival whose total is not optimal is
-marked and does not count as the best. Ratios below 1 are rows that we lose. Writes `results/everybody.json`
+marked and does not count as the best. A ratio below 1: we lose. Writes `results/everybody.json`
 and `results/everybody.md`; `assignment.rivals` says how the rivals are installed.
 
 An older build beside this one needs other internals of pybind11, or the two would register the same types:
@@ -28,9 +28,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import random
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,13 +36,14 @@ from typing import Any
 
 from assignment.cases import ALL, SHAPES, Case, product, quick, won
 from assignment.report import GROUPS, Row, badness, counters_of, groups, report, row_of, show, summary
-from assignment.rivals import FAST, Rival, load
-from assignment.timing import compare
-from environment import RESULTS, write_results
+from assignment.rival import Rival
+from assignment.rivals import FAST, load
+from assignment.totals import surplus_of
+from common.command import command_line
+from common.environment import RESULTS, write_results
+from common.timing import Rules, compare
 
 import rebasin_fast._core as core
-
-ONE_THREAD = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # read when a rival is imported
 
 
 def load_core(path: Path) -> Any:
@@ -73,7 +72,7 @@ def measure(cases: Iterable[Case], solvers: list[Rival], options: argparse.Names
             break
         small = case.rows * case.columns <= 40_000
         costs = [case.instance(seed) for seed in range(options.instances if small else 2)]
-        row = row_of(case, costs[0], compare(solvers, costs, options.budget))
+        row = row_of(case, costs[0], compare(solvers, costs, Rules(options.budget, surplus_of)))
         if options.counters:
             row["counters"] = counters_of(costs)
         rows.append(row)
@@ -108,10 +107,8 @@ def chosen(options: argparse.Namespace) -> Iterable[Case]:
     return product(families, sizes, options.shapes.split(","), options.dtypes.split(","), shares)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = command_line(__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--won", action="store_true", help="trained, Gram, aligned, uniform, heavy-tailed")
     parser.add_argument("--everything", action="store_true", help="hours; stop it with --seconds")
@@ -135,8 +132,6 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args()
     options.budget = options.budget or (0.01 if options.quick else 0.05)
-    for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
     solvers, missing = load()
     if options.quick and not options.solvers:
         solvers = [solver for solver in solvers if solver.name in ("rebasin_fast", "scipy", *FAST)]
@@ -144,8 +139,6 @@ def main() -> int:
         solvers += old_and_new(options.old)
     if options.solvers:
         solvers = [solver for solver in solvers if solver.name in options.solvers.split(",")]
-    for line in missing:
-        print("skipped", line)
     versions = {solver.name: solver.version for solver in solvers}
     print(versions, "simd", core.simd_level())
     rows = measure(chosen(options), solvers, options)
@@ -160,8 +153,7 @@ def main() -> int:
         options.output, {"versions": versions, "missing": missing, "rows": rows}, text, options.folder
     )
     print(f"{time.process_time():.0f} s of processor time")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

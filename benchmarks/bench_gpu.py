@@ -7,13 +7,13 @@ on the host; so is the U-Net where diffusers is not. Times are the least of seve
 transfers are counted where results or matrices cross to the host.
 """
 
-import argparse
 import time
 from pathlib import Path
 
-import environment
 import numpy as np
 import scipy.optimize
+from common import environment
+from common.command import command_line
 from networks import shapes
 
 import rebasin_fast as rf
@@ -23,7 +23,7 @@ REPEATS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--output", type=Path, default=environment.RESULTS)
     parser.add_argument("--only", nargs="*", default=list(QUESTIONS))
     options = parser.parse_args()
@@ -192,7 +192,6 @@ def _published(torch, spec, models, orders):
 
     from rebasin_fast._arrays.operations import TorchOperations
     from rebasin_fast.matching.device import on_device
-    from rebasin_fast.matching.device.assigners import Assigned
 
     class Scipy:
         def assign(self, matrices, _):
@@ -201,7 +200,7 @@ def _published(torch, spec, models, orders):
         def _assigned(self, matrix):
             rows, columns = _scipy(matrix)
             none = np.zeros(len(matrix))
-            return Assigned(columns, none, none, float(matrix[rows, columns].sum()))
+            return rf.Assignment(columns, none, none, float(matrix[rows, columns].sum()), 0.0)
 
     largest = max(spec.sizes(models[0]).values())
     nothing_kept = 4 * (largest**2 + 4 * max(1 << 20, 256 * largest))  # bytes: room for one similarity

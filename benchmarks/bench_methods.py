@@ -5,8 +5,8 @@ SciPy. Each runs in a process of its own, so that the peak of its memory is its 
 
     python benchmarks/bench_methods.py --rows activation-mlp512 many-mlp512
 
-The rows come from the modules of ``methods/``: each has a list ``ROWS``, or ``QUESTIONS`` that it measures itself and
-answers with finished rows by ``rows(question)``, asked for with ``--questions``. Results: ``methods.{json,md}``.
+The rows come from the modules of ``methods/``: each has a list ``ROWS``, or ``QUESTIONS``, functions that measure by
+themselves and return finished rows, for ``--questions``. Results: ``methods.{json,md}``.
 """
 
 import argparse
@@ -17,39 +17,22 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
+from methods.plain_programs import CostRow
 
 HERE = Path(__file__).resolve().parent
 METHODS = ("frank_wolfe", "moments", "sinkhorn", "straight_through")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method on one network.
-
-    ``make()`` prepares what both programs take; ``ours`` and ``original`` take it and give figures worth showing
-    (an objective, a number of steps).
-    """
-
-    name: str
-    method: str
-    network: str
-    original_name: str
-    make: Callable[[], Any]
-    ours: Callable[[Any], dict[str, float]]
-    original: Callable[[Any], dict[str, float]]
 
 
 def modules() -> list[Any]:
     return [importlib.import_module(f"methods.{name}") for name in METHODS]
 
 
-def all_rows() -> dict[str, Row]:
+def all_rows() -> dict[str, CostRow]:
     """The rows of every module, by name."""
     return {row.name: row for module in modules() for row in getattr(module, "ROWS", [])}
 
@@ -58,8 +41,8 @@ def ask(question: str) -> list[dict[str, Any]]:
     """The rows of a question that a module measures by itself."""
     for module in modules():
         if question in getattr(module, "QUESTIONS", ()):
-            return list(module.rows(question))
-    raise SystemExit(f"no methods_*.py has the question {question!r}")
+            return list(module.QUESTIONS[question]())
+    raise SystemExit(f"no file of methods/ has the question {question!r}")
 
 
 def main() -> None:
@@ -75,23 +58,18 @@ def main() -> None:
         }
         results[name] = runs
         print(f"{name}: {runs}", file=sys.stderr, flush=True)
-    conditions = f"Processor time of one thread, medians of {options.repeats}."
-    markdown = f"{table(rows, results)}\n\n{conditions} {environment_line()}."
+    text = f"{table(rows, results)}\n\nProcessor time of one thread, medians of {options.repeats}."
     answers = {question: ask(question) for question in options.questions}
     if answers:
-        markdown += f"\n\n```json\n{json.dumps(answers, indent=1)}\n```"
-    print(markdown)
-    write_results("methods", {"rows": results, "questions": answers}, markdown, options.results)
+        text += f"\n\n```json\n{json.dumps(answers, indent=1)}\n```"
+    finish("methods", {"rows": results, "questions": answers}, text, options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results")
     parser.add_argument("--rows", nargs="+", help="all by default")
     parser.add_argument("--questions", nargs="+", default=[], help="of modules that measure by themselves")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--measure", nargs=2, metavar=("ROW", "SIDE"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -127,7 +105,7 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def table(rows: dict[str, Row], results: dict[str, dict[str, list[dict[str, float]]]]) -> str:
+def table(rows: dict[str, CostRow], results: dict[str, dict[str, list[dict[str, float]]]]) -> str:
     cells = []
     for name, runs in results.items():
         row = rows[name]

@@ -3,31 +3,26 @@
     python benchmarks/bench_warm_start.py --jobs mnist-512 mnist-2048 resnet20
 
 Runs the published loop on two networks trained apart and solves every assignment twice: cold, and warm from the
-same permutation's solution of the sweep before. Then takes the last problem of each job and changes it in ways
-that a warm start should use (nothing changed, scaled, small changes) or see through (rows or columns
-permuted). Prints a table and writes ``results/warm_start.{json,md}``.
+same permutation's solution of the sweep before. Then takes the last problem of each job and changes it so that a
+warm start should help (nothing changed, scaled, small changes) or be set aside (rows or columns permuted). Prints a
+table and writes ``results/warm_start.{json,md}``.
 """
 
-import argparse
 import statistics
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from environment import environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
+from common.timing import medians
 from networks import mnist, resnet20
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from reference.from_spec import reference_axes
 from reference.weight_matching import parts_of, permutation_sizes, similarity_of
 
-REPEATS = 7
 Matrix = npt.NDArray[np.float32]
 
 
@@ -40,24 +35,13 @@ def pair_of(job: str) -> tuple[Any, Any, Any]:
     return rf.specs.for_params(pair[0]), pair[0], pair[1]
 
 
-def seconds(solves: list[Any]) -> list[float]:
-    """Median processor time of each, taken in turns."""
-    times: list[list[float]] = [[] for _ in solves]
-    for _ in range(REPEATS):
-        for solve, spent in zip(solves, times, strict=True):
-            start = time.thread_time()
-            solve()
-            spent.append(time.thread_time() - start)
-    return [statistics.median(spent) for spent in times]
-
-
 def compare(cost: Matrix, start: rf.Assignment) -> dict[str, float]:
-    cold, warm = seconds(
-        [
-            lambda: rf.solve_assignment(cost, maximize=True),
-            lambda: rf.solve_assignment(cost, maximize=True, warm_start=start),
-        ]
-    )
+    cold, warm = medians(
+        {
+            "cold": lambda: rf.solve_assignment(cost, maximize=True),
+            "warm": lambda: rf.solve_assignment(cost, maximize=True, warm_start=start),
+        }
+    ).values()
     duals = (start.row_duals, start.column_duals)
     return {
         "n": cost.shape[0],
@@ -114,14 +98,12 @@ def changes_of(cost: Matrix) -> dict[str, Matrix]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results")
     parser.add_argument("--jobs", nargs="+", default=["mnist-512", "mnist-2048", "resnet20"])
     parser.add_argument("--most-sweeps", type=int, default=30)
     options = parser.parse_args()
     results: dict[str, Any] = {}
-    text = environment_line() + "\n"
+    text = ""
     for job in options.jobs:
         visits, costs = follow_matching(job, options.most_sweeps)
         largest = max(costs.values(), key=lambda cost: cost.size)
@@ -144,8 +126,7 @@ def main() -> None:
             "warm",
         ]
         text += f"\n### {job}\n\n" + markdown_table(header, rows) + "\n"
-    print(text)
-    write_results("warm_start", results, text)
+    finish("warm_start", results, text.strip(), options.results)
 
 
 def halves(visits: list[dict[str, float]]) -> dict[str, list[dict[str, float]]]:

@@ -1,13 +1,13 @@
 """How much faster the native descent is than the published loop in NumPy and SciPy, and in how much memory.
 
-Each program matches each pair in a process of its own (``matching/run.py``), the native descent in its own way;
-``--same-order`` makes both visit the permutations in the same order, ``--options`` sets what else it takes::
+Each program matches each pair in a process of its own (``matching/run.py``), the native descent in its planned
+order; ``--same-order`` makes both visit the permutations in the same order, ``--options`` has further arguments::
 
     python benchmarks/bench_weight_matching.py --threads 1 --jobs resnet20 resnet50 --seeds 0 1 2
 
 The reference is ``tests/reference/weight_matching.py``; its float64 objectives, which the published program does not
-compute, are left out of its time. Results: ``weight_matching_JOB.{json,md,png}`` under ``results``. What they hold
-already is not measured again, unless ``--again`` names the program.
+compute, are left out of its time. Results: ``weight_matching_JOB.{json,md,png}`` under ``results``. Runs that
+they hold already are not repeated, unless ``--again`` names the program.
 """
 
 import argparse
@@ -19,10 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, earlier_results, finish
+from common.environment import markdown_table
 from matching.curves import draw
 from matching.jobs import JOBS
-from networks.storage import DEFAULT_CACHE
 
 PROGRAMS = LOOP, NATIVE = "published loop", "native"
 RUN = Path(__file__).with_name("matching") / "run.py"
@@ -38,23 +38,19 @@ def main() -> None:
         conditions = {
             key: getattr(options, key) for key in ("threads", "max_sweeps", "same_order", "options")
         }
-        runs = earlier_runs(options.results / f"{name}.json", conditions, options.again)
+        runs = earlier_runs(earlier_results(name, options.results), conditions, options.again)
         for seed in options.seeds:
             for program in options.programs:
                 if all(record["seed"] != seed for record in runs[program]):
                     runs[program].append(measure_apart(job, seed, program, options))
                     runs[program].sort(key=lambda record: record["seed"])
-        note = f"{said(conditions)} {environment_line()}."
-        markdown = f"{table(job, runs)}\n\n{note}"
-        print(markdown, end="\n\n", flush=True)
-        write_results(name, {"job": job, "conditions": conditions, "runs": runs}, markdown, options.results)
+        text = f"{table(job, runs)}\n\n{note_on(conditions)}"
+        finish(name, {"job": job, "conditions": conditions, "runs": runs}, text, options.results)
         draw(job, runs, options.results / f"{name}.png")
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache")
     parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=["resnet20", "resnet50"])
     parser.add_argument(
         "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the networks or, trained ones, the orders"
@@ -68,19 +64,13 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--options", default="{}", help="of rf.weight_matching, as JSON")
     parser.add_argument("--label", default="", help="ends the names of the results, to keep several apart")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where trained networks are kept")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
-def earlier_runs(path: Path, conditions: dict[str, Any], again: list[str]) -> Runs:
-    """What the file holds, as far as it was measured under the same conditions."""
-    runs: Runs = {program: [] for program in PROGRAMS}
-    if path.exists():
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        if stored.get("conditions") == conditions:
-            runs |= {program: stored["runs"][program] for program in PROGRAMS if program not in again}
-    return runs
+def earlier_runs(stored: dict[str, Any], conditions: dict[str, Any], again: list[str]) -> Runs:
+    """The runs that were measured under the same conditions."""
+    kept = stored.get("runs", {}) if stored.get("conditions") == conditions else {}
+    return {program: [] if program in again else kept.get(program, []) for program in PROGRAMS}
 
 
 def measure_apart(job: str, seed: int, program: str, options: argparse.Namespace) -> Record:
@@ -96,14 +86,14 @@ def measure_apart(job: str, seed: int, program: str, options: argparse.Namespace
     return record
 
 
-def said(conditions: dict[str, Any]) -> str:
+def note_on(conditions: dict[str, Any]) -> str:
     threads = conditions["threads"]
-    way = "the same order for both" if conditions["same_order"] else "the native descent in its own way"
+    order = "the same order for both" if conditions["same_order"] else "the native descent's planned order"
     clock = "processor seconds of 1 BLAS thread" if threads == 1 else f"seconds, BLAS threads: {threads}"
     more = "" if conditions["options"] == "{}" else f" with {conditions['options']}"
     return (
         f"Medians over the seeds, of the objective the mean; {clock} (stages of the native descent by their shares of "
-        f"wall time); {way}{more}, at most {conditions['max_sweeps']} sweeps. Memory: by how much its peak rises above "
+        f"wall time); {order}{more}, at most {conditions['max_sweeps']} sweeps. Memory: the rise of its peak above "
         f"what both models hold."
     )
 

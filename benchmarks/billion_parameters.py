@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, earlier_results, finish
+from common.environment import markdown_table
+from common.process_memory import run_measured
 from networks import shapes
-from process_memory import run_measured
 
 import rebasin_fast as rf
 from rebasin_fast._arrays.derived import DerivedParams
@@ -66,30 +67,25 @@ def main() -> None:
         files = write_pair(network, options)
         row = match(network, files, options)
         print(row, file=sys.stderr, flush=True)
-        rows = [*(each for each in earlier_rows(options.results) if each["network"] != network), asdict(row)]
-        markdown = f"{table(rows)}\n\n{environment_line()}."
-        print(markdown, flush=True)
-        write_results(RESULT, {"rows": rows}, markdown, options.results)
+        rows = [
+            each
+            for each in earlier_results(RESULT, options.results).get("rows", [])
+            if each["network"] != network
+        ]
+        rows.append(asdict(row))
+        finish(RESULT, {"rows": rows}, table(rows), options.results)
         if options.delete:
             for path in options.folder.glob(f"{network}-*.safetensors"):
                 path.unlink()
 
 
-def earlier_rows(folder: Path) -> list[dict[str, Any]]:
-    path = folder / f"{RESULT}.json"
-    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-
-
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results")
     parser.add_argument("folder", type=Path, help="where the files go")
     parser.add_argument("--delete", action="store_true", help="delete the files of a network after its row")
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=["mlp", "wide-resnet"])
     parser.add_argument("--noise", type=float, default=0.5, help="standard deviations on the permuted copy")
     parser.add_argument("--options", default="", help="further options of rebasin-fast match, in one text")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 

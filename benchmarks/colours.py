@@ -7,12 +7,11 @@ as far as visits stand in runs of two or more::
     python benchmarks/colours.py --jobs resnet20 resnet50 mlp512-trained mlp2048-trained
 """
 
-import argparse
 from pathlib import Path
 
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
 from matching.jobs import JOBS
-from networks.storage import DEFAULT_CACHE
 
 import rebasin_fast as rf
 
@@ -62,14 +61,10 @@ def measure(job: str, cache: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache")
     parser.add_argument(
         "--jobs", nargs="+", default=["resnet20", "resnet50", "mlp512-trained", "mlp2048-trained"]
     )
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     rows = {job: measure(job, options.cache) for job in options.jobs}
     cells = [
@@ -85,9 +80,7 @@ def main() -> None:
         "assignments, of the time",
         "saved at most",
     ]
-    markdown = f"{markdown_table(header, cells)}\n\n{environment_line()}."
-    print(markdown)
-    write_results("colours", rows, markdown, options.results)
+    finish("colours", rows, markdown_table(header, cells), options.results)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from environment import environment_line, markdown_table
+from common.command import command_line
+from common.environment import environment_line, markdown_table
 from matching.jobs import JOBS
-from networks.storage import DEFAULT_CACHE
 
 import rebasin_fast as rf
 
@@ -39,15 +39,12 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--cache")
     parser.add_argument("--old", type=Path, required=True, help="folder that holds the other rebasin_fast")
     parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=["resnet20", "resnet50-related"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--options", default="{}", help="of rf.weight_matching, as JSON")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where trained networks are kept")
     return parser.parse_args()
 
 

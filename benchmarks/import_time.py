@@ -7,7 +7,6 @@ here without NumPy and SciPy, which are imported before; processor time is that 
 import NumPy and SciPy alone. ``--old`` measures another version beside this one, by the PYTHONPATH that finds it.
 """
 
-import argparse
 import os
 import re
 import resource
@@ -17,7 +16,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from environment import environment_line, markdown_table
+from common.command import command_line
+from common.environment import environment_line, markdown_table
 
 IMPORT = "import numpy, scipy, rebasin_fast"
 OWN = re.compile(r"import time:\s*(\d+) \|\s*\d+ \| *\S+")
@@ -56,7 +56,7 @@ def measurements(bytecode: str, path: str | None) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--processes", type=int, default=21)
     parser.add_argument("--old", metavar="PYTHONPATH", help="finds another version of the package")
     parser.add_argument("--wheel", type=Path, nargs="+", default=[])

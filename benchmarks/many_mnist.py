@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
 from networks import mnist, mnist_parts, mnist_published
-from networks.mnist_published import HALVES
-from networks.storage import DEFAULT_CACHE, Params
+from networks.mnist_parts import HALVES
+from networks.storage import Params
 
 import rebasin_fast as rf
 from rebasin_fast.merging.averaging import average
@@ -42,9 +43,7 @@ def main() -> None:
     for split in options.splits:
         models, test, note = trained(split, options.cache)
         results, text = measure(split, models, test, options)
-        markdown = f"{text}\n\n{note}Measured on {environment_line()}."
-        print(markdown, end="\n\n", flush=True)
-        write_results(f"many_mnist_{split}", results, markdown, options.results)
+        finish(f"many_mnist_{split}", results, f"{text}\n\n{note}", options.results)
 
 
 def trained(split: str, cache: Path) -> tuple[list[Params], mnist.Images, str]:
@@ -59,14 +58,9 @@ def trained(split: str, cache: Path) -> tuple[list[Params], mnist.Images, str]:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.add_argument("--splits", nargs="+", choices=list(TITLES), default=list(TITLES))
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -109,13 +103,7 @@ def ensemble(models: list[Params], test: mnist.Images) -> dict[str, float]:
     """Loss and accuracy of the mean of the networks' probabilities."""
     total = np.zeros((len(test.labels), 10))
     for params in models:
-        names = mnist.layer_names(len(params) // 2)
-        activation = test.inputs
-        for name in names:
-            activation = activation @ params[f"{name}.weight"].T + params[f"{name}.bias"]
-            if name != names[-1]:
-                activation = np.maximum(activation, 0)
-        logits = activation.astype(np.float64)
+        logits = mnist.logits(params, test.inputs)
         odds = np.exp(logits - logits.max(1, keepdims=True))
         total += odds / odds.sum(1, keepdims=True) / len(models)
     right = total[np.arange(len(test.labels)), test.labels]

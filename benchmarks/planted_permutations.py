@@ -12,7 +12,6 @@ kept in ``results/planted.json``: a call goes on where the one before it stopped
 """
 
 import argparse
-import json
 import re
 import sys
 import time
@@ -22,12 +21,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, earlier_results, finish
+from common.environment import markdown_table
 from networks import shapes
 
 import rebasin_fast as rf
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from reference.from_spec import reference_axes
 from reference.weight_matching import weight_matching as published_loop
 
@@ -55,31 +53,22 @@ def main() -> None:
             for seed in range(options.seeds):
                 trials.get((network, noise, seed), {}).pop(OURS, None)
     run_until(time.monotonic() + options.seconds, trials, options)
-    markdown = f"{table(trials)}\n\n{environment_line()}."
-    print(markdown)
     fields = {"trials": [[*key, found] for key, found in sorted(trials.items()) if found]}
-    write_results(RESULT, fields, markdown, options.results)
+    finish(RESULT, fields, table(trials), options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--seconds")
     parser.add_argument("--networks", nargs="+", default=["mlp-30", "mlp-50"], metavar="FAMILY-WIDTH")
     parser.add_argument("--noises", nargs="+", type=float, default=[0.0], metavar="DEVIATIONS")
     parser.add_argument("--seeds", type=int, default=100, help="pairs of each network at each noise")
     parser.add_argument("--without-published", action="store_true", help="leave the published loop out")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no pair after these")
     parser.add_argument("--ours-again", action="store_true", help="forget this library's part of the pairs")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
 def load_trials(folder: Path) -> dict[Key, Found]:
-    path = folder / f"{RESULT}.json"
-    if not path.exists():
-        return {}
-    stored = json.loads(path.read_text(encoding="utf-8"))["trials"]
+    stored = earlier_results(RESULT, folder).get("trials", [])
     return {(network, noise, seed): found for network, noise, seed, found in stored}
 
 

@@ -13,12 +13,11 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
 from networks import cifar, mnist
-from networks.storage import DEFAULT_CACHE
 
 import rebasin_fast as rf
 from rebasin_fast.plots import plot_loss_curves
@@ -34,15 +33,11 @@ def main() -> None:
     options.results.mkdir(parents=True, exist_ok=True)
     for pair in options.pairs:
         results, text = PAIRS[pair](options)
-        markdown = f"{text}\n\nMeasured on {environment_line()}."
-        print(markdown, end="\n\n", flush=True)
-        write_results(f"real_{pair}", results, markdown, options.results)
+        finish(f"real_{pair}", results, text, options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache")
     parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument(
         "--points", type=int, default=25, help="points on the line of the MNIST networks (odd)"
@@ -54,8 +49,6 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--mnist-restarts", type=int, default=1, help="matchings to choose the best from")
     parser.add_argument("--cifar-restarts", type=int, default=20, help="matchings to choose the best from")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -94,7 +87,7 @@ def measure_mnist(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from networks import resnet20
+    from networks import resnet20, training
 
     params_a, params_b = resnet20.load_checkpoint("a"), resnet20.load_checkpoint("b")
     matching, seconds, aligned_b = match(params_a, params_b, options.cifar_restarts)
@@ -104,8 +97,8 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     def evaluate(params: Any, reset: bool) -> dict[str, float]:
         model = resnet20.model_with(params)
         if reset:
-            rf.reset_batch_norm(model, resnet20.batches(train))
-        return {f"test_{name}": value for name, value in resnet20.evaluate(model, test).items()}
+            rf.reset_batch_norm(model, training.batches(train))
+        return {f"test_{name}": value for name, value in training.evaluate(model, test).items()}
 
     lines = {
         NAIVE: (params_b, False),

@@ -14,14 +14,12 @@ import argparse
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-from activation_vs_weight import perceptron
-from environment import RESULTS, environment_line, markdown_table, write_results
-from networks import cifar, mnist, mnist_published, resnet20, vgg11
-from networks.storage import DEFAULT_CACHE
+from common.command import command_line, finish
+from common.environment import markdown_table
+from networks import cifar, mnist, mnist_published, resnet20, training, vgg11
 from torch import nn
 
 import rebasin_fast as rf
@@ -37,23 +35,16 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     for network in options.networks:
         results, text = NETWORKS[network](options)
-        markdown = f"{text}\n\nMeasured on {environment_line()}."
-        print(markdown, end="\n\n", flush=True)
-        write_results(f"repair_midpoint_{network}", results, markdown, options.results)
+        finish(f"repair_midpoint_{network}", results, text, options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--images", type=int, default=4_000, help="training images to measure statistics on")
     parser.add_argument("--test-images", type=int, default=10_000)
     parser.add_argument("--passes", type=int, nargs="+", default=[1])
     parser.add_argument("--restarts", type=int, default=5, help="matchings to choose the best from")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -129,7 +120,7 @@ def measure_perceptrons(
     def evaluate(model: nn.Module) -> dict[str, float]:
         return mnist.evaluate({name: t.numpy() for name, t in model.state_dict().items()}, test)
 
-    return measure(perceptron, a, b, batches, evaluate, options, title)
+    return measure(training.perceptron_with, a, b, batches, evaluate, options, title)
 
 
 def measure_vgg(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -141,23 +132,21 @@ def measure_vgg(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         f"CIFAR-10 (lossy JPEG copies), VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
         f"instead of 64; {epochs_a} and {epochs_b} passes over half of the training images): the midpoint"
     )
-    return measure(loaded_vgg, a, b, batches, lambda model: vgg11.evaluate(model, test), options, title)
+    return measure(vgg, a, b, batches, lambda model: training.evaluate(model, test), options, title)
 
 
-def loaded_vgg(params: dict[str, torch.Tensor]) -> nn.Module:
-    model = vgg11.vgg11()
-    model.load_state_dict(params)
-    return model.eval()
+def vgg(params: dict[str, torch.Tensor]) -> nn.Module:
+    return training.loaded(vgg11.vgg11(), params)
 
 
 def measure_resnet(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     a, b = (resnet20.load_checkpoint(which) for which in "ab")
     test = cifar.load_images("test", options.cache).first(options.test_images)
     train = cifar.load_images("train", options.cache).sample(options.images, seed=0)
-    batches = list(resnet20.batches(train, BATCH))
+    batches = list(training.batches(train, BATCH))
     title = "CIFAR-10 (lossy JPEG copies), two public ResNet-20 checkpoints with BatchNorm: the midpoint"
     return measure(
-        resnet20.model_with, a, b, batches, lambda model: resnet20.evaluate(model, test), options, title
+        resnet20.model_with, a, b, batches, lambda model: training.evaluate(model, test), options, title
     )
 
 

@@ -10,7 +10,6 @@ native descent anew. Results: ``scaling.{json,md,png}``.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -20,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, earlier_results, finish
+from common.environment import markdown_table
 from matching.jobs import sweep_flop
 from matching.run import LOOP, NATIVE, draw_order, measure_loop, measure_native, reference_axes, warm_up
 from networks import shapes
@@ -67,28 +67,19 @@ def main() -> None:
                 print(f"stopped before {key}; run again", file=sys.stderr)
                 break
             records.append(key | measure(series.make(size), program, seed))
-    markdown = f"{table(records)}\n\n{environment_line()}."
-    print(markdown)
-    write_results("scaling", {"records": records}, markdown, options.results)
+    finish("scaling", {"records": records}, table(records), options.results)
     draw(records, options.results / "scaling.png")
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--seconds")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no matching after these")
     parser.add_argument("--again", action="store_true", help="measure the native descent anew")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
 def earlier(options: argparse.Namespace) -> list[Record]:
-    path = options.results / "scaling.json"
-    if not path.exists():
-        return []
-    records: list[Record] = json.loads(path.read_text(encoding="utf-8"))["records"]
+    records: list[Record] = earlier_results("scaling", options.results).get("records", [])
     return [record for record in records if record["program"] == LOOP or not options.again]
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from common.command import command_line
+from networks.training import perceptron
 from torch import nn
 
 import rebasin_fast as rf
@@ -24,18 +26,10 @@ INITIALISATIONS = ("random", "Pol1", "Pol3")
 DEPTHS = (2, 4, 8)
 
 
-def network(depth: int, width: int) -> nn.Sequential:
-    widths = [1, *[width] * depth, 1]
-    layers: list[nn.Module] = []
-    for before, after in itertools.pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
 def initialised(kind: str, depth: int, width: int, seed: int, steps: int) -> dict[str, Any]:
     """Parameters of a fresh network, or of one trained on a random polynomial."""
     torch.manual_seed(seed)
-    model = network(depth, width)
+    model = perceptron(1, *[width] * depth, 1)
     if kind != "random":
         coefficients = torch.randn(2 if kind == "Pol1" else 4)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -82,9 +76,7 @@ def distances(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Planted permutations found again, as in table 1 of the paper."
-    )
+    parser = command_line("Planted permutations found again, as in table 1 of the paper.")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--width", type=int, default=10, help="of every hidden layer")
     parser.add_argument("--steps", type=int, default=300, help="of Sinkhorn")

@@ -26,15 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
+from common.process_memory import run_measured
 from networks.shapes import noisy
-from process_memory import run_measured
 
 import rebasin_fast as rf
 from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast.permutation import permuted_params, random_permutation
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 PAIRS = {"related": "b", "unrelated": "c"}
 
@@ -89,21 +88,16 @@ def main() -> None:
     for pair in options.pairs:
         rows.append(match(pair, options))
         print(rows[-1], file=sys.stderr, flush=True)
-    markdown = f"{said_of(traced)}\n\n{table(rows)}\n\n{environment_line()}."
-    print(markdown)
     results = {"traced": asdict(traced), "rows": [asdict(row) for row in rows]}
-    write_results("stable_diffusion", results, markdown, options.results)
+    finish("stable_diffusion", results, f"{summary(traced)}\n\n{table(rows)}", options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results")
     parser.add_argument("folder", type=Path, help="where the files go, and stay")
     parser.add_argument("--pairs", nargs="*", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--noise", type=float, default=0.5, help="standard deviations on the permuted copy")
     parser.add_argument("--options", default="", help="further options of rebasin-fast match, in one text")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -209,7 +203,7 @@ def count_recovered(folder: Path, found: Any) -> int:
     return sum(int((index == np.arange(index.shape[-1])).sum()) for index in both.values())
 
 
-def said_of(traced: Traced) -> str:
+def summary(traced: Traced) -> str:
     grown = (traced.memory_after - traced.memory_before) / 1e6
     return (
         f"Traced on the meta device: {traced.parameters / 1e6:,.0f} M parameters, {traced.permutations} "

@@ -12,13 +12,12 @@ are given to the queue as ``init=``, beside the same way with the whole float32 
 import argparse
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
 from networks import mnist
 from networks.shapes import Arrays
-from networks.storage import DEFAULT_CACHE
 
 import rebasin_fast as rf
 
@@ -63,19 +62,13 @@ def main() -> None:
     rows = []
     for name in options.jobs:
         rows += measure(name, JOBS[name](options), options.seeds)
-    markdown = f"{table(rows)}\n\n{environment_line()}."
-    print(markdown)
-    write_results("strategies", {"rows": [asdict(row) for row in rows]}, markdown, options.results)
+    finish("strategies", {"rows": [asdict(row) for row in rows]}, table(rows), options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--cache")
     parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
     parser.add_argument("--seeds", type=int, default=10, help="of whatever draws")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where trained networks are kept")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -211,15 +204,14 @@ def resnet20_pair(_options: argparse.Namespace) -> Job:
 
 def vgg11_pair(options: argparse.Namespace) -> Job:
     import torch
-    from networks import cifar, vgg11
+    from networks import cifar, training, vgg11
 
     images = cifar.load_images("test", options.cache).first(1000)
     a, b = (vgg11.trained(seed, options.cache)[0] for seed in (0, 1))
 
     def loss(params: Arrays) -> float:
-        model = vgg11.vgg11()
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in params.items()})
-        return vgg11.evaluate(model, images)["loss"]
+        tensors = {name: torch.from_numpy(value) for name, value in params.items()}
+        return training.evaluate(training.loaded(vgg11.vgg11(), tensors), images)["loss"]
 
     return Job(*({name: value.numpy() for name, value in params.items()} for params in (a, b)), loss)
 

@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
-import json
 import signal
-import sys
 import time
 import warnings
 from collections import Counter
@@ -24,11 +22,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, earlier_results
+from common.environment import RESULTS, environment_line, markdown_table, write_results
 
 import rebasin_fast as rf
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
 LISTS = ("helpers.models.vision", "helpers.models.language", "helpers.models.diffusion")
 NAME = "trace_models"
 
@@ -41,7 +39,7 @@ class OutOfTimeError(Exception):
 
 def main() -> None:
     options = _options()
-    rows = _earlier(options.output)
+    rows = earlier_results(NAME, options.output).get("models", {})
     for model in _models():
         done = model.name in rows and not options.again
         if done or not any(part in model.name for part in options.only):
@@ -138,7 +136,6 @@ def _within(seconds: float) -> Iterator[None]:
 
 def _models() -> list[Any]:
     """All lists whose packages are installed."""
-    sys.path.insert(0, str(TESTS))
     found = []
     for name in LISTS:
         try:
@@ -146,11 +143,6 @@ def _models() -> list[Any]:
         except ModuleNotFoundError as error:
             warnings.warn(f"{name} is left out: {error}", stacklevel=2)
     return found
-
-
-def _earlier(folder: Path) -> dict[str, Any]:
-    path = folder / f"{NAME}.json"
-    return json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else {}
 
 
 def _write(folder: Path, rows: dict[str, Any]) -> None:
@@ -186,9 +178,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument(
         "--only", nargs="+", default=[""], metavar="PART", help="models with PART in their names"
     )

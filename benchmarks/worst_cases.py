@@ -15,18 +15,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from assignment.recipes import Recipe, draw, mutate, recipe_of
 from assignment.report import ratio
-from assignment.rivals import FAST, Rival, load
+from assignment.rival import Rival
+from assignment.rivals import FAST, load
 from assignment.worst_found import Found, confirmed, evaluate, show
-from bench_everybody import ONE_THREAD
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line
+from common.environment import RESULTS, environment_line, markdown_table, write_results
 
 import rebasin_fast._core as core
 
@@ -145,10 +144,8 @@ def again(solvers: list[Rival], options: argparse.Namespace) -> list[Found]:
     return sorted(found, key=lambda one: one.badness)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = command_line(__doc__)
     parser.add_argument("--seconds", type=float, default=300, help="processor time of the search")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--largest", type=int, default=300, help="rows of the largest square")
@@ -160,15 +157,13 @@ def main() -> int:
     parser.add_argument("--output", default="worst_cases", help="name of the files in the folder")
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args()
-    for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
-    installed, missing = load()
+    installed, _ = load()
     solvers = [one for one in installed if one.name in ("rebasin_fast", "scipy", *FAST)]
     versions = {solver.name: solver.version for solver in solvers}
-    print(versions, "simd", core.simd_level(), *missing)
+    print(versions, "simd", core.simd_level())
     if options.again:
         again(solvers, options)
-        return 0
+        return
     record = search(solvers, options)
     worst = record.worst()
     print("\nworst:")
@@ -179,8 +174,7 @@ def main() -> int:
         print("not optimal:", show(found))
     report(worst, wrong, options, versions)
     print(f"{time.process_time():.0f} s of processor time")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from environment import RESULTS, environment_line, markdown_table, write_results
+from common.command import command_line, finish
+from common.environment import markdown_table
 from networks.zoo_pairs import PAIRS
 
 HEADER = [
@@ -35,19 +36,13 @@ def main() -> None:
             continue
         rows[name] = run(name, options)
         print(name, json.dumps(rows[name]["function"]), flush=True, file=sys.stderr)
-    markdown = "\n\n".join([tables(rows), f"Measured on {environment_line()}."])
-    print(markdown)
-    write_results("zoo", {"pairs": rows}, markdown, options.results)
+    finish("zoo", {"pairs": rows}, tables(rows), options.results)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--results", "--threads")
     parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--packages", type=Path, help="the folder that pip install --target was given")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 

@@ -1,6 +1,5 @@
 """One pair of the zoo from disk to a merged file, and what it computes before and after, as JSON."""
 
-import argparse
 import json
 import tempfile
 import time
@@ -9,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from common.command import command_line
+from common.process_memory import PeakRise
 from networks.zoo_pairs import PAIRS, Inputs, Pair, Params
-from process_memory import PeakRise
 from torch import Tensor, nn
 
 import rebasin_fast as rf
@@ -22,10 +22,9 @@ from rebasin_fast.specs.recognised import RecognisedSpec
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__, "--threads")
     parser.add_argument("--pair", choices=list(PAIRS), required=True)
     parser.add_argument("--packages", type=Path)
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     paths = PAIRS[options.pair].paths(options.packages)

@@ -44,14 +44,14 @@ class _Old:
 
 def test_a_torch_too_old_for_tracing_is_said_in_one_line() -> None:
     from rebasin_fast.errors import MissingDependencyError
-    from rebasin_fast.specs.tracing.graph import _refuse_old
+    from rebasin_fast.specs.tracing.graph import _check_version
 
     with pytest.raises(MissingDependencyError) as refused:
-        _refuse_old(_Old)
+        _check_version(_Old)
     assert "\n" not in str(refused.value)
     assert "2.5.1" in str(refused.value)
     for version in ("2.6.0", "2.13.0+cpu", "3.0.0a1"):
-        _refuse_old(type("_New", (), {"__version__": version}))
+        _check_version(type("_New", (), {"__version__": version}))
 
 
 def test_what_does_not_trace_works_with_an_older_torch(monkeypatch: pytest.MonkeyPatch) -> None:

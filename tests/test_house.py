@@ -3,6 +3,7 @@
 The order of imports is checked by ``lint-imports``; CONTRIBUTING.md lists these tests with their commands.
 """
 
+import re
 import statistics
 import sys
 from pathlib import Path
@@ -35,6 +36,20 @@ def folders():
 def test_the_package_shows_at_most_twenty_names():
     names = {path.name for path in SOURCE.iterdir() if not path.name.startswith("_")}
     assert len(names) <= 20, sorted(names)
+
+
+def test_the_table_of_contributing_names_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text[text.index("## Where to change something") : text.index("## Set up")]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == 10
+    for row in rows:
+        places = re.findall(r"`([\w./]+)`", row[2])
+        assert places, row
+        roots = [place if place.startswith("cpp/") else f"python/rebasin_fast/{place}" for place in places]
+        known = [Path(root) for root in roots]
+        folder = known[0] if known[0].suffix == "" else known[0].parent
+        assert all((ROOT / path).exists() or (ROOT / folder / path.name).exists() for path in known), row
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda path: str(path.relative_to(SOURCE.parent)))

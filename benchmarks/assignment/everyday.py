@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from assignment.structured import Problem, negated
+
 Matrix = NDArray[np.generic]
 Generator = np.random.Generator
 
@@ -165,11 +167,6 @@ def mostly_zero(rows: int, columns: int, rng: Generator) -> Matrix:
     return np.where(rng.random((rows, columns)) < 0.05, rng.random((rows, columns)), 0.0)
 
 
-def sparse_gain(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Minus such a matrix: overlaps of speakers, of segments, of names."""
-    return -np.asarray(mostly_zero(rows, columns, rng))
-
-
 def cloud_to_grid(rows: int, columns: int, rng: Generator) -> Matrix:
     """Squared distances of a projected cloud to the cells of a grid, as whole numbers up to 1e5."""
     clusters = rng.random((6, 2))
@@ -180,7 +177,7 @@ def cloud_to_grid(rows: int, columns: int, rng: Generator) -> Matrix:
     return (squared * (1e5 / squared.max(initial=1e-9))).astype(np.int64)
 
 
-EVERYDAY = {
+EVERYDAY: dict[str, Problem] = {
     "contingency": contingency,
     "contingency, poor": contingency_poor,
     "confusion": confusion_normalised,
@@ -200,7 +197,7 @@ EVERYDAY = {
     "histograms": histograms,
     "soft permutation": permutations_learned,
     "mostly zero": mostly_zero,
-    "sparse gain": sparse_gain,
+    "sparse gain": negated(mostly_zero),  # overlaps of speakers, of segments, of names
     "cloud to grid": cloud_to_grid,
 }
 

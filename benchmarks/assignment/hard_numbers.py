@@ -54,82 +54,27 @@ def marked_unavoidably(marker: float, share: float) -> Problem:
     return family
 
 
-def offset(by: float, whole: bool = False) -> Problem:
-    """Return a family of uniform costs above a common offset."""
+def drawn(cost: Callable[[Generator, tuple[int, int]], Matrix]) -> Problem:
+    """Return the family of entries that are drawn independently."""
+    return lambda rows, columns, rng: cost(rng, (rows, columns))
+
+
+def offset(row: float = 0.0, column: float = 0.0) -> Problem:
+    """Return a family of uniform costs with random offsets of rows and of columns."""
 
     def family(rows: int, columns: int, rng: Generator) -> Matrix:
-        if whole:
-            return int(by) + rng.integers(0, 1000, (rows, columns))
-        return by + _random(rows, columns, rng)
+        cost = _random(rows, columns, rng)
+        if row:
+            cost += row * rng.random((rows, 1))
+        return cost + column * rng.random(columns) if column else cost
 
     return family
-
-
-def row_offsets(scale: float) -> Problem:
-    def family(rows: int, columns: int, rng: Generator) -> Matrix:
-        return _random(rows, columns, rng) + scale * rng.random((rows, 1))
-
-    return family
-
-
-def column_offsets(scale: float) -> Problem:
-    def family(rows: int, columns: int, rng: Generator) -> Matrix:
-        return _random(rows, columns, rng) + scale * rng.random(columns)
-
-    return family
-
-
-def both_offsets(rows: int, columns: int, rng: Generator) -> Matrix:
-    return _random(rows, columns, rng) + 1e6 * rng.random((rows, 1)) + 1e6 * rng.random(columns)
 
 
 def timestamps(rows: int, columns: int, rng: Generator) -> Matrix:
     """Microseconds since 1970 of pairs of events."""
     start = rng.integers(0, 3600 * 10**6, (rows, 1))
     return 1_700_000_000_000_000 + np.abs(start - rng.integers(0, 3600 * 10**6, columns))
-
-
-def uniform(rows: int, columns: int, rng: Generator) -> Matrix:
-    return _random(rows, columns, rng)
-
-
-def uniform_small(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Integers below 10."""
-    return rng.integers(0, 10, (rows, columns))
-
-
-def uniform_hundred(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Integers below 100, as in textbooks and on bug trackers."""
-    return rng.integers(0, 100, (rows, columns))
-
-
-def uniform_large(rows: int, columns: int, rng: Generator) -> Matrix:
-    return rng.integers(0, 10**6, (rows, columns))
-
-
-def normal(rows: int, columns: int, rng: Generator) -> Matrix:
-    return rng.standard_normal((rows, columns))
-
-
-def exponential(rows: int, columns: int, rng: Generator) -> Matrix:
-    return rng.exponential(size=(rows, columns))
-
-
-def heavy(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Pareto-distributed costs."""
-    return rng.pareto(0.7, (rows, columns))
-
-
-def log_uniform(rows: int, columns: int, rng: Generator) -> Matrix:
-    return 10.0 ** rng.uniform(-20, 20, (rows, columns))
-
-
-def nearly_one(rows: int, columns: int, rng: Generator) -> Matrix:
-    return 1 + 1e-4 * _random(rows, columns, rng)
-
-
-def constant(rows: int, columns: int, rng: Generator) -> Matrix:
-    return np.full((rows, columns), 2.5)
 
 
 def nearly_constant(rows: int, columns: int, rng: Generator) -> Matrix:
@@ -154,16 +99,18 @@ def row_column_factors(rows: int, columns: int, rng: Generator) -> Matrix:
 
 
 NUMBERS: dict[str, Problem] = {
-    "uniform": uniform,
-    "integers < 10": uniform_small,
-    "integers < 100": uniform_hundred,
-    "integers < 1e6": uniform_large,
-    "normal": normal,
-    "exponential": exponential,
-    "Pareto": heavy,
-    "log-uniform": log_uniform,
-    "1 + 1e-4 U": nearly_one,
-    "constant": constant,
+    "uniform": _random,
+    "integers < 10": drawn(lambda rng, shape: rng.integers(0, 10, shape)),
+    "integers < 100": drawn(
+        lambda rng, shape: rng.integers(0, 100, shape)
+    ),  # as in textbooks and on bug trackers
+    "integers < 1e6": drawn(lambda rng, shape: rng.integers(0, 10**6, shape)),
+    "normal": drawn(lambda rng, shape: rng.standard_normal(shape)),
+    "exponential": drawn(lambda rng, shape: rng.exponential(size=shape)),
+    "Pareto": drawn(lambda rng, shape: rng.pareto(0.7, shape)),
+    "log-uniform": drawn(lambda rng, shape: 10.0 ** rng.uniform(-20, 20, shape)),
+    "1 + 1e-4 U": drawn(lambda rng, shape: 1 + 1e-4 * rng.random(shape)),
+    "constant": drawn(lambda rng, shape: np.full(shape, 2.5)),
     "nearly constant": nearly_constant,
     "bimodal": bimodal,
     "row scales": row_scales,
@@ -179,13 +126,13 @@ NUMBERS: dict[str, Problem] = {
     "marker 1e6, 95 %": marked(1e6, 0.95),
     "marker 1e6 in rows": marked_unavoidably(1e6, 0.6),
     "marker 100 in rows": marked_unavoidably(100.0, 0.97),
-    "offset 1e6": offset(1e6),
-    "offset 1e12": offset(1e12),
-    "offset 2^52": offset(2**52, whole=True),
-    "offset 2^62": offset(2**62, whole=True),
-    "row offsets": row_offsets(1e6),
-    "column offsets": column_offsets(1e6),
-    "column offsets 10": column_offsets(10.0),
-    "both offsets": both_offsets,
+    "offset 1e6": drawn(lambda rng, shape: 1e6 + rng.random(shape)),
+    "offset 1e12": drawn(lambda rng, shape: 1e12 + rng.random(shape)),
+    "offset 2^52": drawn(lambda rng, shape: 2**52 + rng.integers(0, 1000, shape)),
+    "offset 2^62": drawn(lambda rng, shape: 2**62 + rng.integers(0, 1000, shape)),
+    "row offsets": offset(row=1e6),
+    "column offsets": offset(column=1e6),
+    "column offsets 10": offset(column=10.0),
+    "both offsets": offset(row=1e6, column=1e6),
     "timestamps": timestamps,
 }

@@ -26,14 +26,14 @@ def draw(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
     figure, axes = plt.subplots(
         down, across, figsize=(4 * across, 3.2 * down), squeeze=False, layout="constrained"
     )
-    names = list(dict.fromkeys(name for row in rows for name in row["solvers"]))
+    names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
     colours = {name: f"C{k % 10}" for k, name in enumerate(names)}
     for axis, family in zip(axes.flat, families, strict=False):
         for name in names:
             points = [
-                (r["n"], r["solvers"][name]["median_ms"])
+                (r["n"], 1e3 * r["seconds"][name])
                 for r in rows
-                if r["family"] == family and name in r["solvers"]
+                if r["family"] == family and name in r["seconds"]
             ]
             if points:
                 ours = name == "rebasin_fast"

@@ -7,29 +7,36 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from environment import environment_line, markdown_table
+from common.environment import environment_line, markdown_table
+from common.timing import Timing
 
 import rebasin_fast._core as core
 from assignment.cases import Case
-from assignment.timing import Timing
+from assignment.rivals import OURS
 
-NOT_RIVALS = ("rebasin_fast", "scipy", "old", "new")
 Row = dict[str, Any]
 
 
 def row_of(case: Case, cost: np.ndarray, timing: Timing) -> Row:
-    """Return what the table says of one case; a ratio is None where a solver is missing."""
-    seconds = timing.seconds
-    ours = seconds.get("rebasin_fast", seconds.get("new"))
-    rivals = {k: s for k, s in seconds.items() if k not in NOT_RIVALS and k not in timing.wrong}
-    best = min(rivals, key=lambda name: rivals[name]) if rivals else None
-    row: Row = {
+    """Return the table's row of one case."""
+    return {
         "case": case.label,
         "family": case.family,
         "rows": case.rows,
         "columns": case.columns,
         "dtype": str(cost.dtype),
         "forbidden": case.forbidden,
+        **measured(timing),
+    }
+
+
+def measured(timing: Timing, ours_too: tuple[str, ...] = OURS) -> Row:
+    """Return our time and the ratios to it; a ratio is None where a solver is missing."""
+    seconds = timing.seconds
+    ours = seconds.get("rebasin_fast", seconds.get("new"))
+    rivals = {k: s for k, s in seconds.items() if k not in ours_too and k not in timing.wrong}
+    best = min(rivals, key=lambda name: rivals[name]) if rivals else None
+    return {
         "ours_ms": 1e3 * ours if ours else None,
         "scipy": seconds["scipy"] / ours if ours and "scipy" in seconds else None,
         "best_rival": best,
@@ -39,7 +46,6 @@ def row_of(case: Case, cost: np.ndarray, timing: Timing) -> Row:
         "left_out": timing.left_out,
         "seconds": seconds,
     }
-    return row
 
 
 def counters_of(costs: list[np.ndarray]) -> Row:
@@ -115,14 +121,14 @@ def _size(row: Row) -> str:
 
 def groups(rows: list[Row]) -> list[list[str]]:
     """Return medians and losses by shape, size, element type and forbidden edges: lines of a table."""
-    ways: dict[str, Callable[[Row], str]] = {
+    keys: dict[str, Callable[[Row], str]] = {
         "shape": _shape,
         "rows or columns": _size,
         "type": lambda row: str(row["dtype"]),
         "forbidden": lambda row: "with" if row["forbidden"] else "without",
     }
     lines = []
-    for way, key in ways.items():
+    for kind, key in keys.items():
         for value in sorted({key(row) for row in rows}):
             chosen = [row for row in rows if key(row) == value and row["scipy"] and row["rival"]]
             if not chosen:
@@ -131,7 +137,7 @@ def groups(rows: list[Row]) -> list[list[str]]:
             rival = sorted(row["rival"] for row in chosen)
             lines.append(
                 [
-                    f"{way} {value}",
+                    f"{kind} {value}",
                     str(len(chosen)),
                     ratio(statistics.median(scipy)),
                     ratio(scipy[0]),

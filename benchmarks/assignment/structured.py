@@ -5,82 +5,54 @@ Each family is a function ``(rows, columns, rng) -> (rows, columns)`` cost matri
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.generic]
 Generator = np.random.Generator
+Problem = Callable[[int, int, Generator], Matrix]
 
 
 def _indices(rows: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.arange(rows, dtype=np.float64)[:, None], np.arange(columns, dtype=np.float64)[None]
 
 
-def squared_difference(rows: int, columns: int, rng: Generator) -> Matrix:
-    i, j = _indices(rows, columns)
-    return (i - j) ** 2
+def _of_indices(cost: Callable[[Any, Any], Any]) -> Problem:
+    """Return the family of a formula of the indices."""
+    return lambda rows, columns, rng: cost(*_indices(rows, columns))
 
 
-def difference(rows: int, columns: int, rng: Generator) -> Matrix:
-    i, j = _indices(rows, columns)
-    return np.abs(i - j)
+def shuffled(family: Problem) -> Problem:
+    """Return the family with its rows and columns in a random order."""
+
+    def problem(rows: int, columns: int, rng: Generator) -> Matrix:
+        return np.asarray(family(rows, columns, rng))[rng.permutation(rows)][:, rng.permutation(columns)]
+
+    return problem
 
 
-def least_index(rows: int, columns: int, rng: Generator) -> Matrix:
-    return np.minimum(*_indices(rows, columns))
+def negated(family: Problem) -> Problem:
+    return lambda rows, columns, rng: -np.asarray(family(rows, columns, rng))
 
 
-def largest_index(rows: int, columns: int, rng: Generator) -> Matrix:
-    return np.maximum(*_indices(rows, columns))
+def _on_a_line(cost: Callable[[Any], Any], in_order: bool = False) -> Problem:
+    """Return the family of a function of the distances of points on a line."""
 
+    def problem(rows: int, columns: int, rng: Generator) -> Matrix:
+        a, b = rng.random(rows), rng.random(columns)
+        if in_order:
+            a, b = np.sort(a), np.sort(b)
+        return cost(np.abs(a[:, None] - b[None]))
 
-def product(rows: int, columns: int, rng: Generator) -> Matrix:
-    """The matrix of Machol and Wien."""
-    i, j = _indices(rows, columns)
-    return (i + 1) * (j + 1)
-
-
-def negative_product(rows: int, columns: int, rng: Generator) -> Matrix:
-    return -np.asarray(product(rows, columns, rng))
-
-
-def shuffled_product(rows: int, columns: int, rng: Generator) -> Matrix:
-    return np.asarray(product(rows, columns, rng))[rng.permutation(rows)][:, rng.permutation(columns)]
-
-
-def index_sum(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Sums of the indices: every assignment of a square is optimal."""
-    i, j = _indices(rows, columns)
-    return i + j
+    return problem
 
 
 def cauchy(rows: int, columns: int, rng: Generator) -> Matrix:
     """1 / (x + y)."""
     return 1 / (rng.random(rows)[:, None] + rng.random(columns)[None] + 0.01)
-
-
-def hilbert(rows: int, columns: int, rng: Generator) -> Matrix:
-    i, j = _indices(rows, columns)
-    return 1 / (i + j + 1)
-
-
-def line_sorted(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Distances of points on a line, both sides in order."""
-    return np.abs(np.sort(rng.random(rows))[:, None] - np.sort(rng.random(columns))[None])
-
-
-def line_shuffled(rows: int, columns: int, rng: Generator) -> Matrix:
-    return np.abs(rng.random(rows)[:, None] - rng.random(columns)[None])
-
-
-def line_squared(rows: int, columns: int, rng: Generator) -> Matrix:
-    return (rng.random(rows)[:, None] - rng.random(columns)[None]) ** 2
-
-
-def circle(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Distances of hours, angles, phases."""
-    away = np.abs(rng.random(rows)[:, None] - rng.random(columns)[None])
-    return np.minimum(away, 1 - away)
 
 
 def toeplitz(rows: int, columns: int, rng: Generator) -> Matrix:
@@ -98,19 +70,11 @@ def monge(rows: int, columns: int, rng: Generator) -> Matrix:
     return -density.cumsum(0).cumsum(1) / max(rows, columns)
 
 
-def anti_monge(rows: int, columns: int, rng: Generator) -> Matrix:
-    return -np.asarray(monge(rows, columns, rng))
-
-
 def band(rows: int, columns: int, rng: Generator) -> Matrix:
     """Random near the diagonal, 1000 elsewhere."""
     i, j = _indices(rows, columns)
     near = np.abs(i / rows - j / columns) * max(rows, columns) <= 5
     return np.where(near, rng.random((rows, columns)), 1000.0)
-
-
-def band_shuffled(rows: int, columns: int, rng: Generator) -> Matrix:
-    return np.asarray(band(rows, columns, rng))[rng.permutation(rows)][:, rng.permutation(columns)]
 
 
 def blocks(rows: int, columns: int, rng: Generator) -> Matrix:
@@ -129,20 +93,6 @@ def blocks_ragged(rows: int, columns: int, rng: Generator) -> Matrix:
 def sparse_binary(rows: int, columns: int, rng: Generator) -> Matrix:
     """Zeros and ones, about five zeros a row."""
     return (rng.random((rows, columns)) > 5.0 / columns).astype(np.float64)
-
-
-def dense_binary(rows: int, columns: int, rng: Generator) -> Matrix:
-    return rng.integers(0, 2, (rows, columns)).astype(np.float64)
-
-
-def staircase(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Zero below the diagonal, one above: one perfect matching of zeros."""
-    i, j = _indices(rows, columns)
-    return (i < j).astype(np.float64)
-
-
-def staircase_shuffled(rows: int, columns: int, rng: Generator) -> Matrix:
-    return np.asarray(staircase(rows, columns, rng))[rng.permutation(rows)][:, rng.permutation(columns)]
 
 
 def permuted_identity(rows: int, columns: int, rng: Generator) -> Matrix:
@@ -165,10 +115,6 @@ def ranks_agreeing(rows: int, columns: int, rng: Generator) -> Matrix:
     return np.argsort(order, axis=1).astype(np.int64)
 
 
-def low_rank_integers(rows: int, columns: int, rng: Generator) -> Matrix:
-    return rng.integers(-5, 6, (rows, 3)) @ rng.integers(-5, 6, (3, columns))
-
-
 def duplicated_rows(rows: int, columns: int, rng: Generator) -> Matrix:
     """Every row occurs eight times."""
     return np.repeat(rng.random((rows // 8 + 1, columns)), 8, axis=0)[:rows]
@@ -184,11 +130,6 @@ def duplicated_both(rows: int, columns: int, rng: Generator) -> Matrix:
     return np.repeat(np.repeat(few, 4, axis=0), 4, axis=1)[:rows, :columns]
 
 
-def geometric(rows: int, columns: int, rng: Generator) -> Matrix:
-    """Powers of two of random exponents."""
-    return 2.0 ** rng.integers(0, 40, (rows, columns))
-
-
 def plane(rows: int, columns: int, rng: Generator) -> Matrix:
     """Distances of points in the unit square."""
     a, b = rng.random((rows, 2)), rng.random((columns, 2))
@@ -202,42 +143,47 @@ def plane_grid(rows: int, columns: int, rng: Generator) -> Matrix:
     return np.abs(a[:, None] - b[None]).sum(-1)
 
 
-STRUCTURED = {
-    "(i-j)^2": squared_difference,
-    "|i-j|": difference,
-    "min(i,j)": least_index,
-    "max(i,j)": largest_index,
-    "i*j": product,
-    "-i*j": negative_product,
-    "i*j shuffled": shuffled_product,
-    "i+j": index_sum,
+product = _of_indices(lambda i, j: (i + 1) * (j + 1))
+staircase = _of_indices(lambda i, j: (i < j).astype(np.float64))
+
+STRUCTURED: dict[str, Problem] = {
+    "(i-j)^2": _of_indices(lambda i, j: (i - j) ** 2),
+    "|i-j|": _of_indices(lambda i, j: np.abs(i - j)),
+    "min(i,j)": _of_indices(np.minimum),
+    "max(i,j)": _of_indices(np.maximum),
+    "i*j": product,  # of Machol and Wien
+    "-i*j": negated(product),
+    "i*j shuffled": shuffled(product),
+    "i+j": _of_indices(np.add),  # every assignment of a square is optimal
     "Cauchy": cauchy,
-    "Hilbert": hilbert,
-    "line sorted": line_sorted,
-    "line shuffled": line_shuffled,
-    "line squared": line_squared,
-    "circle": circle,
+    "Hilbert": _of_indices(lambda i, j: 1 / (i + j + 1)),
+    "line sorted": _on_a_line(np.asarray, in_order=True),
+    "line shuffled": _on_a_line(np.asarray),
+    "line squared": _on_a_line(np.square),
+    "circle": _on_a_line(lambda away: np.minimum(away, 1 - away)),  # hours, angles, phases
     "Toeplitz": toeplitz,
     "Hankel": hankel,
     "Monge": monge,
-    "anti-Monge": anti_monge,
+    "anti-Monge": negated(monge),
     "band": band,
-    "band shuffled": band_shuffled,
+    "band shuffled": shuffled(band),
     "blocks of 8": blocks,
     "blocks, ragged": blocks_ragged,
     "sparse 0/1": sparse_binary,
-    "dense 0/1": dense_binary,
-    "staircase": staircase,
-    "staircase shuffled": staircase_shuffled,
+    "dense 0/1": lambda rows, columns, rng: rng.integers(0, 2, (rows, columns)).astype(np.float64),
+    "staircase": staircase,  # one perfect matching of zeros
+    "staircase shuffled": shuffled(staircase),
     "identity": permuted_identity,
     "identity + noise": permuted_identity_noise,
     "ranks": ranks,
     "ranks, agreeing": ranks_agreeing,
-    "low rank integers": low_rank_integers,
+    "low rank integers": lambda rows, columns, rng: (
+        rng.integers(-5, 6, (rows, 3)) @ rng.integers(-5, 6, (3, columns))
+    ),
     "rows x 8": duplicated_rows,
     "columns x 8": duplicated_columns,
     "both x 4": duplicated_both,
-    "powers of two": geometric,
+    "powers of two": lambda rows, columns, rng: 2.0 ** rng.integers(0, 40, (rows, columns)),
     "plane": plane,
     "grid": plane_grid,
 }

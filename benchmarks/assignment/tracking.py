@@ -6,8 +6,12 @@ tracks, columns detections. What the families of one kind share stands above the
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
+
+from assignment.structured import Problem
 
 Matrix = NDArray[np.generic]
 Generator = np.random.Generator
@@ -128,7 +132,7 @@ def _halves(rows: int, columns: int) -> tuple[int, int]:
     return rows - rows // 2, rows // 2
 
 
-def _cell_linking(rows: int, columns: int, marker: float, rng: Generator) -> Matrix:
+def _cell_linking(rows: int, columns: int, rng: Generator, marker: float) -> Matrix:
     """[[links, no-link I], [no-link I, 0]], everything else `marker`."""
     old, new = _halves(rows, columns)
     links = np.asarray(_links(old, new, rng))
@@ -140,17 +144,9 @@ def _cell_linking(rows: int, columns: int, marker: float, rng: Generator) -> Mat
     return cost
 
 
-def cell_linking_1e6(rows: int, columns: int, rng: Generator) -> Matrix:
-    return _cell_linking(rows, columns, 1e6, rng)
-
-
-def cell_linking_100(rows: int, columns: int, rng: Generator) -> Matrix:
-    return _cell_linking(rows, columns, 100.0, rng)
-
-
 def jaqaman_linking(rows: int, columns: int, rng: Generator) -> Matrix:
     """The same with the transposed links' least cost in the lower right block; impossible is forbidden."""
-    cost = np.asarray(_cell_linking(rows, columns, np.inf, rng))
+    cost = np.asarray(_cell_linking(rows, columns, rng, np.inf))
     old, new = _halves(rows, columns)
     links = cost[:old, :new]
     least = links[np.isfinite(links)].min(initial=1.6)
@@ -158,24 +154,23 @@ def jaqaman_linking(rows: int, columns: int, rng: Generator) -> Matrix:
     return cost
 
 
-def cost_limit_extension(rows: int, columns: int, rng: Generator) -> Matrix:
-    """[[C, L / 2], [L / 2, 0]]: what lap builds of `cost_limit`, here of IoU costs."""
-    old, new = _halves(rows, columns)
-    cost = np.full((rows, columns), 0.4)
-    cost[:old, :new] = iou_lost(old, new, rng)
-    cost[old:, new:] = 0.0
-    return cost
+def _extended(family: Problem, half: float) -> Problem:
+    """Return [[C, L / 2], [L / 2, 0]] of a family: what lap builds of `cost_limit`."""
+
+    def problem(rows: int, columns: int, rng: Generator) -> Matrix:
+        old, new = _halves(rows, columns)
+        cost = np.full((rows, columns), half)
+        cost[:old, :new] = family(old, new, rng)
+        cost[old:, new:] = 0.0
+        return cost
+
+    return problem
 
 
-def cost_limit_particles(rows: int, columns: int, rng: Generator) -> Matrix:
-    """[[C, L / 2], [L / 2, 0]] of squared distances."""
-    old, new = _halves(rows, columns)
-    side = np.sqrt(max(rows, 1))
-    a, b = side * rng.random((old, 2)), side * rng.random((new, 2))
-    cost = np.full((rows, columns), 0.5)
-    cost[:old, :new] = ((a[:, None] - b[None]) ** 2).sum(-1)
-    cost[old:, new:] = 0.0
-    return cost
+def _squared_distances(rows: int, columns: int, rng: Generator) -> Matrix:
+    side = np.sqrt(max(rows + columns, 1))
+    a, b = side * rng.random((rows, 2)), side * rng.random((columns, 2))
+    return ((a[:, None] - b[None]) ** 2).sum(-1)
 
 
 def penalty_two(rows: int, columns: int, rng: Generator) -> Matrix:
@@ -208,7 +203,7 @@ def expensive_dummy(rows: int, columns: int, rng: Generator) -> Matrix:
     return np.where(np.isinf(links), 2 * min(rows, columns) * finite.max(initial=1.0) + 1, links)
 
 
-TRACKING = {
+TRACKING: dict[str, Problem] = {
     "IoU, lost tracks": iou_lost,
     "IoU, crowd": iou_crowd,
     "IoU, all lost": iou_all_lost,
@@ -218,11 +213,11 @@ TRACKING = {
     "embeddings, limit": deep_sort_gate,
     "embeddings, gate": appearance_gated,
     "Mahalanobis gate": mahalanobis_gated,
-    "cell linking 1e6": cell_linking_1e6,
-    "cell linking 100": cell_linking_100,
+    "cell linking 1e6": partial(_cell_linking, marker=1e6),
+    "cell linking 100": partial(_cell_linking, marker=100.0),
     "cell linking inf": jaqaman_linking,
-    "cost_limit IoU": cost_limit_extension,
-    "cost_limit points": cost_limit_particles,
+    "cost_limit IoU": _extended(iou_lost, 0.4),
+    "cost_limit points": _extended(_squared_distances, 0.5),
     "1e6, two a row": penalty_two,
     "particles": particles,
     "particles, gate": particles_gated,

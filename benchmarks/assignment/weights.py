@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from assignment import hard_numbers, structured
 
 Matrix = NDArray[np.float32]
 Family = Callable[[int, np.random.Generator], Matrix]
@@ -24,25 +27,13 @@ def gram(n: int, rng: np.random.Generator) -> Matrix:
     return -(a @ b.T)
 
 
-def low_rank(n: int, rng: np.random.Generator) -> Matrix:
-    """Correlation of activations that span few directions."""
+def low_rank(n: int, rng: np.random.Generator, decay: float = 1.0) -> Matrix:
+    """Correlation of activations that span few directions, about ten of them where their strength decays."""
     rank = max(8, n // 16)
-    a = rng.standard_normal((n, rank), dtype=np.float32)
-    b = rng.standard_normal((n, rank), dtype=np.float32)
-    return -(a @ b.T + 0.05 * rng.standard_normal((n, n), dtype=np.float32))
-
-
-def decaying(n: int, rng: np.random.Generator) -> Matrix:
-    """Activations with a quickly decaying spectrum: about ten directions carry all."""
-    rank = max(8, n // 16)
-    strength = (0.9 ** np.arange(rank)).astype(np.float32)
+    strength = (decay ** np.arange(rank)).astype(np.float32)
     a = rng.standard_normal((n, rank), dtype=np.float32) * strength
     b = rng.standard_normal((n, rank), dtype=np.float32) * strength
     return -(a @ b.T + 0.05 * rng.standard_normal((n, n), dtype=np.float32))
-
-
-def uniform(n: int, rng: np.random.Generator) -> Matrix:
-    return rng.random((n, n), dtype=np.float32)
 
 
 def aligned(n: int, rng: np.random.Generator) -> Matrix:
@@ -58,16 +49,6 @@ def rank_four(n: int, rng: np.random.Generator) -> Matrix:
     return -(a @ rng.standard_normal((4, n), dtype=np.float32))
 
 
-def plane(n: int, rng: np.random.Generator) -> Matrix:
-    """Distances between points in the unit square."""
-    a, b = rng.random((2, n, 2))
-    return np.sqrt(((a[:, None] - b[None]) ** 2).sum(-1)).astype(np.float32)
-
-
-def machol_wien(n: int, rng: np.random.Generator) -> Matrix:
-    return np.outer(np.arange(1, n + 1), np.arange(1, n + 1)).astype(np.float32)
-
-
 def duplicated(n: int, rng: np.random.Generator) -> Matrix:
     """Every unit occurs four times."""
     cost = gram(max(n // 4, 1), rng)
@@ -80,15 +61,6 @@ def heavy_tailed(n: int, rng: np.random.Generator) -> Matrix:
     return (gram(n, rng) * rows * columns).astype(np.float32)
 
 
-def integers(n: int, rng: np.random.Generator) -> Matrix:
-    return rng.integers(0, 10, (n, n)).astype(np.float32)
-
-
-def binary(n: int, rng: np.random.Generator) -> Matrix:
-    """Sparse zeros and ones: about five zeros a row."""
-    return (rng.random((n, n)) > 5.0 / n).astype(np.float32)
-
-
 def dead_units(n: int, rng: np.random.Generator) -> Matrix:
     """30 % of the rows and of the columns are zero."""
     cost = gram(n, rng)
@@ -97,46 +69,39 @@ def dead_units(n: int, rng: np.random.Generator) -> Matrix:
     return cost
 
 
-def constant(n: int, rng: np.random.Generator) -> Matrix:
-    return np.full((n, n), 2.5, np.float32)
-
-
-def log_uniform(n: int, rng: np.random.Generator) -> Matrix:
-    return (10.0 ** rng.uniform(-20, 20, (n, n))).astype(np.float32)
-
-
 def forbidden(n: int, rng: np.random.Generator) -> Matrix:
     """Half of the pairs are forbidden."""
     return np.where(rng.random((n, n)) < 0.5, np.float32(np.inf), rng.random((n, n), dtype=np.float32))
 
 
-def wide_2(n: int, rng: np.random.Generator) -> Matrix:
-    return rng.standard_normal((n, 2 * n), dtype=np.float32)
+def _float32(family: structured.Problem) -> Family:
+    """Return a family of any shape as one of float32 squares."""
+    return lambda n, rng: np.asarray(family(n, n, rng)).astype(np.float32)
 
 
-def wide_10(n: int, rng: np.random.Generator) -> Matrix:
-    return rng.standard_normal((n, 10 * n), dtype=np.float32)
+def _wide(columns: int) -> Family:
+    return lambda n, rng: rng.standard_normal((n, columns * n), dtype=np.float32)
 
 
 FAMILIES: dict[str, Family] = {
     "gram": gram,
     "low rank": low_rank,
-    "decaying": decaying,
-    "uniform": uniform,
+    "decaying": partial(low_rank, decay=0.9),
+    "uniform": lambda n, rng: rng.random((n, n), dtype=np.float32),
     "aligned": aligned,
     "rank 4": rank_four,
-    "plane": plane,
-    "Machol-Wien": machol_wien,
+    "plane": _float32(structured.plane),
+    "Machol-Wien": _float32(structured.product),
     "duplicated": duplicated,
     "heavy tails": heavy_tailed,
-    "integers": integers,
-    "sparse 0/1": binary,
+    "integers": _float32(hard_numbers.NUMBERS["integers < 10"]),
+    "sparse 0/1": _float32(structured.sparse_binary),
     "dead units": dead_units,
-    "constant": constant,
-    "log-uniform": log_uniform,
+    "constant": _float32(hard_numbers.NUMBERS["constant"]),
+    "log-uniform": _float32(hard_numbers.NUMBERS["log-uniform"]),
     "forbidden": forbidden,
-    "wide 1:2": wide_2,
-    "wide 1:10": wide_10,
+    "wide 1:2": _wide(2),
+    "wide 1:10": _wide(10),
 }
 
 

@@ -6,10 +6,12 @@ import dataclasses
 import statistics
 from typing import Any
 
+from common.timing import Rules, compare
+
 from assignment.recipes import Recipe
-from assignment.report import NOT_RIVALS, counters_of, ratio, work_of
-from assignment.rivals import Rival
-from assignment.timing import compare
+from assignment.report import counters_of, measured, ratio, work_of
+from assignment.rival import Rival
+from assignment.totals import surplus_of
 
 
 @dataclasses.dataclass
@@ -39,21 +41,18 @@ def evaluate(recipe: Recipe, solvers: list[Rival], seeds: list[int], budget: flo
     """Time the recipe's matrices of these seeds; None if it has no assignment or takes no solver."""
     try:
         costs = [recipe.build(seed) for seed in seeds]
-        timing = compare(solvers, costs, budget, keep=1.5)
+        timing = compare(solvers, costs, Rules(budget, surplus_of, keep=1.5))
     except (ValueError, MemoryError, OverflowError):
         return None
-    seconds = timing.seconds
-    if "rebasin_fast" not in seconds or "scipy" not in seconds:
+    row = measured(timing)
+    if row["ours_ms"] is None or row["scipy"] is None:
         return None
-    ours = seconds["rebasin_fast"]
-    rivals = {k: s for k, s in seconds.items() if k not in NOT_RIVALS and k not in timing.wrong}
-    best = min(rivals, key=lambda name: rivals[name]) if rivals else "–"
     return Found(
         recipe=recipe,
-        scipy=seconds["scipy"] / ours,
-        rival=rivals[best] / ours if rivals else 99.0,
-        best_rival=best,
-        ours_ms=1e3 * ours,
+        scipy=row["scipy"],
+        rival=row["rival"] or 99.0,
+        best_rival=row["best_rival"] or "–",
+        ours_ms=row["ours_ms"],
         wrong=timing.wrong.get("rebasin_fast", 0.0),
     )
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common.command import command_line
 
 import rebasin_fast as rf
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common.process_memory import PeakRise
 from networks import shapes
-from networks.storage import DEFAULT_CACHE
-from process_memory import PeakRise
 
 from matching.jobs import JOBS, sweep_flop
 from reference.from_spec import reference_axes
@@ -50,9 +50,7 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--cache")
     parser.add_argument("--job", choices=list(JOBS), required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--program", choices=[LOOP, NATIVE], required=True)
@@ -60,7 +58,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--max-sweeps", type=int, default=100)
     parser.add_argument("--same-order", action="store_true")
     parser.add_argument("--options", type=json.loads, default={}, help="of rf.weight_matching, as JSON")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     return parser.parse_args()
 
 

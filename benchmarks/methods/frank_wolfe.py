@@ -5,11 +5,9 @@
     REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods/frank_wolfe.py
 """
 
-import argparse
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,17 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench_methods import Row as CostRow
+from common.command import command_line
 from networks import mnist, shapes
 
 import rebasin_fast as rf
-from methods.plain_programs import MLP, Row, plain_apply, plain_weight_matching, random_pair
+from methods.plain_programs import MLP, CostRow, Row, ask, published_loop, random_pair
 
 
-def frank_wolfe(networks: tuple[str, ...] = ("mlp512-trained", "resnet20x4")) -> Iterator[Row]:
+def frank_wolfe(network: Sequence[str] = ("mlp512-trained", "resnet20x4")) -> Iterator[Row]:
     """Time and objective beside weight matching with one and with five starts; gains are from the identity."""
     rng = np.random.default_rng(0)
-    for name in networks:
+    for name in network:
         if name == "mlp512-trained":
             a, b = mnist.trained_mlp(0), mnist.trained_mlp(1)
             spec = rf.specs.mlp(mnist.layer_names(4))
@@ -73,9 +71,8 @@ def frank_wolfe_cost(made: dict[str, Any]) -> dict[str, float]:
 
 def plain_descent(made: dict[str, Any]) -> dict[str, float]:
     a, b = ({name: value.numpy() for name, value in made[side].items()} for side in "ab")
-    widths = [np.arange(512) for _ in range(3)]
-    units = plain_weight_matching(a, b, widths, np.random.default_rng(0))
-    moved = plain_apply(b, units)
+    spec = rf.specs.mlp(mnist.layer_names(4))
+    moved = rf.apply_permutation(spec, published_loop(spec, a, b, np.random.default_rng(0)), b)
     return {"objective": sum(float(np.vdot(a[name], moved[name])) for name in a)}
 
 
@@ -93,20 +90,7 @@ ROWS = [
 QUESTIONS = {"frank-wolfe": frank_wolfe}
 
 
-def rows(name: str) -> Iterator[Row]:
-    """The rows of one question, each as soon as it is measured."""
-    return QUESTIONS[name]()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Frank-Wolfe matching beside weight matching.")
-    parser.add_argument("question", nargs="?", choices=list(QUESTIONS), default=next(iter(QUESTIONS)))
-    parser.add_argument("--network", nargs="+", default=["mlp512-trained", "resnet20x4"], help="or resnet50")
-    options = parser.parse_args()
-    found = frank_wolfe(tuple(options.network))
-    for row in found:
-        print(json.dumps(row, indent=1), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    parser = command_line(__doc__)
+    parser.add_argument("--network", nargs="+", default=["mlp512-trained", "resnet20x4"], help="or resnet50")
+    ask(parser, QUESTIONS)

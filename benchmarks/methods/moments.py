@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
-from bench_methods import Row
-from networks import shapes
+from networks import shapes, training
 from scipy.optimize import linear_sum_assignment
 from torch import nn
 
 import rebasin_fast as rf
-
-Arrays = dict[str, np.ndarray]
+from methods.plain_programs import CostRow as Row
+from methods.plain_programs import published_loop
 
 
 def perceptron(hidden: int, seed: int, layers: int = 3) -> nn.Sequential:
     torch.manual_seed(seed)
-    widths = [784, *[hidden] * layers, 10]
-    modules: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
-        modules += [nn.Linear(inputs, outputs), nn.ReLU()]
+    model = training.perceptron(784, *[hidden] * layers, 10)
     with torch.no_grad():  # variances that neither grow nor vanish from layer to layer
-        for module in modules:
-            if isinstance(module, nn.Linear):
-                module.weight.mul_(6**0.5)
-    return nn.Sequential(*modules[:-1])
+        for linear in model[::2]:
+            linear.weight.mul_(6**0.5)
+    return model
 
 
 def numbers(count: int) -> torch.Tensor:
@@ -102,33 +96,6 @@ def many_original(made: Any) -> dict[str, float]:
         "objective": float((sum((t**2).sum() for t in total.values()) - squares) / 2),
         "sweeps": float(sweep),
     }
-
-
-def published_loop(
-    spec: rf.PermutationSpec, a: Arrays, b: Arrays, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Git Re-Basin's algorithm 1 for layers without nested entries."""
-    permutation = {p: np.arange(n) for p, n in spec.sizes(a).items()}
-    names = list(permutation)
-    for _ in range(100):
-        progress = False
-        for p in rng.permutation(names):
-            n = len(permutation[p])
-            similarity = np.zeros((n, n), np.float32)
-            for name, axis in spec.perm_to_axes[p]:
-                moved = b[name]
-                for other, q in enumerate(spec.axes_to_perm[name]):
-                    if other != axis and q is not None:
-                        moved = np.take(moved, permutation[q], axis=other)
-                x, y = (np.moveaxis(array, axis, 0).reshape(n, -1) for array in (a[name], moved))
-                similarity += x @ y.T
-            _, columns = linear_sum_assignment(similarity, maximize=True)
-            old, new = (similarity[np.arange(n), c].sum(dtype=np.float64) for c in (permutation[p], columns))
-            progress = progress or new > old + 1e-6 * abs(old)
-            permutation[p] = columns
-        if not progress:
-            break
-    return permutation
 
 
 # REPAIR: the original wraps each layer in a module that normalises by BatchNorm, goes over the data once for each end

@@ -1,81 +1,87 @@
-"""What the benchmarks of learnt and relaxed methods share: published loops as plain programs, networks, a clock."""
+"""Shared by the methods: rows of the table of costs, the published loop as a plain program, a pair of networks."""
 
-import itertools
-import time
-from collections.abc import Callable
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from networks import mnist, shapes
+from networks import shapes
+from scipy.optimize import linear_sum_assignment
 
 import rebasin_fast as rf
 
 Row = dict[str, Any]
+Permutation = dict[str, Any]
 MLP = "random MLP 784-3×512-10"
 
 
-def seconds(action: Callable[[], Any], repeats: int = 3) -> float:
-    """Processor seconds of the shortest of a few runs, after one that is not counted."""
-    action()
-    taken = []
-    for _ in range(repeats):
-        started = time.process_time()
-        action()
-        taken.append(time.process_time() - started)
-    return min(taken)
+@dataclass(frozen=True)
+class CostRow:
+    """One method on one network.
+
+    ``make()`` prepares the input of both programs; ``ours`` and ``original`` take it and return figures for the
+    table (an objective, a number of steps).
+    """
+
+    name: str
+    method: str
+    network: str
+    original_name: str
+    make: Callable[[], Any]
+    ours: Callable[[Any], dict[str, float]]
+    original: Callable[[Any], dict[str, float]]
 
 
-def plain_weight_matching(a: Any, b: Any, units: list[Any], rng: np.random.Generator) -> list[Any]:
-    """Algorithm 1 for an MLP, as published: every similarity formed anew, every assignment by SciPy."""
-    from scipy.optimize import linear_sum_assignment
+def ask(parser: argparse.ArgumentParser, questions: dict[str, Callable[..., Iterator[Row]]]) -> None:
+    """Print the rows of the question on the command line, the other options being its arguments."""
+    first = next(iter(questions))
+    parser.add_argument("question", nargs="?", choices=list(questions), default=first)
+    options = vars(parser.parse_args())
+    for row in questions[options.pop("question")](**options):
+        print(json.dumps(row, indent=1), flush=True)
 
-    names = mnist.layer_names(len(units) + 1)
-    units = list(units)
+
+def published_loop(
+    spec: rf.PermutationSpec, a: Any, b: Any, rng: np.random.Generator, init: Permutation | None = None
+) -> Permutation:
+    """Algorithm 1 as published, for layers without nested entries: similarities formed anew, SciPy's assignments."""
+    permutation = {p: np.arange(n) for p, n in spec.sizes(a).items()} if init is None else dict(init)
+    names = list(permutation)
     for _ in range(100):
         progress = False
-        for layer in rng.permutation(len(units)):
-            before, after = names[layer], names[layer + 1]
-            incoming = b[f"{before}.weight"] if layer == 0 else b[f"{before}.weight"][:, units[layer - 1]]
-            last = layer + 1 == len(units)
-            outgoing = b[f"{after}.weight"] if last else b[f"{after}.weight"][units[layer + 1]]
-            table = a[f"{before}.weight"] @ incoming.T + np.outer(a[f"{before}.bias"], b[f"{before}.bias"])
-            table += a[f"{after}.weight"].T @ outgoing
-            rows, columns = linear_sum_assignment(table, maximize=True)
-            gain = table[rows, columns].sum() - table[rows, units[layer]].sum()
-            progress = progress or gain > 1e-12
-            units[layer] = columns
+        for p in rng.permutation(names):
+            n = len(permutation[p])
+            similarity = np.zeros((n, n), np.float32)
+            for name, axis in spec.perm_to_axes[p]:
+                moved = b[name]
+                for other, q in enumerate(spec.axes_to_perm[name]):
+                    if other != axis and q is not None:
+                        moved = np.take(moved, permutation[q], axis=other)
+                x, y = (np.moveaxis(array, axis, 0).reshape(n, -1) for array in (a[name], moved))
+                similarity += x @ y.T
+            _, columns = linear_sum_assignment(similarity, maximize=True)
+            old, new = (similarity[np.arange(n), c].sum(dtype=np.float64) for c in (permutation[p], columns))
+            progress = progress or new > old + 1e-6 * abs(old)
+            permutation[p] = columns
         if not progress:
             break
-    return units
-
-
-def plain_apply(b: Any, units: list[Any]) -> Any:
-    names = mnist.layer_names(len(units) + 1)
-    moved = {}
-    for layer, name in enumerate(names):
-        weight, bias = b[f"{name}.weight"], b[f"{name}.bias"]
-        if layer:
-            weight = weight[:, units[layer - 1]]
-        if layer < len(units):
-            weight, bias = weight[units[layer]], bias[units[layer]]
-        moved[f"{name}.weight"], moved[f"{name}.bias"] = weight, bias
-    return moved
+    return permutation
 
 
 def random_pair(hidden: int = 512, steps: int = 8) -> dict[str, Any]:
     """Two random networks of three hidden layers, the torch model, and batches of 500 random samples."""
     import torch
+    from networks import training
     from torch import nn
 
     rng = np.random.default_rng(0)
     layers = shapes.mlp(784, hidden, hidden, hidden, 10)
     a, b = ({k: torch.from_numpy(v) for k, v in shapes.random_params(layers, rng).items()} for _ in range(2))
-    modules: list[Any] = []
-    for before, after in itertools.pairwise((784, hidden, hidden, hidden, 10)):
-        modules += [nn.Linear(before, after), nn.ReLU()]
     generator = torch.Generator().manual_seed(0)
     batches = [(torch.randn(500, 784, generator=generator), torch.arange(500) % 10) for _ in range(steps)]
-    model = nn.Sequential(*modules[:-1])
+    model = training.perceptron(784, hidden, hidden, hidden, 10)
     # What torch imports at first use is nobody's cost.
     rf.trace_spec(nn.Linear(2, 2), torch.zeros(1, 2))
     nn.functional.cross_entropy(

@@ -8,11 +8,9 @@
 The rival needs ``pip install --no-deps sinkhorn-rebasin torchviz graphviz``.
 """
 
-import argparse
-import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,13 @@ from typing import Any
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench_methods import Row as CostRow
+from common.command import command_line
+from common.timing import medians
 
-from methods.plain_programs import MLP, Row, random_pair, seconds
+from methods.plain_programs import MLP, CostRow, Row, ask, random_pair
 
 
-def sinkhorn_operator(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
+def sinkhorn_operator(width: Sequence[int] = (512, 2048)) -> Iterator[Row]:
     """The operator alone, forward and backward; the products with the weights are the same in both packages."""
     import torch
     from rebasin.rebasinnet.sinkhorn import Sinkhorn
@@ -33,10 +32,10 @@ def sinkhorn_operator(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
     from rebasin_fast.matching.sinkhorn_operator import soft_permutations
 
     torch.set_num_threads(1)
-    for width in widths:
+    for n in width:
         torch.manual_seed(0)
-        scores = (torch.eye(width) + 0.1 * torch.randn(width, width)).requires_grad_()
-        weights, ones = torch.randn(width, width), torch.ones(width)
+        scores = (torch.eye(n) + 0.1 * torch.randn(n, n)).requires_grad_()
+        weights, ones = torch.randn(n, n), torch.ones(n)
 
         def ours(scores: Any = scores, weights: Any = weights) -> None:
             soft_permutations(scores).backward(weights)
@@ -44,29 +43,24 @@ def sinkhorn_operator(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
         def theirs(scores: Any = scores, weights: Any = weights, ones: Any = ones) -> None:
             Sinkhorn.apply(-scores, ones, ones, 20, 1.0).backward(weights.clone())
 
-        taken = {"sinkhorn-rebasin 0.0.2": seconds(theirs), "rebasin_fast": seconds(ours)}
-        yield {"question": "sinkhorn-operator", "width": width, "seconds": taken, "ratio": _ratio(taken)}
+        taken = medians({"sinkhorn-rebasin 0.0.2": theirs, "rebasin_fast": ours}, 3)
+        yield {"question": "sinkhorn-operator", "width": n, "seconds": taken, "ratio": _ratio(taken)}
 
 
-def sinkhorn_step(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
+def sinkhorn_step(width: Sequence[int] = (512, 2048)) -> Iterator[Row]:
     """One step, forward and backward, of the L2 loss on an MLP of two hidden layers, beside the PyPI package."""
     import torch
+    from networks import training
     from rebasin import RebasinNet as RivalNet
     from rebasin.loss import DistL2Loss as RivalL2
-    from torch import nn
 
     from rebasin_fast.compat.sinkhorn_rebasin import DistL2Loss, RebasinNet
 
     torch.set_num_threads(1)
-    for width in widths:
+    for n in width:
         torch.manual_seed(0)
-        ours, theirs = (
-            nn.Sequential(
-                nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)
-            )
-            for _ in range(2)
-        )
-        taken: dict[str, float] = {}
+        ours, theirs = (training.perceptron(784, n, n, 10) for _ in range(2))
+        steps: dict[str, Callable[[], object]] = {}
         for name, make, distance in (
             ("sinkhorn-rebasin 0.0.2", RivalNet, RivalL2),
             ("rebasin_fast", RebasinNet, DistL2Loss),
@@ -79,8 +73,9 @@ def sinkhorn_step(widths: tuple[int, ...] = (512, 2048)) -> Iterator[Row]:
                     scores.grad = None
                 loss(net()).backward()
 
-            taken[name] = seconds(step, 3 if width < 1024 else 1)
-        yield {"question": "sinkhorn-step", "width": width, "seconds": taken, "ratio": _ratio(taken)}
+            steps[name] = step
+        taken = medians(steps, 3 if n < 1024 else 1)
+        yield {"question": "sinkhorn-step", "width": n, "seconds": taken, "ratio": _ratio(taken)}
 
 
 def sinkhorn_cost(made: dict[str, Any], *, rival: bool) -> dict[str, float]:
@@ -124,21 +119,8 @@ ROWS = [
 QUESTIONS = {"sinkhorn-operator": sinkhorn_operator, "sinkhorn-step": sinkhorn_step}
 
 
-def rows(name: str) -> Iterator[Row]:
-    """The rows of one question, each as soon as it is measured."""
-    return QUESTIONS[name]()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Sinkhorn matching beside sinkhorn-rebasin.")
-    parser.add_argument("question", nargs="?", choices=list(QUESTIONS), default=next(iter(QUESTIONS)))
-    parser.add_argument("--width", type=int, nargs="+", default=[512, 2048])
-    options = parser.parse_args()
-    warnings.filterwarnings("ignore", module="rebasin")
-    found = QUESTIONS[options.question](tuple(options.width))
-    for row in found:
-        print(json.dumps(row, indent=1), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    warnings.filterwarnings("ignore", module="rebasin")
+    parser = command_line(__doc__)
+    parser.add_argument("--width", type=int, nargs="+", default=[512, 2048])
+    ask(parser, QUESTIONS)

@@ -5,11 +5,9 @@
     REBASIN_FAST_DATA=... OMP_NUM_THREADS=1 python benchmarks/methods/straight_through.py
 """
 
-import argparse
-import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +16,18 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench_methods import Row as CostRow
+from common.command import command_line
+from common.timing import medians
 from networks import mnist
 
 import rebasin_fast as rf
-from methods.plain_programs import MLP, Row, plain_apply, plain_weight_matching, random_pair, seconds
+from methods.plain_programs import MLP, CostRow, Row, ask, published_loop, random_pair
 
 
-def straight_through(steps: int = 60, rates: tuple[float, ...] = (0.1, 1.0)) -> Iterator[Row]:
+def straight_through(steps: int = 60, rates: Sequence[float] = (0.1, 1.0)) -> Iterator[Row]:
     """The two trained MNIST networks of 3 x 512 units, batches of 500, beside a plain loop."""
     import torch
+    from networks import training
     from torch import nn
 
     torch.set_num_threads(1)
@@ -37,24 +37,14 @@ def straight_through(steps: int = 60, rates: tuple[float, ...] = (0.1, 1.0)) -> 
     inputs, labels = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(inputs)))
     batches = [(inputs[rows], labels[rows]) for rows in order.split(500)][:steps]
-    layers = [nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU()]
-    model = nn.Sequential(*layers, nn.Linear(512, 10))
+    model = training.perceptron(784, 512, 512, 512, 10)
     for rate in rates:
         found: list[Any] = []
 
         def ours(rate: float = rate, found: list[Any] = found) -> None:
-            found[:] = [
-                rf.straight_through_matching(
-                    spec,
-                    model,
-                    a,
-                    b,
-                    batches,
-                    nn.functional.cross_entropy,
-                    learning_rate=rate,
-                    evaluate_every=10**9,
-                )
-            ]
+            options = {"learning_rate": rate, "evaluate_every": 10**9}
+            loss = nn.functional.cross_entropy
+            found[:] = [rf.straight_through_matching(spec, model, a, b, batches, loss, **options)]
 
         started, begun = time.process_time(), time.perf_counter()
         ours()
@@ -90,7 +80,7 @@ def forward_backward_seconds(model: Any, batch: Any) -> float:
         loss = torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
         torch.autograd.grad(loss, list(model.parameters()))
 
-    return seconds(passes, 5)
+    return medians({"passes": passes}, 5)["passes"]
 
 
 def plain_straight_through(model: Any, a: Any, b: Any, batches: Any, rate: float, start: str) -> float:
@@ -100,18 +90,19 @@ def plain_straight_through(model: Any, a: Any, b: Any, batches: Any, rate: float
     copy = {name: value.clone() for name, value in a.items()}
     speed = {name: torch.zeros_like(value) for name, value in a.items()}
     host_b = {name: value.numpy() for name, value in b.items()}
-    widths = [len(a[f"{name}.bias"]) for name in mnist.layer_names(4)[:-1]]
-    units = [np.arange(width) for width in widths]
+    spec = rf.specs.mlp(mnist.layer_names(4))
+    permutation = None
     rng = np.random.default_rng(0)
     spent = 0.0
     for batch in batches:
         started = time.process_time()
-        begin = units if start == "last" else [np.arange(width) for width in widths]
-        units = plain_weight_matching(
-            {name: value.numpy() for name, value in copy.items()}, host_b, begin, rng
-        )
+        current = {name: value.numpy() for name, value in copy.items()}
+        permutation = published_loop(spec, current, host_b, rng, permutation if start == "last" else None)
         spent += time.process_time() - started
-        moved = {name: torch.from_numpy(value) for name, value in plain_apply(host_b, units).items()}
+        moved = {
+            name: torch.from_numpy(value)
+            for name, value in rf.apply_permutation(spec, permutation, host_b).items()
+        }
         middle = {name: ((a[name] + moved[name]) / 2).requires_grad_() for name in a}
         loss = torch.nn.functional.cross_entropy(
             torch.func.functional_call(model, middle, (batch[0],)), batch[1]
@@ -151,21 +142,8 @@ ROWS = [
 QUESTIONS = {"straight-through": straight_through}
 
 
-def rows(name: str) -> Iterator[Row]:
-    """The rows of one question, each as soon as it is measured."""
-    return QUESTIONS[name]()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Straight-through matching beside the published loop.")
-    parser.add_argument("question", nargs="?", choices=list(QUESTIONS), default=next(iter(QUESTIONS)))
+if __name__ == "__main__":
+    parser = command_line(__doc__)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--rates", type=float, nargs="+", default=[0.1, 1.0])
-    options = parser.parse_args()
-    found = straight_through(options.steps, tuple(options.rates))
-    for row in found:
-        print(json.dumps(row, indent=1), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    ask(parser, QUESTIONS)

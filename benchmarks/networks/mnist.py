@@ -5,9 +5,7 @@ Run as a program it trains (or finds in the cache) the networks that the other b
     REBASIN_FAST_DATA=... python benchmarks/networks/mnist.py --seeds 0 1
 """
 
-import argparse
 import gzip
-import itertools
 import sys
 import time
 from dataclasses import dataclass
@@ -18,6 +16,8 @@ import numpy.typing as npt
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.command import command_line
 
 from networks.storage import DEFAULT_CACHE, Params, cached_arrays, data_folder
 
@@ -82,60 +82,52 @@ def train(
     The learning rate falls to zero by a cosine, or with ``falling`` False stays as it is.
     """
     import torch
-    from torch import nn
+
+    from networks import training
 
     images = load_images("train") if images is None else images
-    inputs, labels = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
+    data = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
     torch.manual_seed(seed)
-    widths = [inputs.shape[1], *hidden, 10]
-    layers: list[nn.Module] = []
-    for before, after in itertools.pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
+    model = training.perceptron(images.inputs.shape[1], *hidden, 10)
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    steps = epochs * (len(inputs) // BATCH)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    steps = epochs * (len(images.labels) // BATCH)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if falling else None
     for epoch in range(epochs):
         started = time.perf_counter()
-        total = 0.0
-        for rows in torch.randperm(len(inputs)).split(BATCH):
-            loss = nn.functional.cross_entropy(model(inputs[rows]), labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            if falling:
-                schedule.step()
-            total += loss.item() * len(rows)
+        loss = training.train_epoch(model, optimizer, schedule, data, BATCH)
         seconds = time.perf_counter() - started
-        report = f"seed {seed} epoch {epoch + 1}/{epochs} loss {total / len(inputs):.5f} {seconds:.1f} s"
-        print(report, file=sys.stderr)
+        print(f"seed {seed} epoch {epoch + 1}/{epochs} loss {loss:.5f} {seconds:.1f} s", file=sys.stderr)
     return {name: value.detach().numpy().copy() for name, value in model.state_dict().items()}
+
+
+def logits(params: Params, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return the outputs of a perceptron, one row an image."""
+    names = layer_names(len(params) // 2)
+    activation = inputs
+    for name in names:
+        activation = activation @ params[f"{name}.weight"].T + params[f"{name}.bias"]
+        if name != names[-1]:
+            np.maximum(activation, 0, out=activation)
+    return activation.astype(np.float64)
 
 
 def evaluate(params: Params, images: Images, batch: int = 5000) -> dict[str, float]:
     """Return the mean cross-entropy (nats) and the accuracy of a network on some images."""
-    names = layer_names(len(params) // 2)
     loss, correct = 0.0, 0
     for start in range(0, len(images.labels), batch):
-        activation = images.inputs[start : start + batch]
         labels = images.labels[start : start + batch]
-        for index, name in enumerate(names):
-            activation = activation @ params[f"{name}.weight"].T + params[f"{name}.bias"]
-            if index + 1 < len(names):
-                np.maximum(activation, 0, out=activation)
-        logits = activation.astype(np.float64)
-        top = logits.max(axis=1)
-        normaliser = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
-        loss += float((normaliser - logits[np.arange(len(labels)), labels]).sum())
-        correct += int((logits.argmax(axis=1) == labels).sum())
+        found = logits(params, images.inputs[start : start + batch])
+        top = found.max(axis=1)
+        normaliser = top + np.log(np.exp(found - top[:, None]).sum(axis=1))
+        loss += float((normaliser - found[np.arange(len(labels)), labels]).sum())
+        correct += int((found.argmax(axis=1) == labels).sum())
     return {"loss": loss / len(images.labels), "accuracy": correct / len(images.labels)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train MNIST networks into the cache, show their accuracy.")
+    parser = command_line("Train MNIST networks into the cache, show their accuracy.", "--cache")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--hidden", type=int, nargs="+", default=list(HIDDEN))
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
     test = load_images("test")
     for seed in options.seeds:

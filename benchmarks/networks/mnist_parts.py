@@ -6,7 +6,6 @@ each call is short::
     REBASIN_FAST_DATA=... python benchmarks/networks/mnist_parts.py --split halves --parts 0
 """
 
-import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,8 @@ import numpy.typing as npt
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.command import command_line
 
 from networks import mnist
 from networks.storage import DEFAULT_CACHE, Params, cached_arrays
@@ -69,12 +70,9 @@ def trained(split: str, part: int, cache: Path = DEFAULT_CACHE) -> Params:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Train MNIST networks on parts of the images into the cache."
-    )
+    parser = command_line("Train MNIST networks on parts of the images into the cache.", "--cache")
     parser.add_argument("--split", choices=list(SPLITS), required=True)
     parser.add_argument("--parts", type=int, nargs="+", help="all parts by default")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
     test = mnist.load_images("test")
     for part in options.parts or range(SPLITS[options.split][1]):

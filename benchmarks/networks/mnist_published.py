@@ -12,10 +12,7 @@ call, until all epochs are done::
     REBASIN_FAST_DATA=... python benchmarks/networks/mnist_published.py --recipe many --part 0 --seconds 150
 """
 
-import argparse
-import itertools
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,21 +25,19 @@ from torch import nn
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from networks import mnist
+from common.command import command_line
+
+from networks import mnist, training
+from networks.mnist_parts import random_half
 from networks.storage import DEFAULT_CACHE, Params
 
-HALVES = 5
 # What cutting a normal distribution at two deviations leaves of its deviation.
 CUT = 0.87962566103423978
 
 
 def perceptron(hidden: tuple[int, ...]) -> nn.Sequential:
     """Untrained, with torch's first weights."""
-    widths = [784, *hidden, 10]
-    layers = [
-        part for before, after in itertools.pairwise(widths) for part in (nn.Linear(before, after), nn.ReLU())
-    ]
-    return nn.Sequential(*layers[:-1])
+    return training.perceptron(784, *hidden, 10)
 
 
 def flax_perceptron(hidden: tuple[int, ...]) -> nn.Sequential:
@@ -72,11 +67,6 @@ def falling_sgd(model: nn.Module, steps: int) -> tuple[Any, Any]:
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
 
-def random_half(count: int, part: int) -> Any:
-    """Half of all rows, drawn for each part by itself."""
-    return np.random.default_rng(100 + part).permutation(count)[: count // 2]
-
-
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained; ``name`` goes into its file."""
@@ -89,7 +79,7 @@ class Recipe:
     seed: int  # of part 0
     build: Callable[[tuple[int, ...]], nn.Sequential]
     optimize: Callable[[nn.Module, int], tuple[Any, Any]]
-    rows: Callable[[int, int], Any]
+    rows: Callable[[Any, int], Any]
 
     def images(self, split: str) -> mnist.Images:
         """MNIST's ``"train"`` or ``"test"`` images as the networks take them."""
@@ -106,11 +96,8 @@ class Recipe:
 
     def trained(self, part: int, cache: Path = DEFAULT_CACHE) -> tuple[Params, int]:
         """The parameters of a network, and for how many epochs it is trained; ends the program where there is none."""
-        path = self.path(part, cache)
-        if not path.exists():
-            raise SystemExit(f"{path.stem} is not trained yet: run benchmarks/networks/mnist_published.py")
-        state = torch.load(path, weights_only=True)
-        return {name: tensor.numpy() for name, tensor in state["model"].items()}, state["epoch"]
+        model, epochs = training.trained_so_far(self.path(part, cache), "mnist_published.py")
+        return {name: tensor.numpy() for name, tensor in model.items()}, epochs
 
 
 MANY = Recipe("published", mnist.HIDDEN, 100, 500, False, 10, flax_perceptron, adam, random_half)
@@ -119,8 +106,8 @@ MANY = Recipe("published", mnist.HIDDEN, 100, 500, False, 10, flax_perceptron, a
 def deep(layers: int) -> Recipe:
     """The recipe of REPAIR for so many hidden layers of 128 units."""
 
-    def every(count: int, part: int) -> Any:
-        return np.arange(count)
+    def every(labels: Any, part: int) -> Any:
+        return np.arange(len(labels))
 
     return Recipe("repair", (128,) * layers, 50, 1000, True, 0, perceptron, falling_sgd, every)
 
@@ -131,61 +118,25 @@ RECIPES = {"many": MANY, "deep7": DEEP[7], "deep10": DEEP[10]}
 
 def train(recipe: Recipe, part: int, seconds: float, cache: Path = DEFAULT_CACHE) -> int:
     """Train whole epochs until the seconds are used up; the number of epochs done in all."""
-    data, path = recipe.images("train"), recipe.path(part, cache)
-    rows = recipe.rows(len(data.labels), part)
-    inputs, labels = torch.from_numpy(data.inputs[rows]), torch.from_numpy(data.labels[rows])
+    images = recipe.images("train")
+    rows = recipe.rows(images.labels, part)
+    data = torch.from_numpy(images.inputs[rows]), torch.from_numpy(images.labels[rows])
     torch.manual_seed(recipe.seed + part)
     model = recipe.build(recipe.hidden)
-    optimizer, schedule = recipe.optimize(model, recipe.epochs * (len(labels) // recipe.batch))
-    epoch = 0
-    if path.exists():
-        state = torch.load(path, weights_only=True)
-        epoch = state["epoch"]
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        for _ in range(epoch * (len(labels) // recipe.batch)):
-            schedule.step()
-        torch.set_rng_state(state["rng"])
-    started = time.perf_counter()
-    while epoch < recipe.epochs and time.perf_counter() - started < seconds:
-        began = time.perf_counter()
-        loss = train_epoch(model, optimizer, schedule, inputs, labels, recipe.batch)
-        epoch += 1
-        report = f"{path.stem} epoch {epoch}/{recipe.epochs} loss {loss:.5f}"
-        print(f"{report} {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
-    cache.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    torch.save(
-        {"epoch": epoch, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-         "rng": torch.get_rng_state()}, unfinished,
-    )  # fmt: skip
-    unfinished.replace(path)
-    return epoch
+    steps = len(rows) // recipe.batch
+    optimizer, schedule = recipe.optimize(model, recipe.epochs * steps)
 
+    def epoch() -> float:
+        return training.train_epoch(model, optimizer, schedule, data, recipe.batch)
 
-def train_epoch(
-    model: nn.Module, optimizer: Any, schedule: Any, inputs: Any, labels: Any, batch: int
-) -> float:
-    """One pass over the images in a random order; the mean loss."""
-    total = 0.0
-    for rows in torch.randperm(len(labels)).split(batch):
-        loss = nn.functional.cross_entropy(model(inputs[rows]), labels[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        total += loss.item() * len(rows)
-    return total / len(labels)
+    path, lengths = recipe.path(part, cache), (recipe.epochs, steps)
+    return training.train_in_pieces(path, model, optimizer, schedule, epoch, lengths, seconds)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, "--cache", "--seconds")
     parser.add_argument("--recipe", choices=list(RECIPES), default="many")
     parser.add_argument("--part", type=int, required=True, help="of the data, or of the deep ones the seed")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after these are used up")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
     torch.set_num_threads(1)
     recipe = RECIPES[options.recipe]

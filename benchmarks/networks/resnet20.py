@@ -5,9 +5,8 @@ Run as a program it shows what the checkpoints reach on the JPEG images::
     REBASIN_FAST_DATA=... python benchmarks/networks/resnet20.py --count 2000
 """
 
-import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,12 @@ from torch.nn import functional
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from networks import cifar
-from networks.storage import DEFAULT_CACHE, data_folder
+from common.command import command_line
+
+from networks import cifar, training
+from networks.storage import data_folder
 
 PREFIX = "module."  # both checkpoints were saved from a DataParallel wrapper
-BATCH = 250
 
 
 class Block(nn.Module):
@@ -92,29 +92,13 @@ def model_with(params: Mapping[str, npt.NDArray[np.generic]]) -> ResNet20:
     return model.eval()
 
 
-def batches(images: cifar.Images, size: int = BATCH) -> Iterator[Tensor]:
-    """Yield the normalised images in batches."""
-    for start in range(0, len(images.labels), size):
-        yield torch.from_numpy(cifar.normalised(images.pixels[start : start + size]))
-
-
-@torch.inference_mode()
-def evaluate(model: nn.Module, images: cifar.Images) -> dict[str, float]:
-    """Return the mean cross-entropy (nats) and the accuracy."""
-    logits = torch.cat([model(batch) for batch in batches(images)])
-    labels = torch.from_numpy(images.labels.astype(np.int64))
-    loss = functional.cross_entropy(logits.double(), labels).item()
-    return {"loss": loss, "accuracy": (logits.argmax(1) == labels).double().mean().item()}
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Evaluate both checkpoints on the lossy JPEG test images.")
+    parser = command_line("Evaluate both checkpoints on the lossy JPEG test images.", "--cache")
     parser.add_argument("--count", type=int, default=2000, help="how many test images, from the first")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
     images = cifar.load_images("test", options.cache).first(options.count)
     for which in "ab":
-        metrics = evaluate(model_with(load_checkpoint(which)), images)
+        metrics = training.evaluate(model_with(load_checkpoint(which)), images)
         print(
             f"{which}: loss {metrics['loss']:.4f}, accuracy {metrics['accuracy']:.2%}, {options.count} images"
         )

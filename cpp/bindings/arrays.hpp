@@ -10,8 +10,8 @@
 // An uninitialised array of NumPy's type number.
 pybind11::object new_array(int type_number, std::initializer_list<pybind11::ssize_t> shape);
 
-// The same, and where its numbers go. As pybind11::array_t, but without its vectors of shapes and strides,
-// which cost a tiny problem a fifth of its time.
+// The same, with a pointer to its numbers. As pybind11::array_t, but without its vectors of shapes and
+// strides, which cost a tiny problem a fifth of its time.
 template <class T>
 pybind11::object new_array(std::initializer_list<pybind11::ssize_t> shape, T*& data) {
   static const int type_number = pybind11::dtype::of<T>().num();

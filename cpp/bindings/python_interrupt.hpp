@@ -18,7 +18,7 @@ inline bool flag_raised(void* flag) {
 }
 
 // Asks the flag, where there is one, and then Python whether a signal's handler raised; the exception stays
-// set for the caller to throw. True where the interpreter is ending: nobody waits for the answer.
+// set for the caller to throw. True where the interpreter is ending: no caller waits for the answer.
 inline bool python_signal_raised(void* flag) {
   if (flag != nullptr && flag_raised(flag)) return true;
   if (interpreter_is_ending()) return true;

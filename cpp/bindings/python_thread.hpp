@@ -1,6 +1,6 @@
-// The GIL given up for native work and taken again, in threads that may outlive the interpreter.
+// The GIL released for native work and taken again, in threads that may outlive the interpreter.
 //
-// Before Python 3.14, a daemon thread that asks for the GIL of an ending interpreter is ended inside CPython
+// Before Python 3.14, a daemon thread that requests the GIL of an ending interpreter is ended inside CPython
 // by forced unwinding, which functions without exceptions and handlers of all exceptions turn into an abort.
 // Here such a thread sleeps until the process has ended, as in Python 3.14.
 #pragma once
@@ -41,8 +41,8 @@ auto outlive_interpreter(Ask&& ask) {
 #endif
 }
 
-// Gives up the GIL for a scope. The thread that ends the interpreter keeps it: nobody else may take it any
-// more.
+// Releases the GIL for a scope. The thread that ends the interpreter keeps it: no other thread may take it
+// any more.
 class GilRelease {
  public:
   GilRelease() : state_(interpreter_is_ending() ? nullptr : PyEval_SaveThread()) {}
@@ -58,7 +58,7 @@ class GilRelease {
   PyThreadState* state_;
 };
 
-// Holds the GIL for a scope of native work that has given it up.
+// Holds the GIL for a scope of native work that has released it.
 class GilAcquire {
  public:
   GilAcquire() {

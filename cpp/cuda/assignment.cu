@@ -12,7 +12,7 @@ constexpr int warps_per_block = 4;         // of such problems
 constexpr int most_threads = 512;
 constexpr std::int64_t most_resident_blocks = 1024;
 
-// Where state and lists of each team lie, and how much of each.
+// The place and the size of the state and the lists of each team.
 struct Plan {
   int threads = 0;
   int teams_per_block = 1;

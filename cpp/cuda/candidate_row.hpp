@@ -57,7 +57,7 @@ REBASIN_HD double find_threshold(Warp& warp, const double* minima) {
   return warp.reduce(found, Max());
 }
 
-// What may be done with every entry as it is first read.
+// An action on every entry as it is first read.
 struct NoVisitor {
   REBASIN_HD void operator()(std::int64_t, double) const {}
 };

@@ -1,4 +1,4 @@
-// Teams of threads in a kernel; host_team.hpp says what each call means.
+// Teams of threads in a kernel; host_team.hpp documents the calls.
 #pragma once
 
 #include <cstring>

@@ -1,4 +1,4 @@
-// What the machine has, and what its errors mean.
+// The devices of the machine, and the names of CUDA's errors.
 #include <cuda_runtime.h>
 
 #include "rebasin/cuda.hpp"

@@ -1,4 +1,4 @@
-// Code that runs in a CUDA kernel and, from the same source, on the host, where sanitizers see it.
+// Code that runs in a CUDA kernel and, from the same source, on the host, where sanitizers check it.
 #pragma once
 
 #include <limits>
@@ -26,7 +26,7 @@ REBASIN_HD constexpr V larger(V a, V b) {
   return a < b ? b : a;
 }
 
-// Reductions that a Warp or a Team is asked for.
+// Reductions of a Warp or a Team.
 struct Min {
   template <class V>
   REBASIN_HD V operator()(V a, V b) const {

@@ -139,7 +139,7 @@ class ThreadWarp {
   int rank_;
 };
 
-// A team of real threads: what a thread sanitizer accepts needs no more barriers on a device.
+// A team of real threads: code that passes a thread sanitizer needs no more barriers on a device.
 class ThreadTeam {
  public:
   ThreadTeam(MeetingPoint& everyone, MeetingPoint& neighbours, int rank)

@@ -51,7 +51,7 @@ class ListBidding {
     return Attempt::solved;
   }
 
-  // Row reduction: bids without epsilon from an empty matching. A row that loses a tie is asked again in the
+  // Row reduction: bids without epsilon from an empty matching. A row that loses a tie bids again in the
   // next round. Leaves stack[0 .. free_rows()) for the path search.
   REBASIN_HD Attempt reduce_rows() {
     constexpr int rounds = 4;

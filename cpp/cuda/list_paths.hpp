@@ -124,12 +124,12 @@ class ListPaths {
       beyond |= state_.v[j] < -grid_.limit / 2 ? 1 : 0;
     }
     if (warp_.reduce(beyond, Max()) != 0) return Attempt::declined;
-    if (warp_.rank() == 0) flip(column, root);
+    if (warp_.rank() == 0) augment_along_path(column, root);
     warp_.sync();
     return Attempt::solved;
   }
 
-  REBASIN_HD void flip(std::int32_t column, std::int32_t root) {
+  REBASIN_HD void augment_along_path(std::int32_t column, std::int32_t root) {
     for (;;) {
       const std::int32_t row = state_.from[column];
       const std::int32_t next = state_.column_of[row];

@@ -1,4 +1,4 @@
-// Where the solver of one problem keeps its state, in shared or global memory.
+// The state of the solver of one problem, in shared or global memory.
 #pragma once
 
 #include <cstddef>

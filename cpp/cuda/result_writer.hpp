@@ -10,7 +10,8 @@
 
 namespace rebasin::cuda {
 
-// A problem in the caller's orientation: where its results go, and whether rows and columns were exchanged.
+// A problem in the caller's orientation: the places of its results, and whether rows and columns were
+// exchanged.
 struct Result {
   std::int64_t* columns = nullptr;
   double* row_duals = nullptr;

@@ -1,4 +1,4 @@
-// A row's candidates in the order in which the host's solver wants them.
+// A row's candidates in the order of the host's solver.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace rebasin::cuda {
 
-// What a warp shares while it lists one row.
+// The shared memory of a warp while it lists one row.
 template <class T>
 struct ListScratch {
   double minima[bucket_count];

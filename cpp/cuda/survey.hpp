@@ -1,4 +1,4 @@
-// The first read of a batch's problem: what its entries are, and where the duals start.
+// The first read of a batch's problem: the range of its entries, and the first duals.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-"""What moves along one axis of a parameter, for those who write a spec; see :mod:`rebasin_fast.specs.axis`."""
+"""Axis entries, for those who write a spec; see :mod:`rebasin_fast.specs.axis`."""
 
 from rebasin_fast.specs.axis import (
     Concat,

@@ -1,6 +1,6 @@
 """The exceptions of the package, all below one root.
 
-Each message says what was wrong, what was found, what was expected, and what to do.
+Each message names the fault, the value found, the value expected, and the remedy.
 """
 
 
@@ -21,7 +21,7 @@ class PermutationError(RebasinError, ValueError):
 
 
 class FileFormatError(RebasinError, ValueError):
-    """A file that is not what its name says, is truncated, or holds something that will not be executed."""
+    """A file of another format than its name gives, truncated, or with contents that would have to be executed."""
 
 
 class MissingDependencyError(RebasinError, ImportError):
@@ -29,11 +29,11 @@ class MissingDependencyError(RebasinError, ImportError):
 
 
 class DataError(RebasinError, ValueError):
-    """Batches, or a model, on which what was asked for cannot be measured."""
+    """Batches or a model on which the requested quantity cannot be measured."""
 
 
 class DeviceError(RebasinError, RuntimeError):
-    """A CUDA device is needed and not there, or arrays lie where the work is not; the message says what to do."""
+    """A CUDA device is needed and missing, or arrays lie on another device; the message gives the remedy."""
 
 
 class InfeasibleError(RebasinError, ValueError):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 # Matrices and batches of them as static types; an array of unknown dimensions passes for a matrix.
 Matrix: TypeAlias = np.ndarray[tuple[int, int], np.dtype[Any]]
 MatrixBatch: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[Any]]
-# NumPy, torch, CuPy or JAX arrays; anything with a shape where only sizes are asked.
+# NumPy, torch, CuPy or JAX arrays; anything with a shape where only sizes are read.
 Array: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Array]
 Index: TypeAlias = NDArray[np.int64]

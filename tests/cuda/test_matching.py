@@ -19,6 +19,7 @@ from rebasin_fast.matching.device import on_device
 from rebasin_fast.matching.device.assigners import DeviceAssigner, HostAssigner
 from rebasin_fast.matching.device.backend import DeviceBackend
 from rebasin_fast.matching.device.problem import make_resident
+from rebasin_fast.matching.pair import check_pair
 
 LIBRARIES = {"numpy": lambda: NumpyOperations(), "torch": lambda: TorchOperations("cpu")}
 COUNTS = (
@@ -276,4 +277,4 @@ def test_diverged_weights_are_named():
     b["2.weight"][0, 0] = np.nan
     ops = NumpyOperations()
     with pytest.raises(rf.ParamsError, match=r"'2.weight' of model B"):
-        make_resident(known.spec(), a, b, known.spec().sizes(a), ops, HostAssigner(ops, 1))
+        make_resident(check_pair(known.spec(), a, b, strict=True), ops, HostAssigner(ops, 1))

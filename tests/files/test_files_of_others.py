@@ -196,7 +196,7 @@ def test_a_tensor_that_the_index_forgot_is_a_parameter(tmp_path):
     again = rf.load_params(tmp_path / "out")
     assert np.array_equal(again["forgotten"], np.full(3, 7.0))
     rf.save_params(tmp_path / "two.safetensors", {"b": np.ones(2), "forgotten": np.ones(3)}, overwrite=True)
-    with pytest.raises(FileFormatError, match="both do"):
+    with pytest.raises(FileFormatError, match=r"both one\.safetensors and two\.safetensors hold it"):
         rf.load_params(index)
 
 

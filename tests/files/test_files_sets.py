@@ -115,7 +115,7 @@ def test_an_index_that_reaches_elsewhere_is_refused(tmp_path, shard):
         ('{"weight_map": {}}', "has no weight_map"),
         ('{"weight_map": {"w": "missing.safetensors"}}', "not beside it"),
         ('{"weight_map": {"w": "a.safetensors", "w": "a.safetensors"}}', "occurs twice"),
-        ('{"weight_map": {"other": "a.safetensors"}}', "it does not"),
+        ('{"weight_map": {"other": "a.safetensors"}}', "does not hold it"),
         ('{"weight_map": {"w": "a.safetensors", "v": "b.npz"}}', "several formats"),
         ("[" * 100_000, "cannot be read as an index"),
     ],

@@ -347,7 +347,7 @@ def test_agreement():
 
 def test_source_of_a_chain_of_three():
     """Groups within groups: the unit that fills a slot is found through all parents (guards sum_of_matched)."""
-    from rebasin_fast.matching.activation.method import sum_of_matched
+    from rebasin_fast.matching.activation.similarities import sum_of_matched
 
     rng = np.random.default_rng(0)
     sizes, chain = {"x": 2, "y": 3, "z": 2}, ("x", "y", "z")

@@ -18,6 +18,7 @@ from rebasin_fast.matching.device import on_device
 from rebasin_fast.matching.device.assigners import HostAssigner
 from rebasin_fast.matching.device.backend import DeviceBackend
 from rebasin_fast.matching.device.problem import make_resident
+from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.merging.averaging import average
 from rebasin_fast.permutation import random_permutation
 from rebasin_fast.report import write_report
@@ -189,7 +190,9 @@ def test_the_spread_bounds_what_permutations_change():
         )
     expected = sum(np.sqrt(squares[0][name] * squares[1][name]) for name in shapes)
     ops = NumpyOperations()
-    spread = DeviceBackend(make_resident(spec, a, b, sizes, ops, HostAssigner(ops, 1))).spread()
+    spread = DeviceBackend(
+        make_resident(check_pair(spec, a, b, strict=True), ops, HostAssigner(ops, 1))
+    ).spread()
     assert spread == pytest.approx(expected, rel=0.05)
     values = [rf.weight_matching(spec, a, b, init=one, max_iter=0).objective for one in drawn[:100]]
     assert np.ptp(values) <= 2 * spread

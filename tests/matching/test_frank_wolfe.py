@@ -13,7 +13,7 @@ import rebasin_fast as rf
 from helpers.networks import KNOWN
 from helpers.strategies import spec_cases
 from rebasin_fast.axis import Concat, Fixed, Joined, Product
-from rebasin_fast.matching.relaxed.line_search import best_step
+from rebasin_fast.matching.relaxed.ascent import best_step
 from rebasin_fast.matching.relaxed.linear_minimizer import LinearMinimizer
 from rebasin_fast.matching.relaxed.problem import RelaxedProblem
 from rebasin_fast.permutation import identity_permutation, random_permutation

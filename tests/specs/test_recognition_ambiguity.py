@@ -160,7 +160,7 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_commands_say_that_a_guess_is_not_proven(pair: Path) -> None:
     runner = CliRunner()
     matched = runner.invoke(main, ["match", "a.npz", "b.npz", "-o", "c.npz", "--report", "r.html"])
-    assert "Note: the spec is a guess from names and shapes (mlp)" in matched.stderr
+    assert "Note: the spec was recognised by names and shapes alone (mlp)" in matched.stderr
     assert "recognised as mlp (fc1 → fc2 → fc3), not proven" in matched.stdout
     assert "--trace" in matched.stdout
     assert "recognised as mlp" in (pair / "r.html").read_text()
@@ -201,7 +201,7 @@ def test_a_configuration_beside_the_file_is_believed(tmp_path: Path) -> None:
     assert json.loads(believed.stdout)["permutations"]["0.heads"]["size"] == 4
     contradicted = runner.invoke(main, ["spec", str(tmp_path / "model.npz"), "--heads", "8"])
     assert contradicted.exit_code == 1
-    assert "config.json beside the parameters says 4" in contradicted.stderr
+    assert "config.json beside the parameters has 4" in contradicted.stderr
 
 
 def test_a_refusal_counts_convolutions_of_every_rank() -> None:

@@ -1,4 +1,4 @@
-// The module of device entries: pointers, shapes and streams as integers; arrays are known to
+// The module of device entries: pointers, shapes and streams as integers; arrays are handled by
 // python/rebasin_fast/assignment/device/ alone.
 #pragma once
 

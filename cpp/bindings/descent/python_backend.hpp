@@ -1,5 +1,4 @@
-// A descent's backend that is a Python object: rebasin_fast/matching/device/backend.py says what its methods
-// get and return.
+// A descent's backend that is a Python object: rebasin_fast/matching/device/backend.py describes its methods.
 #pragma once
 
 #include <pybind11/stl.h>

@@ -10,15 +10,14 @@ namespace py = pybind11;
 
 namespace {
 
-// The core's options, and what it calls in Python: next_order(sweep), on_step(step), on_visit(event), or
-// None.
+// The core's options, and its calls to Python: next_order(sweep), on_step(step), on_visit(event), or None.
 struct Options : rebasin::DescentOptions {
   py::object orders = py::none();
   py::object steps = py::none();
   py::object visits = py::none();
 };
 
-// Calls Python during a descent, and keeps what it raises for the caller.
+// Calls Python during a descent, and keeps an exception for the caller.
 class Listener {
  public:
   // The options with the calls in place; the listener must outlive their use.

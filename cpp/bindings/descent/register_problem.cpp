@@ -24,7 +24,7 @@ void add_moves(rebasin::Tensor& tensor, const Moves& moves) {
     tensor.moves.push_back({permutations, axis, copies, to_vector(positions)});
 }
 
-// Of a backend's parameters the core knows the shape; offsets are those of C order.
+// A backend's tensor has a shape only; offsets are those of C order.
 void add_remote_tensor(OwnedProblem& owned, const std::vector<std::int64_t>& shape, const Moves& moves) {
   rebasin::Tensor tensor;
   tensor.shape = shape;

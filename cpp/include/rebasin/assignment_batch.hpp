@@ -1,4 +1,4 @@
-// Linear assignment problems of one shape in one array, solved into arrays of the caller.
+// Linear assignment problems of one shape in one array, solved into the caller's arrays.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The matrix product that the caller lends: Fortran BLAS with 32-bit integers, as SciPy exports it.
+// The matrix product, passed by the caller: Fortran BLAS with 32-bit integers, as SciPy exports it.
 #pragma once
 
 namespace rebasin {

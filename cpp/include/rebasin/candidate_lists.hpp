@@ -28,9 +28,9 @@ struct CandidateLists {
 
 struct ListsResult {
   Status status = Status::ok;  // ok, interrupted or out_of_memory
-  // The lists do not suffice (costs of too many magnitudes, forbidden entries in the way, a gap that the
-  // dense solver would better, a row that could not be fetched): the whole matrix must be given to
-  // solve_assignment. The solution is then as it was.
+  // The lists do not suffice (costs of too many magnitudes, forbidden entries, a gap that the dense solver
+  // would improve, a row that could not be fetched): the whole matrix must be given to solve_assignment. The
+  // solution is then unchanged.
   bool needs_matrix = false;
   std::int64_t fetched = 0;  // rows
 };

@@ -1,4 +1,4 @@
-// Kernels for NVIDIA GPUs, by raw pointers. This header knows neither CUDA nor Python.
+// Kernels for NVIDIA GPUs, by raw pointers. This header includes neither CUDA nor Python.
 //
 // All pointers are to memory of one device unless said otherwise; strides count elements; indices are 64-bit.
 // Every launcher returns once its kernels are queued on `stream` (a cudaStream_t, null for the default
@@ -62,8 +62,8 @@ Error solve_assignments(const AssignmentBatch& batch, void* workspace, std::int6
                         Stream stream);
 Error assignment_workspace_bytes(const AssignmentBatch& batch, std::int64_t& bytes);
 
-// What the host's solver needs of one large matrix: per row its smallest reduced costs and a bound on the
-// others, per column its minimum.
+// Candidate lists of one large matrix for the host's solver: per row its smallest reduced costs and a bound
+// on the others, per column its minimum.
 struct CandidateRequest {
   const void* costs = nullptr;
   bool float64 = false;
@@ -127,7 +127,7 @@ Error find_device(const void* pointer, int& device);
 Error current_device(int& device);
 Error select_device(int device);
 std::string describe_error(Error error);
-// Out of device memory, which a smaller batch or torch.cuda.empty_cache() may cure.
+// Out of device memory; the remedies are a smaller batch and torch.cuda.empty_cache().
 bool is_out_of_memory(Error error);
 
 // Versions as CUDA counts them, 13000 for 13.0; the driver's is 0 where there is none.

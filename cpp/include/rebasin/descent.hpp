@@ -36,9 +36,9 @@ struct DescentOptions {
   std::function<bool(std::int64_t sweep, std::vector<std::int32_t>& order)> next_order;
   std::int64_t most_sweeps = 100;  // of as many visits as there are permutations, where visits are planned
   bool first_pass = true;          // false: it starts from the permutations as they stand
-  // Planned visits, once nothing raises the objective: how often some units may not keep their match for one
-  // assignment and the descent goes on from there, back to where it was unless that led higher. Only where
-  // the first pass underperformed, if `perturb_only_if_underperformed`.
+  // Planned visits, in a local optimum: the number of perturbations (iterated local search). Each forbids the
+  // matches of some units for one assignment, descends from there, and is undone unless the objective is
+  // higher. Only where the first pass underperformed, if `perturb_only_if_underperformed`.
   std::int64_t perturbations = 0;
   bool perturb_only_if_underperformed = true;
   // Planned visits: 0 for the plan as it is. Every other seed perturbs other units once after the first pass,
@@ -46,7 +46,7 @@ struct DescentOptions {
   std::uint64_t seed = 0;
   double bytes_to_keep = 0.0;  // for similarities between visits, beyond one of the largest permutation
   // A step must raise the float64 objective by more than this share of its magnitude, or of the most that
-  // permutations can change it by where that is less: constants in the objective hold no step back.
+  // permutations can change it by where that is less: constants in the objective reject no step.
   double tolerance = 1e-9;
   bool overwrite = false;  // take every assignment, as the original program does; steps that do not raise the
                            // objective are then not counted as accepted

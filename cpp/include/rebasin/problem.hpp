@@ -1,4 +1,4 @@
-// A matching problem as the core sees it: a permutation spec compiled against two sets of parameters.
+// A matching problem: a permutation spec compiled against two sets of parameters.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace rebasin {
 
-// How many units a permutation has, and the permutations that it stands within, outermost first: it has a
-// copy of its own for each of their units together.
+// The number of units of a permutation, and the permutations that it stands within, outermost first: it has a
+// copy for each combination of their units.
 struct PermutationShape {
   std::int64_t size = 0;
   std::vector<std::int32_t> parents;

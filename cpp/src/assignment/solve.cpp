@@ -92,7 +92,7 @@ struct Call {
   }
 };
 
-// Again, where magnitudes of all kinds have spoilt the proof or let sums overflow: with the offset removed,
+// Once more, where costs of many magnitudes made the proof fail or sums overflow: with the offset removed,
 // "forbidden" brought near, or all scaled.
 template <class T>
 Attempt attempt_transformed(Call<T>& call, bool& transformed) {

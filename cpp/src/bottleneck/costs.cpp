@@ -18,11 +18,11 @@ bool lies_as(const AnyCostView& view) {
 
 void gather_row(const AnyCostView& view, const char* at, std::int64_t count, std::int64_t* out) {
   // Unsigned numbers lose their highest bit, negated ones all bits: the order of signed numbers.
-  const std::uint64_t flipped =
+  const std::uint64_t sign_bits =
       (view.dtype == DType::uint64 ? std::uint64_t{1} << 63 : 0) ^ (view.maximize ? ~std::uint64_t{0} : 0);
   for (std::int64_t j = 0; j < count; ++j) {
     const std::uint64_t bits = assignment::read_bits(at + j * view.column_stride, view.swapped_bytes);
-    out[j] = static_cast<std::int64_t>(bits ^ flipped);
+    out[j] = static_cast<std::int64_t>(bits ^ sign_bits);
   }
 }
 

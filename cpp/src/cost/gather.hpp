@@ -1,4 +1,4 @@
-// Where each position of B's tensors is to be read from, under the permutations as they stand.
+// The offset from which each position of B's tensors is read, under the current permutations.
 #pragma once
 
 #include <cstdint>

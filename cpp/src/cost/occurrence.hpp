@@ -1,4 +1,4 @@
-// Where the units of one permutation lie in one tensor, in A and in B.
+// The positions of the units of one permutation in one tensor, in A and in B.
 #pragma once
 
 #include <cstdint>

@@ -8,8 +8,8 @@
 
 namespace rebasin {
 
-// Where in a permutation's array the copy within the parents' slots begins; `slots` is indexed by
-// permutation.
+// The place in a permutation's array at which the copy within the parents' slots begins; `slots` is indexed
+// by permutation.
 inline std::int64_t copy_offset(const Problem& problem, std::int32_t permutation,
                                 const std::vector<std::int64_t>& slots) {
   const PermutationShape& shape = problem.permutations[static_cast<std::size_t>(permutation)];

@@ -1,5 +1,5 @@
-// The arithmetic of a descent: products, gathers, assignments and gains, wherever the parameters lie. Which
-// permutation is visited and which step is kept is decided elsewhere, once for all backends.
+// The arithmetic of a descent: products, gathers, assignments and gains, where the parameters lie. The policy
+// of visits and the acceptance of steps are elsewhere, one for all backends.
 #pragma once
 
 #include <array>

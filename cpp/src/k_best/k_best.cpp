@@ -89,7 +89,7 @@ class Ranking {
   }
 
  private:
-  // Whether no assignment in the tree can come before the first that waits, or enough were taken.
+  // Whether no assignment in the tree can come before the first one pending, or enough were taken.
   bool is_next(std::int64_t bound) const {
     return bound == Tree::none || waiting_.front().total + grid_.slack <= bound ||
            taken_ >= options_.k + extra_assignments;

@@ -14,7 +14,7 @@ using Duals = std::vector<std::int64_t>;
 constexpr std::int32_t no_row = -1;
 
 // A matching with tight arcs, and duals of the columns; row i's dual is cost(i, column[i]) - v[column[i]].
-// Columns beyond the rows' are owned by the grid's zero row, all at the same v.
+// Columns beyond the rows' are matched to the grid's zero row, all at the same v.
 struct Matching {
   std::vector<std::int32_t> column;  // of each row
   std::vector<std::int32_t> owner;   // of each column: its row, or no_row where it is free

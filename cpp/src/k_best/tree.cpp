@@ -138,7 +138,7 @@ void Tree::add(Node node) {
   push_next_child(static_cast<std::int32_t>(nodes_.size()) - 1, last);
 }
 
-// A row that gives up its column takes another, and another row takes that column: the least reduced costs
+// A row that loses its column takes another, and another row takes that column: the least reduced costs
 // of both arcs bound the length of the path. Also proves the node's duals: none may be below zero.
 void Tree::find_bounds(Node& node) {
   const simd::IntegerKernels& kernel = simd::active().integer;

@@ -24,7 +24,7 @@ inline std::int64_t whole_blocks(std::int64_t columns) {
 // The candidates of one row: its smallest reduced costs when it was scanned, and a bound on all others.
 template <class T>
 struct alignas(64) Record {
-  T cost[record_capacity];               // as counted (flipped), ascending by reduced cost; +inf pads
+  T cost[record_capacity];  // as counted (sign_mask applied), ascending by reduced cost; +inf pads
   std::int32_t column[record_capacity];  // 0 pads
   double group_bound[record_groups];     // at or below the reduced cost of every entry from this group on
   double bound;                          // at or below the reduced cost of every unlisted entry
@@ -44,7 +44,7 @@ struct Scan {
   bool invalid;        // NaN or -inf among them
   T threshold;         // every entry not returned is at or above it
   std::int32_t column[scan_capacity];
-  T cost[scan_capacity];     // as counted (flipped)
+  T cost[scan_capacity];     // as counted (sign_mask applied)
   T reduced[scan_capacity];  // cost - v, rounded to T
 };
 

@@ -25,7 +25,7 @@ struct TwoBest {
 };
 
 // Only column duals v are stored: a row's dual is its least c - v. Outside of an auction every matched entry
-// is tight, which is to say that it attains that least.
+// is tight: it attains that least.
 struct PartialMatching {
   std::vector<Fixed> v;
   std::vector<Fixed> pair_cost;  // per row: the cost of its matched entry

@@ -6,7 +6,7 @@
 
 namespace rebasin::sparse {
 
-// Per row or column of the view, in the minimised sign: its partner or -1, and its dual.
+// Per row or column of the view, in the minimised sign: its matched column or row, or -1, and its dual.
 struct ProvenMatching {
   std::vector<std::int32_t> column_of;
   std::vector<double> row_dual;

@@ -66,7 +66,8 @@ class Release {
     events_.clear();
   }
 
-  // As the column's dual rises, entries of other rows in it become tight; the columns of those rows follow.
+  // As the column's dual rises, entries of other rows in it become tight; then the duals of their columns
+  // rise too.
   void scan(const Queue::Event& event) {
     for (std::int64_t k = start_[event.id]; k < start_[event.id + 1]; ++k) {
       const std::int32_t row = row_[k];

@@ -64,7 +64,7 @@ class Solver {
     return selection;
   }
 
-  // First without the markers, which the proof then speaks of too.
+  // First without the markers; the proof includes them.
   Attempt solve_part(const Selection& selection) {
     if (range_.markers_from < infinity && !fixed_for(range_, most_bits).exact) {
       Selection ordinary = selection;
@@ -219,7 +219,7 @@ class Solver {
   CostRange range_;
   ProvenMatching matching_;
   double gap_ = 0.0;
-  double gap_of_rest_ = 0.0;  // its share that the contested half has none of
+  double gap_of_rest_ = 0.0;  // the share that the contested half lacks
 };
 
 }  // namespace

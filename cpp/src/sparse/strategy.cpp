@@ -107,7 +107,7 @@ class Strategy {
     increments_.first = std::max(increments_.first, increments_.last);
   }
 
-  // Path by path; out_of_budget when the budget does not suffice, or will not.
+  // One path after the other; out_of_budget where the budget does not suffice, or is not expected to.
   Attempt search_paths(std::int64_t budget) {
     const std::int64_t before = search_.entries_read();
     std::int64_t recent = before;
@@ -128,7 +128,7 @@ class Strategy {
     return Attempt::solved;
   }
 
-  // Tight entries first; where most free rows find one, ties go on.
+  // Tight entries first; where most free rows have one, matching among ties continues.
   Attempt match_ties() {
     const std::size_t before = state_.free_rows.size();
     const Attempt attempt = match_tight_entries(state_, interrupt_);
@@ -136,7 +136,7 @@ class Strategy {
     return attempt == Attempt::solved && ties ? search_jointly() : attempt;
   }
 
-  // The auction; should it fail, the paths are gone on with from where they were left.
+  // The auction; where it fails, the path searches continue from the state before it.
   Attempt leave_paths() {
     const PartialMatching before = state_;
     choose_increments();
@@ -173,7 +173,7 @@ class Strategy {
     }
   }
 
-  // Rectangles: an unmatched column has the dual zero. Rows that would now rather have it are found later.
+  // Rectangles: an unmatched column has the dual zero. Rows whose best column it now is are found later.
   void lift_unmatched() {
     if (graph_.square()) return;
     for (std::int64_t j = 0; j < graph_.columns; ++j) {

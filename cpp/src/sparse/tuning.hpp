@@ -1,4 +1,4 @@
-// Every threshold of the sparse solver. Work is counted in reads: entries read, over all entries.
+// The thresholds of the sparse solver. The unit of work is a read: entries read, over all entries.
 #pragma once
 
 #include <cstdint>

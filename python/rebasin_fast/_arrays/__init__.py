@@ -1,4 +1,4 @@
-"""Array libraries behind one interface, found by type among those the user brought; none is imported here."""
+"""Array libraries behind one interface, recognised by the types of the user's arrays; none is imported here."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _library_of_type(kind: type) -> ArrayLibrary | None:
 
 
 def of_one_library(arrays: Sequence[Array]) -> list[Array]:
-    """``arrays`` with those of other libraries brought, in float64, to that of the first by way of the host."""
+    """``arrays`` with those of other libraries converted, in float64 and through the host, to that of the first."""
     first, library = arrays[0], library_of(arrays[0])
     return [
         array if library_of(array) is library else library.put(first, wide_on_host(array)) for array in arrays

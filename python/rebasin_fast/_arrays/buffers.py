@@ -26,7 +26,7 @@ def placement_of(array: Any, library: DeviceLibrary, module: Any) -> Placement:
     if found != device:
         where = "host memory" if found is None else f"device {found}"
         raise DeviceError(
-            f"the array says that it lies on CUDA device {device}, and its memory is on {where}; pass an array "
+            f"the array reports CUDA device {device}, and its memory is on {where}; pass an array "
             "allocated by its library on one device, such as tensor.to('cuda:0')"
         )
     return Placement(library, device, library.stream(array))

@@ -1,8 +1,8 @@
-"""Parameters that are computed from others when they are asked for, so that no second model is held in memory."""
+"""Parameters that are computed from others on access, so that no second model is held in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class DerivedParams(Mapping[str, "Array"]):
         return len(self.like)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {len(self)} arrays, computed when asked for>"
+        return f"<{type(self).__name__}: {len(self)} arrays, computed on access>"
 
 
 def described_by(params: Params) -> Params:
@@ -47,3 +47,9 @@ def described_by(params: Params) -> Params:
     while isinstance(params, DerivedParams):
         params = params.like
     return params
+
+
+def part_of(params: Params, names: Iterable[str]) -> DerivedParams:
+    """Some of the parameters; none is computed for it."""
+    described = described_by(params)
+    return DerivedParams({name: described[name] for name in names}, params.__getitem__)

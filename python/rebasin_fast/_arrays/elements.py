@@ -23,7 +23,7 @@ class ElementType(NamedTuple):
     floating : bool
         Whether it is of real floating-point numbers.
     carrier : str
-        The code of an integer of the same size, for the bits of a type that NumPy has not; else empty.
+        The code of an integer of the same size, for the bits of a type that NumPy lacks; else empty.
     """
 
     name: str

@@ -19,7 +19,7 @@ class ArrayLibrary:
     """Operations on the arrays of one library; results stay on the array's device and keep its dtype."""
 
     def dtype_name(self, array: Array) -> str:
-        """``float32``, ``bfloat16``, ``int64``, … in NumPy's words."""
+        """``float32``, ``bfloat16``, ``int64``, …: NumPy's name of the dtype."""
         return str(np.dtype(array.dtype).name)
 
     def to_host(self, array: Array) -> NDArray[Any]:
@@ -54,7 +54,7 @@ class ArrayLibrary:
     def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
         """Weighted sum, computed in float32 or wider, in the dtype and on the device of the first array.
 
-        An array whose weight is 0 is not touched: infinities there do not spoil the sum.
+        An array whose weight is 0 is not read: infinities there do not reach the sum.
         """
         dtype = arrays[0].dtype
         wide = np.dtype(dtype) if np.dtype(dtype).itemsize > 4 else np.dtype(np.float32)

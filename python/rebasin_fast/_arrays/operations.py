@@ -45,7 +45,7 @@ class Operations:
         return placed if placed.dtype.kind == "f" else placed.astype(np.float32)
 
     def dtype(self, array: Any) -> str:
-        """The name of the dtype in NumPy's words."""
+        """NumPy's name of the dtype."""
         return self._library.dtype_name(array)
 
     def take(self, array: Any, index: Index, axis: int) -> Any:
@@ -65,7 +65,7 @@ class Operations:
         return array.reshape(outer, inner, outer, inner).swapaxes(1, 2).reshape(-1, inner, inner)
 
     def multiply(self, a: Any, b: Any) -> Any:
-        """``a @ b.T`` in the dtype of ``a``; inputs rounded where tf32 or bfloat16 was asked for."""
+        """``a @ b.T`` in the dtype of ``a``; inputs rounded where products are tf32 or bfloat16."""
         return a @ b.T
 
     def dots(self, pairs: Sequence[tuple[Any, Any]]) -> list[float]:
@@ -89,7 +89,7 @@ class Operations:
         return self._library.to_host(array)
 
     def running(self) -> AbstractContextManager[None]:
-        """A context in which products run as asked for."""
+        """A context in which products run in the requested precision."""
         return nullcontext()
 
     def _placed(self, index: Index) -> Any:

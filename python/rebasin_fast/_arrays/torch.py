@@ -50,7 +50,7 @@ class TorchArrays(DeviceLibrary):
     def blend(self, arrays: Sequence[Array], weights: Sequence[float]) -> Array:
         torch = sys.modules["torch"]
         first = arrays[0].detach()
-        # torch.promote_types knows no float8.
+        # torch.promote_types does not take float8.
         wide = torch.float32 if _is_float8(first.dtype) else torch.promote_types(first.dtype, torch.float32)
         total = None
         for array, weight in zip(arrays, weights, strict=True):
@@ -99,7 +99,7 @@ class TorchArrays(DeviceLibrary):
     def pointer(self, array: Array) -> int:
         if array.is_conj() or array.is_neg():
             raise ValueError(
-                "a tensor awaits its conjugation or negation; give t.resolve_conj().resolve_neg()"
+                "the tensor has a pending conjugation or negation; pass t.resolve_conj().resolve_neg()"
             )
         return int(array.data_ptr())
 

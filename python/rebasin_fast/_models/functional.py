@@ -27,7 +27,7 @@ class FunctionalModel:
     model : torch.nn.Module
         Its parameters give device and dtype.
     method : str
-        The function that asks for it, for error messages.
+        The function that needs it, for error messages.
 
     Raises
     ------

@@ -11,7 +11,7 @@ _MODULE = "rebasin_fast._cuda"
 
 
 def load() -> Any:
-    """The compiled module; DeviceError with what to do where it was not built or cannot be loaded."""
+    """The compiled module; DeviceError, with the remedy, where it was not built or cannot be loaded."""
     try:
         return importlib.import_module(_MODULE)
     except ModuleNotFoundError:
@@ -32,7 +32,7 @@ def require_device() -> Any:
     if module.count_devices() == 0:
         raise DeviceError(
             "no CUDA device was found: the machine has none, its driver is not installed or older than the CUDA "
-            "runtime in this build, or CUDA_VISIBLE_DEVICES hides it; nvidia-smi lists what the driver sees"
+            "runtime in this build, or CUDA_VISIBLE_DEVICES hides it; nvidia-smi lists the driver's devices"
         )
     return module
 
@@ -53,7 +53,14 @@ def is_available() -> bool:
 
 
 def devices() -> list[dict[str, Any]]:
-    """Name, compute capability, multiprocessors and memory of every device; an empty list where there is none."""
+    """Name, compute capability, multiprocessors and memory of every device; an empty list where there is none.
+
+    Examples
+    --------
+    >>> import rebasin_fast as rf
+    >>> bool(rf.cuda.devices()) == rf.cuda.is_available()
+    True
+    """
     if not is_available():
         return []
     module = load()

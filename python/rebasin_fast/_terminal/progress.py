@@ -94,7 +94,7 @@ class ProgressBar:
 
 @contextmanager
 def listener(progress: Callback | bool | None, label: str = "") -> Iterator[Callback | ProgressBar | None]:
-    """The callback that a ``progress`` argument asks for: a bar for True, none for False and None, else its own.
+    """The callback for a ``progress`` argument: a bar for True, none for False and None, else the argument itself.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
-"""Many assignment problems at once, each with its own status."""
+"""The problems of one call, each with its own status: rows and columns may stay unmatched, at a price or not."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -12,7 +13,6 @@ from rebasin_fast import _core
 from rebasin_fast._arrays import foreign_library
 from rebasin_fast.assignment.costs import host_matrices
 from rebasin_fast.assignment.failures import STATUSES
-from rebasin_fast.assignment.priced import solve_priced
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
 from rebasin_fast.assignment.warm_start import Start, start_of_batch, starts_of_list
 
@@ -31,10 +31,27 @@ class Options(NamedTuple):
         return self.partial or self.cost_limit is not None
 
 
+def checked_limit(cost_limit: Any, maximize: bool) -> float | None:
+    """The price of a pair, None where nothing may stay unmatched for its sake; TypeError or ValueError else."""
+    if cost_limit is None:
+        return None
+    try:
+        limit = float(cost_limit)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"cost_limit is a real number, the price of leaving a row and a column unmatched; got {cost_limit!r}"
+        ) from None
+    if limit == (-math.inf if maximize else math.inf):
+        return None
+    if not math.isfinite(limit):
+        raise ValueError(f"cost_limit must be finite, or None for no limit; got {cost_limit!r}")
+    return limit
+
+
 def solve_matrix(cost: NDArray[Any], bfloat16: bool, start: Start | None, options: Options) -> Assignment:
     """The solution of one matrix, with its ``status``."""
     if options.priced:
-        return solve_priced(cost, bfloat16, options.maximize, options.cost_limit, options.partial)
+        return _solve_priced(cost, bfloat16, options.maximize, options.cost_limit, options.partial)
     found = _core.assignment(cost, options.maximize, bfloat16, start)
     assert found is not None  # the cost was checked
     return Assignment(*found)
@@ -59,6 +76,17 @@ def solve_list(problems: list[Any], warm_starts: Any, options: Options) -> list[
         found = _core.assignments(arrays, options.maximize, bfloat16, starts, options.threads)
         solved = [Assignment(*one) for one in found]
     return [restored(one, problem) for one, problem in zip(solved, problems, strict=True)]
+
+
+def _solve_priced(
+    cost: NDArray[Any], bfloat16: bool, maximize: bool, cost_limit: float | None, partial: bool
+) -> Assignment:
+    """One matrix under a ``cost_limit``, or else with as many rows matched as can be (``partial``)."""
+    found = _core.priced_assignment(cost, maximize, bfloat16, cost_limit, partial and cost_limit is None)
+    if cost_limit is None:
+        return Assignment(*found)
+    unmatched = sum(cost.shape) - 2 * int(np.count_nonzero(found.columns >= 0))
+    return Assignment(*found, found.objective + cost_limit / 2 * unmatched)
 
 
 def restored(result: Assignment, cost: Any) -> Assignment:

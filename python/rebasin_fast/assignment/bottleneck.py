@@ -1,4 +1,4 @@
-"""Assignments whose worst cost is as good as it can be."""
+"""Bottleneck assignments: the largest assigned cost minimised."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _core
+from rebasin_fast.assignment.costs import check_count, problems_of
 from rebasin_fast.assignment.failures import raise_unless_optimal
-from rebasin_fast.assignment.problems import check_count, problems_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -1,6 +1,6 @@
-"""Statuses of the core as exceptions, and the Hall violator that an infeasible matrix's names.
+"""Statuses of the core as exceptions; the error for an infeasible matrix names a Hall violator.
 
-Rows (or columns) that may take too few columns (rows) among them: a Hall violator.
+A Hall violator: rows that together allow fewer columns than they are, or columns that allow fewer rows.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def infeasible_error(cost: NDArray[Any]) -> InfeasibleError:
 def violator_error(rows: tuple[int, ...], columns: tuple[int, ...]) -> InfeasibleError:
     """The error that names a Hall violator: the larger set may take the smaller only."""
     if len(rows) > len(columns):
-        described = f"row{_named(rows)} may take {_partners('column', columns)}"
+        described = f"row{_named(rows)} may take {_opposite_side('column', columns)}"
     else:
-        described = f"column{_named(columns)} may take {_partners('row', rows)}"
+        described = f"column{_named(columns)} may take {_opposite_side('row', rows)}"
     return InfeasibleError(f"cost matrix is infeasible: {described}", rows=rows, columns=columns)
 
 
@@ -84,5 +84,5 @@ def _named(indices: tuple[int, ...]) -> str:
     return f"{'s' if len(indices) > 1 else ''} {described}" + (f" and {left} more" if left > 0 else "")
 
 
-def _partners(kind: str, indices: tuple[int, ...]) -> str:
+def _opposite_side(kind: str, indices: tuple[int, ...]) -> str:
     return f"{kind}{_named(indices)} only" if indices else f"no {kind}"

@@ -43,7 +43,7 @@ class Assignment:
 
     Notes
     -----
-    ``==`` compares all attributes, NaN equal to NaN, and answers with one bool. Results hold arrays that may be
+    ``==`` compares all attributes, NaN equal to NaN, and gives one bool. Results hold arrays that may be
     changed, and so have no hash.
     """
 
@@ -133,7 +133,7 @@ class AssignmentBatch(Assignment):
         if isinstance(index, slice):
             picked: Any = index
             if isinstance(foreign_library(self.columns), TorchArrays) and (index.step or 1) < 0:
-                picked = list(range(len(self))[index])  # torch knows no negative steps
+                picked = list(range(len(self))[index])  # torch has no negative steps
             return AssignmentBatch(*(getattr(self, field.name)[picked] for field in fields(self)))
         if not isinstance(index, (int, np.integer)):
             raise TypeError(f"a batch is indexed by an integer or a slice, got {type(index).__name__}")

@@ -9,12 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from rebasin_fast import _core
 from rebasin_fast._arrays import foreign_library
-from rebasin_fast.assignment.batch import Options, restored, solve_batch, solve_list, solve_matrix
-from rebasin_fast.assignment.costs import as_numbers, checked, host_array
+from rebasin_fast.assignment.batch import (
+    Options,
+    checked_limit,
+    restored,
+    solve_batch,
+    solve_list,
+    solve_matrix,
+)
+from rebasin_fast.assignment.costs import as_numbers, check_count, checked, host_array
 from rebasin_fast.assignment.device import entry as device_entry
 from rebasin_fast.assignment.failures import infeasible_error, raise_unless_optimal
-from rebasin_fast.assignment.priced import checked_limit
-from rebasin_fast.assignment.problems import check_count
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
 from rebasin_fast.assignment.sparse import indices_of_sparse, is_sparse, solve_sparse
 from rebasin_fast.assignment.warm_start import start_of_matrix
@@ -39,9 +44,9 @@ def linear_sum_assignment(cost_matrix: ArrayLike, maximize: bool = False) -> tup
     ----------
     cost_matrix : (n, m) array_like
         As SciPy takes it: real numbers of any dtype, any strides, lists, data frames, objects that are
-        numbers; a torch, CuPy or JAX array too; a ``scipy.sparse`` array, whose absent entries are forbidden
+        numbers; torch, CuPy and JAX arrays; ``scipy.sparse`` arrays, whose absent entries are forbidden
         pairs. +inf (-inf when maximising) marks a forbidden pair. Never changed, and not copied when it is a
-        NumPy array of float32 or float64; other dtypes are converted once, beyond four million entries row by
+        NumPy array of float32 or float64; other dtypes are converted once, above four million entries row by
         row.
     maximize : bool, default False
         Maximise the sum instead.

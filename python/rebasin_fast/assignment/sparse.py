@@ -16,7 +16,7 @@ _INT64 = np.iinfo(np.int64)
 
 
 def is_sparse(value: object) -> bool:
-    """Tell whether ``value`` is a scipy.sparse array or matrix, by its type's name."""
+    """Whether ``value`` is a scipy.sparse array or matrix, by its type's name."""
     return any(kind.__module__.startswith("scipy.sparse") for kind in type(value).__mro__) and hasattr(
         value, "tocsr"
     )

@@ -28,7 +28,7 @@ def main() -> None:
     Results go to standard output, progress and messages to standard error.
 
     \b
-    Exit codes: 0 done; 1 the job could not be done, the message says why;
+    Exit codes: 0 done; 1 the job could not be done, the message gives the reason;
     2 the command was misused; 130 interrupted, no file is left half-written.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rebasin_fast._arrays.derived import DerivedParams, described_by
+from rebasin_fast._arrays.derived import part_of
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast._terminal.tables import table
 from rebasin_fast.cli.methods import METHODS, MethodOptions, Task
@@ -101,10 +101,10 @@ def align(
     statement = spec_statement(spec, *(proving or (method.model, method.data)))
     with out.progress(path_b.name) as progress:
         matching = METHODS[method.method](Task(spec, params_a, params_b, options, method, progress))
-    note_guess(spec, out)
+    note_unproven(spec, out)
     aligned = permuted_params(spec, matching.permutation, params_b)
     matched = matched_parameters(spec, (params_a, params_b))
-    a, b, moved = (_part(params, matched) for params in (params_a, params_b, aligned))
+    a, b, moved = (part_of(params, matched) for params in (params_a, params_b, aligned))
     return Alignment(
         path_b,
         spec,
@@ -132,17 +132,12 @@ def kinship_account(found: Kinship | None) -> dict[str, Any]:
     }
 
 
-def _part(params: Params, names: list[str]) -> Params:
-    described = described_by(params)
-    return DerivedParams({name: described[name] for name in names}, params.__getitem__)
-
-
-def note_guess(spec: PermutationSpec, out: OutputOptions) -> None:
-    """A note that a spec of names and shapes alone may be another network's."""
+def note_unproven(spec: PermutationSpec, out: OutputOptions) -> None:
+    """A note that a spec recognised by names and shapes alone may be that of another network."""
     if isinstance(spec, RecognisedSpec) and not spec.proven and not out.quiet:
         click.echo(
-            f"Note: the spec is a guess from names and shapes ({legible(spec.family)}), which a network with further "
-            "sums around its layers may have, too. Of that one, the outputs would change: prove the spec before you "
+            f"Note: the spec was recognised by names and shapes alone ({legible(spec.family)}); a network "
+            "with further skip connections may have the same, and its outputs would change. Prove the spec before you "
             "use the result.",
             err=True,
         )

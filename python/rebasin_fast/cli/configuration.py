@@ -35,7 +35,7 @@ def heads_beside(params: Params, given: int | None) -> int | None:
         return given
     if given is not None and given != heads:
         raise SpecError(
-            f"heads is {given}, and {path} beside the parameters says {heads}; a spec for another number of heads "
+            f"heads is {given}, and {path} beside the parameters has {heads}; a spec for another number of heads "
             "changes the function of the model. Leave the option out, or move the file away if it belongs to another "
             "model"
         )

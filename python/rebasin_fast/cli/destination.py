@@ -92,10 +92,10 @@ def _identity(path: Path) -> object:
 
 @contextmanager
 def resumable(path: Path | None) -> Iterator[None]:
-    """Where Ctrl-C ends the block, a note that ``path`` keeps the steps taken."""
+    """Print a note that ``path`` keeps the steps taken, where Ctrl-C ends the block."""
     try:
         yield
     except KeyboardInterrupt:
         if path is not None and path.exists():
-            click.echo(f"The steps taken are in {path}: the same command goes on from there.", err=True)
+            click.echo(f"The steps taken are in {path}: the same command continues from there.", err=True)
         raise

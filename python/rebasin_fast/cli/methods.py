@@ -1,4 +1,4 @@
-"""The matching methods of ``match``: weights alone, or with the torch model and data that a method asks for."""
+"""The matching methods of ``match``: weights alone, or with the torch model and data that a method needs."""
 
 from __future__ import annotations
 

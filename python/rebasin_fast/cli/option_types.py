@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-# ``click.ParamType`` takes a type argument since click 8.4 only; type checkers have seen none of the older ones.
+# ``click.ParamType`` takes a type argument since click 8.4 only; type checkers take none of the older ones.
 if TYPE_CHECKING:
     CallableType = click.ParamType[Callable[..., Any]]
     IntegerType = click.ParamType[int]

@@ -17,7 +17,7 @@ from rebasin_fast._terminal.progress import ProgressBar, listener
 from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.option_types import FACTORY, ByteCount
 from rebasin_fast.cli.spec_source import SpecSource
-from rebasin_fast.matching.weight.descent import EFFORTS, Effort
+from rebasin_fast.matching.weight.options import EFFORTS, Effort
 
 Command: TypeAlias = Callable[..., Any]
 
@@ -114,14 +114,16 @@ _SPEC = (
         type=FACTORY,
         help="Trace the spec: a function of yours that returns (model, example_inputs).",
     ),
-    click.option("--heads", type=click.IntRange(1), help="Attention heads, which shapes do not tell."),
+    click.option(
+        "--heads", type=click.IntRange(1), help="Number of attention heads, which shapes do not determine."
+    ),
     click.option(
         "--norm-groups", type=click.IntRange(1), help="Groups of norms without statistics; 1 for LayerNorm."
     ),
     click.option(
         "--layers",
         metavar="A,B,...",
-        help="The layers of a plain chain in the order of the data, where names and shapes do not tell it.",
+        help="Layers of a plain chain in the order of the data, where names and shapes do not determine it.",
     ),
 )
 spec_options = option_group("source", SpecSource, *_SPEC)
@@ -129,7 +131,12 @@ matching_options = option_group(
     "options",
     MatchingOptions,
     *_SPEC,
-    click.option("--seed", default=0, show_default=True, help="Another seed is another search, as good."),
+    click.option(
+        "--seed",
+        default=0,
+        show_default=True,
+        help="Seed of the search; all seeds are equally good on average.",
+    ),
     click.option(
         "--restarts", default=1, show_default=True, type=click.IntRange(1), help="Runs; the best wins."
     ),
@@ -138,7 +145,7 @@ matching_options = option_group(
         default="normal",
         show_default=True,
         type=click.Choice(EFFORTS),
-        help="How far weight matching searches beyond the first optimum.",
+        help="Perturbations after the first local optimum of weight matching.",
     ),
     click.option(
         "--max-iter",

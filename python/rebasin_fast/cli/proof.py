@@ -1,4 +1,4 @@
-"""The standing of a spec: recognised alone, or proven on a model that the command was given anyway."""
+"""The status of a spec: recognised alone, or proven on the model that a command runs anyway."""
 
 from __future__ import annotations
 

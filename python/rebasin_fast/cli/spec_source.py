@@ -1,4 +1,4 @@
-"""The permutation spec that ``--spec`` and its hints, or ``--trace``, ask for."""
+"""The permutation spec of ``--spec`` and its hints, or of ``--trace``."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ class SpecSource:
         """
         if self.trace is not None:
             if self.spec_name != "auto":
-                raise click.UsageError(
-                    "--spec and --trace both say where the spec comes from; give one of them"
-                )
+                raise click.UsageError("--spec and --trace contradict one another; give one of them")
             return spec_for(_traced(self.trace), params)
         if self.spec_name == "auto":
             return self._recognised(params)
@@ -98,7 +96,7 @@ def _ready(name: str) -> PermutationSpec:
         ) from None
 
 
-@lru_cache(maxsize=1)  # a merge asks once for every model
+@lru_cache(maxsize=1)  # a merge reads it once for every model
 def _traced(factory: Callable[[], Any]) -> TracedSpec:
     """Trace and verify the model of ``factory()``, which gives the inputs to call it with, too."""
     made = factory()

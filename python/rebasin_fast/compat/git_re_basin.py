@@ -8,10 +8,10 @@ names (``Dense_0/kernel``) or any others:
 With a JAX key, or an int for ``jax.random.PRNGKey``, the permutations are visited in the original's order and every
 assignment is taken, as the original does, so that the results agree where float32 products do. Differences:
 
-- work that cannot change anything is left out: a permutation none of whose neighbours moved is not solved again;
-- the end is decided on a float64 objective, by 1e-12 of its magnitude; the original asks for a gain of 1e-12 in
-  float32, whose rounding may cost it a sweep more or less at the end;
-- ``init_perm`` is not changed: the original overwrites it in place, and keeps no earlier permutation by it;
+- a permutation none of whose neighbours moved since its last visit is not solved again;
+- a step counts as progress where it raises the float64 objective by 1e-12 of its magnitude; the original requires
+  1e-12 in float32, whose rounding may make a sweep more or less at the end;
+- ``init_perm`` is not changed; the original overwrites it in place;
 - where several assignments are equally good (dead units), the two may choose differently.
 """
 
@@ -40,6 +40,7 @@ from rebasin_fast.compat.published_specs import (
 from rebasin_fast.errors import ParamsError, SpecError
 from rebasin_fast.matching.compilation import compile_problem
 from rebasin_fast.matching.objective import objective_of
+from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec as FullSpec
 from rebasin_fast.typing import Array, Params
@@ -66,7 +67,16 @@ def get_permuted_param(
 ) -> Array:
     """Parameter ``k`` of ``params`` with the permutations applied to all its axes, or all but ``except_axis``.
 
-    Returns an array of the same library, dtype and device; a copy unless nothing moves.
+    Returns an array of the same library, dtype and device; a copy unless nothing moves. SpecError where the spec lacks
+    ``k``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rebasin_fast.compat.git_re_basin import get_permuted_param, mlp_permutation_spec
+    >>> params = {"Dense_0/bias": np.array([1.0, 2.0, 3.0])}
+    >>> get_permuted_param(mlp_permutation_spec(1), {"P_0": [2, 0, 1]}, "Dense_0/bias", params)
+    array([3., 1., 2.])
     """
     if k not in ps.axes_to_perm:
         raise SpecError(f"parameter {k!r} is not in the spec, which has {len(ps.axes_to_perm)} parameters")
@@ -79,7 +89,15 @@ def get_permuted_param(
 
 
 def apply_permutation(ps: PermutationSpec, perm: Mapping[str, Array], params: Params) -> dict[str, Array]:
-    """``params`` with ``perm`` applied: slot i of permutation p is filled by unit ``perm[p][i]``."""
+    """``params`` with ``perm`` applied: slot i of permutation p is filled by unit ``perm[p][i]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rebasin_fast.compat.git_re_basin import apply_permutation, mlp_permutation_spec
+    >>> apply_permutation(mlp_permutation_spec(1), {"P_0": [1, 0]}, {"Dense_0/bias": np.array([1.0, 2.0])})
+    {'Dense_0/bias': array([2., 1.])}
+    """
     return {k: get_permuted_param(ps, perm, k, params) for k in params}
 
 
@@ -139,7 +157,7 @@ def weight_matching(
     if init_perm is not None:
         start = check_permutation(spec, init_perm, sizes)
         names = list(init_perm)
-    problem = compile_problem(spec, params_a, params_b, sizes)
+    problem = compile_problem(check_pair(spec, params_a, params_b, strict=False))
     numbers = {name: number for number, name in enumerate(problem.permutations)}
     numbered = np.array([numbers[name] for name in names], dtype=np.int64)
     orders = numbered[threefry.visiting_orders(rng, max_iter, len(names))].tolist()

@@ -35,7 +35,14 @@ def permutation_spec_from_axes_to_perm(axes_to_perm: Mapping[str, Sequence[str |
 
 
 def mlp_permutation_spec(num_hidden_layers: int) -> PermutationSpec:
-    """``Dense_0`` … ``Dense_n``: n hidden layers, ``P_0`` … ``P_(n-1)``."""
+    """``Dense_0`` … ``Dense_n``: n hidden layers, ``P_0`` … ``P_(n-1)``; ValueError for n below 1.
+
+    Examples
+    --------
+    >>> from rebasin_fast.compat.git_re_basin import mlp_permutation_spec
+    >>> mlp_permutation_spec(1).perm_to_axes
+    {'P_0': [('Dense_0/kernel', 1), ('Dense_0/bias', 0), ('Dense_1/kernel', 0)]}
+    """
     if num_hidden_layers < 1:
         raise ValueError(f"num_hidden_layers is 1 or more; got {num_hidden_layers}")
     ends = [None, *(f"P_{i}" for i in range(num_hidden_layers)), None]

@@ -5,8 +5,8 @@ Programs switch by the import::
     from rebasin_fast.compat.sinkhorn_rebasin import RebasinNet, matching                       # was: rebasin
     from rebasin_fast.compat.sinkhorn_rebasin import DistL2Loss, DistL1Loss, MidLoss, RndLoss   # was: rebasin.loss
 
-Differences: the spec comes from this package, so that architectures which the original cannot trace work and a wrong
-graph cannot occur; ``model`` may be tied, nested, on any device; Sinkhorn is batched, its backward pass solves a Schur
+Differences: the spec comes from this package, which reads architectures that the original cannot trace, and can be
+verified; ``model`` may be tied, nested, on any device; Sinkhorn is batched, its backward pass solves a Schur
 complement; the losses read their inputs without changing them. ``remove_nodes`` is accepted and not needed.
 """
 
@@ -168,7 +168,7 @@ class RebasinNet(torch.nn.Module):
         yield from self.p.parameters(recurse)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of the scores."""
+        """Clear the gradients of the scores."""
         for scores in self.p:
             if scores.grad is not None:
                 scores.grad = None if set_to_none else torch.zeros_like(scores)

@@ -64,7 +64,7 @@ def random_bits(key: Key, count: int, partitionable: bool) -> Words:
 
 
 def permutation(key: Key, count: int, partitionable: bool) -> NDArray[np.int64]:
-    """``jax.random.permutation(key, count)``, (..., count): sorted by random words, as often as makes ties harmless."""
+    """``jax.random.permutation(key, count)``, (..., count): sorts by random words, repeated until ties are unlikely."""
     index = np.broadcast_to(np.arange(count, dtype=np.int64), (*key.shape[:-1], count))
     rounds = int(np.ceil(3 * np.log(max(1, count)) / np.log(np.iinfo(np.uint32).max)))
     for _ in range(rounds):
@@ -108,7 +108,7 @@ def key_of(rng: object) -> Key:
 
 
 def counts_are_partitionable() -> bool:
-    """Which way of counting JAX uses here: its setting where it is loaded, else its variable and its default."""
+    """Whether JAX counts by position: its setting where it is loaded, else its environment variable or default."""
     jax = sys.modules.get("jax")
     if jax is not None:
         return bool(getattr(jax.config, "jax_threefry_partitionable", False))

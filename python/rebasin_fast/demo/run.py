@@ -1,4 +1,4 @@
-"""All stages on real data: two small networks trained apart, matched, averaged, measured and drawn.
+"""All stages on real data: two small networks trained from different seeds, matched, averaged, measured and drawn.
 
 Needs scikit-learn (for its digits and its training loop) and matplotlib; no torch.
 """

@@ -1,4 +1,4 @@
-"""How good a model is: losses along a line, accuracies, statistics measured again, REPAIR."""
+"""Models measured: losses along a line, accuracies, statistics measured again, REPAIR."""
 
 from rebasin_fast.evaluation.evaluator import Evaluator, load_into
 

@@ -14,7 +14,8 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     """Replace the running statistics of every BatchNorm layer by those of ``batches``, in place.
 
     Averaged weights shrink the variance of activations, and running statistics, averaged or taken from one end,
-    fit the new activations badly: a good match then looks broken (Jordan et al., *REPAIR*, 2022, section 3).
+    fit the new activations badly: the loss barrier is then high for a good permutation, too (Jordan et al., *REPAIR*,
+    2022, section 3).
 
     Parameters
     ----------
@@ -37,6 +38,16 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     many values a channel has in it, so that a short last batch counts as much as it holds. A layer that does not run
     (a branch of another head) keeps its statistics. Dropout and all other layers stay in eval mode. The statistics of
     a layer depend on those before it, all of which use the batch's own while they are measured, as in training.
+
+    Examples
+    --------
+    >>> import torch, rebasin_fast as rf
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    >>> batches = [torch.randn(20, 2), torch.randn(20, 2)]
+    >>> rf.reset_batch_norm(model, batches)
+    >>> outputs = model[0](torch.cat(batches))
+    >>> torch.allclose(model[1].running_mean, outputs.mean(0), atol=1e-5)
+    True
     """
     import_torch("reset_batch_norm")
     check_model(model, "model")

@@ -45,16 +45,16 @@ class LossCurve:
         Parameters
         ----------
         definition : {"mean", "linear", "midpoint"}
-            With L the metric, or its negative if high values are good:
+            With L the metric, or its negative if higher is better:
 
             - mean: max L(t) - (L(0) + L(1)) / 2 (Git Re-Basin, Ainsworth et al. 2022, definition 2.2);
             - linear: max [L(t) - (1 - t) L(0) - t L(1)] (Frankle et al. 2020; Entezari et al. 2022);
             - midpoint: L(1/2) - (L(0) + L(1)) / 2 (Ito et al. 2024).
         metric : str
         higher_is_better : bool, optional
-            By default from the last word of the metric's name, words being parted by ``/`` and ``_``:
+            By default from the last word of the metric's name, words being separated by ``/`` and ``_``:
             accuracy, acc, acc1, acc5, top1, top5, f1, auc, auroc, precision, recall, iou, miou, map, bleu and
-            r2 are high where they are good; every other name is taken for a loss.
+            r2 are better when higher; every other name is taken for a loss.
 
         Raises
         ------
@@ -84,7 +84,15 @@ class LossCurve:
         raise ValueError(f"definition is 'mean', 'linear' or 'midpoint'; got {definition!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """The points and values as JSON values; :meth:`from_dict` reads them back."""
+        """The points and values as JSON values; :meth:`from_dict` reads them back.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> curve = rf.LossCurve(np.array([0.0, 1.0]), {"loss": np.array([1.0, 3.0])})
+        >>> rf.LossCurve.from_dict(curve.to_dict()).values["loss"]
+        array([1., 3.])
+        """
         return {"ts": self.ts.tolist(), "values": {name: v.tolist() for name, v in self.values.items()}}
 
     @classmethod

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast._models.functional import fresh
 from rebasin_fast._models.inference import check_model, device_of, evaluating, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.evaluation.batch_norm import reset_batch_norm
@@ -77,7 +78,7 @@ class Evaluator:
         """Mean loss, and accuracy, of the model with ``params``."""
         load_into(self._model, params)
         if self._batch_norm_batches is not None:
-            reset_batch_norm(self._model, _fresh(self._batch_norm_batches))
+            reset_batch_norm(self._model, fresh(self._batch_norm_batches))
         with evaluating(self._model):
             return self._measure()
 
@@ -90,7 +91,7 @@ class Evaluator:
         device = device_of(self._model)
         samples, loss, correct = 0, 0.0, 0
         classified = True
-        for batch in _fresh(self._batches):
+        for batch in fresh(self._batches):
             inputs, targets = _pair(batch)
             outputs = self._outputs(inputs, device)
             targets = moved(targets, device)
@@ -118,10 +119,6 @@ class Evaluator:
         return not targets.is_floating_point() and outputs.ndim == targets.ndim + 1
 
 
-def _fresh(batches: Any) -> Any:
-    return batches() if callable(batches) else batches
-
-
 def _pair(batch: Any) -> tuple[Any, Any]:
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         raise DataError(f"a batch is a pair (inputs, targets); got {type(batch).__qualname__}")
@@ -131,10 +128,27 @@ def _pair(batch: Any) -> tuple[Any, Any]:
 def load_into(model: Any, params: Params) -> None:
     """Copy ``params`` into ``model``; prefixes that wrappers put before their names are left out.
 
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Changed in place; dtypes and device stay those of the model.
+    params : Mapping[str, array]
+        Under the names of ``model.state_dict()``. Not changed.
+
     Raises
     ------
     ParamsError
-        A parameter is missing, unknown to the model, or of another shape; counters may be missing.
+        A parameter is missing, unknown to the model, or of another shape; counters may be missing. The model is then
+        unchanged.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from rebasin_fast.evaluation import load_into
+    >>> model = torch.nn.Linear(2, 1)
+    >>> load_into(model, {"weight": np.ones((1, 2)), "bias": np.zeros(1)})
+    >>> model.weight.tolist()
+    [[1.0, 1.0]]
     """
     import torch
 

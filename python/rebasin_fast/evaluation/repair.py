@@ -75,7 +75,7 @@ def repair(
     ------
     ValueError
         There are no batches, nothing to correct, ``layers`` names something else, ``model`` is one of the ends, or
-        more than one pass is asked of an iterator.
+        more than one pass is requested with an iterator.
     ParamsError
         The models differ, or an activation is NaN or infinite.
 

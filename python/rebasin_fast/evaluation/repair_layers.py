@@ -45,7 +45,7 @@ def find_points(model: Any, batch: Any, layers: Sequence[str] | None) -> list[Po
     Raises
     ------
     ValueError
-        There is none, or a named layer is none.
+        There is none, or a named layer cannot be corrected.
     """
     modules = dict(model.named_modules())
     run, normalised, returned = _observe(model, modules, batch)

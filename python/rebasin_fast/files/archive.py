@@ -66,7 +66,7 @@ def _checked(file: MappedFile, info: zipfile.ZipInfo) -> Member:
         raise FileFormatError(f"{where} ends after the end of the file: it is truncated. Fetch it again.")
     stored = info.compress_type == zipfile.ZIP_STORED
     if stored and info.compress_size != info.file_size:
-        raise FileFormatError(f"{where} is stored plainly, but its two sizes differ. {DAMAGED}")
+        raise FileFormatError(f"{where} is stored without compression, but its two sizes differ. {DAMAGED}")
     return Member(info.filename, info.file_size, offset if stored else None, info)
 
 

@@ -56,14 +56,14 @@ def to_numpy(array: Any) -> NDArray[Any]:
 def to_torch(array: NDArray[Any], code: str) -> Any:
     """Turn a NumPy array, maybe of integers that carry the bytes, into a tensor of type `code`.
 
-    Shares memory where the array may be written to; a read-only one is copied, because torch knows no such
-    thing and a write to a mapped file would end the process.
+    Shares memory where the array may be written to; a read-only one is copied, because torch has no read-only
+    tensors and a write to a mapped file would end the process.
     """
     try:
         import torch
     except ImportError as error:
         raise MissingDependencyError(
-            "torch tensors were asked for, and torch is not installed. Install it: pip install "
+            "library='torch' needs torch, which is not installed. Install it: pip install "
             "'rebasin-fast[torch]'"
         ) from error
     carrier = carrier_of(code)

@@ -100,7 +100,12 @@ def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int
     OutputExistsError
         It exists, and `overwrite` is false.
     UnwritableOutputError
-        It cannot be written; the message says why, and names a remedy.
+        It cannot be written; the message gives the reason and a remedy.
+
+    Examples
+    --------
+    >>> from rebasin_fast.files import check_writable
+    >>> check_writable("report.html", overwrite=False, needed_bytes=1000)
     """
     path = Path(path)
     _refuse_existing(path, overwrite)

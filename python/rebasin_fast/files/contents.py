@@ -14,7 +14,7 @@ from .params import LoadedParams, ReadOptions
 
 
 class Outgoing(Mapping[str, Any]):
-    """Arrays on their way into a file, each brought to its element type only when it is taken.
+    """Arrays to be written to a file, each converted to its element type only when it is taken.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Outgoing(Mapping[str, Any]):
 
 @dataclass(frozen=True)
 class Contents:
-    """Arrays in order, the names tied to others, metadata, and the dictionaries that stood around the input."""
+    """Arrays in order, the names tied to others, metadata, and the dictionaries around the input's state dict."""
 
     arrays: Outgoing
     ties: dict[str, str] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class FileFormat:
         return self.write is _refuse_writing
 
     def load(self, path: Path, options: ReadOptions) -> LoadedParams:
-        """Read a file; FileFormatError where it is damaged, or an entry is asked for that it cannot have."""
+        """Read a file; FileFormatError where it is damaged, or for an entry that its format cannot have."""
         if options.entry is not None and not self.has_entries:
             raise FileFormatError(
                 f"{path}: a file of {self.name} has no inner entries, so entry={options.entry!r} is not there."

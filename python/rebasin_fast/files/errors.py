@@ -1,6 +1,6 @@
 """Errors of reading and writing that are also the operating system's errors of the same meaning.
 
-A caller may catch `rebasin_fast.errors.RebasinError` for everything this package says, or the builtin class
+A caller may catch `rebasin_fast.errors.RebasinError` for all errors of this package, or the builtin class
 (`FileNotFoundError`, `FileExistsError`, `OSError`) as with any other library.
 """
 

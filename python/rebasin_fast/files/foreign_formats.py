@@ -47,7 +47,7 @@ FOREIGN = (
 
 
 def refuse_foreign(path: Path, head: bytes) -> None:
-    """FileFormatError, with the command that converts, for a file of another program's format."""
+    """FileFormatError, with the converting command, for a file of another program's format."""
     suffix = path.suffix.lower()
     for known in FOREIGN:
         if suffix in known.suffixes or known.begins(head):

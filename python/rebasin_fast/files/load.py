@@ -35,8 +35,7 @@ def load_params(
         it the usual names are tried.
     library : {"numpy", "torch"}, optional
         The library of the arrays. Default: torch tensors on the CPU from torch files (where torch is installed),
-        NumPy arrays from all others. bfloat16 as NumPy arrays needs `ml_dtypes`; nothing else needs
-        anything.
+        NumPy arrays from all others. bfloat16 as NumPy arrays needs `ml_dtypes`.
 
     Returns
     -------

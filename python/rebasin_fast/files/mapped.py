@@ -22,8 +22,8 @@ DAMAGED = "The file is damaged or hostile: fetch it again from where it came."
 class MappedFile:
     """A whole file mapped, shared with every process that reads it.
 
-    Read-only for NumPy, which knows read-only arrays. torch does not: there, a write goes to a private copy of the
-    page, where it would otherwise end the process.
+    Read-only for NumPy. torch has no read-only tensors: there, a write goes to a private copy of the page, where it
+    would otherwise end the process.
     """
 
     def __init__(self, path: Path, library: str = "numpy") -> None:

@@ -25,10 +25,10 @@ _HEADER_ROOM = 1 << 16
 
 
 def read(path: Path, options: ReadOptions) -> LoadedParams:
-    """Read the directory of an .npz file; its arrays follow when asked for.
+    """Read the directory of an .npz file; its arrays are read on access.
 
-    Plainly stored arrays are views of the mapped file where they are aligned in it. NumPy writes
-    ``ml_dtypes``' bfloat16 as the nameless type ``|V2``, which is read as bfloat16 again.
+    Uncompressed arrays are views of the mapped file where they are aligned in it. NumPy writes ``ml_dtypes``' bfloat16
+    as the nameless type ``|V2``, which is read as bfloat16 again.
     """
     if path.suffix == ".npy":
         raise FileFormatError(_single_array(path))
@@ -51,7 +51,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
             plain = to_numpy(array)
             if plain.dtype.name.startswith("float8"):
                 raise ParamsError(
-                    f"parameter {name!r} is {plain.dtype}, which .npz cannot tell from other types. "
+                    f"parameter {name!r} is {plain.dtype}, which .npz cannot distinguish from other types. "
                     "Save as .safetensors."
                 )
             # A fixed date: equal parameters give equal files.
@@ -112,7 +112,7 @@ def _read(
 
 
 def _unpacked(file: MappedFile, member: Member, most: int) -> bytes:
-    """The first bytes of a member, at most as many as asked for: a compressed stream may hold any number."""
+    """The first bytes of a member, at most ``count``: a compressed stream may hold any number."""
     try:
         with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
             return packed.read(most)

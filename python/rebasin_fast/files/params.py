@@ -18,8 +18,8 @@ from .arrays import element_code, to_torch
 class Entry:
     """One parameter in a file: its type and shape, and the function that reads it.
 
-    `load` gets the element type under which to see the bytes: its own, or an integer of that size where the
-    caller converts them itself. `keep`: the array may be kept after its first reading, because it is a view, which
+    `load` gets the element type of the view: its own, or an integer of that size where the caller converts the
+    bytes itself. `keep`: the array may be kept after its first reading, because it is a view, which
     takes no memory, or was slow to unpack.
     """
 
@@ -52,7 +52,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Source:
-    """Where parameters came from, as much as is needed to write others in the same form.
+    """The origin of parameters, as far as it is needed to write others in the same form.
 
     Attributes
     ----------
@@ -65,9 +65,9 @@ class Source:
     left_out : dict of str
         Contents of the file besides the parameters, which a new file will lack: ``{entry: reason}``.
     layout : object
-        The format's own notes (torch: the dictionaries around the state dict; a set: the file of each parameter).
+        Further data of the format (torch: the dictionaries around the state dict; a set: the file of each parameter).
     folder : Path, optional
-        The folder that was asked for, where it was one: its configuration belongs to the parameters.
+        The folder that was read, where it was one: its configuration belongs to the parameters.
     """
 
     path: Path
@@ -79,7 +79,7 @@ class Source:
 
 
 class LoadedParams(Mapping[str, Any]):
-    """Parameters of a checkpoint by name, read when asked for.
+    """Parameters of a checkpoint by name, read on access.
 
     Behaves as a read-only dict of arrays. Where the file allows it (safetensors, torch, uncompressed npz) an
     array is a view of the mapped file: it takes no memory of its own, and is read-only. ``dict(params)``

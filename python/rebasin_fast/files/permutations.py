@@ -64,6 +64,12 @@ def spec_digest(spec_json: str) -> str:
     ------
     FileFormatError
         It is no JSON.
+
+    Examples
+    --------
+    >>> from rebasin_fast.files import spec_digest
+    >>> spec_digest('{"a": 1, "b": 2}') == spec_digest('{"b":2,"a":1}')
+    True
     """
     try:
         canonical = json.dumps(json.loads(spec_json), sort_keys=True, separators=(",", ":"))
@@ -126,7 +132,13 @@ def save_permutation(
 
 
 def check_permutation_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Check, before long work, that `save_permutation` can write `path`; raises the errors that it would."""
+    """Check, before long work, that `save_permutation` can write `path`; raises the same errors.
+
+    Examples
+    --------
+    >>> from rebasin_fast.files import check_permutation_output
+    >>> check_permutation_output("permutation.npz")
+    """
     _format(Path(path))
     check_writable(path, overwrite)
 
@@ -152,6 +164,15 @@ def load_permutation(path: str | os.PathLike[str]) -> PermutationFile:
         It is no such file, is damaged, or its spec does not agree with the digest beside it.
     MissingFileError
         No such file.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from rebasin_fast.files import load_permutation, save_permutation
+    >>> path = os.path.join(tempfile.mkdtemp(), "p.npz")
+    >>> save_permutation(path, {"P": [2, 0, 1]})
+    >>> load_permutation(path).permutation
+    {'P': array([2, 0, 1])}
     """
     params = load_params(path, library="numpy")
     if params.source.format == "torch":

@@ -1,8 +1,8 @@
 """safetensors: a JSON header, then the bytes. Read and written directly, mapped, without a dependency.
 
-The `safetensors` package is not used. It is optional, and NumPy alone must do. Its older versions copy every tensor
-into private memory and know no bfloat16 in NumPy, its newer ones give writable arrays; its errors name neither the
-parameter nor a remedy, so that headers would be checked here all the same; and it writes from all tensors at once,
+The `safetensors` package is not used. It is optional, and NumPy alone must suffice. Its older versions copy every
+tensor into private memory and have no bfloat16 in NumPy, its newer ones give writable arrays; its errors name neither
+the parameter nor a remedy, so that headers would be checked here as well; and it writes from all tensors at once,
 where parameters may be computed one by one. It is the tests' reference for valid files.
 Format: https://github.com/huggingface/safetensors#format
 """

@@ -33,12 +33,12 @@ def save_params(
     Parameters
     ----------
     path : path
-        The extension says the format: .safetensors, .npz, or torch's (.pt, .pth, .th, .bin, .ckpt). A path
+        The extension gives the format: .safetensors, .npz, or torch's (.pt, .pth, .th, .bin, .ckpt). A path
         without extension is a folder, where `like` was read from a folder or is a set of files: it gets files
         of the same names, the same division into shards, and copies of the companions of the weights in the
         folder that was read (config.json, tokenizer, …).
     params : mapping of arrays
-        NumPy, ml_dtypes, torch (any device), CuPy or JAX arrays, mixed as you like. Not changed.
+        NumPy, ml_dtypes, torch (any device), CuPy or JAX arrays, also mixed. Not changed.
     like : LoadedParams or path, optional
         The input whose form is kept: dtypes of floating parameters, safetensors' metadata, the dictionary
         around a torch state dict, the division into shards, tied parameters. Default: `params` itself where
@@ -90,14 +90,26 @@ def save_params(
 def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:
     """Check, before long work, that `save_params` can write `path` with these arguments.
 
-    Raises the errors that `save_params` would: unknown extension, missing torch, an existing output, a
-    folder that cannot be written, too little space for the parameters of `like`.
+    Raises the errors of `save_params`: unknown extension, missing torch, an existing output, a folder that cannot be
+    written, too little space for the parameters of `like`.
+
+    Examples
+    --------
+    >>> from rebasin_fast.files import check_output
+    >>> check_output("merged.npz")
     """
     find_target(Path(path), {}, like).check(overwrite)
 
 
 def output_files(path: str | os.PathLike[str], *, like: Like | None = None) -> list[Path]:
-    """List the files that `save_params` would write for `path`; raises what it would for the name."""
+    """List the files that `save_params` would write for `path`; raises its errors for the name.
+
+    Examples
+    --------
+    >>> from rebasin_fast.files import output_files
+    >>> [file.name for file in output_files("merged.npz")]
+    ['merged.npz']
+    """
     target = find_target(Path(path), {}, like)
     return [target.path] if target.folder is None else [target.folder / name for name in target.names]
 

@@ -81,7 +81,7 @@ def find_target(path: Path, params: Mapping[str, Any], like: Like | None) -> Tar
     if path.suffix and not path.is_dir() and not of_folder:
         raise FileFormatError(f"{path}: files of this kind cannot be written ({_WRITABLE} can).")
     if model is None or not of_folder:
-        found = "is a folder" if path.is_dir() else "has no extension to say the format"
+        found = "is a folder" if path.is_dir() else "has no extension to give the format"
         kind = "" if model is None else f", and the input {model.source.path} is a single file"
         raise FileFormatError(f"{path} {found}{kind}. Give one: {_WRITABLE}.")
     written = _format_of(model)

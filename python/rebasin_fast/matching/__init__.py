@@ -1,4 +1,4 @@
-"""Methods that find the permutation of one network onto another; one file each."""
+"""Methods that find the permutation of one network onto another; a folder each."""
 
 from rebasin_fast.matching.activation.method import activation_matching
 from rebasin_fast.matching.many.method import merge_many

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -15,20 +14,13 @@ from rebasin_fast._arrays import library_of, numbers_on_host
 from rebasin_fast._arrays.elements import widened
 from rebasin_fast._arrays.interface import is_floating
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.matching.matched import (
-    is_weight,
-    moved_parameters,
-    real_entries,
-    real_view,
-    refuse_complex_beside_real,
-    refuse_integers_alone,
-)
+from rebasin_fast.matching.matched import real_entries, real_view, refuse_integers_alone
 from rebasin_fast.specs.axis import Entry, Joined, merge_joined
 from rebasin_fast.specs.layout import Block, blocks_of, merged_shape
 
 if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Array, Params
+    from rebasin_fast.matching.pair import CheckedPair
+    from rebasin_fast.typing import Array
 
 Layout = list[tuple[list[int], int, NDArray[np.int64]]]
 Moves = list[tuple[list[int], int, int, NDArray[np.int64]]]
@@ -36,91 +28,96 @@ Moves = list[tuple[list[int], int, int, NDArray[np.int64]]]
 
 @dataclass(frozen=True)
 class CompiledProblem:
-    """The core's problem, the names and sizes of its permutations in order, and whether products are float64."""
+    """The core's problem, the sizes of its permutations in their order, and whether products are float64."""
 
     native: _core.Problem
-    permutations: tuple[str, ...]
     sizes: dict[str, int]
     double_products: bool
+
+    @property
+    def permutations(self) -> tuple[str, ...]:
+        """The names of the permutations, by their numbers."""
+        return tuple(self.sizes)
 
 
 # Dtypes that the core reads in place.
 _READABLE = {np.dtype(kind): kind for kind in ("float16", "float32", "float64")}
 
 
-def compile_problem(
-    spec: PermutationSpec,
-    params_a: Params,
-    params_b: Params,
-    sizes: Mapping[str, int],
-    *,
-    check_finite: bool = True,
-) -> CompiledProblem:
+class Compilation:
+    """The core's problem under construction: the permutations, and the moves of axes by their numbers."""
+
+    def __init__(self, pair: CheckedPair) -> None:
+        refuse_integers_alone(pair.spec, pair.matched, pair.models)
+        names = [name for name in pair.spec.permutations if name in pair.sizes]
+        self.sizes = {name: pair.sizes[name] for name in names}
+        self.native = _core.Problem()
+        self._numbers = {name: number for number, name in enumerate(names)}
+        # Of entries, most of which stand on many axes.
+        self._layouts: dict[Entry, Layout] = {}
+        for name in names:
+            parents = [self._numbers[parent] for parent in pair.spec.parents[name]]
+            self.native.add_permutation(self.sizes[name], parents)
+
+    def moves(self, entries: list[Entry]) -> Moves:
+        """The moves of every axis."""
+        moves: Moves = []
+        for axis, entry in enumerate(entries):
+            if entry is None:
+                continue
+            if entry not in self._layouts:
+                self._layouts[entry] = [self._layout(block) for block in blocks_of(entry, self.sizes)]
+            moves += [(numbers, axis, copies, units) for numbers, copies, units in self._layouts[entry]]
+        return moves
+
+    def _layout(self, block: Block) -> tuple[list[int], int, NDArray[np.int64]]:
+        """Permutations of a block, copies of each unit, and its positions with the fixed dimensions last."""
+        moving = [axis for axis, dim in enumerate(block.dims) if dim is not None]
+        positions = np.moveaxis(block.positions, moving, range(len(moving)))
+        copies = positions.size // prod(self.sizes[name] for name in block.permutations)
+        numbers = [self._numbers[name] for name in block.permutations]
+        return numbers, copies, np.ascontiguousarray(positions).ravel()
+
+
+def compile_problem(pair: CheckedPair, *, check_finite: bool = True) -> CompiledProblem:
     """Compile every parameter that is matched; arrays in host memory are referenced, complex ones as pairs.
 
-    See :func:`rebasin_fast.matching.matched.matched_parameters` for which these are.
-
-    ``check_finite=False`` leaves NaN and infinity to the core, whose objective they spoil: it reads all entries anyway.
+    ``check_finite=False`` leaves the check for NaN and infinity to the core, which reads all entries anyway.
 
     Raises
     ------
     ParamsError
-        Shapes differ, a matched entry is NaN or infinite, or nothing that moves is of floating point.
+        A matched entry is NaN or infinite, or nothing that moves is of floating point.
     """
-    names = tuple(name for name in spec.permutations if name in sizes)
-    numbers = {name: number for number, name in enumerate(names)}
-    native = _core.Problem()
-    for name in names:
-        native.add_permutation(sizes[name], [numbers[parent] for parent in spec.parents[name]])
+    compilation = Compilation(pair)
     kinds: set[str] = set()
-    axes = spec.axes_to_perm
-    laid_out: dict[Entry, Layout] = {}
-    for parameter, array_a, array_b in _matched_arrays(spec, params_a, params_b):
-        a, b, kind = _paired_host_arrays(parameter, array_a, array_b)
+    for name, array_a, array_b in pair.matched:
+        a, b, kind = _paired_host_arrays(name, array_a, array_b)
         if check_finite:
-            _refuse_nonfinite(parameter, a, b, kind)
+            _refuse_nonfinite(name, a, b, kind)
         kinds.add(kind)
-        entries = real_entries(axes[parameter], array_a)
-        merged = list(entries)
+        entries = list(real_entries(pair.spec.axes_to_perm[name], array_a))
         if any(isinstance(entry, Joined) for entry in entries):
             joined = merge_joined(entries)
             a, b = (array.reshape(merged_shape(array.shape, joined)) for array in (a, b))
-            merged = [entry for entry, _ in joined]
-        a, b, kept = _merge_still_axes(a, b, merged)
-        native.add_tensor(a, b, getattr(_core.DType, kind), moves_of(kept, sizes, numbers, laid_out))
-    refuse_integers_alone(spec, kinds, (params_a, params_b))
-    return CompiledProblem(native, names, {name: sizes[name] for name in names}, "float64" in kinds)
+            entries = [entry for entry, _ in joined]
+        a, b, kept = _merge_still_axes(a, b, entries)
+        compilation.native.add_tensor(a, b, getattr(_core.DType, kind), compilation.moves(kept))
+    return CompiledProblem(compilation.native, compilation.sizes, "float64" in kinds)
 
 
-def refuse_all_nonfinite(spec: PermutationSpec, params_a: Params, params_b: Params) -> None:
-    """ParamsError, naming the parameter, if an entry of the spec's objective is NaN or infinite."""
-    for name, a, b in _matched_arrays(spec, params_a, params_b):
+def refuse_nonfinite(pair: CheckedPair) -> None:
+    """ParamsError, naming the parameter, if a matched entry is NaN or infinite."""
+    for name, a, b in pair.matched:
         _refuse_nonfinite(name, *_paired_host_arrays(name, a, b))
-
-
-def _matched_arrays(
-    spec: PermutationSpec, params_a: Params, params_b: Params
-) -> Iterator[tuple[str, Array, Array]]:
-    """The parameters of the objective, each array read once."""
-    for name in moved_parameters(spec):
-        if name in params_a and name in params_b:
-            a, b = params_a[name], params_b[name]
-            if is_weight(a, b):
-                yield name, a, b
 
 
 def _paired_host_arrays(name: str, a: Array, b: Array) -> tuple[NDArray[Any], NDArray[Any], str]:
     """Both arrays in host memory and in one dtype that the core reads."""
-    if type(a) is type(b) is np.ndarray and a.shape == b.shape and a.dtype == b.dtype:
+    if type(a) is type(b) is np.ndarray and a.dtype == b.dtype:
         kind = _READABLE.get(a.dtype)
         if kind is not None and a.flags.carray and b.flags.carray:
             return a, b, kind
-    refuse_complex_beside_real(name, a, b)
-    if tuple(a.shape) != tuple(b.shape):
-        raise ParamsError(
-            f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(b.shape)} in B; "
-            "the two models must have the same architecture and width"
-        )
     for model, array in (("A", a), ("B", b)):
         _refuse_unreadable(name, model, array)
     host_a, kind_a = _readable(a)
@@ -181,29 +178,3 @@ def _merge_still_axes(
             shape.append(length)
             kept.append(entry)
     return a.reshape(shape), b.reshape(shape), kept
-
-
-def moves_of(
-    entries: list[Entry], sizes: Mapping[str, int], numbers: Mapping[str, int], laid_out: dict[Entry, Layout]
-) -> Moves:
-    """The moves of every axis; ``laid_out`` remembers the layouts of entries, most of which stand on many axes."""
-    moves: Moves = []
-    for axis, entry in enumerate(entries):
-        if entry is None:
-            continue
-        if entry not in laid_out:
-            laid_out[entry] = [_layout(block, sizes, numbers) for block in blocks_of(entry, sizes)]
-        moves += [
-            (permutations, axis, copies, positions) for permutations, copies, positions in laid_out[entry]
-        ]
-    return moves
-
-
-def _layout(
-    block: Block, sizes: Mapping[str, int], numbers: Mapping[str, int]
-) -> tuple[list[int], int, NDArray[np.int64]]:
-    """Permutations of a block, copies of each unit, and its positions with the fixed dimensions last."""
-    moving = [axis for axis, dim in enumerate(block.dims) if dim is not None]
-    positions = np.moveaxis(block.positions, moving, range(len(moving)))
-    copies = positions.size // prod(sizes[name] for name in block.permutations)
-    return [numbers[name] for name in block.permutations], copies, np.ascontiguousarray(positions).ravel()

@@ -1,4 +1,4 @@
-"""Whether two models have a common ancestor: their units then stand in one order already."""
+"""Whether two models have a common start: their units then stand in one order already."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 # Standard deviations above random permutations that chance does not reach: a normal variable does in 1 of 1e23 pairs.
 RELATED = 10.0
-# Share of the product that a matching reaches, which the identity of near relatives has already.
+# Share of the matched product above which the identity counts as the expected permutation.
 NEAR = 0.9
 _DRAWS = 20
-# Entries that are compared at most: evidence for the order of units needs no more of a large model.
+# Most entries that are compared: a large model needs no more for an estimate.
 _MOST_ENTRIES = 1 << 22
 
 
@@ -36,7 +36,7 @@ class Kinship:
     ----------
     deviations : float
         By how many standard deviations the product vec(A) . vec(B) exceeds its mean over random permutations of B.
-        Of models that started apart, the identity is one random permutation among others: about 0.
+        About 0 for models that started apart, of which the identity is one random permutation among others.
     kept : float
         That product as a share of the one that the matching reached.
     """
@@ -51,11 +51,11 @@ class Kinship:
 
     @property
     def identity_expected(self) -> bool:
-        """Whether they do, and the matching gains next to nothing: the identity has 0.9 of its product already."""
+        """Whether they do, and the identity has more than 0.9 of the matched product."""
         return self.common_start and self.kept > NEAR
 
     def statement(self) -> str | None:
-        """One line about relatives; None about others."""
+        """One line about models of a common start; None for others."""
         if not self.common_start:
             return None
         stands = (
@@ -64,7 +64,7 @@ class Kinship:
         )
         if self.identity_expected:
             return f"{stands}: the identity is expected"
-        return f"{stands}, but some units have moved or gone far since: matching gains more than the identity"
+        return f"{stands}, but matching gains more than the identity: some units have been reordered or trained far"
 
 
 def kinship(
@@ -95,7 +95,7 @@ def kinship(
 
     Notes
     -----
-    An estimate from weights alone, and no proof of how they came about: 20 random permutations of the matched
+    An estimate from weights alone, and no proof of a common start: 20 random permutations of the matched
     parameters, of at most 2^22 entries together. O(20 times these entries).
 
     Examples

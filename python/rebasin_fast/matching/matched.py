@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def matched_parameters(spec: PermutationSpec, models: Sequence[Params]) -> list[
     return [
         name
         for name in moved_parameters(spec)
-        if all(name in model for model in described) and is_weight(*(model[name] for model in described))
+        if all(name in model for model in described) and _is_weight(*(model[name] for model in described))
     ]
 
 
@@ -41,15 +41,15 @@ def moved_parameters(spec: PermutationSpec) -> list[str]:
     return [name for name in spec.axes_to_perm if name in moved and name not in spec.unmatched]
 
 
-def is_weight(*arrays: Array) -> bool:
+def _is_weight(*arrays: Array) -> bool:
     """Whether one of a parameter's arrays holds something else than integers and booleans."""
     kinds = (library_of(array).dtype_name(array) for array in arrays)
     return any(not kind.startswith(("int", "uint", "bool")) for kind in kinds)
 
 
-def refuse_integers_alone(spec: PermutationSpec, names: Iterable[str], models: Sequence[Params]) -> None:
-    """ParamsError where the spec moves parameters of the models and ``names``, those to compare, is empty."""
-    if any(True for _ in names):
+def refuse_integers_alone(spec: PermutationSpec, matched: Sequence[object], models: Sequence[Params]) -> None:
+    """ParamsError where the spec moves parameters of the models, and ``matched``, those to compare, is empty."""
+    if matched:
         return
     for name in moved_parameters(spec):
         if all(name in model for model in models):

@@ -4,26 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rebasin_fast._arrays import check_arrays
+from rebasin_fast._arrays.derived import described_by
 from rebasin_fast.errors import ParamsError, SpecError
-from rebasin_fast.matching.matched import moved_parameters
+from rebasin_fast.matching.matched import matched_parameters, moved_parameters, refuse_complex_beside_real
 from rebasin_fast.merging.meanings import refuse_codes
 from rebasin_fast.permutation import check_permutation, identity_permutation
 from rebasin_fast.specs.renaming import change_of_names, names_like, shapes_of
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Index, Params, Permutation
+    from rebasin_fast.typing import Array, Index, Params, Permutation
 
 
 @dataclass(frozen=True)
 class CheckedPair:
-    """The sizes of a spec's permutations in two models, and the parameters that they do not share."""
+    """A spec and two models that fit together; ``left_in_place`` are parameters that they do not share, and why."""
 
+    spec: PermutationSpec
+    models: tuple[Params, Params]
     sizes: dict[str, int]
     left_in_place: dict[str, str]
+
+    @cached_property
+    def matched(self) -> list[tuple[str, Array, Array]]:
+        """The parameters of the objective: name, A's array and B's, each read once and kept.
+
+        ParamsError where one of them is complex in one model only.
+        """
+        a, b = self.models
+        found = [(name, a[name], b[name]) for name in matched_parameters(self.spec, self.models)]
+        for parameter in found:
+            refuse_complex_beside_real(*parameter)
+        return found
 
 
 def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, strict: bool) -> CheckedPair:
@@ -43,8 +59,8 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
         if names is not None:
             raise ParamsError(
                 f"A and B are of one architecture under different names ({change_of_names(names)}): rename B's "
-                "parameters (rebasin_fast.renaming.RenamedParams(params_b, names_like(…))), or use the command line, "
-                "which does"
+                "parameters (rebasin_fast.specs.renaming.RenamedParams(params_b, names_like(…))), or use the command "
+                "line, which does"
             )
         raise ParamsError(
             f"A and B share no parameter, so they are not of one architecture: A has {_few(params_a)}, "
@@ -56,11 +72,12 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
     }
     if movable and strict:
         _refuse_incomplete(spec, params_a, params_b, movable)
-    for name in params_a:
-        if name in params_b and tuple(params_a[name].shape) != tuple(params_b[name].shape):
+    described_a, described_b = described_by(params_a), described_by(params_b)
+    for name in described_a:
+        if name in described_b and tuple(described_a[name].shape) != tuple(described_b[name].shape):
             raise ParamsError(
-                f"parameter {name!r} has shape {tuple(params_a[name].shape)} in A and "
-                f"{tuple(params_b[name].shape)} in B; the two models must have the same architecture and width"
+                f"parameter {name!r} has shape {tuple(described_a[name].shape)} in A and "
+                f"{tuple(described_b[name].shape)} in B; the two models must have the same architecture and width"
             )
     shared = [name for name in spec.axes_to_perm if name in params_a and name in params_b]
     if not shared:
@@ -69,8 +86,8 @@ def check_pair(spec: PermutationSpec, params_a: Params, params_b: Params, *, str
             f"A has {_few(params_a)}, B has {_few(params_b)}"
         )
     refuse_codes([name for name in moved_parameters(spec) if name in params_a], params_a)
-    sizes = spec.sizes({**params_b, **params_a})
-    return CheckedPair(sizes, movable)
+    sizes = spec.sizes({**described_b, **described_a})
+    return CheckedPair(spec, (params_a, params_b), sizes, movable)
 
 
 def start_of(spec: PermutationSpec, sizes: Mapping[str, int], init: Permutation | None) -> dict[str, Index]:

@@ -26,14 +26,14 @@ class MatchingStats:
     by which weight matching left a local optimum, ``shakes_kept`` those that led to a better one.
     """
 
-    visits: int
-    skipped_visits: int
-    assignments: int
-    accepted_steps: int
-    product_flop: float
-    product_seconds: float
-    assignment_seconds: float
-    objective_seconds: float
+    visits: int = 0
+    skipped_visits: int = 0
+    assignments: int = 0
+    accepted_steps: int = 0
+    product_flop: float = 0.0
+    product_seconds: float = 0.0
+    assignment_seconds: float = 0.0
+    objective_seconds: float = 0.0
     product_columns: int = 0
     packed_bytes: float = 0.0
     planning_seconds: float = 0.0
@@ -101,10 +101,23 @@ class Matching:
         other : Matching or Mapping[str, array of int64]
             Of the same names and shapes. Units of permutations within others are compared slot by slot.
 
+        Returns
+        -------
+        float
+            From 0 to 1; 1.0 for equal permutations.
+
         Raises
         ------
         PermutationError
             Names or shapes differ.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> model = {"fc1.weight": np.eye(4), "fc2.weight": np.eye(4)}
+        >>> found = rf.weight_matching(rf.specs.mlp(["fc1", "fc2"], bias=False), model, model)
+        >>> found.agreement({"P0": [0, 1, 3, 2]})
+        0.5
         """
         theirs = other.permutation if isinstance(other, Matching) else other
         if set(theirs) != set(self.permutation):

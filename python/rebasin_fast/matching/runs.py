@@ -71,7 +71,7 @@ def generators(generator: np.random.Generator, count: int) -> list[np.random.Gen
 
 
 def is_default_seed(rng: Rng) -> bool:
-    """Whether ``rng`` is the 0 that stands where none is given: planned visits go by the plan, without a draw."""
+    """Whether ``rng`` is the default 0, with which planned visits follow the plan without a random draw."""
     return isinstance(rng, int | np.integer) and rng == 0
 
 

@@ -1,4 +1,4 @@
-"""Sinkhorn's operator, for loops of the user's own."""
+"""The Sinkhorn operator, for users' own training loops."""
 
 from rebasin_fast.matching.trained.sinkhorn.operator import soft_permutations
 

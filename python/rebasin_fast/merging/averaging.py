@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
-from rebasin_fast._arrays.derived import DerivedParams
+from rebasin_fast._arrays.derived import DerivedParams, described_by, part_of
 from rebasin_fast.merging.blending import blended_params
 from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
@@ -38,6 +38,17 @@ def average(
         differ, or an average is not finite; the parameter and the model are named.
     ValueError
         No models, another number of weights, or weights whose sum is zero or not finite.
+
+    Notes
+    -----
+    O(models x size of the parameters); one parameter of all models is widened at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rebasin_fast.merging.averaging import average
+    >>> average([{"w": np.array([0.0, 2.0])}, {"w": np.array([4.0, 2.0])}], weights=[3, 1])
+    {'w': array([1., 2.])}
     """
     return dict(averaged_params(models, weights, allow_nonfinite=allow_nonfinite))
 
@@ -60,3 +71,28 @@ def averaged_params(
     for model in models[1:]:
         check_same_names(models[0], model)
     return averaged
+
+
+def averaged_where_shared(
+    models: Sequence[Params], weights: Sequence[float] | None = None, *, allow_nonfinite: bool = False
+) -> DerivedParams:
+    """The first model, its parameters averaged where every model has them.
+
+    Each array is averaged on access. Parameters that some other model lacks are the first model's
+    own; those that the first lacks are left out. See :func:`average` for the rest.
+    """
+    shared = [name for name in models[0] if all(name in model for model in models[1:])]
+    averaged = averaged_params(
+        [part_of(model, shared) for model in models], weights, allow_nonfinite=allow_nonfinite
+    )
+
+    def value(name: str) -> Array:
+        return averaged[name] if name in averaged else models[0][name]
+
+    return DerivedParams(described_by(models[0]), value)
+
+
+def not_shared(models: Sequence[Params]) -> list[str]:
+    """Names that some model lacks, those of the first model first."""
+    names = dict.fromkeys(name for model in models for name in model)
+    return [name for name in names if not all(name in model for model in models)]

@@ -137,8 +137,8 @@ def _refuse(name: str, hosts: dict[str, NDArray[Any]], bad: NDArray[np.bool_], d
         wrong = int(np.count_nonzero(~np.isfinite(host) & bad))
         if wrong:
             raise ParamsError(
-                f"parameter {name!r} of {label} holds {wrong} entries that are NaN or infinite{at}; a model that "
-                f"diverged spoils every average. {cure}"
+                f"parameter {name!r} of {label} holds {wrong} entries that are NaN or infinite{at}; no average with "
+                f"such a model is finite. {cure}"
             )
     largest = max(float(np.abs(host).max()) for host in hosts.values())
     raise ParamsError(

@@ -13,9 +13,33 @@ _PIECE = 1 << 20
 
 
 def l2_distance(params_a: Params, params_b: Params) -> float:
-    """Euclidean distance over all floating-point parameters, float64.
+    """Euclidean distance over all floating-point parameters, in float64.
 
-    Raises ParamsError where names or shapes differ. Arrays are widened in pieces of about a million entries.
+    Parameters
+    ----------
+    params_a, params_b : Mapping[str, array]
+        Equal names and shapes; NumPy, torch, JAX or CuPy arrays. Not changed.
+
+    Returns
+    -------
+    float
+        The root of the sum of |a - b|^2; integer and boolean parameters do not count.
+
+    Raises
+    ------
+    ParamsError
+        Names or shapes differ.
+
+    Notes
+    -----
+    O(size of the parameters); arrays are widened in pieces of about a million entries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rebasin_fast.merging.distance import l2_distance
+    >>> l2_distance({"w": np.array([0.0, 3.0])}, {"w": np.array([4.0, 0.0])})
+    5.0
     """
     check_same_names(params_a, params_b)
     total = 0.0

@@ -1,4 +1,4 @@
-"""Parameters whose numbers are not weights: an average of each by itself would mean something else, or nothing.
+"""Parameters whose numbers are not weights: quantised codes, low-rank factors, masks, singular vectors.
 
 They are recognised by their names, and by the parameters beside them.
 """
@@ -29,7 +29,7 @@ _POWER_ITERATIONS = 100
 
 
 def refuse_codes(names: Iterable[str], params: Params) -> None:
-    """ParamsError for numbers that stand for others by way of scales beside them."""
+    """ParamsError for quantised codes, whose scales are in other parameters."""
     for name in names:
         scale = _scale_of(name, params)
         if scale is not None and _may_be_code(params[name]):
@@ -80,8 +80,8 @@ def spectral_vector(name: str, weight: NDArray[Any], u: NDArray[Any], v: NDArray
     ]
     if not matrices:
         raise ParamsError(
-            f"{name!r} is no singular vector of its weight of shape {weight.shape}: it and its partner have {u.size} "
-            f"and {v.size} entries"
+            f"{name!r} is no singular vector of its weight of shape {weight.shape}: it and the other vector have "
+            f"{u.size} and {v.size} entries"
         )
     wide_u, wide_v = u.astype(np.float64).ravel(), v.astype(np.float64).ravel()
     matrix = max(matrices, key=lambda one: float(wide_u @ one @ wide_v))

@@ -21,6 +21,11 @@ def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = 
     spec : PermutationSpec, optional
         Needed when permutations stand within others (the dims of a moved head move with it).
 
+    Returns
+    -------
+    dict[str, array of int64]
+        New arrays of the same names and shapes.
+
     Raises
     ------
     PermutationError
@@ -51,6 +56,11 @@ def compose_permutations(
         Of the same names and shapes.
     spec : PermutationSpec, optional
         Needed when permutations stand within others.
+
+    Returns
+    -------
+    dict[str, array of int64]
+        New arrays of the same names and shapes.
 
     Raises
     ------

@@ -60,7 +60,20 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
 def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Params) -> DerivedParams:
     """The parameters of :func:`apply_permutation`, each array moved on access.
 
-    Raises the same errors, at once.
+    Takes the same arguments and raises the same errors, at once.
+
+    Returns
+    -------
+    Mapping[str, array]
+        Read-only; every access computes the array again, so that no second model is held in memory.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> from rebasin_fast.permutation import permuted_params
+    >>> spec = rf.PermutationSpec({"w": ("P", None)})
+    >>> permuted_params(spec, {"P": [1, 2, 0]}, {"w": np.arange(3.0)[:, None]})["w"].ravel()
+    array([1., 2., 0.])
     """
     check_mapping(params, "the parameters")
     _check_names_known(spec, params)
@@ -90,7 +103,26 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
 
 
 def identity_permutation(spec: PermutationSpec, sizes: Mapping[str, int]) -> dict[str, Index]:
-    """The permutation of ``spec`` that moves nothing."""
+    """The permutation of ``spec`` that moves nothing.
+
+    Parameters
+    ----------
+    spec : PermutationSpec
+    sizes : Mapping[str, int]
+        Units of each permutation, as from ``spec.sizes(params)``; names without a size are left out.
+
+    Returns
+    -------
+    dict[str, array of int64]
+        Of shape (n,), or (..., n) within parents.
+
+    Examples
+    --------
+    >>> import rebasin_fast as rf
+    >>> from rebasin_fast.permutation import identity_permutation
+    >>> identity_permutation(rf.PermutationSpec({"w": ("P", None)}), {"P": 3})
+    {'P': array([0, 1, 2])}
+    """
     return {
         name: identity_index(sizes[name], _parent_sizes(spec, name, sizes))
         for name in spec.permutations
@@ -101,7 +133,28 @@ def identity_permutation(spec: PermutationSpec, sizes: Mapping[str, int]) -> dic
 def random_permutation(
     spec: PermutationSpec, sizes: Mapping[str, int], rng: np.random.Generator
 ) -> dict[str, Index]:
-    """A permutation drawn uniformly, independently for each name and each unit that a name stands within."""
+    """A permutation drawn uniformly, independently for each name and each unit that a name stands within.
+
+    Parameters
+    ----------
+    spec : PermutationSpec
+    sizes : Mapping[str, int]
+        Units of each permutation, as from ``spec.sizes(params)``; names without a size are left out.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict[str, array of int64]
+        Of shape (n,), or (..., n) within parents.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> from rebasin_fast.permutation import random_permutation
+    >>> drawn = random_permutation(rf.PermutationSpec({"w": ("P", None)}), {"P": 3}, np.random.default_rng(0))
+    >>> sorted(drawn["P"].tolist())
+    [0, 1, 2]
+    """
     identity = identity_permutation(spec, sizes)
     return {name: rng.permuted(index, axis=-1) for name, index in identity.items()}
 
@@ -109,7 +162,35 @@ def random_permutation(
 def check_permutation(
     spec: PermutationSpec, permutation: Permutation, sizes: Mapping[str, int]
 ) -> dict[str, Index]:
-    """``permutation`` as contiguous int64 arrays in the spec's order; PermutationError when it does not fit."""
+    """``permutation`` as contiguous int64 arrays in the spec's order.
+
+    Parameters
+    ----------
+    spec : PermutationSpec
+    permutation : Mapping[str, array of int]
+        One index array a permutation of the spec; lists too.
+    sizes : Mapping[str, int]
+        Units of each permutation, as from ``spec.sizes(params)``; names without a size are left out.
+
+    Returns
+    -------
+    dict[str, array of int64]
+        Copies where the arrays are of another dtype or layout.
+
+    Raises
+    ------
+    PermutationError
+        An index array is missing, no permutation, or of the wrong shape; or a name is unknown to the spec.
+    TypeError
+        ``permutation`` is no mapping.
+
+    Examples
+    --------
+    >>> import rebasin_fast as rf
+    >>> from rebasin_fast.permutation import check_permutation
+    >>> check_permutation(rf.PermutationSpec({"w": ("P", None)}), {"P": [2, 0, 1]}, {"P": 3})
+    {'P': array([2, 0, 1])}
+    """
     _check_is_mapping(permutation)
     unknown = [name for name in permutation if name not in spec.parents]
     if unknown:

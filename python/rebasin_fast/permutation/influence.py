@@ -15,7 +15,7 @@ from rebasin_fast.typing import Params
 def entries_to_check(torch: Any, spec: PermutationSpec, params: Params) -> dict[str, list[Any]]:
     """For each parameter, masks of its entries: those that each permutation moves, or all.
 
-    Parameters that nothing moves are checked in full: that one should move is a mistake that a trial must find.
+    Parameters that no permutation moves are checked in full: one that should move is a mistake for the trial to find.
     Parameters that a trace found unused are left out.
     """
     numbers = {

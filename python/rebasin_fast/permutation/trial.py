@@ -10,8 +10,7 @@ import numpy as np
 
 from rebasin_fast._arrays import find_ties
 from rebasin_fast._models.inference import check_model, import_torch, uncompiled
-from rebasin_fast._models.wide_copy import wide_copy
-from rebasin_fast._models.widening import widened, without_noise
+from rebasin_fast._models.wide_copy import wide_copy, widened, without_noise
 from rebasin_fast.errors import SpecError
 from rebasin_fast.permutation.apply import apply_permutation
 from rebasin_fast.permutation.influence import entries_to_check, outputs_if_influenced
@@ -43,7 +42,7 @@ class Trial:
         self._model = wide_copy(model)
         self._given = self._args, self._kwargs = _widened(self._torch, example_inputs)
         self._randomise()
-        self._forget()
+        self._drop_kept_results()
         state = self._model.state_dict()
         self._versions = getattr(state, "_metadata", None)  # some modules refuse states of unknown version
         self.params: Params = {name: tensor.clone() for name, tensor in state.items()}
@@ -69,16 +68,16 @@ class Trial:
 
     def change_with(self, moved: Params) -> float:
         """Largest change of an output relative to its magnitude, with ``moved`` in place of the parameters."""
-        self._refuse_torn_ties(moved)
+        self._check_tied(moved)
         self._load(moved)
         change = self._relative_change(self._outputs())
         if change <= TOLERANCE or self._is_steady:
             return change
-        self._still_noise()
+        self._fix_noise()
         self._load(moved)
         return self._relative_change(self._outputs())
 
-    def _still_noise(self) -> None:
+    def _fix_noise(self) -> None:
         """Draw one number everywhere from here on, if the model draws any; SpecError where that is not enough.
 
         Called when outputs differ first.
@@ -94,7 +93,7 @@ class Trial:
                 )
         self._is_steady = True
 
-    def _refuse_torn_ties(self, moved: Params) -> None:
+    def _check_tied(self, moved: Params) -> None:
         """Names that share one tensor must move alike: a checkpoint that holds both would contradict itself."""
         for second, first in self._ties.items():
             if not self._torch.equal(moved[first], moved[second]):
@@ -107,9 +106,9 @@ class Trial:
         state = OrderedDict(params)
         state._metadata = self._versions  # type: ignore[attr-defined]
         self._model.load_state_dict(state)
-        self._forget()
+        self._drop_kept_results()
 
-    def _forget(self) -> None:
+    def _drop_kept_results(self) -> None:
         """Drop results that a network keeps in eval mode: it does so when it is set to train."""
         self._model.train()
         self._model.eval()

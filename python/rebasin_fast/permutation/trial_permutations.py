@@ -32,24 +32,24 @@ def trials(
 ) -> list[dict[str, Index]]:
     """About log2(k) + 2 choices for k permutations, in which each moves by its cycle and by its swap.
 
-    A name is moved in the trials where its own word has a one: words have two ones or more, by turns for the cycle
-    and for the swap. Words differ, so of any two names one moves without the other at some time: two permutations
-    of few units may be drawn equal, which would hide an entry that names one for the other.
+    Each name has a binary code with two ones or more. It moves in the trials where its code has a one, by its cycle
+    and its swap in turn. Codes differ, so that of any two names one moves without the other in some trial: two
+    permutations of few units may be drawn equal, which would hide an entry that names one in place of the other.
     """
     identity = identity_permutation(spec, sizes)
-    words = dict(zip(identity, _words(), strict=False))
-    length = max((word.bit_length() for word in words.values()), default=1)
+    codes = dict(zip(identity, _codes(), strict=False))
+    length = max((code.bit_length() for code in codes.values()), default=1)
     chosen: list[dict[str, Index]] = [dict(identity) for _ in range(length)]
-    for name, word in words.items():
-        ones = [digit for digit in range(length) if word >> digit & 1]
+    for name, code in codes.items():
+        ones = [digit for digit in range(length) if code >> digit & 1]
         for turn, digit in enumerate(ones):
             chosen[digit][name] = drawn[turn % 2][name]
     return chosen
 
 
-def _words() -> Iterator[int]:
+def _codes() -> Iterator[int]:
     """Numbers of two binary ones or more, ascending."""
-    return (word for word in count(3) if word.bit_count() > 1)
+    return (code for code in count(3) if code.bit_count() > 1)
 
 
 def _send(order: Index, target: Index) -> Index:

@@ -77,7 +77,7 @@ def gather(
     matching: Matching,
     names: tuple[str, str],
 ) -> Findings:
-    """Check that everything belongs together, and measure.
+    """Check that spec, models and matching fit together, and measure.
 
     Raises
     ------

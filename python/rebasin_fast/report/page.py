@@ -42,7 +42,7 @@ def write_report(
     Parameters
     ----------
     path : path
-        The HTML file. It needs nothing else: no script, no network, light and dark, wide and narrow.
+        The HTML file, self-contained: no script, no network; for light and dark themes, wide and narrow windows.
     spec : PermutationSpec
     params_a, params_b : Mapping[str, array]
         The models as they were matched, B as it was before. NumPy, torch, JAX or CuPy arrays of any floating
@@ -64,7 +64,7 @@ def write_report(
     Notes
     -----
     Two passes over the parameters, O(their number) time, in slabs of a million entries: beside one parameter
-    in host memory, about 0.1 GB whatever the size of the model. Similarities are drawn for at most six
+    in host memory, about 0.1 GB for a model of any size. Similarities are drawn for at most six
     permutations of up to 65536 units, as means over blocks beyond 192; nothing is random, so the same matching gives
     the same page.
 

@@ -12,7 +12,7 @@ An entry is one of
 :class:`Joined`                         the axis nests in the axis before it, as if the two were one
 ======================================  =====================================================================
 
-They nest, and so say everything that real layers need:
+They nest:
 
 >>> from rebasin_fast.axis import Concat, Fixed, Joined, Product, Slice, blocks, tiled
 >>> blocks("P", 49)  # a 512 x 7 x 7 feature map, flattened: each unit owns 49 consecutive positions

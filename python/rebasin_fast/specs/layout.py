@@ -144,7 +144,7 @@ def _concat_blocks(entry: Concat, sizes: Mapping[str, int]) -> list[Block]:
 
 def _place_slice(positions: Index, piece: Slice, offset: int) -> None:
     if piece.stop > positions.size:
-        raise SpecError(f"{piece!r} reaches beyond the {positions.size} units of {piece.permutation!r}")
+        raise SpecError(f"{piece!r} ends after the {positions.size} units of {piece.permutation!r}")
     window = positions[piece.start : piece.stop]
     if (window >= 0).any():
         raise SpecError(f"{piece!r} overlaps another slice of {piece.permutation!r} on the same axis")

@@ -23,6 +23,13 @@ class RecognisedSpec(PermutationSpec):
         Further names of shared arrays, each with the first: a file may hold either, or both.
     proven : bool
         Whether ``verify`` has passed on a model since.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> found = rf.specs.for_params({"fc1.weight": np.ones((8, 4)), "fc2.weight": np.ones((3, 8))})
+    >>> found.family, found.proven
+    ('mlp', False)
     """
 
     def __init__(

@@ -57,7 +57,7 @@ def without_prefix(params: Params, prefix: str) -> RenamedParams | None:
 
 
 def names_like(found: Shapes, expected: Shapes) -> dict[str, str] | None:
-    """For every expected name the found one that is meant; None where the names are the same, or fit in no way.
+    """The found name of every expected one; None where the names are the same, or no map fits.
 
     Raises
     ------
@@ -92,14 +92,14 @@ def names_like(found: Shapes, expected: Shapes) -> dict[str, str] | None:
     if len(maps) > 1:
         sets = ", ".join(repr(prefix) for prefix in maps)
         raise ParamsError(
-            f"names that begin with {sets} fit equally well (a model and its moving average, perhaps); say which "
-            "with --prefix, or give the parameters of one"
+            f"names that begin with {sets} fit equally well (a model and its moving average, perhaps); "
+            "choose one with --prefix, or give the parameters of one"
         )
     return next(iter(maps.values()), None)
 
 
 def change_of_names(names: Mapping[str, str]) -> str:
-    """The map in words, by its first name."""
+    """One line about the map, with its first name as the example."""
     here, there = next(iter(names.items()))
     return f"{there!r} is taken for {here!r}, and the other {len(names) - 1:,} names alike"
 
@@ -119,7 +119,7 @@ def _fits(mapped: Mapping[str, str], group: Mapping[str, str], found: Shapes, wa
 
 
 def _prefixes(names: Mapping[str, str]) -> list[str]:
-    """All that names begin with, up to a dot; nothing at all first."""
+    """The prefixes of all names, up to a dot; the empty prefix first."""
     found = {"": None}
     for name in names:
         parts = name.split(".")
@@ -129,6 +129,6 @@ def _prefixes(names: Mapping[str, str]) -> list[str]:
 
 
 def _common_prefixes(names: Mapping[str, str]) -> list[str]:
-    """All that every name begins with, up to a dot; nothing at all first."""
+    """The prefixes that all names share, up to a dot; the empty prefix first."""
     first = next(iter(names))
     return [prefix for prefix in _prefixes({first: first}) if all(name.startswith(prefix) for name in names)]

@@ -65,7 +65,7 @@ def resolve_sizes(axes: Axes, params: Params, declared: Mapping[str, int]) -> di
             _check_length(name, axis, entry, length, sizes, origin)
             fitting.add((entry, length))
         if len(postponed) == len(waiting):
-            _refuse_ambiguous(postponed[0], sizes)
+            _raise_ambiguous(postponed[0], sizes)
         waiting = postponed
     _check_slices(axes, params, sizes)
     return sizes
@@ -103,7 +103,7 @@ def _check_length(
     )
 
 
-def _refuse_ambiguous(place: tuple[str, int, Entry, int], sizes: Mapping[str, int]) -> None:
+def _raise_ambiguous(place: tuple[str, int, Entry, int], sizes: Mapping[str, int]) -> None:
     name, axis, entry, length = place
     unknown = [p for p in _measured(entry) if p not in sizes]
     raise SpecError(

@@ -35,7 +35,7 @@ class PermutationSpec:
     Raises
     ------
     SpecError
-        An entry is none, ``unmatched`` or ``sizes`` name something that ``axes`` does not.
+        An object is no axis entry; or ``unmatched`` or ``sizes`` has a name that ``axes`` lacks.
 
     Notes
     -----
@@ -114,6 +114,11 @@ class PermutationSpec:
         params : Mapping[str, array]
             Anything with a ``shape``; names that the spec does not have are ignored.
 
+        Returns
+        -------
+        dict[str, int]
+            In the order of ``permutations``; without those that stand on none of ``params``.
+
         Raises
         ------
         SpecError
@@ -126,7 +131,14 @@ class PermutationSpec:
     def log10_symmetries(self, params: Params) -> float:
         """Exact log10 of the number of networks that equal ``params``: the sum of log10(n!) over permutations.
 
-        Published counts differ where they round each layer down or ignore shared permutations.
+        Published counts differ where they round each layer down or ignore shared permutations. Raises the errors
+        of :meth:`sizes`.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> round(rf.PermutationSpec({"w": ("P", None)}).log10_symmetries({"w": np.ones((10, 2))}), 3)
+        6.56
         """
         sizes = self.sizes(params)
         total = sum(count_copies(self._parents[p], sizes) * lgamma(n + 1) for p, n in sizes.items())
@@ -135,10 +147,20 @@ class PermutationSpec:
     def validate(self, params: Params) -> None:
         """Check that the spec names each parameter of ``params`` and fits its shape; None when it does.
 
+        Parameters
+        ----------
+        params : Mapping[str, array]
+            Anything with a ``shape``.
+
         Raises
         ------
         SpecError
-            Names the parameter, the axis, the size found and the size expected.
+            The message names the parameter, the axis, the size found and the size expected.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> rf.PermutationSpec({"w": ("P", None)}).validate({"w": np.ones((3, 2))})
         """
         check_coverage(self._axes, params)
         self.sizes(params)
@@ -147,17 +169,37 @@ class PermutationSpec:
         """Prove on ``model`` that random permutations of each name leave its function as it is.
 
         See :func:`rebasin_fast.permutation.verify.verify_spec`, which this calls.
+
+        Examples
+        --------
+        >>> import torch, rebasin_fast as rf
+        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 5), torch.nn.ReLU(), torch.nn.Linear(5, 1))
+        >>> rf.specs.mlp(["0", "2"]).verify(model, torch.zeros(4, 2))
         """
         from rebasin_fast.permutation.verify import verify_spec
 
         verify_spec(self, model, example_inputs, rng=rng)
 
     def with_prefix(self, prefix: str) -> PermutationSpec:
-        """The same spec for parameters whose names begin with ``prefix`` (``module.``, ``model.``)."""
+        """The same spec for parameters whose names begin with ``prefix`` (``module.``, ``model.``).
+
+        Examples
+        --------
+        >>> import rebasin_fast as rf
+        >>> rf.PermutationSpec({"w": ("P", None)}).with_prefix("module.").axes_to_perm
+        {'module.w': ('P', None)}
+        """
         return self.renamed({name: prefix + name for name in self._axes})
 
     def renamed(self, names: Mapping[str, str]) -> PermutationSpec:
-        """The same spec for other names: ``names`` maps those of this spec; others stay."""
+        """The same spec for other names: ``names`` maps those of this spec; others stay.
+
+        Examples
+        --------
+        >>> import rebasin_fast as rf
+        >>> rf.PermutationSpec({"w": ("P", None)}).renamed({"w": "weight"}).axes_to_perm
+        {'weight': ('P', None)}
+        """
         return PermutationSpec(
             {names.get(name, name): entries for name, entries in self._axes.items()},
             [names.get(name, name) for name in self._unmatched],
@@ -177,7 +219,15 @@ class PermutationSpec:
 
     @classmethod
     def from_json(cls, text: str) -> PermutationSpec:
-        """The spec of a text of :meth:`to_json`; SpecError for other texts."""
+        """The spec of a text of :meth:`to_json`; SpecError for other texts.
+
+        Examples
+        --------
+        >>> import rebasin_fast as rf
+        >>> spec = rf.PermutationSpec({"w": ("P", None)})
+        >>> rf.PermutationSpec.from_json(spec.to_json()) == spec
+        True
+        """
         try:
             fields = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:

@@ -14,7 +14,7 @@ namespace rebasin::assignment {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-// An offset this much larger than the spread costs float64 more bits than rounding does.
+// Ratio of offset to spread above which the offset takes more bits of float64 than rounding does.
 constexpr double dominating = tuning::dominating_offset;
 
 // Several chains, which a compiler turns into vectors.

@@ -14,7 +14,7 @@
 
 namespace rebasin::assignment {
 
-// How entries are changed before any stage sees them, so that every stage works on costs of one magnitude.
+// The change of entries before the stages, so that every stage works on costs of one magnitude.
 // In the sign that is minimised: (x - offset) * factor, and `marker` for a finite x >= marker_from.
 struct Transform {
   double offset = 0.0;  // removed exactly: no difference rounds

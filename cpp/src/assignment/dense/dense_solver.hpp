@@ -13,9 +13,9 @@ namespace rebasin::assignment {
 struct DenseLimits {
   // A row may stay without a column at this price; +inf: every row needs one.
   double unmatched_price = std::numeric_limits<double>::infinity();
-  // Gives up where row reduction leaves more than this share of the rows free.
+  // Declines where row reduction leaves more than this share of the rows free.
   double most_free_rows = 1.0;
-  // Gives up as soon as too many rows bid for the same columns.
+  // Declines as soon as too many rows bid for the same columns.
   bool until_conflicts = false;
 };
 

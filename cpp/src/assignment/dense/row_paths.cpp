@@ -22,7 +22,7 @@ class RowPaths {
     double nearest = problem_.kernels.start_paths(problem_.row(root), problem_.sign_mask, problem_.columns,
                                                   problem_.state.v.data(), open_.data(), least_.data());
     double reached = -infinity;
-    double unmatched = problem_.price;  // the shortest path to a row that gives up its column
+    double unmatched = problem_.price;  // the shortest path to a row that is left unmatched
     std::int64_t giving_up = root;
     for (;;) {
       if (problem_.stop_requested()) return restore(Attempt::interrupted);

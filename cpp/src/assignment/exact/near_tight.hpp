@@ -28,8 +28,8 @@ struct NearTightEntries {
 // unmatched columns; v <= 0 unless the problem is square. A better assignment costs less by less than the
 // deficit, and each of its entries has a slack c - u - v below it: only such entries are kept. Every rounding
 // is accounted for, and differences that float64 holds exactly are taken exactly. `expected` is an estimate
-// of the deficit; one read where it is no lower than the deficit and few entries lie below it, else two. An
-// infinite deficit says that float64 overflowed: the entries are then not collected.
+// of the deficit; one read where it is no lower than the deficit and few entries lie below it, else two. The
+// deficit is infinite where float64 overflowed: the entries are then not collected.
 Status find_near_tight(const ExactCosts& costs, const CompleteMatching& matching,
                        const std::vector<double>& v, double expected, NearTightEntries& found,
                        Interrupt& interrupt);

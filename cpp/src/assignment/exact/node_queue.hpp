@@ -24,7 +24,7 @@ class NodeQueue {
     heap_.clear();
   }
 
-  // Takes a node that was not seen yet out of the search.
+  // Takes a node that was not reached yet out of the search.
   void close(std::int32_t node, S distance) {
     place_[index(node)] = done;
     distance_[index(node)] = std::move(distance);

@@ -18,9 +18,9 @@ double exact_total(const AnyCostView& cost, const std::vector<std::int64_t>& col
 
 // True where a bound on the distance from the optimum is as small as rounding explains: 1e-12 of the sum of
 // the magnitudes of the assigned costs (minimised). Numbers a thousand times and more above the others
-// ("forbidden") are left out of the sum, and so is an offset that the costs have in common: neither excuses a
-// gap that the rest would not, but that beside such numbers 2^-29 of the rest is enough. O(n log n), O(n)
-// where the gap is far below that, O(1) where it is 0.
+// ("forbidden") are left out of the sum, and so is a common offset of the costs: neither allows a larger gap,
+// except that beside such numbers 2^-29 of the rest is enough. O(n log n), O(n) where the gap is far below
+// that, O(1) where it is 0.
 bool proof_is_good_enough(const std::vector<double>& pair_costs, double gap);
 
 }  // namespace rebasin::assignment

@@ -64,9 +64,9 @@ bool take_bid(ListState<T>& state, std::int32_t row, const simd::TwoBest& two, d
 }
 
 // Bids of the rows on the stack, the last first: `bid(row, two)` is called with a row taken off it and its
-// best two columns, and false, which says that a dual leaves the grid, ends in `declined`. Two rows are
-// scanned at once, since a scan is a chain of waits for memory; the second is scanned again if both want the
-// same column. out_of_budget also after `budget` rounds, which then is below zero.
+// best two columns, and false, for a dual that leaves the grid, ends in `declined`. Two rows are
+// scanned at once, since a scan is a chain of waits for memory; the second is scanned again if both bid for
+// the same column. out_of_budget also after `budget` rounds, which then is below zero.
 template <class T, class Bid>
 Attempt bid_in_pairs(ListState<T>& state, std::int64_t& budget, Interrupt& interrupt, const Bid& bid) {
   std::vector<std::int32_t>& stack = state.matching.free_rows;

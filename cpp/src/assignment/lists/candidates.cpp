@@ -129,7 +129,7 @@ void scan_row(ListState<T>& state, std::int64_t i) {
   // In longer rows the search for a threshold matters less than the second read where a guess fails.
   constexpr std::int64_t short_row = 256;
   const T* run = state.costs.row(i, state.buffer.data());
-  // Rows alike begin their ties in different places; the multiplier spreads consecutive rows over the
+  // Equal rows begin their ties in different places; the multiplier spreads consecutive rows over the
   // columns.
   const std::int64_t start = i * 40503 % state.columns;
   const bool guess = state.columns <= short_row;

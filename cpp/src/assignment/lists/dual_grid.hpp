@@ -15,7 +15,7 @@ Attempt put_on_grid(ListState<T>& state);
 template <class T>
 Attempt put_on_grid(ListState<T>& state, std::span<const std::int32_t> sample);
 
-// Takes duals of an earlier problem, as the caller gave them, and sets the grid.
+// Sets duals of an earlier problem, in the caller's sign and orientation, and the grid.
 template <class T>
 Attempt adopt_duals(ListState<T>& state, const double* duals);
 

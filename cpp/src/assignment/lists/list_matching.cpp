@@ -13,7 +13,7 @@ struct Trial {
   bool goes_far;  // most rows are matched, and `attempt` is that of the whole matching
 };
 
-// Few bids show whether row reduction alone gets far; then it goes on.
+// Few bids show whether row reduction alone matches most rows; then it continues.
 template <class T>
 Trial try_without_epsilon(ListState<T>& state, Interrupt& interrupt) {
   constexpr std::int64_t bids_to_tell = 2;

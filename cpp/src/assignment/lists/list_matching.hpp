@@ -17,7 +17,7 @@ Attempt match_exactly(ListState<T>& state, Interrupt& interrupt);
 template <class T>
 std::int64_t count_distinct_best(const ListRecords<T>& lists, const Presolve& presolve, std::int64_t columns);
 
-// Whether nine in ten rows are of that kind.
+// Whether nine in ten rows have such a column.
 template <class T>
 bool nearly_all_apart(const ListState<T>& state);
 

@@ -9,7 +9,7 @@ namespace rebasin::assignment {
 template <class T>
 Attempt match_by_ties(ListState<T>& state, Interrupt& interrupt);
 
-// Solves state.costs from nothing, up to the certificate, which state.evidence says how to make. declined
+// Solves state.costs from nothing, up to the certificate, whose kind state.evidence gives. declined
 // leaves the problem to the dense solver; entries may then be invalid or forbidden.
 template <class T>
 Attempt solve_by_lists(ListState<T>& state, Interrupt& interrupt);

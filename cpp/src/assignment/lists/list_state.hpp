@@ -36,7 +36,7 @@ struct Grid {
   }
 };
 
-// The threshold that would have suited the last rows: rows alike need no search for one of their own.
+// The threshold that suited the last rows, as a first guess for the next: similar rows need no search.
 template <class T>
 struct ThresholdGuess {
   static constexpr int wanted = 16;  // entries at or below it
@@ -197,7 +197,7 @@ struct ListState {
 
   bool over_budget() const { return budget.is_spent(counters); }
 
-  // Back to the beginning.
+  // Restores the state before the first stage.
   void forget();
 
   // The same for another strategy, whose counters, traits and budget are its own.

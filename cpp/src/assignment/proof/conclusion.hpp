@@ -1,4 +1,4 @@
-// The end of every solve: the caller's orientation and sign, the objective, and a proof that holds.
+// The end of every solve: the caller's orientation and sign, the objective, and the proof.
 #pragma once
 
 #include <vector>

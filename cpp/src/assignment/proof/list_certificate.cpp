@@ -27,7 +27,7 @@ template <class T>
 double row_dual(const ListState<T>& state, std::int64_t row, double matched_cost) {
   const simd::Record<T>& record = state.lists.records[row];
   double dual = record.bound - (state.lists.bound_is_rounded[row] != 0 ? state.duals.grid.step : 0.0);
-  // Columns taken out cost zero, and their dual is higher than when the bound was found.
+  // Columns that presolve removed cost zero, and their dual is higher than when the bound was found.
   if (!state.presolve.pairs.empty()) dual = std::min(dual, -state.presolve.dual);
   const auto lower_to = [&dual](double cost, double v) {
     const double reduced = cost - v;

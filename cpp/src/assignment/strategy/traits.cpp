@@ -14,7 +14,7 @@ namespace rebasin::assignment {
 namespace {
 
 // Whether most rows meet their least entry more than once, and whether it is one of few values: 0/1, counts.
-// Rows of nothing but the largest entry do not count.
+// Rows whose entries all equal the largest do not count.
 template <class T>
 void sample_ties(const CostRows<T>& costs, double largest, Traits& traits) {
   constexpr std::int64_t sampled_rows = 8;

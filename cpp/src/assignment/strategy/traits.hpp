@@ -10,7 +10,7 @@ struct Traits {
   bool negative = false;          // some sampled entry is below zero
   double equal_neighbours = 0.0;  // share of sampled entries that equal the next one of their row
   bool offset_dominates = false;  // float64 entries whose range is small beside their magnitude
-  bool columns_differ = false;    // columns spread over small parts of the whole range, as offsets make them
+  bool columns_differ = false;    // columns spread over small parts of the whole range, as with offsets
   bool smooth = false;            // neighbours in a row differ by little of the range
   bool tied = false;              // most rows meet their least entry more than once
   bool few_values = false;        // and it is one of two values

@@ -1,7 +1,7 @@
 // The thresholds of the strategy layer: the meaning of each, how it was measured, and the cost of a wrong
 // one.
 //
-// Measured by `benchmarks/bench_everybody.py` (families of other people's matrices) and
+// Measured by `benchmarks/bench_everybody.py` (matrices from other programs' benchmarks) and
 // `benchmarks/bench_assignment.py` (networks' matrices) on AVX-512 machines. A wrong threshold costs time,
 // never exactness.
 #pragma once
@@ -94,7 +94,7 @@ inline constexpr double column_range = 0.25;
 inline constexpr double smooth_step = 1.0 / 32.0;
 
 // Columns for each row from which a rectangle's rows seldom compete: lists, which read float32 as it is, come
-// first, unless there are too few rows for them to pay.
+// first, unless there are too few rows for a gain.
 inline constexpr std::int64_t wide = 2;
 inline constexpr std::int64_t few_rows = 8;
 inline constexpr std::int64_t too_few_rows_to_sample = 2;

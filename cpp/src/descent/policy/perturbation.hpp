@@ -8,7 +8,7 @@
 
 namespace rebasin {
 
-// The slots of a permutation that may not keep their unit: one in ten, at least one, drawn by the number of
+// The slots of a permutation whose matches are forbidden: one in ten, at least one, drawn by the number of
 // the perturbation, the permutation and the seed alone.
 inline std::vector<std::int64_t> perturbed_slots(std::int64_t units, std::int64_t perturbation,
                                                  std::int32_t permutation, std::uint64_t seed) {

@@ -14,8 +14,8 @@ std::vector<std::int32_t> families(const Problem& problem) {
   return found;
 }
 
-// Variances by family, and what a family gains from the part of them that a set of fixed families makes
-// usable.
+// Variances by family, and the expected gain of a family from the part of them that a set of fixed families
+// makes usable.
 class PlannedOrder {
  public:
   PlannedOrder(const Problem& problem, const std::vector<SimilarityVariance>& variances)
@@ -70,7 +70,7 @@ class PlannedOrder {
     return sum;
   }
 
-  // What one standard deviation of a similarity is worth: n sqrt(2 ln n), in each copy.
+  // The expected gain by one standard deviation of a similarity: n sqrt(2 ln n), in each copy.
   double weight_of(std::size_t member) const {
     const auto n = static_cast<double>(std::max<std::int64_t>(1, problem_.permutations[member].size));
     double copies = 1.0;

@@ -1,4 +1,4 @@
-// In which order a first pass matches the permutations, each on the axes fixed before it.
+// The order in which a first pass matches the permutations, each on the axes fixed before it.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 namespace rebasin {
 
 // The order of highest expected objective. A permutation of n units whose similarities have variance v adds
-// about n sqrt(2 ln n v) when it is matched, as the best assignment of a random matrix does; v counts what is
-// fixed by then. A greedy order, improved by moving single permutations while that helps.
+// about n sqrt(2 ln n v) when it is matched, as the best assignment of a random matrix does; v counts the
+// axes fixed by then. A greedy order, improved by moving single permutations while that helps.
 std::vector<std::int32_t> plan_by_gain(const Problem& problem,
                                        const std::vector<SimilarityVariance>& variances);
 
@@ -20,7 +20,7 @@ std::vector<std::int32_t> plan_by_gain(const Problem& problem,
 std::vector<std::int32_t> plan_by_share(const Problem& problem,
                                         const std::vector<SimilarityVariance>& variances);
 
-// What an order is expected to gain.
+// The expected gain of an order.
 double expected_gain(const Problem& problem, const std::vector<SimilarityVariance>& variances,
                      const std::vector<std::int32_t>& order);
 

@@ -60,9 +60,9 @@ class PlannedDescent {
   }
 
   // The family with the largest share of its variance on fixed axes is matched first, as a probe. Where it
-  // stands out the models are related, and what counts is to be right; else the order of highest expected
-  // objective is taken. A probe that does not come first there is taken back; its product is not lost, its
-  // family needs it anyway.
+  // stands out the models are related, and this order makes fewer wrong matches; else the order of highest
+  // expected objective is taken. A probe that does not come first there is undone; its product is kept, since
+  // its family needs it later.
   Status match_all_on_fixed_axes(const std::vector<Permutation>& start, double objective_at_start) {
     std::vector<std::int32_t> by_share, by_gain;
     const Status planning = plan(by_share, by_gain);
@@ -131,8 +131,8 @@ class PlannedDescent {
   }
 
   // The same from a perturbation of every permutation, drawn by the seed:
-  // another descent, to another local optimum where there are several. One that leads no higher than where it
-  // began is given up for the plain one.
+  // another descent, to another local optimum where there are several. It is undone unless the objective is
+  // higher than at its start.
   Status drain_queue_perturbed() {
     constexpr std::int64_t number = std::int64_t{1} << 30;  // of no other perturbation
     const std::vector<Permutation> before = result_.permutations;
@@ -153,7 +153,7 @@ class PlannedDescent {
   }
 
   // Iterated local search: leaves a local optimum by a perturbation in which some units of every permutation
-  // may not keep their match, descends from there, and goes back unless that led higher.
+  // may not keep their match, descends from there, and returns unless the objective is higher.
   Status perturb() {
     while (result_.converged && result_.stats.perturbations < options_.perturbations) {
       const std::vector<Permutation> before = result_.permutations;

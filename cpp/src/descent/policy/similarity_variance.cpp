@@ -107,7 +107,7 @@ Status variance_at(const Problem& problem, const Nesting& nesting, const EntryRe
       add_need(variances, problem, permutation, false);
   }
   const Columns columns(problem, t, move, variances.member);
-  double copies = 1.0;  // each copy of the member within its parents sees its own share of the columns
+  double copies = 1.0;  // each copy of the member within its parents has its own share of the columns
   for (const std::int32_t parent : problem.permutations[static_cast<std::size_t>(variances.member)].parents)
     copies *= static_cast<double>(problem.permutations[static_cast<std::size_t>(parent)].size);
   std::vector<double> a, b;

@@ -185,8 +185,8 @@ Status Engine<T>::take_if_better(std::int32_t permutation) {
   return Status::ok;
 }
 
-// The objective may hold a constant that no step could ever gain: what it can gain is measured where a step
-// would fail by the whole of it.
+// The objective may hold a constant that no step changes: the part that permutations can change is measured
+// where a step would fail by the tolerance on the whole.
 template <class T>
 Status Engine<T>::is_better(double gain, bool& better) {
   better = gain > options_.tolerance * std::abs(result_.objective);

@@ -1,4 +1,4 @@
-// The steps of a descent: what a visit of one permutation does. Which to visit next is decided elsewhere.
+// The steps of a descent: one visit of a permutation. The order of visits is the policy's (descent/policy/).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace rebasin {
 
-// Knows which similarities are out of date; result.permutations are the permutations as they stand, and
+// Tracks which similarities are out of date; result.permutations are the current permutations, and
 // result.objective is theirs after measure() and after every visit().
 template <class T>
 class Engine {
@@ -30,7 +30,8 @@ class Engine {
   Status measure();
 
   // Proposes the steps of the longest beginning of the upcoming visits that do not depend on each other, in
-  // one batch of assignments; nothing where the backend gains nothing by that. `fixed` as of the visits.
+  // one batch of assignments; without effect where the backend gains nothing by that. `fixed` as of the
+  // visits.
   Status prepare(std::span<const std::int32_t> upcoming, const FixedAxes* fixed);
 
   // Brings the permutation's similarity up to date and takes its best step if the objective rises by more

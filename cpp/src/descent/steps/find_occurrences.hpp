@@ -1,4 +1,4 @@
-// Where the units of a permutation lie in all tensors, for the part of them that one step compares.
+// The positions of a permutation's units in all tensors, for the part of them that one step compares.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ class FixedAxes {
     for (const std::int32_t member : nesting.family(root)) fixed_[static_cast<std::size_t>(member)] = true;
   }
 
-  // Whether everything that moves the tensor's other axes is fixed.
+  // Whether all permutations that move the tensor's other axes are fixed.
   bool around(std::size_t tensor, std::int32_t axis) const {
     for (const Move& move : problem_.tensors[tensor].moves) {
       if (move.axis == axis) continue;
@@ -29,7 +29,7 @@ class FixedAxes {
     return true;
   }
 
-  // The same, and also what stands in the move itself beside the family of `root`.
+  // The same, and also the permutations of the move itself that are outside the family of `root`.
   bool around(std::size_t tensor, const Move& move, const Nesting& nesting, std::int32_t root) const {
     for (const std::int32_t permutation : move.permutations) {
       if (!fixed_[static_cast<std::size_t>(permutation)] && !nesting.in_family(root, permutation))

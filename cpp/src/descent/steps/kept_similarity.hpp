@@ -13,8 +13,8 @@
 namespace rebasin {
 
 // One permutation's similarity as of its last visit; the matrix itself is the backend's. Where there is no
-// room for it, it is formed anew at every visit; the pending change is counted all the same, so that memory
-// does not decide the order of visits.
+// room for it, it is formed anew at every visit; the pending change is counted as well, so that the order of
+// visits does not depend on memory.
 //
 // An occurrence counts in full at its first refresh; a later change of it adds the product over the columns
 // that moved. Float32 rounding accumulates slowly (a few 1e-6 of the largest entry after a hundred changes),

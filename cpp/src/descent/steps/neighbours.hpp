@@ -1,4 +1,4 @@
-// Which permutations see each other: those that move entries of one tensor together.
+// Neighbours: permutations that move entries of one tensor together.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ class Neighbours {
   }
 
   // Permutations whose best step may change when `permutation` moves; itself only if it stands on two axes of
-  // a tensor or shares a move with another. Pieces of one axis do not see each other.
+  // a tensor or shares a move with another. Pieces of one axis are no neighbours.
   const std::vector<std::int32_t>& of(std::int32_t permutation) const {
     return neighbours_[static_cast<std::size_t>(permutation)];
   }

@@ -98,7 +98,7 @@ std::int64_t NestedAssignment<T>::copy_within(std::int32_t permutation,
 
 template <class T>
 double NestedAssignment<T>::pending_flop(std::int32_t root) const {
-  double flop = 1.0;  // what moves nothing is visited all the same
+  double flop = 1.0;  // a permutation that moves nothing is visited as well
   for (const Tensor& tensor : problem_.tensors) {
     double entries = 1.0;
     for (const std::int64_t length : tensor.shape) entries *= static_cast<double>(length);

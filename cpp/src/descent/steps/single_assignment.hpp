@@ -44,7 +44,7 @@ class SingleAssignment {
   // (descent/steps/standard_score.hpp).
   Status score(std::int32_t permutation, const Permutation& units, double& score);
 
-  // Frees what is not kept until the next visit.
+  // Frees the similarities that are not kept until the next visit.
   void end_visit(std::int32_t permutation) { kept(permutation)->end_visit(permutation, backend_); }
 
   // Stands in for a propose() whose result is known from an earlier descent.

@@ -1,4 +1,4 @@
-// How far an assignment stands out from what independent random units would give.
+// The standard score of an assignment: its distance from those of independent random units.
 #pragma once
 
 #include <algorithm>

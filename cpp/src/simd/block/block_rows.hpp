@@ -136,7 +136,7 @@ Line<T, width> average_minima(const Line<T, width>* minima, int blocks, int colu
   return mean;
 }
 
-// The costs as the caller gave them, checked, turned to minimise, padded with +inf; first duals from `blocks`
+// The caller's costs, checked, negated to maximise, padded with +inf; first duals from `blocks`
 // blocks of rows. False where an entry is invalid.
 template <class T, int width>
 bool load_block(const T* const* runs, T sign_mask, int blocks, BlockProblem<T>& problem) {

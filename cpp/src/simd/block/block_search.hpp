@@ -60,7 +60,7 @@ class BlockSearch {
     return true;
   }
 
-  // Breadth first over tight pairs; columns that led nowhere lead nowhere for later rows either.
+  // Breadth first over tight pairs; columns without a path to a free one have none for later rows either.
   bool match_along_ties(int root) {
     std::int32_t queue[width];
     std::int32_t from[width];

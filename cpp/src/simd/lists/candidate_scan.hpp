@@ -95,7 +95,7 @@ bool place_by_rank(const Entries<T>& entries, int preferred, Scan<T>& found) {
   return tied;
 }
 
-// Hands back the entries, ascending by reduced cost; padded to the capacity of a record. Ties from
+// Returns the entries, ascending by reduced cost; padded to the capacity of a record. Ties from
 // column `start` on come first if the entries are in the order of their columns, else as they stand.
 template <class T>
 void sort_by_reduced(Entries<T>& entries, std::int64_t start, Scan<T>& found) {

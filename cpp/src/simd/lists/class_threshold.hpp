@@ -97,7 +97,7 @@ T choose_threshold(const T* minima, T least) {
   T low = least;
   T high = largest_finite(minima);
   for (int step = 0; step < 10; ++step) {
-    // The minima crowd towards the high end, so the first guess leans low. Halving each avoids overflow.
+    // The minima are densest at the high end, so the first guess is low. Halving each avoids overflow.
     // Where they spread over many magnitudes halving the range finds none, halving the exponent does; where
     // one lies far below the rest it is the other way round.
     const bool by_exponent = step >= 3 && step % 2 == 1;

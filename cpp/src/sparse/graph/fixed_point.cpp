@@ -14,9 +14,9 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 // Bits below the lowest of the costs, so that bid increments can be fractions.
 constexpr int fraction_bits = 16;
-// Integers below keep their value; of larger ones the least is taken off.
+// Integers below keep their value; from larger ones the least is subtracted.
 constexpr int small_bits = 40;
-// So many powers of two between them and the rest make magnitudes markers.
+// Gap in powers of two above which the larger magnitudes are markers.
 constexpr int marker_bits = 16;
 
 // The exponents that occur among magnitudes, zero and infinity left out.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from rebasin_fast._arrays import DeviceLibrary
 from rebasin_fast._arrays.buffers import check_same_device
 from rebasin_fast.assignment.device import kernels
 from rebasin_fast.assignment.failures import STATUSES
+from rebasin_fast.assignment.result import AssignmentBatch
 
 # Below, a block is done before a matrix has come to the host and its answer back.
 LARGEST_FOR_ONE_BLOCK = 512
@@ -62,3 +64,13 @@ def _finish_on_host(
         fields["columns"][p], fields["objectives"][p], fields["gaps"][p] = one.columns, one.objective, one.gap
         fields["row_duals"][p], fields["column_duals"][p] = one.row_duals, one.column_duals
     return replace(found, **{name: library.put(costs, value) for name, value in fields.items()})
+
+
+def assignments_of(
+    found: kernels.BatchResult, library: DeviceLibrary, convert: Callable[[Any], Any]
+) -> AssignmentBatch:
+    """The solutions with their arrays converted, such as to the host."""
+    arrays = (found.columns, found.row_duals, found.column_duals, found.objectives, found.gaps)
+    columns, row_duals, column_duals, objectives, gaps = map(convert, arrays)
+    names = np.array(STATUSES)[library.to_host(found.statuses)]
+    return AssignmentBatch(columns, row_duals, column_duals, objectives, gaps, names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,10 @@ import numpy as np
 from rebasin_fast._arrays import DeviceLibrary, device_library
 from rebasin_fast._native.cuda import is_available
 from rebasin_fast.assignment.batch import restored
-from rebasin_fast.assignment.device import batched, kernels
+from rebasin_fast.assignment.device import batched
 from rebasin_fast.assignment.device.large import solve_large
-from rebasin_fast.assignment.failures import STATUSES, infeasible_error, raise_unless_optimal
-from rebasin_fast.assignment.result import Assignment, AssignmentBatch
+from rebasin_fast.assignment.failures import infeasible_error, raise_unless_optimal
+from rebasin_fast.assignment.result import Assignment
 from rebasin_fast.assignment.warm_start import Start, start_of_batch, start_of_matrix
 from rebasin_fast.errors import InfeasibleError
 
@@ -44,7 +43,7 @@ def solve(cost: Any, maximize: bool, start: Any, library: DeviceLibrary) -> Assi
     if len(cost.shape) == 3:
         starts = _on_device(cost, start_of_batch(start, _shape(cost)), library)
         found = batched.solve_batch(cost, library, maximize=maximize, start=starts)
-        return _assignments(found, library, lambda array: array)
+        return batched.assignments_of(found, library, lambda array: array)
     one = _solve_matrix(cost, maximize, start, library)
     if one is None:
         return None
@@ -61,20 +60,11 @@ def _solve_matrix(cost: Any, maximize: bool, start: Any, library: DeviceLibrary)
     if max(n, m) <= batched.LARGEST_FOR_ONE_BLOCK:
         starts = _on_device(cost, start_of_matrix(start, (n, m)), library)
         found = batched.solve_batch(cost[None], library, maximize=maximize, start=starts)
-        return _assignments(found, library, library.to_host)[0]
+        return batched.assignments_of(found, library, library.to_host)[0]
     if n > m or library.strides(cost)[1] != 1 or start is not None:
         return None
     large = solve_large(cost, library, maximize=maximize)
     return None if large is None else large[0]
-
-
-def _assignments(
-    found: kernels.BatchResult, library: DeviceLibrary, convert: Callable[[Any], Any]
-) -> AssignmentBatch:
-    arrays = (found.columns, found.row_duals, found.column_duals, found.objectives, found.gaps)
-    columns, row_duals, column_duals, objectives, gaps = map(convert, arrays)
-    names = np.array(STATUSES)[library.to_host(found.statuses)]
-    return AssignmentBatch(columns, row_duals, column_duals, objectives, gaps, names)
 
 
 def _on_device(cost: Any, start: Start | None, library: DeviceLibrary) -> Start | None:

@@ -58,7 +58,7 @@ def _version(distribution: str) -> str:
 
 
 def _devices() -> str:
-    """Where torch finds that parameters may lie, and that weight_matching(device=) can run."""
+    """The devices of torch, on which parameters may lie and weight_matching(device=) can run."""
     try:
         import torch
     except ImportError:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from rebasin_fast._terminal.legible import legible
-from rebasin_fast.cli.alignment import align, kinship_account, note_guess, note_statistics
+from rebasin_fast.cli.alignment import align, kinship_account, note_statistics, note_unproven
 from rebasin_fast.cli.destination import Destination, resumable
 from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.options import (
@@ -27,8 +27,7 @@ from rebasin_fast.cli.options import (
 from rebasin_fast.cli.proof import spec_statement
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.matching.kinship import kinship
-from rebasin_fast.merging.averaging import averaged_params
-from rebasin_fast.merging.partial_average import averaged_where_shared, not_shared
+from rebasin_fast.merging.averaging import averaged_params, averaged_where_shared, not_shared
 from rebasin_fast.typing import Params
 
 _TOGETHER = ("merge-many", "cycle-consistent")
@@ -66,7 +65,7 @@ class _Merged:
     "--save-permutations",
     type=output_path,
     metavar="FILE",
-    help="Keep where each model's units went, with merge-many.",
+    help="Save each model's permutation, with merge-many.",
 )
 @click.option(
     "--resume",
@@ -165,7 +164,7 @@ def _merge_together(
             allow_nonfinite=allow_nonfinite,
             progress=progress,
         )
-    note_guess(spec, out)
+    note_unproven(spec, out)
     statement = spec_statement(spec)
     relatives = {
         str(path): kinship_account(kinship(spec, models[0], models[number], many.between(0, number)))

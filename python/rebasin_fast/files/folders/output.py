@@ -26,7 +26,7 @@ _COMPANIONS = (
 
 
 class NewFolder:
-    """Files on their way into a folder."""
+    """Files to be put into a folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,7 +76,7 @@ def write_folder(folder: Path, model: Path | None, overwrite: bool) -> Iterator[
 
     A new folder appears at once with everything in it, the companions of the weights in the folder `model`
     (config.json, tokenizer, …) included. Into an existing one the files are moved one by one, the last one
-    created last: for a set of files that is the index, without which no reader sees the others.
+    created last: for a set of files that is the index, without which no reader finds the others.
     """
     aside = folder.parent / f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:

@@ -41,7 +41,7 @@ class ShardedLayout:
 
 
 def read_index(path: Path, entry: str | None, library: str | None) -> LoadedParams:
-    """Read every shard that the index names, as far as needed to know what it holds.
+    """Read the directory of every shard that the index names.
 
     Raises
     ------
@@ -64,13 +64,13 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
     for name, shard_name in shard_of.items():
         if name not in shards[shard_name]:
             raise FileFormatError(
-                f"{path} says that {shard_name} holds {name!r}, and it does not. Fetch the set again."
+                f"{path} lists {name!r} in {shard_name}, which does not hold it. Fetch the set again."
             )
     # Other readers of the set load whole files: a parameter that the index lacks is one like the others.
     for name, shard_name in [(n, file) for file, shard in shards.items() for n in shard if n not in shard_of]:
         if name in shard_of:
             raise FileFormatError(
-                f"{path} does not say whether {shard_of[name]} or {shard_name} holds {name!r}, and both do. "
+                f"{path} does not list {name!r}, and both {shard_of[name]} and {shard_name} hold it. "
                 "Fetch the set again."
             )
         shard_of[name] = shard_name

@@ -2,7 +2,7 @@
 
 Both are a pickle that describes the objects, and storages beside it. Read here without torch, because its
 restricted unpickler has been broken twice (CVE-2025-32434 below 2.6, CVE-2026-24747 below 2.10) and refuses
-a whole checkpoint for one class that it does not know.
+a whole checkpoint for one unknown class.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class TorchLayout:
     Attributes
     ----------
     levels : list of dict
-        The dictionaries around the state dict, outermost first; the next level goes where the hole is.
+        The dictionaries around the state dict, outermost first; a placeholder marks the place of the next level.
     extras : dict
         Plain entries between the tensors of the state dict.
     ordered : bool

@@ -1,4 +1,4 @@
-"""Names that no file of weights needs; a file that asks for one is refused, though nothing of it would be executed."""
+"""Names that no file of weights needs; a file that names one is refused, though nothing of it would be executed."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def refuse_hostile(names: Iterable[Global], path: Path) -> None:
         builtin = root in ("builtins", "__builtin__") and name.name not in _HARMLESS_BUILTINS
         if builtin or root in _NEVER_IN_WEIGHTS or name.name in _NEVER_ANYWHERE:
             raise FileFormatError(
-                f"{path} asks to run {name}, which no file of weights needs: it is hostile or no checkpoint. "
+                f"{path} contains a call of {name}, which no file of weights needs: it is hostile or no checkpoint. "
                 "Nothing of it was executed. Do not open it with anything else; get the weights as .safetensors."
             )

@@ -32,7 +32,7 @@ def state_of_module(node: Call) -> dict[str, Any]:
 
 
 def _collect(node: Call, prefix: str, found: dict[str, Any], budget: list[int], depth: int) -> None:
-    budget[0] -= 1  # a module that is referred to a thousand times by modules like it is a bomb
+    budget[0] -= 1  # modules that refer to one another a thousand times would grow without bound
     if depth > _MAX_DEPTH or budget[0] < 0:
         raise FileFormatError("the modules of this file are nested without end: it is damaged or hostile.")
     passing = _members(node.state.get("_non_persistent_buffers_set"))

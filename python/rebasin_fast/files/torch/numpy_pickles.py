@@ -61,7 +61,7 @@ def _parts(node: Call) -> tuple[bytes, np.dtype[Any], Any, str] | None:
 def _bytes(node: Any) -> bytes | None:
     if isinstance(node, bytes | bytearray):
         return bytes(node)
-    # Protocol 2, which torch.save takes, knows no bytes: they stand as text.
+    # Protocol 2, which torch.save uses, has no bytes: they stand as text.
     if isinstance(node, Call) and str(node.function) == "_codecs.encode" and len(node.args) == 2:
         text, encoding = node.args
         if isinstance(text, str) and encoding == "latin1":

@@ -25,7 +25,7 @@ _MAX_DEPTH = 30
 class Tensor:
     """A tensor in the file; offset in bytes from the file's beginning, strides in elements.
 
-    `conjugate` and `negative` are torch's lazy bits: the elements of the storage still await the operation.
+    `conjugate` and `negative` are torch's lazy bits: the operation is still pending on the elements of the storage.
     """
 
     code: str

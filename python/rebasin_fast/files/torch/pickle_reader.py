@@ -2,11 +2,11 @@
 
 A pickle is a program for a stack machine. Here a call of a function, the building of an object or the name of a
 class only becomes a `Call` or a `Global` in the result. Nothing is imported and nothing is called, so that no file
-can act; sizes are bounded by the bytes that are there. `pickletools.genops` does the decoding.
+can run code; sizes are bounded by the bytes that are there. `pickletools.genops` decodes.
 
-The machine is written here, because there is none to take. An unpickler with its dangerous methods replaced executes
-each instruction that was forgotten, while a table refuses it; and torch's restricted unpickler needs torch, reads
-all storages, and refuses a checkpoint for one class that it does not know.
+The machine is our own, because no library has one that executes nothing. An unpickler with its dangerous methods
+replaced executes each instruction that was overlooked, while a table refuses it; and torch's restricted unpickler needs
+torch, reads all storages, and refuses a checkpoint for one unknown class.
 """
 
 from __future__ import annotations

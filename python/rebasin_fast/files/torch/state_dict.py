@@ -48,7 +48,7 @@ def find_state_dict(root: Any, entry: str | None, path: Path) -> tuple[list[Leve
             return levels, node
         if chosen is None and len(inner) > 1:
             raise FileFormatError(
-                f"{path} holds several sets of parameters: {', '.join(map(repr, inner))}. Say which: "
+                f"{path} holds several sets of parameters: {', '.join(map(repr, inner))}. Choose one: "
                 f"load_params(path, entry={inner[0]!r}), or --entry {shlex.quote(inner[0])} on the command line."
             )
         if chosen is None and not inner:
@@ -97,7 +97,7 @@ def _holds_tensors(node: Any, depth: int = 0, seen: set[int] | None = None) -> b
     mapping = None if id(node) in seen or depth > _MAX_DEPTH else items_of(node)
     if mapping is None:
         return False
-    seen.add(id(node))  # a dictionary that is referred to a thousand times is looked at once
+    seen.add(id(node))  # a dictionary that is referred to a thousand times is visited once
     if any(isinstance(key, str) and is_array(value) for key, value in mapping.items()):
         return True
     return any(

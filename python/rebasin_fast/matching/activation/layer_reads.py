@@ -1,4 +1,4 @@
-"""The tensors that each kind of torch layer reads and puts out, and the units of a spec along their axes."""
+"""The inputs and outputs of each kind of torch layer, and the units of a spec along their axes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Read: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any]
 class LayerRead:
     """A tensor that passes through a module, with the units of ``entry`` along ``axis``.
 
-    ``read(module, args, kwargs, output)`` gives the tensor, or None when this call had none. ``consumed``: the
-    module reads it; otherwise the module puts it out. ``part``: the positions of ``entry`` that the tensor holds,
+    ``read(module, args, kwargs, output)`` gives the tensor, or None when this call had none. ``consumed``: it is an
+    input of the module; otherwise an output. ``part``: the positions of ``entry`` that the tensor holds,
     where several projections are stacked in one parameter.
     """
 
@@ -101,7 +101,7 @@ def _grouped_inputs(module: Any, weight: tuple[Entry, ...], sizes: Mapping[str, 
 
 
 def _attention(module: Any, entries: Entries) -> Iterator[LayerRead]:
-    """Inputs of the projections, and the projections computed once more: the module puts out neither."""
+    """Inputs of the projections, and the projections computed once more: the module returns neither."""
     for place, name in enumerate(("query", "key", "value")):
         weight = "in_proj_weight" if "in_proj_weight" in entries else f"{name[0]}_proj_weight"
         if weight not in entries:

@@ -5,33 +5,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain as chained
-from math import prod
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._models.inference import check_model, count_of, evaluating, import_torch
 from rebasin_fast._terminal.progress import listener
-from rebasin_fast.assignment import solve_assignment
 from rebasin_fast.errors import DataError, ParamsError, SpecError
 from rebasin_fast.matching.activation.moments import CrossMoments
+from rebasin_fast.matching.activation.similarities import (
+    Moments,
+    Similarity,
+    best_permutations,
+    similarities_of,
+    sum_of_matched,
+)
 from rebasin_fast.matching.activation.taps import Tap, TapNames, TapReader, choose_taps, taps_of
 from rebasin_fast.matching.pair import check_pair
-from rebasin_fast.matching.relaxed.chains import units_of_chain
 from rebasin_fast.matching.result import Matching, MatchingStats
-from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.permutation import identity_permutation
-from rebasin_fast.specs.axis import Entry, Product
 from rebasin_fast.specs.spec import PermutationSpec
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Permutation
-
-Similarity: TypeAlias = Literal["correlation", "inner_product"]
-Similarities: TypeAlias = dict[tuple[str, ...], NDArray[np.float64]]
-Moments: TypeAlias = dict[Tap, list[CrossMoments]]
 
 
 def activation_matching(
@@ -125,22 +120,20 @@ def activation_matching(
     with listener(progress, "batches") as notify:
         moments, product_seconds = _measure(model_a, model_b, candidates, batches, notify)
     report = pair.left_in_place | _without_tap(spec, moments, pair.sizes, strict=strict)
-    similarities = _similarities(moments, similarity)
+    similarities = similarities_of(moments, similarity)
     measured = perf_counter()
     identity = identity_permutation(spec, pair.sizes)
-    permutation, assignments = _solve(spec, similarities, pair.sizes)
+    permutation, assignments = best_permutations(spec, similarities, pair.sizes)
     permutation = {**identity, **permutation}
     objective, first = (sum_of_matched(similarities, spec, p) for p in (permutation, identity))
     moved = sum(not np.array_equal(permutation[name], identity[name]) for name in identity)
     stats = MatchingStats(
         visits=len(pair.sizes),
-        skipped_visits=0,
         assignments=assignments,
         accepted_steps=moved,
         product_flop=sum(one.product_flop for each in moments.values() for one in each),
         product_seconds=product_seconds,
         assignment_seconds=perf_counter() - measured,
-        objective_seconds=0.0,
         model_seconds=measured - started - product_seconds,
     )
     return Matching(permutation, objective, first, [objective], 1, True, stats, report)
@@ -226,71 +219,3 @@ def _without_tap(
         for name in missing
         for parameter, _ in spec.perm_to_axes[name]
     }
-
-
-def _similarities(moments: Moments, similarity: Similarity) -> Similarities:
-    """The similarities of the units of every chain of permutations, summed over taps."""
-    summed: Similarities = {}
-    for tap, each in moments.items():
-        for family, moment in zip(tap.families, each, strict=True):
-            matrix = moment.correlation() if similarity == "correlation" else moment.inner_product()
-            if not np.isfinite(matrix).all():
-                raise ParamsError(
-                    f"the activations at module {tap.module!r} hold NaN or infinite values; such a model "
-                    "cannot be matched"
-                )
-            summed[family.chain] = summed[family.chain] + matrix if family.chain in summed else matrix
-    return summed
-
-
-def _solve(
-    spec: PermutationSpec, similarities: Similarities, sizes: Mapping[str, int]
-) -> tuple[dict[str, NDArray[np.int64]], int]:
-    """The best permutation for each chain, and how many assignments it took."""
-    nested = {name for chain in similarities if len(chain) > 1 for name in chain}
-    nested |= {name for chain in similarities for name in chain if spec.parents[name]}
-    permutation: dict[str, NDArray[np.int64]] = {}
-    together: Similarities = {}
-    for chain, matrix in similarities.items():
-        if nested.isdisjoint(chain):
-            permutation[chain[0]] = solve_assignment(matrix, maximize=True).columns
-        else:
-            together[chain] = matrix
-    if not together:
-        return permutation, len(permutation)
-    matching = _solve_nested(spec, together, sizes)
-    return permutation | matching.permutation, len(permutation) + matching.stats.assignments
-
-
-def _solve_nested(spec: PermutationSpec, similarities: Similarities, sizes: Mapping[str, int]) -> Matching:
-    """Weight matching of stand-ins: the product of A = I and B = S^T, permuted, is the similarity matched.
-
-    Zeros beside them keep every permutation within the parents that it has in the whole spec.
-    """
-    axes: dict[str, tuple[Entry, ...]] = {}
-    a: dict[str, NDArray[np.float64]] = {}
-    b: dict[str, NDArray[np.float64]] = {}
-    for number, (chain, matrix) in enumerate(similarities.items()):
-        name = f"similarity{number}"
-        axes[name] = (_entry_of(chain), None)
-        a[name], b[name] = np.eye(len(matrix)), np.ascontiguousarray(matrix.T)
-    names = dict.fromkeys(name for chain in similarities for name in chain)
-    for name in names:
-        chain = (*spec.parents[name], name)
-        axes[f"place of {name}"] = (_entry_of(chain),)
-        zeros = np.zeros(prod(sizes[outer] for outer in chain))
-        a[f"place of {name}"] = b[f"place of {name}"] = zeros
-    stand_in = PermutationSpec(axes, sizes={name: sizes[name] for name in names})
-    return weight_matching(stand_in, a, b, rng=0)
-
-
-def _entry_of(chain: tuple[str, ...]) -> Entry:
-    return chain[0] if len(chain) == 1 else Product(chain[0], _entry_of(chain[1:]))
-
-
-def sum_of_matched(similarities: Similarities, spec: PermutationSpec, permutation: Permutation) -> float:
-    """The similarities of all units with those that fill their slots."""
-    total = 0.0
-    for chain, matrix in similarities.items():
-        total += float(matrix[np.arange(len(matrix)), units_of_chain(spec, chain, permutation)].sum())
-    return total

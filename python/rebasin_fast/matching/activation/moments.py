@@ -27,7 +27,7 @@ class UnitMoments:
         self._spacing = 0.0
 
     def add(self, rows: Any) -> tuple[Any, Any]:
-        """Take in (rows, n) samples, at least one; gives them centred, and the mean that rounding leaves."""
+        """Add (rows, n) samples, at least one; gives them centred, and the mean that rounding leaves."""
         import torch
 
         rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
@@ -56,7 +56,7 @@ class UnitMoments:
 
 
 class CrossMoments:
-    """Moments of n units of A and n of B that saw the same samples, and the sums of their products.
+    """Moments of n units of A and n of B on the same samples, and the sums of their products.
 
     Products are float32 for float32 activations, of centred values, and accumulated in float64: 8 n^2 bytes.
     """
@@ -71,7 +71,7 @@ class CrossMoments:
         return 2.0 * self._sides[0].count * self._cross.numel() if self._sides[0].count else 0.0
 
     def add(self, x: Any, y: Any) -> None:
-        """Take in ``x`` and ``y``, (rows, n) tensors of equal shapes: the same samples in both models."""
+        """Add ``x`` and ``y``, (rows, n) tensors of equal shapes: the same samples in both models."""
         import torch
 
         if len(x) == 0:

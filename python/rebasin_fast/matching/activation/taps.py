@@ -199,7 +199,7 @@ def choose_taps(reader: TapReader, batch: Any) -> list[Tap]:
         if not tap.consumed:
             given[tap] = None
             return
-        kept_alive.append(tensor)  # or another could take its place in memory and be held for the same
+        kept_alive.append(tensor)  # a later tensor at its address would count as the same
         identity = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor._version, tap.axis)
         consumed.setdefault((identity, *(family.chain for family in tap.families)), tap)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,24 +11,18 @@ from numpy.typing import NDArray
 from rebasin_fast import _core
 from rebasin_fast._arrays import DeviceLibrary
 from rebasin_fast._arrays.operations import Operations
+from rebasin_fast.assignment import Assignment
 from rebasin_fast.assignment.device import batched as device_assignment
+from rebasin_fast.assignment.warm_start import starts_of_list
 from rebasin_fast.errors import ParamsError
 
-
-@dataclass(frozen=True)
-class Assigned:
-    """A maximal assignment: columns (n,) int64, duals (n,) and (n,) float64, the objective."""
-
-    columns: NDArray[np.int64]
-    row_duals: NDArray[np.float64]
-    column_duals: NDArray[np.float64]
-    objective: float
+_OVERFLOW = "the products of the weights overflow; scale the parameters down"
 
 
 class Assigner(Protocol):
     """Solves independent problems; each may start from an earlier answer."""
 
-    def assign(self, matrices: Sequence[Any], starts: Sequence[Assigned | None]) -> list[Assigned]:
+    def assign(self, matrices: Sequence[Any], starts: Sequence[Assignment | None]) -> list[Assignment]:
         """Maximal assignments of square device matrices; ParamsError where products overflowed."""
 
     def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -38,19 +30,20 @@ class Assigner(Protocol):
 
 
 class HostAssigner:
-    """The CPU solver, one problem a thread; each matrix is copied to the host."""
+    """The CPU solver, whose threads share the problems; each matrix is copied to the host."""
 
     def __init__(self, ops: Operations, threads: int) -> None:
         self._ops = ops
         self._threads = threads
 
-    def assign(self, matrices: Sequence[Any], starts: Sequence[Assigned | None]) -> list[Assigned]:
+    def assign(self, matrices: Sequence[Any], starts: Sequence[Assignment | None]) -> list[Assignment]:
         """See :class:`Assigner`."""
         hosts = [self._ops.to_host(matrix) for matrix in matrices]
-        if len(hosts) == 1 or self._threads == 1:
-            return [_solve(host, start) for host, start in zip(hosts, starts, strict=True)]
-        with ThreadPoolExecutor(min(self._threads, len(hosts))) as pool:
-            return list(pool.map(_solve, hosts, starts))
+        # An overflow to -inf would pass for a forbidden pair.
+        if not all(np.isfinite(host).all() for host in hosts):
+            raise ParamsError(_OVERFLOW)
+        duals = starts_of_list(list(starts), [host.shape for host in hosts])
+        return [Assignment(*one) for one in _core.assignments(hosts, True, False, duals, self._threads)]
 
     def assign_batch(self, matrices: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """See :class:`Assigner`."""
@@ -71,10 +64,10 @@ class DeviceAssigner(HostAssigner):
         super().__init__(ops, threads)
         self._library = library
 
-    def assign(self, matrices: Sequence[Any], starts: Sequence[Assigned | None]) -> list[Assigned]:
+    def assign(self, matrices: Sequence[Any], starts: Sequence[Assignment | None]) -> list[Assignment]:
         """See :class:`Assigner`."""
         sizes = [int(matrix.shape[0]) for matrix in matrices]
-        found: dict[int, Assigned] = {}
+        found: dict[int, Assignment] = {}
         for size in set(sizes):
             which = [k for k, n in enumerate(sizes) if n == size]
             if len(which) >= self.fewest and 0 < size <= self.largest:
@@ -94,7 +87,7 @@ class DeviceAssigner(HostAssigner):
             raise ParamsError(_OVERFLOW)
         return self._library.to_host(found.columns), self._library.to_host(found.objectives)
 
-    def _solve_batch(self, matrices: list[Any], starts: list[Assigned | None]) -> list[Assigned]:
+    def _solve_batch(self, matrices: list[Any], starts: list[Assignment | None]) -> list[Assignment]:
         library, (n, _) = self._library, matrices[0].shape
         costs = library.empty(matrices[0], (len(matrices), n, n), library.dtype_name(matrices[0]))
         for k, matrix in enumerate(matrices):
@@ -108,23 +101,4 @@ class DeviceAssigner(HostAssigner):
         found = device_assignment.solve_batch(costs, library, maximize=True, start=start)
         if np.any(library.to_host(found.statuses) != 0):
             raise ParamsError(_OVERFLOW)
-        columns, row_duals, column_duals, objectives = (
-            library.to_host(getattr(found, name))
-            for name in ("columns", "row_duals", "column_duals", "objectives")
-        )
-        return [
-            Assigned(columns[k], row_duals[k], column_duals[k], float(objectives[k]))
-            for k in range(len(matrices))
-        ]
-
-
-_OVERFLOW = "the products of the weights overflow; scale the parameters down"
-
-
-def _solve(matrix: NDArray[Any], start: Assigned | None) -> Assigned:
-    # An overflow to -inf would pass for a forbidden pair.
-    if not np.isfinite(matrix).all():
-        raise ParamsError(_OVERFLOW)
-    starts = None if start is None else [(start.row_duals, start.column_duals)]
-    found = _core.assignments([matrix], True, False, starts, 1)[0]
-    return Assigned(found.columns, found.row_duals, found.column_duals, found.objective)
+        return list(device_assignment.assignments_of(found, library, library.to_host))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.matching.device.assigners import Assigned
+from rebasin_fast.assignment import Assignment
 from rebasin_fast.matching.device.problem import ResidentProblem
 from rebasin_fast.typing import Index
 
@@ -30,7 +30,7 @@ class _Held:
     """A permutation's similarity and its last assignment."""
 
     matrix: Any = None
-    assigned: Assigned | None = None
+    assigned: Assignment | None = None
 
 
 class DeviceBackend:
@@ -117,7 +117,7 @@ class DeviceBackend:
         self._held[permutation].matrix = None
 
     def similarity(self, units: int, occurrences: Sequence[Change]) -> tuple[Any, float]:
-        """A similarity on the host, and floating-point operations."""
+        """A similarity that is not kept, on the host, and floating-point operations."""
         matrix, flop = self._sum(units, occurrences, None)
         return self._ops.to_host(matrix), flop
 

@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from rebasin_fast.matching.device.assigners import Assigner, DeviceAssigner, Hos
 from rebasin_fast.matching.device.problem import ResidentProblem, make_resident
 
 if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
+    from rebasin_fast.matching.pair import CheckedPair
     from rebasin_fast.typing import Params
 
 _CUDA_DEVICE = re.compile(r"cuda(:\d+)?")
@@ -47,18 +47,10 @@ def device_for(device: str | None, params: Params) -> str | None:
 
 
 def compile_on_device(
-    spec: PermutationSpec,
-    params_a: Params,
-    params_b: Params,
-    sizes: Mapping[str, int],
-    *,
-    device: str,
-    products: str,
-    threads: int | None,
+    pair: CheckedPair, *, device: str, products: str, threads: int | None
 ) -> ResidentProblem:
     """The problem with its parameters on ``device``; ``threads`` of the host solve the assignments that go there."""
-    ops, assigner = choose_operations(params_a, device, products, threads)
-    return make_resident(spec, params_a, params_b, sizes, ops, assigner)
+    return make_resident(pair, *choose_operations(pair.models[0], device, products, threads))
 
 
 def choose_operations(
@@ -108,7 +100,7 @@ def _torch() -> Any:
 
 @contextmanager
 def device_memory_explained() -> Iterator[None]:
-    """MemoryError that says what helps, where torch or CuPy runs out of device memory."""
+    """MemoryError with the remedy, where torch or CuPy runs out of device memory."""
     try:
         yield
     except Exception as error:

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rebasin_fast import _core
 from rebasin_fast._arrays.operations import Operations
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.matching.compilation import CompiledProblem, Layout, Moves, moves_of
+from rebasin_fast.matching.compilation import Compilation, CompiledProblem, Moves
 from rebasin_fast.matching.device.assigners import Assigner
-from rebasin_fast.matching.matched import (
-    matched_parameters,
-    real_entries,
-    refuse_complex_beside_real,
-    refuse_integers_alone,
-)
-from rebasin_fast.specs.axis import Entry, merge_joined
+from rebasin_fast.matching.matched import real_entries
+from rebasin_fast.specs.axis import merge_joined
 from rebasin_fast.specs.layout import merged_shape
 
 if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Params
+    from rebasin_fast.matching.pair import CheckedPair
 
 _WIDTHS = ("float16", "bfloat16", "float32", "float64")
 
@@ -48,40 +40,26 @@ class ResidentProblem(CompiledProblem):
     assigner: Assigner
 
 
-def make_resident(
-    spec: PermutationSpec,
-    params_a: Params,
-    params_b: Params,
-    sizes: Mapping[str, int],
-    ops: Operations,
-    assigner: Assigner,
-) -> ResidentProblem:
+def make_resident(pair: CheckedPair, ops: Operations, assigner: Assigner) -> ResidentProblem:
     """Bring the parameters that are matched to the device, one at a time, and check that they are finite."""
-    names = tuple(name for name in spec.permutations if name in sizes)
-    numbers = {name: number for number, name in enumerate(names)}
-    native = _core.Problem()
-    for name in names:
-        native.add_permutation(sizes[name], [numbers[parent] for parent in spec.parents[name]])
+    compilation = Compilation(pair)
     tensors, kinds = [], set()
-    laid_out: dict[Entry, Layout] = {}
-    for parameter in matched_parameters(spec, (params_a, params_b)):
-        a, b, kind = _placed(parameter, params_a[parameter], params_b[parameter], ops)
+    for name, array_a, array_b in pair.matched:
+        a, b, kind = _placed(name, array_a, array_b, ops)
         kinds.add(kind)
-        merged = merge_joined(real_entries(spec.axes_to_perm[parameter], params_a[parameter]))
+        merged = merge_joined(real_entries(pair.spec.axes_to_perm[name], array_a))
         shape = merged_shape(tuple(int(n) for n in a.shape), merged)
-        moves = moves_of([entry for entry, _ in merged], sizes, numbers, laid_out)
-        native.add_remote_tensor(list(shape), moves)
+        moves = compilation.moves([entry for entry, _ in merged])
+        compilation.native.add_remote_tensor(list(shape), moves)
         strides = tuple(int(np.prod(shape[axis + 1 :])) for axis in range(len(shape)))
         tensors.append(ResidentTensor(a.reshape(shape), b.reshape(shape), strides, moves))
-    refuse_integers_alone(spec, kinds, (params_a, params_b))
     return ResidentProblem(
-        native, names, {name: sizes[name] for name in names}, "float64" in kinds, tuple(tensors), ops, assigner
-    )  # fmt: skip
+        compilation.native, compilation.sizes, "float64" in kinds, tuple(tensors), ops, assigner
+    )
 
 
 def _placed(parameter: str, a: Any, b: Any, ops: Operations) -> tuple[Any, Any, str]:
     """Both arrays on the device in one dtype, and its name."""
-    refuse_complex_beside_real(parameter, a, b)
     a, b = ops.place(a), ops.place(b)
     kind = max((ops.dtype(a), ops.dtype(b)), key=_WIDTHS.index)
     if ops.dtype(a) != ops.dtype(b):

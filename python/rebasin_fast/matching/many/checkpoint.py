@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rebasin_fast.matching.many.result import FILE, ManyMatching, read_many, write_many
+from rebasin_fast.matching.many.result import FILE, ManyMatching, parsed, write_many
 from rebasin_fast.matching.state_file import key_of
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class ManyCheckpoint:
         self._path, self._models, self._rng = path, models, rng
         if path is None:
             return
-        FILE.check_name(path)
         self._key = key_of(models.spec, models.models, {**options, "bits": type(rng.bit_generator).__name__})
-        if os.path.exists(path):
-            self.reached, rng.bit_generator.state = read_many(path, self._key)
+        found = FILE.resume(path, parsed, key=self._key)
+        if found is not None:
+            self.reached, rng.bit_generator.state = found
 
     def write(self, history: list[float], *, converged: bool) -> None:
         """Replace the file, where one is asked for."""

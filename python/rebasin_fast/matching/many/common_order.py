@@ -24,7 +24,7 @@ from rebasin_fast.permutation import (
 )
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.weight.descent import Effort
+    from rebasin_fast.matching.weight.options import Effort
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Array, Index, Params
 
@@ -92,19 +92,19 @@ class ModelsInCommonOrder:
         return found.objective > found.first_objective
 
     def move_all(self, permutations: list[dict[str, Index]]) -> None:
-        """Take these permutations."""
+        """Set these permutations."""
         self.permutations = [dict(permutation) for permutation in permutations]
         self.gather_all()
 
     def move_all_if_nearer(self, permutations: list[dict[str, Index]]) -> None:
-        """Take these permutations, unless the models are nearer to one another as they stand."""
+        """Set these permutations, unless the models are nearer to one another as they are."""
         before = self.permutations, self.objective()
         self.move_all(permutations)
         if self.objective() < before[1]:
             self.move_all(before[0])
 
     def return_to_first(self) -> None:
-        """Undo model 0's permutation in all models alike, which leaves the objective as it is, and the sum stale."""
+        """Undo model 0's permutation in all models alike: the objective stays, the sum has to be gathered again."""
         back = invert_permutation(self.permutations[0], self.spec)
         self.permutations = [compose_permutations(p, back, self.spec) for p in self.permutations]
 
@@ -149,7 +149,7 @@ def _product_dtype(array: Array) -> type[np.inexact[Any]]:
 
 
 def _square(array: Array, name: str, number: int) -> float:
-    """The squared length of a parameter, which is where NaN and infinities show first."""
+    """The squared length of a parameter; ParamsError where it is NaN or infinite."""
     host = wide_on_host(array)
     square = _dot(host, host)
     if not isfinite(square):

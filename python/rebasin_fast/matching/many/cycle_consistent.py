@@ -80,7 +80,7 @@ class RelaxedModels(RelaxedParameters):
 
     @property
     def degree(self) -> int:
-        """Twice that of a model: two models meet in a product."""
+        """Twice that of a model: the objective has products of two models."""
         return 2 * super().degree
 
     def start(self) -> Soft[Place]:

@@ -21,7 +21,7 @@ from rebasin_fast.permutation import check_permutation
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.weight.descent import Effort
+    from rebasin_fast.matching.weight.options import Effort
     from rebasin_fast.typing import Index, Params, Permutation, Rng
 
 Method: TypeAlias = Literal["merge_many", "cycle_consistent"]
@@ -62,7 +62,7 @@ def merge_many(
         For "merge_many": in the first sweep match each model to the mean of those before it, or, as published, to
         the mean of all others as they stand.
     weights : sequence of float, optional
-        Share of each model in ``merged``, divided by their sum; equal by default. They do not bear on the matching.
+        Share of each model in ``merged``, divided by their sum; equal by default. Without effect on the matching.
     rng : int, numpy.random.Generator or None
         Seeds the order of the models.
     init : ManyMatching or sequence of Mapping[str, array of int64], optional

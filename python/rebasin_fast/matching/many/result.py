@@ -11,8 +11,7 @@ import numpy as np
 
 from rebasin_fast.matching.result import moved_units
 from rebasin_fast.matching.state_file import StateFile
-from rebasin_fast.merging.averaging import average
-from rebasin_fast.merging.partial_average import averaged_where_shared
+from rebasin_fast.merging.averaging import average, averaged_where_shared
 from rebasin_fast.permutation import (
     check_permutation,
     compose_permutations,
@@ -65,6 +64,25 @@ class ManyMatching:
         """The permutation that moves model ``moved`` onto model ``onto``.
 
         It goes through the common order, so that permutations around any cycle of models compose to the identity.
+
+        Parameters
+        ----------
+        onto, moved : int
+            Numbers of two models.
+
+        Returns
+        -------
+        dict[str, (n,) int64 array]
+            For :func:`rebasin_fast.apply_permutation` on the parameters of model ``moved``.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> spec = rf.specs.mlp(["fc1", "fc2"], bias=False)
+        >>> models = [{"fc1.weight": np.eye(3)[order], "fc2.weight": np.eye(3)[:, order]}
+        ...           for order in ([0, 1, 2], [2, 0, 1])]
+        >>> rf.merge_many(spec, models).between(1, 0)
+        {'P0': array([2, 0, 1])}
         """
         back = invert_permutation(self.permutations[onto], self.spec)
         return compose_permutations(self.permutations[moved], back, self.spec)
@@ -120,6 +138,11 @@ class ManyMatching:
         weights : sequence of float, optional
             Share of each model in ``merged``; equal by default.
 
+        Returns
+        -------
+        ManyMatching
+            Its example is that of :meth:`save`.
+
         Raises
         ------
         FileFormatError
@@ -129,7 +152,7 @@ class ManyMatching:
         ValueError
             There are more or fewer models than permutations.
         """
-        found, _ = read_many(path)
+        found, _ = FILE.read(path, parsed)
         if models is None:
             return found
         if len(models) != len(found.permutations):
@@ -199,12 +222,8 @@ def write_many(
     FILE.write(path, arrays, account, key=key, overwrite=overwrite)
 
 
-def read_many(path: str | os.PathLike[str], key: str | None = None) -> tuple[ManyMatching, Any]:
+def parsed(arrays: Mapping[str, Array], account: Mapping[str, Any]) -> tuple[ManyMatching, Any]:
     """The matching that :func:`write_many` wrote, and the state of the generator."""
-    return FILE.read(path, _parsed, key=key)
-
-
-def _parsed(arrays: Mapping[str, Array], account: Mapping[str, Any]) -> tuple[ManyMatching, Any]:
     spec = PermutationSpec.from_json(account["spec"])
     permutations = [_of_model(arrays, number, spec) for number in range(int(account["models"]))]
     history = [float(value) for value in account["history"]]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-
-from rebasin_fast.matching.relaxed.line_search import best_step
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Index
@@ -69,6 +67,32 @@ def ascend(
             return
         move(soft, units, step)
         yield step, value
+
+
+def best_step(
+    value: float, slope: float, end: float, between: Sequence[tuple[float, float]] = ()
+) -> tuple[float, float]:
+    """Where on [0, 1] the polynomial through the given data is highest, and its value there.
+
+    Parameters
+    ----------
+    value, slope : float
+        At 0.
+    end : float
+        Its value at 1.
+    between : sequence of (float, float)
+        Points within (0, 1) and values there; the degree is 2 plus their number.
+    """
+    points = [(1.0, end), *between]
+    # f(t) - value - slope t = t² (c_0 + c_1 t + …)
+    powers = np.array([[t**k for k in range(len(points))] for t, _ in points])
+    rest = np.array([(f - value - slope * t) / (t * t) for t, f in points])
+    curve = np.polynomial.Polynomial([value, slope, *np.linalg.solve(powers, rest)])
+    inner = [float(root.real) for root in curve.deriv().trim().roots() if 0.0 < root.real < 1.0]
+    candidates = [0.0, *inner, 1.0]
+    values = curve(np.array(candidates))
+    highest = int(np.argmax(values))
+    return candidates[highest], float(values[highest])
 
 
 def move(soft: Soft[Key], units: Mapping[Key, Index], step: float) -> None:

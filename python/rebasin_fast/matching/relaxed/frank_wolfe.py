@@ -13,18 +13,12 @@ from rebasin_fast._terminal.progress import listener
 from rebasin_fast.matching.compilation import compile_problem
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
-from rebasin_fast.matching.relaxed.ascent import ascend, move
-from rebasin_fast.matching.relaxed.linear_minimizer import LinearMinimizer
 from rebasin_fast.matching.relaxed.problem import RelaxedProblem
-from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
+from rebasin_fast.matching.relaxed.run import AscentRun
+from rebasin_fast.matching.result import Matching, ProgressCallback
 from rebasin_fast.matching.runs import best_of, is_default_seed
 from rebasin_fast.matching.weight.method import weight_matching
-from rebasin_fast.permutation import (
-    apply_permutation,
-    compose_permutations,
-    identity_permutation,
-    random_permutation,
-)
+from rebasin_fast.permutation import apply_permutation, compose_permutations, identity_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
@@ -32,9 +26,6 @@ if TYPE_CHECKING:
 
 Start = Literal["identity", "barycentre", "random"]
 _STARTS = ("identity", "barycentre", "random")
-
-# A random start is the mean of the barycentre and of this many random permutations.
-_RANDOM_PERMUTATIONS = 8
 
 
 @dataclass(frozen=True, repr=False)
@@ -157,16 +148,14 @@ def frank_wolfe_matching(
     _check_options(starts, max_iter, tolerance)
     generator = np.random.default_rng(rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    compiled = compile_problem(
-        spec, params_a, params_b, pair.sizes
-    )  # refuses parameters that cannot be matched
+    compiled = compile_problem(pair)  # refuses parameters that cannot be matched
     begin = start_of(spec, pair.sizes, init)
     moved_b = params_b
     if init is not None:
         moved_b = apply_permutation(spec, _within(spec, begin, params_b), params_b)
     dtype = np.float64 if compiled.double_products else np.float32
     del compiled
-    # Another seed polishes in another way; random starts draw from the generator in any case.
+    # Another seed polishes by other perturbations; random starts draw from the generator in any case.
     options: dict[str, Any] = {"strict": strict, "rng": rng if is_default_seed(rng) else generator}
 
     def polished(permutation: Permutation, progress: ProgressCallback | None) -> Matching:
@@ -177,82 +166,33 @@ def frank_wolfe_matching(
         problem = RelaxedProblem(spec, params_a, moved_b, pair.sizes, dtype)
         constant = problem.value(problem.barycentre())  # the part that is the same for all permutations
         for number, start in enumerate(starts, 1):
-            ascent = _Ascent(spec, problem, start, generator)
             of_run = _of_run(notify, number, len(starts))
-            ascent.climb(max_iter, tolerance, constant, of_run)
-            rounded = identity_permutation(spec, pair.sizes) | ascent.rounded()
+            run = AscentRun(spec, problem, start, generator)
+            run.climb(max_iter, tolerance, constant, of_run)
+            rounded = identity_permutation(spec, pair.sizes) | run.rounded()
             if init is not None:
                 rounded = compose_permutations(begin, rounded, spec)
-            runs.append(ascent.result(polished(rounded, of_run)))
+            descent = polished(rounded, of_run)
+            work = descent.stats
+            stats = replace(
+                work,
+                product_flop=work.product_flop + run.product_flop,
+                assignments=work.assignments + run.assignments,
+            )
+            runs.append(
+                FrankWolfeMatching(
+                    **vars(replace(descent, stats=stats)),
+                    start=start,
+                    relaxed_history=run.history,
+                    step_sizes=run.steps,
+                    rounded_objective=descent.first_objective,
+                )
+            )
         first = objective_of(spec, params_a, params_b, begin, strict=strict)
         if max(run.objective for run in runs) < first:
             descent = polished(begin, None)
             runs.append(FrankWolfeMatching(**vars(descent), start="init", rounded_objective=first))
     return replace(best_of(runs), first_objective=first)
-
-
-class _Ascent:
-    """One ascent of the relaxed problem, from a start to the permutation that it is rounded to."""
-
-    def __init__(
-        self, spec: PermutationSpec, problem: RelaxedProblem, start: str, rng: np.random.Generator
-    ) -> None:
-        self._problem, self._start = problem, start
-        self._flop_before = problem.product_flop
-        self._minimizer = LinearMinimizer(spec, problem.chains, problem.sizes)
-        self._soft = problem.barycentre()
-        if start == "identity":
-            self._soft = {chain: np.eye(len(m), dtype=m.dtype) for chain, m in self._soft.items()}
-        if start == "random":
-            for drawn in range(_RANDOM_PERMUTATIONS):
-                # Steps of 1/(k+2) leave every permutation, and the barycentre, the same share.
-                permutation = random_permutation(spec, problem.sizes, rng)
-                move(self._soft, problem.units(permutation), 1.0 / (drawn + 2))
-        self._history: list[float] = []
-        self._steps: list[float] = []
-
-    def climb(
-        self, max_iter: int, tolerance: float, constant: float, progress: ProgressCallback | None
-    ) -> None:
-        """Steps until none can gain more than ``tolerance`` of the value, or of that above ``constant`` if it is less.
-
-        The terms that are the same for all permutations give no measure.
-        """
-        problem = self._problem
-        steps = ascend(
-            problem,
-            self._soft,
-            lambda tables: problem.units(self._minimizer.best(tables)),
-            max_iter,
-            lambda value: tolerance * min(abs(value), abs(value - constant)),
-        )
-        _, value = next(steps)
-        self._history.append(value)
-        for step, value in steps:
-            self._steps.append(step)
-            self._history.append(value)
-            if progress is not None:
-                progress(Progress(len(self._steps), max_iter, 1, 1, "", value))
-
-    def rounded(self) -> dict[str, Index]:
-        """The permutation nearest to the matrices, without those that the relaxation does not move."""
-        return self._minimizer.best(self._soft)
-
-    def result(self, polished: Matching) -> FrankWolfeMatching:
-        """The polished matching, with the work of the ascent counted in."""
-        work = polished.stats
-        stats = replace(
-            work,
-            product_flop=work.product_flop + self._problem.product_flop - self._flop_before,
-            assignments=work.assignments + self._minimizer.assignments,
-        )
-        return FrankWolfeMatching(
-            **vars(replace(polished, stats=stats)),
-            start=self._start,
-            relaxed_history=self._history,
-            step_sizes=self._steps,
-            rounded_objective=polished.first_objective,
-        )
 
 
 def _within(spec: PermutationSpec, permutation: Permutation, params: Params) -> dict[str, Index]:

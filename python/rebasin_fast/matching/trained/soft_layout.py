@@ -18,7 +18,7 @@ class SoftApplication:
     """``take(w, perm[p], axis)`` with each index array replaced by a doubly stochastic matrix.
 
     A permutation of n units takes a matrix (n, n), one within parents of k, l, ... units (k, l, ..., n, n), by A's
-    slots: row i says from which units slot i of A is filled. At permutation matrices the result is that of
+    slots: row i holds the shares of B's units in slot i of A. At permutation matrices the result is that of
     :func:`rebasin_fast.apply_permutation`.
     """
 
@@ -43,7 +43,7 @@ class SoftApplication:
         return list(self._layouts)
 
     def __call__(self, tensors: Tensors, soft: Mapping[str, Any]) -> Tensors:
-        """``tensors`` with those that move averaged as ``soft`` says; the others are the same objects."""
+        """``tensors`` with those that move averaged by ``soft``; the others are the same objects."""
         moved = dict(tensors)
         for name, layout in self._layouts.items():
             if name in tensors:

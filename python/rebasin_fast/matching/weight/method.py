@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 
 from rebasin_fast._terminal.progress import listener
-from rebasin_fast.matching.device.on_device import check_device, check_products
 from rebasin_fast.matching.orders import Order
 from rebasin_fast.matching.result import Matching, ProgressCallback
-from rebasin_fast.matching.weight.descent import EFFORTS, Effort
-from rebasin_fast.matching.weight.runs import Options, match_list, match_pair
+from rebasin_fast.matching.weight.options import Effort, Options, WeightOptions
+from rebasin_fast.matching.weight.runs import match_list, match_pair
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from rebasin_fast.matching.weight.options import WeightOptions
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation, Rng
 
@@ -63,7 +61,7 @@ def weight_matching(
     rng : int, numpy.random.Generator or None
         Same inputs and seed: same permutation. With "auto" 0 is the plan as it is, and every other seed another run,
         as good on average: once, after the first pass, the matches of one unit in ten, drawn by the seed, are
-        forbidden. With "random" it draws the orders of visits. None draws a fresh seed.
+        forbidden. With "random" the seed draws the orders of visits. None draws a fresh seed.
     max_iter : int
         Most sweeps, of as many visits as there are permutations; ten times as many with ``effort="high"``.
     init : Mapping[str, array of int64], optional
@@ -73,32 +71,34 @@ def weight_matching(
         sweeps ends the descent when it is used up.
     visiting : {"auto", "random"}
         "random" is the published loop, a fresh random order every sweep, visits that cannot change anything
-        skipped. "auto": a first pass matches every permutation once on what is settled before it,
-        then a queue visits whatever has most to catch up with. With ``init`` it is the queue alone.
+        skipped. "auto": a first pass matches every permutation once, on axes that are fixed or matched before it;
+        then a queue visits the permutation of the largest pending change. With ``init`` the queue alone.
     effort : {"low", "normal", "high"}
         Perturbations once no single permutation can be improved, with "auto". "low": none. "normal": one, where the
-        first pass underperformed, so that the queue had to add more than 2 % of the gain. It forbids the matches of
+        first pass underperformed, that is where the queue added more than 2 % of the gain. It forbids the matches of
         one unit in ten, the queue continues from there, and the better result is kept. "high": ten in any case. For the
-        same models more effort never ends lower.
+        same models the objective never falls with more effort.
     restarts : int
         Number of runs, each with a seed drawn from ``rng``; the best objective wins.
     strict : bool
         Refuse parameters that the spec or one of the models lacks. False leaves them in place and lists them
         in ``report``.
     threads : int, optional
-        Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is. With matchings on a GPU those of
-        the assignments that are solved on the host. Several runs (``restarts``, a
+        Threads of the matrix products; needs threadpoolctl. None leaves BLAS as it is. Several runs (``restarts``, a
         list of models) go on so many threads at once, with one BLAS thread each, to the same results; they share the
         memory for similarities, and ``progress`` is called by one at a time. Runs with a ``checkpoint`` take turns.
+        On a GPU runs take turns, and these are the threads of assignments on the host; None: as many as the machine
+        has, at most 8.
     memory_limit : int, optional
         Bytes of workspace; a problem that needs more raises MemoryError before it starts. What is left keeps
-        similarities between visits, by default as far as 1 GiB holds them and the largest, so that a visit costs only
-        what has moved.
+        similarities between visits, so that a visit costs only the columns that have moved. By default 1 GiB (4 GiB
+        of a GPU's memory) for these and the largest.
     device : {None, "cpu", "cuda", "cuda:0", …}
         Where the matching runs. None: on the GPU for torch or CuPy arrays that lie on one, else on the CPU.
-        "cuda" keeps parameters and similarities on the GPU; parameters in host memory go there by torch.
+        "cuda" keeps parameters and similarities on the GPU; parameters in host memory go there by torch. All other
+        options mean the same there, and the result is the CPU's up to ties and rounding.
     products : {"float32", "tf32", "bfloat16"}
-        How a GPU multiplies float32 and narrower parameters held by torch; objectives are float64 whatever it is.
+        How a GPU multiplies float32 and narrower parameters held by torch; objectives are float64 in any case.
     checkpoint : path, optional
         A .safetensors or .npz file that keeps the steps so far, written every half minute, at the end, and when the
         matching is interrupted. If it exists the matching continues from it to the result it would have had: steps
@@ -112,7 +112,7 @@ def weight_matching(
     Matching
         ``objective`` never falls from one sweep to the next, and never below where it started: a step is accepted
         when the float64 objective rises by more than 1e-9 of its magnitude (of what permutations can change, if that
-        is less), and a first pass that ends below the start is given up.
+        is less), and a first pass that ends below the start is discarded.
 
     Raises
     ------
@@ -124,8 +124,8 @@ def weight_matching(
 
     Notes
     -----
-    What is matched are the floating-point and complex parameters that some permutation moves and that are not in
-    ``spec.unmatched``; all others are constants and may hold anything. Complex ones count by Re <a, b>.
+    The floating-point and complex parameters that some permutation moves and that are not in ``spec.unmatched`` are
+    matched; all others are constants and may hold anything. Complex ones count by Re <a, b>.
 
     Maximises sum_l <A_l, P_l B_l P_(l-1)^T> one permutation at a time, by a linear assignment each: algorithm 1
     of Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022 (eq. 3). A permutation on two axes of one array makes
@@ -156,49 +156,17 @@ def weight_matching(
     >>> all(np.array_equal(a[name], aligned[name]) for name in a)
     True
     """
-    _check_options(max_iter, visiting, restarts, threads, memory_limit, device)
-    _check_effort(effort, visiting, order)
-    check_products(products)
+    options = Options(
+        rng=rng, max_iter=max_iter, init=init, order=order, visiting=visiting, effort=effort, restarts=restarts,
+        strict=strict, threads=threads, memory_limit=memory_limit, device=device, products=products,
+    )  # fmt: skip
+    options.check()
     generator = np.random.default_rng(rng)
     if checkpoint is not None and (not isinstance(rng, int) or not isinstance(params_b, Mapping)):
         raise ValueError(
             "checkpoint needs one model B and an integer rng, so that the same matching can go on"
         )
-    options = Options(
-        rng=rng, max_iter=max_iter, init=init, order=order, visiting=visiting, effort=effort, restarts=restarts,
-        strict=strict, threads=threads, memory_limit=memory_limit, device=device, products=products,
-    )  # fmt: skip
     with listener(progress) as notify:
         if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
             return match_list(spec, params_a, params_b, options, generator, notify)
         return match_pair(spec, params_a, params_b, options, generator, notify, checkpoint)
-
-
-def _check_options(
-    max_iter: int,
-    visiting: str,
-    restarts: int,
-    threads: int | None,
-    memory_limit: int | None,
-    device: str | None,
-) -> None:
-    if max_iter < 0:
-        raise ValueError(f"max_iter is a number of sweeps, 0 or more; got {max_iter}")
-    if visiting not in ("auto", "random"):
-        raise ValueError(f"visiting is 'auto' or 'random'; got {visiting!r}")
-    if restarts < 1:
-        raise ValueError(f"restarts is a number of runs, 1 or more; got {restarts}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads is a number of threads, 1 or more, or None; got {threads}")
-    if memory_limit is not None and not isinstance(memory_limit, int):
-        raise TypeError(f"memory_limit is a number of bytes, such as 2 * 10**9; got {memory_limit!r}")
-    check_device(device)
-
-
-def _check_effort(effort: str, visiting: str, order: Order | None) -> None:
-    if effort not in EFFORTS:
-        raise ValueError(f"effort is one of {EFFORTS}; got {effort!r}")
-    if effort != "normal" and not (visiting == "auto" and order is None):
-        raise ValueError(
-            f"effort={effort!r} is for visiting='auto': an order that is given or drawn is not perturbed"
-        )

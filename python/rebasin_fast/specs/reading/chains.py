@@ -18,7 +18,7 @@ _PLAIN = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_LAST = re.compile(r"(.*[./])?(out|output|head|classifier)$", re.IGNORECASE)
-# Names of layers in branches, which a chain has none of.
+# Names of layers in branches; a chain has no branches.
 BRANCHES = re.compile(
     r"short_?cut|down_?sample|(?<![a-z])res|residual|skip|branch|squeeze|gate|atten|block\d*[./]\d|mixer|expert|actor|critic|polic|"
     r"_proj(?![a-z])|query|key(?![a-z])|value(?![a-z])|highway|glu(?![a-z])",
@@ -26,14 +26,14 @@ BRANCHES = re.compile(
 )
 # The place of a layer in a container.
 _INDEX = re.compile(r"[./]\d+$")
-# Searches end after this many steps: layers that need more form several chains, or none worth a guess.
+# Most steps of a search. Layers that need more form several chains, or none that shapes could prove.
 _MOST_STEPS = 20_000
 
 Chain = tuple[Layer, ...]
 
 
 def series_of(names: Sequence[str]) -> dict[str, list[str]]:
-    """The numbered series of two or more among ``names``: alike but for one number, in the order of it."""
+    """For each name in a series of two or more that differ in one number only: the series, by that number."""
     found: dict[str, list[str]] = {}
     for place in range(3):
         members: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -58,7 +58,7 @@ def the_chain(candidates: Mapping[str, Sequence[Layer]], hints: Hints, described
     Raises
     ------
     AmbiguousError
-        They form several, or one whose shapes a sum around some of its layers would share.
+        They form several chains, or one to which a skip connection could be added without a change of shapes.
     """
     names = list(candidates)
     if hints.layers is not None:
@@ -73,9 +73,9 @@ def the_chain(candidates: Mapping[str, Sequence[Layer]], hints: Hints, described
     if len(found) > 1:
         raise AmbiguousError(_ambiguity(described, [_arrows(chain) for chain in found]))
     (chain,) = found
-    _refuse_uncertain(chain, described)
-    _refuse_other_order(candidates, chain, series, described)
-    _refuse_bridged(chain, series, described)
+    _check_certain(chain, described)
+    _check_order_in_file(candidates, chain, series, described)
+    _check_no_skip_connection(chain, series, described)
     return chain
 
 
@@ -128,14 +128,14 @@ def follows(before: Layer, after: Layer) -> bool:
 
 
 def _is_power(positions: int, spatial: int) -> bool:
-    """Whether so many positions are an image of equal sides, which a linear layer before a convolution makes."""
+    """Whether ``positions`` form an image of equal sides, as the outputs of a linear layer before a convolution."""
     if spatial == 2:
         return isqrt(positions) ** 2 == positions
     return spatial != 3 or round(positions ** (1 / 3)) ** 3 == positions
 
 
 def _by_name(found: list[Chain], series: Mapping[str, list[str]]) -> list[Chain]:
-    """Without chains that differ in square convolutions alone, where those bear the names of plain ones."""
+    """Of chains of one order those in which no layer with the name of a plain convolution is transposed."""
 
     def plain(layer: Layer) -> bool:
         return layer.certain or not (_PLAIN.match(layer.name) or layer.name in series)
@@ -147,19 +147,20 @@ def _by_name(found: list[Chain], series: Mapping[str, list[str]]) -> list[Chain]
     return found
 
 
-def _refuse_uncertain(chain: Chain, described: str) -> None:
+def _check_certain(chain: Chain, described: str) -> None:
     uncertain = [layer.name for layer in chain if not layer.certain]
     if uncertain:
         raise AmbiguousError(
             f"these could be {described} ({_arrows(chain)}) if {', '.join(uncertain)} are transposed convolutions, "
-            "which neither names nor biases say: write the spec (rf.specs.cnn(…, transposed=[…])), or trace the model"
+            "which neither names nor biases determine: write the spec (rf.specs.cnn(…, transposed=[…])), or trace "
+            "the model"
         )
 
 
-def _refuse_other_order(
+def _check_order_in_file(
     candidates: Mapping[str, Sequence[Layer]], chain: Chain, series: Mapping[str, list[str]], described: str
 ) -> None:
-    """The order of a file that is neither sorted nor of pure indices counts, where it is a chain as well."""
+    """AmbiguousError where the order in the file, unless it is a sorted one, is another chain."""
     given = list(candidates)
     named = any(re.fullmatch(r"(.*[./])?\d+", name) is None for name in series)
     if not named or given in (sorted(given), sorted(given, key=natural_key)):
@@ -174,8 +175,8 @@ def _refuse_other_order(
         )
 
 
-def _refuse_bridged(chain: Chain, series: Mapping[str, list[str]], described: str) -> None:
-    """A sum around layers of equal ends has no parameters: only plain names rule it out."""
+def _check_no_skip_connection(chain: Chain, series: Mapping[str, list[str]], described: str) -> None:
+    """AmbiguousError where a skip connection may be: it has no parameters, and only plain names rule it out."""
 
     def plain(layer: Layer) -> bool:
         known = _PLAIN.match(layer.name) or (layer is chain[-1] and _PLAIN_LAST.match(layer.name))
@@ -197,7 +198,7 @@ def _refuse_bridged(chain: Chain, series: Mapping[str, list[str]], described: st
 
 
 def _pooled(layers: Chain) -> bool:
-    """Whether a flatten among the layers meets single positions, so that maps and vectors can be added."""
+    """Whether every flatten among the layers is of one position, so that maps and vectors can be added."""
     return all(
         after.inputs == before.outputs
         for before, after in pairwise(layers)

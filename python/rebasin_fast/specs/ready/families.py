@@ -10,7 +10,7 @@ from rebasin_fast.specs.ready import attention, cnn, densenet, gpt2, mlp, recurr
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
-# A spec for the parameters, or None for parameters that are not the family's own.
+# A spec for the parameters, or None for parameters of another family.
 Recognise: TypeAlias = "Callable[[Params, Hints], PermutationSpec | None]"
 
 # A new family is one file and one line here, and tests/helpers/families/NAME.py with the module's name.

@@ -11,7 +11,7 @@ from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.reading.hints import AmbiguousError, HintNeededError, Hints
 from rebasin_fast.specs.reading.names import layer_of
 from rebasin_fast.specs.ready.families import FAMILIES
-from rebasin_fast.specs.ready.unsupported import refuse_unsupported
+from rebasin_fast.specs.ready.unsupported import check_supported
 from rebasin_fast.specs.recognised import RecognisedSpec, as_recognised
 from rebasin_fast.typing import Params
 
@@ -49,7 +49,7 @@ def for_params(
     ------
     SpecError
         No family has these parameters, or one does and needs ``heads`` or ``norm_groups``; or they can be read
-        in more than one way, and the message shows two; or they are an adapter's, or quantised.
+        in more than one way, and the message shows two; or they are those of an adapter, or quantised.
 
     Notes
     -----
@@ -66,7 +66,7 @@ def for_params(
     """
     check_arrays(params, "the parameters")
     if params:
-        refuse_unsupported(params)
+        check_supported(params)
     refusals: list[str] = []
     for prefix, bare in _without_prefixes(params):
         order = None if layers is None else tuple(name.removeprefix(prefix) for name in layers)

@@ -44,7 +44,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
 )
 
 
-def refuse_unsupported(params: Params) -> None:
+def check_supported(params: Params) -> None:
     """SpecError for adapters, quantised weights and the like, with the remedy."""
     for pattern, kind, remedy in _KNOWN:
         found = [name for name in params if pattern.search(name)]

@@ -46,6 +46,12 @@ def vgg(
     -------
     PermutationSpec
         ``conv0``, ``conv1``, … and ``fc0``, ``fc1``, …, input first.
+
+    Examples
+    --------
+    >>> import rebasin_fast as rf
+    >>> rf.specs.vgg(["features.0"], [], ["classifier"], positions=4).axes_to_perm["classifier.weight"]
+    (None, Product(outer='conv0', inner=Fixed(length=4)))
     """
     return cnn(convolutions, classifier, norms=norms, positions=positions, norm=norm, norm_groups=norm_groups)
 

@@ -26,7 +26,7 @@ def apply_block_constraints(space: Space, constraints: list[BlockConstraint]) ->
             if isinstance(form, Nested):
                 pending += _within(space, part, form, offset, block, reason)
             elif algebra.reason(part) is None:
-                space.as_axis(part)  # so that parts in other blocks are not taken for it
+                space.as_axis(part)  # an axis: parts in other blocks have other permutations
                 partitions[algebra.find(part)][borders_of(offset % block, end - offset, block)] = reason
     for part, borders in partitions.items():
         tree = movable(list(borders), 0, algebra.size(part))

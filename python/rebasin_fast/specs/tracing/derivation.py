@@ -59,7 +59,7 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
 def _entries(
     structure: Structure, names: dict[int, str], used: dict[str, Value], parameters: dict[str, Value]
 ) -> dict[str, tuple[Entry, ...]]:
-    """Entries of all parameters; permutations that the entries would make freer than they are lose their names."""
+    """Entries of all parameters; permutations that entries cannot restrict as the program does are Fixed."""
     allowed = structure.outers_in_tensors()
     while True:
         emission = Emission(structure, names)

@@ -47,7 +47,7 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
         torch.export fails; the message quotes its errors.
     """
     torch = import_torch("trace_spec")
-    _refuse_old(torch)
+    _check_version(torch)
     check_model(model, "model")
     args, kwargs = split_inputs(example_inputs)
     with (
@@ -61,7 +61,7 @@ def export_program(model: Any, example_inputs: Any, strict: bool | None) -> Prog
     return _program(model, exported, modules)
 
 
-def _refuse_old(torch: Any) -> None:
+def _check_version(torch: Any) -> None:
     """Graphs of older versions lack arguments that rules need: permutations would be missed without an error."""
     release = tuple(int(digits) for digits in re.findall(r"\d+", torch.__version__)[:2])
     if release < OLDEST_TORCH:

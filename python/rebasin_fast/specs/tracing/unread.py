@@ -16,7 +16,7 @@ from rebasin_fast.specs.tracing.algebra.forms import Nested, Reason, Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Space
 from rebasin_fast.specs.tracing.algebra.variables import Algebra
 
-UNREAD = Reason("the trace did not read them; other inputs may")
+UNREAD = Reason("lack of use in the trace (other inputs may use these units)")
 
 # Leaves read in more pieces than this stay as a whole.
 _MOST_PIECES = 256

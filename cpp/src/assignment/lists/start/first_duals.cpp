@@ -31,7 +31,7 @@ struct BlockSums {
   }
 };
 
-// How many blocks meet the least of their column: more than one means costs of few values.
+// Number of blocks that attain the least of their column: more than one means costs of few values.
 template <class T>
 struct TieCount {
   std::vector<T> least;

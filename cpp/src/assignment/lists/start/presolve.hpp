@@ -1,4 +1,5 @@
-// Dead units: rows and columns of zeros, which would start a price war among themselves.
+// Rows and columns of zeros, as dead units have: in an auction they would bid against each other by epsilon
+// alone.
 #pragma once
 
 #include "assignment/lists/list_state.hpp"

@@ -40,7 +40,7 @@ class TightPairs {
     return false;
   }
 
-  // Breadth first from a free row; columns that led nowhere lead nowhere for later rows either.
+  // Breadth first from a free row; columns without a path to a free one have none for later rows either.
   bool augment(std::int32_t root) {
     queue_.assign(1, root);
     std::vector<std::uint64_t> before = visited_;

@@ -183,7 +183,7 @@ def sinkhorn_matching(
         history=state.history,
         sweeps=state.epoch + (state.seen_in_epoch > 0),
         converged=converged,
-        stats=MatchingStats(0, 0, run.assignments, 0, 0.0, 0.0, 0.0, 0.0),
+        stats=MatchingStats(assignments=run.assignments),
         report=pair.left_in_place,
         **state.losses_of_result(),
     )

@@ -13,11 +13,11 @@ from rebasin_fast._arrays.interface import is_complex
 from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.matching.matched import matched_parameters, refuse_integers_alone
+from rebasin_fast.matching.matched import matched_parameters
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.trained.options import TrainingOptions
 from rebasin_fast.matching.trained.run import TrainingRun
-from rebasin_fast.matching.trained.sinkhorn.scores import ScoreMatrices
+from rebasin_fast.matching.trained.sinkhorn.scores import ScoreMatrices, soft_by_size
 from rebasin_fast.matching.trained.soft_layout import SoftApplication
 from rebasin_fast.permutation import apply_permutation
 
@@ -56,7 +56,7 @@ class SinkhornOptions(TrainingOptions):
         if self.objective != "l2" and (batches is None or loss is None):
             raise ValueError(f"the {self.objective} objective needs batches and a loss")
         if self.objective == "l2" and batches is not None:
-            raise ValueError("the l2 objective takes no batches; ask for objective='midpoint' or 'random'")
+            raise ValueError("the l2 objective takes no batches; pass objective='midpoint' or 'random'")
 
 
 class SinkhornRun(TrainingRun):
@@ -88,7 +88,6 @@ class SinkhornRun(TrainingRun):
         sizes = spec.sizes({**moving, **still})
         self._application = SoftApplication(spec, self._still, sizes, first.device)
         self._matched = [name for name in matched_parameters(spec, (still, moving)) if name in self._still]
-        refuse_integers_alone(spec, self._matched, (still, moving))
         for name in self._matched:
             if is_complex(library_of(still[name]).dtype_name(still[name])):
                 raise ParamsError(
@@ -122,7 +121,8 @@ class SinkhornRun(TrainingRun):
         return super().train(batches, stop, progress)
 
     def _loss_of(self, batch: Any) -> Any:
-        soft = self._scores.soft(tau=self._options.tau, iterations=self._options.iterations)
+        options = self._options
+        soft = soft_by_size(self._scores.tensors, tau=options.tau, iterations=options.iterations)
         moved = self._application(self._moving, soft)
         if self._options.objective == "l2":
             return self._distance(moved)

@@ -48,10 +48,6 @@ class ScoreMatrices:
         """The number of matrices, and of assignments that :meth:`hard` solves."""
         return sum(prod(tensor.shape[:-2]) for tensor in self.tensors.values())
 
-    def soft(self, *, tau: float, iterations: int) -> dict[str, Any]:
-        """Doubly stochastic matrices of all permutations, differentiable; one call for all of one size."""
-        return soft_by_size(self.tensors, tau=tau, iterations=iterations)
-
     def hard(self) -> dict[str, Index]:
         """The permutations of the largest sums of scores; solved exactly, from the last call's duals."""
         found = {}
@@ -66,7 +62,7 @@ class ScoreMatrices:
 
 
 def soft_by_size(scores: Mapping[str, Any], *, tau: float, iterations: int) -> dict[str, Any]:
-    """Doubly stochastic matrices of named scores (..., n, n), those of one size in one batch where that pays."""
+    """Doubly stochastic matrices of named scores (..., n, n), those of one size in one batch where that is faster."""
     torch = import_torch("sinkhorn")
     names_of_size: dict[int, list[str]] = {}
     for name, tensor in scores.items():

@@ -108,7 +108,7 @@ def straight_through_matching(
         A ``.safetensors`` or ``.npz`` file, written whole or not at all at every epoch's end and every
         ``checkpoint_every`` steps. When it exists the run continues from it.
     checkpoint_every : int, optional
-        Continuing within an epoch skips the batches already seen: ``batches`` must give them in the same order.
+        Continuing within an epoch skips the batches already used: ``batches`` must give them in the same order.
     strict : bool
         As for :func:`weight_matching`.
     threads : int, optional

@@ -68,7 +68,7 @@ class StraightThroughRun(TrainingRun):
         self._copy = {name: value.clone() for name, value in self._a.items()}
         self._moved: Tensors = {}  # B under the current permutation
         self._leaves: Tensors = {}
-        self.work = MatchingStats(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)  # of all matchings together
+        self.work = MatchingStats()  # of all matchings together
         self._evaluate = evaluate
         if evaluate is not None:
             self._keep = 0

@@ -21,7 +21,7 @@ class Definitions:
         self._reason: list[Reason | None] = []
         self._products: dict[tuple[Var, Var], Var] = {}
         self._joins: dict[tuple[Var, ...], Var] = {}
-        # Single units left out of products: the other factor belongs to them alone.
+        # Units left out of products as factors of one unit: the other factor moves with no other unit.
         self.single_units: dict[Var, None] = {}
 
     # --- making variables ------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ class Definitions:
             self._products[outer, inner] = self._new(size, Nested(outer, inner), None)
         return self._products[outer, inner]
 
-    # --- asking --------------------------------------------------------------------------------------------------
+    # --- queries -------------------------------------------------------------------------------------------------
 
     def find(self, x: Var) -> Var:
         """The representative of ``x``: equal variables have the same."""

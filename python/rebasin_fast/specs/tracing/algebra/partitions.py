@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
-# The borders of a partition's blocks. 0, or the end of the range, is among them unless a block reaches beyond it.
+# The borders of a partition's blocks. 0, or the end of the range, is among them unless a block crosses it.
 Borders: TypeAlias = frozenset[int]
 
 
@@ -58,7 +58,7 @@ def _in_a_row(partitions: Sequence[Borders], bounds: Sequence[int]) -> Tree:
     def shape(part: tuple[int, int]) -> object:
         start, stop = part
         if any(start not in borders or stop not in borders for borders in partitions):
-            return part  # it belongs to a block that reaches beyond
+            return part  # a part of a block that crosses the end
         return tuple(frozenset(b - start for b in borders if start <= b <= stop) for borders in partitions)
 
     pieces: list[Tree] = []
@@ -70,7 +70,7 @@ def _in_a_row(partitions: Sequence[Borders], bounds: Sequence[int]) -> Tree:
 
 
 def _clashing(partitions: Sequence[Borders], start: int, stop: int) -> list[Borders]:
-    """Those that remain when, again and again, one that cuts all blocks of the others is set aside."""
+    """The partitions left after those that cut all blocks of the others are dropped, one at a time."""
     rest = [frozenset(b for b in borders if start < b < stop) for borders in partitions]
     while True:
         finest = [borders for borders in rest if all(borders >= other for other in rest)]

@@ -48,7 +48,7 @@ def _take_from_product(algebra: Algebra, form: Nested, positions: Index) -> Var 
     within = (positions % inner).reshape(-1, run)
     if (units != units[:, :1]).any() or (within != within[0]).any():
         return None
-    if np.unique(units[:, 0]).size == 1:  # the copy of one unit, which is not that of the others
+    if np.unique(units[:, 0]).size == 1:  # positions of one copy alone
         return None
     return algebra.product(
         take(algebra, form.outer, units[:, 0].copy()), take(algebra, form.inner, within[0].copy())

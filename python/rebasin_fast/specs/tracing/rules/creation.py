@@ -1,4 +1,4 @@
-"""Tensors made from no other: uniform ones move with all that they meet, numbered ones are frozen."""
+"""Tensors made from no other: uniform ones take any order, numbered ones are frozen."""
 
 from __future__ import annotations
 

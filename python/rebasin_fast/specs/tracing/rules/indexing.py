@@ -125,7 +125,7 @@ def added_by_index(call: Call) -> Value:
     call.freeze_axis(value, axis)
     call.freeze_axis(source, axis)
     call.freeze(call.value("index"))
-    return _met_but_for(call, value, source, axis)
+    return _tied_but_on(call, value, source, axis)
 
 
 @rule("aten.scatter_add", "aten.scatter_reduce")
@@ -142,10 +142,10 @@ def scattered(call: Call) -> Value:
         for other in group.axes:
             call.freeze_axis(source, other)
             call.freeze_axis(value, other)
-    return _met_but_for(call, value, source, axis)
+    return _tied_but_on(call, value, source, axis)
 
 
-def _met_but_for(call: Call, value: Value, source: Value, axis: int) -> Value:
+def _tied_but_on(call: Call, value: Value, source: Value, axis: int) -> Value:
     """``value`` with ``source`` on all axes but one, along which nothing moves."""
 
     def without(tensor: Value) -> Value:

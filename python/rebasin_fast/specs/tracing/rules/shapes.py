@@ -32,7 +32,7 @@ def view(call: Call) -> Value:
 
 @rule("aten.view.dtype")
 def reinterpret(call: Call) -> Result:
-    """The bits as another type: nothing is known of them."""
+    """The bits as another type: nothing moves."""
     return call.freeze_all()
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 PACKAGES = (
     "rebasin-fast", "numpy", "scipy", "torch", "torchvision", "timm", "scikit-learn", "matplotlib"
 )  # fmt: skip

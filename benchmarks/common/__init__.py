@@ -1,0 +1,1 @@
+"""Options, timing, memory, tables and results of every benchmark."""

@@ -1,0 +1,122 @@
+"""Networks in torch: perceptrons, training that is stopped and resumed, loss and accuracy."""
+
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from networks import cifar
+
+
+def perceptron(*widths: int) -> nn.Sequential:
+    """Linear layers with ReLU between them, with torch's first weights."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def perceptron_with(params: Mapping[str, Any]) -> nn.Sequential:
+    """Return the perceptron of these NumPy arrays, in evaluation mode."""
+    weights = [array for name, array in params.items() if name.endswith("weight")]
+    model = perceptron(weights[0].shape[1], *(len(weight) for weight in weights))
+    return loaded(model, {name: torch.from_numpy(array) for name, array in params.items()})
+
+
+def loaded(model: nn.Sequential, params: Mapping[str, Tensor]) -> nn.Sequential:
+    model.load_state_dict(params)
+    return model.eval()
+
+
+def train_epoch(
+    model: nn.Module,
+    optimizer: Any,
+    schedule: Any,
+    data: tuple[Tensor, Tensor],
+    batch: int,
+    *,
+    count: int | None = None,
+    augmented: Callable[[Tensor], Tensor] = lambda inputs: inputs,
+    clip: float | None = None,
+) -> float:
+    """One pass over the inputs, or ``count`` of them, in a random order; the mean loss."""
+    inputs, labels = data
+    total, order = 0.0, torch.randperm(len(labels))[:count]
+    for rows in order.split(batch):
+        loss = functional.cross_entropy(model(augmented(inputs[rows])), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        if clip is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+        if schedule is not None:
+            schedule.step()
+        total += loss.item() * len(rows)
+    return total / len(order)
+
+
+def train_in_pieces(
+    path: Path,
+    model: nn.Module,
+    optimizer: Any,
+    schedule: Any,
+    epoch: Callable[[], float],
+    lengths: tuple[int, int],
+    seconds: float,
+) -> int:
+    """Run whole epochs from the state in ``path`` while the seconds last; return how many are done in all.
+
+    ``epoch`` runs one and returns its loss; ``lengths`` are the number of epochs and the steps in each.
+    """
+    done, (epochs, steps) = 0, lengths
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        done = state["epoch"]
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        for _ in range(done * steps):
+            schedule.step()
+        torch.set_rng_state(state["rng"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    started, longest = time.perf_counter(), 0.0
+    while done < epochs and time.perf_counter() - started + longest < seconds:
+        began = time.perf_counter()
+        loss = epoch()
+        done += 1
+        longest = max(longest, time.perf_counter() - began)
+        report = f"{path.stem} epoch {done}/{epochs} loss {loss:.5f} {time.perf_counter() - began:.1f} s"
+        print(report, file=sys.stderr, flush=True)
+        state = {"epoch": done, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        unfinished = path.with_suffix(".tmp")
+        torch.save({**state, "rng": torch.get_rng_state()}, unfinished)
+        unfinished.replace(path)
+    return done
+
+
+def trained_so_far(path: Path, program: str) -> tuple[dict[str, Tensor], int]:
+    """The parameters of a network and its epochs; ends the program where it is not trained at all."""
+    if not path.exists():
+        raise SystemExit(f"{path.stem} is not trained yet: run benchmarks/networks/{program}")
+    state = torch.load(path, weights_only=True)
+    return dict(state["model"]), state["epoch"]
+
+
+def batches(images: cifar.Images, size: int = 250) -> Iterator[Tensor]:
+    """Yield the normalised images in batches."""
+    for start in range(0, len(images.labels), size):
+        yield torch.from_numpy(cifar.normalised(images.pixels[start : start + size]))
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, images: cifar.Images) -> dict[str, float]:
+    """Return the mean cross-entropy (nats) and the accuracy."""
+    logits = torch.cat([model(batch) for batch in batches(images)])
+    labels = torch.from_numpy(images.labels.astype("int64"))
+    loss = functional.cross_entropy(logits.double(), labels).item()
+    return {"loss": loss, "accuracy": (logits.argmax(1) == labels).double().mean().item()}
