@@ -9,6 +9,7 @@
 
 #include "cuda/batch.hpp"
 #include "cuda/host_team.hpp"
+#include "matrices.hpp"
 #include "rebasin/assignment.hpp"
 
 namespace {
@@ -16,8 +17,6 @@ namespace {
 using namespace rebasin;
 using cuda::AssignmentBatch;
 using cuda::ProblemStatus;
-
-constexpr double unbounded = std::numeric_limits<double>::infinity();
 
 template <class T>
 struct Problem {
@@ -29,25 +28,9 @@ struct Problem {
 
 template <class T>
 Problem<T> draw(std::int64_t rows, std::int64_t columns, int kind, bool maximize, std::mt19937& random) {
-  std::normal_distribution<double> normal;
-  Problem<T> problem{std::vector<T>(static_cast<std::size_t>(rows * columns)), rows, columns, maximize};
-  std::vector<double> column_factor(static_cast<std::size_t>(columns));
-  for (double& factor : column_factor) factor = kind == 3 ? std::exp(normal(random)) : normal(random);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const double row_factor = kind == 3 ? std::exp(normal(random)) : normal(random);
-    for (std::int64_t j = 0; j < columns; ++j) {
-      const double factor = column_factor[static_cast<std::size_t>(j)];
-      double cost = normal(random);
-      if (kind == 1) cost = static_cast<double>(random() % 4);
-      if (kind == 2) cost = row_factor * factor;
-      if (kind == 3) cost *= row_factor * factor;
-      if (kind == 4) cost = static_cast<double>(i * j);
-      if (kind == 5 && random() % 4 == 0) cost = unbounded;
-      if (kind == 6) cost = factor;
-      if (kind == 7) cost = (i == j ? -4.0 : 0.0) + 0.1 * cost;
-      if (kind == 8) cost = 2.0;
-      problem.entries[static_cast<std::size_t>(i * columns + j)] = static_cast<T>(maximize ? -cost : cost);
-    }
+  Problem<T> problem{draw_matrix<T>(rows, columns, kind, random).entries, rows, columns, maximize};
+  if (maximize) {
+    for (T& entry : problem.entries) entry = -entry;
   }
   return problem;
 }

@@ -13,9 +13,7 @@ namespace {
 template <class T>
 void check_planted(DType dtype) {
   const Planted planted(dtype);
-  DescentResult result = identity_of(planted.problem);
-  Interrupt never;
-  CHECK(coordinate_descent<T>(planted.problem, naive_gemm<T>, sweeps(50), result, never) == Status::ok);
+  const DescentResult result = descend<T>(planted.problem, sweeps(50));
   CHECK(result.converged);
   CHECK(result.permutations[0] == inverse(planted.first));
   CHECK(result.permutations[1] == inverse(planted.second));
@@ -30,45 +28,6 @@ TEST_CASE("planted permutations are recovered from every dtype") {
   for (const DType dtype : {DType::float32, DType::float64, DType::float16, DType::bfloat16}) {
     check_planted<float>(dtype);
     check_planted<double>(dtype);
-  }
-}
-
-// The value of a half by its definition.
-float half_by_definition(std::uint16_t bits) {
-  const int exponent = bits >> 10 & 0x1f;
-  const int mantissa = bits & 0x3ff;
-  const float sign = bits & 0x8000 ? -1.0f : 1.0f;
-  if (exponent == 0x1f) {
-    return mantissa ? std::numeric_limits<float>::quiet_NaN() : sign * std::numeric_limits<float>::infinity();
-  }
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
-  return sign * std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25);
-}
-
-TEST_CASE("halves widen exactly") {
-  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
-    const float expected = half_by_definition(static_cast<std::uint16_t>(bits));
-    const float found = widen(Float16{static_cast<std::uint16_t>(bits)});
-    CHECK(std::isnan(expected)
-              ? std::isnan(found)
-              : std::bit_cast<std::uint32_t>(found) == std::bit_cast<std::uint32_t>(expected));
-  }
-}
-
-TEST_CASE("bfloats widen exactly") {
-  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
-    const float found = widen(BFloat16{static_cast<std::uint16_t>(bits)});
-    const int exponent = static_cast<int>(bits >> 7 & 0xff);
-    const auto mantissa = static_cast<float>(bits & 0x7f);
-    const float sign = bits & 0x8000 ? -1.0f : 1.0f;
-    if (exponent == 0xff) {
-      CHECK((mantissa != 0.0f ? std::isnan(found) : found == sign * std::numeric_limits<float>::infinity()));
-      continue;
-    }
-    const float expected =
-        exponent == 0 ? std::ldexp(mantissa, -133) : std::ldexp(128.0f + mantissa, exponent - 134);
-    CHECK(found == sign * expected);
-    CHECK(std::signbit(found) == std::signbit(sign));
   }
 }
 
@@ -91,11 +50,8 @@ TEST_CASE("strides do not matter") {
     tensor.b_strides = {-2};
     if (tensor.shape.size() > 1) tensor.b_strides = {-2, -2 * rows};
   }
-  DescentResult expected = identity_of(planted.problem), found = expected;
-  Interrupt never;
-  CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, sweeps(50), expected, never) ==
-        Status::ok);
-  CHECK(coordinate_descent<float>(strided, naive_gemm<float>, sweeps(50), found, never) == Status::ok);
+  const DescentResult expected = descend<float>(planted.problem, sweeps(50));
+  const DescentResult found = descend<float>(strided, sweeps(50));
   CHECK(found.permutations == expected.permutations);
   CHECK(found.objective == expected.objective);
   CHECK(found.history == expected.history);
@@ -111,9 +67,7 @@ TEST_CASE("units that own several positions") {
   problem.permutations = {{5, {}}};
   problem.tensors.push_back(
       {values.data(), moved.data(), DType::float64, {15}, {1}, {1}, {{{0}, 0, 3, iota(15)}}});
-  DescentResult result = identity_of(problem);
-  Interrupt never;
-  CHECK(coordinate_descent<double>(problem, naive_gemm<double>, sweeps(3, {0}), result, never) == Status::ok);
+  const DescentResult result = descend<double>(problem, sweeps(3, {0}));
   CHECK((result.permutations[0] == Permutation{4, 3, 2, 1, 0}));
 }
 
@@ -148,10 +102,7 @@ TEST_CASE("two axes of one tensor take only steps that help") {
     problem.permutations = {{6, {}}};
     problem.tensors.push_back(
         {a.data(), b.data(), DType::float64, {6, 6}, {6, 1}, {6, 1}, {whole(0, 0, 6), whole(0, 1, 6)}});
-    DescentResult result = identity_of(problem);
-    Interrupt never;
-    CHECK(coordinate_descent<double>(problem, naive_gemm<double>, sweeps(100, {0}), result, never) ==
-          Status::ok);
+    const DescentResult result = descend<double>(problem, sweeps(100, {0}));
     CHECK(result.converged);
     CHECK(std::is_sorted(result.history.begin(), result.history.end()));
     CHECK(result.objective >= result.first_objective);
@@ -168,10 +119,7 @@ TEST_CASE("two axes of one tensor take only steps that help") {
 
 TEST_CASE("a visit is skipped when nothing it sees has moved") {
   const Planted planted(DType::float32);
-  DescentResult result = identity_of(planted.problem);
-  Interrupt never;
-  CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, sweeps(50), result, never) ==
-        Status::ok);
+  const DescentResult result = descend<float>(planted.problem, sweeps(50));
   CHECK(result.stats.visits == result.stats.assignments + result.stats.skipped_visits);
   CHECK(result.stats.visits == 2 * static_cast<std::int64_t>(result.history.size()));
   CHECK(result.stats.skipped_visits > 0);
@@ -179,17 +127,13 @@ TEST_CASE("a visit is skipped when nothing it sees has moved") {
 
 TEST_CASE("no sweeps and no tensors") {
   const Planted planted(DType::float32);
-  DescentResult result = identity_of(planted.problem);
-  Interrupt never;
-  CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, sweeps(0), result, never) ==
-        Status::ok);
+  const DescentResult result = descend<float>(planted.problem, sweeps(0));
   CHECK(!result.converged);
   CHECK(result.objective == result.first_objective);
 
   Problem empty;
   empty.permutations = {{3, {}}};
-  DescentResult nothing = identity_of(empty);
-  CHECK(coordinate_descent<float>(empty, naive_gemm<float>, sweeps(2, {0}), nothing, never) == Status::ok);
+  const DescentResult nothing = descend<float>(empty, sweeps(2, {0}));
   CHECK(nothing.objective == 0.0);
   CHECK(nothing.permutations[0] == iota(3));
 }
@@ -200,24 +144,17 @@ TEST_CASE("overflow of either sign is reported") {
     Problem problem;
     problem.permutations = {{2, {}}};
     problem.tensors.push_back({a.data(), b.data(), DType::float32, {2, 2}, {2, 1}, {2, 1}, {whole(0, 0, 2)}});
-    DescentResult result = identity_of(problem);
-    Interrupt never;
-    CHECK(coordinate_descent<float>(problem, naive_gemm<float>, sweeps(1, {0}), result, never) ==
-          Status::invalid_entry);
+    const DescentResult result = descend<float>(problem, sweeps(1, {0}), Status::invalid_entry);
   }
 }
 
 TEST_CASE("kept similarities take the same steps for less work") {
   const Planted one(DType::float32, 3), other(DType::float32, 4);
-  Problem unrelated = one.problem;
-  for (std::size_t t = 0; t < unrelated.tensors.size(); ++t)
-    unrelated.tensors[t].b = other.problem.tensors[t].b;
-  DescentResult plain = identity_of(unrelated), kept = identity_of(unrelated);
+  const Problem unrelated = unrelated_to(one, other);
   DescentOptions options = sweeps(100);
-  Interrupt never;
-  CHECK(coordinate_descent<float>(unrelated, naive_gemm<float>, options, plain, never) == Status::ok);
+  const DescentResult plain = descend<float>(unrelated, options);
   options.bytes_to_keep = 1e9;
-  CHECK(coordinate_descent<float>(unrelated, naive_gemm<float>, options, kept, never) == Status::ok);
+  const DescentResult kept = descend<float>(unrelated, options);
   CHECK(kept.permutations == plain.permutations);
   CHECK(kept.history.size() > 2);
   CHECK(kept.stats.product_flop < plain.stats.product_flop);
@@ -245,10 +182,7 @@ TEST_CASE("entries that are not finite are reported") {
   problem.permutations = {{2, {}}};
   problem.tensors.push_back({a.data(), b.data(), DType::float32, {2}, {1}, {1}, {whole(0, 0, 2)}});
   for (int swap = 0; swap < 2; ++swap) {
-    DescentResult result = identity_of(problem);
-    Interrupt never;
-    CHECK(coordinate_descent<float>(problem, naive_gemm<float>, DescentOptions{}, result, never) ==
-          Status::invalid_entry);
+    const DescentResult result = descend<float>(problem, DescentOptions{}, Status::invalid_entry);
     std::swap(problem.tensors[0].a, problem.tensors[0].b);
   }
 }
@@ -261,10 +195,7 @@ TEST_CASE("a listener stops the descent") {
     events.push_back(event);
     return events.size() < 3;
   };
-  DescentResult result = identity_of(planted.problem);
-  Interrupt never;
-  CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, options, result, never) ==
-        Status::interrupted);
+  const DescentResult result = descend<float>(planted.problem, options, Status::interrupted);
   CHECK(events.size() == 3);
   CHECK(events[0].sweep == 0);
   CHECK(events[0].visit == 1);

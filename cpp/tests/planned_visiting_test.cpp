@@ -16,12 +16,9 @@ namespace {
 TEST_CASE("planned visiting recovers planted permutations of every dtype") {
   for (const DType dtype : {DType::float32, DType::float64, DType::float16, DType::bfloat16}) {
     const Planted planted(dtype);
-    DescentResult result = identity_of(planted.problem);
-    Interrupt never;
     DescentOptions options;
     options.bytes_to_keep = 1e9;
-    CHECK(coordinate_descent<float>(planted.problem, naive_gemm<float>, options, result, never) ==
-          Status::ok);
+    const DescentResult result = descend<float>(planted.problem, options);
     CHECK(result.converged);
     CHECK(result.permutations[0] == inverse(planted.first));
     CHECK(result.permutations[1] == inverse(planted.second));
@@ -32,32 +29,25 @@ TEST_CASE("planned visiting recovers planted permutations of every dtype") {
 
 TEST_CASE("memory does not decide the order of visits") {
   const Planted one(DType::float32, 3), other(DType::float32, 4);
-  Problem unrelated = one.problem;
-  for (std::size_t t = 0; t < unrelated.tensors.size(); ++t)
-    unrelated.tensors[t].b = other.problem.tensors[t].b;
-  DescentResult plain = identity_of(unrelated), kept = identity_of(unrelated);
+  const Problem unrelated = unrelated_to(one, other);
   DescentOptions options;
-  Interrupt never;
-  CHECK(coordinate_descent<float>(unrelated, naive_gemm<float>, options, plain, never) == Status::ok);
+  const DescentResult plain = descend<float>(unrelated, options);
   options.bytes_to_keep = 1e9;
-  CHECK(coordinate_descent<float>(unrelated, naive_gemm<float>, options, kept, never) == Status::ok);
+  const DescentResult kept = descend<float>(unrelated, options);
   CHECK(kept.permutations == plain.permutations);
   CHECK(kept.history == plain.history);
   CHECK(kept.stats.visits == plain.stats.visits);
   CHECK(kept.stats.product_flop < plain.stats.product_flop);
 }
 
-// A copy that is nearly aligned already must not be given up for what the first pass finds.
+// A copy that is nearly aligned already must not be given up for the result of the first pass.
 TEST_CASE("planned visiting never ends below its start") {
   for (unsigned seed = 0; seed < 20; ++seed) {
     std::mt19937 random(seed);
     const Planted one(DType::float32, seed), other(DType::float32, seed + 100);
-    Problem unrelated = one.problem;
-    for (std::size_t t = 0; t < unrelated.tensors.size(); ++t)
-      unrelated.tensors[t].b = other.problem.tensors[t].b;
-    DescentResult better = identity_of(unrelated);
+    const Problem unrelated = unrelated_to(one, other);
+    const DescentResult better = descend<float>(unrelated, sweeps(50));
     Interrupt never;
-    CHECK(coordinate_descent<float>(unrelated, naive_gemm<float>, sweeps(50), better, never) == Status::ok);
     for (const bool first_pass : {true, false}) {
       DescentResult result = identity_of(unrelated);
       result.permutations = better.permutations;

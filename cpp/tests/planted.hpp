@@ -146,9 +146,25 @@ struct Planted {
   }
 };
 
+// The first network against the second's copy, which has nothing in common with it.
+inline Problem unrelated_to(const Planted& one, const Planted& other) {
+  Problem problem = one.problem;
+  for (std::size_t t = 0; t < problem.tensors.size(); ++t) problem.tensors[t].b = other.problem.tensors[t].b;
+  return problem;
+}
+
 inline DescentResult identity_of(const Problem& problem) {
   DescentResult result;
   for (const PermutationShape& shape : problem.permutations) result.permutations.push_back(iota(shape.size));
+  return result;
+}
+
+// Coordinate descent from the identity, with the statistics of the run.
+template <class T>
+DescentResult descend(const Problem& problem, const DescentOptions& options, Status expected = Status::ok) {
+  DescentResult result = identity_of(problem);
+  Interrupt never;
+  CHECK(coordinate_descent<T>(problem, naive_gemm<T>, options, result, never) == expected);
   return result;
 }
 

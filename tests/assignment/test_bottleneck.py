@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
-from helpers.all_assignments import FAMILIES, all_assignments
+from helpers.all_assignments import FAMILIES, SHAPES, all_assignments
 from helpers.interrupts import assert_interrupted
 
 
@@ -37,9 +37,6 @@ def check_block(cost, certificate, bottleneck, maximize):
     assert len(set(rows.tolist())) + len(set(columns.tolist())) > max(n, m)
     block = cost[np.ix_(rows, columns)]
     assert (block <= bottleneck).all() if maximize else (block >= bottleneck).all()
-
-
-SHAPES = [(1, 1), (1, 5), (5, 1), (2, 2), (3, 3), (2, 5), (5, 3), (4, 4), (5, 5), (4, 6)]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

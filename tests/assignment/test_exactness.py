@@ -123,7 +123,6 @@ def test_the_optimum_moves_with_the_problem(cost, random):
     assert optimum(cost[rows][:, columns]) == best
 
 
-@settings(max_examples=60, deadline=None)
 @given(hnp.arrays(np.int32, shapes, elements=st.integers(-1000, 1000)), st.integers(-1000, 1000))
 def test_shifts_of_the_short_sides_lines(cost, shift):
     """A line of the short side is always used once, so shifting it shifts the optimum."""

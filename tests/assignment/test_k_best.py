@@ -15,10 +15,8 @@ from hypothesis.extra.numpy import arrays
 
 import rebasin_fast as rf
 import rebasin_fast._core as core
-from helpers.all_assignments import FAMILIES, all_assignments
+from helpers.all_assignments import FAMILIES, SHAPES, all_assignments
 from helpers.interrupts import assert_interrupted
-
-SHAPES = [(1, 1), (1, 5), (5, 1), (2, 2), (3, 3), (2, 5), (5, 3), (4, 4), (5, 5), (4, 6)]
 
 
 def check(cost, k, maximize=False):

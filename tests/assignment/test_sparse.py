@@ -17,6 +17,8 @@ from rebasin_fast.errors import InfeasibleError
 from reference.priced_assignment import most_pairs_at_least_cost
 
 KINDS = ["integers", "binary", "normal", "heavy", "float32", "equal", "offset"]
+DRAWN = {"seed": st.integers(0, 2**32), "kind": st.sampled_from(KINDS), "maximize": st.booleans()}
+SMALL = st.tuples(st.integers(1, 6), st.integers(1, 6))
 
 
 def draw_costs(rng, kind, shape):
@@ -58,13 +60,7 @@ def check_violator(error, allowed):
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    seed=st.integers(0, 2**32),
-    kind=st.sampled_from(KINDS),
-    shape=st.tuples(st.integers(1, 6), st.integers(1, 6)),
-    density=st.sampled_from([0.2, 0.4, 0.7, 1.0]),
-    maximize=st.booleans(),
-)
+@given(**DRAWN, shape=SMALL, density=st.sampled_from([0.2, 0.4, 0.7, 1.0]))
 def test_small_problems_against_enumeration(seed, kind, shape, density, maximize):
     cost, dense = sparse_and_dense(np.random.default_rng(seed), kind, shape, density, maximize)
     expected = brute_force(dense, maximize=maximize)
@@ -79,13 +75,10 @@ def test_small_problems_against_enumeration(seed, kind, shape, density, maximize
     assert abs(exact_objective(dense, result.columns) - expected) <= Fraction(result.gap)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
-    seed=st.integers(0, 2**32),
-    kind=st.sampled_from(KINDS),
+    **DRAWN,
     shape=st.tuples(st.integers(10, 60), st.integers(10, 60)),
     density=st.sampled_from([0.1, 0.2, 0.5]),
-    maximize=st.booleans(),
 )
 def test_larger_problems_against_the_dense_solver(seed, kind, shape, density, maximize):
     cost, dense = sparse_and_dense(np.random.default_rng(seed), kind, shape, density, maximize)
@@ -104,13 +97,7 @@ def test_larger_problems_against_the_dense_solver(seed, kind, shape, density, ma
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    seed=st.integers(0, 2**32),
-    kind=st.sampled_from(KINDS),
-    shape=st.tuples(st.integers(1, 6), st.integers(1, 6)),
-    density=st.sampled_from([0.1, 0.25, 0.5]),
-    maximize=st.booleans(),
-)
+@given(**DRAWN, shape=SMALL, density=st.sampled_from([0.1, 0.25, 0.5]))
 def test_partial_matches_as_many_as_can_be_at_the_least_cost(seed, kind, shape, density, maximize):
     cost, dense = sparse_and_dense(np.random.default_rng(seed), kind, shape, density, maximize)
     result = rf.solve_assignment(cost, maximize=maximize, partial=True)

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 import rebasin_fast as rf
 from helpers.host_library import HostLibrary
@@ -112,7 +112,6 @@ def test_starts_mean_the_same(library):
 
 
 @given(spec_cases())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_axis_entry_matches_as_on_the_cpu(case):
     with pytest.MonkeyPatch.context() as monkeypatch:
         pretend(monkeypatch, NumpyOperations())

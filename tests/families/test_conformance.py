@@ -68,6 +68,7 @@ def test_planted_permutation_is_recovered(example: Example) -> None:
 
 
 @mutated_examples
+@pytest.mark.slow
 def test_every_entry_matters(example: Example) -> None:
     trial = MutationTrial(example)
     overlooked = [words for mutant, name, words in mutants(trial, example) if not trial.notices(mutant, name)]

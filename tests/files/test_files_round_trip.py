@@ -10,7 +10,7 @@ import pytest
 import safetensors.numpy
 import safetensors.torch
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import rebasin_fast as rf
@@ -42,7 +42,6 @@ def same(found, expected) -> bool:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_every_element_type_and_shape_comes_back(suffix, library, data):
     codes = tuple(c for c in ELEMENT_TYPES if suffix != ".npz" or not c.startswith("F8"))
@@ -63,7 +62,6 @@ def test_every_element_type_and_shape_comes_back(suffix, library, data):
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
-@settings(max_examples=60, deadline=None)
 @given(name=NAMES)
 def test_any_text_is_a_name(suffix, name):
     with tempfile.TemporaryDirectory() as folder:

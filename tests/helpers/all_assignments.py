@@ -34,6 +34,7 @@ def _markers(rng, shape, marker):
 
 
 # Costs that are hard for ranking: ties, sums that tie in decimal only, entries beyond any grid.
+SHAPES = [(1, 1), (1, 5), (5, 1), (2, 2), (3, 3), (2, 5), (5, 3), (4, 4), (5, 5), (4, 6)]
 FAMILIES = {
     "uniform": lambda rng, shape: rng.random(shape),
     "float32": lambda rng, shape: rng.standard_normal(shape).astype(np.float32),

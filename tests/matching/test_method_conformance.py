@@ -101,7 +101,7 @@ ALL = METHODS | VARIANTS
 FEW_STEPS = {"sinkhorn_matching": {"steps": 20}}
 every_method = pytest.mark.parametrize("name", list(ALL))
 every_network = pytest.mark.parametrize(
-    "network", ["mlp", "resnet8-padded", pytest.param("vgg16-cifar", marks=pytest.mark.slow)]
+    "network", [pytest.param(name, marks=[] if name == "mlp" else [pytest.mark.slow]) for name in NETWORKS]
 )
 # The loss of this one decides, on few and random data: it need not lead back.
 PLANTED = [

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from PIL import Image
 
 import rebasin_fast as rf
@@ -28,7 +28,6 @@ def gathered(spec, a, b, permutation):
     return gather(spec, a, b, matching, ("A", "B"))
 
 
-@settings(deadline=None, max_examples=60)
 @given(case=spec_cases())
 def test_distances_and_cosines_are_those_of_the_slow_reference(case):
     spec, a, b = case.spec, case.params(0), case.params(1)
@@ -50,7 +49,6 @@ def test_distances_and_cosines_are_those_of_the_slow_reference(case):
                 assert values[unit] == pytest.approx(cosine(vectors_a[unit], vectors_b[unit]), abs=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
 @given(case=spec_cases())
 def test_pictures_are_all_cosines_in_both_orders(case):
     spec, a, b = case.spec, case.params(0), case.params(1)

@@ -104,6 +104,7 @@ def test_merge_maps_the_names_and_writes_those_of_a(files: Path) -> None:
     assert set(rf.load_params("m.npz")) == set(wrapped(network(), "module."))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_the_spec_of_a_compiled_model_fits_files_of_the_plain_one(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)

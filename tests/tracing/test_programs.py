@@ -49,6 +49,7 @@ def reader_model(readers: list[list[list[int]]]) -> nn.Module:
     return Program(body, first=nn.Linear(2, HIDDEN), **layers)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(readings())
 def test_units_that_the_same_readers_see_are_all_exchanged(readers: list[list[list[int]]]) -> None:

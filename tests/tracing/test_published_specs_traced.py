@@ -21,6 +21,7 @@ MODELS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "axes", "inputs", "count"), [row[1:] for row in MODELS], ids=[row[0] for row in MODELS]
 )

@@ -12,6 +12,7 @@ from helpers.families.every import BY_NAME, EXAMPLES, parametrized
 TRACED = [example for example in EXAMPLES if example.mutated and example.name != "gpt2 without head"]
 
 
+@pytest.mark.slow
 @parametrized(TRACED)
 def test_the_spec_of_the_family_is_found(example) -> None:
     model = example.build()
