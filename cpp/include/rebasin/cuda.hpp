@@ -62,9 +62,8 @@ Error solve_assignments(const AssignmentBatch& batch, void* workspace, std::int6
                         Stream stream);
 Error assignment_workspace_bytes(const AssignmentBatch& batch, std::int64_t& bytes);
 
-// What the host's solver needs of one large matrix: per row its smallest reduced costs and a bound on the
-// others, per column its minimum.
-struct CandidateRequest {
+// One large matrix, with column duals.
+struct PricedMatrix {
   const void* costs = nullptr;
   bool float64 = false;
   std::int64_t rows = 0;
@@ -72,7 +71,12 @@ struct CandidateRequest {
   std::int64_t row_stride = 0;
   std::int64_t column_stride = 1;
   bool maximize = false;
-  const double* duals = nullptr;         // (columns): v
+  const double* duals = nullptr;  // (columns): v
+};
+
+// What the host's solver needs of one large matrix: per row its smallest reduced costs and a bound on the
+// others, per column its minimum.
+struct CandidateRequest : PricedMatrix {
   void* list_costs = nullptr;            // (rows, 24) of the matrix's type: as minimised, ascending by
                                          // cost - v, padded with +inf
   std::int32_t* list_columns = nullptr;  // (rows, 24), padded with 0
@@ -91,15 +95,7 @@ Error find_column_minima(const CandidateRequest& request, std::int64_t blocks, d
 
 // Row by row: dual[i] at or below every cost - v in real arithmetic, slack[i] at or above that of the matched
 // entry less dual[i], cost[i] the matched entry. A warp a row, one read. All slacks zero: optimal (square).
-struct CertificateRequest {
-  const void* costs = nullptr;
-  bool float64 = false;
-  std::int64_t rows = 0;
-  std::int64_t columns = 0;
-  std::int64_t row_stride = 0;
-  std::int64_t column_stride = 1;
-  bool maximize = false;
-  const double* duals = nullptr;                // (columns)
+struct CertificateRequest : PricedMatrix {
   const std::int64_t* column_of_row = nullptr;  // (rows)
   double* row_duals = nullptr;                  // (rows)
   double* slacks = nullptr;                     // (rows)

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "descent/backend.hpp"
@@ -23,10 +22,8 @@ struct SimilarityVariance {
 
 // Columns x units: the variance of a similarity's entries is the number of columns times the mean squares of
 // A's and B's entries, each centred over the units (what all units share decides nothing). Mean squares are
-// taken on a few evenly spaced columns, whose entries `read` is asked for (Backend::entries).
-using EntryReader = std::function<Status(
-    std::size_t tensor, Model model, const std::vector<std::int64_t>& offsets, std::vector<double>& values)>;
-Status similarity_variances(const Problem& problem, const Nesting& nesting, const EntryReader& read,
+// taken on a few evenly spaced columns, whose entries the backend reads.
+Status similarity_variances(const Problem& problem, const Nesting& nesting, Backend& backend,
                             std::vector<SimilarityVariance>& found);
 
 // The outermost permutation of the family in which `permutation` stands.
