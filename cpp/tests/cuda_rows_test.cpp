@@ -9,8 +9,8 @@
 
 #include "cuda/candidate_row.hpp"
 #include "cuda/certificate_row.hpp"
-#include "host_team.hpp"
 #include "cuda/ordered_bits.hpp"
+#include "host_team.hpp"
 
 namespace {
 

@@ -76,9 +76,8 @@ py::object solve_stacked(const py::array& costs, bool maximize, bool bfloat16,
 }  // namespace
 
 void register_assignment_batch(py::module_& m) {
-  batch_type = {m,
-                "SolutionBatch",
-                {"columns", "row_duals", "column_duals", "objectives", "gaps", "statuses"}};
+  batch_type = {
+      m, "SolutionBatch", {"columns", "row_duals", "column_duals", "objectives", "gaps", "statuses"}};
   m.def("assignments", &solve_list, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("starts"), py::arg("threads"),
         "The Solutions of a list of 2-D arrays; starts is None or a list of (row_duals, column_duals).");

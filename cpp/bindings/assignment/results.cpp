@@ -21,9 +21,7 @@ ResultType solution_type;
 }  // namespace
 
 void register_solution(py::module_& m) {
-  solution_type = {m,
-                   "Solution",
-                   {"columns", "row_duals", "column_duals", "objective", "gap", "status"}};
+  solution_type = {m, "Solution", {"columns", "row_duals", "column_duals", "objective", "gap", "status"}};
 }
 
 py::object to_solution(rebasin::Status status, rebasin::AssignmentSolution& solution, std::int64_t rows,
