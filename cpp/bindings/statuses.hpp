@@ -7,9 +7,13 @@
 
 #include "rebasin/status.hpp"
 
-// Throws for the end of a whole call: an interrupt, whose exception is set, or no memory.
+// Throws for the end of a whole call: no memory, or an interrupt, whose exception is set unless a StopFlag
+// gave it.
 inline void raise_if_ended(rebasin::Status status) {
-  if (status == rebasin::Status::interrupted) throw pybind11::error_already_set();
+  if (status == rebasin::Status::interrupted) {
+    if (PyErr_Occurred() == nullptr) PyErr_SetNone(PyExc_KeyboardInterrupt);
+    throw pybind11::error_already_set();
+  }
   if (status == rebasin::Status::out_of_memory) throw std::bad_alloc();
 }
 

@@ -1,7 +1,7 @@
 // Batched assignment: kernels and launcher.
 #include <cuda_runtime.h>
 
-#include "cuda/batch.hpp"
+#include "cuda/batched/batch.hpp"
 #include "cuda/device_team.cuh"
 
 namespace rebasin::cuda {
@@ -97,17 +97,6 @@ __global__ void __launch_bounds__(warps_per_block* warp_lanes)
     solve_one(team, batch, problem, state);
     team.sync();
   }
-}
-
-Error find_shared_limit(std::int64_t& bytes) {
-  int device = 0;
-  int limit = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-  }
-  bytes = limit;
-  return error;
 }
 
 template <class T>

@@ -1,9 +1,9 @@
 // Candidate lists and column minima of one large matrix: kernels and launchers.
 #include <cuda_runtime.h>
 
+#include "cuda/candidate_row.hpp"
 #include "cuda/device_team.cuh"
 #include "cuda/ordered_bits.hpp"
-#include "cuda/sorted_candidates.hpp"
 #include "rebasin/cuda.hpp"
 
 namespace rebasin::cuda {
@@ -12,18 +12,6 @@ namespace {
 constexpr int threads = 256;
 constexpr int warps = threads / warp_lanes;
 constexpr std::int64_t rows_per_block = 64;  // enough that a tile of minima is rarely lowered
-
-template <class T>
-CostMatrix<T> matrix_of(const CandidateRequest& request) {
-  CostMatrix<T> costs;
-  costs.data = static_cast<const T*>(request.costs);
-  costs.rows = request.rows;
-  costs.columns = request.columns;
-  costs.row_stride = request.row_stride;
-  costs.column_stride = request.column_stride;
-  costs.negate = request.maximize;
-  return costs;
-}
 
 // Notes invalid entries, and lowers the block's minima if there is a tile for them.
 struct EntryVisitor {
@@ -100,17 +88,14 @@ template <class T>
 Error launch_minima(const CandidateRequest& request, std::int64_t blocks, double* minima,
                     cudaStream_t stream) {
   const dim3 grid(blocks_of(request.columns, threads), static_cast<unsigned>(blocks));
-  lower_columns<T><<<grid, threads, 0, stream>>>(matrix_of<T>(request), blocks, minima);
+  lower_columns<T><<<grid, threads, 0, stream>>>(cost_matrix<T>(request), blocks, minima);
   return cudaGetLastError();
 }
 
 template <class T>
 Error launch_lists(const CandidateRequest& request, cudaStream_t stream) {
-  int device = 0;
-  int limit = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error != cudaSuccess) return error;
-  error = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  std::int64_t limit = 0;
+  Error error = find_shared_limit(limit);
   if (error != cudaSuccess) return error;
   const std::int64_t tile_bytes = request.columns * static_cast<std::int64_t>(sizeof(Bits));
   const auto static_bytes = static_cast<std::int64_t>(sizeof(ListScratch<T>) * warps);
@@ -126,7 +111,7 @@ Error launch_lists(const CandidateRequest& request, cudaStream_t stream) {
   if (fused) fill_minima<<<column_blocks, threads, 0, stream>>>(minima, request.columns);
   list_rows<T>
       <<<blocks_of(request.rows, rows_per_block), threads, static_cast<std::size_t>(dynamic), stream>>>(
-          matrix_of<T>(request), request, fused);
+          cost_matrix<T>(request), request, fused);
   if (fused) decode_minima<<<column_blocks, threads, 0, stream>>>(minima, request.columns);
   if (wants_minima && !fused) return launch_minima<T>(request, 1, request.column_minima, stream);
   return cudaGetLastError();

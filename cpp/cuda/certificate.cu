@@ -26,15 +26,8 @@ __global__ void __launch_bounds__(threads)
 
 template <class T>
 Error launch(const CertificateRequest& request, cudaStream_t stream) {
-  CostMatrix<T> costs;
-  costs.data = static_cast<const T*>(request.costs);
-  costs.rows = request.rows;
-  costs.columns = request.columns;
-  costs.row_stride = request.row_stride;
-  costs.column_stride = request.column_stride;
-  costs.negate = request.maximize;
   const auto blocks = static_cast<unsigned>((request.rows + warps - 1) / warps);
-  certify_rows<T><<<blocks, threads, 0, stream>>>(costs, request);
+  certify_rows<T><<<blocks, threads, 0, stream>>>(cost_matrix<T>(request), request);
   return cudaGetLastError();
 }
 

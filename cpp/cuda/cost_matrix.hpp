@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cuda/host_device.hpp"
+#include "rebasin/cuda.hpp"
 
 namespace rebasin::cuda {
 
@@ -24,6 +25,16 @@ struct CostMatrix {
     return negate ? -entry : entry;
   }
 };
+
+template <class T>
+CostMatrix<T> cost_matrix(const PricedMatrix& matrix) {
+  return {static_cast<const T*>(matrix.costs),
+          matrix.rows,
+          matrix.columns,
+          matrix.row_stride,
+          matrix.column_stride,
+          matrix.maximize};
+}
 
 // Costs and duals are multiples of a power of two within +-limit, so that every sum and comparison of the
 // search is exact: matched entries are exactly tight, nothing drifts, and every lane finds the same.

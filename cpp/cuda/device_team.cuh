@@ -1,7 +1,12 @@
-// Teams of threads in a kernel; host_team.hpp documents the calls.
+// Teams of threads in a kernel; cpp/tests/host_team.hpp says what each call means.
 #pragma once
 
+#include <cuda_runtime.h>
+
+#include <cstdint>
 #include <cstring>
+
+#include "rebasin/cuda.hpp"
 
 namespace rebasin::cuda {
 
@@ -95,5 +100,17 @@ class BlockTeam {
   char* scratch_;
   DeviceWarp warp_;
 };
+
+// Shared memory that a block may ask for on the current device.
+inline Error find_shared_limit(std::int64_t& bytes) {
+  int device = 0;
+  int limit = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  }
+  bytes = limit;
+  return error;
+}
 
 }  // namespace rebasin::cuda

@@ -7,8 +7,8 @@
 #include <random>
 #include <vector>
 
-#include "cuda/batch.hpp"
-#include "cuda/host_team.hpp"
+#include "cuda/batched/batch.hpp"
+#include "host_team.hpp"
 #include "matrices.hpp"
 #include "rebasin/assignment.hpp"
 

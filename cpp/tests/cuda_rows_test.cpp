@@ -7,10 +7,10 @@
 #include <random>
 #include <vector>
 
+#include "cuda/candidate_row.hpp"
 #include "cuda/certificate_row.hpp"
-#include "cuda/host_team.hpp"
 #include "cuda/ordered_bits.hpp"
-#include "cuda/sorted_candidates.hpp"
+#include "host_team.hpp"
 
 namespace {
 

@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "cuda/host_team.hpp"
-#include "cuda/sorted_candidates.hpp"
+#include "cuda/candidate_row.hpp"
+#include "host_team.hpp"
 #include "rebasin/candidate_lists.hpp"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "assignment/dense/dense_solver.hpp"
-#include "assignment/dense/dense_start.hpp"
+#include "assignment/dense/stages.hpp"
 #include "assignment/proof/certificate.hpp"
 #include "assignment/proof/list_certificate.hpp"
 #include "matrices.hpp"

@@ -64,12 +64,9 @@ TEST_CASE("plans begin with families that need no other") {
   const Planted planted(DType::float32);
   const Nesting nesting(planted.problem);
   std::vector<SimilarityVariance> variances;
-  const EntryReader read = [&](std::size_t t, Model model, const std::vector<std::int64_t>& offsets,
-                               std::vector<double>& values) {
-    values = read_entries(planted.problem.tensors[t], model, offsets);
-    return Status::ok;
-  };
-  CHECK(similarity_variances(planted.problem, nesting, read, variances) == Status::ok);
+  Interrupt never;
+  HostBackend<float> backend(planted.problem, nullptr, never);
+  CHECK(similarity_variances(planted.problem, nesting, backend, variances) == Status::ok);
   // Inputs and bias fix the first, outputs the second; between them stands what needs the other.
   std::size_t free = 0, bound = 0;
   for (const SimilarityVariance& each : variances) {

@@ -1,8 +1,7 @@
-#include "cost/spread.hpp"
-
 #include <cmath>
 #include <random>
 
+#include "cost/objective.hpp"
 #include "planted.hpp"
 
 namespace {

@@ -1,10 +1,9 @@
 """The compiled core. Results are named tuples; ``status`` is "optimal", "invalid" or "infeasible"."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from _typeshed import structseq
 from numpy.typing import NDArray
 
 _Index: TypeAlias = NDArray[np.int64]
@@ -14,60 +13,37 @@ _Status: TypeAlias = Literal["optimal", "invalid", "infeasible"]
 
 # -- dense assignment
 
-@final
-class Solution(structseq[Any], tuple[_Index, _Floats, _Floats, float, float, _Status]):
+class Solution(NamedTuple):
     """Columns (n,), row duals (n,), column duals (m,); -1 and NaN where the status is not optimal."""
 
-    @property
-    def columns(self) -> _Index: ...
-    @property
-    def row_duals(self) -> _Floats: ...
-    @property
-    def column_duals(self) -> _Floats: ...
-    @property
-    def objective(self) -> float: ...
-    @property
-    def gap(self) -> float: ...
-    @property
-    def status(self) -> _Status: ...
+    columns: _Index
+    row_duals: _Floats
+    column_duals: _Floats
+    objective: float
+    gap: float
+    status: _Status
 
-@final
-class SolutionBatch(structseq[Any], tuple[_Index, _Floats, _Floats, _Floats, _Floats, NDArray[np.int32]]):
+class SolutionBatch(NamedTuple):
     """One row a problem; statuses: 0 is optimal, 1 invalid, 2 infeasible."""
 
-    @property
-    def columns(self) -> _Index: ...
-    @property
-    def row_duals(self) -> _Floats: ...
-    @property
-    def column_duals(self) -> _Floats: ...
-    @property
-    def objectives(self) -> _Floats: ...
-    @property
-    def gaps(self) -> _Floats: ...
-    @property
-    def statuses(self) -> NDArray[np.int32]: ...
+    columns: _Index
+    row_duals: _Floats
+    column_duals: _Floats
+    objectives: _Floats
+    gaps: _Floats
+    statuses: NDArray[np.int32]
 
-@final
-class AssignmentCounters(structseq[Any], tuple[int, int, int, int, int, int, int, bool]):
+class AssignmentCounters(NamedTuple):
     """Operations of one solve, for benchmarks and tests; see rebasin/assignment.hpp."""
 
-    @property
-    def entries_read(self) -> int: ...
-    @property
-    def bids(self) -> int: ...
-    @property
-    def refills(self) -> int: ...
-    @property
-    def augmentations(self) -> int: ...
-    @property
-    def scanned_rows(self) -> int: ...
-    @property
-    def dense_searches(self) -> int: ...
-    @property
-    def list_bytes(self) -> int: ...
-    @property
-    def strategy(self) -> str: ...
+    entries_read: int
+    bids: int
+    refills: int
+    augmentations: int
+    scanned_rows: int
+    dense_searches: int
+    list_bytes: int
+    strategy: str
 
 def assignment_indices(
     cost: object, maximize: object, bfloat16: object = False, /
@@ -94,14 +70,11 @@ def assignment_counters(
 
 # -- a matrix that lies elsewhere
 
-@final
-class ListsSolution(structseq[Any], tuple[Solution, int]):
+class ListsSolution(NamedTuple):
     """The solution of the costs as minimised, and the number of rows that were fetched."""
 
-    @property
-    def solution(self) -> Solution: ...
-    @property
-    def fetched(self) -> int: ...
+    solution: Solution
+    fetched: int
 
 def solve_from_lists(
     costs: NDArray[Any],
@@ -114,39 +87,22 @@ def solve_from_lists(
 
 # -- sparse assignment
 
-@final
-class SparseSolution(
-    structseq[Any],
-    tuple[_Index, _Floats, _Floats, float, float, _Status, _Index, _Index, int, int, int, int, int],
-):
+class SparseSolution(NamedTuple):
     """A solution, the Hall violator of an infeasible problem, and counters (rebasin/sparse_assignment.hpp)."""
 
-    @property
-    def columns(self) -> _Index: ...
-    @property
-    def row_duals(self) -> _Floats: ...
-    @property
-    def column_duals(self) -> _Floats: ...
-    @property
-    def objective(self) -> float: ...
-    @property
-    def gap(self) -> float: ...
-    @property
-    def status(self) -> _Status: ...
-    @property
-    def violating_rows(self) -> _Index: ...
-    @property
-    def violating_columns(self) -> _Index: ...
-    @property
-    def entries_read(self) -> int: ...
-    @property
-    def bids(self) -> int: ...
-    @property
-    def searches(self) -> int: ...
-    @property
-    def joint_searches(self) -> int: ...
-    @property
-    def levels(self) -> int: ...
+    columns: _Index
+    row_duals: _Floats
+    column_duals: _Floats
+    objective: float
+    gap: float
+    status: _Status
+    violating_rows: _Index
+    violating_columns: _Index
+    entries_read: int
+    bids: int
+    searches: int
+    joint_searches: int
+    levels: int
 
 def sparse_assignment(
     values: NDArray[Any],
@@ -159,51 +115,33 @@ def sparse_assignment(
 
 # -- k best and bottleneck
 
-@final
-class KBestSolution(structseq[Any], tuple[_Index, _Floats, float, _Status, int, int, int, int]):
+class KBestSolution(NamedTuple):
     """Columns (count, n) and totals (count,), best first, none unless optimal; counters (rebasin/k_best.hpp)."""
 
-    @property
-    def columns(self) -> _Index: ...
-    @property
-    def objectives(self) -> _Floats: ...
-    @property
-    def gap(self) -> float: ...
-    @property
-    def status(self) -> _Status: ...
-    @property
-    def nodes(self) -> int: ...
-    @property
-    def searches(self) -> int: ...
-    @property
-    def scanned_rows(self) -> int: ...
-    @property
-    def compared(self) -> int: ...
+    columns: _Index
+    objectives: _Floats
+    gap: float
+    status: _Status
+    nodes: int
+    searches: int
+    scanned_rows: int
+    compared: int
 
 def k_best_assignments(
     costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, k: int, within: float, threads: int
 ) -> list[KBestSolution]: ...
 
-@final
-class BottleneckSolution(structseq[Any], tuple[_Index, int, int, _Index, _Index, _Status, int, int]):
+class BottleneckSolution(NamedTuple):
     """Columns (n,), the place of the bottleneck (-1 in an empty matrix), the block that proves it, counters."""
 
-    @property
-    def columns(self) -> _Index: ...
-    @property
-    def row(self) -> int: ...
-    @property
-    def column(self) -> int: ...
-    @property
-    def block_rows(self) -> _Index: ...
-    @property
-    def block_columns(self) -> _Index: ...
-    @property
-    def status(self) -> _Status: ...
-    @property
-    def thresholds(self) -> int: ...
-    @property
-    def phases(self) -> int: ...
+    columns: _Index
+    row: int
+    column: int
+    block_rows: _Index
+    block_columns: _Index
+    status: _Status
+    thresholds: int
+    phases: int
 
 def bottleneck_assignments(
     costs: Sequence[NDArray[Any]], maximize: bool, bfloat16: bool, threads: int

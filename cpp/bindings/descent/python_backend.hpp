@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "descent/backend.hpp"
-#include "descent/indices.hpp"
+#include "descent/host_backend.hpp"
+#include "descent/python_problem.hpp"
 #include "python_thread.hpp"
 
 // With the GIL.
@@ -24,14 +24,14 @@ pybind11::object call(const pybind11::object& function, Arguments&&... given) {
 // To be made and destroyed with the GIL, and called without. An exception of the object ends the descent as
 // interrupted; it is kept in raised().
 template <class T>
-class PythonBackend final : public rebasin::Backend<T> {
+class PythonBackend final : public rebasin::Backend {
  public:
   using Status = rebasin::Status;
   using Occurrences = std::vector<rebasin::Occurrence>;
   using Gather = rebasin::Gather;
 
-  PythonBackend(pybind11::object object, std::size_t tensors)
-      : object_(std::move(object)), tensors_(tensors) {}
+  PythonBackend(pybind11::object object, std::size_t tensors, rebasin::Interrupt& interrupt)
+      : object_(std::move(object)), tensors_(tensors), interrupt_(interrupt) {}
 
   Status objective(const Gather& gather, double& value) override {
     return with_python([&] {
@@ -90,21 +90,25 @@ class PythonBackend final : public rebasin::Backend<T> {
   }
 
   Status rows(std::int32_t permutation, const std::vector<std::int64_t>& rows,
-              std::vector<T>& values) override {
-    return with_python([&] { values = values_of<T>(method("rows", permutation, to_index(rows))); });
+              std::vector<double>& values) override {
+    return with_python([&] { values = values_of<double>(method("rows", permutation, to_index(rows))); });
   }
 
   void release(std::int32_t permutation) override {
     with_python([&] { method("release", permutation); });
   }
 
-  Status similarity(std::int64_t units, const Occurrences& occurrences, const Gather& gather,
-                    std::vector<T>& matrix) override {
+  Status form(std::int64_t units, const Occurrences& occurrences, const Gather& gather) override {
     return with_python([&] {
       const pybind11::tuple found = method("similarity", units, placed(occurrences, gather));
-      matrix = values_of<T>(found[0]);
+      formed_ = values_of<T>(found[0]);
       add_flop(found[1]);
     });
+  }
+
+  Status assign_formed(const std::vector<std::vector<double>>& within, rebasin::Permutation& found,
+                       double& objective) override {
+    return rebasin::assign_with(within, formed_, found, objective, interrupt_);
   }
 
   Status form_blocks(std::int64_t copies, std::int64_t units, const Occurrences& occurrences,
@@ -120,6 +124,7 @@ class PythonBackend final : public rebasin::Backend<T> {
     });
   }
 
+  double entry_bytes() const override { return sizeof(T); }
   bool batches() const override { return true; }
   const rebasin::ProductCounters& counters() const override { return counters_; }
   const std::exception_ptr& raised() const { return raised_; }
@@ -167,6 +172,8 @@ class PythonBackend final : public rebasin::Backend<T> {
 
   pybind11::object object_;
   std::size_t tensors_;
+  rebasin::Interrupt& interrupt_;
+  std::vector<T> formed_;
   std::unordered_map<const rebasin::Occurrence*, pybind11::object> occurrences_;  // of kept similarities
   rebasin::ProductCounters counters_;
   std::exception_ptr raised_;

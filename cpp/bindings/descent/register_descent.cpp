@@ -1,10 +1,10 @@
 #include <exception>
 
 #include "bindings.hpp"
-#include "descent/owned_problem.hpp"
 #include "descent/python_backend.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/descent.hpp"
+#include "statuses.hpp"
 
 namespace py = pybind11;
 
@@ -75,11 +75,11 @@ rebasin::Status descend_with(const OwnedProblem& owned, std::uintptr_t gemm, con
     return rebasin::coordinate_descent<T>(owned.problem, reinterpret_cast<rebasin::Gemm<T>>(gemm), options,
                                           result, interrupt);
   }
-  PythonBackend<T> in_python(backend, owned.problem.tensors.size());
+  PythonBackend<T> in_python(backend, owned.problem.tensors.size(), interrupt);
   rebasin::Status status;
   {
     const GilRelease without_gil;
-    status = rebasin::coordinate_descent<T>(owned.problem, in_python, options, result, interrupt);
+    status = rebasin::coordinate_descent(owned.problem, in_python, options, result);
   }
   if (in_python.raised()) std::rethrow_exception(in_python.raised());
   return status;
@@ -96,17 +96,10 @@ rebasin::DescentResult descend(const OwnedProblem& owned, const std::vector<Inde
                                      ? descend_with<double>(owned, gemm, backend, listening, result, stop)
                                      : descend_with<float>(owned, gemm, backend, listening, result, stop);
   listener.rethrow();
-  switch (status) {
-    case rebasin::Status::ok:
-      return result;
-    case rebasin::Status::interrupted:
-      if (PyErr_Occurred() == nullptr) PyErr_SetNone(PyExc_KeyboardInterrupt);  // stopped by the flag
-      throw py::error_already_set();
-    case rebasin::Status::out_of_memory:
-      throw std::bad_alloc();
-    default:
-      throw std::overflow_error("the products of the weights overflow; scale the parameters down");
-  }
+  raise_if_ended(status);
+  if (status != rebasin::Status::ok)
+    throw std::overflow_error("the products of the weights overflow; scale the parameters down");
+  return result;
 }
 
 rebasin::DescentStep step_of(std::int32_t permutation, double score, const std::vector<Index>& family) {

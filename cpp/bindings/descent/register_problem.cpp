@@ -3,8 +3,7 @@
 #include <tuple>
 
 #include "bindings.hpp"
-#include "descent/indices.hpp"
-#include "descent/owned_problem.hpp"
+#include "descent/python_problem.hpp"
 #include "python_interrupt.hpp"
 
 namespace py = pybind11;

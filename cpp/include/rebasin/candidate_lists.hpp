@@ -44,9 +44,4 @@ template <class T>
 ListsResult solve_from_lists(const CandidateLists<T>& lists, AssignmentSolution& solution,
                              Interrupt& interrupt);
 
-extern template ListsResult solve_from_lists<float>(const CandidateLists<float>&, AssignmentSolution&,
-                                                    Interrupt&);
-extern template ListsResult solve_from_lists<double>(const CandidateLists<double>&, AssignmentSolution&,
-                                                     Interrupt&);
-
 }  // namespace rebasin

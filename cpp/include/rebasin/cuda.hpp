@@ -1,4 +1,4 @@
-// Kernels for NVIDIA GPUs, by raw pointers. This header includes neither CUDA nor Python.
+// Kernels for NVIDIA GPUs, by raw pointers. This header knows neither CUDA nor Python.
 //
 // All pointers are to memory of one device unless said otherwise; strides count elements; indices are 64-bit.
 // Every launcher returns once its kernels are queued on `stream` (a cudaStream_t, null for the default
@@ -62,9 +62,8 @@ Error solve_assignments(const AssignmentBatch& batch, void* workspace, std::int6
                         Stream stream);
 Error assignment_workspace_bytes(const AssignmentBatch& batch, std::int64_t& bytes);
 
-// Candidate lists of one large matrix for the host's solver: per row its smallest reduced costs and a bound
-// on the others, per column its minimum.
-struct CandidateRequest {
+// One large matrix, with column duals.
+struct PricedMatrix {
   const void* costs = nullptr;
   bool float64 = false;
   std::int64_t rows = 0;
@@ -72,7 +71,12 @@ struct CandidateRequest {
   std::int64_t row_stride = 0;
   std::int64_t column_stride = 1;
   bool maximize = false;
-  const double* duals = nullptr;         // (columns): v
+  const double* duals = nullptr;  // (columns): v
+};
+
+// What the host's solver needs of one large matrix: per row its smallest reduced costs and a bound on the
+// others, per column its minimum.
+struct CandidateRequest : PricedMatrix {
   void* list_costs = nullptr;            // (rows, 24) of the matrix's type: as minimised, ascending by
                                          // cost - v, padded with +inf
   std::int32_t* list_columns = nullptr;  // (rows, 24), padded with 0
@@ -91,15 +95,7 @@ Error find_column_minima(const CandidateRequest& request, std::int64_t blocks, d
 
 // Row by row: dual[i] at or below every cost - v in real arithmetic, slack[i] at or above that of the matched
 // entry less dual[i], cost[i] the matched entry. A warp a row, one read. All slacks zero: optimal (square).
-struct CertificateRequest {
-  const void* costs = nullptr;
-  bool float64 = false;
-  std::int64_t rows = 0;
-  std::int64_t columns = 0;
-  std::int64_t row_stride = 0;
-  std::int64_t column_stride = 1;
-  bool maximize = false;
-  const double* duals = nullptr;                // (columns)
+struct CertificateRequest : PricedMatrix {
   const std::int64_t* column_of_row = nullptr;  // (rows)
   double* row_duals = nullptr;                  // (rows)
   double* slacks = nullptr;                     // (rows)
@@ -127,7 +123,7 @@ Error find_device(const void* pointer, int& device);
 Error current_device(int& device);
 Error select_device(int device);
 std::string describe_error(Error error);
-// Out of device memory; the remedies are a smaller batch and torch.cuda.empty_cache().
+// Out of device memory, which a smaller batch or torch.cuda.empty_cache() may cure.
 bool is_out_of_memory(Error error);
 
 // Versions as CUDA counts them, 13000 for 13.0; the driver's is 0 where there is none.

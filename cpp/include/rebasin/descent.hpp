@@ -98,15 +98,8 @@ Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOpt
                           DescentResult& result, Interrupt& interrupt);
 
 // The same visits on another backend (descent/backend.hpp), to which alone the tensors' pointers matter.
-template <class T>
 class Backend;
-template <class T>
-Status coordinate_descent(const Problem& problem, Backend<T>& backend, const DescentOptions& options,
-                          DescentResult& result, Interrupt& interrupt);
-
-extern template Status coordinate_descent<float>(const Problem&, Gemm<float>, const DescentOptions&,
-                                                 DescentResult&, Interrupt&);
-extern template Status coordinate_descent<double>(const Problem&, Gemm<double>, const DescentOptions&,
-                                                  DescentResult&, Interrupt&);
+Status coordinate_descent(const Problem& problem, Backend& backend, const DescentOptions& options,
+                          DescentResult& result);
 
 }  // namespace rebasin

@@ -5,8 +5,7 @@
 
 #include "assignment/costs/row_source.hpp"
 #include "assignment/exact/totals.hpp"
-#include "assignment/lists/dual_grid.hpp"
-#include "assignment/lists/list_matching.hpp"
+#include "assignment/lists/stages.hpp"
 #include "assignment/proof/list_certificate.hpp"
 #include "rebasin/candidate_lists.hpp"
 
@@ -23,7 +22,7 @@ constexpr double steps_of_rounding = 2.0;
 template <class T>
 bool adopt_list(ListState<T>& state, const CandidateLists<T>& lists, std::int64_t i) {
   constexpr T none = std::numeric_limits<T>::infinity();
-  simd::Record<T>& record = state.lists.records[static_cast<std::size_t>(i)];
+  simd::Record<T>& record = state.lists.records[i];
   for (int k = 0; k < list_length; ++k) {
     record.cost[k] = lists.costs[i * list_length + k];
     record.column[k] = record.cost[k] < none ? lists.columns_of[i * list_length + k] : 0;
@@ -34,7 +33,7 @@ bool adopt_list(ListState<T>& state, const CandidateLists<T>& lists, std::int64_
   for (int k = list_length; k-- > 0;) {
     if (record.cost[k] < none) {
       const double image = state.duals.grid.round(static_cast<double>(record.cost[k]));
-      least = std::min(least, image - state.duals.v[static_cast<std::size_t>(record.column[k])]);
+      least = std::min(least, image - state.duals.v[record.column[k]]);
     }
     if (k % 8 == 0) record.group_bound[k / 8] = least;
   }

@@ -17,9 +17,9 @@ struct MatchingState {
   std::vector<std::int64_t> row_of;     // per column
 
   void reset(std::int64_t rows, std::int64_t columns) {
-    v.assign(static_cast<std::size_t>(columns), 0.0);
-    column_of.assign(static_cast<std::size_t>(rows), unassigned);
-    row_of.assign(static_cast<std::size_t>(columns), unassigned);
+    v.assign(columns, 0.0);
+    column_of.assign(rows, unassigned);
+    row_of.assign(columns, unassigned);
   }
 
   void take(const std::vector<std::int32_t>& columns, const std::vector<std::int32_t>& rows,

@@ -34,7 +34,7 @@ class Solver {
 
   Status run() {
     Status status = find_first_bound();
-    const std::vector<std::int32_t> none(static_cast<std::size_t>(costs_.rows()), -1);
+    const std::vector<std::int32_t> none(costs_.rows(), -1);
     std::vector<std::int32_t> below = none;  // a matching of entries up to the lower bound
     std::vector<std::int32_t> best;          // a complete one, whose largest entry is `high_`
     while (status == Status::ok && (best.empty() || low_ < high_)) {
@@ -62,7 +62,7 @@ class Solver {
   Status find_first_bound() {
     const std::int64_t n = costs_.rows();
     const std::int64_t m = costs_.columns();
-    std::vector<T> minima(static_cast<std::size_t>(m), unreachable);
+    std::vector<T> minima(m, unreachable);
     bool nan = false;
     for (std::int64_t i = 0; i < n; ++i) {
       if (stop_requested(i)) return Status::interrupted;
@@ -99,7 +99,7 @@ class Solver {
   // block.
   Status raise_bound() {
     std::vector<std::int64_t> reached = matching_.reached_rows();
-    std::vector<T> slack(static_cast<std::size_t>(costs_.columns()), unreachable);
+    std::vector<T> slack(costs_.columns(), unreachable);
     for (const std::int64_t i : reached) {
       if (stop_requested(i)) return Status::interrupted;
       kernels_.lower(costs_.row(i), slack.data(), costs_.columns());
@@ -132,7 +132,7 @@ class Solver {
 
   void write(const std::vector<std::int32_t>& columns) {
     const bool transposed = costs_.transposed();
-    solution_.columns.assign(static_cast<std::size_t>(transposed ? costs_.columns() : costs_.rows()), -1);
+    solution_.columns.assign(transposed ? costs_.columns() : costs_.rows(), -1);
     for (std::int64_t i = 0; i < costs_.rows(); ++i) {
       const std::int64_t j = columns[i];
       solution_.columns[transposed ? j : i] = transposed ? i : j;
@@ -149,7 +149,7 @@ class Solver {
   }
 
   static std::vector<std::int64_t> range(std::int64_t count) {
-    std::vector<std::int64_t> all(static_cast<std::size_t>(count));
+    std::vector<std::int64_t> all(count);
     std::iota(all.begin(), all.end(), std::int64_t{0});
     return all;
   }
@@ -177,7 +177,7 @@ class Solver {
 Status solve(const AnyCostView& cost, BottleneckSolution& solution, Interrupt& interrupt) {
   solution = {};
   if (std::min(cost.rows, cost.columns) == 0) {
-    solution.columns.assign(static_cast<std::size_t>(cost.rows), -1);
+    solution.columns.assign(cost.rows, -1);
     return Status::ok;
   }
   switch (cost.dtype) {

@@ -45,7 +45,7 @@ Costs<T>::Costs(const AnyCostView& cost)
     first_ = static_cast<const T*>(view.data);
     return;
   }
-  copy_.resize(static_cast<std::size_t>(rows_ * columns_));
+  copy_.resize(rows_ * columns_);
   for (std::int64_t i = 0; i < rows_; ++i) {
     gather_row(view, static_cast<const char*>(view.data) + i * view.row_stride, columns_,
                copy_.data() + i * columns_);

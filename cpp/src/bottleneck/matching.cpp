@@ -8,10 +8,10 @@ BitMatching::BitMatching(std::int64_t rows, std::int64_t columns)
     : rows_(rows),
       words_((columns + 63) / 64),
       unmatched_(rows),
-      bits_(static_cast<std::size_t>(rows * words_)),
-      all_(static_cast<std::size_t>(words_), ~std::uint64_t{0}),
-      column_(static_cast<std::size_t>(rows), -1),
-      row_(static_cast<std::size_t>(columns), -1) {
+      bits_(rows * words_),
+      all_(words_, ~std::uint64_t{0}),
+      column_(rows, -1),
+      row_(columns, -1) {
   if (columns % 64 != 0) all_.back() = (std::uint64_t{1} << columns % 64) - 1;
   free_ = all_;
   unvisited_ = all_;

@@ -9,9 +9,9 @@ std::vector<std::vector<std::int64_t>> unpermuted_offsets(const std::vector<std:
                                                           const std::vector<std::int64_t>& strides) {
   std::vector<std::vector<std::int64_t>> offsets(shape.size());
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    offsets[axis].resize(static_cast<std::size_t>(shape[axis]));
+    offsets[axis].resize(shape[axis]);
     for (std::int64_t i = 0; i < shape[axis]; ++i) {
-      offsets[axis][static_cast<std::size_t>(i)] = i * strides[axis];
+      offsets[axis][i] = i * strides[axis];
     }
   }
   return offsets;
@@ -44,13 +44,13 @@ void Gather::place(std::size_t t, const Move& move, const std::vector<Permutatio
   for_each_combination(problem_, move.permutations, slots, [&] {
     std::int64_t source = 0;
     for (const std::int32_t permutation : move.permutations) {
-      const auto p = static_cast<std::size_t>(permutation);
-      const auto entry = static_cast<std::size_t>(copy_offset(problem_, permutation, slots) + slots[p]);
-      source = source * problem_.permutations[p].size + permutations[p][entry];
+      const auto entry =
+          static_cast<std::size_t>(copy_offset(problem_, permutation, slots) + slots[permutation]);
+      source = source * problem_.permutations[permutation].size + permutations[permutation][entry];
     }
     const std::int64_t* source_positions = move.positions.data() + source * move.copies;
     for (std::int64_t r = 0; r < move.copies; ++r) {
-      offsets[static_cast<std::size_t>(slot_positions[r])] = source_positions[r] * stride;
+      offsets[slot_positions[r]] = source_positions[r] * stride;
     }
     slot_positions += move.copies;
   });

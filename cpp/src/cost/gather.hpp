@@ -1,4 +1,5 @@
-// The offset from which each position of B's tensors is read, under the current permutations.
+// Where entries lie: the units of one permutation in A and in B, and each position of B under the
+// permutations.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,18 @@ class Gather {
   const Problem& problem_;
   std::vector<OffsetTables> a_offsets_;
   std::vector<OffsetTables> b_offsets_;
+};
+
+// Where the units of one permutation lie in one tensor, in A and in B.
+
+// Unit i owns the positions [i * copies + r] along `axis`, r < copies; entry by entry A's are compared with
+// B's.
+struct Occurrence {
+  std::size_t tensor = 0;
+  std::int32_t axis = 0;
+  std::int64_t copies = 1;
+  std::vector<std::int64_t> a_positions;
+  std::vector<std::int64_t> b_positions;
 };
 
 }  // namespace rebasin

@@ -30,9 +30,9 @@ template <class Term>
 void add_terms(std::int64_t count, Lanes& sums, const Term& term) {
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    for (std::int64_t lane = 0; lane < lanes; ++lane) sums[static_cast<std::size_t>(lane)] += term(i + lane);
+    for (std::int64_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
   }
-  for (; i < count; ++i) sums[static_cast<std::size_t>(i % lanes)] += term(i);
+  for (; i < count; ++i) sums[i % lanes] += term(i);
 }
 
 // Adds a[i] * b[i] over a row, or a[i] * (b[i] - was[i]) where `was` is not null. The reaches map i to
@@ -85,7 +85,7 @@ class Rows {
     odometer_.next(count, starts_.data());
     return count;
   }
-  std::int64_t operator[](std::int64_t row) const { return starts_[static_cast<std::size_t>(row)]; }
+  std::int64_t operator[](std::int64_t row) const { return starts_[row]; }
 
  private:
   Odometer odometer_;

@@ -53,7 +53,7 @@ template <bool subtract, class T, class Source>
 void put_row(const Source* unit, const ColumnOffsets& columns, std::int64_t count, T* row) {
   if (!columns.in_runs) {
     for (std::int64_t x = 0; x < count; ++x) {
-      put<subtract>(row[x], unit[columns.offsets[static_cast<std::size_t>(x)]]);
+      put<subtract>(row[x], unit[columns.offsets[x]]);
     }
     return;
   }
@@ -74,7 +74,7 @@ void put_column(const Source* column, const PanelSource& side, std::int64_t copy
     return;
   }
   for (std::int64_t i = 0; i < side.n; ++i) {
-    put<subtract>(row[i], column[side.units[static_cast<std::size_t>(i * side.copies + copy)]]);
+    put<subtract>(row[i], column[side.units[i * side.copies + copy]]);
   }
 }
 
@@ -86,7 +86,7 @@ void pack(const Source* source, const PanelSource& side, bool unit_major, T* pan
   const bool subtract = !side.before.offsets.empty();
   if (unit_major) {
     for (std::int64_t k = 0; k < side.n * side.copies; ++k) {
-      const Source* unit = source + side.units[static_cast<std::size_t>(k)];
+      const Source* unit = source + side.units[k];
       T* row = panel + k * side.count;
       packing::put_row<false>(unit, side.columns, side.count, row);
       if (subtract) packing::put_row<true>(unit, side.before, side.count, row);

@@ -106,8 +106,8 @@ Status Similarity<T>::add_columns(const Occurrence& occurrence, const Columns& c
   const std::int64_t total = a_columns.combinations();
   const std::int64_t most = std::max(least_panel_columns, panel_entries / units_) / occurrence.copies;
   const std::int64_t chunk = std::clamp(most, std::int64_t{1}, std::max(total, std::int64_t{1}));
-  a_.columns.offsets.resize(static_cast<std::size_t>(chunk));
-  b_.columns.offsets.resize(static_cast<std::size_t>(chunk));
+  a_.columns.offsets.resize(chunk);
+  b_.columns.offsets.resize(chunk);
   b_.before.offsets.resize(differences ? static_cast<std::size_t>(chunk) : 0);
   for (std::int64_t done = 0; done < total; done += chunk) {
     if (interrupt.requested()) return Status::interrupted;
@@ -145,7 +145,7 @@ typename Similarity<T>::Operand Similarity<T>::operand(Side& side, DType dtype, 
       return {start, leading, unit_major};
     }
   }
-  side.panel.resize(static_cast<std::size_t>(units_ * columns * copies));
+  side.panel.resize(units_ * columns * copies);
   fill(side, dtype, copies, columns, unit_major, side.panel.data());
   return {side.panel.data(), unit_major ? columns * copies : units_, unit_major};
 }

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "cost/gather.hpp"
-#include "cost/occurrence.hpp"
 #include "cost/pack.hpp"
 #include "rebasin/blas.hpp"
 #include "rebasin/interrupt.hpp"
@@ -81,8 +80,5 @@ class Similarity {
   std::int64_t narrow_columns_ = 0;
   ProductCounters counters_;
 };
-
-extern template class Similarity<float>;
-extern template class Similarity<double>;
 
 }  // namespace rebasin

@@ -8,17 +8,26 @@
 
 namespace rebasin {
 
-// The place in a permutation's array at which the copy within the parents' slots begins; `slots` is indexed
-// by permutation.
+// How many copies a permutation has: one for each combination of its parents' units.
+inline std::int64_t copies_of(const Problem& problem, std::int32_t permutation) {
+  std::int64_t copies = 1;
+  for (const std::int32_t parent : problem.permutations[permutation].parents)
+    copies *= problem.permutations[parent].size;
+  return copies;
+}
+
+// The number of the copy within the parents' slots, and where in the permutation's array it begins; `slots`
+// is indexed by permutation.
+inline std::int64_t copy_within(const Problem& problem, std::int32_t permutation,
+                                const std::vector<std::int64_t>& slots) {
+  std::int64_t copy = 0;
+  for (const std::int32_t parent : problem.permutations[permutation].parents)
+    copy = copy * problem.permutations[parent].size + slots[parent];
+  return copy;
+}
 inline std::int64_t copy_offset(const Problem& problem, std::int32_t permutation,
                                 const std::vector<std::int64_t>& slots) {
-  const PermutationShape& shape = problem.permutations[static_cast<std::size_t>(permutation)];
-  std::int64_t copy = 0;
-  for (const std::int32_t parent : shape.parents) {
-    const auto q = static_cast<std::size_t>(parent);
-    copy = copy * problem.permutations[q].size + slots[q];
-  }
-  return copy * shape.size;
+  return copy_within(problem, permutation, slots) * problem.permutations[permutation].size;
 }
 
 // Calls body() for every combination of units of `permutations`, the last fastest, with values[p] set to p's

@@ -1,10 +1,9 @@
-#include "cost/spread.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
+#include "cost/objective.hpp"
 #include "cost/odometer.hpp"
 
 namespace rebasin {
@@ -19,12 +18,11 @@ struct Classes {
 };
 
 Classes classes_of(const Tensor& tensor, std::size_t axis) {
-  Classes classes{Table(static_cast<std::size_t>(tensor.shape[axis]), -1), 0};
+  Classes classes{Table(tensor.shape[axis], -1), 0};
   for (const Move& move : tensor.moves) {
     if (static_cast<std::size_t>(move.axis) != axis) continue;
     for (std::size_t k = 0; k < move.positions.size(); ++k) {
-      classes.of[static_cast<std::size_t>(move.positions[k])] =
-          classes.count + static_cast<std::int64_t>(k) % move.copies;
+      classes.of[move.positions[k]] = classes.count + static_cast<std::int64_t>(k) % move.copies;
     }
     classes.count += move.copies;
   }
@@ -35,8 +33,8 @@ Classes classes_of(const Tensor& tensor, std::size_t axis) {
 }
 
 Table scaled(std::int64_t length, std::int64_t stride) {
-  Table offsets(static_cast<std::size_t>(length));
-  for (std::int64_t i = 0; i < length; ++i) offsets[static_cast<std::size_t>(i)] = i * stride;
+  Table offsets(length);
+  for (std::int64_t i = 0; i < length; ++i) offsets[i] = i * stride;
   return offsets;
 }
 
@@ -88,7 +86,7 @@ class Axes {
       for (std::int64_t left = starts.combinations(); left > 0; --left) {
         std::int64_t start = 0;
         starts.next(1, &start);
-        sums.assign(static_cast<std::size_t>(count_), Sums{});
+        sums.assign(count_, Sums{});
         add_all(entries + start, inner, sums);
         for (const Sums& each : sums) total += each.squares_about_mean();
       }
@@ -125,8 +123,7 @@ class Axes {
       rows.next(1, &row);
       row_classes.next(1, &of_row);
       for (std::size_t i = 0; i < last_offsets.size(); ++i) {
-        sums[static_cast<std::size_t>(of_row + last_classes[i])].add(
-            static_cast<double>(widen(entries[row + last_offsets[i]])));
+        sums[of_row + last_classes[i]].add(static_cast<double>(widen(entries[row + last_offsets[i]])));
       }
     }
   }

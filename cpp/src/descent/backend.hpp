@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "cost/gather.hpp"
-#include "cost/occurrence.hpp"
 #include "cost/similarity.hpp"
 #include "rebasin/problem.hpp"
 #include "rebasin/status.hpp"
@@ -35,7 +34,6 @@ struct BlockAssignments {
 // Similarities of permutations that stand alone are held by permutation, together with the duals of their
 // last assignment, from which the next starts. Every method returns Status::invalid_entry where a product is
 // not finite, and interrupted where it was stopped. Not thread-safe.
-template <class T>
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -64,14 +62,17 @@ class Backend {
 
   // Some rows of the similarity that is held, one after the other.
   virtual Status rows(std::int32_t permutation, const std::vector<std::int64_t>& rows,
-                      std::vector<T>& values) = 0;
+                      std::vector<double>& values) = 0;
 
   // Frees the permutation's similarity; its duals stay.
   virtual void release(std::int32_t permutation) = 0;
 
-  // A similarity that is not held, in host memory.
-  virtual Status similarity(std::int64_t units, const std::vector<Occurrence>& occurrences,
-                            const Gather& gather, std::vector<T>& matrix) = 0;
+  // A similarity for one assignment, and that assignment by its entries and `within`: tables of as many
+  // values, added one after the other.
+  virtual Status form(std::int64_t units, const std::vector<Occurrence>& occurrences,
+                      const Gather& gather) = 0;
+  virtual Status assign_formed(const std::vector<std::vector<double>>& within, Permutation& found,
+                               double& objective) = 0;
 
   // The similarity of copies * units slots, held until the next; and assignments of its square blocks of
   // `units`, by their row and column of blocks.
@@ -81,6 +82,9 @@ class Backend {
 
   // Whether several assignments at once cost less than one after the other.
   virtual bool batches() const { return false; }
+
+  // Of one similarity.
+  virtual double entry_bytes() const = 0;
 
   virtual const ProductCounters& counters() const = 0;
 };

@@ -8,11 +8,10 @@
 
 namespace rebasin {
 
-template <class T>
-Status coordinate_descent(const Problem& problem, Backend<T>& backend, const DescentOptions& options,
-                          DescentResult& result, Interrupt& interrupt) {
+Status coordinate_descent(const Problem& problem, Backend& backend, const DescentOptions& options,
+                          DescentResult& result) {
   try {
-    Engine<T> engine(problem, backend, options, result, interrupt);
+    Engine engine(problem, backend, options, result);
     Status status = engine.measure();
     if (status != Status::ok) return status;
     result.first_objective = result.objective;
@@ -30,16 +29,12 @@ Status coordinate_descent(const Problem& problem, Gemm<T> gemm, const DescentOpt
                           DescentResult& result, Interrupt& interrupt) {
   try {
     HostBackend<T> backend(problem, gemm, interrupt);
-    return coordinate_descent(problem, backend, options, result, interrupt);
+    return coordinate_descent(problem, backend, options, result);
   } catch (const std::bad_alloc&) {
     return Status::out_of_memory;
   }
 }
 
-template Status coordinate_descent<float>(const Problem&, Backend<float>&, const DescentOptions&,
-                                          DescentResult&, Interrupt&);
-template Status coordinate_descent<double>(const Problem&, Backend<double>&, const DescentOptions&,
-                                           DescentResult&, Interrupt&);
 template Status coordinate_descent<float>(const Problem&, Gemm<float>, const DescentOptions&, DescentResult&,
                                           Interrupt&);
 template Status coordinate_descent<double>(const Problem&, Gemm<double>, const DescentOptions&,

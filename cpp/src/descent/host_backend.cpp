@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
 #include "cost/objective.hpp"
-#include "cost/spread.hpp"
 #include "descent/forbidden_matches.hpp"
 
 namespace rebasin {
@@ -24,8 +24,7 @@ bool all_finite(const T* values, std::int64_t count) {
   return largest < infinity;
 }
 
-}  // namespace
-
+// Maximises. invalid_entry: an entry is not finite; an overflow to -inf would pass for a forbidden pair.
 template <class T>
 Status assign_finite(const T* matrix, std::int64_t n, const WarmStart* start, AssignmentSolution& solution,
                      Interrupt& interrupt) {
@@ -33,15 +32,20 @@ Status assign_finite(const T* matrix, std::int64_t n, const WarmStart* start, As
   return solve_assignment(CostView<T>{matrix, n, n, n, 1, true}, solution, interrupt, {.warm_start = start});
 }
 
-std::vector<double> read_entries(const Tensor& tensor, Model model,
-                                 const std::vector<std::int64_t>& offsets) {
-  std::vector<double> values(offsets.size());
-  with_storage_type(tensor.dtype, [&](auto* type) {
-    const auto* entries = static_cast<decltype(type)>(model == Model::a ? tensor.a : tensor.b);
-    for (std::size_t i = 0; i < offsets.size(); ++i)
-      values[i] = static_cast<double>(widen(entries[offsets[i]]));
-  });
-  return values;
+}  // namespace
+
+template <class T>
+Status assign_with(const std::vector<std::vector<double>>& within, std::vector<T>& matrix, Permutation& found,
+                   double& objective, Interrupt& interrupt) {
+  for (const std::vector<double>& values : within) {
+    for (std::size_t k = 0; k < matrix.size(); ++k) matrix[k] += static_cast<T>(values[k]);
+  }
+  const auto n = std::llround(std::sqrt(static_cast<double>(matrix.size())));
+  AssignmentSolution solution;
+  const Status status = assign_finite(matrix.data(), n, nullptr, solution, interrupt);
+  found = std::move(solution.columns);
+  objective = solution.objective;
+  return status;
 }
 
 template <class T>
@@ -81,15 +85,21 @@ Status HostBackend<T>::spread(double& value) {
 template <class T>
 Status HostBackend<T>::entries(std::size_t tensor, Model model, const std::vector<std::int64_t>& offsets,
                                std::vector<double>& values) {
-  values = read_entries(problem_.tensors[tensor], model, offsets);
+  const Tensor& view = problem_.tensors[tensor];
+  values.resize(offsets.size());
+  with_storage_type(view.dtype, [&](auto* type) {
+    const auto* entries = static_cast<decltype(type)>(model == Model::a ? view.a : view.b);
+    for (std::size_t i = 0; i < offsets.size(); ++i)
+      values[i] = static_cast<double>(widen(entries[offsets[i]]));
+  });
   return Status::ok;
 }
 
 template <class T>
 Status HostBackend<T>::refresh(std::int32_t permutation, std::int64_t units,
                                const std::vector<Change>& changes, bool anew, const Gather& gather) {
-  std::vector<T>& matrix = held_[static_cast<std::size_t>(permutation)].matrix;
-  matrix.resize(static_cast<std::size_t>(units * units));
+  std::vector<T>& matrix = held_[permutation].matrix;
+  matrix.resize(units * units);
   similarity_.begin(units, matrix.data(), anew);
   for (const Change& change : changes) {
     const Status status = change.before == nullptr ? similarity_.add(*change.occurrence, gather, interrupt_)
@@ -105,7 +115,7 @@ Status HostBackend<T>::assign(const std::vector<std::int32_t>& permutations,
                               const std::vector<Match>& forbidden, std::vector<Permutation>& found) {
   found.clear();
   for (const std::int32_t permutation : permutations) {
-    Held& held = held_[static_cast<std::size_t>(permutation)];
+    Held& held = held_[permutation];
     const std::int64_t n = units_of(permutation);
     const WarmStart start{held.solution.row_duals.data(), held.solution.column_duals.data()};
     AssignmentSolution solution;
@@ -121,9 +131,9 @@ Status HostBackend<T>::assign(const std::vector<std::int32_t>& permutations,
 
 template <class T>
 Status HostBackend<T>::rows(std::int32_t permutation, const std::vector<std::int64_t>& rows,
-                            std::vector<T>& values) {
+                            std::vector<double>& values) {
   const std::int64_t n = units_of(permutation);
-  const T* matrix = held_[static_cast<std::size_t>(permutation)].matrix.data();
+  const T* matrix = held_[permutation].matrix.data();
   values.clear();
   for (const std::int64_t row : rows) values.insert(values.end(), matrix + row * n, matrix + (row + 1) * n);
   return Status::ok;
@@ -131,14 +141,20 @@ Status HostBackend<T>::rows(std::int32_t permutation, const std::vector<std::int
 
 template <class T>
 void HostBackend<T>::release(std::int32_t permutation) {
-  held_[static_cast<std::size_t>(permutation)].matrix = std::vector<T>();  // = {} would keep the memory
+  held_[permutation].matrix = std::vector<T>();  // = {} would keep the memory
 }
 
 template <class T>
-Status HostBackend<T>::similarity(std::int64_t units, const std::vector<Occurrence>& occurrences,
-                                  const Gather& gather, std::vector<T>& matrix) {
-  matrix.resize(static_cast<std::size_t>(units * units));
-  return similarity_.compute(units, occurrences, gather, matrix.data(), interrupt_);
+Status HostBackend<T>::form(std::int64_t units, const std::vector<Occurrence>& occurrences,
+                            const Gather& gather) {
+  formed_.resize(units * units);
+  return similarity_.compute(units, occurrences, gather, formed_.data(), interrupt_);
+}
+
+template <class T>
+Status HostBackend<T>::assign_formed(const std::vector<std::vector<double>>& within, Permutation& found,
+                                     double& objective) {
+  return assign_with(within, formed_, found, objective, interrupt_);
 }
 
 template <class T>
@@ -146,16 +162,16 @@ Status HostBackend<T>::form_blocks(std::int64_t copies, std::int64_t units,
                                    const std::vector<Occurrence>& occurrences, const Gather& gather) {
   block_copies_ = copies;
   block_units_ = units;
-  return similarity(copies * units, occurrences, gather, blocks_);
+  return form(copies * units, occurrences, gather);
 }
 
 template <class T>
 Status HostBackend<T>::assign_blocks(const std::vector<Match>& blocks, BlockAssignments& found) {
   const std::int64_t n = block_units_, length = block_copies_ * n;
-  std::vector<T> matrix(static_cast<std::size_t>(n * n));
+  std::vector<T> matrix(n * n);
   found = {};
   for (const auto& [slot, unit] : blocks) {
-    const T* block = blocks_.data() + slot * n * length + unit * n;
+    const T* block = formed_.data() + slot * n * length + unit * n;
     for (std::int64_t i = 0; i < n; ++i) std::copy_n(block + i * length, n, matrix.data() + i * n);
     AssignmentSolution solution;
     const Status status = assign_finite(matrix.data(), n, nullptr, solution, interrupt_);
@@ -166,10 +182,10 @@ Status HostBackend<T>::assign_blocks(const std::vector<Match>& blocks, BlockAssi
   return Status::ok;
 }
 
-template Status assign_finite<float>(const float*, std::int64_t, const WarmStart*, AssignmentSolution&,
-                                     Interrupt&);
-template Status assign_finite<double>(const double*, std::int64_t, const WarmStart*, AssignmentSolution&,
-                                      Interrupt&);
+template Status assign_with(const std::vector<std::vector<double>>&, std::vector<float>&, Permutation&,
+                            double&, Interrupt&);
+template Status assign_with(const std::vector<std::vector<double>>&, std::vector<double>&, Permutation&,
+                            double&, Interrupt&);
 template class HostBackend<float>;
 template class HostBackend<double>;
 

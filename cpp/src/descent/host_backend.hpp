@@ -12,16 +12,13 @@
 
 namespace rebasin {
 
-// Assigns a square matrix, maximising. invalid_entry: an entry is not finite; an overflow to -inf would pass
-// for a forbidden pair.
+// Adds the tables `within` to a square matrix and assigns it: Backend::assign_formed in host memory.
 template <class T>
-Status assign_finite(const T* matrix, std::int64_t n, const WarmStart* start, AssignmentSolution& solution,
-                     Interrupt& interrupt);
-
-std::vector<double> read_entries(const Tensor& tensor, Model model, const std::vector<std::int64_t>& offsets);
+Status assign_with(const std::vector<std::vector<double>>& within, std::vector<T>& matrix, Permutation& found,
+                   double& objective, Interrupt& interrupt);
 
 template <class T>
-class HostBackend final : public Backend<T> {
+class HostBackend final : public Backend {
  public:
   HostBackend(const Problem& problem, Gemm<T> gemm, Interrupt& interrupt);
 
@@ -36,13 +33,15 @@ class HostBackend final : public Backend<T> {
   Status assign(const std::vector<std::int32_t>& permutations, const std::vector<Match>& forbidden,
                 std::vector<Permutation>& found) override;
   Status rows(std::int32_t permutation, const std::vector<std::int64_t>& rows,
-              std::vector<T>& values) override;
+              std::vector<double>& values) override;
   void release(std::int32_t permutation) override;
-  Status similarity(std::int64_t units, const std::vector<Occurrence>& occurrences, const Gather& gather,
-                    std::vector<T>& matrix) override;
+  Status form(std::int64_t units, const std::vector<Occurrence>& occurrences, const Gather& gather) override;
+  Status assign_formed(const std::vector<std::vector<double>>& within, Permutation& found,
+                       double& objective) override;
   Status form_blocks(std::int64_t copies, std::int64_t units, const std::vector<Occurrence>& occurrences,
                      const Gather& gather) override;
   Status assign_blocks(const std::vector<Match>& blocks, BlockAssignments& found) override;
+  double entry_bytes() const override { return sizeof(T); }
   const ProductCounters& counters() const override { return similarity_.counters(); }
 
  private:
@@ -51,19 +50,14 @@ class HostBackend final : public Backend<T> {
     AssignmentSolution solution;  // empty before the first
   };
 
-  std::int64_t units_of(std::int32_t permutation) const {
-    return problem_.permutations[static_cast<std::size_t>(permutation)].size;
-  }
+  std::int64_t units_of(std::int32_t permutation) const { return problem_.permutations[permutation].size; }
 
   const Problem& problem_;
   Interrupt& interrupt_;
   Similarity<T> similarity_;
   std::vector<Held> held_;  // by permutation
-  std::vector<T> blocks_;
+  std::vector<T> formed_;
   std::int64_t block_copies_ = 0, block_units_ = 0;
 };
-
-extern template class HostBackend<float>;
-extern template class HostBackend<double>;
 
 }  // namespace rebasin

@@ -65,7 +65,7 @@ void widen(Range& range, double cost) {
 bool read_doubles(Grid& grid, Range& range) {
   const AnyCostView& view = grid.source.view;
   const auto gather = assignment::choose_gather<double>(view.dtype, view.swapped_bytes);
-  std::vector<double> values(static_cast<std::size_t>(grid.columns));
+  std::vector<double> values(grid.columns);
   for (std::int64_t i = 0; i < grid.rows; ++i) {
     gather(entry(view, i, 0), view.column_stride, grid.columns, 0, values.data());
     std::int64_t* out = grid.row(i);
@@ -175,7 +175,7 @@ bool read_grid(const AnyCostView& cost, Grid& grid) {
   grid.rows = grid.source.view.rows;
   grid.columns = grid.source.view.columns;
   grid.stride = (grid.columns + simd::integer_lanes - 1) / simd::integer_lanes * simd::integer_lanes;
-  grid.cost.assign(static_cast<std::size_t>((grid.rows + 1) * grid.stride), forbidden);
+  grid.cost.assign((grid.rows + 1) * grid.stride, forbidden);
   std::fill_n(grid.row(grid.rows), grid.columns, std::int64_t{0});
   Range range;
   if (!read_doubles(grid, range)) return false;

@@ -9,7 +9,6 @@
 
 #include "assignment/exact/totals.hpp"
 #include "k_best/grid.hpp"
-#include "k_best/root.hpp"
 #include "k_best/search.hpp"
 #include "k_best/tree.hpp"
 #include "parallel_problems.hpp"
@@ -124,7 +123,7 @@ class Ranking {
   void write(const Tree::Taken& taken) {
     const bool transposed = grid_.source.transposed;
     const std::int64_t rows = transposed ? grid_.columns : grid_.rows;
-    solution_.columns.resize(static_cast<std::size_t>((solution_.count + 1) * rows), -1);
+    solution_.columns.resize((solution_.count + 1) * rows, -1);
     std::int64_t* columns = solution_.columns.data() + solution_.count * rows;
     for (std::int64_t i = 0; i < grid_.rows; ++i) {
       if (transposed) {
@@ -152,8 +151,8 @@ Status solve(const AnyCostView& cost, const KBestOptions& options, KBestSolution
   solution = {};
   if (std::min(cost.rows, cost.columns) == 0) {
     solution.count = std::min<std::int64_t>(options.k, 1);
-    solution.columns.assign(static_cast<std::size_t>(solution.count * cost.rows), -1);
-    solution.objectives.assign(static_cast<std::size_t>(solution.count), 0.0);
+    solution.columns.assign(solution.count * cost.rows, -1);
+    solution.objectives.assign(solution.count, 0.0);
     return Status::ok;
   }
   Grid grid;

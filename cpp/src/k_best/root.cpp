@@ -1,10 +1,10 @@
-#include "k_best/root.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
+
+#include "k_best/search.hpp"
 
 namespace rebasin::k_best {
 namespace {
@@ -50,9 +50,9 @@ bool repair_duals(const Grid& grid, Matching& matching) {
   const std::int64_t n = grid.rows;
   const bool rectangular = n < grid.columns;
   const std::int64_t rows = rectangular ? n + 1 : n;
-  std::vector<std::int64_t> queue(static_cast<std::size_t>(rows));
+  std::vector<std::int64_t> queue(rows);
   std::iota(queue.begin(), queue.end(), std::int64_t{0});
-  std::vector<char> waiting(static_cast<std::size_t>(rows), 1);
+  std::vector<char> waiting(rows, 1);
   std::int64_t zero_dual = 0;
   for (std::size_t k = 0; k < queue.size(); ++k) {
     if (static_cast<std::int64_t>(k) > repair_scans * rows) return false;

@@ -9,10 +9,7 @@ namespace rebasin::k_best {
 constexpr std::int64_t nothing = std::numeric_limits<std::int64_t>::max();
 
 Search::Search(const Grid& grid)
-    : grid_(grid),
-      kernels_(simd::active().integer),
-      v_(static_cast<std::size_t>(grid.stride)),
-      open_(static_cast<std::size_t>(grid.stride)) {}
+    : grid_(grid), kernels_(simd::active().integer), v_(grid.stride), open_(grid.stride) {}
 
 void Search::begin(const Matching& matching) {
   std::copy(matching.v.begin(), matching.v.end(), v_.begin());

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "k_best/grid.hpp"
+#include "rebasin/interrupt.hpp"
+#include "rebasin/status.hpp"
 #include "simd/kernels.hpp"
 
 namespace rebasin::k_best {
@@ -63,5 +65,10 @@ class Search {
   std::int64_t end_ = -1;
   std::int64_t length_ = 0;
 };
+
+// The best assignment of all, where the tree of subproblems begins.
+
+// Solves the grid's problem exactly. Large ones take the matching and the duals of solve_assignment.
+Status solve_root(const Grid& grid, Search& search, Matching& matching, Interrupt& interrupt);
 
 }  // namespace rebasin::k_best

@@ -14,7 +14,7 @@ Tree::Tree(Grid& grid, Search& search, Matching root, std::int64_t wanted, Inter
       interrupt_(interrupt),
       root_(std::move(root)),
       wanted_(wanted),
-      minima_(static_cast<std::size_t>(grid.stride)) {
+      minima_(grid.stride) {
   std::int64_t total = 0;
   for (std::int64_t i = 0; i < grid.rows; ++i) total += grid.row(i)[root_.column[i]];
   open_.push({total, -1, 0, true});

@@ -1,4 +1,4 @@
-#include "sparse/bidding.hpp"
+#include "sparse/stages.hpp"
 
 namespace rebasin::sparse {
 namespace {

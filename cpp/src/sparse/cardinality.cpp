@@ -1,4 +1,4 @@
-#include "sparse/cardinality.hpp"
+#include "sparse/stages.hpp"
 
 namespace rebasin::sparse {
 namespace {

@@ -1,6 +1,6 @@
 #include "sparse/decomposition.hpp"
 
-#include "sparse/cardinality.hpp"
+#include "sparse/stages.hpp"
 
 namespace rebasin::sparse {
 namespace {

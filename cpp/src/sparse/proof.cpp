@@ -80,11 +80,11 @@ double prove(const View& view, const Selection& selection, ProvenMatching& match
     if (holds(transposed ? selection.column : selection.row, line)) found[line] = infinity;
   }
   for (std::int64_t i = 0; i < view.rows; ++i) {
-    if (!holds(selection.row, static_cast<std::size_t>(i))) continue;
+    if (!holds(selection.row, i)) continue;
     for (std::int64_t k = view.begin(i); k < view.end(i); ++k) {
       const auto j = static_cast<std::int64_t>(view.columns_of[k]);
       const ExactCost cost = minimised(view.values[k], sign);
-      if (!(cost.high < infinity) || !holds(selection.column, static_cast<std::size_t>(j))) continue;
+      if (!(cost.high < infinity) || !holds(selection.column, j)) continue;
       const std::int64_t line = transposed ? j : i;
       const double dual = given[transposed ? i : j];
       const bool matched = matching.column_of[i] == j;

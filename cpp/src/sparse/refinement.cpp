@@ -1,4 +1,4 @@
-#include "sparse/refinement.hpp"
+#include "sparse/stages.hpp"
 
 namespace rebasin::sparse {
 namespace {

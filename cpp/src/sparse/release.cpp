@@ -1,9 +1,8 @@
-#include "sparse/release.hpp"
-
 #include <algorithm>
 #include <memory>
 
 #include "assignment/event_queue.hpp"
+#include "sparse/stages.hpp"
 
 namespace rebasin::sparse {
 namespace {

@@ -4,11 +4,8 @@
 #include <limits>
 #include <utility>
 
-#include "sparse/bidding.hpp"
-#include "sparse/cardinality.hpp"
 #include "sparse/path_search.hpp"
-#include "sparse/refinement.hpp"
-#include "sparse/release.hpp"
+#include "sparse/stages.hpp"
 #include "sparse/tuning.hpp"
 
 namespace rebasin::sparse {
@@ -99,7 +96,7 @@ class Strategy {
     if (gaps.empty()) gaps.push_back(range_);
     std::sort(gaps.begin(), gaps.end());
     const auto quantile = [&](double q) {
-      return static_cast<double>(gaps[static_cast<std::size_t>(q * static_cast<double>(gaps.size() - 1))]);
+      return static_cast<double>(gaps[q * static_cast<double>(gaps.size() - 1)]);
     };
     increments_.last = static_cast<Fixed>(tuning::last_factor * quantile(tuning::last_quantile));
     increments_.last = std::max({increments_.last, graph_.unit / tuning::unit_fraction, Fixed{1}});

@@ -79,7 +79,7 @@ class CostRows {
   // Converts the matrix once, where it cannot be read in place and fits into `most_entries`.
   void convert_once(std::int64_t most_entries) {
     if (direct() || source_ != nullptr || rows_ * columns_ > most_entries) return;
-    auto converted = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(rows_ * columns_));
+    auto converted = std::make_unique_for_overwrite<T[]>(rows_ * columns_);
     for (std::int64_t i = 0; i < rows_; ++i) convert(i, 0, columns_, converted.get() + i * columns_);
     own_ = std::move(converted);
     data_ = reinterpret_cast<const char*>(own_.get());

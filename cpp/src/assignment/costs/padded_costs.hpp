@@ -21,7 +21,7 @@ class PaddedCosts {
   explicit PaddedCosts(const CostRows<T>& costs)
       : rows_(costs.rows()),
         columns_(costs.columns()),
-        entries_(std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(columns_ * columns_))),
+        entries_(std::make_unique_for_overwrite<T[]>(columns_ * columns_)),
         square_(CostView<T>{entries_.get(), columns_, columns_, columns_, 1, costs.scale() < 0}) {
     for (std::int64_t i = 0; i < rows_; ++i) {
       T* copy = entries_.get() + i * columns_;

@@ -17,8 +17,8 @@ class RowSource {
       : columns_(columns),
         fetch_(fetch),
         context_(context),
-        entries_(std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(rows * columns))),
-        here_(static_cast<std::size_t>(rows), 0) {}
+        entries_(std::make_unique_for_overwrite<T[]>(rows * columns)),
+        here_(rows, 0) {}
 
   const T* data() const { return entries_.get(); }
   std::int64_t fetched() const { return fetched_; }
@@ -27,7 +27,7 @@ class RowSource {
   // A row that cannot be fetched reads as zeros; failed() then says so.
   const T* row(std::int64_t i) {
     T* entries = entries_.get() + i * columns_;
-    auto& here = here_[static_cast<std::size_t>(i)];
+    auto& here = here_[i];
     if (here == 0) {
       here = 1;
       ++fetched_;

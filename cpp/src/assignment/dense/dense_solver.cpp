@@ -1,9 +1,7 @@
 #include "assignment/dense/dense_solver.hpp"
 
 #include "assignment/dense/dense_problem.hpp"
-#include "assignment/dense/epsilon_scaling.hpp"
-#include "assignment/dense/row_paths.hpp"
-#include "assignment/dense/row_reduction.hpp"
+#include "assignment/dense/stages.hpp"
 #include "assignment/strategy/tuning.hpp"
 
 namespace rebasin::assignment {

@@ -1,10 +1,9 @@
-#include "assignment/dense/dense_start.hpp"
-
 #include <algorithm>
 #include <limits>
 #include <vector>
 
 #include "assignment/costs/column_minima.hpp"
+#include "assignment/dense/stages.hpp"
 #include "simd/kernels.hpp"
 
 namespace rebasin::assignment {

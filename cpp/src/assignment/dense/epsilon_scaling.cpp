@@ -1,10 +1,9 @@
-#include "assignment/dense/epsilon_scaling.hpp"
-
 #include <algorithm>
 #include <limits>
 #include <numeric>
 #include <vector>
 
+#include "assignment/dense/stages.hpp"
 #include "assignment/strategy/tuning.hpp"
 
 namespace rebasin::assignment {

@@ -1,7 +1,7 @@
-#include "assignment/dense/row_paths.hpp"
-
 #include <algorithm>
 #include <limits>
+
+#include "assignment/dense/stages.hpp"
 
 namespace rebasin::assignment {
 namespace {

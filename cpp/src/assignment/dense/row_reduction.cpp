@@ -1,11 +1,10 @@
-#include "assignment/dense/row_reduction.hpp"
-
 #include <algorithm>
 #include <bit>
 #include <limits>
 #include <numeric>
 #include <utility>
 
+#include "assignment/dense/stages.hpp"
 #include "assignment/strategy/tuning.hpp"
 
 namespace rebasin::assignment {

@@ -41,7 +41,7 @@ class ExactPaths {
         column_of_(std::move(column_of)),
         row_of_(std::move(row_of)),
         raised_(static_cast<std::size_t>(graph.rows) + 1),
-        lowered_(static_cast<std::size_t>(graph.columns)),
+        lowered_(graph.columns),
         queue_(static_cast<std::size_t>(graph.columns) + 1),
         from_(static_cast<std::size_t>(graph.columns) + 1, -1) {}
 
@@ -60,8 +60,8 @@ class ExactPaths {
   // Of the filling rows: columns that they hold have row_of == rows.
   const std::vector<std::int64_t>& column_of() const { return column_of_; }
   const std::vector<std::int64_t>& row_of() const { return row_of_; }
-  const S& raised(std::int64_t row) const { return raised_[static_cast<std::size_t>(row)]; }
-  const S& lowered(std::int64_t column) const { return lowered_[static_cast<std::size_t>(column)]; }
+  const S& raised(std::int64_t row) const { return raised_[row]; }
+  const S& lowered(std::int64_t column) const { return lowered_[column]; }
   const S& filler_raised() const { return raised_.back(); }
 
  private:
@@ -74,19 +74,19 @@ class ExactPaths {
     std::vector<std::int64_t> sources;
     if (!graph_.square()) {
       std::int64_t held = 0;
-      for (std::int64_t k = graph_.start[index(filler_)]; k < graph_.start[index(filler_) + 1]; ++k) {
-        std::int64_t& holder = row_of_[index(graph_.column[index(k)])];
-        if (holder != free || !(graph_.slack[index(k)] == S{})) continue;
+      for (std::int64_t k = graph_.start[filler_]; k < graph_.start[filler_ + 1]; ++k) {
+        std::int64_t& holder = row_of_[graph_.column[k]];
+        if (holder != free || !(graph_.slack[k] == S{})) continue;
         holder = filler_;
         ++held;
       }
-      sources.assign(index(graph_.columns - graph_.rows - held), filler_);
+      sources.assign(graph_.columns - graph_.rows - held, filler_);
     }
     for (std::int64_t row = 0; row < graph_.rows; ++row) {
-      const std::int64_t column = column_of_[index(row)];
+      const std::int64_t column = column_of_[row];
       if (slack_of(row, column) == S{}) continue;
-      column_of_[index(row)] = free;
-      row_of_[index(column)] = free;
+      column_of_[row] = free;
+      row_of_[column] = free;
       sources.push_back(row);
     }
     return sources;
@@ -110,12 +110,12 @@ class ExactPaths {
       if (queue_.empty()) return Status::infeasible;
       const std::int32_t node = queue_.pop();
       reached = queue_.distance(node);
-      if (node != filler_node_ && row_of_[index(node)] == free) {
+      if (node != filler_node_ && row_of_[node] == free) {
         found_ = node;
         break;
       }
       scanned_.push_back(node);
-      row = node == filler_node_ ? filler_ : row_of_[index(node)];
+      row = node == filler_node_ ? filler_ : row_of_[node];
     }
     move_duals(source, reached);
     augment(source);
@@ -124,20 +124,20 @@ class ExactPaths {
 
   // Offers each column the path through `row`; a free column no further than the row itself ends the search.
   void scan(std::int64_t row, const S& reached) {
-    const S base = reached - raised_[index(row)];
-    for (std::int64_t k = graph_.start[index(row)]; k < graph_.start[index(row) + 1]; ++k) {
-      const std::int32_t column = graph_.column[index(k)];
-      const std::int64_t holder = row_of_[index(column)];
+    const S base = reached - raised_[row];
+    for (std::int64_t k = graph_.start[row]; k < graph_.start[row + 1]; ++k) {
+      const std::int32_t column = graph_.column[k];
+      const std::int64_t holder = row_of_[column];
       const bool filled = holder == filler_;
       if (filled && row == filler_) continue;
       const std::int32_t node = filled ? filler_node_ : column;
       if (queue_.closed(node)) continue;
-      S offered = base + graph_.slack[index(k)];
-      offered += lowered_[index(column)];
+      S offered = base + graph_.slack[k];
+      offered += lowered_[column];
       if (filled) offered += raised_.back();
       const bool ends = holder == free && !(reached < offered);
       if (!queue_.lower(node, offered)) continue;
-      from_[index(node)] = row;
+      from_[node] = row;
       if (filled) entered_ = column;
       if (ends) {
         found_ = node;
@@ -147,14 +147,14 @@ class ExactPaths {
   }
 
   void move_duals(std::int64_t source, const S& reached) {
-    if (source != filler_) raised_[index(source)] += reached;
+    if (source != filler_) raised_[source] += reached;
     for (const std::int32_t node : scanned_) {
       const S step = reached - queue_.distance(node);
       if (node == filler_node_) {
         raised_.back() += step;
       } else {
-        lowered_[index(node)] += step;
-        raised_[index(row_of_[index(node)])] += step;
+        lowered_[node] += step;
+        raised_[row_of_[node]] += step;
       }
     }
   }
@@ -162,31 +162,28 @@ class ExactPaths {
   void augment(std::int64_t source) {
     std::int64_t column = found_;
     for (;;) {
-      std::int64_t row = from_[index(column)];
+      std::int64_t row = from_[column];
       if (row == filler_) {
-        row_of_[index(column)] = filler_;
-        lowered_[index(column)] -= raised_.back();
+        row_of_[column] = filler_;
+        lowered_[column] -= raised_.back();
         if (source == filler_) return;
         column = entered_;
-        lowered_[index(column)] += raised_.back();
-        row = from_[index(filler_node_)];
+        lowered_[column] += raised_.back();
+        row = from_[filler_node_];
       }
-      const std::int64_t next = column_of_[index(row)];
-      column_of_[index(row)] = column;
-      row_of_[index(column)] = row;
+      const std::int64_t next = column_of_[row];
+      column_of_[row] = column;
+      row_of_[column] = row;
       if (row == source) return;
       column = next;
     }
   }
 
   S slack_of(std::int64_t row, std::int64_t column) const {
-    const auto first = graph_.column.begin() + graph_.start[index(row)];
-    const auto last = graph_.column.begin() + graph_.start[index(row) + 1];
-    return graph_
-        .slack[static_cast<std::size_t>(std::lower_bound(first, last, column) - graph_.column.begin())];
+    const auto first = graph_.column.begin() + graph_.start[row];
+    const auto last = graph_.column.begin() + graph_.start[row + 1];
+    return graph_.slack[std::lower_bound(first, last, column) - graph_.column.begin()];
   }
-
-  static std::size_t index(std::int64_t k) { return static_cast<std::size_t>(k); }
 
   const SlackGraph<S>& graph_;
   std::int64_t filler_;       // the row that stands for the rows of zeros

@@ -12,14 +12,14 @@ constexpr int shift_of_huge_numbers = 64;
 }  // namespace
 
 void ExactProblem::take_matching(const std::vector<std::int64_t>& columns) {
-  matching.column_of.assign(index(costs.rows()), -1);
-  matching.row_of.assign(index(costs.columns()), -1);
+  matching.column_of.assign(costs.rows(), -1);
+  matching.row_of.assign(costs.columns(), -1);
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (columns[i] < 0) continue;
     const auto row = costs.transposed() ? columns[i] : static_cast<std::int64_t>(i);
     const auto column = costs.transposed() ? static_cast<std::int64_t>(i) : columns[i];
-    matching.column_of[index(row)] = column;
-    matching.row_of[index(column)] = row;
+    matching.column_of[row] = column;
+    matching.row_of[column] = row;
   }
 }
 
@@ -28,7 +28,7 @@ bool ExactProblem::holds_huge_numbers() const {
   double largest = 0.0;
   for (const double dual : v) largest = std::max(largest, std::abs(dual));
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
-    largest = std::max(largest, std::abs(costs.nearest(i, matching.column_of[index(i)])));
+    largest = std::max(largest, std::abs(costs.nearest(i, matching.column_of[i])));
   }
   return largest >= may_overflow;
 }
@@ -39,7 +39,7 @@ void ExactProblem::shift() {
 }
 
 void ExactProblem::take_duals(const std::vector<double>& duals, bool maximize) {
-  v.assign(index(costs.columns()), 0.0);
+  v.assign(costs.columns(), 0.0);
   if (duals.size() == v.size()) {
     for (std::size_t j = 0; j < v.size(); ++j) {
       if (std::isfinite(duals[j])) v[j] = maximize ? -duals[j] : duals[j];
@@ -67,8 +67,8 @@ int ExactProblem::common_unit(const NearTightEntries& entries) const {
     if (!x.zero()) unit = std::min(unit, x.exponent);
   };
   for (std::int64_t i = 0; i < costs.rows(); ++i) {
-    for (std::int64_t k = entries.start[index(i)]; k < entries.start[index(i) + 1]; ++k) {
-      include(costs.entry(i, entries.column[index(k)]));
+    for (std::int64_t k = entries.start[i]; k < entries.start[i + 1]; ++k) {
+      include(costs.entry(i, entries.column[k]));
     }
   }
   for (std::int64_t j = 0; j < costs.columns(); ++j) include(dual(j));

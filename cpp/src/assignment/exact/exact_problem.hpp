@@ -11,17 +11,13 @@
 
 namespace rebasin::assignment {
 
-inline std::size_t index(std::int64_t k) {
-  return static_cast<std::size_t>(k);
-}
-
 // Rows <= columns, minimised; duals of the columns, in units of 2^costs.shift().
 struct ExactProblem {
   ExactCosts costs;
   CompleteMatching matching;
   std::vector<double> v;
 
-  Dyadic dual(std::int64_t column) const { return to_dyadic(v[index(column)], costs.shift()); }
+  Dyadic dual(std::int64_t column) const { return to_dyadic(v[column], costs.shift()); }
 
   // A matching in the caller's orientation: a column, or -1, per row.
   void take_matching(const std::vector<std::int64_t>& columns);

@@ -26,14 +26,14 @@ struct Optimum {
 template <class S>
 void append_row(const ExactProblem& problem, const NearTightEntries& entries, std::int64_t i, int unit,
                 SlackGraph<S>& graph) {
-  const std::int64_t matched = problem.matching.column_of[index(i)];
+  const std::int64_t matched = problem.matching.column_of[i];
   S base{};
   add_dyadic(base, -problem.costs.entry(i, matched), unit);
   add_dyadic(base, problem.dual(matched), unit);
   S least{};  // the matched entry's own
   const std::size_t first = graph.slack.size();
-  for (std::int64_t k = entries.start[index(i)]; k < entries.start[index(i) + 1]; ++k) {
-    const std::int64_t j = entries.column[index(k)];
+  for (std::int64_t k = entries.start[i]; k < entries.start[i + 1]; ++k) {
+    const std::int64_t j = entries.column[k];
     S reduced = base;
     add_dyadic(reduced, problem.costs.entry(i, j), unit);
     add_dyadic(reduced, -problem.dual(j), unit);
@@ -47,7 +47,7 @@ void append_row(const ExactProblem& problem, const NearTightEntries& entries, st
 template <class S>
 void append_filling_row(const ExactProblem& problem, double deficit, int unit, SlackGraph<S>& graph) {
   for (std::int64_t j = 0; j < problem.costs.columns(); ++j) {
-    if (-problem.v[index(j)] > deficit) continue;
+    if (-problem.v[j] > deficit) continue;
     S slack{};
     add_dyadic(slack, -problem.dual(j), unit);
     graph.column.push_back(static_cast<std::int32_t>(j));
@@ -73,17 +73,17 @@ SlackGraph<S> make_graph(const ExactProblem& problem, NearTightEntries& entries,
 template <class S>
 bool still_optimal(const SlackGraph<S>& graph, const CompleteMatching& matching, const ExactPaths<S>& paths) {
   for (std::int64_t i = 0; i < graph.rows; ++i) {
-    const std::int64_t column = matching.column_of[index(i)];
-    for (std::int64_t k = graph.start[index(i)]; k < graph.start[index(i) + 1]; ++k) {
-      if (graph.column[index(k)] != column) continue;
-      if (!(graph.slack[index(k)] + paths.lowered(column) == paths.raised(i))) return false;
+    const std::int64_t column = matching.column_of[i];
+    for (std::int64_t k = graph.start[i]; k < graph.start[i + 1]; ++k) {
+      if (graph.column[k] != column) continue;
+      if (!(graph.slack[k] + paths.lowered(column) == paths.raised(i))) return false;
     }
   }
   if (graph.square()) return true;
-  for (std::int64_t k = graph.start[index(graph.rows)]; k < graph.start[index(graph.rows) + 1]; ++k) {
-    const std::int64_t column = graph.column[index(k)];
-    if (matching.row_of[index(column)] >= 0) continue;
-    if (!(graph.slack[index(k)] + paths.lowered(column) == paths.filler_raised())) return false;
+  for (std::int64_t k = graph.start[graph.rows]; k < graph.start[graph.rows + 1]; ++k) {
+    const std::int64_t column = graph.column[k];
+    if (matching.row_of[column] >= 0) continue;
+    if (!(graph.slack[k] + paths.lowered(column) == paths.filler_raised())) return false;
   }
   return true;
 }
@@ -104,7 +104,7 @@ void round_duals(const ExactProblem& problem, const ExactPaths<S>* paths, int un
   };
   for (std::int64_t j = 0; j < problem.costs.columns(); ++j) optimum.v.push_back(dual(j, false).down());
   for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
-    const std::int64_t column = optimum.column_of[index(i)];
+    const std::int64_t column = optimum.column_of[i];
     optimum.u.push_back(dual(column, true).add(problem.costs.entry(i, column)).down());
   }
 }
@@ -188,7 +188,7 @@ bool duals_are_coarse(const ExactProblem& problem, const Optimum& optimum) {
   constexpr double tolerable = 64.0;
   double costs = 0.0;
   for (std::int64_t i = 0; i < problem.costs.rows(); ++i) {
-    const double cost = problem.costs.nearest(i, optimum.column_of[index(i)]);
+    const double cost = problem.costs.nearest(i, optimum.column_of[i]);
     costs += last_bit(std::ldexp(cost, problem.costs.shift()));
   }
   return last_bits(optimum.u) + last_bits(optimum.v) > tolerable * costs;

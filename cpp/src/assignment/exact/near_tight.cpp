@@ -59,7 +59,7 @@ class RowScan {
   }
 
   double lower_bound(std::int64_t row, std::int64_t matched, std::int64_t j) const {
-    const double v = v_[static_cast<std::size_t>(j)];
+    const double v = v_[j];
     const EntryDifference cost = costs_.difference(row, j, matched);
     const double reduced = cost.rounded - v;
     const double error = difference_error(cost.rounded, v, reduced);
@@ -86,7 +86,7 @@ class Collection {
   // one.
   Status guess(double expected, Interrupt& interrupt) {
     const std::int64_t most = 16 * (costs_.rows() + costs_.columns());
-    least_.resize(static_cast<std::size_t>(costs_.rows()));
+    least_.resize(costs_.rows());
     found_.deficit = 0.0;
     start_anew();
     for (std::int64_t i = 0; i < costs_.rows(); ++i) {
@@ -94,12 +94,11 @@ class Collection {
       const double matched = matched_reduced(i);
       double least = matched;
       const double wanted = overflowed_ ? matched : add_up(matched, expected);
-      scan_.each_below(i, matching_.column_of[static_cast<std::size_t>(i)], wanted,
-                       [&](std::int64_t j, double reduced) {
-                         least = std::min(least, reduced);
-                         if (!overflowed_) keep(j, reduced);
-                       });
-      least_[static_cast<std::size_t>(i)] = least;
+      scan_.each_below(i, matching_.column_of[i], wanted, [&](std::int64_t j, double reduced) {
+        least = std::min(least, reduced);
+        if (!overflowed_) keep(j, reduced);
+      });
+      least_[i] = least;
       found_.deficit = add_up(found_.deficit, add_up(matched, -least));
       overflowed_ = overflowed_ || static_cast<std::int64_t>(found_.column.size()) > most;
       end_row();
@@ -116,13 +115,13 @@ class Collection {
     std::size_t next = 0;
     for (std::int64_t i = 0; i < costs_.rows(); ++i) {
       const double most = most_of_row(i);
-      const auto last = static_cast<std::size_t>(found_.start[static_cast<std::size_t>(i) + 1]);
+      const auto last = static_cast<std::size_t>(found_.start[i + 1]);
       for (; next < last; ++next) {
         if (reduced_[next] > most) continue;
         found_.column[kept] = found_.column[next];
         reduced_[kept++] = reduced_[next];
       }
-      found_.start[static_cast<std::size_t>(i) + 1] = static_cast<std::int64_t>(kept);
+      found_.start[i + 1] = static_cast<std::int64_t>(kept);
     }
     found_.column.resize(kept);
     reduced_.resize(kept);
@@ -132,7 +131,7 @@ class Collection {
     start_anew();
     for (std::int64_t i = 0; i < costs_.rows(); ++i) {
       if (interrupt.requested()) return Status::interrupted;
-      scan_.each_below(i, matching_.column_of[static_cast<std::size_t>(i)], most_of_row(i),
+      scan_.each_below(i, matching_.column_of[i], most_of_row(i),
                        [&](std::int64_t j, double reduced) { keep(j, reduced); });
       end_row();
     }
@@ -143,8 +142,8 @@ class Collection {
     double widest = found_.deficit;
     for (std::int64_t i = 0; i < costs_.rows(); ++i) {
       const double matched = matched_reduced(i);
-      for (auto k = static_cast<std::size_t>(found_.start[static_cast<std::size_t>(i)]);
-           k < static_cast<std::size_t>(found_.start[static_cast<std::size_t>(i) + 1]); ++k) {
+      for (auto k = static_cast<std::size_t>(found_.start[i]);
+           k < static_cast<std::size_t>(found_.start[i + 1]); ++k) {
         const double rounding = (std::abs(matched) + std::abs(reduced_[k])) * 0x1p-48 + 0x1p-1070;
         widest = std::max(widest, std::abs(reduced_[k] - matched) + rounding);
       }
@@ -153,11 +152,9 @@ class Collection {
   }
 
  private:
-  double matched_reduced(std::int64_t i) const {
-    return -v_[static_cast<std::size_t>(matching_.column_of[static_cast<std::size_t>(i)])];
-  }
+  double matched_reduced(std::int64_t i) const { return -v_[matching_.column_of[i]]; }
   double most_of_row(std::int64_t i) const {
-    return std::min(add_up(least_[static_cast<std::size_t>(i)], found_.deficit), largest_double);
+    return std::min(add_up(least_[i], found_.deficit), largest_double);
   }
   void start_anew() {
     found_.start.assign(1, 0);

@@ -15,27 +15,27 @@ class NodeQueue {
   explicit NodeQueue(std::size_t nodes) : distance_(nodes), place_(nodes, unseen) {}
 
   bool empty() const { return heap_.empty(); }
-  bool closed(std::int32_t node) const { return place_[index(node)] == done; }
-  const S& distance(std::int32_t node) const { return distance_[index(node)]; }
+  bool closed(std::int32_t node) const { return place_[node] == done; }
+  const S& distance(std::int32_t node) const { return distance_[node]; }
 
   void clear() {
-    for (const std::int32_t node : seen_) place_[index(node)] = unseen;
+    for (const std::int32_t node : seen_) place_[node] = unseen;
     seen_.clear();
     heap_.clear();
   }
 
   // Takes a node that was not reached yet out of the search.
   void close(std::int32_t node, S distance) {
-    place_[index(node)] = done;
-    distance_[index(node)] = std::move(distance);
+    place_[node] = done;
+    distance_[node] = std::move(distance);
     seen_.push_back(node);
   }
 
   // Adds a node, or lowers its distance; false where it was as near before.
   bool lower(std::int32_t node, const S& distance) {
-    std::int32_t& place = place_[index(node)];
-    if (place != unseen && !(distance < distance_[index(node)])) return false;
-    distance_[index(node)] = distance;
+    std::int32_t& place = place_[node];
+    if (place != unseen && !(distance < distance_[node])) return false;
+    distance_[node] = distance;
     if (place == unseen) {
       seen_.push_back(node);
       place = static_cast<std::int32_t>(heap_.size());
@@ -48,7 +48,7 @@ class NodeQueue {
   // The nearest node, which is closed.
   std::int32_t pop() {
     const std::int32_t top = heap_.front();
-    place_[index(top)] = done;
+    place_[top] = done;
     const std::int32_t last = heap_.back();
     heap_.pop_back();
     if (!heap_.empty()) sink(last);
@@ -59,16 +59,14 @@ class NodeQueue {
   static constexpr std::int32_t unseen = -1;
   static constexpr std::int32_t done = -2;
 
-  static std::size_t index(std::int32_t k) { return static_cast<std::size_t>(k); }
-
-  bool nearer(std::int32_t a, std::int32_t b) const { return distance_[index(a)] < distance_[index(b)]; }
+  bool nearer(std::int32_t a, std::int32_t b) const { return distance_[a] < distance_[b]; }
 
   void rise(std::int32_t at) {
-    const std::int32_t node = heap_[index(at)];
+    const std::int32_t node = heap_[at];
     while (at > 0) {
       const std::int32_t parent = (at - 1) / 2;
-      if (!nearer(node, heap_[index(parent)])) break;
-      put(at, heap_[index(parent)]);
+      if (!nearer(node, heap_[parent])) break;
+      put(at, heap_[parent]);
       at = parent;
     }
     put(at, node);
@@ -80,17 +78,17 @@ class NodeQueue {
     for (;;) {
       std::int32_t child = 2 * at + 1;
       if (child >= size) break;
-      if (child + 1 < size && nearer(heap_[index(child + 1)], heap_[index(child)])) ++child;
-      if (!nearer(heap_[index(child)], node)) break;
-      put(at, heap_[index(child)]);
+      if (child + 1 < size && nearer(heap_[child + 1], heap_[child])) ++child;
+      if (!nearer(heap_[child], node)) break;
+      put(at, heap_[child]);
       at = child;
     }
     put(at, node);
   }
 
   void put(std::int32_t at, std::int32_t node) {
-    heap_[index(at)] = node;
-    place_[index(node)] = at;
+    heap_[at] = node;
+    place_[node] = at;
   }
 
   std::vector<S> distance_;

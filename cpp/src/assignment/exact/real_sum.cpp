@@ -22,17 +22,16 @@ struct Leading {
 template <int words>
 bool any_below(const WideInteger<words>& x, int bit) {
   for (int k = 0; k < bit / 64; ++k) {
-    if (x.word[static_cast<std::size_t>(k)] != 0) return true;
+    if (x.word[k] != 0) return true;
   }
-  return bit % 64 != 0 &&
-         (x.word[static_cast<std::size_t>(bit / 64)] & ((std::uint64_t{1} << bit % 64) - 1)) != 0;
+  return bit % 64 != 0 && (x.word[bit / 64] & ((std::uint64_t{1} << bit % 64) - 1)) != 0;
 }
 
 template <int words>
 Leading leading_bits(const WideInteger<words>& x) {
   int top = words - 1;
-  while (top > 0 && x.word[static_cast<std::size_t>(top)] == 0) --top;
-  const int length = 64 * top + std::bit_width(x.word[static_cast<std::size_t>(top)]);
+  while (top > 0 && x.word[top] == 0) --top;
+  const int length = 64 * top + std::bit_width(x.word[top]);
   Leading found;
   if (length <= precision) {
     found.bits = x.word[0];
@@ -45,7 +44,7 @@ Leading leading_bits(const WideInteger<words>& x) {
   if (bit != 0 && first + 1 < words) found.bits |= x.word[first + 1] << (64 - bit);
   found.bits &= (std::uint64_t{1} << precision) - 1;
   const int next = found.shift - 1;
-  const bool next_bit = (x.word[static_cast<std::size_t>(next / 64)] >> next % 64 & 1) != 0;
+  const bool next_bit = (x.word[next / 64] >> next % 64 & 1) != 0;
   const bool below = any_below(x, next);
   found.rest = next_bit || below;
   found.half = next_bit && !below;

@@ -27,7 +27,7 @@ class RealSum {
     const bool negative = x.negative();
     if (negative) x = WideInteger<words>{} - x;
     for (int k = 0; k < words; ++k) {
-      add(make_dyadic(negative != subtract, x.word[static_cast<std::size_t>(k)], exponent + 64 * k));
+      add(make_dyadic(negative != subtract, x.word[k], exponent + 64 * k));
     }
     return *this;
   }

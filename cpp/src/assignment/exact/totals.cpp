@@ -97,7 +97,7 @@ double exact_total(const AnyCostView& cost, const std::vector<std::int64_t>& col
   RealSum sum;
   const bool wide = cost.dtype == DType::int64 || cost.dtype == DType::uint64;
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t j = columns[static_cast<std::size_t>(i)];
+    const std::int64_t j = columns[i];
     if (j < 0) continue;
     const std::int64_t row = costs.transposed() ? j : i;
     const std::int64_t column = costs.transposed() ? i : j;

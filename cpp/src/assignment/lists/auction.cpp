@@ -1,10 +1,8 @@
-#include "assignment/lists/auction.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "assignment/lists/candidates.hpp"
+#include "assignment/lists/stages.hpp"
 
 namespace rebasin::assignment {
 namespace {

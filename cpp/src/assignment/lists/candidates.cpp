@@ -1,8 +1,8 @@
-#include "assignment/lists/candidates.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "assignment/lists/stages.hpp"
 
 namespace rebasin::assignment {
 namespace {

@@ -1,9 +1,7 @@
-#include "assignment/lists/dual_grid.hpp"
-
 #include <algorithm>
 #include <cmath>
 
-#include "assignment/lists/candidates.hpp"
+#include "assignment/lists/stages.hpp"
 
 namespace rebasin::assignment {
 namespace {

@@ -1,7 +1,4 @@
-#include "assignment/lists/list_matching.hpp"
-
-#include "assignment/lists/auction.hpp"
-#include "assignment/lists/path_search.hpp"
+#include "assignment/lists/stages.hpp"
 
 namespace rebasin::assignment {
 namespace {

@@ -5,16 +5,9 @@
 #include <limits>
 #include <span>
 
-#include "assignment/lists/auction.hpp"
-#include "assignment/lists/candidates.hpp"
-#include "assignment/lists/dual_grid.hpp"
-#include "assignment/lists/list_matching.hpp"
-#include "assignment/lists/path_search.hpp"
-#include "assignment/lists/start/aligned_rows.hpp"
-#include "assignment/lists/start/first_duals.hpp"
-#include "assignment/lists/start/presolve.hpp"
-#include "assignment/lists/start/tie_matching.hpp"
-#include "assignment/strategy/row_spread.hpp"
+#include "assignment/lists/stages.hpp"
+#include "assignment/lists/start/start.hpp"
+#include "assignment/strategy/traits.hpp"
 
 namespace rebasin::assignment {
 namespace {

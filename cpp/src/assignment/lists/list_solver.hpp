@@ -19,4 +19,12 @@ Attempt solve_by_lists(ListState<T>& state, Interrupt& interrupt);
 template <class T>
 Attempt match_aligned(ListState<T>& state, Interrupt& interrupt);
 
+// The list solver from the duals of an earlier problem.
+
+// Solves state.costs from duals as the caller gave them; declined where a cold start is the better one, known
+// after a few rows or, at worst, one read.
+template <class T>
+Attempt solve_from_duals(ListState<T>& state, const double* row_duals, const double* column_duals,
+                         Interrupt& interrupt);
+
 }  // namespace rebasin::assignment

@@ -1,13 +1,8 @@
-#include "assignment/lists/list_warm_start.hpp"
-
 #include <algorithm>
 #include <cmath>
 
-#include "assignment/lists/auction.hpp"
-#include "assignment/lists/candidates.hpp"
-#include "assignment/lists/dual_grid.hpp"
-#include "assignment/lists/list_matching.hpp"
-#include "assignment/lists/path_search.hpp"
+#include "assignment/lists/list_solver.hpp"
+#include "assignment/lists/stages.hpp"
 
 namespace rebasin::assignment {
 namespace {

@@ -1,10 +1,8 @@
-#include "assignment/lists/path_search.hpp"
-
 #include <algorithm>
 #include <limits>
 
 #include "assignment/event_queue.hpp"
-#include "assignment/lists/candidates.hpp"
+#include "assignment/lists/stages.hpp"
 
 namespace rebasin::assignment {
 namespace {

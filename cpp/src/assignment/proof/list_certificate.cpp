@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "assignment/lists/candidates.hpp"
+#include "assignment/lists/stages.hpp"
 #include "assignment/proof/exact_sums.hpp"
 
 namespace rebasin::assignment {

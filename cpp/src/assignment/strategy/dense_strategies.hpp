@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "assignment/costs/padded_costs.hpp"
-#include "assignment/dense/dense_start.hpp"
+#include "assignment/dense/stages.hpp"
 #include "assignment/strategy/strategies.hpp"
 #include "assignment/strategy/suits.hpp"
 #include "simd/kernels.hpp"

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "assignment/lists/list_solver.hpp"
-#include "assignment/lists/list_warm_start.hpp"
 #include "assignment/proof/list_certificate.hpp"
 #include "assignment/strategy/strategies.hpp"
 #include "assignment/strategy/tuning.hpp"

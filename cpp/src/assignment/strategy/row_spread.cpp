@@ -1,10 +1,10 @@
-#include "assignment/strategy/row_spread.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <limits>
 #include <numeric>
+
+#include "assignment/strategy/traits.hpp"
 
 namespace rebasin::assignment {
 namespace {

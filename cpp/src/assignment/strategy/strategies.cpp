@@ -2,8 +2,8 @@
 
 #include "assignment/strategy/dense_strategies.hpp"
 #include "assignment/strategy/list_strategies.hpp"
-#include "assignment/strategy/row_spread.hpp"
 #include "assignment/strategy/suits.hpp"
+#include "assignment/strategy/traits.hpp"
 #include "assignment/strategy/tuning.hpp"
 
 namespace rebasin::assignment {

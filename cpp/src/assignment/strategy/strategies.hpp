@@ -9,7 +9,7 @@
 #include "assignment/costs/cost_rows.hpp"
 #include "assignment/dense/dense_solver.hpp"
 #include "assignment/lists/list_state.hpp"
-#include "assignment/lists/start/aligned_rows.hpp"
+#include "assignment/lists/start/start.hpp"
 #include "assignment/matching_state.hpp"
 #include "assignment/proof/certificate.hpp"
 #include "assignment/strategy/traits.hpp"

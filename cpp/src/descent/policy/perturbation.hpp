@@ -21,13 +21,13 @@ inline std::vector<std::int64_t> perturbed_slots(std::int64_t units, std::int64_
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return static_cast<std::int64_t>((z ^ (z >> 31)) % static_cast<std::uint64_t>(below));
   };
-  std::vector<std::int64_t> slots(static_cast<std::size_t>(units));
+  std::vector<std::int64_t> slots(units);
   std::iota(slots.begin(), slots.end(), std::int64_t{0});
   const std::int64_t count = (units + one_in - 1) / one_in;
   for (std::int64_t i = 0; i < count; ++i) {
-    std::swap(slots[static_cast<std::size_t>(i)], slots[static_cast<std::size_t>(i + draw(units - i))]);
+    std::swap(slots[i], slots[i + draw(units - i)]);
   }
-  slots.resize(static_cast<std::size_t>(count));
+  slots.resize(count);
   return slots;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cost/slots.hpp"
+
 namespace rebasin {
 namespace {
 
@@ -24,12 +26,11 @@ class PlannedOrder {
         fixed_(problem.permutations.size(), false),
         variance_(problem.permutations.size(), 0.0) {
     for (std::size_t p = 0; p < problem.permutations.size(); ++p) weight_.push_back(weight_of(p));
-    for (const SimilarityVariance& each : variances)
-      by_family_[static_cast<std::size_t>(each.family)].push_back(&each);
+    for (const SimilarityVariance& each : variances) by_family_[each.family].push_back(&each);
   }
 
   void clear() { fixed_.assign(fixed_.size(), false); }
-  void match_on_fixed_axes(std::int32_t family) { fixed_[static_cast<std::size_t>(family)] = true; }
+  void match_on_fixed_axes(std::int32_t family) { fixed_[family] = true; }
 
   double gain(std::int32_t family) {
     return gain_of(family, [&](const SimilarityVariance& each) { return usable(each); });
@@ -40,7 +41,7 @@ class PlannedOrder {
 
   double share(std::int32_t family) const {
     double fixed = 0.0, all = 0.0;
-    for (const SimilarityVariance* each : by_family_[static_cast<std::size_t>(family)]) {
+    for (const SimilarityVariance* each : by_family_[family]) {
       all += each->variance;
       if (usable(*each)) fixed += each->variance;
     }
@@ -49,17 +50,16 @@ class PlannedOrder {
 
  private:
   bool usable(const SimilarityVariance& each) const {
-    return !each.needs_itself && std::all_of(each.needs.begin(), each.needs.end(), [&](std::int32_t family) {
-      return fixed_[static_cast<std::size_t>(family)];
-    });
+    return !each.needs_itself && std::all_of(each.needs.begin(), each.needs.end(),
+                                             [&](std::int32_t family) { return fixed_[family]; });
   }
 
   template <class Counts>
   double gain_of(std::int32_t family, Counts&& counts) {
-    const auto& all = by_family_[static_cast<std::size_t>(family)];
-    for (const SimilarityVariance* each : all) variance_[static_cast<std::size_t>(each->member)] = 0.0;
+    const auto& all = by_family_[family];
+    for (const SimilarityVariance* each : all) variance_[each->member] = 0.0;
     for (const SimilarityVariance* each : all) {
-      if (counts(*each)) variance_[static_cast<std::size_t>(each->member)] += each->variance;
+      if (counts(*each)) variance_[each->member] += each->variance;
     }
     double sum = 0.0;
     for (const SimilarityVariance* each : all) {
@@ -73,9 +73,7 @@ class PlannedOrder {
   // The expected gain by one standard deviation of a similarity: n sqrt(2 ln n), in each copy.
   double weight_of(std::size_t member) const {
     const auto n = static_cast<double>(std::max<std::int64_t>(1, problem_.permutations[member].size));
-    double copies = 1.0;
-    for (const std::int32_t parent : problem_.permutations[member].parents)
-      copies *= static_cast<double>(problem_.permutations[static_cast<std::size_t>(parent)].size);
+    const auto copies = static_cast<double>(copies_of(problem_, static_cast<std::int32_t>(member)));
     return copies * n * std::sqrt(2.0 * std::log(n));
   }
 

@@ -20,10 +20,9 @@ constexpr double score_of_related_models = 1.05;
 // ResNet-50, trained or random. On perceptrons it is 3 to 8 %, and the final objective depends on the order.
 constexpr double share_of_underperformed_pass = 0.02;
 
-template <class T>
 class PlannedDescent {
  public:
-  PlannedDescent(Engine<T>& engine, const DescentOptions& options, DescentResult& result)
+  PlannedDescent(Engine& engine, const DescentOptions& options, DescentResult& result)
       : engine_(engine), options_(options), result_(result), log_(options, result) {}
 
   Status run() {
@@ -101,13 +100,8 @@ class PlannedDescent {
   Status plan(std::vector<std::int32_t>& by_share, std::vector<std::int32_t>& by_gain) {
     const Stopwatch watch(result_.stats.planning_seconds);
     std::vector<SimilarityVariance> variances;
-    const Status status = similarity_variances(
-        engine_.problem(), engine_.nesting(),
-        [&](std::size_t tensor, Model model, const std::vector<std::int64_t>& offsets,
-            std::vector<double>& values) {
-          return engine_.backend().entries(tensor, model, offsets, values);
-        },
-        variances);
+    const Status status =
+        similarity_variances(engine_.problem(), engine_.nesting(), engine_.backend(), variances);
     if (status != Status::ok) return status;
     by_share = plan_by_share(engine_.problem(), variances);
     by_gain = plan_by_gain(engine_.problem(), variances);
@@ -177,7 +171,7 @@ class PlannedDescent {
   Status perturb_all(std::int64_t number) {
     result_.converged = false;
     for (std::int32_t p = 0; p < permutations(); ++p) {
-      const std::int64_t units = engine_.problem().permutations[static_cast<std::size_t>(p)].size;
+      const std::int64_t units = engine_.problem().permutations[p].size;
       if (!engine_.can_be_perturbed(p) || units < 2) continue;
       if (log_.sweep() == options_.most_sweeps) return Status::ok;
       Status status = engine_.perturb(p, perturbed_slots(units, number, p, options_.seed));
@@ -207,7 +201,7 @@ class PlannedDescent {
     log_.begin_sweep(permutations());
   }
 
-  Engine<T>& engine_;
+  Engine& engine_;
   const DescentOptions& options_;
   DescentResult& result_;
   VisitLog log_;
@@ -215,12 +209,8 @@ class PlannedDescent {
 
 }  // namespace
 
-template <class T>
-Status planned_descent(Engine<T>& engine, const DescentOptions& options, DescentResult& result) {
-  return PlannedDescent<T>(engine, options, result).run();
+Status planned_descent(Engine& engine, const DescentOptions& options, DescentResult& result) {
+  return PlannedDescent(engine, options, result).run();
 }
-
-template Status planned_descent<float>(Engine<float>&, const DescentOptions&, DescentResult&);
-template Status planned_descent<double>(Engine<double>&, const DescentOptions&, DescentResult&);
 
 }  // namespace rebasin

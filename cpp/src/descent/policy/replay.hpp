@@ -9,8 +9,7 @@
 
 namespace rebasin {
 
-template <class T>
-Status replay_orders(Engine<T>& engine, const DescentOptions& options, DescentResult& result) {
+inline Status replay_orders(Engine& engine, const DescentOptions& options, DescentResult& result) {
   VisitLog log(options, result);
   std::vector<std::int32_t> order;
   while (!result.converged && options.next_order(log.sweep(), order)) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cost/slots.hpp"
+
 namespace rebasin {
 namespace {
 
@@ -15,7 +17,7 @@ class Columns {
     inner_ = move.copies;
     bool inside = false;
     for (const std::int32_t permutation : move.permutations) {
-      const std::int64_t size = problem.permutations[static_cast<std::size_t>(permutation)].size;
+      const std::int64_t size = problem.permutations[permutation].size;
       if (inside) inner_ *= size;
       if (permutation == member) {
         units_ = size;
@@ -71,10 +73,10 @@ class Columns {
       base += rest % view_.shape[axis] * strides[axis];
       rest /= view_.shape[axis];
     }
-    const std::int64_t stride = strides[static_cast<std::size_t>(move_.axis)];
+    const std::int64_t stride = strides[move_.axis];
     for (std::int64_t i = 0; i < units_; ++i) {
       const std::int64_t place = (along / inner_ * units_ + i) * inner_ + along % inner_;
-      offsets.push_back(base + move_.positions[static_cast<std::size_t>(place)] * stride);
+      offsets.push_back(base + move_.positions[place] * stride);
     }
   }
 
@@ -93,7 +95,7 @@ void add_need(SimilarityVariance& variances, const Problem& problem, std::int32_
   }
 }
 
-Status variance_at(const Problem& problem, const Nesting& nesting, const EntryReader& read, std::size_t t,
+Status variance_at(const Problem& problem, const Nesting& nesting, Backend& backend, std::size_t t,
                    const Move& move, SimilarityVariance& variances) {
   const std::int32_t family = variances.family;
   for (const std::int32_t permutation : move.permutations) {
@@ -107,12 +109,12 @@ Status variance_at(const Problem& problem, const Nesting& nesting, const EntryRe
       add_need(variances, problem, permutation, false);
   }
   const Columns columns(problem, t, move, variances.member);
-  double copies = 1.0;  // each copy of the member within its parents has its own share of the columns
-  for (const std::int32_t parent : problem.permutations[static_cast<std::size_t>(variances.member)].parents)
-    copies *= static_cast<double>(problem.permutations[static_cast<std::size_t>(parent)].size);
+  // Each copy of the member within its parents sees its own share of the columns.
+  const auto copies = static_cast<double>(copies_of(problem, variances.member));
   std::vector<double> a, b;
-  Status status = read(t, Model::a, columns.sampled_offsets(tensor.a_strides), a);
-  if (status == Status::ok) status = read(t, Model::b, columns.sampled_offsets(tensor.b_strides), b);
+  Status status = backend.entries(t, Model::a, columns.sampled_offsets(tensor.a_strides), a);
+  if (status == Status::ok)
+    status = backend.entries(t, Model::b, columns.sampled_offsets(tensor.b_strides), b);
   variances.variance =
       static_cast<double>(columns.count()) / copies * columns.mean_variance(a) * columns.mean_variance(b);
   return status;
@@ -121,12 +123,11 @@ Status variance_at(const Problem& problem, const Nesting& nesting, const EntryRe
 }  // namespace
 
 std::int32_t family_of(const Problem& problem, std::int32_t permutation) {
-  const std::vector<std::int32_t>& parents =
-      problem.permutations[static_cast<std::size_t>(permutation)].parents;
+  const std::vector<std::int32_t>& parents = problem.permutations[permutation].parents;
   return parents.empty() ? permutation : parents.front();
 }
 
-Status similarity_variances(const Problem& problem, const Nesting& nesting, const EntryReader& read,
+Status similarity_variances(const Problem& problem, const Nesting& nesting, Backend& backend,
                             std::vector<SimilarityVariance>& found) {
   found.clear();
   for (std::size_t t = 0; t < problem.tensors.size(); ++t) {
@@ -137,7 +138,7 @@ Status similarity_variances(const Problem& problem, const Nesting& nesting, cons
         if (std::find(seen.begin(), seen.end(), family) != seen.end()) continue;
         seen.push_back(family);
         found.push_back({family, family, 0.0, {}, false});
-        const Status status = variance_at(problem, nesting, read, t, move, found.back());
+        const Status status = variance_at(problem, nesting, backend, t, move, found.back());
         if (status != Status::ok) return status;
       }
     }

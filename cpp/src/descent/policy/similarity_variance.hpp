@@ -1,8 +1,7 @@
-// The variance of a permutation's similarities, estimated before anything is matched.
+// How strongly the entries of two models speak for a permutation, before anything is matched.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "descent/backend.hpp"
@@ -11,8 +10,8 @@
 
 namespace rebasin {
 
-// One place where a permutation stands: its share of the variance of the permutation's similarities, and the
-// families that must be fixed for it to count. A family is named by its outermost permutation.
+// One place where a permutation stands: what it adds to the variance of the permutation's similarities, and
+// whose positions must be known for it to be of use. A family is spoken of by its outermost permutation.
 struct SimilarityVariance {
   std::int32_t family = 0;
   std::int32_t member = 0;  // the innermost of the family at this place, for which it counts
@@ -22,11 +21,9 @@ struct SimilarityVariance {
 };
 
 // Columns x units: the variance of a similarity's entries is the number of columns times the mean squares of
-// A's and B's entries, each centred over the units (a part common to all units has no effect). Mean squares
-// are taken on a few evenly spaced columns, whose entries `read` gives (Backend::entries).
-using EntryReader = std::function<Status(
-    std::size_t tensor, Model model, const std::vector<std::int64_t>& offsets, std::vector<double>& values)>;
-Status similarity_variances(const Problem& problem, const Nesting& nesting, const EntryReader& read,
+// A's and B's entries, each centred over the units (what all units share decides nothing). Mean squares are
+// taken on a few evenly spaced columns, whose entries the backend reads.
+Status similarity_variances(const Problem& problem, const Nesting& nesting, Backend& backend,
                             std::vector<SimilarityVariance>& found);
 
 // The outermost permutation of the family in which `permutation` stands.

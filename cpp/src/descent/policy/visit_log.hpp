@@ -35,8 +35,7 @@ class VisitLog {
   bool higher_than_held() const { return result_.objective - held_ > options_.tolerance * std::abs(held_); }
 
   // interrupted: the listener stops the descent.
-  template <class T>
-  Status after_visit(std::int32_t permutation, Engine<T>& engine) {
+  Status after_visit(std::int32_t permutation, Engine& engine) {
     ++visit_;
     if (!options_.on_visit) return Status::ok;
     const DescentEvent event{

@@ -6,35 +6,30 @@
 #include "stopwatch.hpp"
 
 namespace rebasin {
-template <class T>
-Engine<T>::Engine(const Problem& problem, Backend<T>& backend, const DescentOptions& options,
-                  DescentResult& result, Interrupt& interrupt)
+Engine::Engine(const Problem& problem, Backend& backend, const DescentOptions& options, DescentResult& result)
     : problem_(problem),
       backend_(backend),
       options_(options),
       result_(result),
-      interrupt_(interrupt),
       gather_(problem, result.permutations),
       nesting_(problem),
       neighbours_(problem, nesting_),
-      single_(problem, backend, options.bytes_to_keep, counters_),
-      nested_(problem, nesting_, backend, interrupt, counters_),
+      single_(problem, backend, options.bytes_to_keep, result.stats),
+      nested_(problem, nesting_, backend, result.stats),
       proposal_(result.permutations),
       pending_(problem.permutations.size(), true),
       pending_flop_(problem.permutations.size(), -1.0),
       due_(problem.permutations.size(), false),
       recorded_(options.recorded) {}
 
-template <class T>
-Status Engine<T>::measure() {
+Status Engine::measure() {
   const Stopwatch watch(result_.stats.objective_seconds);
   const Status status = backend_.objective(gather_, result_.objective);
   if (status != Status::ok) return status;
   return std::isfinite(result_.objective) ? Status::ok : Status::invalid_entry;
 }
 
-template <class T>
-Status Engine<T>::prepare(std::span<const std::int32_t> upcoming, const FixedAxes* fixed) {
+Status Engine::prepare(std::span<const std::int32_t> upcoming, const FixedAxes* fixed) {
   if (!backend_.batches() || !prepared_.empty() || recorded_.any()) return Status::ok;
   std::vector<std::int32_t> group, due;
   for (const std::int32_t permutation : upcoming) {
@@ -44,7 +39,7 @@ Status Engine<T>::prepare(std::span<const std::int32_t> upcoming, const FixedAxe
     });
     if (depends || !single_.is_kept(permutation)) break;
     group.push_back(permutation);
-    if (fixed != nullptr || pending_[static_cast<std::size_t>(permutation)]) due.push_back(permutation);
+    if (fixed != nullptr || pending_[permutation]) due.push_back(permutation);
   }
   if (due.size() < 2) return Status::ok;
   std::vector<Permutation> found;
@@ -54,27 +49,24 @@ Status Engine<T>::prepare(std::span<const std::int32_t> upcoming, const FixedAxe
   return Status::ok;
 }
 
-template <class T>
-Status Engine<T>::visit(std::int32_t permutation) {
-  const auto p = static_cast<std::size_t>(permutation);
+Status Engine::visit(std::int32_t permutation) {
   ++result_.stats.visits;
-  if (!pending_[p]) {
+  if (!pending_[permutation]) {
     ++result_.stats.skipped_visits;
     return Status::ok;
   }
   const Status status = propose(permutation, Limits{});
   if (status != Status::ok) return status;
   // Cleared before the step: a permutation that is its own neighbour is pending again once it has moved.
-  pending_[p] = due_[p] = false;
+  pending_[permutation] = due_[permutation] = false;
   return proposal_ != result_.permutations ? take_if_better(permutation) : Status::ok;
 }
 
-template <class T>
-Status Engine<T>::match_on_fixed_axes(std::int32_t root, const FixedAxes& fixed, bool measured) {
+Status Engine::match_on_fixed_axes(std::int32_t root, const FixedAxes& fixed, bool measured) {
   const Status status = propose(root, Limits{&fixed});
   if (status != Status::ok) return status;
-  pending_flop_[static_cast<std::size_t>(root)] = -1.0;
-  due_[static_cast<std::size_t>(root)] = false;
+  pending_flop_[root] = -1.0;
+  due_[root] = false;
   if (proposal_ != result_.permutations) ++result_.stats.accepted_steps;
   if (measured) return take(root);
   gather_.update(neighbours_.tensors_of(root), proposal_);
@@ -82,25 +74,21 @@ Status Engine<T>::match_on_fixed_axes(std::int32_t root, const FixedAxes& fixed,
   return Status::ok;
 }
 
-template <class T>
-Status Engine<T>::perturb(std::int32_t permutation, const std::vector<std::int64_t>& forbidden) {
+Status Engine::perturb(std::int32_t permutation, const std::vector<std::int64_t>& forbidden) {
   ++result_.stats.visits;
-  const Permutation& current = result_.permutations[static_cast<std::size_t>(permutation)];
+  const Permutation& current = result_.permutations[permutation];
   Limits limits;
-  for (const std::int64_t slot : forbidden)
-    limits.forbidden.push_back({slot, current[static_cast<std::size_t>(slot)]});
+  for (const std::int64_t slot : forbidden) limits.forbidden.push_back({slot, current[slot]});
   const Status status = propose(permutation, limits);
   if (status != Status::ok) return status;
   const Status taking = take(permutation);
-  const auto p = static_cast<std::size_t>(permutation);
-  pending_[p] = due_[p] = true;
-  pending_flop_[p] = -1.0;
+  pending_[permutation] = due_[permutation] = true;
+  pending_flop_[permutation] = -1.0;
   return taking;
 }
 
 // Takes the proposal for the permutation's family, at any change of the objective.
-template <class T>
-Status Engine<T>::take(std::int32_t permutation) {
+Status Engine::take(std::int32_t permutation) {
   double gain = 0.0;
   const Status status = gain_of_proposal(permutation, gain);
   if (status != Status::ok) return status;
@@ -110,8 +98,7 @@ Status Engine<T>::take(std::int32_t permutation) {
 }
 
 // Writes the step of the permutation's family into proposal_: recalled, prepared, or computed.
-template <class T>
-Status Engine<T>::propose(std::int32_t permutation, const Limits& limits) {
+Status Engine::propose(std::int32_t permutation, const Limits& limits) {
   if (recall(permutation, limits.fixed)) return Status::ok;
   fixed_axes_score_ = 0.0;
   const Status status =
@@ -125,9 +112,8 @@ Status Engine<T>::propose(std::int32_t permutation, const Limits& limits) {
   return status;
 }
 
-template <class T>
-Status Engine<T>::propose_alone(std::int32_t permutation, const Limits& limits) {
-  Permutation& units = proposal_[static_cast<std::size_t>(permutation)];
+Status Engine::propose_alone(std::int32_t permutation, const Limits& limits) {
+  Permutation& units = proposal_[permutation];
   if (const auto prepared = prepared_.find(permutation); prepared != prepared_.end()) {
     units = std::move(prepared->second);
     prepared_.erase(prepared);
@@ -142,8 +128,7 @@ Status Engine<T>::propose_alone(std::int32_t permutation, const Limits& limits) 
   return status;
 }
 
-template <class T>
-bool Engine<T>::recall(std::int32_t permutation, const FixedAxes* fixed) {
+bool Engine::recall(std::int32_t permutation, const FixedAxes* fixed) {
   const DescentStep* step =
       recorded_.next(permutation, nesting_.family(permutation), result_.permutations, problem_);
   if (step == nullptr) return false;
@@ -155,8 +140,7 @@ bool Engine<T>::recall(std::int32_t permutation, const FixedAxes* fixed) {
 }
 
 // Moves the gather to the proposal; `gain` is by how much that raises the objective.
-template <class T>
-Status Engine<T>::gain_of_proposal(std::int32_t permutation, double& gain) {
+Status Engine::gain_of_proposal(std::int32_t permutation, double& gain) {
   const Stopwatch watch(result_.stats.objective_seconds);
   const std::vector<std::size_t>& touched = neighbours_.tensors_of(permutation);
   std::vector<OffsetTables> before;
@@ -166,8 +150,7 @@ Status Engine<T>::gain_of_proposal(std::int32_t permutation, double& gain) {
   return backend_.gain(touched, before, gather_, gain);
 }
 
-template <class T>
-Status Engine<T>::take_if_better(std::int32_t permutation) {
+Status Engine::take_if_better(std::int32_t permutation) {
   double gain = 0.0;
   const Status status = gain_of_proposal(permutation, gain);
   if (status != Status::ok) return status;
@@ -185,10 +168,9 @@ Status Engine<T>::take_if_better(std::int32_t permutation) {
   return Status::ok;
 }
 
-// The objective may hold a constant that no step changes: the part that permutations can change is measured
-// where a step would fail by the tolerance on the whole.
-template <class T>
-Status Engine<T>::is_better(double gain, bool& better) {
+// The objective may hold a constant that no step could ever gain: what it can gain is measured where a step
+// would fail by the whole of it.
+Status Engine::is_better(double gain, bool& better) {
   better = gain > options_.tolerance * std::abs(result_.objective);
   if (better || !(gain > 0.0)) return Status::ok;
   if (spread_ < 0.0) {
@@ -200,17 +182,15 @@ Status Engine<T>::is_better(double gain, bool& better) {
 }
 
 // Makes the family's proposal the permutation as it stands.
-template <class T>
-void Engine<T>::move_family(std::int32_t permutation) {
+void Engine::move_family(std::int32_t permutation) {
   for_family(permutation, [&](std::size_t p) { result_.permutations[p] = proposal_[p]; });
   for (const std::int32_t q : neighbours_.of(permutation)) {
-    pending_[static_cast<std::size_t>(q)] = true;
-    pending_flop_[static_cast<std::size_t>(q)] = -1.0;
+    pending_[q] = true;
+    pending_flop_[q] = -1.0;
   }
 }
 
-template <class T>
-void Engine<T>::restore(const std::vector<Permutation>& permutations, bool at_rest) {
+void Engine::restore(const std::vector<Permutation>& permutations, bool at_rest) {
   for (std::size_t p = 0; p < permutations.size(); ++p)
     due_[p] = !at_rest && permutations[p] != result_.permutations[p];
   result_.permutations = permutations;
@@ -221,37 +201,28 @@ void Engine<T>::restore(const std::vector<Permutation>& permutations, bool at_re
   pending_flop_.assign(pending_flop_.size(), -1.0);
 }
 
-template <class T>
-double Engine<T>::pending_flop(std::int32_t permutation) {
-  const auto p = static_cast<std::size_t>(permutation);
-  if (!pending_[p]) return 0.0;
-  if (pending_flop_[p] < 0.0)
-    pending_flop_[p] = std::max(due_[p] ? 1.0 : 0.0, single_.stands_alone(permutation)
-                                                         ? single_.pending_flop(permutation, gather_)
-                                                         : nested_.pending_flop(permutation));
-  return pending_flop_[p];
+double Engine::pending_flop(std::int32_t permutation) {
+  if (!pending_[permutation]) return 0.0;
+  if (pending_flop_[permutation] < 0.0)
+    pending_flop_[permutation] =
+        std::max(due_[permutation] ? 1.0 : 0.0, single_.stands_alone(permutation)
+                                                    ? single_.pending_flop(permutation, gather_)
+                                                    : nested_.pending_flop(permutation));
+  return pending_flop_[permutation];
 }
 
-template <class T>
-double Engine<T>::flop_ahead() {
+double Engine::flop_ahead() {
   double flop = 0.0;
   for (std::size_t p = 0; p < pending_.size(); ++p) flop += pending_flop(static_cast<std::int32_t>(p));
   return flop;
 }
 
-template <class T>
-void Engine<T>::take_statistics() {
+void Engine::take_statistics() {
   const ProductCounters& products = backend_.counters();
   result_.stats.product_flop = products.flop;
   result_.stats.product_columns = products.columns;
   result_.stats.packed_bytes = products.packed_bytes;
   result_.stats.packing_seconds = products.packing_seconds;
-  result_.stats.assignments = counters_.assignments;
-  result_.stats.product_seconds = counters_.product_seconds;
-  result_.stats.assignment_seconds = counters_.assignment_seconds;
 }
-
-template class Engine<float>;
-template class Engine<double>;
 
 }  // namespace rebasin

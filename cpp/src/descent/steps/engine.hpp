@@ -20,11 +20,9 @@ namespace rebasin {
 
 // Tracks which similarities are out of date; result.permutations are the current permutations, and
 // result.objective is theirs after measure() and after every visit().
-template <class T>
 class Engine {
  public:
-  Engine(const Problem& problem, Backend<T>& backend, const DescentOptions& options, DescentResult& result,
-         Interrupt& interrupt);
+  Engine(const Problem& problem, Backend& backend, const DescentOptions& options, DescentResult& result);
 
   // Sums the objective over all entries. invalid_entry: an entry, or the sum, is not finite.
   Status measure();
@@ -64,7 +62,7 @@ class Engine {
   double flop_ahead();
 
   const Problem& problem() const { return problem_; }
-  Backend<T>& backend() { return backend_; }
+  Backend& backend() { return backend_; }
   const Nesting& nesting() const { return nesting_; }
   void take_statistics();
 
@@ -85,20 +83,18 @@ class Engine {
 
   template <class Body>
   void for_family(std::int32_t permutation, Body&& body) const {
-    for (const std::int32_t member : nesting_.family(permutation)) body(static_cast<std::size_t>(member));
+    for (const std::int32_t member : nesting_.family(permutation)) body(member);
   }
 
   const Problem& problem_;
-  Backend<T>& backend_;
+  Backend& backend_;
   const DescentOptions& options_;
   DescentResult& result_;
-  Interrupt& interrupt_;
   Gather gather_;
   Nesting nesting_;
   Neighbours neighbours_;
-  StepCounters counters_;
-  SingleAssignment<T> single_;
-  NestedAssignment<T> nested_;
+  SingleAssignment single_;
+  NestedAssignment nested_;
   std::map<std::int32_t, Permutation> prepared_;
   std::vector<Permutation> proposal_;  // equals the accepted permutations between visits
   double fixed_axes_score_ = 0.0;
@@ -110,8 +106,5 @@ class Engine {
   double spread_ = -1.0;  // by how much permutations can change the objective; negative: to be measured
   RecordedSteps recorded_;
 };
-
-extern template class Engine<float>;
-extern template class Engine<double>;
 
 }  // namespace rebasin

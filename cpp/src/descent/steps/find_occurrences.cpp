@@ -9,36 +9,33 @@ namespace {
 
 Occurrence occurrence_at(const Problem& problem, std::size_t tensor, const Move& move,
                          const std::vector<Permutation>& current, Path& path, std::int32_t permutation) {
-  const auto p = static_cast<std::size_t>(permutation);
-  const std::vector<std::int32_t>& parents = problem.permutations[p].parents;
+  const std::vector<std::int32_t>& parents = problem.permutations[permutation].parents;
   std::vector<std::int32_t> held;
   std::int64_t copies = move.copies;
   for (const std::int32_t other : move.permutations) {
     if (other == permutation || std::find(parents.begin(), parents.end(), other) != parents.end()) continue;
     held.push_back(other);
-    copies *= problem.permutations[static_cast<std::size_t>(other)].size;
+    copies *= problem.permutations[other].size;
   }
 
   Occurrence result{tensor, move.axis, copies, {}, {}};
-  for (std::int64_t i = 0; i < problem.permutations[p].size; ++i) {
+  for (std::int64_t i = 0; i < problem.permutations[permutation].size; ++i) {
     for_each_combination(problem, held, path.holder, [&] {
       std::int64_t a = 0, b = 0;
       for (const std::int32_t other : move.permutations) {
-        const auto q = static_cast<std::size_t>(other);
-        std::int64_t a_unit = path.slot[q], b_unit = path.unit[q];
+        std::int64_t a_unit = path.slot[other], b_unit = path.unit[other];
         if (other == permutation) {
           a_unit = b_unit = i;
         } else if (std::find(held.begin(), held.end(), other) != held.end()) {
-          a_unit = path.holder[q];
-          b_unit =
-              current[q][static_cast<std::size_t>(copy_offset(problem, other, path.holder) + path.holder[q])];
+          a_unit = path.holder[other];
+          b_unit = current[other][copy_offset(problem, other, path.holder) + path.holder[other]];
         }
-        a = a * problem.permutations[q].size + a_unit;
-        b = b * problem.permutations[q].size + b_unit;
+        a = a * problem.permutations[other].size + a_unit;
+        b = b * problem.permutations[other].size + b_unit;
       }
       for (std::int64_t r = 0; r < move.copies; ++r) {
-        result.a_positions.push_back(move.positions[static_cast<std::size_t>(a * move.copies + r)]);
-        result.b_positions.push_back(move.positions[static_cast<std::size_t>(b * move.copies + r)]);
+        result.a_positions.push_back(move.positions[a * move.copies + r]);
+        result.b_positions.push_back(move.positions[b * move.copies + r]);
       }
     });
   }

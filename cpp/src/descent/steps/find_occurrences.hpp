@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cost/occurrence.hpp"
+#include "cost/gather.hpp"
 #include "descent/steps/fixed_axes.hpp"
 #include "descent/steps/nesting.hpp"
 #include "rebasin/problem.hpp"

@@ -15,7 +15,7 @@ class FixedAxes {
       : problem_(problem), fixed_(problem.permutations.size(), false) {}
 
   void add(const Nesting& nesting, std::int32_t root) {
-    for (const std::int32_t member : nesting.family(root)) fixed_[static_cast<std::size_t>(member)] = true;
+    for (const std::int32_t member : nesting.family(root)) fixed_[member] = true;
   }
 
   // Whether all permutations that move the tensor's other axes are fixed.
@@ -23,7 +23,7 @@ class FixedAxes {
     for (const Move& move : problem_.tensors[tensor].moves) {
       if (move.axis == axis) continue;
       for (const std::int32_t permutation : move.permutations) {
-        if (!fixed_[static_cast<std::size_t>(permutation)]) return false;
+        if (!fixed_[permutation]) return false;
       }
     }
     return true;
@@ -32,8 +32,7 @@ class FixedAxes {
   // The same, and also the permutations of the move itself that are outside the family of `root`.
   bool around(std::size_t tensor, const Move& move, const Nesting& nesting, std::int32_t root) const {
     for (const std::int32_t permutation : move.permutations) {
-      if (!fixed_[static_cast<std::size_t>(permutation)] && !nesting.in_family(root, permutation))
-        return false;
+      if (!fixed_[permutation] && !nesting.in_family(root, permutation)) return false;
     }
     return around(tensor, move.axis);
   }

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "cost/gather.hpp"
-#include "cost/occurrence.hpp"
 #include "descent/backend.hpp"
 #include "rebasin/status.hpp"
 
@@ -29,8 +28,8 @@ class KeptSimilarity {
 
   // Brings the permutation's matrix up to date with every occurrence for which wanted(occurrence) holds;
   // others stay as they were.
-  template <class T, class Wanted>
-  Status refresh(std::int32_t permutation, Backend<T>& backend, const Gather& gather, Wanted&& wanted) {
+  template <class Wanted>
+  Status refresh(std::int32_t permutation, Backend& backend, const Gather& gather, Wanted&& wanted) {
     const bool anew = !formed_ || changes_ >= changes_before_rebuild;
     if (anew) before_.assign(occurrences_.size(), {});
     changes_ = anew ? 0 : changes_ + 1;
@@ -54,8 +53,7 @@ class KeptSimilarity {
   }
 
   // Frees a matrix that there is no room for.
-  template <class T>
-  void end_visit(std::int32_t permutation, Backend<T>& backend) {
+  void end_visit(std::int32_t permutation, Backend& backend) {
     if (keeps_matrix_) return;
     backend.release(permutation);
     formed_ = false;

@@ -1,4 +1,4 @@
-// Neighbours: permutations that move entries of one tensor together.
+// Which permutations see each other: those that move entries of one tensor together.
 #pragma once
 
 #include <algorithm>
@@ -16,42 +16,38 @@ class Neighbours {
   Neighbours(const Problem& problem, const Nesting& nesting)
       : neighbours_(problem.permutations.size()), tensors_(problem.permutations.size()) {
     for (std::size_t t = 0; t < problem.tensors.size(); ++t) add_tensor(t, problem.tensors[t].moves);
-    for (std::size_t p = 0; p < problem.permutations.size(); ++p) join_family(p, nesting);
+    for (std::size_t p = 0; p < problem.permutations.size(); ++p)
+      join_family(static_cast<std::int32_t>(p), nesting);
   }
 
   // Permutations whose best step may change when `permutation` moves; itself only if it stands on two axes of
-  // a tensor or shares a move with another. Pieces of one axis are no neighbours.
-  const std::vector<std::int32_t>& of(std::int32_t permutation) const {
-    return neighbours_[static_cast<std::size_t>(permutation)];
-  }
+  // a tensor or shares a move with another. Pieces of one axis do not see each other.
+  const std::vector<std::int32_t>& of(std::int32_t permutation) const { return neighbours_[permutation]; }
 
   // Tensors whose share of the objective changes when `permutation` moves.
-  const std::vector<std::size_t>& tensors_of(std::int32_t permutation) const {
-    return tensors_[static_cast<std::size_t>(permutation)];
-  }
+  const std::vector<std::size_t>& tensors_of(std::int32_t permutation) const { return tensors_[permutation]; }
 
  private:
   void add_tensor(std::size_t t, const std::vector<Move>& moves) {
     for (const Move& move : moves) {
       for (const std::int32_t p : move.permutations) {
-        tensors_[static_cast<std::size_t>(p)].push_back(t);
+        tensors_[p].push_back(t);
         for (const Move& other : moves) {
           if (&other != &move && other.axis == move.axis) continue;
           for (const std::int32_t q : other.permutations) {
-            if (&other != &move || q != p) neighbours_[static_cast<std::size_t>(p)].push_back(q);
+            if (&other != &move || q != p) neighbours_[p].push_back(q);
           }
         }
       }
     }
   }
 
-  void join_family(std::size_t p, const Nesting& nesting) {
+  void join_family(std::int32_t p, const Nesting& nesting) {
     // Children come after this point in their own right: their lists are read, never their joined ones.
-    for (const std::int32_t member : nesting.family(static_cast<std::int32_t>(p))) {
-      const auto m = static_cast<std::size_t>(member);
-      if (m == p) continue;
-      append(neighbours_[p], neighbours_[m]);
-      append(tensors_[p], tensors_[m]);
+    for (const std::int32_t member : nesting.family(p)) {
+      if (member == p) continue;
+      append(neighbours_[p], neighbours_[member]);
+      append(tensors_[p], tensors_[member]);
     }
     make_unique(neighbours_[p]);
     make_unique(tensors_[p]);

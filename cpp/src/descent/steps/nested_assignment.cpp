@@ -3,27 +3,23 @@
 #include <algorithm>
 
 #include "cost/slots.hpp"
-#include "descent/host_backend.hpp"
 #include "stopwatch.hpp"
 
 namespace rebasin {
 
-template <class T>
-NestedAssignment<T>::NestedAssignment(const Problem& problem, const Nesting& nesting, Backend<T>& backend,
-                                      Interrupt& interrupt, StepCounters& counters)
+NestedAssignment::NestedAssignment(const Problem& problem, const Nesting& nesting, Backend& backend,
+                                   DescentStats& stats)
     : problem_(problem),
       nesting_(nesting),
       backend_(backend),
-      interrupt_(interrupt),
-      counters_(counters),
+      stats_(stats),
       path_(problem.permutations.size()) {}
 
-template <class T>
-Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
-                                    const std::vector<Permutation>& current,
-                                    std::vector<Permutation>& proposal, const FixedAxes* fixed) {
+Status NestedAssignment::propose(std::int32_t root, const Gather& gather,
+                                 const std::vector<Permutation>& current, std::vector<Permutation>& proposal,
+                                 const FixedAxes* fixed) {
   const Step step{root, gather, current, proposal, fixed};
-  const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(root)].parents;
+  const std::vector<std::int32_t>& parents = problem_.permutations[root].parents;
   Status status = parents.empty() && nesting_.nests_alike(problem_, root, backend_.batches())
                       ? assign_leaves(step)
                       : Status::ok;
@@ -39,27 +35,24 @@ Status NestedAssignment<T>::propose(std::int32_t root, const Gather& gather,
 
 // One product an innermost member for all pairs of slots and units, and one batch of the assignments within
 // each pair of slots and units around it.
-template <class T>
-Status NestedAssignment<T>::assign_leaves(const Step& step) {
+Status NestedAssignment::assign_leaves(const Step& step) {
   for (const std::int32_t member : nesting_.family(step.root)) {
     if (!nesting_.is_leaf(member)) continue;
     Leaf& leaf = leaves_[member];
-    for (const std::int32_t parent : problem_.permutations[static_cast<std::size_t>(member)].parents)
-      leaf.copies *= problem_.permutations[static_cast<std::size_t>(parent)].size;
+    leaf.copies = copies_of(problem_, member);
     {
-      const Stopwatch watch(counters_.product_seconds);
+      const Stopwatch watch(stats_.product_seconds);
       const Status status = backend_.form_blocks(
-          leaf.copies, problem_.permutations[static_cast<std::size_t>(member)].size,
+          leaf.copies, problem_.permutations[member].size,
           occurrences_of_leaf(problem_, nesting_, step.root, step.fixed, member), step.gather);
       if (status != Status::ok) return status;
     }
-    const Stopwatch watch(counters_.assignment_seconds);
+    const Stopwatch watch(stats_.assignment_seconds);
     const std::vector<Match> blocks = blocks_of(step, member);
-    leaf.place.assign(static_cast<std::size_t>(leaf.copies * leaf.copies), -1);
+    leaf.place.assign(leaf.copies * leaf.copies, -1);
     for (std::size_t k = 0; k < blocks.size(); ++k)
-      leaf.place[static_cast<std::size_t>(blocks[k][0] * leaf.copies + blocks[k][1])] =
-          static_cast<std::int64_t>(k);
-    counters_.assignments += static_cast<std::int64_t>(blocks.size());
+      leaf.place[blocks[k][0] * leaf.copies + blocks[k][1]] = static_cast<std::int64_t>(k);
+    stats_.assignments += static_cast<std::int64_t>(blocks.size());
     const Status status = backend_.assign_blocks(blocks, leaf.assignments);
     if (status != Status::ok) return status;
   }
@@ -67,64 +60,49 @@ Status NestedAssignment<T>::assign_leaves(const Step& step) {
 }
 
 // The pairs of slots and units around a leaf that solve() passes through: parents that do not step are held.
-template <class T>
-std::vector<Match> NestedAssignment<T>::blocks_of(const Step& step, std::int32_t leaf) {
-  const std::vector<std::int32_t>& parents = problem_.permutations[static_cast<std::size_t>(leaf)].parents;
+std::vector<Match> NestedAssignment::blocks_of(const Step& step, std::int32_t leaf) {
+  const std::vector<std::int32_t>& parents = problem_.permutations[leaf].parents;
   const std::vector<std::int32_t> held = nesting_.parents_outside(problem_, step.root, leaf);
   std::vector<Match> blocks;
   for_each_combination(problem_, parents, path_.slot, [&] {
     for_each_combination(problem_, parents, path_.unit, [&] {
       const bool reached = std::all_of(held.begin(), held.end(), [&](std::int32_t parent) {
-        const auto p = static_cast<std::size_t>(parent);
-        const std::int64_t offset = copy_offset(problem_, parent, path_.slot) + path_.slot[p];
-        return path_.unit[p] == step.current[p][static_cast<std::size_t>(offset)];
+        const std::int64_t offset = copy_offset(problem_, parent, path_.slot) + path_.slot[parent];
+        return path_.unit[parent] == step.current[parent][offset];
       });
-      if (reached) blocks.push_back({copy_within(leaf, path_.slot), copy_within(leaf, path_.unit)});
+      if (reached)
+        blocks.push_back({copy_within(problem_, leaf, path_.slot), copy_within(problem_, leaf, path_.unit)});
     });
   });
   return blocks;
 }
 
-template <class T>
-std::int64_t NestedAssignment<T>::copy_within(std::int32_t permutation,
-                                              const std::vector<std::int64_t>& path) const {
-  std::int64_t copy = 0;
-  for (const std::int32_t parent : problem_.permutations[static_cast<std::size_t>(permutation)].parents) {
-    const auto p = static_cast<std::size_t>(parent);
-    copy = copy * problem_.permutations[p].size + path[p];
-  }
-  return copy;
-}
-
-template <class T>
-double NestedAssignment<T>::pending_flop(std::int32_t root) const {
-  double flop = 1.0;  // a permutation that moves nothing is visited as well
+double NestedAssignment::pending_flop(std::int32_t root) const {
+  double flop = 1.0;  // what moves nothing is visited all the same
   for (const Tensor& tensor : problem_.tensors) {
     double entries = 1.0;
     for (const std::int64_t length : tensor.shape) entries *= static_cast<double>(length);
     for (const Move& move : tensor.moves) {
       for (const std::int32_t member : move.permutations) {
         if (!nesting_.in_family(root, member)) continue;
-        flop +=
-            2.0 * entries * static_cast<double>(problem_.permutations[static_cast<std::size_t>(member)].size);
+        flop += 2.0 * entries * static_cast<double>(problem_.permutations[member].size);
       }
     }
   }
   return flop;
 }
 
-template <class T>
-Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bool keep, double& value) {
+Status NestedAssignment::solve(const Step& step, std::int32_t permutation, bool keep, double& value) {
   const std::vector<std::int64_t> holders = holders_of_units(step, permutation);
   Permutation units;
   if (const auto found = leaves_.find(permutation); found != leaves_.end()) {
     const Leaf& leaf = found->second;
-    const std::int64_t k = leaf.place[static_cast<std::size_t>(
-        copy_within(permutation, path_.slot) * leaf.copies + copy_within(permutation, path_.unit))];
+    const std::int64_t k = leaf.place[copy_within(problem_, permutation, path_.slot) * leaf.copies +
+                                      copy_within(problem_, permutation, path_.unit)];
     const auto n = static_cast<std::int64_t>(holders.size());
     const auto first = leaf.assignments.columns.begin() + k * n;
     units.assign(first, first + n);
-    value = leaf.assignments.objectives[static_cast<std::size_t>(k)];
+    value = leaf.assignments.objectives[k];
   } else {
     const Status status = assign_by_similarity(step, permutation, holders, units, value);
     if (status != Status::ok) return status;
@@ -132,35 +110,29 @@ Status NestedAssignment<T>::solve(const Step& step, std::int32_t permutation, bo
   return keep ? keep_step(step, permutation, holders, units) : Status::ok;
 }
 
-template <class T>
-Status NestedAssignment<T>::assign_by_similarity(const Step& step, std::int32_t permutation,
-                                                 const std::vector<std::int64_t>& holders, Permutation& units,
-                                                 double& value) {
-  const std::int64_t n = problem_.permutations[static_cast<std::size_t>(permutation)].size;
-  std::vector<T> matrix;
+Status NestedAssignment::assign_by_similarity(const Step& step, std::int32_t permutation,
+                                              const std::vector<std::int64_t>& holders, Permutation& units,
+                                              double& value) {
+  const std::int64_t n = problem_.permutations[permutation].size;
+  std::vector<std::vector<double>> within;
+  for (const std::int32_t child : nesting_.children(step.root, permutation)) {
+    const Status status = values_within(step, permutation, child, holders, within.emplace_back());
+    if (status != Status::ok) return status;
+  }
   {
-    const Stopwatch watch(counters_.product_seconds);
-    const Status status = backend_.similarity(
+    const Stopwatch watch(stats_.product_seconds);
+    const Status status = backend_.form(
         n, occurrences_within(problem_, nesting_, step.root, step.fixed, step.current, path_, permutation),
-        step.gather, matrix);
+        step.gather);
     if (status != Status::ok) return status;
   }
-  if (!nesting_.children(step.root, permutation).empty()) {
-    const Status status = add_values_within(step, permutation, holders, matrix);
-    if (status != Status::ok) return status;
-  }
-  const Stopwatch watch(counters_.assignment_seconds);
-  ++counters_.assignments;
-  AssignmentSolution solution;
-  const Status status = assign_finite(matrix.data(), n, nullptr, solution, interrupt_);
-  units = std::move(solution.columns);
-  value = solution.objective;
-  return status;
+  const Stopwatch watch(stats_.assignment_seconds);
+  ++stats_.assignments;
+  return backend_.assign_formed(within, units, value);
 }
 
 // Sums over the copies of `child` within parents that do not step: they are held.
-template <class T>
-Status NestedAssignment<T>::solve_within(const Step& step, std::int32_t child, bool keep, double& value) {
+Status NestedAssignment::solve_within(const Step& step, std::int32_t child, bool keep, double& value) {
   const std::vector<std::int32_t> held = nesting_.parents_outside(problem_, step.root, child);
   Status status = Status::ok;
   for_each_combination(problem_, held, path_.slot, [&] {
@@ -174,50 +146,39 @@ Status NestedAssignment<T>::solve_within(const Step& step, std::int32_t child, b
 }
 
 // The units and holders of permutations that stay, in the slots as they are set.
-template <class T>
-void NestedAssignment<T>::hold(const Step& step, const std::vector<std::int32_t>& permutations) {
+void NestedAssignment::hold(const Step& step, const std::vector<std::int32_t>& permutations) {
   for (const std::int32_t held : permutations) {
-    const auto p = static_cast<std::size_t>(held);
-    path_.unit[p] =
-        step.current[p][static_cast<std::size_t>(copy_offset(problem_, held, path_.slot) + path_.slot[p])];
-    path_.holder[p] = path_.slot[p];
+    path_.unit[held] = step.current[held][copy_offset(problem_, held, path_.slot) + path_.slot[held]];
+    path_.holder[held] = path_.slot[held];
   }
 }
 
-template <class T>
-Status NestedAssignment<T>::add_values_within(const Step& step, std::int32_t permutation,
-                                              const std::vector<std::int64_t>& holders,
-                                              std::vector<T>& matrix) {
-  const auto p = static_cast<std::size_t>(permutation);
-  const std::int64_t n = problem_.permutations[p].size;
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      for (const std::int32_t child : nesting_.children(step.root, permutation)) {
-        path_.slot[p] = i;
-        path_.unit[p] = j;
-        path_.holder[p] = holders[static_cast<std::size_t>(j)];
-        double value = 0.0;
-        const Status status = solve_within(step, child, false, value);
-        if (status != Status::ok) return status;
-        matrix[static_cast<std::size_t>(i * n + j)] += static_cast<T>(value);
-      }
-    }
+// The values of a child's own assignments between every slot and unit of `permutation`.
+Status NestedAssignment::values_within(const Step& step, std::int32_t permutation, std::int32_t child,
+                                       const std::vector<std::int64_t>& holders,
+                                       std::vector<double>& values) {
+  const std::int64_t n = problem_.permutations[permutation].size;
+  values.assign(n * n, 0.0);
+  for (std::int64_t k = 0; k < n * n; ++k) {
+    path_.slot[permutation] = k / n;
+    path_.unit[permutation] = k % n;
+    path_.holder[permutation] = holders[k % n];
+    const Status status = solve_within(step, child, false, values[k]);
+    if (status != Status::ok) return status;
   }
   return Status::ok;
 }
 
-template <class T>
-Status NestedAssignment<T>::keep_step(const Step& step, std::int32_t permutation,
-                                      const std::vector<std::int64_t>& holders,
-                                      const std::vector<std::int64_t>& units) {
-  const auto p = static_cast<std::size_t>(permutation);
+Status NestedAssignment::keep_step(const Step& step, std::int32_t permutation,
+                                   const std::vector<std::int64_t>& holders,
+                                   const std::vector<std::int64_t>& units) {
   const std::int64_t offset = copy_offset(problem_, permutation, path_.slot);
-  std::copy(units.begin(), units.end(), step.proposal[p].begin() + offset);
+  std::copy(units.begin(), units.end(), step.proposal[permutation].begin() + offset);
   for (std::size_t i = 0; i < units.size(); ++i) {
     for (const std::int32_t child : nesting_.children(step.root, permutation)) {
-      path_.slot[p] = static_cast<std::int64_t>(i);
-      path_.unit[p] = units[i];
-      path_.holder[p] = holders[static_cast<std::size_t>(units[i])];
+      path_.slot[permutation] = static_cast<std::int64_t>(i);
+      path_.unit[permutation] = units[i];
+      path_.holder[permutation] = holders[units[i]];
       double value = 0.0;
       const Status status = solve_within(step, child, true, value);
       if (status != Status::ok) return status;
@@ -226,18 +187,14 @@ Status NestedAssignment<T>::keep_step(const Step& step, std::int32_t permutation
   return Status::ok;
 }
 
-template <class T>
-std::vector<std::int64_t> NestedAssignment<T>::holders_of_units(const Step& step,
-                                                                std::int32_t permutation) const {
-  const auto p = static_cast<std::size_t>(permutation);
-  const std::int64_t n = problem_.permutations[p].size;
-  const std::int64_t* filled = step.current[p].data() + copy_offset(problem_, permutation, path_.holder);
-  std::vector<std::int64_t> holders(static_cast<std::size_t>(n));
-  for (std::int64_t slot = 0; slot < n; ++slot) holders[static_cast<std::size_t>(filled[slot])] = slot;
+std::vector<std::int64_t> NestedAssignment::holders_of_units(const Step& step,
+                                                             std::int32_t permutation) const {
+  const std::int64_t n = problem_.permutations[permutation].size;
+  const std::int64_t* filled =
+      step.current[permutation].data() + copy_offset(problem_, permutation, path_.holder);
+  std::vector<std::int64_t> holders(n);
+  for (std::int64_t slot = 0; slot < n; ++slot) holders[filled[slot]] = slot;
   return holders;
 }
-
-template class NestedAssignment<float>;
-template class NestedAssignment<double>;
 
 }  // namespace rebasin

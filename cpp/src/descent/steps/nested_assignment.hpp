@@ -11,7 +11,6 @@
 #include "descent/steps/fixed_axes.hpp"
 #include "descent/steps/nesting.hpp"
 #include "descent/steps/single_assignment.hpp"
-#include "rebasin/interrupt.hpp"
 #include "rebasin/problem.hpp"
 #include "rebasin/status.hpp"
 
@@ -23,11 +22,9 @@ namespace rebasin {
 //
 // Exact where every tensor axis nests permutations in one chain; where two within one parent share an axis,
 // the entries are counted for the last of them, the other held. Not thread-safe.
-template <class T>
 class NestedAssignment {
  public:
-  NestedAssignment(const Problem& problem, const Nesting& nesting, Backend<T>& backend, Interrupt& interrupt,
-                   StepCounters& counters);
+  NestedAssignment(const Problem& problem, const Nesting& nesting, Backend& backend, DescentStats& stats);
 
   // Writes the step of `root`'s family into `proposal`, which holds `current` when called. Where `fixed` is
   // given, only entries whose other axes it holds count.
@@ -59,24 +56,19 @@ class NestedAssignment {
                               const std::vector<std::int64_t>& holders, Permutation& units, double& value);
   Status assign_leaves(const Step& step);
   std::vector<Match> blocks_of(const Step& step, std::int32_t leaf);
-  std::int64_t copy_within(std::int32_t permutation, const std::vector<std::int64_t>& path) const;
   void hold(const Step& step, const std::vector<std::int32_t>& permutations);
-  Status add_values_within(const Step& step, std::int32_t permutation,
-                           const std::vector<std::int64_t>& holders, std::vector<T>& matrix);
+  Status values_within(const Step& step, std::int32_t permutation, std::int32_t child,
+                       const std::vector<std::int64_t>& holders, std::vector<double>& values);
   Status keep_step(const Step& step, std::int32_t permutation, const std::vector<std::int64_t>& holders,
                    const std::vector<std::int64_t>& units);
   std::vector<std::int64_t> holders_of_units(const Step& step, std::int32_t permutation) const;
 
   const Problem& problem_;
   const Nesting& nesting_;
-  Backend<T>& backend_;
-  Interrupt& interrupt_;
-  StepCounters& counters_;
+  Backend& backend_;
+  DescentStats& stats_;
   Path path_;
   std::unordered_map<std::int32_t, Leaf> leaves_;  // of the family that steps, by permutation
 };
-
-extern template class NestedAssignment<float>;
-extern template class NestedAssignment<double>;
 
 }  // namespace rebasin

@@ -17,8 +17,7 @@ class Nesting {
     for (std::size_t p = 0; p < problem.permutations.size(); ++p) {
       const auto self = static_cast<std::int32_t>(p);
       families_[p].push_back(self);
-      for (const std::int32_t ancestor : problem.permutations[p].parents)
-        families_[static_cast<std::size_t>(ancestor)].push_back(self);
+      for (const std::int32_t ancestor : problem.permutations[p].parents) families_[ancestor].push_back(self);
     }
     for (std::size_t root = 0; root < families_.size(); ++root) {
       for (const std::int32_t member : families_[root]) add_child(problem, root, member);
@@ -29,7 +28,7 @@ class Nesting {
   // whose innermost parent in that family it is.
   const std::vector<std::int32_t>& children(std::int32_t root, std::int32_t member) const {
     static const std::vector<std::int32_t> none;
-    const auto& of_root = children_[static_cast<std::size_t>(root)];
+    const auto& of_root = children_[root];
     const auto found = of_root.find(member);
     return found == of_root.end() ? none : found->second;
   }
@@ -37,9 +36,9 @@ class Nesting {
   // Parents of a member of `root`'s family that neither step with it nor stand around all of it.
   std::vector<std::int32_t> parents_outside(const Problem& problem, std::int32_t root,
                                             std::int32_t member) const {
-    const std::vector<std::int32_t>& around = problem.permutations[static_cast<std::size_t>(root)].parents;
+    const std::vector<std::int32_t>& around = problem.permutations[root].parents;
     std::vector<std::int32_t> outside;
-    for (const std::int32_t parent : problem.permutations[static_cast<std::size_t>(member)].parents) {
+    for (const std::int32_t parent : problem.permutations[member].parents) {
       if (!in_family(root, parent) && std::find(around.begin(), around.end(), parent) == around.end()) {
         outside.push_back(parent);
       }
@@ -57,7 +56,7 @@ class Nesting {
                          [&](std::int32_t member) { return in_family(root, member); }))
           continue;
         const std::int32_t last = move.permutations.back();
-        std::vector<std::int32_t> path = problem.permutations[static_cast<std::size_t>(last)].parents;
+        std::vector<std::int32_t> path = problem.permutations[last].parents;
         path.push_back(last);
         if (path != move.permutations || !(is_leaf(last) || outer_alone)) return false;
       }
@@ -69,9 +68,7 @@ class Nesting {
   bool is_leaf(std::int32_t permutation) const { return family(permutation).size() == 1; }
 
   // `permutation` and all that stand within it, at any depth.
-  const std::vector<std::int32_t>& family(std::int32_t permutation) const {
-    return families_[static_cast<std::size_t>(permutation)];
-  }
+  const std::vector<std::int32_t>& family(std::int32_t permutation) const { return families_[permutation]; }
 
   bool in_family(std::int32_t root, std::int32_t permutation) const {
     const std::vector<std::int32_t>& members = family(root);
@@ -80,7 +77,7 @@ class Nesting {
 
  private:
   void add_child(const Problem& problem, std::size_t root, std::int32_t member) {
-    const std::vector<std::int32_t>& parents = problem.permutations[static_cast<std::size_t>(member)].parents;
+    const std::vector<std::int32_t>& parents = problem.permutations[member].parents;
     const auto innermost = std::find_if(parents.rbegin(), parents.rend(), [&](std::int32_t parent) {
       return in_family(static_cast<std::int32_t>(root), parent);
     });

@@ -36,10 +36,10 @@ class RecordedSteps {
     if (copies.size() != length) return false;
     std::vector<bool> seen;
     for (std::size_t i = 0; i < length; ++i) {
-      if (i % static_cast<std::size_t>(n) == 0) seen.assign(static_cast<std::size_t>(n), false);
+      if (i % static_cast<std::size_t>(n) == 0) seen.assign(n, false);
       const std::int64_t unit = copies[i];
-      if (unit < 0 || unit >= n || seen[static_cast<std::size_t>(unit)]) return false;
-      seen[static_cast<std::size_t>(unit)] = true;
+      if (unit < 0 || unit >= n || seen[unit]) return false;
+      seen[unit] = true;
     }
     return true;
   }

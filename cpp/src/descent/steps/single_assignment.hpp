@@ -9,24 +9,17 @@
 #include "descent/backend.hpp"
 #include "descent/steps/fixed_axes.hpp"
 #include "descent/steps/kept_similarity.hpp"
+#include "rebasin/descent.hpp"
 #include "rebasin/problem.hpp"
 #include "rebasin/status.hpp"
 
 namespace rebasin {
 
-// Work of steps, single or nested.
-struct StepCounters {
-  std::int64_t assignments = 0;
-  double product_seconds = 0.0;
-  double assignment_seconds = 0.0;
-};
-
 // Where `fixed` is given, only entries whose other axes it holds count. Not thread-safe.
-template <class T>
 class SingleAssignment {
  public:
   // Similarities are kept between visits as far as `bytes_to_keep` go.
-  SingleAssignment(const Problem& problem, Backend<T>& backend, double bytes_to_keep, StepCounters& counters);
+  SingleAssignment(const Problem& problem, Backend& backend, double bytes_to_keep, DescentStats& stats);
 
   // Whether a step of the permutation is one assignment: it stands within none, and shares no move.
   bool stands_alone(std::int32_t permutation) const { return kept(permutation) != nullptr; }
@@ -56,16 +49,11 @@ class SingleAssignment {
   }
 
  private:
-  KeptSimilarity* kept(std::int32_t permutation) const {
-    return kept_[static_cast<std::size_t>(permutation)].get();
-  }
+  KeptSimilarity* kept(std::int32_t permutation) const { return kept_[permutation].get(); }
 
-  Backend<T>& backend_;
-  StepCounters& counters_;
+  Backend& backend_;
+  DescentStats& stats_;
   std::vector<std::unique_ptr<KeptSimilarity>> kept_;  // by permutation; null unless it stands alone
 };
-
-extern template class SingleAssignment<float>;
-extern template class SingleAssignment<double>;
 
 }  // namespace rebasin

@@ -11,7 +11,7 @@ namespace rebasin {
 // Evenly spaced, 64 at most.
 inline std::vector<std::int64_t> sampled_rows(std::int64_t n) {
   constexpr std::int64_t most_rows = 64;
-  std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(n, most_rows)));
+  std::vector<std::int64_t> rows(std::min(n, most_rows));
   for (std::size_t k = 0; k < rows.size(); ++k)
     rows[k] = static_cast<std::int64_t>(k) * n / static_cast<std::int64_t>(rows.size());
   return rows;
@@ -21,33 +21,29 @@ inline std::vector<std::int64_t> sampled_rows(std::int64_t n) {
 // sqrt(2 ln n), less the means of rows and columns; `sample` holds the sampled rows, one after the other.
 // Matching independent Gaussian entries gives 0.7 to 0.9, from n = 16 to 2048; related units give as much
 // more as their variance is strong. 0 where all entries are equal.
-template <class T>
-double standard_score(const std::vector<T>& sample, std::int64_t n,
-                      const std::vector<std::int64_t>& columns) {
+inline double standard_score(const std::vector<double>& sample, std::int64_t n,
+                             const std::vector<std::int64_t>& columns) {
   const std::vector<std::int64_t> slots = sampled_rows(n);
   const auto rows = static_cast<std::int64_t>(slots.size());
   if (rows < 2) return 0.0;
-  std::vector<double> row_mean(slots.size(), 0.0), column_mean(static_cast<std::size_t>(n), 0.0);
+  std::vector<double> row_mean(slots.size(), 0.0), column_mean(n, 0.0);
   double mean = 0.0;
   for (std::int64_t k = 0; k < rows; ++k) {
-    const T* row = sample.data() + k * n;
+    const double* row = sample.data() + k * n;
     double sum = 0.0;
     for (std::int64_t j = 0; j < n; ++j) {
-      sum += static_cast<double>(row[j]);
-      column_mean[static_cast<std::size_t>(j)] += static_cast<double>(row[j]) / static_cast<double>(rows);
+      sum += row[j];
+      column_mean[j] += row[j] / static_cast<double>(rows);
     }
-    row_mean[static_cast<std::size_t>(k)] = sum / static_cast<double>(n);
-    mean += row_mean[static_cast<std::size_t>(k)] / static_cast<double>(rows);
+    row_mean[k] = sum / static_cast<double>(n);
+    mean += row_mean[k] / static_cast<double>(rows);
   }
   double squares = 0.0, matched = 0.0;
   for (std::int64_t k = 0; k < rows; ++k) {
-    const T* row = sample.data() + k * n;
-    const auto rest = [&](std::int64_t j) {
-      return static_cast<double>(row[j]) - row_mean[static_cast<std::size_t>(k)] -
-             column_mean[static_cast<std::size_t>(j)] + mean;
-    };
+    const double* row = sample.data() + k * n;
+    const auto rest = [&](std::int64_t j) { return row[j] - row_mean[k] - column_mean[j] + mean; };
     for (std::int64_t j = 0; j < n; ++j) squares += rest(j) * rest(j);
-    matched += rest(columns[static_cast<std::size_t>(slots[static_cast<std::size_t>(k)])]);
+    matched += rest(columns[slots[k]]);
   }
   if (!(squares > 0.0)) return 0.0;
   const double deviation = std::sqrt(squares / static_cast<double>((rows - 1) * (n - 1)));

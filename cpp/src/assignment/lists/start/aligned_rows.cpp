@@ -1,9 +1,8 @@
-#include "assignment/lists/start/aligned_rows.hpp"
-
 #include <algorithm>
 #include <vector>
 
-#include "assignment/lists/candidates.hpp"
+#include "assignment/lists/stages.hpp"
+#include "assignment/lists/start/start.hpp"
 
 namespace rebasin::assignment {
 namespace {

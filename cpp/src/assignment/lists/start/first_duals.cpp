@@ -1,12 +1,11 @@
-#include "assignment/lists/start/first_duals.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 
 #include "assignment/costs/column_minima.hpp"
-#include "assignment/lists/dual_grid.hpp"
+#include "assignment/lists/stages.hpp"
+#include "assignment/lists/start/start.hpp"
 
 namespace rebasin::assignment {
 namespace {

@@ -1,8 +1,8 @@
-#include "assignment/lists/start/presolve.hpp"
-
 #include <algorithm>
 #include <limits>
 #include <numeric>
+
+#include "assignment/lists/start/start.hpp"
 
 namespace rebasin::assignment {
 namespace {

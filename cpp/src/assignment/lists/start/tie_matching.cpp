@@ -1,7 +1,6 @@
-#include "assignment/lists/start/tie_matching.hpp"
-
 #include <bit>
 
+#include "assignment/lists/start/start.hpp"
 #include "assignment/proof/exact_sums.hpp"
 
 namespace rebasin::assignment {

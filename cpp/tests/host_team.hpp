@@ -172,7 +172,7 @@ void run_team(int warps, int lanes, const Body& body) {
   std::vector<std::thread> threads;
   for (int rank = 0; rank < warps * lanes; ++rank) {
     threads.emplace_back([&, rank] {
-      ThreadTeam team(everyone, *meetings[static_cast<std::size_t>(rank / lanes)], rank);
+      ThreadTeam team(everyone, *meetings[rank / lanes], rank);
       body(team);
     });
   }

@@ -1,8 +1,6 @@
-#include "results.hpp"
+#include "assignment/results.hpp"
 
-#include <cstring>
 #include <limits>
-#include <vector>
 
 #include "arrays.hpp"
 #include "statuses.hpp"
@@ -10,13 +8,12 @@
 namespace py = pybind11;
 
 ResultType::ResultType(py::module_& m, const char* name, std::initializer_list<const char*> fields) {
-  std::vector<PyStructSequence_Field> named;
-  for (const char* field : fields) named.push_back({field, nullptr});
-  named.push_back({nullptr, nullptr});
-  PyStructSequence_Desc type{name, nullptr, named.data(), static_cast<int>(fields.size())};
-  type_ = PyStructSequence_NewType(&type);
-  if (type_ == nullptr) throw py::error_already_set();
-  m.add_object(std::strrchr(name, '.') + 1, reinterpret_cast<PyObject*>(type_));
+  py::list names;
+  for (const char* field : fields) names.append(field);
+  const py::object type = py::module_::import("collections")
+                              .attr("namedtuple")(name, names, py::arg("module") = m.attr("__name__"));
+  m.add_object(name, type);
+  type_ = reinterpret_cast<PyTypeObject*>(type.ptr());
 }
 
 namespace {
@@ -24,9 +21,7 @@ ResultType solution_type;
 }  // namespace
 
 void register_solution(py::module_& m) {
-  solution_type = {m,
-                   "rebasin_fast._core.Solution",
-                   {"columns", "row_duals", "column_duals", "objective", "gap", "status"}};
+  solution_type = {m, "Solution", {"columns", "row_duals", "column_duals", "objective", "gap", "status"}};
 }
 
 py::object to_solution(rebasin::Status status, rebasin::AssignmentSolution& solution, std::int64_t rows,

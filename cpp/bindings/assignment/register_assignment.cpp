@@ -7,13 +7,13 @@
 #include <optional>
 
 #include "arrays.hpp"
+#include "assignment/cost_view.hpp"
+#include "assignment/results.hpp"
+#include "assignment/warm_starts.hpp"
 #include "bindings.hpp"
-#include "cost_view.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/assignment.hpp"
-#include "results.hpp"
 #include "statuses.hpp"
-#include "warm_starts.hpp"
 
 namespace py = pybind11;
 
@@ -151,7 +151,7 @@ void register_assignment(py::module_& m) {
   if (PyModule_AddFunctions(m.ptr(), fast_methods) != 0) throw py::error_already_set();
   register_solution(m);
   counters_type = {m,
-                   "rebasin_fast._core.AssignmentCounters",
+                   "AssignmentCounters",
                    {"entries_read", "bids", "refills", "augmentations", "scanned_rows", "dense_searches",
                     "list_bytes", "strategy"}};
   m.def("priced_assignment", &solve_priced, py::arg("cost"), py::arg("maximize"), py::arg("bfloat16"),

@@ -2,10 +2,10 @@
 #include <pybind11/stl.h>
 
 #include "arrays.hpp"
+#include "assignment/results.hpp"
 #include "bindings.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/sparse_assignment.hpp"
-#include "results.hpp"
 #include "statuses.hpp"
 
 namespace py = pybind11;
@@ -74,7 +74,7 @@ py::object solve(const py::array& values, const py::array& indices, const py::ar
 
 void register_sparse(py::module_& m) {
   result_type = {m,
-                 "rebasin_fast._core.SparseSolution",
+                 "SparseSolution",
                  {"columns", "row_duals", "column_duals", "objective", "gap", "status", "violating_rows",
                   "violating_columns", "entries_read", "bids", "searches", "joint_searches", "levels"}};
   m.def("sparse_assignment", &solve, py::arg("values"), py::arg("indices"), py::arg("starts"),

@@ -1,5 +1,5 @@
-// Results as types of named, read-only fields (described in _core.pyi). They are tuples to build,
-// which takes a small problem less time than an instance of a pybind11 class.
+// Results as named tuples (described in _core.pyi), which take a small problem less time to build than
+// instances of a pybind11 class.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -13,16 +13,16 @@ class ResultType {
  public:
   ResultType() = default;
 
-  // Adds the type to the module. Strings, which begin with the module's name, must outlive it.
+  // Adds the type to the module.
   ResultType(pybind11::module_& m, const char* name, std::initializer_list<const char*> fields);
 
   // A result of as many values as the type has fields.
   template <class... Values>
   [[nodiscard]] pybind11::object operator()(const Values&... values) const {
-    auto result = pybind11::reinterpret_steal<pybind11::object>(PyStructSequence_New(type_));
+    auto result = pybind11::reinterpret_steal<pybind11::object>(type_->tp_alloc(type_, sizeof...(values)));
     if (!result) throw pybind11::error_already_set();
     Py_ssize_t place = 0;
-    (PyStructSequence_SetItem(result.ptr(), place++, to_object(values).release().ptr()), ...);
+    (PyTuple_SET_ITEM(result.ptr(), place++, to_object(values).release().ptr()), ...);
     return result;
   }
 
@@ -33,7 +33,7 @@ class ResultType {
   static pybind11::object to_object(double value) { return pybind11::float_(value); }
   static pybind11::object to_object(std::int64_t value) { return pybind11::int_(value); }
 
-  PyTypeObject* type_ = nullptr;  // for the life of the process
+  PyTypeObject* type_ = nullptr;  // for the life of the process: the module holds it
 };
 
 void register_solution(pybind11::module_& m);

@@ -1,10 +1,12 @@
-// Index arrays of NumPy and vectors of the core, copied.
+// What Python holds of a matching problem: its arrays, and indices as copies.
 #pragma once
 
 #include <pybind11/numpy.h>
 
 #include <cstdint>
 #include <vector>
+
+#include "rebasin/problem.hpp"
 
 using Index = pybind11::array_t<std::int64_t, pybind11::array::c_style>;
 
@@ -21,3 +23,9 @@ inline pybind11::list to_indices(const std::vector<std::vector<std::int64_t>>& r
   for (const auto& row : rows) indices.append(to_index(row));
   return indices;
 }
+
+// A matching problem together with the arrays that its pointers reach into.
+struct OwnedProblem {
+  rebasin::Problem problem;
+  std::vector<pybind11::array> arrays;
+};

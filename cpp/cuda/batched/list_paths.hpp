@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "cuda/list_bidding.hpp"
+#include "cuda/batched/list_bidding.hpp"
 
 namespace rebasin::cuda {
 

@@ -1,7 +1,7 @@
 // One problem of a batch, handed to a team.
 #pragma once
 
-#include "cuda/team_solver.hpp"
+#include "cuda/batched/team_solver.hpp"
 #include "rebasin/cuda.hpp"
 
 namespace rebasin::cuda {
@@ -25,13 +25,12 @@ template <class Team, class T>
 REBASIN_HD void solve_one(Team& team, const AssignmentBatch& batch, std::int64_t problem,
                           ProblemMemory<T>& state) {
   const bool transposed = is_transposed(batch);
-  CostMatrix<T> costs;
-  costs.data = static_cast<const T*>(batch.costs) + problem * batch.problem_stride;
-  costs.rows = transposed_rows(batch);
-  costs.columns = transposed_columns(batch);
-  costs.row_stride = transposed ? batch.column_stride : batch.row_stride;
-  costs.column_stride = transposed ? batch.row_stride : batch.column_stride;
-  costs.negate = batch.maximize;
+  const CostMatrix<T> costs{static_cast<const T*>(batch.costs) + problem * batch.problem_stride,
+                            transposed_rows(batch),
+                            transposed_columns(batch),
+                            transposed ? batch.column_stride : batch.row_stride,
+                            transposed ? batch.row_stride : batch.column_stride,
+                            batch.maximize};
   Result result;
   result.columns = batch.column_of_row + problem * batch.rows;
   result.row_duals = batch.row_duals + problem * batch.rows;

@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "assignment/attempt.hpp"
+#include "cuda/batched/problem_memory.hpp"
 #include "cuda/candidate_row.hpp"
-#include "cuda/problem_memory.hpp"
 
 namespace rebasin::cuda {
 

@@ -1,4 +1,4 @@
-#include "cost_view.hpp"
+#include "assignment/cost_view.hpp"
 
 #include <string>
 

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <cstdint>
 
-#include "cuda/list_bidding.hpp"
-#include "cuda/list_paths.hpp"
-#include "cuda/result_writer.hpp"
-#include "cuda/survey.hpp"
+#include "cuda/batched/list_bidding.hpp"
+#include "cuda/batched/list_paths.hpp"
+#include "cuda/batched/result_writer.hpp"
+#include "cuda/batched/survey.hpp"
 #include "rebasin/cuda.hpp"
 
 namespace rebasin::cuda {

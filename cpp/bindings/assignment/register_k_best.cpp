@@ -4,11 +4,11 @@
 #include <algorithm>
 
 #include "arrays.hpp"
+#include "assignment/cost_view.hpp"
+#include "assignment/results.hpp"
+#include "assignment/solve_many.hpp"
 #include "bindings.hpp"
-#include "cost_view.hpp"
 #include "rebasin/k_best.hpp"
-#include "results.hpp"
-#include "solve_many.hpp"
 
 namespace py = pybind11;
 
@@ -49,7 +49,7 @@ py::list k_best(const std::vector<py::array>& costs, bool maximize, bool bfloat1
 
 void register_k_best(py::module_& m) {
   result_type = {m,
-                 "rebasin_fast._core.KBestSolution",
+                 "KBestSolution",
                  {"columns", "objectives", "gap", "status", "nodes", "searches", "scanned_rows", "compared"}};
   m.def("k_best_assignments", &k_best, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("k"), py::arg("within"), py::arg("threads"), "The KBestSolutions of a list of 2-D arrays.");

@@ -2,11 +2,11 @@
 #include <pybind11/stl.h>
 
 #include "arrays.hpp"
+#include "assignment/cost_view.hpp"
+#include "assignment/results.hpp"
+#include "assignment/solve_many.hpp"
 #include "bindings.hpp"
-#include "cost_view.hpp"
 #include "rebasin/bottleneck.hpp"
-#include "results.hpp"
-#include "solve_many.hpp"
 
 namespace py = pybind11;
 
@@ -40,7 +40,7 @@ py::list bottleneck(const std::vector<py::array>& costs, bool maximize, bool bfl
 void register_bottleneck(py::module_& m) {
   result_type = {
       m,
-      "rebasin_fast._core.BottleneckSolution",
+      "BottleneckSolution",
       {"columns", "row", "column", "block_rows", "block_columns", "status", "thresholds", "phases"}};
   m.def("bottleneck_assignments", &bottleneck, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("threads"), "The BottleneckSolutions of a list of 2-D arrays.");

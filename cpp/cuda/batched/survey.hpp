@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "cuda/problem_memory.hpp"
+#include "cuda/batched/problem_memory.hpp"
 
 namespace rebasin::cuda {
 

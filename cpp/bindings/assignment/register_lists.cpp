@@ -1,9 +1,9 @@
 #include <pybind11/numpy.h>
 
+#include "assignment/results.hpp"
 #include "bindings.hpp"
 #include "python_interrupt.hpp"
 #include "rebasin/candidate_lists.hpp"
-#include "results.hpp"
 #include "statuses.hpp"
 
 namespace py = pybind11;
@@ -44,7 +44,7 @@ py::object solve(const Array<T>& costs, const Array<std::int32_t>& columns, cons
 }  // namespace
 
 void register_lists(py::module_& m) {
-  result_type = {m, "rebasin_fast._core.ListsSolution", {"solution", "fetched"}};
+  result_type = {m, "ListsSolution", {"solution", "fetched"}};
   const char* text =
       "The ListsSolution of a problem to minimise, or None where the whole matrix is needed. fetch is the "
       "address of bool (*)(void* context, int64_t row, void* out).";

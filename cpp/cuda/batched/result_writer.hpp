@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "cuda/batched/problem_memory.hpp"
 #include "cuda/certificate_row.hpp"
-#include "cuda/problem_memory.hpp"
 #include "rebasin/cuda.hpp"
 
 namespace rebasin::cuda {

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "arrays.hpp"
+#include "assignment/cost_view.hpp"
+#include "assignment/results.hpp"
+#include "assignment/solve_many.hpp"
+#include "assignment/warm_starts.hpp"
 #include "bindings.hpp"
-#include "cost_view.hpp"
 #include "rebasin/assignment_batch.hpp"
-#include "results.hpp"
-#include "solve_many.hpp"
-#include "warm_starts.hpp"
 
 namespace py = pybind11;
 
@@ -76,9 +76,8 @@ py::object solve_stacked(const py::array& costs, bool maximize, bool bfloat16,
 }  // namespace
 
 void register_assignment_batch(py::module_& m) {
-  batch_type = {m,
-                "rebasin_fast._core.SolutionBatch",
-                {"columns", "row_duals", "column_duals", "objectives", "gaps", "statuses"}};
+  batch_type = {
+      m, "SolutionBatch", {"columns", "row_duals", "column_duals", "objectives", "gaps", "statuses"}};
   m.def("assignments", &solve_list, py::arg("costs"), py::arg("maximize"), py::arg("bfloat16"),
         py::arg("starts"), py::arg("threads"),
         "The Solutions of a list of 2-D arrays; starts is None or a list of (row_duals, column_duals).");
