@@ -1,4 +1,4 @@
-"""Our solver, SciPy's and the rivals' on everybody's matrices, by processor time.
+"""Our solver, SciPy's and the rivals' on matrices from other programs, by processor time.
 
     python benchmarks/bench_everybody.py --quick      # every family, the fast rivals; a minute
     python benchmarks/bench_everybody.py                             # every family, squares of 30, 100, 300, 1000

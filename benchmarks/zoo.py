@@ -1,4 +1,4 @@
-"""What does matching buy networks that other people trained, from disk to a merged file?
+"""What is gained by matching networks from packages, from disk to a merged file?
 
 The files come from ``REBASIN_FAST_DATA``/zoo, and from packages in a folder of their own, of which only the weights are
 used (and pocketnet's network)::

@@ -1,4 +1,4 @@
-"""Cases of the comparison on everybody's matrices: a family in a size, a shape, an element type.
+"""Cases of the comparison on matrices from other programs: a family in a size, a shape, an element type.
 
 `ALL` holds every family as a function ``(rows, columns, rng)``; those of `weights` make squares
 or two widths of their own and are cut to the shape wanted.

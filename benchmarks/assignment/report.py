@@ -1,4 +1,4 @@
-"""Rows of the comparison on everybody's matrices: ratios, counters, lines on the screen, the table."""
+"""Rows of the comparison on matrices from other programs: ratios, counters, lines on the screen, the table."""
 
 import statistics
 from collections.abc import Callable
