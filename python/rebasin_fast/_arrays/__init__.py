@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -69,6 +70,7 @@ def device_library(value: object) -> DeviceLibrary | None:
     return library if isinstance(library, DeviceLibrary) and library.on_device(value) else None
 
 
+@lru_cache(256)
 def _library_of_type(kind: type) -> ArrayLibrary | None:
     for base in kind.__mro__:
         library = _LIBRARIES.get((base.__module__.partition(".")[0], base.__name__))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._arrays.elements import CODE_OF_NAME, numpy_dtype, widened
+from rebasin_fast._arrays.elements import CODE_OF_NAME, name_of, numpy_dtype, widened
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Index
@@ -20,7 +20,7 @@ class ArrayLibrary:
 
     def dtype_name(self, array: Array) -> str:
         """``float32``, ``bfloat16``, ``int64``, …: NumPy's name of the dtype."""
-        return str(np.dtype(array.dtype).name)
+        return name_of(np.dtype(array.dtype))
 
     def to_host(self, array: Array) -> NDArray[Any]:
         """``array`` as NumPy, without a copy where it lies in host memory; bfloat16 as its bits in uint16.
@@ -28,7 +28,7 @@ class ArrayLibrary:
         Of torch, float8 comes as float32 and complex32 as complex64. On a device the current stream is waited for.
         """
         host = np.asarray(array.get() if hasattr(array, "get") else array)
-        return host.view(np.uint16) if host.dtype.name == "bfloat16" else host
+        return host.view(np.uint16) if name_of(host.dtype) == "bfloat16" else host
 
     def numbers(self, array: Array) -> NDArray[Any]:
         """As :meth:`to_host`, bfloat16 widened to float32."""

@@ -37,12 +37,12 @@ class Columns {
 
   // Of the units on evenly spaced columns, column after column.
   std::vector<std::int64_t> sampled_offsets(const std::vector<std::int64_t>& strides) const {
-    std::vector<std::int64_t> offsets;
     const std::int64_t total = count(), samples = std::min(total, sampled_columns);
+    std::vector<std::int64_t> offsets(samples * units_);
     for (std::int64_t k = 0; k < samples; ++k) {
       // An odd place within each stretch, so that samples do not all fall on the same kernel tap.
       const std::int64_t column = std::min(total - 1, k * total / samples + k % 7 * (total / samples) / 7);
-      append_column(column, strides, offsets);
+      write_column(column, strides, offsets.data() + k * units_);
     }
     return offsets;
   }
@@ -64,8 +64,8 @@ class Columns {
   }
 
  private:
-  void append_column(std::int64_t column, const std::vector<std::int64_t>& strides,
-                     std::vector<std::int64_t>& offsets) const {
+  void write_column(std::int64_t column, const std::vector<std::int64_t>& strides,
+                    std::int64_t* offsets) const {
     const std::int64_t along = column % (outer_ * inner_);
     std::int64_t rest = column / (outer_ * inner_), base = 0;
     for (std::size_t axis = view_.shape.size(); axis-- > 0;) {
@@ -76,7 +76,7 @@ class Columns {
     const std::int64_t stride = strides[move_.axis];
     for (std::int64_t i = 0; i < units_; ++i) {
       const std::int64_t place = (along / inner_ * units_ + i) * inner_ + along % inner_;
-      offsets.push_back(base + move_.positions[place] * stride);
+      offsets[i] = base + move_.positions[place] * stride;
     }
   }
 
