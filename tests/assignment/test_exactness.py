@@ -62,6 +62,7 @@ def dense_columns(n, rows, columns):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (5, 5), (4, 6), (6, 4), (7, 7), (1, 7), (7, 1), (3, 8)])
 def test_enumeration(family, shape):
     rng = np.random.default_rng(abs(hash(shape)) % 1000)

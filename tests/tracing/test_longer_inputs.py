@@ -14,6 +14,7 @@ from helpers.programs import Program
 from nightly.fuzz_longer_inputs import STEPS, fault
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", sorted(STEPS))
 def test_every_step_holds_on_longer_inputs(step: str) -> None:
     assert fault(["relu", step]) is None

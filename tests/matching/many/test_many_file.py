@@ -59,6 +59,7 @@ def test_nested_permutations_come_back(tmp_path):
     [{}, {"start": "identity"}, {"method": "cycle_consistent"}],
     ids=["growing", "identity", "cycle"],
 )
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_same_result(options, tmp_path):
     known = KNOWN["resnet8-padded"]
     spec, models = known.spec(), [known.arrays(seed) for seed in range(4)]

@@ -21,6 +21,7 @@ def pair(name, seeds=(0, 1)):
 @pytest.mark.parametrize(
     "name", ["mlp", "resnet8-padded", "resnet20-projected", "resnet18", "vgg16-cifar-norm"]
 )
+@pytest.mark.slow
 @pytest.mark.parametrize("visiting", ["auto", "random"])
 def test_an_interrupted_matching_goes_on_to_the_same_result(name, visiting, tmp_path):
     spec, a, b = pair(name)
