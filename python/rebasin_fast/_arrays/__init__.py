@@ -70,8 +70,12 @@ def device_library(value: object) -> DeviceLibrary | None:
     return library if isinstance(library, DeviceLibrary) and library.on_device(value) else None
 
 
+def _library_of_type(kind: object) -> ArrayLibrary | None:
+    return _recognised(kind)
+
+
 @lru_cache(256)
-def _library_of_type(kind: type) -> ArrayLibrary | None:
+def _recognised(kind: Any) -> ArrayLibrary | None:
     for base in kind.__mro__:
         library = _LIBRARIES.get((base.__module__.partition(".")[0], base.__name__))
         if library is not None:
