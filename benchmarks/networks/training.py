@@ -4,6 +4,7 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,15 @@ def train_epoch(
     count: int | None = None,
     augmented: Callable[[Tensor], Tensor] = lambda inputs: inputs,
     clip: float | None = None,
+    products: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> float:
     """One pass over the inputs, or ``count`` of them, in a random order; the mean loss."""
     inputs, labels = data
     total, order = 0.0, torch.randperm(len(labels))[:count]
     for rows in order.split(batch):
-        loss = functional.cross_entropy(model(augmented(inputs[rows])), labels[rows])
+        with products():
+            outputs = model(augmented(inputs[rows]))
+        loss = functional.cross_entropy(outputs.float(), labels[rows])
         optimizer.zero_grad()
         loss.backward()
         if clip is not None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from os.path import splitext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rebasin_fast.errors import FileFormatError, MissingDependencyError
+from rebasin_fast._drawing import FAINT, GRID, INK, STYLES, LineStyle, require_matplotlib
+from rebasin_fast.errors import FileFormatError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,24 +19,6 @@ if TYPE_CHECKING:
     from rebasin_fast.evaluation.curve import LossCurve
 
 
-class LineStyle(NamedTuple):
-    """Colour, dashes and marker of a curve; no two styles share any of them."""
-
-    colour: str
-    dashes: str | tuple[int, tuple[float, ...]]
-    marker: str
-
-
-# Okabe and Ito's colours, distinct in every kind of colour vision.
-STYLES = (
-    LineStyle("#D55E00", (0, (5, 1.5)), "s"),
-    LineStyle("#0072B2", "-", "o"),
-    LineStyle("#009E73", (0, (1, 1)), "^"),
-    LineStyle("#CC79A7", (0, (6, 1.5, 1, 1.5)), "D"),
-    LineStyle("#E69F00", (0, (3, 1, 1, 1, 1, 1)), "v"),
-)
-_INK = "#222222"
-_FAINT = "#767676"
 _DPI = 160
 _MOST_NUMBERED = 2  # more numbers at the middle would overlap
 _SHARES = ("accuracy", "top1", "top5")  # metrics shown in percent, given as shares of 1 or in percent
@@ -108,7 +91,7 @@ def plot_loss_curves(
     for panel, metric in zip(panels, shown, strict=True):
         _draw_panel(panel, curves, metric)
         _set_axes(panel, ends, percent=_is_share(metric))
-        panel.set_title((metric_labels or {}).get(metric, metric), loc="left", fontsize=11.5, color=_INK)
+        panel.set_title((metric_labels or {}).get(metric, metric), loc="left", fontsize=11.5, color=INK)
     _write_headings(figure, title, subtitle)
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", frameon=False, fontsize=11,
@@ -160,24 +143,14 @@ def _format_of(path: str | PathLike[str]) -> str:
     return splitext(path)[1].lstrip(".").lower() or "png"
 
 
-def require_matplotlib(extra: str = "plot") -> None:
-    """Raise MissingDependencyError, naming the ``extra`` that installs it, when matplotlib is not installed."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            f'drawing needs matplotlib, which is not installed: pip install "rebasin-fast[{extra}]"'
-        ) from error
-
-
 def _write_headings(figure: Figure, title: str | None, subtitle: str | None) -> None:
     if title is None and subtitle is None:
         return
     # Constrained layout keeps room for one heading only: the subtitle takes the figure's title, below a gap.
     below = "\n" * bool(title) + (subtitle or "")
-    figure.suptitle(below, x=0.015, ha="left", fontsize=10.5, color=_FAINT, linespacing=1.9)
+    figure.suptitle(below, x=0.015, ha="left", fontsize=10.5, color=FAINT, linespacing=1.9)
     if title is not None:
-        figure.text(0.015, 0.98, title, ha="left", va="top", fontsize=14, fontweight="bold", color=_INK)
+        figure.text(0.015, 0.98, title, ha="left", va="top", fontsize=14, fontweight="bold", color=INK)
 
 
 def _draw_panel(panel: Axes, curves: Mapping[str, LossCurve], metric: str) -> None:
@@ -228,10 +201,10 @@ def _set_axes(panel: Axes, ends: tuple[str, str], *, percent: bool) -> None:
     first, _, last = panel.get_xticklabels()
     first.set_horizontalalignment("left")
     last.set_horizontalalignment("right")
-    panel.tick_params(axis="both", labelsize=10.5, colors=_INK, length=0)
+    panel.tick_params(axis="both", labelsize=10.5, colors=INK, length=0)
     if percent:
         panel.yaxis.set_major_formatter(lambda value, _position: f"{value:g} %")
-    panel.grid(axis="y", color="#DDDDDD", linewidth=0.8)
+    panel.grid(axis="y", color=GRID, linewidth=0.8)
     panel.set_axisbelow(True)
     panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.spines["bottom"].set_color(_FAINT)
+    panel.spines["bottom"].set_color(FAINT)

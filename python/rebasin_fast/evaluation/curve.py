@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast.evaluation.result import Result
 from rebasin_fast.merging.interpolation import interpolate
 from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Barrier = Literal["mean", "linear", "midpoint"]
 
@@ -24,7 +29,7 @@ _HIGHER_IS_BETTER = (
 
 
 @dataclass(frozen=True)
-class LossCurve:
+class LossCurve(Result):
     """Metrics at points on the line from A (t = 0) to B (t = 1).
 
     Attributes
@@ -36,6 +41,7 @@ class LossCurve:
 
     ts: NDArray[np.float64]
     values: dict[str, NDArray[np.float64]]
+    _title: ClassVar[str] = "loss curve"
 
     def barrier(
         self, definition: Barrier = "mean", metric: str = "loss", *, higher_is_better: bool | None = None
@@ -82,6 +88,47 @@ class LossCurve:
         if definition == "midpoint":
             return float(loss[self._at(0.5)] - (start + end) / 2)
         raise ValueError(f"definition is 'mean', 'linear' or 'midpoint'; got {definition!r}")
+
+    def plot(
+        self, ax: Axes | None = None, *, metric: str | None = None, label: str | None = None, style: int = 0
+    ) -> Axes:
+        """Draw one metric, the first by default, along the line; returns the axes.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default the axes of a new figure.
+        metric, label : str, optional
+            The metric, and the name of the line in a legend.
+        style : int
+            Number of the line's colour and dashes; :func:`rebasin_fast.plots.plot_loss_curves` draws several lines.
+
+        Raises
+        ------
+        MissingDependencyError
+            matplotlib is not installed.
+        KeyError
+            The curve has no such metric.
+
+        Examples
+        --------
+        >>> import numpy as np, rebasin_fast as rf
+        >>> curve = rf.LossCurve(np.array([0.0, 0.5, 1.0]), {"loss": np.array([1.0, 5.0, 3.0])})
+        >>> curve.plot().get_ylabel()
+        'loss'
+        """
+        shown = next(iter(self.values)) if metric is None else metric
+        if shown not in self.values:
+            raise KeyError(f"the curve has no metric {shown!r}; it has {list(self.values)}")
+        axes, (colour, dashes, marker) = axes_of(ax), STYLES[style % len(STYLES)]
+        axes.plot(
+            self.ts, self.values[shown], color=colour, linestyle=dashes, marker=marker, markersize=5,
+            markeredgecolor="white", linewidth=2.2, label=label,
+        )  # fmt: skip
+        return label_axes(axes, x="t", y=shown)
+
+    def _columns(self) -> Mapping[str, Any]:
+        return {"t": self.ts, **self.values}
 
     def to_dict(self) -> dict[str, Any]:
         """The points and values as JSON values; :meth:`from_dict` reads them back.

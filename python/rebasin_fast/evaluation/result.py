@@ -1,0 +1,125 @@
+"""Results of measurements: frozen dataclasses that are saved, loaded, drawn and given to pandas."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+
+from rebasin_fast.errors import MissingDependencyError
+from rebasin_fast.matching.state_file import StateFile
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+Self = TypeVar("Self", bound="Result")
+
+
+class Result:
+    """A frozen dataclass whose fields are arrays, mappings of names to arrays, or JSON values.
+
+    A subclass names itself in ``_title``, and defines ``_columns`` and ``plot``. Tuples of JSON values come back as
+    lists; ``_restored`` puts right whatever needs it.
+    """
+
+    _title: ClassVar[str]
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write everything to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .npz or .safetensors: plain arrays and JSON, no pickle.
+        overwrite : bool
+            Replace an existing file.
+
+        Raises
+        ------
+        FileFormatError
+            Another extension.
+        OutputExistsError, UnwritableOutputError
+            As in :func:`rebasin_fast.save_params`.
+        """
+        arrays: dict[str, Any] = {}
+        account: dict[str, Any] = {}
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                arrays[f"array/{field.name}"] = value
+            elif (
+                isinstance(value, Mapping)
+                and value
+                and all(isinstance(v, np.ndarray) for v in value.values())
+            ):
+                arrays |= {f"mapping/{field.name}/{key}": array for key, array in value.items()}
+            else:
+                account[field.name] = value
+        self._file().write(path, arrays, {"fields": account}, overwrite=overwrite)
+
+    @classmethod
+    def load(cls: type[Self], path: str | os.PathLike[str]) -> Self:
+        """The result that :meth:`save` wrote.
+
+        Raises
+        ------
+        FileFormatError
+            The file is damaged, or holds another kind of result.
+        """
+
+        def parse(arrays: Mapping[str, Any], account: Mapping[str, Any]) -> Self:
+            values: dict[str, Any] = dict(account["fields"])
+            for key, array in arrays.items():
+                kind, _, name = key.partition("/")
+                if kind == "array":
+                    values[name] = np.array(array)
+                elif kind == "mapping":
+                    field, _, item = name.partition("/")
+                    values.setdefault(field, {})[item] = np.array(array)
+            return cls(**cls._restored(values))
+
+        return cls._file().read(path, parse)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row a point, layer or item, under the names of the fields.
+
+        Raises
+        ------
+        MissingDependencyError
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingDependencyError(
+                'to_pandas needs pandas, which is not installed: pip install "rebasin-fast[pandas]"'
+            ) from error
+        return pd.DataFrame(self._columns())
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the result into ``ax``, or into a new figure's; returns the axes.
+
+        Raises
+        ------
+        MissingDependencyError
+            matplotlib is not installed.
+        """
+        raise NotImplementedError
+
+    def _columns(self) -> Mapping[str, Any]:
+        """Name -> column of the table, of equal lengths."""
+        raise NotImplementedError
+
+    @classmethod
+    def _restored(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of the constructor, of the values of a file."""
+        return values
+
+    @classmethod
+    def _file(cls) -> StateFile:
+        assert is_dataclass(cls)
+        return StateFile(f"rebasin_fast.{cls.__name__}", cls._title)
