@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays.index_arrays import as_index
+from .._untrusted import parse_json
 from ..errors import FileFormatError, PermutationError
 from .arrays import to_numpy
 from .atomic import atomic_write, check_writable
@@ -72,8 +73,8 @@ def spec_digest(spec_json: str) -> str:
     True
     """
     try:
-        canonical = json.dumps(json.loads(spec_json), sort_keys=True, separators=(",", ":"))
-    except (ValueError, RecursionError) as error:
+        canonical = json.dumps(parse_json(spec_json), sort_keys=True, separators=(",", ":"))
+    except ValueError as error:
         raise FileFormatError(f"the spec is not JSON ({error}).") from error
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -209,8 +210,8 @@ def _checked(name: object, array: NDArray[Any], where: str = "") -> NDArray[np.i
 
 def _notes(array: NDArray[Any], path: object) -> dict[str, str]:
     try:
-        notes = json.loads(array.astype(np.uint8).tobytes())
-    except (ValueError, RecursionError) as error:
+        notes = parse_json(array.astype(np.uint8).tobytes())
+    except ValueError as error:
         raise FileFormatError(f"{path}: its notes cannot be read ({error}).") from error
     if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
         raise FileFormatError(f"{path}: its notes must map text to text.")

@@ -9,6 +9,7 @@ from math import lgamma, log
 from types import MappingProxyType
 from typing import Any
 
+from rebasin_fast._untrusted import parse_json
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined
 from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
@@ -228,9 +229,11 @@ class PermutationSpec:
         >>> rf.PermutationSpec.from_json(spec.to_json()) == spec
         True
         """
+        if not isinstance(text, str | bytes):
+            raise SpecError(f"the JSON of a permutation spec is a text, got {type(text).__qualname__}")
         try:
-            fields = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+            fields = parse_json(text)
+        except ValueError as error:
             raise SpecError(f"this is not the JSON of a permutation spec: {error}") from None
         if not isinstance(fields, dict) or fields.get("format") != _JSON_FORMAT:
             raise SpecError(
