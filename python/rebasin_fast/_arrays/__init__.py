@@ -13,6 +13,7 @@ from rebasin_fast._arrays.interface import ArrayLibrary, DeviceLibrary
 from rebasin_fast._arrays.jax import JaxArrays
 from rebasin_fast._arrays.numpy import NumpyArrays
 from rebasin_fast._arrays.torch import TorchArrays
+from rebasin_fast._untrusted import brief
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array
@@ -123,6 +124,11 @@ def check_mapping(params: object, what: str) -> None:
     if not isinstance(params, Mapping):
         hint = "; pass model.state_dict()" if hasattr(params, "state_dict") else ""
         raise TypeError(f"{what} are a mapping of names to arrays, got {type(params).__qualname__}{hint}")
+    for name in params:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"{what} are a mapping of names to arrays, and {brief(name)} is no name: a text is one"
+            )
 
 
 def check_arrays(params: object, what: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _arguments
 from .._arrays.index_arrays import as_index
 from .._untrusted import parse_json
 from ..errors import FileFormatError, PermutationError
@@ -120,10 +121,12 @@ def save_permutation(
     >>> load_permutation(path).permutation
     {'P_0': array([2, 0, 1])}
     """
-    path = Path(path)
+    path = _arguments.path("path", path)
     known = _format(path)
+    if not isinstance(permutation, Mapping):
+        raise TypeError(f"permutation maps names to index arrays, got {type(permutation).__qualname__}")
     arrays: dict[str, NDArray[Any]] = {str(n): _checked(n, to_numpy(a)) for n, a in permutation.items()}
-    notes = {**(metadata or {}), "format": KIND}
+    notes = {**({} if metadata is None else _arguments.texts("metadata", metadata)), "format": KIND}
     if spec_json is not None:
         notes.update(spec=spec_json, spec_sha256=spec_digest(spec_json))
     if known.name == "numpy":
