@@ -9,6 +9,10 @@ from typing import Any
 from rebasin_fast.errors import DataError, MissingDependencyError, RebasinError
 
 
+class UnfitBatchError(DataError, RuntimeError):
+    """A batch that the model cannot take; a RuntimeError too, as torch's own is."""
+
+
 def import_torch(user: str) -> Any:
     """The torch module; MissingDependencyError, naming the function that needs it, where it is not installed."""
     try:
@@ -52,7 +56,7 @@ def call(model: Any, batch: Any, device: Any) -> Any:
             raise
         shape = getattr(inputs, "shape", None)
         found = f"inputs of shape {tuple(shape)}" if shape is not None else type(inputs).__qualname__
-        raise DataError(
+        raise UnfitBatchError(
             f"one of the batches ({found}) does not fit the model ({type(model).__qualname__}): {error}"
         ) from error
 

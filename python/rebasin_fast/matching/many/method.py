@@ -142,7 +142,7 @@ def merge_many(
             raise type(error)(f"model {number} against model 0 (as B and A): {error}") from None
         report |= pair.left_in_place
     _arguments.count("max_iter", max_iter, least=0, of="a number of sweeps")
-    _arguments.optional_count("threads", threads, of="None or a number of threads")
+    _arguments.optional_count("threads", threads, of="a number of threads")
     if checkpoint is not None and not isinstance(rng, int):
         raise ValueError("checkpoint needs an integer rng, so that the same matching can go on")
     generator = _arguments.generator("rng", rng)
@@ -218,7 +218,8 @@ def _checked_models(models: Sequence[Params], method: str, start: str) -> list[P
     if start not in ("growing", "identity"):
         raise ValueError(f"start is 'growing' or 'identity'; got {start!r}")
     if isinstance(models, Mapping | str | bytes) or not isinstance(models, Iterable):
-        raise TypeError(f"models is a sequence of parameter mappings, got {type(models).__qualname__}")
+        found = "a single mapping" if isinstance(models, Mapping) else type(models).__qualname__
+        raise TypeError(f"models is a sequence of parameter mappings; got {found}")
     listed = list(models)
     if len(listed) < 2:
         raise ValueError(f"merging takes two models or more; got {len(listed)}")

@@ -147,7 +147,7 @@ def frank_wolfe_matching(
     True
     """
     _check_options(starts, max_iter, tolerance)
-    _arguments.optional_count("threads", threads, of="None or a number of threads")
+    _arguments.optional_count("threads", threads, of="a number of threads")
     generator = _arguments.generator("rng", rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
     compiled = compile_problem(pair)  # refuses parameters that cannot be matched

@@ -76,7 +76,7 @@ class Options:
         _arguments.count("max_iter", self.max_iter, least=0, of="a number of sweeps")
         _arguments.choice("visiting", self.visiting, ("auto", "random"))
         _arguments.count("restarts", self.restarts, of="a number of runs")
-        _arguments.optional_count("threads", self.threads, of="None or a number of threads")
+        _arguments.optional_count("threads", self.threads, of="a number of threads")
         _arguments.optional_count(
             "memory_limit", self.memory_limit, of="a number of bytes, such as 2 * 10**9,"
         )
