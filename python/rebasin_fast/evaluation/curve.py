@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast.evaluation.calibration import Calibration, measure_of
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.merging.interpolation import interpolate
 from rebasin_fast.merging.same_names import check_same_names
@@ -162,6 +163,7 @@ def loss_curve(
     ts: int | Sequence[float] = 25,
     *,
     method: Literal["lerp", "slerp"] = "lerp",
+    calibrate: Calibration | None = None,
     progress: Callable[[int, int], object] | bool | None = None,
     allow_nonfinite: bool = False,
 ) -> LossCurve:
@@ -176,6 +178,9 @@ def loss_curve(
         Number of evenly spaced points with both ends (odd numbers hold the midpoint), or the points.
     method : {"lerp", "slerp"}
         See :func:`rebasin_fast.interpolate`.
+    calibrate : {"temperature"}, optional
+        Measure by ``evaluate.calibrated``, which :class:`rebasin_fast.evaluation.Evaluator` has: at each point one
+        softmax temperature, fitted on held-out data, gives ``calibrated_loss`` beside ``loss`` (Ito et al. 2026).
     progress : callable or bool, optional
         True shows a bar on standard error, plain lines in a log; a callable is called with
         (points done, points in all) after each point.
@@ -191,7 +196,9 @@ def loss_curve(
     ParamsError
         The models differ in names or shapes (raised before anything is evaluated), or a point is not finite.
     ValueError
-        Fewer than two points, or metrics that change from point to point.
+        Fewer than two points, or metrics that change from point to point; or the evaluator cannot calibrate.
+    TypeError
+        ``calibrate`` is given, and ``evaluate`` has no method ``calibrated``.
 
     Examples
     --------
@@ -204,11 +211,11 @@ def loss_curve(
     1.0
     """
     check_same_names(params_a, params_b)
-    points = _points(ts)
+    points, measure = _points(ts), measure_of(evaluate, calibrate)
     rows: list[dict[str, float]] = []
     with listener(progress, "points") as notify:
         for t in points:
-            found = evaluate(
+            found = measure(
                 interpolate(params_a, params_b, float(t), method, allow_nonfinite=allow_nonfinite)
             )
             row = dict(found) if isinstance(found, Mapping) else {"loss": found}
