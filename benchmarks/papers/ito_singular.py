@@ -56,6 +56,7 @@ class Pair:
     batches: list[torch.Tensor]
     shown: str
     labels: torch.Tensor | None = None  # where the straight-through estimator is run, too
+    with_parents: bool = True
 
 
 def main() -> None:
@@ -77,9 +78,15 @@ def main() -> None:
         if pair is not None:
             print(f"measuring {part}", file=sys.stderr, flush=True)
             parts[part] = measured(pair, options)
+            parts = dict(sorted(parts.items(), key=order_of))
             write_results(name, {"parts": parts}, tables(parts), options.results)
     finish(name, {"parts": parts}, tables(parts), options.results)
     drawn(parts, options.results / f"{name}.png")
+
+
+def order_of(item: tuple[str, Any]) -> tuple[str, int]:
+    name, _, number = item[0].partition(" ")
+    return name, int(number.partition(" ")[0] or 0)
 
 
 def jobs(options: argparse.Namespace) -> dict[str, Callable[[], Pair | None]]:
@@ -122,7 +129,7 @@ def perceptrons(
     model, batches = training.perceptron_with(a), list(torch.from_numpy(images.inputs[:count]).split(500))
     title = f"MNIST perceptron, width {hidden[0]}"
     labels = torch.from_numpy(images.labels[:count]) if seeds == SEEDS[0] and not short else None
-    return Pair(title, a, b, model, rf.specs.mlp(names), batches, f"{names[1]}.weight", labels)
+    return Pair(title, a, b, model, rf.specs.mlp(names), batches, f"{names[1]}.weight", labels, not short)
 
 
 def public_resnets(options: argparse.Namespace) -> Pair:
@@ -183,6 +190,11 @@ def measured(pair: Pair, options: argparse.Namespace) -> dict[str, Any]:
             record["reduction"][name] = distance_reduction(pair.spec, pair.a, pair.b, permutation).reduction
             moved = rf.apply_permutation(pair.spec, permutation, pair.b)
         average = rf.interpolate(pair.a, moved, 0.5)
+        record["inputs"][name] = summary_of_inputs(
+            input_alignment(pair.model, repaired(pair, average), pair.batches, vectors=pair.a), pair.shown
+        )
+        if not pair.with_parents:
+            continue
         record["parents"][name] = {
             which: {str(threshold): ratio.at(threshold).ratio for threshold in THRESHOLDS}
             for which, ratio in {
@@ -190,9 +202,6 @@ def measured(pair: Pair, options: argparse.Namespace) -> dict[str, Any]:
                 "B": singular_alignment(pair.spec, average, moved, threshold=0.0),
             }.items()
         }
-        record["inputs"][name] = summary_of_inputs(
-            input_alignment(pair.model, repaired(pair, average), pair.batches, vectors=pair.a), pair.shown
-        )
     record["values"] |= {"A": found.values_a[pair.shown].tolist(), "B": found.values_b[pair.shown].tolist()}
     record["shown"] = pair.shown
     return record
