@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast.evaluation.calibration import Calibration, measure_of
 from rebasin_fast.evaluation.path import ParamsPath, points_of
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.typing import Array, Params
@@ -162,6 +163,7 @@ def loss_curve(
     *,
     path: ParamsPath | None = None,
     method: Literal["lerp", "slerp"] = "lerp",
+    calibrate: Calibration | None = None,
     progress: Callable[[int, int], object] | bool | None = None,
     allow_nonfinite: bool = False,
 ) -> LossCurve:
@@ -180,6 +182,9 @@ def loss_curve(
         :func:`rebasin_fast.analysis.connect`.
     method : {"lerp", "slerp"}
         The line or the arc between A and B; see :func:`rebasin_fast.interpolate`.
+    calibrate : {"temperature"}, optional
+        Measure by ``evaluate.calibrated``, which :class:`rebasin_fast.evaluation.Evaluator` has: at each point one
+        softmax temperature, fitted on held-out data, gives ``calibrated_loss`` beside ``loss`` (Ito et al. 2026).
     progress : callable or bool, optional
         True shows a bar on standard error, plain lines in a log; a callable is called with
         (points done, points in all) after each point.
@@ -195,9 +200,10 @@ def loss_curve(
     ParamsError
         The models differ in names or shapes (raised before anything is evaluated), or a point is not finite.
     ValueError
-        Fewer than two points, or metrics that change from point to point.
+        Fewer than two points, or metrics that change from point to point; or the evaluator cannot calibrate.
     TypeError
-        Neither the models nor a path are given, or both.
+        Neither the models nor a path are given, or both; or ``calibrate`` is given, and ``evaluate`` has no method
+        ``calibrated``.
 
     Examples
     --------
@@ -210,11 +216,11 @@ def loss_curve(
     1.0
     """
     at = points_of(params_a, params_b, path, method, allow_nonfinite=allow_nonfinite)
-    points = _points(ts)
+    points, measure = _points(ts), measure_of(evaluate, calibrate)
     rows: list[dict[str, float]] = []
     with listener(progress, "points") as notify:
         for t in points:
-            found = evaluate(at(float(t)))
+            found = measure(at(float(t)))
             row = dict(found) if isinstance(found, Mapping) else {"loss": found}
             if rows and row.keys() != rows[0].keys():
                 raise ValueError(f"evaluate gave {list(row)} at t = {t:g} and {list(rows[0])} before")
