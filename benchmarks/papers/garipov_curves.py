@@ -36,7 +36,7 @@ PUBLISHED = {
     "polygonal": (0.16, 0.27, 6.79, 8.08),
 }
 PUBLISHED_NOTE = (
-    "The published networks have 64 channels at first and no normalisation, and were trained for 200 epochs, their curves for "
+    "The published networks have 64 channels at first and no normalisation, trained for 200 epochs, their curves for "
     "600; their training losses hold the term of the weight decay, ours are cross-entropies."
 )
 

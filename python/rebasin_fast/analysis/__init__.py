@@ -2,5 +2,7 @@
 
 from rebasin_fast.analysis.curves.method import connect
 from rebasin_fast.analysis.curves.result import ModeCurve
+from rebasin_fast.analysis.plane.method import loss_plane
+from rebasin_fast.analysis.plane.result import LossPlane
 
-__all__ = ["ModeCurve", "connect"]
+__all__ = ["LossPlane", "ModeCurve", "connect", "loss_plane"]
