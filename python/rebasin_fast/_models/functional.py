@@ -120,6 +120,11 @@ class FunctionalModel:
                     module.train()
             yield
 
+    def with_ties(self, parameters: Tensors) -> Tensors:
+        """Tensors of the trainable names, under the second names of tied parameters too."""
+        first = {id(self._own[name]): name for name in self.trainable}
+        return {name: parameters[first[id(own)]] for name, own in self._own.items() if id(own) in first}
+
     def _without_ties(self, buffers: Tensors) -> Tensors:
         """Second names of tied parameters left out: ``functional_call`` ties them itself."""
         parameters = {id(self._own[name]) for name in self.trainable}
