@@ -79,7 +79,7 @@ class LossCurve(Result):
         """
         if metric not in self.values:
             raise KeyError(f"the curve has no metric {metric!r}; it has {list(self.values)}")
-        high = _is_high(metric) if higher_is_better is None else higher_is_better
+        high = is_high(metric) if higher_is_better is None else higher_is_better
         loss = -self.values[metric] if high else self.values[metric]
         start, end = loss[self._at(0.0)], loss[self._at(1.0)]
         if definition == "mean":
@@ -238,5 +238,6 @@ def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
     return points
 
 
-def _is_high(metric: str) -> bool:
+def is_high(metric: str) -> bool:
+    """Whether a metric of this name should be high."""
     return metric.lower().split("/")[-1].split("_")[-1] in _HIGHER_IS_BETTER
