@@ -152,7 +152,8 @@ class LossSimplex(Result):
 
     def _vertices(self) -> NDArray[np.intp]:
         """The point that is each model."""
-        return self.weights.argmax(axis=0)
+        vertices: NDArray[np.intp] = self.weights.argmax(axis=0)
+        return vertices
 
 
 def loss_simplex(
