@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.evaluation.calibration import Calibration, measure_of
+from rebasin_fast.evaluation.path import ParamsPath, points_of
 from rebasin_fast.evaluation.result import Result
-from rebasin_fast.merging.interpolation import interpolate
-from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _HIGHER_IS_BETTER = (
 
 @dataclass(frozen=True)
 class LossCurve(Result):
-    """Metrics at points on the line from A (t = 0) to B (t = 1).
+    """Metrics at points on the line, or another path, from A (t = 0) to B (t = 1).
 
     Attributes
     ----------
@@ -158,26 +157,31 @@ class LossCurve(Result):
 
 def loss_curve(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
-    params_a: Params,
-    params_b: Params,
+    params_a: Params | None = None,
+    params_b: Params | None = None,
     ts: int | Sequence[float] = 25,
     *,
+    path: ParamsPath | None = None,
     method: Literal["lerp", "slerp"] = "lerp",
     calibrate: Calibration | None = None,
     progress: Callable[[int, int], object] | bool | None = None,
     allow_nonfinite: bool = False,
 ) -> LossCurve:
-    """Evaluate the models on the line between A and B.
+    """Evaluate the models on the line between A and B, or along any path.
 
     Parameters
     ----------
     evaluate : callable
         Takes parameters, gives a loss or a mapping of metrics. Called once a point, A first.
-    params_a, params_b : Mapping[str, array]
+    params_a, params_b : Mapping[str, array], optional
+        The ends of the line; left out where ``path`` is given.
     ts : int or sequence of float
         Number of evenly spaced points with both ends (odd numbers hold the midpoint), or the points.
+    path : object with ``at(t)``, optional
+        Gives the parameters at t, from one model (t = 0) to another (t = 1), such as the result of
+        :func:`rebasin_fast.analysis.connect`.
     method : {"lerp", "slerp"}
-        See :func:`rebasin_fast.interpolate`.
+        The line or the arc between A and B; see :func:`rebasin_fast.interpolate`.
     calibrate : {"temperature"}, optional
         Measure by ``evaluate.calibrated``, which :class:`rebasin_fast.evaluation.Evaluator` has: at each point one
         softmax temperature, fitted on held-out data, gives ``calibrated_loss`` beside ``loss`` (Ito et al. 2026).
@@ -198,7 +202,8 @@ def loss_curve(
     ValueError
         Fewer than two points, or metrics that change from point to point; or the evaluator cannot calibrate.
     TypeError
-        ``calibrate`` is given, and ``evaluate`` has no method ``calibrated``.
+        Neither the models nor a path are given, or both; or ``calibrate`` is given, and ``evaluate`` has no method
+        ``calibrated``.
 
     Examples
     --------
@@ -210,14 +215,12 @@ def loss_curve(
     >>> curve.barrier()
     1.0
     """
-    check_same_names(params_a, params_b)
+    at = points_of(params_a, params_b, path, method, allow_nonfinite=allow_nonfinite)
     points, measure = _points(ts), measure_of(evaluate, calibrate)
     rows: list[dict[str, float]] = []
     with listener(progress, "points") as notify:
         for t in points:
-            found = measure(
-                interpolate(params_a, params_b, float(t), method, allow_nonfinite=allow_nonfinite)
-            )
+            found = measure(at(float(t)))
             row = dict(found) if isinstance(found, Mapping) else {"loss": found}
             if rows and row.keys() != rows[0].keys():
                 raise ValueError(f"evaluate gave {list(row)} at t = {t:g} and {list(rows[0])} before")
