@@ -29,3 +29,6 @@ __all__ = [
     "singular_alignment",
     "taylor_barrier",
 ]
+from rebasin_fast.analysis.simplex import LossSimplex, loss_simplex
+
+__all__ = ["LossSimplex", "loss_simplex"]
