@@ -8,6 +8,7 @@ from rebasin_fast.analysis.inputs import InputAlignment, input_alignment
 from rebasin_fast.analysis.mutual import MutualBarriers, mutual_barriers
 from rebasin_fast.analysis.plane.method import loss_plane
 from rebasin_fast.analysis.plane.result import LossPlane
+from rebasin_fast.analysis.simplex import LossSimplex, loss_simplex
 from rebasin_fast.analysis.singular import SingularAlignment, singular_alignment
 from rebasin_fast.analysis.taylor import TaylorBarrier, taylor_barrier
 
@@ -16,6 +17,7 @@ __all__ = [
     "DistanceReduction",
     "InputAlignment",
     "LossPlane",
+    "LossSimplex",
     "ModeCurve",
     "MutualBarriers",
     "SingularAlignment",
@@ -24,11 +26,9 @@ __all__ = [
     "distance_reduction",
     "input_alignment",
     "loss_plane",
+    "loss_simplex",
     "mutual_barriers",
     "permutation_agreement",
     "singular_alignment",
     "taylor_barrier",
 ]
-from rebasin_fast.analysis.simplex import LossSimplex, loss_simplex
-
-__all__ = ["LossSimplex", "loss_simplex"]
