@@ -40,10 +40,10 @@ class Finetuning:
             optimizer.step()
         self.after(task)
 
-    def outputs(self, inputs: Tensor) -> Tensor:
-        """The model's outputs in float32."""
+    def outputs(self, inputs: Tensor, model: nn.Module | None = None) -> Tensor:
+        """Outputs of a model, the learner's own by default, in float32."""
         with fast_products(self.model):
-            outputs = self.model(inputs)
+            outputs = (model or self.model)(inputs)
         return outputs.float()
 
     def loss(self, task: Task, inputs: Tensor, targets: Tensor) -> Tensor:

@@ -48,13 +48,35 @@ class Task:
         inputs, targets = self.load("test")
         return self.ready(inputs), targets
 
-    def allowed(self, outputs: Tensor) -> Tensor:
-        """The outputs with those of all other classes at minus infinity: the task's label is given."""
-        return masked(outputs, None if self.classes is None else mask_of(self.classes, outputs.shape[1]))
+    def mask(self, targets: Tensor, count: int) -> Tensor | None:
+        """True at the outputs of the task's classes, (count,) or (len(targets), count); None for all."""
+        return None if self.classes is None else mask_of(self.classes, count)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy over the task's classes."""
-        return functional.cross_entropy(self.allowed(outputs.float()), targets)
+        return masked_loss(outputs, targets, self.mask(targets, outputs.shape[1]))
+
+    def hits(self, outputs: Tensor, targets: Tensor) -> int:
+        """Number of rows whose largest output among the task's classes is the target's."""
+        best = masked(outputs, self.mask(targets, outputs.shape[1])).argmax(1)
+        return int((best == targets).sum())
+
+
+@dataclass(frozen=True)
+class JointTask(Task):
+    """All tasks of a stream in one; the label of its task is given with each image where the tasks use it."""
+
+    parts: tuple[Task, ...] = ()
+
+    def mask(self, targets: Tensor, count: int) -> Tensor | None:
+        """True at the outputs that share a task with the target, (len(targets), count)."""
+        if self.parts[0].classes is None:
+            return None
+        together = torch.zeros(count, count, dtype=torch.bool)
+        for part in self.parts:
+            assert part.classes is not None
+            together |= torch.outer(*[mask_of(part.classes, count)] * 2)
+        return together[targets]
 
 
 @dataclass(frozen=True)
@@ -63,6 +85,17 @@ class Stream:
 
     name: str
     tasks: tuple[Task, ...]
+
+
+def joined(stream: Stream) -> Stream:
+    """The stream as one task, for joint training: one epoch over the images of all tasks, shuffled."""
+
+    def load(split: str) -> Pair:
+        inputs, targets = zip(*(task.load(split) for task in stream.tasks), strict=True)
+        return torch.cat(inputs), torch.cat(targets)
+
+    first = stream.tasks[0]
+    return Stream(stream.name, (JointTask(load, first.ready, first.batch, first.seed, None, stream.tasks),))
 
 
 def mask_of(classes: tuple[int, ...], count: int) -> Tensor:
@@ -75,6 +108,11 @@ def mask_of(classes: tuple[int, ...], count: int) -> Tensor:
 def masked(outputs: Tensor, mask: Tensor | None) -> Tensor:
     """The outputs, minus infinity where the mask is False."""
     return outputs if mask is None else outputs.masked_fill(~mask, -torch.inf)
+
+
+def masked_loss(outputs: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
+    """Cross-entropy in float32 over the outputs where the mask is True."""
+    return functional.cross_entropy(masked(outputs.float(), mask), targets)
 
 
 def rotations(seed: int, tasks: int, kind: Rotations) -> list[float]:
@@ -109,10 +147,12 @@ class MnistPixels:
 
     @cached_property
     def train(self) -> Pair:
+        """The images for learning."""
         return self._of("train", self._images)
 
     @cached_property
     def test(self) -> Pair:
+        """The images for measuring."""
         return self._of("test", self._images)
 
     def rotated(self, split: str, sources: Tensor) -> Pair:
