@@ -2,7 +2,6 @@
 
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -79,19 +78,9 @@ def accuracy(model: nn.Module, task: Task) -> float:
     inputs, targets = task.load("test")
     hits = 0
     for piece, wanted in zip(inputs.split(PIECE), targets.split(PIECE), strict=True):
-        with fast_products(model):
-            outputs = model(task.ready(piece))
-        hits += task.hits(outputs.float(), wanted)
+        hits += task.hits(model(task.ready(piece)), wanted)
     model.train(was_training)
     return hits / len(targets)
-
-
-def fast_products(model: nn.Module) -> AbstractContextManager[Any]:
-    """bfloat16 convolutions where the processor multiplies it; other networks in float32."""
-    convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
-    if not (convolves and torch.cpu._is_avx512_bf16_supported()):
-        return nullcontext()
-    return torch.autocast("cpu", torch.bfloat16)
 
 
 def average_accuracy(matrix: Matrix) -> float:

@@ -26,7 +26,7 @@ class AGEM(Finetuning):
             return
         drawn = torch.randperm(len(self.memory[0]))[: self.memory_batch]
         inputs, targets, masks = (part[drawn] for part in self.memory)
-        reference = torch.autograd.grad(masked_loss(self.outputs(inputs), targets, masks), self.params)
+        reference = torch.autograd.grad(masked_loss(self.model(inputs), targets, masks), self.params)
         for param, gradient in zip(self.params, projected(self.gradients(), list(reference)), strict=True):
             param.grad = gradient
 

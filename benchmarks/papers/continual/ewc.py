@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from papers.continual.accuracy import fast_products
 from papers.continual.finetuning import Finetuning
 from papers.continual.streams import Task, masked
+
+FISHER_BATCH = 10
 
 
 class EWC(Finetuning):
@@ -52,20 +53,23 @@ def penalty_gradient(param: Tensor, curvature: Tensor, pull: Tensor, strength: f
     return strength * (curvature * param - pull)
 
 
-def fisher_diagonal(model: nn.Module, task: Task, samples: int) -> list[Tensor]:
-    """Mean over images of the squared gradient of log p(y | x), y drawn from the model, in evaluation mode."""
+def fisher_diagonal(model: nn.Module, task: Task, samples: int, batch: int = FISHER_BATCH) -> list[Tensor]:
+    """Estimate of the mean over images of the squared gradient of log p(y | x), in evaluation mode.
+
+    As y is drawn from the model the gradients have mean zero, so that ``batch`` times the square of a batch's mean
+    gradient has the same expectation as the mean square of its images.
+    """
     params = list(model.parameters())
     totals = [torch.zeros_like(param) for param in params]
     was_training = model.training
     model.eval()
     stored, targets = task.load("train")
     rows = torch.randperm(len(targets))[:samples]
-    for row in rows.split(1):
-        with fast_products(model):
-            outputs = model(task.ready(stored[row])).float()
-        outputs = masked(outputs, task.mask(targets[row], outputs.shape[1]))
-        label = torch.multinomial(outputs.detach().softmax(1), 1).squeeze(1)
-        gradients = torch.autograd.grad(functional.cross_entropy(outputs, label), params)
+    for some in rows.split(batch):
+        outputs = model(task.ready(stored[some]))
+        outputs = masked(outputs, task.mask(targets[some], outputs.shape[1]))
+        drawn = torch.multinomial(outputs.detach().softmax(1), 1).squeeze(1)
+        gradients = torch.autograd.grad(functional.cross_entropy(outputs, drawn, reduction="sum"), params)
         for total, gradient in zip(totals, gradients, strict=True):
             total += gradient.square() / len(rows)
     model.train(was_training)

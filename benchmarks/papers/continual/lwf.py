@@ -29,11 +29,11 @@ class LwF(Finetuning):
 
     def loss(self, task: Task, inputs: Tensor, targets: Tensor) -> Tensor:
         """The loss of a batch with the distillation."""
-        outputs = self.outputs(inputs)
+        outputs = self.model(inputs)
         loss = task.loss(outputs, targets)
         if self.heads:
             with torch.no_grad():
-                wanted = self.outputs(inputs, self.old)
+                wanted = self.old(inputs)
             distilled = [
                 distillation(outputs[:, head], wanted[:, head], self.temperature) for head in self.heads
             ]

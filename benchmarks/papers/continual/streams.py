@@ -6,7 +6,7 @@ which Guerrero-Peña et al. (2023) take over: 20 tasks, one epoch a task.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -111,8 +111,8 @@ def masked(outputs: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def masked_loss(outputs: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
-    """Cross-entropy in float32 over the outputs where the mask is True."""
-    return functional.cross_entropy(masked(outputs.float(), mask), targets)
+    """Cross-entropy over the outputs where the mask is True."""
+    return functional.cross_entropy(masked(outputs, mask), targets)
 
 
 def rotations(seed: int, tasks: int, kind: Rotations) -> list[float]:
@@ -139,32 +139,12 @@ def rotated_sources(degrees: float, side: int = 28) -> Tensor:
     return torch.from_numpy(np.where(turned == 0, side**2, turned - 1).reshape(-1))
 
 
-class MnistPixels:
-    """Pixels of MNIST as (count, 785) uint8, the last column black."""
-
-    def __init__(self, images: int | None) -> None:
-        self._images = images
-
-    @cached_property
-    def train(self) -> Pair:
-        """The images for learning."""
-        return self._of("train", self._images)
-
-    @cached_property
-    def test(self) -> Pair:
-        """The images for measuring."""
-        return self._of("test", self._images)
-
-    def rotated(self, split: str, sources: Tensor) -> Pair:
-        """Images of a split rotated, (count, 784) uint8, and their labels."""
-        pixels, labels = self.train if split == "train" else self.test
-        return pixels[:, sources], labels
-
-    @staticmethod
-    def _of(split: str, count: int | None) -> Pair:
-        images = mnist.load_images(split)
-        bytes_ = np.rint((images.inputs[:count] * mnist.DEVIATION + mnist.MEAN) * 255).astype(np.uint8)
-        return torch.from_numpy(np.pad(bytes_, ((0, 0), (0, 1)))), torch.from_numpy(images.labels[:count])
+@cache
+def mnist_pixels(split: str) -> Pair:
+    """Pixels of MNIST as (count, 785) uint8, the last column black, and their labels."""
+    images = mnist.load_images(split)
+    pixels = np.rint((images.inputs * mnist.DEVIATION + mnist.MEAN) * 255).astype(np.uint8)
+    return torch.from_numpy(np.pad(pixels, ((0, 0), (0, 1)))), torch.from_numpy(images.labels)
 
 
 def rotated_mnist(
@@ -174,16 +154,15 @@ def rotated_mnist(
 
     Pixels in [0, 1], as rows of 784.
     """
-    pixels = MnistPixels(images)
 
     def task(number: int, degrees: float) -> Task:
         sources = rotated_sources(degrees)
-        return Task(
-            lambda split: pixels.rotated(split, sources),
-            lambda inputs: inputs.float() / 255,
-            batch,
-            (seed, 1, number),
-        )
+
+        def load(split: str) -> Pair:
+            pixels, labels = mnist_pixels(split)
+            return pixels[:images, sources], labels[:images]
+
+        return Task(load, lambda inputs: inputs.float() / 255, batch, (seed, 1, number))
 
     angles = rotations(seed, tasks, kind)
     return Stream("rotated_mnist", tuple(task(number, angle) for number, angle in enumerate(angles)))
@@ -195,15 +174,15 @@ def split_cifar100(
     images: int | None = None,
     batch: int = 10,
     test_images: int | None = None,
-    cache: Path = DEFAULT_CACHE,
+    folder: Path = DEFAULT_CACHE,
 ) -> Stream:
     """CIFAR-100 in tasks of five classes in the order of the labels; ``images`` of each class, None for all 500.
 
-    ``test_images`` of each class, None for all 100. Inputs are normalised, (count, 3, 32, 32), channels last.
+    ``test_images`` of each class, None for all 100. Decoded images are kept in ``folder``. Inputs are normalised, (count, 3, 32, 32), channels last.
     """
     parts = {
-        "train": (cifar.load_images("train", cache, "cifar100"), images),
-        "test": (cifar.load_images("test", cache, "cifar100"), test_images),
+        "train": (cifar.load_images("train", folder, "cifar100"), images),
+        "test": (cifar.load_images("test", folder, "cifar100"), test_images),
     }
 
     def ready(pixels: Tensor) -> Tensor:
