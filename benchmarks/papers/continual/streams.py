@@ -178,7 +178,8 @@ def split_cifar100(
 ) -> Stream:
     """CIFAR-100 in tasks of five classes in the order of the labels; ``images`` of each class, None for all 500.
 
-    ``test_images`` of each class, None for all 100. Decoded images are kept in ``folder``. Inputs are normalised, (count, 3, 32, 32), channels last.
+    ``test_images`` of each class, None for all 100. Decoded images are kept in ``folder``.
+    Inputs are normalised, (count, 3, 32, 32), channels last.
     """
     parts = {
         "train": (cifar.load_images("train", folder, "cifar100"), images),
