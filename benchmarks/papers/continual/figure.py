@@ -21,7 +21,7 @@ def draw(found: dict[str, list[Matrix]], title: str, path: Path) -> None:
     if not sizes:
         return
     tasks = [task for task in TASKS if task < sizes[0]] or [1]
-    figure = Figure(figsize=(3.3 * len(tasks) + 0.4, 3.9), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(max(7.5, 3.3 * len(tasks)), 3.9), layout="constrained", facecolor="white")
     panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
     for panel, task in zip(panels, tasks, strict=True):
         for name, style in zip(LINES, STYLES, strict=True):
