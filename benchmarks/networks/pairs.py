@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from networks import cifar, mnist, mnist_published, resnet20, training, vgg11
 
-LOSSY = "CIFAR-10 (lossy JPEG copies)"
-
 
 @dataclass(frozen=True)
 class TestedPair:
@@ -73,7 +71,7 @@ def vgg11_pair(options: argparse.Namespace) -> TestedPair:
     """CIFAR-10, narrow, without BatchNorm."""
     (a, epochs_a), (b, epochs_b) = (vgg11.trained(seed, options.cache) for seed in (0, 1))
     title = (
-        f"{LOSSY}, VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
+        f"CIFAR-10, VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
         f"instead of 64; {epochs_a} and {epochs_b} passes over half of the training images): the midpoint"
     )
     return _on_cifar(a, b, lambda params: training.loaded(vgg11.vgg11(), params), options, 500, title)
@@ -82,5 +80,5 @@ def vgg11_pair(options: argparse.Namespace) -> TestedPair:
 def resnet20_pair(options: argparse.Namespace, batch: int = 500) -> TestedPair:
     """CIFAR-10, the two public checkpoints."""
     a, b = (resnet20.load_checkpoint(which) for which in "ab")
-    title = f"{LOSSY}, two public ResNet-20 checkpoints with BatchNorm: the midpoint"
+    title = "CIFAR-10, two public ResNet-20 checkpoints with BatchNorm: the midpoint"
     return _on_cifar(a, b, resnet20.model_with, options, batch, title)

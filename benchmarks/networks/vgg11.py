@@ -5,7 +5,7 @@ next call, until all epochs are done::
 
     REBASIN_FAST_DATA=... python benchmarks/networks/vgg11.py --seed 0 --seconds 150
 
-Images are lossy JPEG copies of CIFAR-10's. Random flips and shifts; SGD with momentum, a linear warm-up and fall.
+Random flips and shifts; SGD with momentum, a linear warm-up and fall.
 """
 
 import sys
