@@ -24,6 +24,7 @@ from common.command import command_line
 
 from networks import cifar, layernorm, training
 from networks.storage import DEFAULT_CACHE
+from networks.training import fast_products
 
 BATCH = 128
 PEAK_RATE = {"resnet20": 0.1, "vgg16": 0.05}
@@ -139,7 +140,7 @@ def train(recipe: Recipe, seconds: float, cache: Path = DEFAULT_CACHE) -> int:
             BATCH,
             augmented=augmented,
             clip=CLIP,
-            products=training.fast_products,
+            products=fast_products,
         )
         torch.save(model.state_dict(), snapshot(path, schedule.last_epoch // each))
         return loss
