@@ -3,7 +3,7 @@
 import itertools
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,9 @@ def evaluate(model: nn.Module, images: cifar.Images) -> dict[str, float]:
 @torch.inference_mode()
 def evaluate_rows(model: nn.Module, images: Any, size: int = 2000) -> dict[str, float]:
     """Return the mean cross-entropy (nats) and the accuracy on MNIST's images, which are rows."""
-    return _measured(torch.cat([model(part) for part in torch.from_numpy(images.inputs).split(size)]), images.labels)
+    return _measured(
+        torch.cat([model(part) for part in torch.from_numpy(images.inputs).split(size)]), images.labels
+    )
 
 
 def _measured(logits: Tensor, classes: Any) -> dict[str, float]:
