@@ -15,6 +15,7 @@ are taken from ``ito_singular.json``; ``--fresh`` measures them again. ``--quick
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ from networks.storage import cached_arrays
 import rebasin_fast as rf
 from papers.ito_pictures import drawn
 from papers.ito_tables import tables
-from rebasin_fast.analysis import distance_reduction, input_alignment, singular_alignment
+from rebasin_fast.analysis import SingularAlignment, distance_reduction, input_alignment, singular_alignment
+from rebasin_fast.evaluation import load_into
 
 Params = Mapping[str, Any]
 NAME = "ito_singular"
@@ -162,57 +164,67 @@ def cifar_batches(options: argparse.Namespace) -> list[torch.Tensor]:
 
 
 def measured(pair: Pair, options: argparse.Namespace) -> dict[str, Any]:
-    """Every measure of one pair, as JSON values."""
+    """Every measure of one pair, as JSON values: by measure and permutation."""
+    own = input_alignment(pair.model, pair.a, pair.batches)
+    record: dict[str, Any] = {
+        "network": pair.network,
+        "shown": pair.shown,
+        "inputs": {"own": summary_of_inputs(own, pair.shown)},
+        "values": {"A": own.values[pair.shown].tolist()},
+    }
+    for name, permutation in permutations_of(pair, options).items():
+        for measure, value in measures(pair, permutation).items():
+            record.setdefault(measure, {})[name] = value
+    record["values"]["B"] = record.pop("values of B")["none"]
+    return record
+
+
+def permutations_of(pair: Pair, options: argparse.Namespace) -> dict[str, Mapping[str, Any] | None]:
+    """None, weight matching, activation matching, and where there are labels the straight-through estimator."""
     models = [with_params(pair.model, params) for params in (pair.a, pair.b)]
-    matchings = {
+    found = {
         "WM": rf.weight_matching(pair.spec, pair.a, pair.b, threads=options.threads),
         "AM": rf.activation_matching(pair.spec, *models, pair.batches),
     }
     if pair.labels is not None:
         data = list(zip(pair.batches, pair.labels.split(len(pair.batches[0])), strict=True))
-        matchings["STE"] = rf.straight_through_matching(
+        found["STE"] = rf.straight_through_matching(
             pair.spec, pair.model, pair.a, pair.b, data, nn.functional.cross_entropy,
             epochs=STE_EPOCHS, threads=options.threads,
         )  # fmt: skip
-    permutations = {"none": None} | {name: found.permutation for name, found in matchings.items()}
-    record: dict[str, Any] = {"network": pair.network, "R": {}, "reduction": {}, "parents": {}, "inputs": {}}
-    inputs = input_alignment(pair.model, pair.a, pair.batches)
-    record["inputs"]["own"] = summary_of_inputs(inputs, pair.shown)
-    for name, permutation in permutations.items():
-        found = singular_alignment(pair.spec, pair.a, pair.b, permutation, threshold=0.0)
-        record["R"][name] = {str(threshold): found.at(threshold).ratio for threshold in THRESHOLDS}
-        record.setdefault("per layer", {})[name] = dict(
-            zip(found.layers, found.at(0.3).ratios.tolist(), strict=True)
-        )
-        record.setdefault("values", {})[name] = found.values_average[pair.shown].tolist()
-        moved = pair.b
-        if permutation is not None:
-            record["reduction"][name] = distance_reduction(pair.spec, pair.a, pair.b, permutation).reduction
-            moved = rf.apply_permutation(pair.spec, permutation, pair.b)
-        average = rf.interpolate(pair.a, moved, 0.5)
-        record["inputs"][name] = summary_of_inputs(
-            input_alignment(pair.model, repaired(pair, average), pair.batches, vectors=pair.a), pair.shown
-        )
-        if not pair.with_parents:
-            continue
-        record["parents"][name] = {
-            which: {str(threshold): ratio.at(threshold).ratio for threshold in THRESHOLDS}
-            for which, ratio in {
-                "A": singular_alignment(pair.spec, average, pair.a, threshold=0.0),
-                "B": singular_alignment(pair.spec, average, moved, threshold=0.0),
-            }.items()
+    return {"none": None} | {name: matching.permutation for name, matching in found.items()}
+
+
+def measures(pair: Pair, permutation: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The measures of one permutation, or of the networks as they are."""
+    aligned = singular_alignment(pair.spec, pair.a, pair.b, permutation, threshold=0.0)
+    found = {
+        "R": at_thresholds(aligned),
+        "per layer": dict(zip(aligned.layers, aligned.at(0.3).ratios.tolist(), strict=True)),
+        "values": aligned.values_average[pair.shown].tolist(),
+        "values of B": aligned.values_b[pair.shown].tolist(),
+    }
+    moved = pair.b
+    if permutation is not None:
+        found["reduction"] = distance_reduction(pair.spec, pair.a, pair.b, permutation).reduction
+        moved = rf.apply_permutation(pair.spec, permutation, pair.b)
+    average = rf.interpolate(pair.a, moved, 0.5)
+    inputs = input_alignment(pair.model, repaired(pair, average), pair.batches, vectors=pair.a)
+    found["inputs"] = summary_of_inputs(inputs, pair.shown)
+    if pair.with_parents:
+        found["parents"] = {
+            which: at_thresholds(singular_alignment(pair.spec, average, parent, threshold=0.0))
+            for which, parent in {"A": pair.a, "B": moved}.items()
         }
-    record["values"] |= {"A": found.values_a[pair.shown].tolist(), "B": found.values_b[pair.shown].tolist()}
-    record["shown"] = pair.shown
-    return record
+    return found
+
+
+def at_thresholds(found: SingularAlignment) -> dict[str, float]:
+    return {str(threshold): found.at(threshold).ratio for threshold in THRESHOLDS}
 
 
 def with_params(model: nn.Module, params: Params) -> nn.Module:
     """A copy of the model that has these parameters."""
-    from copy import deepcopy
-
-    from rebasin_fast.evaluation import load_into
-
     other = deepcopy(model)
     load_into(other, params)
     return other.eval()
