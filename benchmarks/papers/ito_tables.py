@@ -30,7 +30,7 @@ INPUTS = {
 NOTES = [
     "",
     "R = Σ_ij (u_i · u'_j)(v_i · v'_j) / n over singular vectors whose value is at least γ of the layer's largest, "
-    "n the lesser of their numbers; numerators and n summed over layers. Mean ± deviation over three pairs of seeds "
+    "n the lesser of their numbers; numerators and n summed over layers. Mean ± deviation over the three pairs of three seeds "
     "for the perceptron, one pair each for the others; straight-through for one pair of perceptrons.",
     "",
     "Published: words from the abstract (“primarily align …”, “principle …”, “not significantly”), from a review of "
