@@ -6,10 +6,11 @@ parents, and all of it against width, from one command::
 
     REBASIN_FAST_DATA=/path/to/data python benchmarks/papers/ito_singular.py
 
-Networks: MNIST perceptrons 784-512-512-512-10 (the three pairs of three seeds), a narrow CIFAR-10 VGG-16 and two public CIFAR-10
-ResNet-20 with BatchNorm. About 3 minutes with the networks in the cache, 6 minutes of training before that; the
-VGG-16s are trained by ``benchmarks/networks/cifar_training.py`` and left out until they are. Parts of an earlier run
-are taken from ``ito_singular.json``; ``--fresh`` measures them again. ``--quick``: narrow perceptrons, a minute.
+Networks: MNIST perceptrons 784-512-512-512-10 (the three pairs of seeds 0, 1, 2), a narrow CIFAR-10 VGG-16 and two
+public CIFAR-10 ResNet-20 with BatchNorm. About 3 minutes with the networks in the cache, 6 minutes of training before
+that; the VGG-16s are trained by ``benchmarks/networks/cifar_training.py`` and left out until they are. Parts of an
+earlier run are taken from ``ito_singular.json``; ``--fresh`` measures them again. ``--quick``: narrow perceptrons, a
+minute.
 """
 
 import argparse
