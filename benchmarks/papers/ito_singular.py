@@ -61,6 +61,11 @@ class Pair:
     labels: torch.Tensor | None = None  # where the straight-through estimator is run, too
     with_parents: bool = True
 
+    @property
+    def measured_batches(self) -> list[torch.Tensor]:
+        """Of images, whose positions are samples, 200 suffice."""
+        return self.batches[:2] if self.batches[0].ndim == 4 else self.batches
+
 
 def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--threads")
@@ -81,7 +86,8 @@ def main() -> None:
         if pair is not None:
             print(f"measuring {part}", file=sys.stderr, flush=True)
             parts[part] = measured(pair, options)
-            parts = dict(sorted(parts.items(), key=order_of))
+            meanwhile = earlier_results(name, options.results).get("parts", {})  # another run's
+            parts = dict(sorted({**({} if options.fresh else meanwhile), **parts}.items(), key=order_of))
             write_results(name, {"parts": parts}, tables(parts), options.results)
     finish(name, {"parts": parts}, tables(parts), options.results)
     drawn(parts, options.results / f"{name}.png")
@@ -166,7 +172,7 @@ def cifar_batches(options: argparse.Namespace) -> list[torch.Tensor]:
 
 def measured(pair: Pair, options: argparse.Namespace) -> dict[str, Any]:
     """Every measure of one pair, as JSON values: by measure and permutation."""
-    own = input_alignment(pair.model, pair.a, pair.batches)
+    own = input_alignment(pair.model, pair.a, pair.measured_batches)
     record: dict[str, Any] = {
         "network": pair.network,
         "shown": pair.shown,
@@ -210,7 +216,7 @@ def measures(pair: Pair, permutation: Mapping[str, Any] | None) -> dict[str, Any
         found["reduction"] = distance_reduction(pair.spec, pair.a, pair.b, permutation).reduction
         moved = rf.apply_permutation(pair.spec, permutation, pair.b)
     average = rf.interpolate(pair.a, moved, 0.5)
-    inputs = input_alignment(pair.model, repaired(pair, average), pair.batches, vectors=pair.a)
+    inputs = input_alignment(pair.model, repaired(pair, average), pair.measured_batches, vectors=pair.a)
     found["inputs"] = summary_of_inputs(inputs, pair.shown)
     if pair.with_parents:
         found["parents"] = {
