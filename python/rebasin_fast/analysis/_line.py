@@ -41,7 +41,7 @@ class Line:
         def along(step: Any) -> tuple[Any, ...]:
             return (_scalar(self._function.loss(self._near(end, step), batch, loss)),)
 
-        function = along
+        function: Callable[[Any], tuple[Any, ...]] = along
         for _ in range(order):
             function = _with_derivative(function)
         weights = next(iter(self._direction.values()))
@@ -60,7 +60,7 @@ def _with_derivative(function: Callable[[Any], tuple[Any, ...]]) -> Callable[[An
     import torch
 
     def extended(step: Any) -> tuple[Any, ...]:
-        values, tangents = torch.func.jvp(function, (step,), (torch.ones_like(step),))
+        values, tangents = torch.func.jvp(function, (step,), (torch.ones_like(step),))[:2]
         return (*values, tangents[-1])
 
     return extended
