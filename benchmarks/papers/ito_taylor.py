@@ -45,9 +45,9 @@ NOTE = (
     "and at the permuted B, by nested Jacobian-vector products. Second derivative: d·Hd at A and B, d = π(B) - A. All "
     "on the same first test images ({images}); mean ± deviation over the pairs of seeds (0, 1), (0, 2), (1, 2) for the "
     "perceptrons. Straight-through: {steps} minibatches. Public ResNet-20: BatchNorm on the statistics of batches of "
-    "100, at the ends and on the line. Published: the numbers of the paper's table 1 were not at hand; the quoted words "
-    "are of a review on OpenReview. Another review asks whether the third term, or another point than the midpoint, would "
-    "help. The paper's networks are an MLP, VGG11 and ResNet20, wide enough for barriers near 0."
+    "100, at the ends and on the line. Published: the numbers of the paper's table 1 were not at hand; the words quoted "
+    "are of a review on OpenReview. Another review asks whether the third term, or another point than the midpoint, "
+    "would help. The paper's networks are an MLP, VGG11 and ResNet20, wide enough for barriers near 0."
 )
 
 
@@ -162,7 +162,8 @@ def text_of(found: dict[str, dict[str, list[TaylorBarrier]]], options: argparse.
     images = "500" if options.quick else ", ".join(f"{name} {count:,}" for name, count in IMAGES.items())
     note = NOTE.format(images=images, steps=10 if options.quick else Sizes().steps)
     header = ["networks", "line to B", "published", *COLUMNS]
-    return f"### Ito et al., section 3.2: Taylor estimate and true barrier (nats)\n\n{markdown_table(header, rows)}\n\n{note}"
+    title = "### Ito et al., section 3.2: Taylor estimate and true barrier (nats)"
+    return f"{title}\n\n{markdown_table(header, rows)}\n\n{note}"
 
 
 def spread(values: list[float]) -> str:
