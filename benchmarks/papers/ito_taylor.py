@@ -41,13 +41,14 @@ PUBLISHED = {  # by a review; the numbers of table 1 were not at hand
     "straight_through": "–",
 }
 NOTE = (
-    "Estimate: (1 - t) T_A(t) + t T_B(t) at t = 1/2 less the mean of both losses; T_A and T_B are the expansions at A "
-    "and at the permuted B, by nested Jacobian-vector products. Second derivative: d·Hd at A and B, d = π(B) - A. All "
-    "on the same first test images ({images}); mean ± deviation over the pairs of seeds (0, 1), (0, 2), (1, 2) for the "
-    "perceptrons. Straight-through: {steps} minibatches. Public ResNet-20: BatchNorm on the statistics of batches of "
-    "100, at the ends and on the line. Published: the numbers of the paper's table 1 were not at hand; the words quoted "
-    "are of a review on OpenReview. Another review asks whether the third term, or another point than the midpoint, "
-    "would help. The paper's networks are an MLP, VGG11 and ResNet20, wide enough for barriers near 0."
+    "Estimate: (1 - t) T_A(t) + t T_B(t) at t = 1/2 less the mean of both losses; T_A and T_B are the expansions "
+    "at A and at the permuted B, by nested Jacobian-vector products. Second derivative: d·Hd at A and B, d = π(B) "
+    "- A. All on the same first test images ({images}); mean ± deviation over the pairs of seeds (0, 1), (0, 2), "
+    "(1, 2) for the perceptrons. Straight-through: {steps} minibatches. Public ResNet-20: BatchNorm on the "
+    "statistics of batches of 100, at the ends and on the line. Published: the numbers of the paper's table 1 "
+    "were not at hand; the words quoted are of a review on OpenReview. Another review asks whether the third "
+    "term, or another point than the midpoint, would help. The paper's networks are an MLP, VGG11 and ResNet20, "
+    "wide enough for barriers near 0."
 )
 
 
