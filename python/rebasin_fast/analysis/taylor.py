@@ -229,7 +229,7 @@ def taylor_barrier(
     (-1.0, -1.0)
     """
     points = _points(t, ts, order, batch_norm)
-    function = FunctionalModel(model, "taylor_barrier", keep_buffers=True)
+    function = FunctionalModel(model, "taylor_barrier")
     line = Line(function, function.tensors(params_a, "A"), function.tensors(params_b, "B"))
     inner = points[1:-1]
     sums, samples = np.zeros(2 * (order + 1) + len(inner)), 0
