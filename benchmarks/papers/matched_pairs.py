@@ -83,14 +83,17 @@ class Pair:
         """B as it is, or with its units moved by a method."""
         if method == "naive":
             return self.b
+        return rf.apply_permutation(self.spec, self.permutation(method, cache), self.b)
+
+    def permutation(self, method: str, cache: Path) -> Mapping[str, Any]:
+        """The permutation that a method finds, from the cache where it is there."""
         effort = f"_{self.sizes.steps}steps" if method == "straight_through" else ""
         find = {
             "weights": self._by_weights,
             "activations": self._by_activations,
             "straight_through": self._by_straight_through,
         }[method]
-        permutation = cached_arrays(cache, f"permutation_{self.name}_{method}{effort}", find)
-        return rf.apply_permutation(self.spec, permutation, self.b)  # type: ignore[arg-type]
+        return cached_arrays(cache, f"permutation_{self.name}_{method}{effort}", find)
 
     def line(self, method: str, points: int, cache: Path) -> rf.LossCurve:
         """Loss and accuracy on training and test images along the line to B, matched by a method."""
