@@ -127,6 +127,7 @@ def published(pair: TrainedPair, kind: str) -> str:
 
 def draw(pair: TrainedPair, curves: dict[str, rf.LossCurve], path: Path) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(10.6, 4.4), layout="constrained", facecolor="white")
     for panel, metric in zip(figure.subplots(1, 2), ("train loss", "test error"), strict=True):
@@ -140,8 +141,9 @@ def draw(pair: TrainedPair, curves: dict[str, rf.LossCurve], path: Path) -> None
                 label=f"{WORDS[kind]}, {side}",
             )  # fmt: skip
         panel.set_yscale("log")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if metric == "test error" else (1.0,)))
         panel.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
-        panel.yaxis.set_minor_formatter("")
+        panel.yaxis.set_minor_formatter(NullFormatter())
         title = {"train loss": "training loss (nats)", "test error": "test error (%)"}[metric]
         label_axes(panel, title=title, x="t, from network A (0) to network B (1)")
     handles = panel.get_legend_handles_labels()

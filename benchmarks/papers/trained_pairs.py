@@ -102,7 +102,7 @@ def mnist_pair(options: argparse.Namespace) -> TrainedPair:
     a, b = (mnist.trained_mlp(seed, options.cache) for seed in (0, 1))
     train, test = (mnist.load_images(split) for split in ("train", "test"))
     data = [(torch.from_numpy(images.inputs), torch.from_numpy(images.labels)) for images in (train, test)]
-    shape = {"measured": 10_000, "batch": 500, "epochs": 5, "rate": 0.03, "decay": 0.0}
+    shape = {"measured": 10_000, "batch": 500, "epochs": 5, "rate": 0.1, "decay": 0.0}
     title = "MNIST, perceptrons 784-512-512-512-10"
     model = training.perceptron(784, *mnist.HIDDEN, 10)
     return pair("mnist", title, model, a, b, data, options, **shape)

@@ -14,6 +14,7 @@ from rebasin_fast.evaluation.metrics import is_high
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_LONGEST = 5.0  # times the other side
 _LOWEST = 3e-3  # height of the first contour above the minimum, as a share of the highest's
 
 
@@ -59,7 +60,9 @@ def draw_plane(
             ha="left" if place[0] >= middle[0] else "right", va="bottom" if place[1] >= middle[1] else "top",
             bbox={"facecolor": "white", "alpha": 0.7, "pad": 1.0, "linewidth": 0},
         )  # fmt: skip
-    axes.set_aspect("equal")
+    sides = np.array([np.ptp(x), np.ptp(y)])
+    if sides.max() <= _LONGEST * sides.min():  # else the picture would be a strip
+        axes.set_aspect("equal")
     axes.set_xlabel("distance between parameters", fontsize=10.5, color=INK)
     axes.tick_params(labelsize=10, colors=INK, length=0)
     axes.spines[:].set_color(FAINT)
