@@ -177,8 +177,9 @@ def _derivatives(scores: Scores, classes: Classes, beta: float) -> tuple[float, 
 
 def _centred(scores: Scores) -> NDArray[np.float64]:
     """In float64, with a largest entry of 0 in each row."""
-    wide = np.asarray(scores, dtype=np.float64)
-    return wide - wide.max(axis=1, keepdims=True)
+    wide: NDArray[np.float64] = np.asarray(scores, dtype=np.float64)
+    centred: NDArray[np.float64] = wide - wide.max(axis=1, keepdims=True)
+    return centred
 
 
 def _spread(scores: Scores) -> float:
