@@ -51,7 +51,7 @@ def draw_plane(
     _draw_contours(axes, x, y, np.nan_to_num(values, nan=finite.max(), posinf=finite.max()), heights, metric)
     for first, second in lines:
         axes.plot(*positions[[first, second]].T, color=INK, linestyle=(0, (2, 2)), linewidth=1.6, zorder=3)
-    axes.scatter(*positions.T, color=INK, s=70, zorder=5, edgecolor="white")
+    axes.scatter(positions[:, 0], positions[:, 1], color=INK, s=70, zorder=5, edgecolor="white")
     middle = positions.mean(0)
     for label, place in zip(labels, positions, strict=True):
         axes.annotate(
