@@ -6,7 +6,7 @@ matched ones, and measured beside the straight lines::
     REBASIN_FAST_DATA=... python benchmarks/papers/garipov_curves.py [--quick]
 
 MNIST perceptrons take 4 minutes on one core, narrow CIFAR-10 VGG-16s 9 (``networks/cifar_training.py`` trains them
-before). ``--seconds`` begins nothing new after these; curves and measurements are kept in the cache.
+before). ``--seconds`` begins nothing new after these; finished and unfinished curves are kept in the cache.
 """
 
 import sys

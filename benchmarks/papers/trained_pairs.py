@@ -62,21 +62,26 @@ class TrainedPair:
         recipe = f"{self.epochs}epochs_{len(self.train[1])}_rate{self.rate:g}"
         path = cache / f"curve_{self.name}_{kind}_{side}_{recipe}.safetensors"
         if not path.exists():
+            unfinished = path.with_stem(f"{path.stem}_unfinished")
             steps = self.epochs * -(-len(self.train[1]) // self.batch)
             with self.products():
                 curve = connect(
                     self.model, self.a, self.end(matched), self.batches, loss, kind=kind,
-                    epochs=self.epochs, learning_rate=self.rate, weight_decay=self.decay,
+                    learning_rate=self.rate, weight_decay=self.decay,
                     schedule=partial(published_schedule, steps=steps),
+                    checkpoint=unfinished, checkpoint_every=25,
                 )  # fmt: skip
             curve.save(path)
+            unfinished.unlink()
         return ModeCurve.load(path)
 
     def batches(self) -> Iterator[Data]:
-        """One epoch of training images in a random order."""
+        """The batches of all epochs, in the same random order at each call."""
+        torch.manual_seed(0)
         inputs, labels = self.train
-        for rows in torch.randperm(len(labels)).split(self.batch):
-            yield self.augmented(inputs[rows]), labels[rows]
+        for _ in range(self.epochs):
+            for rows in torch.randperm(len(labels)).split(self.batch):
+                yield self.augmented(inputs[rows]), labels[rows]
 
     def _measure(self, inputs: Tensor, labels: Tensor) -> dict[str, float]:
         with self.products():
