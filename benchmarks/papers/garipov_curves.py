@@ -110,12 +110,7 @@ def text_of(pair: TrainedPair, curves: dict[str, rf.LossCurve], options: Any) ->
 
 def extremes(curve: rf.LossCurve, where: Any) -> list[str]:
     losses, errors = (curve.values[name][where] for name in ("train loss", "test error"))
-    return [
-        f"{losses.min():.2g} – {losses.max():.2g}"
-        if losses.max() < 0.1
-        else f"{losses.min():.3f} – {losses.max():.3f}",
-        f"{errors.min():.2f} – {errors.max():.2f}",
-    ]
+    return [f"{losses.min():.2g} – {losses.max():.2g}", f"{errors.min():.2f} – {errors.max():.2f}"]
 
 
 def published(pair: TrainedPair, kind: str) -> str:
