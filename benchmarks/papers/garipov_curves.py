@@ -23,7 +23,7 @@ from common.command import command_line, finish
 from common.environment import RESULTS, markdown_table
 
 import rebasin_fast as rf
-from papers.trained_pairs import PAIRS, SHAPES, TrainedPair
+from papers.trained_pairs import PAIRS, SHAPES, TrainedPair, add_options
 from rebasin_fast._drawing import STYLES, label_axes
 from rebasin_fast.plots import save_figure
 
@@ -44,9 +44,8 @@ PUBLISHED_NOTE = (
 def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--seconds", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
-    parser.add_argument("--networks", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--points", type=int, default=11, help="on each path")
-    parser.add_argument("--quick", action="store_true", help="a thousand images, an epoch, five points")
+    add_options(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -67,7 +66,7 @@ def measured(pair: TrainedPair, options: Any, until: float) -> dict[str, rf.Loss
     for kind in ("line", *SHAPES):
         for matched in (False, True):
             label = f"{kind} {'matched' if matched else 'as they are'}"
-            recipe = f"{pair.epochs}_{pair.rate:g}_{options.points}_{pair.measured}"
+            recipe = f"{pair.epochs}_{pair.images}_{pair.rate:g}_{options.points}_{pair.measured}"
             path = options.cache / f"along_{pair.name}_{label.replace(' ', '_')}_{recipe}.npz"
             if not path.exists():
                 if time.perf_counter() > until:
@@ -101,7 +100,7 @@ def text_of(pair: TrainedPair, curves: dict[str, rf.LossCurve], options: Any) ->
     ]
     note = (
         f"Least and greatest value at {options.points} points; {pair.measured:,} training and {len(pair.test[1]):,} "
-        f"test images. One bend, {pair.epochs} epoch{'s' * (pair.epochs > 1)} of {len(pair.train[1]):,} images in "
+        f"test images. One bend, {pair.epochs} epoch{'s' * (pair.epochs > 1)} of {pair.images:,} images in "
         f"batches of {pair.batch}, SGD with rate {pair.rate:g}, momentum 0.9 and the published fall of the rate. "
         f"{PUBLISHED_NOTE if pair.name == 'vgg16' else ''}"
     )
