@@ -41,9 +41,7 @@ def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--seconds", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--points", type=int, default=11, help="on each axis")
-    parser.add_argument(
-        "--quick", action="store_true", help="a thousand images, curves of an epoch, 5 x 5 points"
-    )
+    add_options(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
