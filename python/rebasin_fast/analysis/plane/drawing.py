@@ -73,7 +73,8 @@ def draw_path(ax: Axes, coordinates: NDArray[np.float64], label: str, number: in
     """A line through projected points, and its name in a legend."""
     style = STYLES[number % len(STYLES)]
     ax.plot(*coordinates.T, color="white", linewidth=4.4, zorder=4)
-    ax.plot(*coordinates.T, color=style.colour, linestyle=style.dashes, linewidth=2.8, zorder=4, label=label)
+    dashes = style.dashes if number else "-"  # one path alone is best seen whole
+    ax.plot(*coordinates.T, color=style.colour, linestyle=dashes, linewidth=2.8, zorder=4, label=label)
     ax.legend(loc="best", fontsize=10, framealpha=0.85)
 
 
