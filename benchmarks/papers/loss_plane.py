@@ -125,11 +125,8 @@ def draw(pair: TrainedPair, planes: dict[str, tuple[LossPlane, Any]], path: Path
         paths = {"Bézier curve": track} if len(track) else {}
         lines = ((0, 1), (0, 2)) if label == "matched" else ((0, 1),)
         plane.plot(panel, metric="train loss", labels=names[label], lines=lines, paths=paths)
-        panel.set_title(
-            f"{names[label][0]}, {names[label][1]} and {'the bend' if names[label][2] == 'bend' else names[label][2]}",
-            loc="left",
-            fontsize=11,
-        )
+        first, second, third = names[label]
+        panel.set_title(f"{first}, {second} and {third}", loc="left", fontsize=11)
     figure.suptitle(f"{pair.title}: training loss", x=0.01, ha="left", fontsize=12)
     save_figure(figure, path, overwrite=True)
 
