@@ -44,7 +44,7 @@ PUBLISHED_NOTE = (
 def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--seconds", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
-    parser.add_argument("--points", type=int, default=11, help="on each path")
+    parser.add_argument("--points", type=int, default=9, help="on each path")
     add_options(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

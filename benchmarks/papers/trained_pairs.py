@@ -111,7 +111,7 @@ def published_schedule(optimizer: Any, steps: int) -> Any:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of programs on these pairs."""
     parser.add_argument("--networks", nargs="+", choices=list(PAIRS), default=list(PAIRS))
-    parser.add_argument("--images", type=int, default=19_200, help="that train a curve between VGG-16s")
+    parser.add_argument("--images", type=int, default=12_800, help="that train a curve between VGG-16s")
     parser.add_argument("--quick", action="store_true", help="a thousand images, an epoch, five points")
 
 
@@ -120,7 +120,7 @@ def mnist_pair(options: argparse.Namespace) -> TrainedPair:
     a, b = (mnist.trained_mlp(seed, options.cache) for seed in (0, 1))
     train, test = (mnist.load_images(split) for split in ("train", "test"))
     data = [(torch.from_numpy(images.inputs), torch.from_numpy(images.labels)) for images in (train, test)]
-    shape = {"measured": 10_000, "plane": 1_000, "batch": 500, "epochs": 5, "images": 60_000}
+    shape = {"measured": 5_000, "plane": 1_000, "batch": 500, "epochs": 3, "images": 60_000}
     shape |= {"rate": 0.1, "decay": 0.0}
     title = "MNIST, perceptrons 784-512-512-512-10"
     model = training.perceptron(784, *mnist.HIDDEN, 10)
@@ -132,7 +132,7 @@ def vgg16_pair(options: argparse.Namespace) -> TrainedPair:
     recipes = [cifar_training.Recipe("vgg16", 16, seed, 8) for seed in (0, 1)]
     a, b = (recipe.after(8, options.cache) for recipe in recipes)
     data = []
-    for split, count in (("train", None), ("test", 2_000)):
+    for split, count in (("train", None), ("test", 1_000)):
         images = cifar.load_images(split, options.cache).first(count)
         inputs = torch.from_numpy(cifar.normalised(images.pixels)).contiguous(
             memory_format=torch.channels_last
