@@ -219,6 +219,8 @@ def draw(curves: dict[str, dict[str, rf.LossCurve]], families: dict[str, str]) -
             mean.plot(column[1], metric="temperature", style=plain)
         column[0].set_ylim(bottom=0.0)
         column[1].set_yscale("log")
+        column[1].yaxis.set_major_formatter("{x:g}")
+        column[1].yaxis.set_minor_formatter("{x:g}")
         column[1].axhline(1.0, color=STYLES[3].colour, linewidth=0.8)
         label_axes(column[0], title=family, y="test loss" if family == order[0] else None)
         label_axes(column[1], x="t", y="temperature" if family == order[0] else None)
