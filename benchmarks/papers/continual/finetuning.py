@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from papers.continual.accuracy import fast_products
 from papers.continual.streams import Task
 
 
@@ -40,15 +39,9 @@ class Finetuning:
             optimizer.step()
         self.after(task)
 
-    def outputs(self, inputs: Tensor) -> Tensor:
-        """The model's outputs in float32."""
-        with fast_products(self.model):
-            outputs = self.model(inputs)
-        return outputs.float()
-
     def loss(self, task: Task, inputs: Tensor, targets: Tensor) -> Tensor:
         """The loss of a batch."""
-        return task.loss(self.outputs(inputs), targets)
+        return task.loss(self.model(inputs), targets)
 
     def before(self, task: Task) -> None:
         """Called before the first step of a task."""

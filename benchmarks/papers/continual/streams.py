@@ -6,7 +6,7 @@ which Guerrero-Peña et al. (2023) take over: 20 tasks, one epoch a task.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -48,13 +48,35 @@ class Task:
         inputs, targets = self.load("test")
         return self.ready(inputs), targets
 
-    def allowed(self, outputs: Tensor) -> Tensor:
-        """The outputs with those of all other classes at minus infinity: the task's label is given."""
-        return masked(outputs, None if self.classes is None else mask_of(self.classes, outputs.shape[1]))
+    def mask(self, targets: Tensor, count: int) -> Tensor | None:
+        """True at the outputs of the task's classes, (count,) or (len(targets), count); None for all."""
+        return None if self.classes is None else mask_of(self.classes, count)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy over the task's classes."""
-        return functional.cross_entropy(self.allowed(outputs.float()), targets)
+        return masked_loss(outputs, targets, self.mask(targets, outputs.shape[1]))
+
+    def hits(self, outputs: Tensor, targets: Tensor) -> int:
+        """Number of rows whose largest output among the task's classes is the target's."""
+        best = masked(outputs, self.mask(targets, outputs.shape[1])).argmax(1)
+        return int((best == targets).sum())
+
+
+@dataclass(frozen=True)
+class JointTask(Task):
+    """All tasks of a stream in one; the label of its task is given with each image where the tasks use it."""
+
+    parts: tuple[Task, ...] = ()
+
+    def mask(self, targets: Tensor, count: int) -> Tensor | None:
+        """True at the outputs that share a task with the target, (len(targets), count)."""
+        if self.parts[0].classes is None:
+            return None
+        together = torch.zeros(count, count, dtype=torch.bool)
+        for part in self.parts:
+            assert part.classes is not None
+            together |= torch.outer(*[mask_of(part.classes, count)] * 2)
+        return together[targets]
 
 
 @dataclass(frozen=True)
@@ -63,6 +85,17 @@ class Stream:
 
     name: str
     tasks: tuple[Task, ...]
+
+
+def joined(stream: Stream) -> Stream:
+    """The stream as one task, for joint training: one epoch over the images of all tasks, shuffled."""
+
+    def load(split: str) -> Pair:
+        inputs, targets = zip(*(task.load(split) for task in stream.tasks), strict=True)
+        return torch.cat(inputs), torch.cat(targets)
+
+    first = stream.tasks[0]
+    return Stream(stream.name, (JointTask(load, first.ready, first.batch, first.seed, None, stream.tasks),))
 
 
 def mask_of(classes: tuple[int, ...], count: int) -> Tensor:
@@ -75,6 +108,11 @@ def mask_of(classes: tuple[int, ...], count: int) -> Tensor:
 def masked(outputs: Tensor, mask: Tensor | None) -> Tensor:
     """The outputs, minus infinity where the mask is False."""
     return outputs if mask is None else outputs.masked_fill(~mask, -torch.inf)
+
+
+def masked_loss(outputs: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
+    """Cross-entropy over the outputs where the mask is True."""
+    return functional.cross_entropy(masked(outputs, mask), targets)
 
 
 def rotations(seed: int, tasks: int, kind: Rotations) -> list[float]:
@@ -101,30 +139,12 @@ def rotated_sources(degrees: float, side: int = 28) -> Tensor:
     return torch.from_numpy(np.where(turned == 0, side**2, turned - 1).reshape(-1))
 
 
-class MnistPixels:
-    """Pixels of MNIST as (count, 785) uint8, the last column black."""
-
-    def __init__(self, images: int | None) -> None:
-        self._images = images
-
-    @cached_property
-    def train(self) -> Pair:
-        return self._of("train", self._images)
-
-    @cached_property
-    def test(self) -> Pair:
-        return self._of("test", self._images)
-
-    def rotated(self, split: str, sources: Tensor) -> Pair:
-        """Images of a split rotated, (count, 784) uint8, and their labels."""
-        pixels, labels = self.train if split == "train" else self.test
-        return pixels[:, sources], labels
-
-    @staticmethod
-    def _of(split: str, count: int | None) -> Pair:
-        images = mnist.load_images(split)
-        bytes_ = np.rint((images.inputs[:count] * mnist.DEVIATION + mnist.MEAN) * 255).astype(np.uint8)
-        return torch.from_numpy(np.pad(bytes_, ((0, 0), (0, 1)))), torch.from_numpy(images.labels[:count])
+@cache
+def mnist_pixels(split: str) -> Pair:
+    """Pixels of MNIST as (count, 785) uint8, the last column black, and their labels."""
+    images = mnist.load_images(split)
+    pixels = np.rint((images.inputs * mnist.DEVIATION + mnist.MEAN) * 255).astype(np.uint8)
+    return torch.from_numpy(np.pad(pixels, ((0, 0), (0, 1)))), torch.from_numpy(images.labels)
 
 
 def rotated_mnist(
@@ -134,16 +154,15 @@ def rotated_mnist(
 
     Pixels in [0, 1], as rows of 784.
     """
-    pixels = MnistPixels(images)
 
     def task(number: int, degrees: float) -> Task:
         sources = rotated_sources(degrees)
-        return Task(
-            lambda split: pixels.rotated(split, sources),
-            lambda inputs: inputs.float() / 255,
-            batch,
-            (seed, 1, number),
-        )
+
+        def load(split: str) -> Pair:
+            pixels, labels = mnist_pixels(split)
+            return pixels[:images, sources], labels[:images]
+
+        return Task(load, lambda inputs: inputs.float() / 255, batch, (seed, 1, number))
 
     angles = rotations(seed, tasks, kind)
     return Stream("rotated_mnist", tuple(task(number, angle) for number, angle in enumerate(angles)))
@@ -155,15 +174,16 @@ def split_cifar100(
     images: int | None = None,
     batch: int = 10,
     test_images: int | None = None,
-    cache: Path = DEFAULT_CACHE,
+    folder: Path = DEFAULT_CACHE,
 ) -> Stream:
     """CIFAR-100 in tasks of five classes in the order of the labels; ``images`` of each class, None for all 500.
 
-    ``test_images`` of each class, None for all 100. Inputs are normalised, (count, 3, 32, 32), channels last.
+    ``test_images`` of each class, None for all 100. Decoded images are kept in ``folder``.
+    Inputs are normalised, (count, 3, 32, 32), channels last.
     """
     parts = {
-        "train": (cifar.load_images("train", cache, "cifar100"), images),
-        "test": (cifar.load_images("test", cache, "cifar100"), test_images),
+        "train": (cifar.load_images("train", folder, "cifar100"), images),
+        "test": (cifar.load_images("test", folder, "cifar100"), test_images),
     }
 
     def ready(pixels: Tensor) -> Tensor:

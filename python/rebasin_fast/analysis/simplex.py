@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.analysis.simplex_drawing import draw_barriers, draw_triangle
-from rebasin_fast.evaluation.curve import LossCurve, is_high
+from rebasin_fast.evaluation.curve import LossCurve
+from rebasin_fast.evaluation.metrics import is_high
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.merging.averaging import average
 from rebasin_fast.merging.same_names import check_same_names

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.evaluation.calibration import Calibration, measure_of
+from rebasin_fast.evaluation.metrics import is_high, metrics_at
 from rebasin_fast.evaluation.path import ParamsPath, points_of
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.typing import Array, Params
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Barrier = Literal["mean", "linear", "midpoint"]
-
-# Metrics whose barrier is that of their negative.
-_HIGHER_IS_BETTER = (
-    "accuracy", "acc", "acc1", "acc5", "top1", "top5", "f1", "auc", "auroc", "precision", "recall", "iou", "miou",
-    "map", "bleu", "r2",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -217,17 +212,9 @@ def loss_curve(
     """
     at = points_of(params_a, params_b, path, method, allow_nonfinite=allow_nonfinite)
     points, measure = _points(ts), measure_of(evaluate, calibrate)
-    rows: list[dict[str, float]] = []
+    along = ((f"t = {t:g}", at(float(t))) for t in points)
     with listener(progress, "points") as notify:
-        for t in points:
-            found = measure(at(float(t)))
-            row = dict(found) if isinstance(found, Mapping) else {"loss": found}
-            if rows and row.keys() != rows[0].keys():
-                raise ValueError(f"evaluate gave {list(row)} at t = {t:g} and {list(rows[0])} before")
-            rows.append({name: float(value) for name, value in row.items()})
-            if notify is not None:
-                notify(len(rows), len(points))
-    return LossCurve(points, {name: np.array([row[name] for row in rows]) for name in rows[0]})
+        return LossCurve(points, metrics_at(measure, along, len(points), notify))
 
 
 def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
@@ -239,8 +226,3 @@ def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
     if points.ndim != 1 or points.size < 2:
         raise ValueError(f"ts is a number of points, 2 or more, or a sequence of them; got {ts!r}")
     return points
-
-
-def is_high(metric: str) -> bool:
-    """Whether a metric of this name should be high."""
-    return metric.lower().split("/")[-1].split("_")[-1] in _HIGHER_IS_BETTER
