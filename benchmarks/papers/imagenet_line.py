@@ -6,9 +6,9 @@ torchvision's ResNet-50 (state dicts, .pth or .safetensors)::
 
     python benchmarks/papers/imagenet_line.py --images /path/to/imagenet --a first.pth --b second.pth
 
-Not measured here, for want of the images. A point takes 50,000 forward passes: about an hour on two cores, or six minutes
-with ``--count 5000``. Finished lines are kept in the cache. ``--quick`` runs the whole program on a generated folder of
-noise with narrow random networks, in under a minute.
+Not measured here, for want of the images. A point takes 50,000 forward passes: about an hour on two cores, or six
+minutes with ``--count 5000``. Finished lines are kept in the cache. ``--quick`` runs the whole program on a generated
+folder of noise with narrow random networks, in under a minute.
 """
 
 import argparse
