@@ -193,8 +193,8 @@ def account(
         "Barriers at the midpoint as in the paper, test loss in nats. The temperature is fitted at every point, the "
         "ends included, on test images that are not measured: 5,000 beside the 5,000 measured (MNIST), and beside "
         "2,000 of CIFAR-10 2,000 (VGG-16) or 1,000 (ResNet-20). Networks here have 1 (perceptron, ResNet-20) and 1/4 "
-        "(VGG-16) of the usual width; the published, of its table 1, 16 and 32 times it, and a weight decay of 0.003. The "
-        "ResNet-20s are two public checkpoints with BatchNorm statistics measured again on 1,000 training images."
+        "(VGG-16) of the usual width; the published, of its table 1, 16 and 32 times it, and a weight decay of 0.003. "
+        "The ResNet-20s are two public checkpoints with BatchNorm statistics measured again on 1,000 training images."
     )
     if missing:
         note += " Left out: " + "; ".join(missing) + "."
