@@ -28,6 +28,9 @@ class FunctionalModel:
         Its parameters give device and dtype.
     method : str
         The function that needs it, for error messages.
+    keep_buffers : bool
+        Buffers are used as they are: a result has derivatives with respect to them. By default they are copies
+        without gradients.
 
     Raises
     ------
@@ -39,7 +42,7 @@ class FunctionalModel:
         It has no parameters.
     """
 
-    def __init__(self, model: Any, method: str) -> None:
+    def __init__(self, model: Any, method: str, *, keep_buffers: bool = False) -> None:
         self._torch = import_torch(method)
         if not isinstance(model, self._torch.nn.Module):
             raise TypeError(f"model is a torch.nn.Module, got {type(model).__qualname__}")
@@ -50,6 +53,7 @@ class FunctionalModel:
         if not self.trainable:
             raise ParamsError("the model has no parameters, so there is nothing to match")
         self.device = self._own[self.trainable[0]].device
+        self._keep_buffers = keep_buffers
 
     def tensors(self, params: Params, which: str) -> Tensors:
         """Copies of ``params`` as the model has them: its names, its dtypes, its device.
@@ -82,7 +86,7 @@ class FunctionalModel:
         """The model's outputs; buffers such as BatchNorm statistics are changed in place with ``write_back`` only."""
         # Buffers that were mixed softly carry gradients, which statistics may not.
         buffers = {
-            name: value if write_back else value.detach().clone()
+            name: value if write_back or self._keep_buffers else value.detach().clone()
             for name, value in tensors.items()
             if name not in self.trainable
         }
@@ -117,6 +121,11 @@ class FunctionalModel:
                 if isinstance(module, self._torch.nn.modules.batchnorm._BatchNorm):
                     module.train()
             yield
+
+    def with_ties(self, parameters: Tensors) -> Tensors:
+        """Tensors of the trainable names, under the second names of tied parameters too."""
+        first = {id(self._own[name]): name for name in self.trainable}
+        return {name: parameters[first[id(own)]] for name, own in self._own.items() if id(own) in first}
 
     def _without_ties(self, buffers: Tensors) -> Tensors:
         """Second names of tied parameters left out: ``functional_call`` ties them itself."""
