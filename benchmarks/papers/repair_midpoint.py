@@ -64,9 +64,7 @@ def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
-    parser.add_argument(
-        "--images", type=int, help="training images to measure on; all of MNIST, 2,000 of CIFAR"
-    )
+    parser.add_argument("--images", type=int, help="training images to measure on; all of MNIST, 2,000 of CIFAR")
     parser.add_argument("--test-images", type=int, default=10_000)
     parser.add_argument("--passes", type=int, nargs="+", default=[1])
     parser.add_argument("--restarts", type=int, default=3, help="matchings to choose the best from")

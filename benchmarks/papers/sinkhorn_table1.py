@@ -48,14 +48,7 @@ def methods(options: argparse.Namespace) -> dict[str, Callable[[Any, Params, Par
 
     def sinkhorn(spec: Any, a: Params, b: Params, seed: int) -> rf.Matching:
         return rf.sinkhorn_matching(
-            spec,
-            None,
-            a,
-            b,
-            rng=seed,
-            steps=options.steps,
-            evaluate_every=1,
-            stop=lambda e: e.objective < 1e-6,
+            spec, None, a, b, rng=seed, steps=options.steps, evaluate_every=1, stop=lambda e: e.objective < 1e-6
         )
 
     return {
