@@ -129,6 +129,12 @@ def after(
     return cached_arrays(cache, name(epoch), dict)  # type: ignore[return-value]
 
 
+def few_epochs(seed: int, epochs: int, width: int, cache: Path = DEFAULT_CACHE) -> Params:
+    """Return three hidden layers of this width, trained for a few epochs at a falling rate."""
+    name = f"mnist_mlp_{width}-{width}-{width}_{epochs}epochs_seed{seed}"
+    return cached_arrays(cache, name, lambda: train(seed, (width,) * 3, epochs=epochs))  # type: ignore[return-value]
+
+
 def logits(params: Params, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Return the outputs of a perceptron, one row an image."""
     names = layer_names(len(params) // 2)

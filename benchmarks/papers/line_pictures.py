@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from papers.matched_pairs import WORDS
 from rebasin_fast import LossCurve
 from rebasin_fast._drawing import FAINT, INK, label_axes
 from rebasin_fast.plots import save_figure
-
-from papers.matched_pairs import WORDS
 
 
 class Look(NamedTuple):
@@ -55,6 +54,8 @@ def draw_lines(panel: Any, curves: Mapping[str, LossCurve], quantity: str, title
             if f"{split}_{quantity}" in curve.values:
                 draw_line(panel, curve, f"{split}_{quantity}", method, f"{WORDS[method]}, {split}")
     label_axes(panel, title=title, y=label)
+    if quantity == "accuracy":
+        panel.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     name_ends(panel)
 
 
