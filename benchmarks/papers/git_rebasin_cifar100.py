@@ -30,7 +30,6 @@ from rebasin_fast._drawing import label_axes
 
 EPOCHS = 8
 LINES = ("naive", "weights", "activations")
-BINS = 15  # of the expected calibration error
 PUBLISHED = {
     "model A": "", "model B": "", "joint training": "lowest loss",
     "ensemble of logits": "below the merged", "naive interpolation": "far above the merged",
@@ -63,7 +62,7 @@ def main() -> None:
     epoch = epochs_of((first, second), options)
     data = matched_pairs.cifar_data(sizes, options.cache, "cifar100", matched_pairs.MATCHED_IMAGES)
     pair = matched_pairs.recipe_pair((first, second), epoch, data, sizes, options.cache)
-    curves = {method: with_calibration(pair, method, options) for method in LINES}
+    curves = {method: pair.line(method, options.points, options.cache) for method in LINES}
     curves["ensemble"] = ensemble(pair, options)
     whole = joint_scores(pair, joint, epoch, options)
     draw(curves, whole, options.results / f"{name}.png")
@@ -80,6 +79,7 @@ def epochs_of(recipes: tuple[Recipe, Recipe], options: argparse.Namespace) -> in
         for recipe in recipes:
             path = matched_pairs.cifar_training.snapshot(recipe.path(options.cache), 0)
             if not path.exists():
+                options.cache.mkdir(parents=True, exist_ok=True)
                 torch.manual_seed(recipe.seed)
                 torch.save(recipe.build().state_dict(), path)
         return 0
@@ -91,21 +91,12 @@ def epochs_of(recipes: tuple[Recipe, Recipe], options: argparse.Namespace) -> in
     return done
 
 
-def with_calibration(pair: Pair, method: str, options: argparse.Namespace) -> rf.LossCurve:
-    """The line, and the calibration error on test images."""
-    end, test = pair.matched(method, options.cache), pair.test
-    rows = []
-    for t in np.linspace(0.0, 1.0, options.points):
-        outputs = pair.outputs(pair.with_params(rf.interpolate(pair.a, end, float(t))), test)
-        rows.append(measured(outputs, pair))
-    return curve_of(rows, options)
-
-
 def ensemble(pair: Pair, options: argparse.Namespace) -> rf.LossCurve:
     """Logits of both models averaged with the weights of the line."""
     a, b = (pair.outputs(pair.with_params(params), pair.test) for params in (pair.a, pair.b))
     ts = np.linspace(0.0, 1.0, options.points)
-    return curve_of([measured((1 - float(t)) * a + float(t) * b, pair) for t in ts], options)
+    rows = [measured((1 - float(t)) * a + float(t) * b, pair) for t in ts]
+    return rf.LossCurve(ts, {key: np.array([row[key] for row in rows]) for key in rows[0]})
 
 
 def joint_scores(
@@ -120,22 +111,7 @@ def joint_scores(
 
 
 def measured(outputs: torch.Tensor, pair: Pair) -> dict[str, float]:
-    found = scores(outputs, pair.test) | {"ece": calibration_error(outputs, pair.test.labels)}
-    return {f"test_{key}": value for key, value in found.items()}
-
-
-def calibration_error(outputs: torch.Tensor, labels: torch.Tensor) -> float:
-    """Mean distance of confidence and accuracy, over equal bins of confidence weighted by their samples."""
-    confidence, chosen = outputs.double().softmax(1).max(1)
-    right = (chosen == labels).double()
-    bins = (confidence * BINS).long().clamp(max=BINS - 1)
-    gaps = torch.zeros(BINS, dtype=torch.float64).index_add(0, bins, confidence - right)
-    return float(gaps.abs().sum() / len(labels))
-
-
-def curve_of(rows: list[dict[str, float]], options: argparse.Namespace) -> rf.LossCurve:
-    ts = np.linspace(0.0, 1.0, options.points)
-    return rf.LossCurve(ts, {key: np.array([row[key] for row in rows]) for key in rows[0]})
+    return {f"test_{key}": value for key, value in scores(outputs, pair.test).items()}
 
 
 def table_of(curves: dict[str, rf.LossCurve], whole: dict[str, float] | None) -> str:

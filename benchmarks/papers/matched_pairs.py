@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import rebasin_fast as rf
+from rebasin_fast.evaluation import expected_calibration_error
 
 Params = Mapping[str, Any]
 METHODS = ("naive", "weights", "activations", "straight_through")
@@ -163,10 +164,13 @@ def cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def scores(outputs: Tensor, data: Labelled) -> dict[str, float]:
-    """Mean cross-entropy (nats) and accuracy."""
-    labels = data.labels[: len(outputs)]
-    loss = functional.cross_entropy(outputs.double(), labels).item()
-    return {"loss": loss, "accuracy": (outputs.argmax(1) == labels).double().mean().item()}
+    """Mean cross-entropy (nats), accuracy and expected calibration error."""
+    wide, labels = outputs.double(), data.labels
+    return {
+        "loss": functional.cross_entropy(wide, labels).item(),
+        "accuracy": (outputs.argmax(1) == labels).double().mean().item(),
+        "ece": expected_calibration_error(wide.numpy(), labels.numpy()),
+    }
 
 
 def mnist_data() -> tuple[Labelled, Labelled]:
