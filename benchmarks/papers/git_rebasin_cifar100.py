@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common.command import command_line, finish
 from common.environment import RESULTS, markdown_table
 from networks import training
-from networks.cifar_training import Recipe
+from networks.cifar_training import Recipe, snapshot
 
 import rebasin_fast as rf
 from papers import line_pictures, matched_pairs
@@ -77,7 +77,7 @@ def epochs_of(recipes: tuple[Recipe, Recipe], options: argparse.Namespace) -> in
     """Epochs that both have; ends the program where they are not trained."""
     if options.quick:
         for recipe in recipes:
-            path = matched_pairs.cifar_training.snapshot(recipe.path(options.cache), 0)
+            path = snapshot(recipe.path(options.cache), 0)
             if not path.exists():
                 options.cache.mkdir(parents=True, exist_ok=True)
                 torch.manual_seed(recipe.seed)

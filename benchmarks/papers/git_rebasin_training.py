@@ -150,8 +150,10 @@ def draw(studies: dict[str, Measured], path: Path) -> None:
             for split in SPLITS
         }
         line_pictures.draw_barriers(panel, list(measured), barriers, title, "epoch")
-        for place, epoch in ((0.30, min(measured)), (0.68, max(measured))):
-            inlay = panel.inset_axes((place, 0.66, 0.27, 0.25))
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        shown = [epoch for epoch in measured if epoch > 0]
+        for place, epoch in ((0.30, min(shown)), (0.70, max(shown))) if shown else ():
+            inlay = panel.inset_axes((place, 0.40, 0.27, 0.22))
             for split in SPLITS:
                 line_pictures.draw_line(inlay, measured[epoch]["weights"], f"{split}_loss", "weights")
             inlay.set_title(f"matched, epoch {epoch}", fontsize=8)

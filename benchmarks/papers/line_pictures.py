@@ -67,12 +67,18 @@ def name_ends(panel: Any, ends: Sequence[str] = ("model A", "model B")) -> None:
     last.set_horizontalalignment("right")
 
 
-def save(figure: Any, panel: Any, path: Path, title: str, columns: int = 4) -> None:
+def save(figure: Any, panel: Any, path: Path, title: str, columns: int | None = None) -> None:
     """Write the figure with its title, and the legend of ``panel`` below."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=INK)
     handles, labels = panel.get_legend_handles_labels()
     figure.legend(
-        handles, labels, loc="outside lower center", frameon=False, fontsize=10, ncols=columns, labelcolor=INK
+        handles,
+        labels,
+        loc="outside lower center",
+        frameon=False,
+        fontsize=10,
+        ncols=columns or max(1, int(figure.get_figwidth() / 2.9)),
+        labelcolor=INK,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     save_figure(figure, path, overwrite=True)

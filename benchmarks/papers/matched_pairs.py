@@ -116,7 +116,7 @@ class Pair:
     def evaluate(self, params: Params) -> dict[str, float]:
         """Loss (nats) and accuracy on the first training images and on the test images."""
         model = self.with_params(params)
-        found = {}
+        found: dict[str, float] = {}
         for split, data in (
             ("train", self.train.first(self.sizes.train)),
             ("test", self.test.first(self.sizes.test)),
