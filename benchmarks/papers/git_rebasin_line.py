@@ -61,7 +61,7 @@ def main() -> None:
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--networks", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--points", type=int, default=11, help="on each line (odd)")
+    parser.add_argument("--points", type=int, default=9, help="on each line (odd)")
     parser.add_argument("--quick", action="store_true", help="MNIST, five points, few images and steps")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -74,12 +74,18 @@ def main() -> None:
     curves: dict[str, dict[str, rf.LossCurve]] = {}
     for network in options.networks:
         pair = PAIRS[network](options, sizes)
-        if pair is None or time.perf_counter() > until:
-            continue
-        curves[pair.title] = {}
-        for method in options.methods:
-            curves[pair.title][method] = pair.line(method, options.points, options.cache)
-            print(f"{network}: {WORDS[method]} done", file=sys.stderr, flush=True)
+        for method in options.methods if pair is not None else ():
+            if time.perf_counter() < until:
+                curve = pair.line(method, options.points, options.cache)
+                curves.setdefault(pair.title, {})[method] = curve
+                print(f"{network}: {WORDS[method]} done", file=sys.stderr, flush=True)
+        if curves:  # a run that is stopped leaves what it has
+            publish(name, curves, options, sizes)
+
+
+def publish(
+    name: str, curves: dict[str, dict[str, rf.LossCurve]], options: argparse.Namespace, sizes: Sizes
+) -> None:
     draw(curves, options.results / f"{name}.png")
     results = {
         title: {method: curve.to_dict() for method, curve in lines.items()} for title, lines in curves.items()
@@ -91,7 +97,7 @@ def mnist_pair(options: argparse.Namespace, sizes: Sizes) -> Pair:
     """Three hidden layers of 512 units, Adam, 20 epochs."""
     a, b = (mnist.trained_mlp(seed, options.cache) for seed in (0, 1))
     if not options.quick:
-        sizes = Sizes(10_000, 10_000, sizes.steps, 500)
+        sizes = Sizes(5_000, 10_000, sizes.steps, 500)
     return matched_pairs.mnist_pair(
         "mnist_512", "MNIST, MLP 3 × 512", a, b, matched_pairs.mnist_data(), sizes
     )

@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="MNIST, one epoch, few images")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    sizes, name = Sizes(2_000, 2_000), "git_rebasin_training"
+    sizes, name = Sizes(1_000, 2_000), "git_rebasin_training"
     if options.quick:
         sizes, name, options.networks = Sizes(500, 500), f"{name}_quick", options.networks[:1]
     until = time.perf_counter() + options.seconds
@@ -67,8 +67,11 @@ def main() -> None:
             studies.setdefault(pair.title, {})[epoch] = lines
             barrier = lines["weights"].barrier("mean", "test_loss")
             print(f"{network}, epoch {epoch}: test barrier {barrier:.4f}", file=sys.stderr, flush=True)
-    if not studies:
-        raise SystemExit("nothing is trained yet")
+        if studies:  # a run that is stopped leaves what it has
+            publish(name, studies, options, sizes)
+
+
+def publish(name: str, studies: dict[str, Measured], options: argparse.Namespace, sizes: Sizes) -> None:
     draw(studies, options.results / f"{name}.png")
     results = {
         title: {
@@ -88,7 +91,7 @@ def perceptrons(options: argparse.Namespace, sizes: Sizes) -> Epochs:
     """Every epoch of three hidden layers of 512 units."""
     data, epochs = matched_pairs.mnist_data(), 1 if options.quick else MNIST_EPOCHS
     if not options.quick:
-        sizes = Sizes(10_000, 10_000)
+        sizes = Sizes(5_000, 5_000)
     for epoch in range(epochs + 1):
         a, b = (mnist.after(seed, epoch, epochs, options.cache) for seed in options.seeds)
         name = f"mnist_512_constant_{epochs}epochs_seeds{'-'.join(map(str, options.seeds))}_after{epoch}"

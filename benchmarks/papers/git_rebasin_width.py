@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="MNIST, widths 16 and 64, one epoch, few images")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    sizes, name = Sizes(2_000, 5_000), "git_rebasin_width"
+    sizes, name = Sizes(1_000, 3_000), "git_rebasin_width"
     if options.quick:
         sizes, name = Sizes(500, 500), f"{name}_quick"
         options.networks, options.widths = options.networks[:1], [16, 64]
@@ -77,8 +77,11 @@ def main() -> None:
             studies.setdefault(network, {}).setdefault(width, []).append(lines)
             barrier = lines["weights"].barrier("mean", "test_loss")
             print(f"{network}, width {width}: test barrier {barrier:.4f}", file=sys.stderr, flush=True)
-    if not studies:
-        raise SystemExit("nothing is trained yet")
+        if studies:  # a run that is stopped leaves what it has
+            publish(name, studies, options, sizes)
+
+
+def publish(name: str, studies: dict[str, Measured], options: argparse.Namespace, sizes: Sizes) -> None:
     draw(studies, options.results / f"{name}.png")
     results = {
         network: {

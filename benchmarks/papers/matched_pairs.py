@@ -58,8 +58,8 @@ class Labelled:
 class Sizes:
     """Numbers of images and of straight-through steps."""
 
-    train: int = 2_000
-    test: int = 5_000
+    train: int = 1_000
+    test: int = 3_000
     steps: int = 200
     batch: int = 100
 
