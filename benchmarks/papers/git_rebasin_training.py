@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="MNIST, one epoch, few images")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    sizes, name = Sizes(1_000, 2_000), "git_rebasin_training"
+    sizes, name = Sizes(1_000, 1_000), "git_rebasin_training"
     if options.quick:
         sizes, name, options.networks = Sizes(500, 500), f"{name}_quick", options.networks[:1]
     until = time.perf_counter() + options.seconds

@@ -60,7 +60,7 @@ class Sizes:
 
     train: int = 1_000
     test: int = 3_000
-    steps: int = 200
+    steps: int = 100
     batch: int = 100
 
 
