@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from networks import cifar, mnist, mnist_published, resnet20, training, vgg11
 
-LOSSY = "CIFAR-10 (lossy JPEG copies)"
-
 
 @dataclass(frozen=True)
 class TestedPair:
@@ -49,38 +47,53 @@ def perceptrons(options: argparse.Namespace, *hidden: int) -> TestedPair:
     return _perceptrons(a, b, options, f"MNIST, two perceptrons {shape}: the midpoint")
 
 
-def published_perceptrons(options: argparse.Namespace, layers: int) -> TestedPair:
-    """MNIST, 7 or 10 hidden layers of 128 units, trained as in REPAIR."""
-    recipe = mnist_published.DEEP[layers]
-    (a, epochs_a), (b, epochs_b) = (recipe.trained(seed, options.cache) for seed in (0, 1))
+def published_perceptrons(options: argparse.Namespace, recipe: str, folded: bool = False) -> TestedPair:
+    """MNIST, ten or seven hidden layers of 128 units, trained as in REPAIR or with one thing changed.
+
+    ``folded``: the BatchNorm layers made part of the weights before anything is matched.
+    """
+    known = mnist_published.DEEP[recipe]
+    (a, epochs_a), (b, epochs_b) = (known.trained(seed, options.cache) for seed in (0, 1))
     title = (
-        f"MNIST, perceptrons of {layers} hidden layers of 128 units, trained as the published ones ({epochs_a} and "
-        f"{epochs_b} epochs of {recipe.epochs}): the midpoint"
+        f"MNIST, perceptrons of {len(known.hidden)} hidden layers of 128 units, {recipe}{', folded' * folded} "
+        f"({epochs_a} and {epochs_b} epochs of {known.epochs}): the midpoint"
     )
-    return _perceptrons(a, b, options, title)
+    if folded:
+        a, b = (mnist_published.folded(params) for params in (a, b))
+    plain = not any(name.endswith("running_var") for name in a)
+
+    def build(params: Any) -> nn.Module:
+        model = mnist_published.perceptron(known.hidden) if plain else known.build(known.hidden)
+        return training.loaded(model, {name: torch.as_tensor(array) for name, array in params.items()})
+
+    test, train = known.images("test"), known.images("train").inputs[: options.images]
+    batches = list(torch.from_numpy(train).split(1000))
+    return TestedPair(a, b, build, batches, lambda model: training.evaluate_rows(model, test), title)
 
 
 def _on_cifar(
     a: Any, b: Any, build: Callable[[Any], nn.Module], options: argparse.Namespace, batch: int, title: str
 ) -> TestedPair:
     test = cifar.load_images("test", options.cache).first(options.test_images)
-    train = cifar.load_images("train", options.cache).sample(options.images, seed=0)
+    train = cifar.load_images("train", options.cache).sample(options.images or 2000, seed=0)
     batches = list(training.batches(train, batch))
     return TestedPair(a, b, build, batches, lambda model: training.evaluate(model, test), title)
 
 
 def vgg11_pair(options: argparse.Namespace) -> TestedPair:
     """CIFAR-10, narrow, without BatchNorm."""
-    (a, epochs_a), (b, epochs_b) = (vgg11.trained(seed, options.cache) for seed in (0, 1))
+    width = options.vgg_width
+    network = options.cache, width, options.vgg_epochs
+    (a, epochs_a), (b, epochs_b) = (vgg11.trained(seed, *network) for seed in (0, 1))
     title = (
-        f"{LOSSY}, VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
+        f"CIFAR-10, VGG-11 without BatchNorm, narrow ({width} channels in the first layer "
         f"instead of 64; {epochs_a} and {epochs_b} passes over half of the training images): the midpoint"
     )
-    return _on_cifar(a, b, lambda params: training.loaded(vgg11.vgg11(), params), options, 500, title)
+    return _on_cifar(a, b, lambda params: training.loaded(vgg11.vgg11(width), params), options, 500, title)
 
 
 def resnet20_pair(options: argparse.Namespace, batch: int = 500) -> TestedPair:
     """CIFAR-10, the two public checkpoints."""
     a, b = (resnet20.load_checkpoint(which) for which in "ab")
-    title = f"{LOSSY}, two public ResNet-20 checkpoints with BatchNorm: the midpoint"
+    title = "CIFAR-10, two public ResNet-20 checkpoints with BatchNorm: the midpoint"
     return _on_cifar(a, b, resnet20.model_with, options, batch, title)

@@ -5,7 +5,8 @@ next call, until all epochs are done::
 
     REBASIN_FAST_DATA=... python benchmarks/networks/vgg11.py --seed 0 --seconds 150
 
-Images are lossy JPEG copies of CIFAR-10's. Random flips and shifts; SGD with momentum, a linear warm-up and fall.
+Random flips and shifts; SGD with momentum, a linear warm-up and fall; bfloat16 products where
+the processor has them.
 """
 
 import sys
@@ -13,13 +14,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.command import command_line
 
 from networks import cifar, training
+from networks.cifar_training import augmented, fast_products
 from networks.storage import DEFAULT_CACHE
 
 STAGES = ((1,), (2,), (4, 4), (8, 8), (8, 8))  # channels of each convolution, in units of the width
@@ -48,12 +49,17 @@ def vgg11(width: int = WIDTH) -> nn.Sequential:
     return model
 
 
-def trained(seed: int, cache: Path = DEFAULT_CACHE, width: int = WIDTH) -> tuple[dict[str, Tensor], int]:
+def trained(
+    seed: int, cache: Path = DEFAULT_CACHE, width: int = WIDTH, epochs: int = EPOCHS
+) -> tuple[dict[str, Tensor], int]:
     """The parameters of a network and its epochs; ends the program where there is none yet."""
-    return training.trained_so_far(state_path(seed, cache, width), f"vgg11.py --seed {seed}")
+    program = f"vgg11.py --seed {seed} --width {width} --epochs {epochs}"
+    return training.trained_so_far(state_path(seed, cache, width, epochs), program)
 
 
-def train(seed: int, seconds: float, cache: Path = DEFAULT_CACHE, width: int = WIDTH) -> int:
+def train(
+    seed: int, seconds: float, cache: Path = DEFAULT_CACHE, width: int = WIDTH, epochs: int = EPOCHS
+) -> int:
     """Train whole epochs until the seconds are used up; the number of epochs done in all."""
     images = cifar.load_images("train", cache)
     data = torch.from_numpy(cifar.normalised(images.pixels)), torch.from_numpy(images.labels.astype("int64"))
@@ -62,7 +68,7 @@ def train(seed: int, seconds: float, cache: Path = DEFAULT_CACHE, width: int = W
     optimizer = torch.optim.SGD(
         model.parameters(), lr=PEAK_RATE, momentum=MOMENTUM, weight_decay=DECAY, nesterov=True
     )
-    steps = EPOCHS * (PER_EPOCH // BATCH)
+    steps = epochs * (PER_EPOCH // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda step: min(1.0, (step + 1) / (WARM_UP * steps), (steps - step) / (steps * (1 - WARM_UP))),
@@ -70,37 +76,34 @@ def train(seed: int, seconds: float, cache: Path = DEFAULT_CACHE, width: int = W
 
     def epoch() -> float:
         return training.train_epoch(
-            model, optimizer, schedule, data, BATCH, count=PER_EPOCH, augmented=augmented, clip=5.0
-        )
+            model, optimizer, schedule, data, BATCH, count=PER_EPOCH, augmented=augmented, clip=5.0,
+            products=fast_products,
+        )  # fmt: skip
 
-    path, lengths = state_path(seed, cache, width), (EPOCHS, PER_EPOCH // BATCH)
+    path, lengths = state_path(seed, cache, width, epochs), (epochs, PER_EPOCH // BATCH)
     return training.train_in_pieces(path, model, optimizer, schedule, epoch, lengths, seconds)
 
 
-def augmented(batch: Tensor) -> Tensor:
-    """Every image flipped or not; the batch shifted by up to four pixels."""
-    flip = torch.rand(len(batch)) < 0.5
-    batch = torch.where(flip[:, None, None, None], batch.flip(3), batch)
-    top, left = torch.randint(0, 9, (2,)).tolist()
-    return functional.pad(batch, (4, 4, 4, 4))[:, :, top : top + 32, left : left + 32]
-
-
-def state_path(seed: int, cache: Path, width: int) -> Path:
-    return cache / f"cifar_vgg11_width{width}_{EPOCHS}epochs_seed{seed}.pt"
+def state_path(seed: int, cache: Path, width: int, epochs: int) -> Path:
+    return cache / f"cifar10_vgg11_width{width}_{epochs}epochs_seed{seed}.pt"
 
 
 def main() -> None:
     parser = command_line(__doc__, "--cache", "--seconds")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--width", type=int, default=WIDTH)
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="passes over half of the images")
     options = parser.parse_args()
-    done = train(options.seed, options.seconds, options.cache, options.width)
-    if done == EPOCHS:
-        model = training.loaded(vgg11(options.width), trained(options.seed, options.cache, options.width)[0])
+    torch.set_num_threads(1)
+    network = options.seed, options.seconds, options.cache, options.width, options.epochs
+    done = train(*network)
+    if done == options.epochs:
+        params, _ = trained(options.seed, *network[2:])
+        model = training.loaded(vgg11(options.width), params)
         metrics = training.evaluate(model, cifar.load_images("test", options.cache))
         print(f"seed {options.seed}: test loss {metrics['loss']:.4f}, accuracy {metrics['accuracy']:.2%}")
     else:
-        print(f"seed {options.seed}: {done} of {EPOCHS} epochs done; run again to go on")
+        print(f"seed {options.seed}: {done} of {options.epochs} epochs done; run again to go on")
 
 
 if __name__ == "__main__":
