@@ -144,7 +144,7 @@ def _widths(parts: Parts) -> Iterator[str]:
     studied = {part: record for part, record in parts.items() if part.startswith("width")}
     if not studied:
         return
-    yield "\n### Width: MNIST perceptrons with three hidden layers, three epochs, seeds 0 and 1\n"
+    yield "\n### Width: MNIST perceptrons with three hidden layers, seeds 0 and 1\n"
     columns = [(name, threshold) for threshold in ("0.0", "0.3") for name in ("none", "WM", "AM")]
     rows = [
         [
