@@ -25,13 +25,10 @@ tasks after the last, among the five classes of their task. Forgetting: mean ove
 accuracy so far minus the last. ± is the standard deviation over seeds (network, order of images)."""
 
 
-def stream(seed: int, quick: bool, cache: Path) -> streams.Stream:
-    if quick:
-        return streams.split_cifar100(seed, tasks=3, images=20, test_images=10, folder=cache)
-    return streams.split_cifar100(seed, folder=cache)
+def stream(seed: int, cache: Path, **size: int) -> streams.Stream:
+    return streams.split_cifar100(seed, folder=cache, **size)
 
 
 if __name__ == "__main__":
-    main(
-        Study("split_cifar100", "Split CIFAR-100, 20 tasks", stream, methods.split_cifar100(), NOTE), __doc__
-    )
+    quick = {"tasks": 3, "images": 20, "test_images": 10}
+    main(Study("split_cifar100", "Split CIFAR-100", stream, methods.split_cifar100(), NOTE, quick), __doc__)
