@@ -46,12 +46,16 @@ def main() -> None:
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--steps", type=int, default=100, help="of the straight-through estimator, ResNet-20")
+    parser.add_argument(
+        "--images", type=int, default=MATCHED_IMAGES, help="of activation matching, ResNet-20"
+    )
+    parser.add_argument("--mnist-steps", type=int, default=Sizes().steps, help="the same, perceptrons")
     parser.add_argument("--quick", action="store_true", help="one pair of perceptrons, ten steps")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     name, until = "ito_agreement", time.perf_counter() + options.seconds
     if options.quick:
-        name, options.networks = f"{name}_quick", ["mnist"]
+        name, options.networks, options.mnist_steps = f"{name}_quick", ["mnist"], 10
     found: Found = {}
     for network in options.networks:
         if time.perf_counter() < until:
@@ -66,7 +70,8 @@ def permutations_of(network: str, options: argparse.Namespace) -> tuple[str, Per
     """Title of the networks, and every method's permutations; none where they are not trained yet."""
     found: Permutations = {short: [] for short in SHORT.values()}
     if network == "mnist":
-        pairs = list(ito_taylor.pairs("mnist", options))
+        steps = argparse.Namespace(**{**vars(options), "steps": options.mnist_steps})
+        pairs = list(ito_taylor.pairs("mnist", steps))
         for pair, (method, short) in itertools.product(pairs, SHORT.items()):
             found[short].append(dict(pair.permutation(method, options.cache)))
         return pairs[0].title, found
@@ -81,7 +86,9 @@ def permutations_of(network: str, options: argparse.Namespace) -> tuple[str, Per
 
 def seeded(pair: Pair, method: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """The permutation of one seed: of the search, or of the images and their order."""
-    effort = f"_{options.steps}steps" if method == "straight_through" else ""
+    effort = {"straight_through": f"_{options.steps}steps", "activations": f"_{options.images}images"}.get(
+        method, ""
+    )
     drawn = np.random.default_rng(seed).permutation(len(pair.train.labels))
     inputs, labels = pair.train.inputs[drawn], pair.train.labels[drawn]
 
@@ -92,7 +99,7 @@ def seeded(pair: Pair, method: str, seed: int, options: argparse.Namespace) -> d
             if method == "activations":
                 models = pair.with_params(pair.a), pair.with_params(pair.b)
                 return rf.activation_matching(
-                    pair.spec, *models, inputs[:MATCHED_IMAGES].split(100)
+                    pair.spec, *models, inputs[: options.images].split(100)
                 ).permutation
             size = pair.sizes.batch
             batches = list(zip(inputs.split(size), labels.split(size), strict=True))[: options.steps]
@@ -144,11 +151,12 @@ def text_of(found: Found, options: argparse.Namespace) -> str:
         "all units",
         "by chance",
     ]
-    steps = 10 if options.quick else f"{options.steps} minibatches of 100 (perceptrons: 200 of 500)"
+    size = 100 if options.quick else 500
+    steps = f"{options.steps} minibatches of 100 (perceptrons: {options.mnist_steps} of {size})"
     count = len(next(iter(found.values()))["WM–AM"].total)
     note = (
-        f"Mean ± sample deviation over {count} seeds: of the matching for the ResNet-20s (search of WM, images of AM, "
-        "order of the minibatches of STE; the checkpoints are the same), of the networks for the perceptrons. STE "
+        f"Mean ± sample deviation over {count} seeds: of the matching for the ResNet-20s (search of WM, the "
+        f"{options.images:,} images of AM, order of the minibatches of STE; the checkpoints are the same), of the networks for the perceptrons. STE "
         f"starts at WM's result and runs {steps}; the paper trains longer. By chance: 1 / n for n units."
     )
     title = "### Ito et al.: agreement of permutations"

@@ -57,12 +57,14 @@ def main() -> None:
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--networks", nargs="+", choices=list(IMAGES), default=list(IMAGES))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--images", type=int, help="test images of every network")
+    parser.add_argument("--steps", type=int, default=Sizes().steps, help="of the straight-through estimator")
     parser.add_argument("--quick", action="store_true", help="one pair of perceptrons, few images and steps")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     name, until = "ito_taylor", time.perf_counter() + options.seconds
     if options.quick:
-        name, options.networks = f"{name}_quick", ["mnist"]
+        name, options.networks, options.images, options.steps = f"{name}_quick", ["mnist"], 500, 10
     found: dict[str, dict[str, list[TaylorBarrier]]] = {}
     for network in options.networks:
         for pair in pairs(network, options):
@@ -78,7 +80,7 @@ def main() -> None:
 
 def pairs(network: str, options: argparse.Namespace) -> Iterator[Pair]:
     """The pairs of a network; none where it is not trained yet."""
-    sizes = Sizes(500, 500, 10) if options.quick else Sizes()
+    sizes = Sizes(500, 500, options.steps) if options.quick else Sizes(steps=options.steps)
     if network != "mnist":
         pair = git_rebasin_line.PAIRS[network](options, sizes)
         if pair is not None:
@@ -100,7 +102,7 @@ def mnist_pair(first: int, second: int, data: Any, sizes: Sizes, cache: Path) ->
 
 def estimated(pair: Pair, method: str, network: str, options: argparse.Namespace) -> TaylorBarrier:
     """Both orders from one pass over the images, kept in the cache."""
-    count = 500 if options.quick else IMAGES[network]
+    count = options.images or IMAGES[network]
     effort = f"_{pair.sizes.steps}steps" if method == "straight_through" else ""
     path = options.cache / f"taylor_{pair.name}_{method}{effort}_{count}images.npz"
     if not path.exists():
@@ -160,8 +162,9 @@ def text_of(found: dict[str, dict[str, list[TaylorBarrier]]], options: argparse.
         for method, barriers in methods.items():
             values = [spread([column(each) for each in barriers]) for column in COLUMNS.values()]
             rows.append([title, WORDS[method], PUBLISHED[method], *values])
-    images = "500" if options.quick else ", ".join(f"{name} {count:,}" for name, count in IMAGES.items())
-    note = NOTE.format(images=images, steps=10 if options.quick else Sizes().steps)
+    counts = {name: options.images or count for name, count in IMAGES.items() if name in options.networks}
+    images = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    note = NOTE.format(images=images, steps=options.steps)
     header = ["networks", "line to B", "published", *COLUMNS]
     title = "### Ito et al., section 3.2: Taylor estimate and true barrier (nats)"
     return f"{title}\n\n{markdown_table(header, rows)}\n\n{note}"
