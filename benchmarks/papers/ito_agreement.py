@@ -7,7 +7,7 @@ seeds::
 
     REBASIN_FAST_DATA=... python benchmarks/papers/ito_agreement.py [--quick]
 
-About 5 minutes on one core with the networks in the cache; permutations are kept there. ``--quick``: one pair of
+About 3 minutes on one idle core with the networks in the cache; permutations are kept there. ``--quick``: one pair of
 perceptrons, ten steps.
 """
 
@@ -30,7 +30,7 @@ from networks.storage import cached_arrays
 
 import rebasin_fast as rf
 from papers import git_rebasin_line, ito_taylor, line_pictures, matched_pairs
-from papers.matched_pairs import MATCHED_IMAGES, Pair, Sizes
+from papers.matched_pairs import Pair, Sizes
 from rebasin_fast.analysis import Agreement, permutation_agreement
 
 SHORT = {"weights": "WM", "activations": "AM", "straight_through": "STE"}
@@ -45,11 +45,9 @@ def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--seconds", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--steps", type=int, default=100, help="of the straight-through estimator, ResNet-20")
-    parser.add_argument(
-        "--images", type=int, default=MATCHED_IMAGES, help="of activation matching, ResNet-20"
-    )
-    parser.add_argument("--mnist-steps", type=int, default=Sizes().steps, help="the same, perceptrons")
+    parser.add_argument("--steps", type=int, default=40, help="of the straight-through estimator, ResNet-20")
+    parser.add_argument("--images", type=int, default=1000, help="of activation matching, ResNet-20")
+    parser.add_argument("--mnist-steps", type=int, default=ito_taylor.STEPS, help="the same, perceptrons")
     parser.add_argument("--quick", action="store_true", help="one pair of perceptrons, ten steps")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -156,8 +154,9 @@ def text_of(found: Found, options: argparse.Namespace) -> str:
     count = len(next(iter(found.values()))["WM–AM"].total)
     note = (
         f"Mean ± sample deviation over {count} seeds: of the matching for the ResNet-20s (search of WM, the "
-        f"{options.images:,} images of AM, order of the minibatches of STE; the checkpoints are the same), of the networks for the perceptrons. STE "
-        f"starts at WM's result and runs {steps}; the paper trains longer. By chance: 1 / n for n units."
+        f"{options.images:,} images of AM, order of the minibatches of STE; the checkpoints are the same), of the "
+        f"networks for the perceptrons. STE starts at WM's result and runs {steps}; the paper trains longer. By "
+        "chance: 1 / n for n units."
     )
     title = "### Ito et al.: agreement of permutations"
     return "\n\n".join([title, markdown_table(header, rows), note, *tables])

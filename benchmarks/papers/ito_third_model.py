@@ -6,7 +6,7 @@ seeds 0, 1, 2, each of them in the role of A::
 
     REBASIN_FAST_DATA=... python benchmarks/papers/ito_third_model.py [--quick]
 
-About 3 minutes on one core with the networks in the cache (a minute of training each otherwise); permutations are kept
+About 2 minutes on one idle core with the networks in the cache (a minute of training each otherwise); permutations are kept
 there. ``--quick``: one role, few images and steps.
 """
 
@@ -50,8 +50,8 @@ def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--points", type=int, default=3, help="on each line (odd)")
-    parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--steps", type=int, default=200, help="of the straight-through estimator")
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=60, help="of the straight-through estimator")
     parser.add_argument("--quick", action="store_true", help="one role, 500 images, ten steps")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
