@@ -6,7 +6,7 @@ seeds 0, 1, 2, each of them in the role of A::
 
     REBASIN_FAST_DATA=... python benchmarks/papers/ito_third_model.py [--quick]
 
-About 2 minutes on one idle core with the networks in the cache (a minute of training each otherwise); permutations are kept
+About 2 minutes on one idle core with the networks in the cache; permutations are kept
 there. ``--quick``: one role, few images and steps.
 """
 
