@@ -34,7 +34,6 @@ from papers.matched_pairs import Pair, Sizes
 from rebasin_fast.analysis import Agreement, permutation_agreement
 
 SHORT = {"weights": "WM", "activations": "AM", "straight_through": "STE"}
-SEEDS = (0, 1, 2)
 NETWORKS = ("public", "resnet20", "mnist")
 PUBLISHED = {"WM–AM": "6.7–28.6 %", "WM–STE": "at most 1.25 %", "AM–STE": "–"}
 Permutations = dict[str, list[Any]]  # short name of a method -> its permutation from each seed
@@ -47,6 +46,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--steps", type=int, default=40, help="of the straight-through estimator, ResNet-20")
     parser.add_argument("--images", type=int, default=1000, help="of activation matching, ResNet-20")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the matching, ResNet-20")
     parser.add_argument("--mnist-steps", type=int, default=ito_taylor.STEPS, help="the same, perceptrons")
     parser.add_argument("--quick", action="store_true", help="one pair of perceptrons, ten steps")
     options = parser.parse_args()
@@ -76,7 +76,7 @@ def permutations_of(network: str, options: argparse.Namespace) -> tuple[str, Per
     pair = git_rebasin_line.PAIRS[network](options, Sizes(test=100))
     if pair is None:
         return network, {}
-    for seed, (method, short) in itertools.product(SEEDS, SHORT.items()):
+    for seed, (method, short) in itertools.product(options.seeds, SHORT.items()):
         found[short].append(seeded(pair, method, seed, options))
         print(f"{pair.title}: {short} of seed {seed} done", file=sys.stderr, flush=True)
     return pair.title, found
@@ -151,10 +151,9 @@ def text_of(found: Found, options: argparse.Namespace) -> str:
     ]
     size = 100 if options.quick else 500
     steps = f"{options.steps} minibatches of 100 (perceptrons: {options.mnist_steps} of {size})"
-    count = len(next(iter(found.values()))["WM–AM"].total)
     note = (
-        f"Mean ± sample deviation over {count} seeds: of the matching for the ResNet-20s (search of WM, the "
-        f"{options.images:,} images of AM, order of the minibatches of STE; the checkpoints are the same), of the "
+        f"Mean ± sample deviation over {len(options.seeds)} seeds of the matching for the ResNet-20s (search of WM, "
+        f"{options.images:,} images of AM, order of the minibatches of STE; the checkpoints are the same), over pairs of "
         f"networks for the perceptrons. STE starts at WM's result and runs {steps}; the paper trains longer. By "
         "chance: 1 / n for n units."
     )
