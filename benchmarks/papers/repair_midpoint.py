@@ -7,9 +7,9 @@ by weights or, as in the paper, by activations::
     REBASIN_FAST_DATA=/path/to/data python benchmarks/papers/repair_midpoint.py --networks mnist-norm10short
 
 ``networks/mnist_published.py --recipe norm10`` (and the other recipes) trains the perceptrons, in 2 minutes each for 50
-epochs (`norm10short` for 20), and ``networks/vgg11.py`` the VGGs; `mnist` is trained here where the cache lacks it. Results:
-``repair_midpoint_NETWORK.{json,md}``, a minute each (ResNet-20 three), and ``repair_midpoint_ablation.md``, the table
-of all perceptrons measured so far.
+epochs (`norm10short` for 20), and ``networks/vgg11.py`` the VGGs; `mnist` is trained here where the cache lacks it.
+Results: ``repair_midpoint_NETWORK.{json,md}``, a minute each (ResNet-20 three), and ``repair_midpoint_ablation.md``,
+the table of all perceptrons measured so far.
 """
 
 import argparse
@@ -167,8 +167,8 @@ def ablation(folder: Path) -> None:
         title = "### REPAIR on MNIST perceptrons of width 128, ten hidden layers unless said: midpoint's test accuracy"
         text = (
             f"{title}\n\n{markdown_table(header, rows)}\n\nBatchNorm reset and REPAIR: after matching by "
-            "activations, statistics from 20,000 training images (4,000 where Adam trained). In brackets, the notebooks "
-            "published with the paper."
+            "activations, statistics from 20,000 training images (4,000 where Adam trained). In brackets, the "
+            "notebooks published with the paper."
         )
         finish("repair_midpoint_ablation", {"rows": rows}, text, folder)
 
