@@ -103,6 +103,22 @@ def test_gradient_of_ewc_is_that_of_all_penalties():
     torch.testing.assert_close(found, expected)
 
 
+def test_step_of_ewc_minimises_slope_and_penalty_exactly():
+    """theta minimises g.theta + penalty + ||theta - start||^2 / (2 rate)."""
+    one = ewc.EWC(network, **SGD, strength=1e4, samples=10)
+    one.learn(SHARED_HEAD.tasks[0])
+    start, slopes = [p.detach().clone() for p in one.params], [torch.randn_like(p) for p in one.params]
+    for param, slope in zip(one.params, slopes, strict=True):
+        param.grad = slope.clone()
+    one.adjust(SHARED_HEAD.tasks[1])
+    torch.optim.SGD(one.params, lr=one.rate).step()
+    for param, slope, old, f, pull in zip(one.params, slopes, start, one.curvature, one.pull, strict=True):
+        condition = (
+            slope + ewc.penalty_gradient(param.detach(), f, pull, 1e4) + (param.detach() - old) / one.rate
+        )
+        assert float(condition.abs().max()) < 1e-2 * float(1 + (1e4 * f).max())
+
+
 @pytest.mark.parametrize("batch", [1, 10])
 def test_fisher_of_softmax_regression(batch):
     """F of W[k, j] is the mean of x_j^2 p_k (1 - p_k), and of the bias that of p_k (1 - p_k)."""

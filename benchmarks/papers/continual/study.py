@@ -19,7 +19,7 @@ from papers.continual.accuracy import Matrix, average_accuracy, forgetting, run
 from papers.continual.figure import draw
 from papers.continual.methods import MODELS, Method
 from papers.continual.rebasin import Rebasin
-from papers.continual.streams import Stream, joined
+from papers.continual.streams import TASKS, Stream, joined
 
 SEEDS = [0, 1, 2]
 QUICK = "quick"
@@ -84,14 +84,23 @@ def measure(study: Study, options: argparse.Namespace) -> None:
                 continue
             stream = study.stream(seed, options.cache, **options.size)
             learner = method.learner(MODELS[study.name], seed=seed, **method.options)
-            run(joined(stream) if method.joint else stream, learner, path(study, name, seed, options), left)
+            file = path(study, name, seed, options)
+            matrix = run(joined(stream) if method.joint else stream, learner, file, left)
+            if np.isnan(matrix[-1]).any():
+                return
 
 
 def path(study: Study, name: str, seed: int, options: argparse.Namespace) -> Path:
     """File of a run; other hyperparameters have other names."""
-    settings = hashlib.sha256(repr(sorted(study.methods[name].options.items())).encode()).hexdigest()[:8]
+    account = [(key, plain(value)) for key, value in sorted(study.methods[name].options.items())]
+    settings = hashlib.sha256(repr(account).encode()).hexdigest()[:8]
     stem = f"{sized(study.name, options)}_{name.replace(' ', '-')}_{settings}_seed{seed}"
     return Path(options.cache) / f"{stem}.pt"
+
+
+def plain(option: Any) -> Any:
+    """An option, and of one that is a function of the task's number its values."""
+    return [float(option(number)) for number in range(1, TASKS + 1)] if callable(option) else option
 
 
 def sized(name: str, options: argparse.Namespace) -> str:
