@@ -5,7 +5,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Study:
     methods: dict[str, Method]
     note: str
     quick: dict[str, int]  # arguments of the stream
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)  # more of them, from the command line
 
 
 def main(study: Study, description: str | None) -> None:
@@ -48,10 +49,12 @@ def main(study: Study, description: str | None) -> None:
     )
     parser.add_argument("--test-images", type=int, help="the same of the test set")
     parser.add_argument("--quick", action="store_true", help="few tasks and images; results go to the cache")
+    for option, settings in study.options.items():
+        parser.add_argument(f"--{option}", **settings)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
-    size = {"images": options.images, "test_images": options.test_images}
+    size = {name: vars(options)[name] for name in ("images", "test_images", *study.options)}
     options.size = {name: count for name, count in size.items() if count is not None}
     if options.quick:
         options.results, options.size = options.cache / QUICK, study.quick
@@ -64,8 +67,8 @@ def main(study: Study, description: str | None) -> None:
     name = sized(study.name, options)
     draw(found, study.title, options.results / f"{name}.png")
     raw = {name: [matrix.tolist() for matrix in matrices] for name, matrices in found.items()}
-    size = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in options.size.items())
-    reduced = f" Reduced, not the protocol: {size}." if size else ""
+    shown = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in options.size.items())
+    reduced = f" **Not the protocol**: {shown}." if shown else ""
     text = f"{table(study, found)}\n\n{study.note}{reduced}"
     finish(name, {"accuracy": raw, "size": options.size}, text, options.results)
 
