@@ -82,13 +82,14 @@ def _on_cifar(
 
 def vgg11_pair(options: argparse.Namespace) -> TestedPair:
     """CIFAR-10, narrow, without BatchNorm."""
-    network = options.cache, vgg11.WIDTH, options.vgg_epochs
+    width = options.vgg_width
+    network = options.cache, width, options.vgg_epochs
     (a, epochs_a), (b, epochs_b) = (vgg11.trained(seed, *network) for seed in (0, 1))
     title = (
-        f"CIFAR-10, VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
+        f"CIFAR-10, VGG-11 without BatchNorm, narrow ({width} channels in the first layer "
         f"instead of 64; {epochs_a} and {epochs_b} passes over half of the training images): the midpoint"
     )
-    return _on_cifar(a, b, lambda params: training.loaded(vgg11.vgg11(), params), options, 500, title)
+    return _on_cifar(a, b, lambda params: training.loaded(vgg11.vgg11(width), params), options, 500, title)
 
 
 def resnet20_pair(options: argparse.Namespace, batch: int = 500) -> TestedPair:

@@ -30,8 +30,8 @@ INPUTS = {
 NOTES = [
     "",
     "R = Σ_ij (u_i · u'_j)(v_i · v'_j) / n over singular vectors whose value is at least γ of the layer's largest, "
-    "n the lesser of their numbers; numerators and n summed over layers. Mean ± deviation over three pairs of seeds "
-    "for the perceptron, one pair each for the others; straight-through for one pair of perceptrons.",
+    "n the lesser of their numbers; numerators and n summed over layers. Mean ± deviation over the pairs of seeds "
+    "0, 1, 2 for the perceptron, one pair each for the others; straight-through for one pair of perceptrons.",
     "",
     "Published: words from the abstract (“primarily align …”, “principle …”, “not significantly”), from a review of "
     "the paper on OpenReview (“nearly identical”) and from a summary of it (no alignment by STE); the numbers of its "

@@ -64,10 +64,13 @@ def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
-    parser.add_argument("--images", type=int, help="training images to measure on; all of MNIST, 2,000 of CIFAR")
+    parser.add_argument(
+        "--images", type=int, help="training images to measure on; all of MNIST, 2,000 of CIFAR"
+    )
     parser.add_argument("--test-images", type=int, default=10_000)
     parser.add_argument("--passes", type=int, nargs="+", default=[1])
     parser.add_argument("--restarts", type=int, default=3, help="matchings to choose the best from")
+    parser.add_argument("--vgg-width", type=int, default=8, help="channels of the VGGs' first layer")
     parser.add_argument("--vgg-epochs", type=int, default=5, help="epochs that the VGGs were trained for")
     parser.add_argument("--quick", action="store_true", help="1,000 images")
     options = parser.parse_args()

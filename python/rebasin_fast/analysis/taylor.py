@@ -229,7 +229,7 @@ def taylor_barrier(
     (-1.0, -1.0)
     """
     points = _points(t, ts, order, batch_norm)
-    function = FunctionalModel(model, "taylor_barrier", keep_buffers=True)
+    function = FunctionalModel(model, "taylor_barrier")
     line = Line(function, function.tensors(params_a, "A"), function.tensors(params_b, "B"))
     inner = points[1:-1]
     sums, samples = np.zeros(2 * (order + 1) + len(inner)), 0
@@ -264,4 +264,4 @@ def _points(t: float, ts: int | Sequence[float], order: int, batch_norm: str) ->
         raise ValueError(f"ts is a number of points, or a sequence of points between 0 and 1; got {ts!r}")
     points = np.unique(np.concatenate([[0.0, float(t), 1.0], further]))
     near_t = np.abs(points - t) < 1e-12  # a point of linspace that is t but for rounding
-    return points[~near_t | (points == t)]
+    return np.asarray(points[~near_t | (points == t)])
