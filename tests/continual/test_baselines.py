@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-from papers.continual import accuracy, agem, anchors, ewc, finetuning, lwf, streams  # noqa: E402
+from papers.continual import accuracy, agem, anchors, ewc, finetuning, lwf, rebasin, streams  # noqa: E402
 
 SGD = {"seed": 0, "rate": 0.1}
 LEARNERS = {
@@ -18,6 +18,7 @@ LEARNERS = {
     "lwf": (lwf.LwF, {"weight": 1.0, "temperature": 2.0}),
     "agem": (agem.AGEM, {"per_class": 2, "memory_batch": 3}),
     "anchored": (anchors.Anchored, {"beta": 1.0, "share": 0.3}),
+    "rebasin": (rebasin.Rebasin, {"inputs": (1, 6), "beta": 0.1}),
 }
 
 
@@ -27,7 +28,8 @@ def network():
 
 def learner(name):
     kind, options = LEARNERS[name]
-    return kind(network, **SGD, **options)
+    rate = "learning_rate" if name == "rebasin" else "rate"
+    return kind(network, seed=0, **{rate: 0.1}, **options)
 
 
 def task(number, classes=None):
