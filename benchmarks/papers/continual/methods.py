@@ -87,5 +87,6 @@ def with_permutations(
 
 MODELS: dict[str, Callable[[], nn.Sequential]] = {
     "rotated_mnist": mnist_model,
+    "rebasin_rotated_mnist": mnist_model,
     "split_cifar100": ReducedResNet18,
 }
