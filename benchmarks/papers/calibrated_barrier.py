@@ -119,7 +119,7 @@ def vgg_pairs(options: argparse.Namespace) -> list[Pair]:
     test, held_out = halves(data, slice(None, 2000)), halves(data, slice(8000, 10_000))
     name = "CIFAR-10 VGG-16, width 16 of 64, seeds 0, 1"
     return [
-        Pair("CIFAR-10 VGG-16", name, (first, second), recipes[0].build(), test, held_out, 7, norm_groups=1)
+        Pair("CIFAR-10 VGG-16", name, (first, second), recipes[0].build(), test, held_out, 3, norm_groups=1)
     ]
 
 
