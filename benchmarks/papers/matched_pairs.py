@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import rebasin_fast as rf
+from rebasin_fast.evaluation import expected_calibration_error
 
 Params = Mapping[str, Any]
 METHODS = ("naive", "weights", "activations", "straight_through")
@@ -57,9 +58,9 @@ class Labelled:
 class Sizes:
     """Numbers of images and of straight-through steps."""
 
-    train: int = 2_000
-    test: int = 5_000
-    steps: int = 200
+    train: int = 1_000
+    test: int = 3_000
+    steps: int = 100
     batch: int = 100
 
 
@@ -83,14 +84,17 @@ class Pair:
         """B as it is, or with its units moved by a method."""
         if method == "naive":
             return self.b
+        return rf.apply_permutation(self.spec, self.permutation(method, cache), self.b)
+
+    def permutation(self, method: str, cache: Path) -> Mapping[str, Any]:
+        """The permutation that a method finds, from the cache where it is there."""
         effort = f"_{self.sizes.steps}steps" if method == "straight_through" else ""
         find = {
             "weights": self._by_weights,
             "activations": self._by_activations,
             "straight_through": self._by_straight_through,
         }[method]
-        permutation = cached_arrays(cache, f"permutation_{self.name}_{method}{effort}", find)
-        return rf.apply_permutation(self.spec, permutation, self.b)  # type: ignore[arg-type]
+        return cached_arrays(cache, f"permutation_{self.name}_{method}{effort}", find)
 
     def line(self, method: str, points: int, cache: Path) -> rf.LossCurve:
         """Loss and accuracy on training and test images along the line to B, matched by a method."""
@@ -115,7 +119,7 @@ class Pair:
     def evaluate(self, params: Params) -> dict[str, float]:
         """Loss (nats) and accuracy on the first training images and on the test images."""
         model = self.with_params(params)
-        found = {}
+        found: dict[str, float] = {}
         for split, data in (
             ("train", self.train.first(self.sizes.train)),
             ("test", self.test.first(self.sizes.test)),
@@ -163,10 +167,13 @@ def cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def scores(outputs: Tensor, data: Labelled) -> dict[str, float]:
-    """Mean cross-entropy (nats) and accuracy."""
-    labels = data.labels[: len(outputs)]
-    loss = functional.cross_entropy(outputs.double(), labels).item()
-    return {"loss": loss, "accuracy": (outputs.argmax(1) == labels).double().mean().item()}
+    """Mean cross-entropy (nats), accuracy and expected calibration error."""
+    wide, labels = outputs.double(), data.labels
+    return {
+        "loss": functional.cross_entropy(wide, labels).item(),
+        "accuracy": (outputs.argmax(1) == labels).double().mean().item(),
+        "ece": expected_calibration_error(wide.numpy(), labels.numpy()),
+    }
 
 
 def mnist_data() -> tuple[Labelled, Labelled]:

@@ -66,7 +66,7 @@ def test_models_that_cannot_be_compared():
         with pytest.raises(ValueError, match="rising points from 0 to 1"):
             mutual_barriers(evaluate, MODELS, ts=ts)
     metrics = iter([{"loss": 1.0}, {"error": 1.0}])
-    with pytest.raises(ValueError, match=r"gave \['error'\] at t = 0 from 'b' to 'b', and \['loss'\] before"):
+    with pytest.raises(ValueError, match=r"gave \['error'\] at t = 0 from 'b' to 'b' and \['loss'\] before"):
         mutual_barriers(lambda params: next(metrics), MODELS)
 
 

@@ -28,9 +28,6 @@ class FunctionalModel:
         Its parameters give device and dtype.
     method : str
         The function that needs it, for error messages.
-    keep_buffers : bool
-        Buffers are used as they are: a result has derivatives with respect to them. By default they are copies
-        without gradients.
 
     Raises
     ------
@@ -42,7 +39,7 @@ class FunctionalModel:
         It has no parameters.
     """
 
-    def __init__(self, model: Any, method: str, *, keep_buffers: bool = False) -> None:
+    def __init__(self, model: Any, method: str) -> None:
         self._torch = import_torch(method)
         if not isinstance(model, self._torch.nn.Module):
             raise TypeError(f"model is a torch.nn.Module, got {type(model).__qualname__}")
@@ -53,7 +50,6 @@ class FunctionalModel:
         if not self.trainable:
             raise ParamsError("the model has no parameters, so there is nothing to match")
         self.device = self._own[self.trainable[0]].device
-        self._keep_buffers = keep_buffers
 
     def tensors(self, params: Params, which: str) -> Tensors:
         """Copies of ``params`` as the model has them: its names, its dtypes, its device.
@@ -83,10 +79,14 @@ class FunctionalModel:
         return tensors
 
     def __call__(self, tensors: Tensors, inputs: Any, *, write_back: bool = False) -> Any:
-        """The model's outputs; buffers such as BatchNorm statistics are changed in place with ``write_back`` only."""
+        """The model's outputs.
+
+        With ``write_back`` buffers such as BatchNorm statistics are used as they are: changed in place by layers in
+        training, differentiated where they carry derivatives.
+        """
         # Buffers that were mixed softly carry gradients, which statistics may not.
         buffers = {
-            name: value if write_back or self._keep_buffers else value.detach().clone()
+            name: value if write_back else value.detach().clone()
             for name, value in tensors.items()
             if name not in self.trainable
         }

@@ -18,7 +18,6 @@ class Line:
     Parameters
     ----------
     function : FunctionalModel
-        Keeps its buffers.
     a, b : Mapping[str, tensor]
         The ends, as ``function.tensors`` gives them.
     """
@@ -29,7 +28,7 @@ class Line:
 
     def loss(self, t: float, batch: Any, loss: Callable[[Any, Any], Any]) -> float:
         """The loss at t."""
-        return float(_scalar(self._function.loss(self._near(0, t), batch, loss)))
+        return float(self._loss(0, t, batch, loss))
 
     def derivatives(self, end: int, order: int, batch: Any, loss: Callable[[Any, Any], Any]) -> list[float]:
         """The loss at A (``end`` 0) or B (1) and its derivatives with respect to t, from the first to ``order``.
@@ -39,20 +38,22 @@ class Line:
         import torch
 
         def along(step: Any) -> tuple[Any, ...]:
-            return (_scalar(self._function.loss(self._near(end, step), batch, loss)),)
+            return (self._loss(end, step, batch, loss),)
 
-        function = along
+        function: Callable[[Any], tuple[Any, ...]] = along
         for _ in range(order):
             function = _with_derivative(function)
         weights = next(iter(self._direction.values()))
         zero = torch.zeros((), dtype=weights.dtype, device=weights.device)
         return [float(value) for value in function(zero)]
 
-    def _near(self, end: int, step: Any) -> Tensors:
-        """The parameters that lie ``step`` from an end, in the direction of B."""
+    def _loss(self, end: int, step: Any, batch: Any, loss: Callable[[Any, Any], Any]) -> Any:
+        """The loss ``step`` from an end, in the direction of B."""
         start = self._b if end else self._a
         moved = {name: start[name] + step * towards for name, towards in self._direction.items()}
-        return {name: moved.get(name, value) for name, value in self._a.items()}
+        tensors = {name: moved.get(name, value) for name, value in self._a.items()}
+        # These are copies: as they are, buffers pass their derivatives on.
+        return _scalar(self._function.loss(tensors, batch, loss, write_back=True))
 
 
 def _with_derivative(function: Callable[[Any], tuple[Any, ...]]) -> Callable[[Any], tuple[Any, ...]]:
@@ -60,7 +61,7 @@ def _with_derivative(function: Callable[[Any], tuple[Any, ...]]) -> Callable[[An
     import torch
 
     def extended(step: Any) -> tuple[Any, ...]:
-        values, tangents = torch.func.jvp(function, (step,), (torch.ones_like(step),))
+        values, tangents = torch.func.jvp(function, (step,), (torch.ones_like(step),))[:2]
         return (*values, tangents[-1])
 
     return extended

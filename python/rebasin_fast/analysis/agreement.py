@@ -71,7 +71,7 @@ class Agreement(Result):
         label : str, optional
             The name of the pair in a legend.
         style : int
-            Number of the colour and marker, for several pairs in one picture.
+            Number of the colour and marker, for several pairs in one picture, side by side.
 
         Raises
         ------
@@ -79,15 +79,16 @@ class Agreement(Result):
             matplotlib is not installed.
         """
         axes, look = axes_of(ax, size=(6.8, 4.2)), STYLES[style % len(STYLES)]
-        places = np.arange(len(self.shares))
+        places, means = np.arange(len(self.shares)), np.array(list(self.mean.values()))
         errors = np.nan_to_num(list(self.deviation.values()))
+        top = axes.get_ylim()[1] if axes.has_data() else 0.0
         axes.errorbar(
-            places, list(self.mean.values()), yerr=errors, color=look.colour, marker=look.marker, markersize=6,
+            places + 0.12 * style, means, yerr=errors, color=look.colour, marker=look.marker, markersize=6,
             markeredgecolor="white", linestyle="none", elinewidth=1.6, capsize=3, label=label,
         )  # fmt: skip
         axes.plot(places, list(self.chance.values()), color=FAINT, marker="_", markersize=9, linestyle="none")
         axes.set_xticks(places, list(self.shares), rotation=90 if len(places) > 6 else 0)
-        axes.set_ylim(bottom=0.0)
+        axes.set_ylim(0.0, max(top, 1.08 * float((means + errors).max()), 1e-3))
         return label_axes(axes, x="permutation", y="share of units placed alike")
 
     def _columns(self) -> Mapping[str, Any]:

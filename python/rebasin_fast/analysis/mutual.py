@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rebasin_fast._drawing import INK, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.evaluation.curve import Barrier, LossCurve
+from rebasin_fast.evaluation.metrics import metrics_at
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.merging.interpolation import interpolate
 from rebasin_fast.merging.same_names import check_same_names
@@ -173,27 +174,22 @@ def mutual_barriers(
     for name in names[1:]:
         check_same_names(named[names[0]], named[name])
     pairs = list(itertools.combinations(names, 2))
-    evaluations = len(names) + (len(points) - 2) * len(pairs)
-    rows: list[dict[str, float]] = []
+    ends = [(name, name, 0.0) for name in names]
+    inner = [(first, second, float(t)) for first, second in pairs for t in points[1:-1]]
+
+    def at(place: tuple[str, str, float]) -> tuple[str, dict[str, Array]]:
+        first, second, t = place
+        return f"t = {t:g} from {first!r} to {second!r}", interpolate(named[first], named[second], t)
+
     with listener(progress, "evaluations") as notify:
-
-        def measure(first: str, second: str, t: float) -> dict[str, float]:
-            found = evaluate(interpolate(named[first], named[second], t))
-            row = dict(found) if isinstance(found, Mapping) else {"loss": found}
-            if rows and row.keys() != rows[0].keys():
-                place = f"at t = {t:g} from {first!r} to {second!r}"
-                raise ValueError(f"evaluate gave {list(row)} {place}, and {list(rows[0])} before")
-            rows.append({metric: float(value) for metric, value in row.items()})
-            if notify is not None:
-                notify(len(rows), evaluations)
-            return rows[-1]
-
-        ends = {name: measure(name, name, 0.0) for name in names}
-        lines = [
-            [ends[first], *(measure(first, second, float(t)) for t in points[1:-1]), ends[second]]
-            for first, second in pairs
-        ]
-    values = {metric: np.array([[row[metric] for row in line] for line in lines]) for metric in rows[0]}
+        measured = metrics_at(evaluate, map(at, ends + inner), len(ends) + len(inner), notify)
+    values = {}
+    for metric, found in measured.items():
+        own = dict(zip(names, found, strict=False))
+        lines = found[len(ends) :].reshape(len(pairs), -1)
+        values[metric] = np.array(
+            [[own[first], *line, own[second]] for (first, second), line in zip(pairs, lines, strict=True)]
+        )
     return MutualBarriers(names, points, values)
 
 

@@ -205,10 +205,11 @@ def taylor_barrier(
         T_A(t) = L(0) +      t  g_A·d +      t² / 2 d·H_A d
         T_B(t) = L(1) - (1 - t) g_B·d + (1 - t)² / 2 d·H_B d
 
-    and the estimate is (1 - t) T_A(t) + t T_B(t), which keeps both losses at the ends; less the straight line between
-    them it is the barrier t (1 - t) [(g_A - g_B)·d + (t d·H_A d + (1 - t) d·H_B d) / 2]. This is how Ito, Yamada and
-    Kumagai (ICLR 2025, section 3.2 and table 1) ask whether a matched B is near A; the third term was asked for by a
-    reviewer there. Exact where the loss is a polynomial of degree ``order`` in the parameters.
+    and the estimate is (1 - t) T_A(t) + t T_B(t), the weights that keep both losses at the ends; less the straight line
+    between them it is the barrier t (1 - t) [(g_A - g_B)·d + (t d·H_A d + (1 - t) d·H_B d) / 2]. Exact where the loss
+    is a polynomial of degree ``order`` in the parameters. Ito, Yamada and Kumagai (ICLR 2025, section 3.2 and table 1)
+    compare an estimate of second order with the true barrier, to see whether a matched B is near A; the third term is
+    the wish of a reviewer.
 
     Networks of ReLUs are smooth only piece by piece: derivatives are those of the piece on which a sample lies at the
     end, and know nothing of the kinks between the ends.
@@ -229,7 +230,7 @@ def taylor_barrier(
     (-1.0, -1.0)
     """
     points = _points(t, ts, order, batch_norm)
-    function = FunctionalModel(model, "taylor_barrier", keep_buffers=True)
+    function = FunctionalModel(model, "taylor_barrier")
     line = Line(function, function.tensors(params_a, "A"), function.tensors(params_b, "B"))
     inner = points[1:-1]
     sums, samples = np.zeros(2 * (order + 1) + len(inner)), 0
@@ -264,4 +265,4 @@ def _points(t: float, ts: int | Sequence[float], order: int, batch_norm: str) ->
         raise ValueError(f"ts is a number of points, or a sequence of points between 0 and 1; got {ts!r}")
     points = np.unique(np.concatenate([[0.0, float(t), 1.0], further]))
     near_t = np.abs(points - t) < 1e-12  # a point of linspace that is t but for rounding
-    return points[~near_t | (points == t)]
+    return np.asarray(points[~near_t | (points == t)])
