@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from common.command import command_line, finish
 from common.environment import markdown_table
-from networks import pairs
+from networks import pairs, training
 from networks.pairs import TestedPair
 
 import rebasin_fast as rf
@@ -72,7 +72,8 @@ def measure(pair: TestedPair, options: argparse.Namespace) -> tuple[dict[str, An
     for name, params in ends.items():
         model = pair.build(params)
         if pair.has_batch_norm:
-            rf.reset_batch_norm(model, pair.batches)
+            with training.fast_products():
+                rf.reset_batch_norm(model, pair.batches)
         metrics = pair.evaluate(model)
         agreement = found[name].agreement(found["weights"]) if name in found else None
         record[name] = {**metrics, "seconds": seconds.get(name), "agreement_with_weights": agreement}

@@ -26,7 +26,6 @@ from rebasin_fast.plots import plot_loss_curves
 DEFINITIONS = ("mean", "linear", "midpoint")
 NAIVE, MATCHED = "averaged as they are", "hidden units matched first"
 NAIVE_RESET, MATCHED_RESET = f"{NAIVE}, BatchNorm reset", f"{MATCHED}, BatchNorm reset"
-LOSSY = "lossy JPEG copies"
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--points", type=int, default=25, help="points on the line of the MNIST networks (odd)"
     )
-    parser.add_argument("--cifar-points", type=int, default=9, help="points on the line of the ResNets (odd)")
+    parser.add_argument("--cifar-points", type=int, default=5, help="points on the line of the ResNets (odd)")
     parser.add_argument("--cifar-images", type=int, default=10_000, help="test images for the ResNets")
     parser.add_argument(
         "--reset-images", type=int, default=4_000, help="training images for a BatchNorm reset"
@@ -83,7 +82,8 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     def evaluate(params: Any, reset: bool) -> dict[str, float]:
         model = resnet20.model_with(params)
         if reset:
-            rf.reset_batch_norm(model, training.batches(train))
+            with training.fast_products():
+                rf.reset_batch_norm(model, training.batches(train, 250))
         return {f"test_{name}": value for name, value in training.evaluate(model, test).items()}
 
     lines = {
@@ -104,14 +104,14 @@ def measure_cifar(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         f"{middle(curves[MATCHED_RESET], 'test_accuracy'):.0%} matched"
     )
     images = f"{len(test.labels):,} test images"
-    subtitle = f"CIFAR-10, {images} ({LOSSY}); the title's numbers are with BatchNorm reset"
+    subtitle = f"CIFAR-10, {images}; the title's numbers are with BatchNorm reset"
     draw(curves, options.results / "real_cifar.png", title, subtitle)
     note = (
         f"{effort(matching, seconds)}; {images}, {options.cifar_points} points on the line; "
-        f"BatchNorm from {len(train.labels):,} training images."
+        f"BatchNorm from {len(train.labels):,} training images; {training.products_name()} products."
     )
     table = line_table(curves, ["test_loss", "test_accuracy"])
-    text = f"### CIFAR-10, two public ResNet-20 checkpoints ({LOSSY})\n\n{table}\n\n{note}"
+    text = f"### CIFAR-10, two public ResNet-20 checkpoints\n\n{table}\n\n{note}"
     return record(curves, matching, seconds), text
 
 

@@ -9,10 +9,8 @@ An epoch of 50,000 images takes 50 to 120 s on one core (ResNet-20 of width 8 or
 """
 
 import sys
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +24,7 @@ from common.command import command_line
 
 from networks import cifar, layernorm, training
 from networks.storage import DEFAULT_CACHE
+from networks.training import fast_products
 
 BATCH = 128
 PEAK_RATE = {"resnet20": 0.1, "vgg16": 0.05}
@@ -109,11 +108,6 @@ def augmented(batch: Tensor) -> Tensor:
     return shifted.contiguous(memory_format=torch.channels_last)
 
 
-def fast_products() -> AbstractContextManager[Any]:
-    """bfloat16 where the processor multiplies it."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
-
-
 def train(recipe: Recipe, seconds: float, cache: Path = DEFAULT_CACHE) -> int:
     """Train whole epochs until the seconds are used up; the number of epochs done in all."""
     images = recipe.images("train", cache)
@@ -139,7 +133,14 @@ def train(recipe: Recipe, seconds: float, cache: Path = DEFAULT_CACHE) -> int:
 
     def epoch() -> float:
         loss = training.train_epoch(
-            model, optimizer, schedule, data, BATCH, augmented=augmented, clip=CLIP, products=fast_products
+            model,
+            optimizer,
+            schedule,
+            data,
+            BATCH,
+            augmented=augmented,
+            clip=CLIP,
+            products=fast_products,
         )
         torch.save(model.state_dict(), snapshot(path, schedule.last_epoch // each))
         return loss

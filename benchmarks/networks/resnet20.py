@@ -1,8 +1,8 @@
 """CIFAR-10's ResNet-20 with zero-padded ("option A") shortcuts, and the two public checkpoints of it.
 
-Run as a program it shows what the checkpoints reach on the JPEG images::
+Run as a program it shows what the checkpoints reach on the test images::
 
-    REBASIN_FAST_DATA=... python benchmarks/networks/resnet20.py --count 2000
+    REBASIN_FAST_DATA=... python benchmarks/networks/resnet20.py --count 10000
 """
 
 import sys
@@ -92,7 +92,7 @@ def model_with(params: Mapping[str, npt.NDArray[np.generic]]) -> ResNet20:
 
 
 def main() -> None:
-    parser = command_line("Evaluate both checkpoints on the lossy JPEG test images.", "--cache")
+    parser = command_line("Evaluate both checkpoints on test images.", "--cache")
     parser.add_argument("--count", type=int, default=2000, help="how many test images, from the first")
     options = parser.parse_args()
     images = cifar.load_images("test", options.cache).first(options.count)

@@ -18,7 +18,7 @@ def data_folder() -> Path:
     value = os.environ.get(DATA_VARIABLE)
     if not value:
         raise SystemExit(
-            f"{DATA_VARIABLE} is not set: it must name the folder that holds mnist/, cifar10_jpeg.npz and "
+            f"{DATA_VARIABLE} is not set: it must name the folder that holds mnist/, cifar10.npz and "
             f"checkpoints/. Try: {DATA_VARIABLE}=/path/to/data python benchmarks/..."
         )
     folder = Path(value)

@@ -114,6 +114,37 @@ def test_along_the_arc():
     assert rf.loss_curve(lambda p: float(np.linalg.norm(p["w"])), a, b, ts=3).values["loss"][1] < 0.8
 
 
+class Circle:
+    def at(self, t):
+        return {"w": np.array([np.cos(np.pi * t), np.sin(np.pi * t)])}
+
+
+def test_along_a_path():
+    found = rf.loss_curve(lambda p: float(p["w"][1]), path=Circle(), ts=5)
+    np.testing.assert_allclose(found.values["loss"], np.sin(np.pi * found.ts), atol=1e-15)
+    assert found.barrier() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({}, TypeError, "the ends are missing: pass params_a and params_b, or path="),
+        ({"params_a": A}, TypeError, "the ends are missing"),
+        ({"params_a": A, "params_b": B, "path": Circle()}, TypeError, "pass path= alone"),
+        ({"params_b": B, "path": Circle()}, TypeError, "pass path= alone"),
+        (
+            {"path": Circle(), "method": "slerp"},
+            ValueError,
+            "method='slerp' is for the way between two models",
+        ),
+        ({"path": [A, B]}, TypeError, r"whose at\(t\) gives parameters, got list"),
+    ],
+)
+def test_a_path_or_two_ends(arguments, error, message):
+    with pytest.raises(error, match=message):
+        rf.loss_curve(lambda p: 0.0, **arguments)
+
+
 def test_as_json_and_back():
     found = curve([1.0, 4.0, 3.0])
     again = rf.LossCurve.from_dict(json.loads(json.dumps(found.to_dict())))

@@ -78,11 +78,17 @@ class FunctionalModel:
             tensors[name] = tensor.detach().to(device=own.device, dtype=own.dtype, copy=True)
         return tensors
 
-    def __call__(self, tensors: Tensors, inputs: Any) -> Any:
-        """The model's outputs; buffers such as BatchNorm statistics are not written back."""
+    def __call__(self, tensors: Tensors, inputs: Any, *, write_back: bool = False) -> Any:
+        """The model's outputs.
+
+        With ``write_back`` buffers such as BatchNorm statistics are used as they are: changed in place by layers in
+        training, differentiated where they carry derivatives.
+        """
         # Buffers that were mixed softly carry gradients, which statistics may not.
         buffers = {
-            name: value.detach().clone() for name, value in tensors.items() if name not in self.trainable
+            name: value if write_back else value.detach().clone()
+            for name, value in tensors.items()
+            if name not in self.trainable
         }
         values = {name: tensors[name] for name in self.trainable} | self._without_ties(buffers)
         if isinstance(inputs, Mapping):
@@ -92,12 +98,14 @@ class FunctionalModel:
         moved_arguments = tuple(moved(value, self.device) for value in arguments)
         return self._torch.func.functional_call(self.model, values, moved_arguments)
 
-    def loss(self, tensors: Tensors, batch: Any, loss: Callable[[Any, Any], Any]) -> Any:
-        """``loss(outputs, targets)`` of one pair."""
+    def loss(
+        self, tensors: Tensors, batch: Any, loss: Callable[[Any, Any], Any], *, write_back: bool = False
+    ) -> Any:
+        """``loss(outputs, targets)`` of one pair; ``write_back`` as in a call."""
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise DataError(f"a batch is a pair of inputs and targets, got {type(batch).__qualname__}")
         inputs, targets = batch
-        return loss(self(tensors, inputs), moved(targets, self.device))
+        return loss(self(tensors, inputs, write_back=write_back), moved(targets, self.device))
 
     def mean_loss(self, tensors: Tensors, batches: Sequence[Any], loss: Callable[[Any, Any], Any]) -> float:
         """The mean of :meth:`loss` over ``batches``, without gradients."""
@@ -113,6 +121,11 @@ class FunctionalModel:
                 if isinstance(module, self._torch.nn.modules.batchnorm._BatchNorm):
                     module.train()
             yield
+
+    def with_ties(self, parameters: Tensors) -> Tensors:
+        """Tensors of the trainable names, under the second names of tied parameters too."""
+        first = {id(self._own[name]): name for name in self.trainable}
+        return {name: parameters[first[id(own)]] for name, own in self._own.items() if id(own) in first}
 
     def _without_ties(self, buffers: Tensors) -> Tensors:
         """Second names of tied parameters left out: ``functional_call`` ties them itself."""

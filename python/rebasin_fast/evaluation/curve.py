@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast.evaluation.calibration import Calibration, measure_of
+from rebasin_fast.evaluation.metrics import is_high, metrics_at
+from rebasin_fast.evaluation.path import ParamsPath, points_of
 from rebasin_fast.evaluation.result import Result
-from rebasin_fast.merging.interpolation import interpolate
-from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
 
 if TYPE_CHECKING:
@@ -21,16 +22,10 @@ if TYPE_CHECKING:
 
 Barrier = Literal["mean", "linear", "midpoint"]
 
-# Metrics whose barrier is that of their negative.
-_HIGHER_IS_BETTER = (
-    "accuracy", "acc", "acc1", "acc5", "top1", "top5", "f1", "auc", "auroc", "precision", "recall", "iou", "miou",
-    "map", "bleu", "r2",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class LossCurve(Result):
-    """Metrics at points on the line from A (t = 0) to B (t = 1).
+    """Metrics at points on the line, or another path, from A (t = 0) to B (t = 1).
 
     Attributes
     ----------
@@ -78,7 +73,7 @@ class LossCurve(Result):
         """
         if metric not in self.values:
             raise KeyError(f"the curve has no metric {metric!r}; it has {list(self.values)}")
-        high = _is_high(metric) if higher_is_better is None else higher_is_better
+        high = is_high(metric) if higher_is_better is None else higher_is_better
         loss = -self.values[metric] if high else self.values[metric]
         start, end = loss[self._at(0.0)], loss[self._at(1.0)]
         if definition == "mean":
@@ -157,25 +152,34 @@ class LossCurve(Result):
 
 def loss_curve(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
-    params_a: Params,
-    params_b: Params,
+    params_a: Params | None = None,
+    params_b: Params | None = None,
     ts: int | Sequence[float] = 25,
     *,
+    path: ParamsPath | None = None,
     method: Literal["lerp", "slerp"] = "lerp",
+    calibrate: Calibration | None = None,
     progress: Callable[[int, int], object] | bool | None = None,
     allow_nonfinite: bool = False,
 ) -> LossCurve:
-    """Evaluate the models on the line between A and B.
+    """Evaluate the models on the line between A and B, or along any path.
 
     Parameters
     ----------
     evaluate : callable
         Takes parameters, gives a loss or a mapping of metrics. Called once a point, A first.
-    params_a, params_b : Mapping[str, array]
+    params_a, params_b : Mapping[str, array], optional
+        The ends of the line; left out where ``path`` is given.
     ts : int or sequence of float
         Number of evenly spaced points with both ends (odd numbers hold the midpoint), or the points.
+    path : object with ``at(t)``, optional
+        Gives the parameters at t, from one model (t = 0) to another (t = 1), such as the result of
+        :func:`rebasin_fast.analysis.connect`.
     method : {"lerp", "slerp"}
-        See :func:`rebasin_fast.interpolate`.
+        The line or the arc between A and B; see :func:`rebasin_fast.interpolate`.
+    calibrate : {"temperature"}, optional
+        Measure by ``evaluate.calibrated``, which :class:`rebasin_fast.evaluation.Evaluator` has: at each point one
+        softmax temperature, fitted on held-out data, gives ``calibrated_loss`` beside ``loss`` (Ito et al. 2026).
     progress : callable or bool, optional
         True shows a bar on standard error, plain lines in a log; a callable is called with
         (points done, points in all) after each point.
@@ -191,7 +195,10 @@ def loss_curve(
     ParamsError
         The models differ in names or shapes (raised before anything is evaluated), or a point is not finite.
     ValueError
-        Fewer than two points, or metrics that change from point to point.
+        Fewer than two points, or metrics that change from point to point; or the evaluator cannot calibrate.
+    TypeError
+        Neither the models nor a path are given, or both; or ``calibrate`` is given, and ``evaluate`` has no method
+        ``calibrated``.
 
     Examples
     --------
@@ -203,21 +210,11 @@ def loss_curve(
     >>> curve.barrier()
     1.0
     """
-    check_same_names(params_a, params_b)
-    points = _points(ts)
-    rows: list[dict[str, float]] = []
+    at = points_of(params_a, params_b, path, method, allow_nonfinite=allow_nonfinite)
+    points, measure = _points(ts), measure_of(evaluate, calibrate)
+    along = ((f"t = {t:g}", at(float(t))) for t in points)
     with listener(progress, "points") as notify:
-        for t in points:
-            found = evaluate(
-                interpolate(params_a, params_b, float(t), method, allow_nonfinite=allow_nonfinite)
-            )
-            row = dict(found) if isinstance(found, Mapping) else {"loss": found}
-            if rows and row.keys() != rows[0].keys():
-                raise ValueError(f"evaluate gave {list(row)} at t = {t:g} and {list(rows[0])} before")
-            rows.append({name: float(value) for name, value in row.items()})
-            if notify is not None:
-                notify(len(rows), len(points))
-    return LossCurve(points, {name: np.array([row[name] for row in rows]) for name in rows[0]})
+        return LossCurve(points, metrics_at(measure, along, len(points), notify))
 
 
 def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
@@ -229,7 +226,3 @@ def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
     if points.ndim != 1 or points.size < 2:
         raise ValueError(f"ts is a number of points, 2 or more, or a sequence of them; got {ts!r}")
     return points
-
-
-def _is_high(metric: str) -> bool:
-    return metric.lower().split("/")[-1].split("_")[-1] in _HIGHER_IS_BETTER

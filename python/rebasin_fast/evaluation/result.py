@@ -47,18 +47,13 @@ class Result:
         """
         arrays: dict[str, Any] = {}
         account: dict[str, Any] = {}
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                arrays[f"array/{field.name}"] = value
-            elif (
-                isinstance(value, Mapping)
-                and value
-                and all(isinstance(v, np.ndarray) for v in value.values())
-            ):
-                arrays |= {f"mapping/{field.name}/{key}": array for key, array in value.items()}
+        for name, value in self._stored().items():
+            if _is_array(value):
+                arrays[f"array/{name}"] = value
+            elif isinstance(value, Mapping) and value and all(map(_is_array, value.values())):
+                arrays |= {f"mapping/{name}/{key}": array for key, array in value.items()}
             else:
-                account[field.name] = value
+                account[name] = value
         self._file().write(path, arrays, {"fields": account}, overwrite=overwrite)
 
     @classmethod
@@ -114,6 +109,10 @@ class Result:
         """Name -> column of the table, of equal lengths."""
         raise NotImplementedError
 
+    def _stored(self) -> dict[str, Any]:
+        """Name -> value in a file, of which ``_restored`` makes the fields again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
     @classmethod
     def _restored(cls, values: dict[str, Any]) -> dict[str, Any]:
         """The arguments of the constructor, of the values of a file."""
@@ -123,3 +122,8 @@ class Result:
     def _file(cls) -> StateFile:
         assert is_dataclass(cls)
         return StateFile(f"rebasin_fast.{cls.__name__}", cls._title)
+
+
+def _is_array(value: object) -> bool:
+    """Of any library; the scalars of NumPy are numbers."""
+    return hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, np.generic)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -31,10 +31,11 @@ _SAMPLED = 64  # entries of each array that distinguish one model from another
 
 @dataclass(frozen=True)
 class StateFile:
-    """One kind of state file: ``kind`` stands in the file, ``title`` in error messages."""
+    """One kind of state file: ``kind`` stands in the file, ``title`` and ``owner`` in error messages."""
 
     kind: str
     title: str
+    owner: str = "matching"
 
     def check_name(self, path: str | os.PathLike[str]) -> None:
         """FileFormatError unless the extension is one of a state file."""
@@ -101,8 +102,8 @@ class StateFile:
             ) from None
         if state is None:
             raise FileFormatError(
-                f"{path} belongs to another matching: other models, another spec or other options. Give the file that "
-                "belongs to these, or another name"
+                f"{path} belongs to another {self.owner}: other models, another spec or other options. Give the file "
+                "that belongs to these, or another name"
             )
         return state
 
@@ -121,10 +122,18 @@ class StateFile:
 
 def key_of(spec: PermutationSpec, models: Sequence[Params], options: Mapping[str, Any]) -> str:
     """A digest that distinguishes matchings: of the spec, the options, and some entries of every array."""
-    digest = hashlib.sha256(spec.digest().encode())
+    return digest_of(spec.axes_to_perm, models, options, of=spec.digest())
+
+
+def digest_of(
+    names: Iterable[str], models: Sequence[Params], options: Mapping[str, Any], *, of: str = ""
+) -> str:
+    """A digest of the options and of some entries of the arrays of these names; ``of`` is a digest of all else."""
+    names = list(names)
+    digest = hashlib.sha256(of.encode())
     digest.update(json.dumps(options, sort_keys=True, default=repr).encode())
     for params in models:
-        for name in spec.axes_to_perm:
+        for name in names:
             if name in params:
                 digest.update(name.encode() + _sample(params[name]))
     return digest.hexdigest()

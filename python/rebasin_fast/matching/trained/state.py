@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -55,14 +55,18 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class TrainingFile:
-    """The file of a run: its state, the trained copy of A, the optimizer and its schedule."""
+    """The file of a run: its state, the trained tensors, the optimizer and its schedule.
+
+    ``spec`` is that of the state's permutations, None where there are none.
+    """
 
     path: str | os.PathLike[str]
     key: str
-    spec: PermutationSpec
+    spec: PermutationSpec | None
     copy: dict[str, Any]
     optimizer: Any
     schedule: Any
+    file: StateFile = FILE
 
     def save(self, state: TrainingState) -> None:
         """Write everything, in place of the file before."""
@@ -80,12 +84,13 @@ class TrainingFile:
                     scalars.setdefault(str(number), {})[name] = value
         account["optimizer"] = {"scalars": scalars, "groups": optimizer["param_groups"]}
         account["schedule"] = None if self.schedule is None else self.schedule.state_dict()
-        FILE.write(self.path, arrays, account, key=self.key)
+        self.file.write(self.path, arrays, account, key=self.key)
 
     def resume(self) -> TrainingState | None:
         """The state in the file, after the copy, the optimizer and its schedule took theirs; None without a file."""
         plain = str(self.path).lower().endswith(".npz")
-        return FILE.resume(self.path, self._restore, key=self.key, library="numpy" if plain else "torch")
+        library: Literal["numpy", "torch"] = "numpy" if plain else "torch"
+        return self.file.resume(self.path, self._restore, key=self.key, library=library)
 
     def _restore(self, arrays: Mapping[str, Any], account: Mapping[str, Any]) -> TrainingState:
         import torch
@@ -111,6 +116,8 @@ class TrainingFile:
         return TrainingState(**values)
 
     def _permutation(self, arrays: Mapping[str, Any], prefix: str) -> dict[str, Index]:
+        if self.spec is None:
+            return {}
         found = {
             name.removeprefix(prefix): np.array(library_of(arrays[name]).to_host(arrays[name]))
             for name in arrays
