@@ -20,7 +20,7 @@ LABELS = {
 
 def drawn(parts: Parts, path: Path) -> None:
     """Draw the four panels into a PNG file."""
-    figure = Figure(figsize=(13.5, 9.0), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(12.5, 9.0), layout="constrained", facecolor="white")
     axes = figure.subplots(2, 2)
     _bars(axes[0, 0], parts)
     first = next(iter(record for part, record in parts.items() if not part.startswith("width")))
@@ -108,5 +108,6 @@ def _widths(ax: Any, parts: Parts) -> None:
     )
     ax.set_xscale("log", base=2)
     ax.set_xticks(list(records), labels=map(str, records))
-    ax.legend(frameon=False, fontsize=8.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ax.set_ylim(top=1.5 * ax.get_ylim()[1])
+    ax.legend(frameon=False, fontsize=8.5, loc="upper center", ncols=2)
     label_axes(ax, title="Width", x="units of each hidden layer", y="R, reduction")
