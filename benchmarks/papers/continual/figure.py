@@ -8,14 +8,14 @@ import numpy as np
 from papers.continual.accuracy import Matrix
 
 TASKS = (1, 5, 10, 15)
-LINES = ("finetuning", "EWC", "LwF", "A-GEM", "re-basin")  # as many as there are styles
+LINES = ("finetuning", "EWC", "LwF", "A-GEM", "re-basin", "re-basin, Fisher penalty")
 
 
 def draw(found: dict[str, list[Matrix]], title: str, path: Path) -> None:
     """One panel a task; mean over seeds with one standard deviation; joint training as a level."""
     from matplotlib.figure import Figure
 
-    from rebasin_fast._drawing import FAINT, INK, STYLES, label_axes
+    from rebasin_fast._drawing import FAINT, INK, STYLES, LineStyle, label_axes
 
     sizes = [len(matrix) for name in LINES for matrix in found.get(name, [])]
     if not sizes:
@@ -24,7 +24,7 @@ def draw(found: dict[str, list[Matrix]], title: str, path: Path) -> None:
     figure = Figure(figsize=(max(7.5, 3.3 * len(tasks)), 3.9), layout="constrained", facecolor="white")
     panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
     for panel, task in zip(panels, tasks, strict=True):
-        for name, style in zip(LINES, STYLES, strict=True):
+        for name, style in zip(LINES, (*STYLES, LineStyle(INK, "-", "P")), strict=True):
             if found.get(name):
                 line(panel, name, style, found[name], task)
         if found.get("joint"):
