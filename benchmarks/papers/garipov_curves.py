@@ -102,7 +102,7 @@ def text_of(pair: TrainedPair, curves: dict[str, rf.LossCurve], options: Any) ->
         f"Least and greatest value at {options.points} points; {pair.measured:,} training and {len(pair.test[1]):,} "
         f"test images. One bend, {pair.epochs} epoch{'s' * (pair.epochs > 1)} of {pair.images:,} images in "
         f"batches of {pair.batch}, SGD with rate {pair.rate:g}, momentum 0.9 and the published fall of the rate. "
-        "A bend has weight 1/2 in the middle of a Bézier curve, and 1 in that of a chain, which makes its steps larger. "
+        "A bend has weight 1/2 in the middle of a Bézier curve, 1 in that of a chain, which makes its steps larger. "
         f"{PUBLISHED_NOTE if pair.name == 'vgg16' else ''}"
     )
     return f"### {pair.title}\n\n{markdown_table(header, rows)}\n\n{note}"
