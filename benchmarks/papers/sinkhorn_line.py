@@ -272,7 +272,9 @@ def main() -> None:
     note = (
         "Test loss (mean squared error for the polynomials); the barrier is above the mean of the ends, the area that "
         "below the loss. The perceptrons are those of the published program: 9,000 images, 50 epochs of AdamW. The "
-        "VGG-11 is narrower, trained on 5 × 25,000 images, and evaluated on 2,000. Sinkhorn as published: AdamW, rate "
+        f"VGG-11 is narrower, trained on {options.vgg_epochs} × 25,000 images, matched on 2,000 and "
+        f"evaluated on {min(2000, options.test_images or 2000):,}. "
+        "Sinkhorn as published: AdamW, rate "
         "0.1, τ = 1, 20 iterations, A mixed onto B; of the rounded permutations the best on the first batches is drawn."
     )
     for name in options.parts:
