@@ -9,6 +9,7 @@ import gzip
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,13 @@ def train(
     epochs: int = EPOCHS,
     falling: bool = True,
     keep: Callable[[int, Params], None] | None = None,
+    fast: bool = False,
 ) -> Params:
     """Train one network with Adam on all images by default.
 
     The learning rate falls to zero by a cosine, or with ``falling`` False stays as it is. ``keep`` is called with the
-    number of epochs done and the parameters, before the first epoch and after each.
+    number of epochs done and the parameters, before the first epoch and after each. ``fast`` multiplies bfloat16 where
+    the processor can.
     """
     import torch
 
@@ -97,9 +100,10 @@ def train(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if falling else None
     if keep is not None:
         keep(0, arrays_of(model))
+    products = training.fast_products if fast else nullcontext
     for epoch in range(epochs):
         started = time.perf_counter()
-        loss = training.train_epoch(model, optimizer, schedule, data, BATCH)
+        loss = training.train_epoch(model, optimizer, schedule, data, BATCH, products=products)
         seconds = time.perf_counter() - started
         print(f"seed {seed} epoch {epoch + 1}/{epochs} loss {loss:.5f} {seconds:.1f} s", file=sys.stderr)
         if keep is not None:
@@ -118,15 +122,21 @@ def after(
     """Return the parameters after an epoch of training at a constant rate; every epoch is kept in the cache."""
 
     def name(number: int) -> str:
-        return f"mnist_mlp_{'-'.join(map(str, hidden))}_constant_{epochs}epochs_seed{seed}_after{number}"
+        return f"mnist_mlp_{'-'.join(map(str, hidden))}_constant_{epochs}epochs_bfloat16_seed{seed}_after{number}"
 
     if not (cache / f"{name(epochs)}.npz").exists():
 
         def keep(number: int, params: Params) -> None:
             cached_arrays(cache, name(number), lambda: params)
 
-        train(seed, hidden, epochs=epochs, falling=False, keep=keep)
+        train(seed, hidden, epochs=epochs, falling=False, keep=keep, fast=True)
     return cached_arrays(cache, name(epoch), dict)  # type: ignore[return-value]
+
+
+def few_epochs(seed: int, epochs: int, width: int, cache: Path = DEFAULT_CACHE) -> Params:
+    """Return three hidden layers of this width, trained for a few epochs at a falling rate, as fast as it goes."""
+    name = f"mnist_mlp_{width}-{width}-{width}_{epochs}epochs_bfloat16_seed{seed}"
+    return cached_arrays(cache, name, lambda: train(seed, (width,) * 3, epochs=epochs, fast=True))  # type: ignore[return-value]
 
 
 def logits(params: Params, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

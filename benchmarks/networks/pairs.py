@@ -30,7 +30,7 @@ class TestedPair:
 
 def _perceptrons(a: Any, b: Any, options: argparse.Namespace, title: str) -> TestedPair:
     test = mnist.load_images("test")
-    batches = list(torch.from_numpy(mnist.load_images("train").inputs[: options.images]).split(500))
+    batches = list(torch.from_numpy(mnist.load_images("train").inputs[: options.images or 20_000]).split(500))
 
     def evaluate(model: nn.Module) -> dict[str, float]:
         return mnist.evaluate({name: t.numpy() for name, t in model.state_dict().items()}, test)
@@ -66,7 +66,7 @@ def published_perceptrons(options: argparse.Namespace, recipe: str, folded: bool
         model = mnist_published.perceptron(known.hidden) if plain else known.build(known.hidden)
         return training.loaded(model, {name: torch.as_tensor(array) for name, array in params.items()})
 
-    test, train = known.images("test"), known.images("train").inputs[: options.images]
+    test, train = known.images("test"), known.images("train").inputs[: options.images or 20_000]
     batches = list(torch.from_numpy(train).split(1000))
     return TestedPair(a, b, build, batches, lambda model: training.evaluate_rows(model, test), title)
 
@@ -82,13 +82,14 @@ def _on_cifar(
 
 def vgg11_pair(options: argparse.Namespace) -> TestedPair:
     """CIFAR-10, narrow, without BatchNorm."""
-    network = options.cache, vgg11.WIDTH, options.vgg_epochs
+    width = options.vgg_width
+    network = options.cache, width, options.vgg_epochs
     (a, epochs_a), (b, epochs_b) = (vgg11.trained(seed, *network) for seed in (0, 1))
     title = (
-        f"CIFAR-10, VGG-11 without BatchNorm, narrow ({vgg11.WIDTH} channels in the first layer "
+        f"CIFAR-10, VGG-11 without BatchNorm, narrow ({width} channels in the first layer "
         f"instead of 64; {epochs_a} and {epochs_b} passes over half of the training images): the midpoint"
     )
-    return _on_cifar(a, b, lambda params: training.loaded(vgg11.vgg11(), params), options, 500, title)
+    return _on_cifar(a, b, lambda params: training.loaded(vgg11.vgg11(width), params), options, 500, title)
 
 
 def resnet20_pair(options: argparse.Namespace, batch: int = 500) -> TestedPair:

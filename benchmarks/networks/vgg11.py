@@ -5,7 +5,8 @@ next call, until all epochs are done::
 
     REBASIN_FAST_DATA=... python benchmarks/networks/vgg11.py --seed 0 --seconds 150
 
-Random flips and shifts; SGD with momentum, a linear warm-up and fall.
+Random flips and shifts; SGD with momentum, a linear warm-up and fall; bfloat16 products where
+the processor has them.
 """
 
 import sys
@@ -13,13 +14,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.command import command_line
 
 from networks import cifar, training
+from networks.cifar_training import augmented, fast_products
 from networks.storage import DEFAULT_CACHE
 
 STAGES = ((1,), (2,), (4, 4), (8, 8), (8, 8))  # channels of each convolution, in units of the width
@@ -75,19 +76,12 @@ def train(
 
     def epoch() -> float:
         return training.train_epoch(
-            model, optimizer, schedule, data, BATCH, count=PER_EPOCH, augmented=augmented, clip=5.0
-        )
+            model, optimizer, schedule, data, BATCH, count=PER_EPOCH, augmented=augmented, clip=5.0,
+            products=fast_products,
+        )  # fmt: skip
 
     path, lengths = state_path(seed, cache, width, epochs), (epochs, PER_EPOCH // BATCH)
     return training.train_in_pieces(path, model, optimizer, schedule, epoch, lengths, seconds)
-
-
-def augmented(batch: Tensor) -> Tensor:
-    """Every image flipped or not; the batch shifted by up to four pixels."""
-    flip = torch.rand(len(batch)) < 0.5
-    batch = torch.where(flip[:, None, None, None], batch.flip(3), batch)
-    top, left = torch.randint(0, 9, (2,)).tolist()
-    return functional.pad(batch, (4, 4, 4, 4))[:, :, top : top + 32, left : left + 32]
 
 
 def state_path(seed: int, cache: Path, width: int, epochs: int) -> Path:

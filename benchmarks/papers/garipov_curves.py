@@ -6,7 +6,7 @@ matched ones, and measured beside the straight lines::
     REBASIN_FAST_DATA=... python benchmarks/papers/garipov_curves.py [--quick]
 
 MNIST perceptrons take 4 minutes on one core, narrow CIFAR-10 VGG-16s 9 (``networks/cifar_training.py`` trains them
-before). ``--seconds`` begins nothing new after these; curves and measurements are kept in the cache.
+before). ``--seconds`` begins nothing new after these; finished and unfinished curves are kept in the cache.
 """
 
 import sys
@@ -23,7 +23,7 @@ from common.command import command_line, finish
 from common.environment import RESULTS, markdown_table
 
 import rebasin_fast as rf
-from papers.trained_pairs import PAIRS, SHAPES, TrainedPair
+from papers.trained_pairs import PAIRS, SHAPES, TrainedPair, add_options
 from rebasin_fast._drawing import STYLES, label_axes
 from rebasin_fast.plots import save_figure
 
@@ -44,9 +44,8 @@ PUBLISHED_NOTE = (
 def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--seconds", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
-    parser.add_argument("--networks", nargs="+", choices=list(PAIRS), default=list(PAIRS))
-    parser.add_argument("--points", type=int, default=11, help="on each path")
-    parser.add_argument("--quick", action="store_true", help="a thousand images, an epoch, five points")
+    parser.add_argument("--points", type=int, default=9, help="on each path")
+    add_options(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -67,7 +66,7 @@ def measured(pair: TrainedPair, options: Any, until: float) -> dict[str, rf.Loss
     for kind in ("line", *SHAPES):
         for matched in (False, True):
             label = f"{kind} {'matched' if matched else 'as they are'}"
-            recipe = f"{pair.epochs}_{pair.rate:g}_{options.points}_{pair.measured}"
+            recipe = f"{pair.epochs}_{pair.images}_{pair.rate:g}_{options.points}_{pair.measured}"
             path = options.cache / f"along_{pair.name}_{label.replace(' ', '_')}_{recipe}.npz"
             if not path.exists():
                 if time.perf_counter() > until:
@@ -101,7 +100,7 @@ def text_of(pair: TrainedPair, curves: dict[str, rf.LossCurve], options: Any) ->
     ]
     note = (
         f"Least and greatest value at {options.points} points; {pair.measured:,} training and {len(pair.test[1]):,} "
-        f"test images. One bend, {pair.epochs} epoch{'s' * (pair.epochs > 1)} of {len(pair.train[1]):,} images in "
+        f"test images. One bend, {pair.epochs} epoch{'s' * (pair.epochs > 1)} of {pair.images:,} images in "
         f"batches of {pair.batch}, SGD with rate {pair.rate:g}, momentum 0.9 and the published fall of the rate. "
         f"{PUBLISHED_NOTE if pair.name == 'vgg16' else ''}"
     )
@@ -110,12 +109,7 @@ def text_of(pair: TrainedPair, curves: dict[str, rf.LossCurve], options: Any) ->
 
 def extremes(curve: rf.LossCurve, where: Any) -> list[str]:
     losses, errors = (curve.values[name][where] for name in ("train loss", "test error"))
-    return [
-        f"{losses.min():.2g} – {losses.max():.2g}"
-        if losses.max() < 0.1
-        else f"{losses.min():.3f} – {losses.max():.3f}",
-        f"{errors.min():.2f} – {errors.max():.2f}",
-    ]
+    return [f"{losses.min():.2g} – {losses.max():.2g}", f"{errors.min():.2f} – {errors.max():.2f}"]
 
 
 def published(pair: TrainedPair, kind: str) -> str:
@@ -127,6 +121,7 @@ def published(pair: TrainedPair, kind: str) -> str:
 
 def draw(pair: TrainedPair, curves: dict[str, rf.LossCurve], path: Path) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(10.6, 4.4), layout="constrained", facecolor="white")
     for panel, metric in zip(figure.subplots(1, 2), ("train loss", "test error"), strict=True):
@@ -140,8 +135,9 @@ def draw(pair: TrainedPair, curves: dict[str, rf.LossCurve], path: Path) -> None
                 label=f"{WORDS[kind]}, {side}",
             )  # fmt: skip
         panel.set_yscale("log")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if metric == "test error" else (1.0,)))
         panel.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
-        panel.yaxis.set_minor_formatter("")
+        panel.yaxis.set_minor_formatter(NullFormatter())
         title = {"train loss": "training loss (nats)", "test error": "test error (%)"}[metric]
         label_axes(panel, title=title, x="t, from network A (0) to network B (1)")
     handles = panel.get_legend_handles_labels()

@@ -6,15 +6,17 @@ parents, and all of it against width, from one command::
 
     REBASIN_FAST_DATA=/path/to/data python benchmarks/papers/ito_singular.py
 
-Networks: MNIST perceptrons 784-512-512-512-10 (three pairs of seeds), a narrow CIFAR-10 VGG-16 and two public CIFAR-10
-ResNet-20 with BatchNorm. About 3 minutes with the networks in the cache, 10 minutes of training before that; the
-VGG-16s are trained by ``benchmarks/networks/cifar_training.py`` and left out until they are. Parts of an earlier run
-are taken from ``ito_singular.json``; ``--fresh`` measures them again. ``--quick``: narrow perceptrons, a minute.
+Networks: MNIST perceptrons 784-512-512-512-10 (the three pairs of seeds 0, 1, 2), a narrow CIFAR-10 VGG-16 and two
+public CIFAR-10 ResNet-20 with BatchNorm. About 3 minutes with the networks in the cache, 6 minutes of training before
+that; the VGG-16s are trained by ``benchmarks/networks/cifar_training.py`` and left out until they are. Parts of an
+earlier run are taken from ``ito_singular.json``; ``--fresh`` measures them again. ``--quick``: narrow perceptrons, a
+minute.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +36,13 @@ from networks.storage import cached_arrays
 import rebasin_fast as rf
 from papers.ito_pictures import drawn
 from papers.ito_tables import tables
-from rebasin_fast.analysis import distance_reduction, input_alignment, singular_alignment
+from rebasin_fast.analysis import SingularAlignment, distance_reduction, input_alignment, singular_alignment
+from rebasin_fast.evaluation import load_into
 
 Params = Mapping[str, Any]
 NAME = "ito_singular"
-SEEDS = ((0, 1), (2, 3), (4, 5))
-WIDTHS, WIDTH_EPOCHS = (32, 128, 512, 1024), 3
+SEEDS = ((0, 1), (0, 2), (1, 2))
+WIDTHS = (32, 128, 512)
 THRESHOLDS = (0.0, 0.3)
 STE_EPOCHS = 6  # of 10,000 images: as many steps as one epoch of all
 
@@ -58,6 +61,11 @@ class Pair:
     labels: torch.Tensor | None = None  # where the straight-through estimator is run, too
     with_parents: bool = True
 
+    @property
+    def measured_batches(self) -> list[torch.Tensor]:
+        """Of images, whose positions are samples, 200 suffice."""
+        return self.batches[:2] if self.batches[0].ndim == 4 else self.batches
+
 
 def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--threads")
@@ -66,6 +74,7 @@ def main() -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="measure parts again that an earlier run measured"
     )
+    parser.add_argument("--widths", nargs="+", type=int, help="of the study of width", default=list(WIDTHS))
     parser.add_argument("--parts", nargs="+", default=["mlp", "width", "resnet20", "vgg16"])
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -78,7 +87,8 @@ def main() -> None:
         if pair is not None:
             print(f"measuring {part}", file=sys.stderr, flush=True)
             parts[part] = measured(pair, options)
-            parts = dict(sorted(parts.items(), key=order_of))
+            meanwhile = earlier_results(name, options.results).get("parts", {})  # another run's
+            parts = dict(sorted({**({} if options.fresh else meanwhile), **parts}.items(), key=order_of))
             write_results(name, {"parts": parts}, tables(parts), options.results)
     finish(name, {"parts": parts}, tables(parts), options.results)
     drawn(parts, options.results / f"{name}.png")
@@ -91,7 +101,7 @@ def order_of(item: tuple[str, Any]) -> tuple[str, int]:
 
 def jobs(options: argparse.Namespace) -> dict[str, Callable[[], Pair | None]]:
     """Part -> its pair of networks, or None where they are not trained yet."""
-    hidden, widths = ((64,) * 3, (16, 64)) if options.quick else (mnist.HIDDEN, WIDTHS)
+    hidden, widths = ((64,) * 3, (16, 64)) if options.quick else (mnist.HIDDEN, options.widths)
     found: dict[str, Callable[[], Pair | None]] = {}
     if "mlp" in options.parts:
         for seeds in SEEDS[:1] if options.quick else SEEDS:
@@ -99,7 +109,7 @@ def jobs(options: argparse.Namespace) -> dict[str, Callable[[], Pair | None]]:
     if "width" in options.parts:
         for width in widths:
             found[f"width {width}"] = lambda width=width: perceptrons(
-                (0, 1), (width,) * 3, options, 1 if options.quick else WIDTH_EPOCHS
+                (0, 1), (width,) * 3, options, short=True
             )
     if not options.quick:
         found |= {"resnet20": lambda: public_resnets(options)} if "resnet20" in options.parts else {}
@@ -108,22 +118,19 @@ def jobs(options: argparse.Namespace) -> dict[str, Callable[[], Pair | None]]:
 
 
 def perceptrons(
-    seeds: tuple[int, int], hidden: tuple[int, ...], options: argparse.Namespace, epochs: int | None = None
+    seeds: tuple[int, int], hidden: tuple[int, ...], options: argparse.Namespace, *, short: bool = False
 ) -> Pair:
-    """MNIST perceptrons: the cached ones of full training, or of ``epochs`` alone."""
-    short = epochs is not None
+    """MNIST perceptrons; ``short`` for R, distance and inputs alone, by weight and activation matching."""
     if options.quick:
-        epochs = 1
-    a, b = (
-        mnist.trained_mlp(seed, options.cache, hidden)
-        if epochs is None
-        else cached_arrays(
-            options.cache,
-            f"mnist_mlp_{'-'.join(map(str, hidden))}_{epochs}epochs_seed{seed}",
-            lambda seed=seed: mnist.train(seed, hidden, epochs=epochs),  # type: ignore[misc]
+        name = f"mnist_mlp_{'-'.join(map(str, hidden))}_1epochs_seed"
+        a, b = (
+            cached_arrays(
+                options.cache, name + str(seed), lambda seed=seed: mnist.train(seed, hidden, epochs=1)
+            )  # type: ignore[misc]
+            for seed in seeds
         )
-        for seed in seeds
-    )
+    else:
+        a, b = (mnist.trained_mlp(seed, options.cache, hidden) for seed in seeds)
     images, count = mnist.load_images("train"), 1000 if options.quick else 10_000
     names = mnist.layer_names(len(hidden) + 1)
     model, batches = training.perceptron_with(a), list(torch.from_numpy(images.inputs[:count]).split(500))
@@ -162,57 +169,67 @@ def cifar_batches(options: argparse.Namespace) -> list[torch.Tensor]:
 
 
 def measured(pair: Pair, options: argparse.Namespace) -> dict[str, Any]:
-    """Every measure of one pair, as JSON values."""
+    """Every measure of one pair, as JSON values: by measure and permutation."""
+    own = input_alignment(pair.model, pair.a, pair.measured_batches)
+    record: dict[str, Any] = {
+        "network": pair.network,
+        "shown": pair.shown,
+        "inputs": {"own": summary_of_inputs(own, pair.shown)},
+        "values": {"A": own.values[pair.shown].tolist()},
+    }
+    for name, permutation in permutations_of(pair, options).items():
+        for measure, value in measures(pair, permutation).items():
+            record.setdefault(measure, {})[name] = value
+    record["values"]["B"] = record.pop("values of B")["none"]
+    return record
+
+
+def permutations_of(pair: Pair, options: argparse.Namespace) -> dict[str, Mapping[str, Any] | None]:
+    """None, weight matching, activation matching, and where there are labels the straight-through estimator."""
     models = [with_params(pair.model, params) for params in (pair.a, pair.b)]
-    matchings = {
+    found = {
         "WM": rf.weight_matching(pair.spec, pair.a, pair.b, threads=options.threads),
         "AM": rf.activation_matching(pair.spec, *models, pair.batches),
     }
     if pair.labels is not None:
         data = list(zip(pair.batches, pair.labels.split(len(pair.batches[0])), strict=True))
-        matchings["STE"] = rf.straight_through_matching(
+        found["STE"] = rf.straight_through_matching(
             pair.spec, pair.model, pair.a, pair.b, data, nn.functional.cross_entropy,
             epochs=STE_EPOCHS, threads=options.threads,
         )  # fmt: skip
-    permutations = {"none": None} | {name: found.permutation for name, found in matchings.items()}
-    record: dict[str, Any] = {"network": pair.network, "R": {}, "reduction": {}, "parents": {}, "inputs": {}}
-    inputs = input_alignment(pair.model, pair.a, pair.batches)
-    record["inputs"]["own"] = summary_of_inputs(inputs, pair.shown)
-    for name, permutation in permutations.items():
-        found = singular_alignment(pair.spec, pair.a, pair.b, permutation, threshold=0.0)
-        record["R"][name] = {str(threshold): found.at(threshold).ratio for threshold in THRESHOLDS}
-        record.setdefault("per layer", {})[name] = dict(
-            zip(found.layers, found.at(0.3).ratios.tolist(), strict=True)
-        )
-        record.setdefault("values", {})[name] = found.values_average[pair.shown].tolist()
-        moved = pair.b
-        if permutation is not None:
-            record["reduction"][name] = distance_reduction(pair.spec, pair.a, pair.b, permutation).reduction
-            moved = rf.apply_permutation(pair.spec, permutation, pair.b)
-        average = rf.interpolate(pair.a, moved, 0.5)
-        record["inputs"][name] = summary_of_inputs(
-            input_alignment(pair.model, repaired(pair, average), pair.batches, vectors=pair.a), pair.shown
-        )
-        if not pair.with_parents:
-            continue
-        record["parents"][name] = {
-            which: {str(threshold): ratio.at(threshold).ratio for threshold in THRESHOLDS}
-            for which, ratio in {
-                "A": singular_alignment(pair.spec, average, pair.a, threshold=0.0),
-                "B": singular_alignment(pair.spec, average, moved, threshold=0.0),
-            }.items()
+    return {"none": None} | {name: matching.permutation for name, matching in found.items()}
+
+
+def measures(pair: Pair, permutation: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The measures of one permutation, or of the networks as they are."""
+    aligned = singular_alignment(pair.spec, pair.a, pair.b, permutation, threshold=0.0)
+    found = {
+        "R": at_thresholds(aligned),
+        "per layer": dict(zip(aligned.layers, aligned.at(0.3).ratios.tolist(), strict=True)),
+        "values": aligned.values_average[pair.shown].tolist(),
+        "values of B": aligned.values_b[pair.shown].tolist(),
+    }
+    moved = pair.b
+    if permutation is not None:
+        found["reduction"] = distance_reduction(pair.spec, pair.a, pair.b, permutation).reduction
+        moved = rf.apply_permutation(pair.spec, permutation, pair.b)
+    average = rf.interpolate(pair.a, moved, 0.5)
+    inputs = input_alignment(pair.model, repaired(pair, average), pair.measured_batches, vectors=pair.a)
+    found["inputs"] = summary_of_inputs(inputs, pair.shown)
+    if pair.with_parents:
+        found["parents"] = {
+            which: at_thresholds(singular_alignment(pair.spec, average, parent, threshold=0.0))
+            for which, parent in {"A": pair.a, "B": moved}.items()
         }
-    record["values"] |= {"A": found.values_a[pair.shown].tolist(), "B": found.values_b[pair.shown].tolist()}
-    record["shown"] = pair.shown
-    return record
+    return found
+
+
+def at_thresholds(found: SingularAlignment) -> dict[str, float]:
+    return {str(threshold): found.at(threshold).ratio for threshold in THRESHOLDS}
 
 
 def with_params(model: nn.Module, params: Params) -> nn.Module:
     """A copy of the model that has these parameters."""
-    from copy import deepcopy
-
-    from rebasin_fast.evaluation import load_into
-
     other = deepcopy(model)
     load_into(other, params)
     return other.eval()

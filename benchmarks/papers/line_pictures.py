@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from papers.matched_pairs import WORDS
 from rebasin_fast import LossCurve
 from rebasin_fast._drawing import FAINT, INK, label_axes
 from rebasin_fast.plots import save_figure
-
-from papers.matched_pairs import WORDS
 
 
 class Look(NamedTuple):
@@ -55,6 +54,8 @@ def draw_lines(panel: Any, curves: Mapping[str, LossCurve], quantity: str, title
             if f"{split}_{quantity}" in curve.values:
                 draw_line(panel, curve, f"{split}_{quantity}", method, f"{WORDS[method]}, {split}")
     label_axes(panel, title=title, y=label)
+    if quantity == "accuracy":
+        panel.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     name_ends(panel)
 
 
@@ -66,12 +67,18 @@ def name_ends(panel: Any, ends: Sequence[str] = ("model A", "model B")) -> None:
     last.set_horizontalalignment("right")
 
 
-def save(figure: Any, panel: Any, path: Path, title: str, columns: int = 4) -> None:
+def save(figure: Any, panel: Any, path: Path, title: str, columns: int | None = None) -> None:
     """Write the figure with its title, and the legend of ``panel`` below."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=INK)
     handles, labels = panel.get_legend_handles_labels()
     figure.legend(
-        handles, labels, loc="outside lower center", frameon=False, fontsize=10, ncols=columns, labelcolor=INK
+        handles,
+        labels,
+        loc="outside lower center",
+        frameon=False,
+        fontsize=10,
+        ncols=columns or max(1, int(figure.get_figwidth() / 2.9)),
+        labelcolor=INK,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     save_figure(figure, path, overwrite=True)

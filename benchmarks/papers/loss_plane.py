@@ -4,7 +4,7 @@ Git Re-Basin's picture of one basin (figure 1) and Garipov et al. 2018, figure 1
 
     REBASIN_FAST_DATA=... python benchmarks/papers/loss_plane.py [--quick]
 
-A plane of 15 x 15 points takes a minute on one core for MNIST perceptrons, three for narrow CIFAR-10 VGG-16s.
+A plane of 9 x 9 points takes a minute on one core for MNIST perceptrons, three for narrow CIFAR-10 VGG-16s.
 ``garipov_curves.py`` trains the curves. ``--seconds`` begins no new plane after these; planes are kept in the cache.
 """
 
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common.command import command_line, finish
 from common.environment import RESULTS, markdown_table
 
-from papers.trained_pairs import PAIRS, TrainedPair
+from papers.trained_pairs import PAIRS, TrainedPair, add_options
 from rebasin_fast.analysis import LossPlane, loss_plane
 from rebasin_fast.plots import save_figure
 
@@ -40,11 +40,8 @@ PUBLISHED = {
 def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--seconds", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
-    parser.add_argument("--networks", nargs="+", choices=list(PAIRS), default=list(PAIRS))
-    parser.add_argument("--points", type=int, default=15, help="on each axis")
-    parser.add_argument(
-        "--quick", action="store_true", help="a thousand images, curves of an epoch, 5 x 5 points"
-    )
+    parser.add_argument("--points", type=int, default=9, help="on each axis")
+    add_options(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -65,7 +62,7 @@ def measured(pair: TrainedPair, options: Any, until: float) -> dict[str, tuple[L
     found = {}
     for label in PLANES:
         path = (
-            options.cache / f"plane_{pair.name}_{label.replace(' ', '_')}_{options.points}_{pair.rate:g}.npz"
+            options.cache / f"plane_{pair.name}_{label.replace(' ', '_')}_{options.points}_{pair.images}.npz"
         )
         if options.quick:
             path = path.with_stem(f"{path.stem}_quick")
@@ -90,7 +87,7 @@ def measure(pair: TrainedPair, label: str, options: Any) -> tuple[LossPlane, Any
     else:
         curve = pair.curve("bezier", label.endswith("matched"), options.cache)
         models = (curve.points[0], curve.points[2], curve.points[1])
-    plane = loss_plane(pair.evaluate, *models, points=options.points)
+    plane = loss_plane(pair.evaluate_in_plane, *models, points=options.points)
     return plane, np.zeros((0, 2)) if curve is None else plane.along(curve)
 
 
@@ -108,7 +105,7 @@ def text_of(pair: TrainedPair, planes: dict[str, tuple[LossPlane, Any]], options
         rows.append([PLANES[label], PUBLISHED[label], distances, f"{values.min():.2g} – {values.max():.3g}"])
     header = ["plane", "published", "distances A–B, A–C, B–C", "ours: train loss on the grid"]
     note = (
-        f"{options.points} x {options.points} points, a fifth of each side around the networks, {pair.measured:,} "
+        f"{options.points} x {options.points} points, a fifth of each side around the networks, {pair.plane:,} "
         "training images. Axes in the Euclidean distance between parameters."
     )
     return f"### {pair.title}: losses in planes\n\n{markdown_table(header, rows)}\n\n{note}"
@@ -128,7 +125,8 @@ def draw(pair: TrainedPair, planes: dict[str, tuple[LossPlane, Any]], path: Path
         paths = {"Bézier curve": track} if len(track) else {}
         lines = ((0, 1), (0, 2)) if label == "matched" else ((0, 1),)
         plane.plot(panel, metric="train loss", labels=names[label], lines=lines, paths=paths)
-        panel.set_title(PLANES[label], loc="left", fontsize=11)
+        first, second, third = names[label]
+        panel.set_title(f"{first}, {second} and {third}", loc="left", fontsize=11)
     figure.suptitle(f"{pair.title}: training loss", x=0.01, ha="left", fontsize=12)
     save_figure(figure, path, overwrite=True)
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import rebasin_fast as rf
+from rebasin_fast.evaluation import expected_calibration_error
 
 Params = Mapping[str, Any]
 METHODS = ("naive", "weights", "activations", "straight_through")
@@ -57,9 +58,9 @@ class Labelled:
 class Sizes:
     """Numbers of images and of straight-through steps."""
 
-    train: int = 2_000
-    test: int = 5_000
-    steps: int = 200
+    train: int = 1_000
+    test: int = 3_000
+    steps: int = 100
     batch: int = 100
 
 
@@ -95,11 +96,15 @@ class Pair:
         }[method]
         return cached_arrays(cache, f"permutation_{self.name}_{method}{effort}", find)
 
-    def line(self, method: str, points: int, cache: Path) -> rf.LossCurve:
-        """Loss and accuracy on training and test images along the line to B, matched by a method."""
+    def line_path(self, method: str, points: int, cache: Path) -> Path:
+        """The file that `line` keeps the line in."""
         sizes = f"{points}points_{self.sizes.train}train_{self.sizes.test}test"
         effort = f"_{self.sizes.steps}steps" if method == "straight_through" else ""
-        path = cache / f"line_{self.name}_{method}{effort}_{sizes}.npz"
+        return cache / f"line_{self.name}_{method}{effort}_{sizes}.npz"
+
+    def line(self, method: str, points: int, cache: Path) -> rf.LossCurve:
+        """Loss and accuracy on training and test images along the line to B, matched by a method."""
+        path = self.line_path(method, points, cache)
         if not path.exists():
             ts = np.linspace(0.0, 1.0, points)
             first, last = self.ends
@@ -118,7 +123,7 @@ class Pair:
     def evaluate(self, params: Params) -> dict[str, float]:
         """Loss (nats) and accuracy on the first training images and on the test images."""
         model = self.with_params(params)
-        found = {}
+        found: dict[str, float] = {}
         for split, data in (
             ("train", self.train.first(self.sizes.train)),
             ("test", self.test.first(self.sizes.test)),
@@ -166,10 +171,13 @@ def cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def scores(outputs: Tensor, data: Labelled) -> dict[str, float]:
-    """Mean cross-entropy (nats) and accuracy."""
-    labels = data.labels[: len(outputs)]
-    loss = functional.cross_entropy(outputs.double(), labels).item()
-    return {"loss": loss, "accuracy": (outputs.argmax(1) == labels).double().mean().item()}
+    """Mean cross-entropy (nats), accuracy and expected calibration error."""
+    wide, labels = outputs.double(), data.labels
+    return {
+        "loss": functional.cross_entropy(wide, labels).item(),
+        "accuracy": (outputs.argmax(1) == labels).double().mean().item(),
+        "ece": expected_calibration_error(wide.numpy(), labels.numpy()),
+    }
 
 
 def mnist_data() -> tuple[Labelled, Labelled]:

@@ -33,9 +33,11 @@ class TrainedPair:
     matched: Mapping[str, Any]
     train: Data
     test: Data
-    measured: int  # training images for losses
+    measured: int  # training images for losses on a path
+    plane: int  # and for those in a plane
     batch: int
-    epochs: int
+    epochs: int  # of a curve
+    images: int  # of its epoch
     rate: float
     decay: float
     augmented: Callable[[Tensor], Tensor] = lambda inputs: inputs
@@ -47,39 +49,48 @@ class TrainedPair:
 
     def evaluate(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Loss and error (in percent) on the first training images and on the test images."""
-        with torch.inference_mode():
-            self.model.load_state_dict({n: torch.as_tensor(value) for n, value in params.items()})
-            self.model.eval()
-            train = self._measure(*(part[: self.measured] for part in self.train))
-            test = self._measure(*self.test)
-        return {f"train {n}": value for n, value in train.items()} | {
-            f"test {n}": value for n, value in test.items()
+        train = self._measure(params, *(part[: self.measured] for part in self.train))
+        test = self._measure(params, *self.test)
+        return {f"train {name}": value for name, value in train.items()} | {
+            f"test {name}": value for name, value in test.items()
         }
+
+    def evaluate_in_plane(self, params: Mapping[str, Any]) -> dict[str, float]:
+        """Loss and error (in percent) on fewer training images."""
+        found = self._measure(params, *(part[: self.plane] for part in self.train))
+        return {f"train {name}": value for name, value in found.items()}
 
     def curve(self, kind: CurveKind, matched: bool, cache: Any) -> ModeCurve:
         """The curve from A to B, trained, or from the cache."""
         side = "matched" if matched else "naive"
-        recipe = f"{self.epochs}epochs_{len(self.train[1])}_rate{self.rate:g}"
+        recipe = f"{self.epochs}epochs_{self.images}_rate{self.rate:g}"
         path = cache / f"curve_{self.name}_{kind}_{side}_{recipe}.safetensors"
         if not path.exists():
-            steps = self.epochs * -(-len(self.train[1]) // self.batch)
+            unfinished = path.with_stem(f"{path.stem}_unfinished")
+            steps = self.epochs * -(-self.images // self.batch)
             with self.products():
                 curve = connect(
                     self.model, self.a, self.end(matched), self.batches, loss, kind=kind,
-                    epochs=self.epochs, learning_rate=self.rate, weight_decay=self.decay,
+                    learning_rate=self.rate, weight_decay=self.decay,
                     schedule=partial(published_schedule, steps=steps),
+                    checkpoint=unfinished, checkpoint_every=25,
                 )  # fmt: skip
             curve.save(path)
+            unfinished.unlink()
         return ModeCurve.load(path)
 
     def batches(self) -> Iterator[Data]:
-        """One epoch of training images in a random order."""
+        """The batches of all epochs, in the same random order at each call."""
+        torch.manual_seed(0)
         inputs, labels = self.train
-        for rows in torch.randperm(len(labels)).split(self.batch):
-            yield self.augmented(inputs[rows]), labels[rows]
+        for _ in range(self.epochs):
+            for rows in torch.randperm(len(labels))[: self.images].split(self.batch):
+                yield self.augmented(inputs[rows]), labels[rows]
 
-    def _measure(self, inputs: Tensor, labels: Tensor) -> dict[str, float]:
-        with self.products():
+    def _measure(self, params: Mapping[str, Any], inputs: Tensor, labels: Tensor) -> dict[str, float]:
+        self.model.load_state_dict({name: torch.as_tensor(value) for name, value in params.items()})
+        self.model.eval()
+        with torch.inference_mode(), self.products():
             outputs = torch.cat([self.model(part) for part in inputs.split(500)]).double()
         wrong = (outputs.argmax(1) != labels).double().mean().item()
         return {"loss": functional.cross_entropy(outputs, labels).item(), "error": 100 * wrong}
@@ -97,12 +108,21 @@ def published_schedule(optimizer: Any, steps: int) -> Any:
     )
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of programs on these pairs."""
+    parser.add_argument("--networks", nargs="+", choices=list(PAIRS), default=list(PAIRS))
+    parser.add_argument("--images", type=int, default=12_800, help="that train a curve between VGG-16s")
+    parser.add_argument("--quick", action="store_true", help="a thousand images, an epoch, five points")
+
+
 def mnist_pair(options: argparse.Namespace) -> TrainedPair:
     """MNIST perceptrons with three hidden layers of 512 units."""
     a, b = (mnist.trained_mlp(seed, options.cache) for seed in (0, 1))
     train, test = (mnist.load_images(split) for split in ("train", "test"))
     data = [(torch.from_numpy(images.inputs), torch.from_numpy(images.labels)) for images in (train, test)]
-    shape = {"measured": 10_000, "batch": 500, "epochs": 5, "rate": 0.03, "decay": 0.0}
+    data[1] = data[1][0][:5_000], data[1][1][:5_000]
+    shape = {"measured": 2_000, "plane": 500, "batch": 500, "epochs": 2, "images": 60_000}
+    shape |= {"rate": 0.1, "decay": 0.0}
     title = "MNIST, perceptrons 784-512-512-512-10"
     model = training.perceptron(784, *mnist.HIDDEN, 10)
     return pair("mnist", title, model, a, b, data, options, **shape)
@@ -113,13 +133,14 @@ def vgg16_pair(options: argparse.Namespace) -> TrainedPair:
     recipes = [cifar_training.Recipe("vgg16", 16, seed, 8) for seed in (0, 1)]
     a, b = (recipe.after(8, options.cache) for recipe in recipes)
     data = []
-    for split, count in (("train", None), ("test", 4_000)):
+    for split, count in (("train", None), ("test", 1_000)):
         images = cifar.load_images(split, options.cache).first(count)
         inputs = torch.from_numpy(cifar.normalised(images.pixels)).contiguous(
             memory_format=torch.channels_last
         )
         data.append((inputs, torch.from_numpy(images.labels.astype("int64"))))
-    shape = {"measured": 2_000, "batch": 128, "epochs": 1, "rate": 0.015, "decay": cifar_training.DECAY}
+    shape = {"measured": 500, "plane": 250, "batch": 128, "epochs": 1, "images": options.images}
+    shape |= {"rate": 0.03, "decay": cifar_training.DECAY}
     title = "CIFAR-10, VGG-16 of width 16 (the published has 64), LayerNorm"
     shape |= {"augmented": cifar_training.augmented, "products": cifar_training.fast_products}
     return pair("vgg16", title, recipes[0].build(), a, b, data, options, **shape)
@@ -132,9 +153,9 @@ def pair(
     train, test = data
     if options.quick:
         train, test = (tuple(part[:1000] for part in both) for both in (train, test))
-        shape |= {"measured": 250, "epochs": 1}
+        shape |= {"measured": 250, "plane": 250, "epochs": 1, "images": 1000}
         test = tuple(part[:250] for part in test)
-    spec = rf.specs.for_params(a)
+    spec = rf.specs.for_params(a, norm_groups=1 if name == "vgg16" else None)  # LayerNorm
 
     def permutation() -> Any:
         return rf.weight_matching(spec, a, b, restarts=5).permutation

@@ -16,7 +16,8 @@ class EWC(Finetuning):
     """The loss plus strength / 2 sum_t sum_i F_ti (theta_i - theta*_ti)^2 over earlier tasks t (equation 3).
 
     F_t is the diagonal of the Fisher information at theta*_t, on ``samples`` of the task's images. The penalty is a
-    quadratic, so that sum_t F_t and sum_t F_t theta*_t hold all that its gradient needs.
+    quadratic, so that sum_t F_t and sum_t F_t theta*_t hold all that its gradient needs. A step is implicit in the
+    penalty (its proximal step), which has the same stationary points, and is stable at every strength.
     """
 
     def __init__(self, *args: Any, strength: float, samples: int, **options: Any) -> None:
@@ -26,10 +27,11 @@ class EWC(Finetuning):
         self.pull = [torch.zeros_like(param) for param in self.params]
 
     def adjust(self, task: Task) -> None:
-        """Add the gradient of the penalty."""
+        """Let the step of SGD be implicit in the penalty."""
         for param, curvature, pull in zip(self.params, self.curvature, self.pull, strict=True):
             assert param.grad is not None
             param.grad += penalty_gradient(param.detach(), curvature, pull, self.strength)
+            param.grad /= 1 + self.rate * self.strength * curvature
 
     def after(self, task: Task) -> None:
         """Add the task's penalty."""

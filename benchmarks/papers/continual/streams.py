@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from networks import cifar, mnist
 from networks.storage import DEFAULT_CACHE
@@ -140,27 +141,39 @@ def rotated_sources(degrees: float, side: int = 28) -> Tensor:
 
 
 @cache
-def mnist_pixels(split: str) -> Pair:
+def mnist_pixels(split: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Pixels of MNIST as (count, 785) uint8, the last column black, and their labels."""
     images = mnist.load_images(split)
     pixels = np.rint((images.inputs * mnist.DEVIATION + mnist.MEAN) * 255).astype(np.uint8)
-    return torch.from_numpy(np.pad(pixels, ((0, 0), (0, 1)))), torch.from_numpy(images.labels)
+    return np.pad(pixels, ((0, 0), (0, 1))), images.labels
 
 
 def rotated_mnist(
-    seed: int, tasks: int = TASKS, images: int | None = None, batch: int = 64, kind: Rotations = "drawn"
+    seed: int,
+    tasks: int = TASKS,
+    images: int | None = None,
+    batch: int = 64,
+    kind: Rotations = "drawn",
+    test_images: int | None = None,
 ) -> Stream:
-    """MNIST under one rotation a task, all ten classes in each; ``images`` of each split, None for all.
+    """MNIST under one rotation a task, all ten classes in each; ``images`` and ``test_images`` of it, None for all.
 
     Pixels in [0, 1], as rows of 784.
     """
 
     def task(number: int, degrees: float) -> Task:
-        sources = rotated_sources(degrees)
+        sources = rotated_sources(degrees).numpy()
+
+        def rotated(split: str, count: int | None) -> Pair:
+            pixels, labels = mnist_pixels(split)
+            return torch.from_numpy(pixels[:count].take(sources, axis=1)), torch.from_numpy(labels[:count])
+
+        @cache
+        def test() -> Pair:
+            return rotated("test", test_images)
 
         def load(split: str) -> Pair:
-            pixels, labels = mnist_pixels(split)
-            return pixels[:images, sources], labels[:images]
+            return test() if split == "test" else rotated("train", images)
 
         return Task(load, lambda inputs: inputs.float() / 255, batch, (seed, 1, number))
 

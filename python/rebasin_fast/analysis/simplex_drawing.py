@@ -46,14 +46,15 @@ def draw_triangle(
         )
     for model, corner in enumerate(_CORNERS):
         own = values[int(weights[:, model].argmax())]
-        above = corner[1] > 0.0
+        # Beside the upper corner, where the title does not stand; below the others.
+        place, across, along = ((12, 2), "left", "top") if model == 2 else ((0, -7), "center", "top")
         axes.annotate(
-            f"model {model}\n{own:.3g}", corner, textcoords="offset points", xytext=(0, 6 if above else -6),
-            ha="center", va="bottom" if above else "top", fontsize=10, color=INK,
+            f"model {model}\n{own:.3g}", corner, textcoords="offset points", xytext=place, ha=across, va=along,
+            fontsize=10, color=INK,
         )  # fmt: skip
     axes.set_aspect("equal")
     axes.set_axis_off()
-    axes.margins(0.08, 0.16)
+    axes.set(xlim=(-0.12, 1.12), ylim=(-0.17, 0.94))
     bar = axes.figure.colorbar(filled, ax=axes, shrink=0.8, format="%.3g")
     bar.set_label(metric, fontsize=10.5, color=INK)
     bar.outline.set_visible(False)

@@ -26,7 +26,7 @@ class Episode(Result):
     number : int
         Of the episode, from 1.
     losses, penalties : (steps,) float64 arrays
-        The loss of each step, and the penalty on δ before it.
+        The loss of each step, and the penalty on δ where it was last applied.
     delta_norm, change_norm, start_norm : float
         Euclidean norms over all trained parameters: of δ, of the whole change of the parameters, and of the
         parameters before the episode.

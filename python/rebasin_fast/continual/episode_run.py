@@ -17,6 +17,7 @@ from rebasin_fast.matching.trained.soft_layout import SoftApplication
 from rebasin_fast.permutation import apply_permutation, identity_permutation
 
 if TYPE_CHECKING:
+    from rebasin_fast.continual.anchors import Distance, Fisher
     from rebasin_fast.continual.options import EpisodeOptions
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Index, Permutation
@@ -35,11 +36,12 @@ class EpisodeRun:
         tensors: Tensors,
         options: EpisodeOptions,
         start: Permutation | None,
+        anchor: Distance | Fisher,
         rng: np.random.Generator,
     ) -> None:
         self._torch = torch = import_torch("RebasinLearner")
         self._spec, self._function, self._options = spec, function, options
-        self._tensors = tensors
+        self._tensors, self._anchor = tensors, anchor
         self._theta = {name: tensors[name] for name in function.trainable}
         sizes = spec.sizes(tensors)
         self._identity = identity_permutation(spec, sizes)
@@ -64,6 +66,7 @@ class EpisodeRun:
         )
         self._optimizer = make(list(self._delta.values()))
         self._middle = self._between(self._hard_theta(self._start)) if self._scores is None else {}
+        self._steps_since_shrinking = 0
         self.losses: list[float] = []
         self.penalties: list[float] = []
 
@@ -86,14 +89,15 @@ class EpisodeRun:
                 "The learner is as before the episode"
             )
         self.losses.append(value)
-        self.penalties.append(self._options.beta * self._squared_delta())
         self._optimizer.zero_grad()
         if trains_scores:
             self._score_optimizer.zero_grad()
         if found.requires_grad:
             found.backward()
         self._optimizer.step()
-        self._shrink()
+        self._steps_since_shrinking += 1
+        if self._steps_since_shrinking == self._anchor.steps_at_once:
+            self._shrink()
         if trains_scores:
             self._score_optimizer.step()
             self._middle = {name: value.detach() for name, value in self._middle.items()}
@@ -102,6 +106,7 @@ class EpisodeRun:
     def finished(self, number: int) -> tuple[Tensors, Episode]:
         """The parameters and buffers after the episode, and its result."""
         torch, options = self._torch, self._options
+        self._shrink()
         permutation = self._start if self._scores is None else self._scores.hard()
         moved = {name: float(np.mean(permutation[name] != self._identity[name])) for name in permutation}
         renewed = dict(self._tensors)
@@ -116,7 +121,7 @@ class EpisodeRun:
         return renewed, Episode(
             number=number,
             losses=np.array(self.losses),
-            penalties=np.array(self.penalties),
+            penalties=np.array(self.penalties or [0.0] * len(self.losses)),
             delta_norm=self._norm(delta.detach() for delta in self._delta.values()),
             change_norm=self._norm(changes),
             start_norm=self._norm(self._theta.values()),
@@ -141,20 +146,15 @@ class EpisodeRun:
         return {name: moved[name] for name in self._theta}
 
     def _shrink(self) -> None:
-        """The proximal step of beta ||δ||²: stable for every beta, exact where the loss is stationary."""
-        if not self._options.beta:
+        """The proximal step of the penalty for the steps since the last one: stable for every beta."""
+        if not self._options.beta or not self._steps_since_shrinking:
             return
+        group = self._optimizer.param_groups[0]
+        rate = self._steps_since_shrinking * group["lr"] / (1.0 - group.get("momentum", 0.0))
         with self._torch.no_grad():
-            for group in self._optimizer.param_groups:
-                rate = group["lr"] / (1.0 - group.get("momentum", 0.0))
-                for delta in group["params"]:
-                    delta.div_(1.0 + 2.0 * rate * self._options.beta)
-
-    def _squared_delta(self) -> float:
-        if not self._options.beta:
-            return 0.0
-        norms = self._torch._foreach_norm([delta.detach() for delta in self._delta.values()])
-        return float(self._torch.stack(norms).double().square().sum())
+            before = self._anchor.shrink(self._delta, rate * self._options.beta)
+        self.penalties += self._steps_since_shrinking * [self._options.beta * before]
+        self._steps_since_shrinking = 0
 
     def _norm(self, tensors: Any) -> float:
         return math.sqrt(sum(float(tensor.double().square().sum()) for tensor in tensors))

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors
+from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors, fresh
 from rebasin_fast._models.inference import flags_restored, import_torch
 from rebasin_fast._models.wide_copy import model_copy
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast.continual.anchors import Distance, Fisher
 from rebasin_fast.continual.episode import Episode
 from rebasin_fast.continual.episode_run import EpisodeRun
-from rebasin_fast.continual.options import LearnerOptions, Relaxation, Schedule
+from rebasin_fast.continual.importance import Importance, measured
+from rebasin_fast.continual.options import Anchoring, LearnerOptions, Relaxation, Schedule
 from rebasin_fast.continual.state import LearnerState, read_state, write_state
 from rebasin_fast.continual.stream import Stream
 from rebasin_fast.permutation import check_permutation
@@ -32,7 +34,7 @@ class RebasinLearner:
 
     In each episode, from the parameters θ, a permutation P and a change δ of all parameters minimise
 
-        C((θ + π_P(θ)) / 2 + δ) + beta ||δ||²
+        C((θ + π_P(θ)) / 2 + δ) + beta |δ|²
 
     over the batches of the episode; then θ ← (1 - alpha) θ + alpha π_P(θ) + δ.
 
@@ -43,7 +45,7 @@ class RebasinLearner:
     spec : PermutationSpec, optional
         Which permutation moves which axis. Default: traced with the inputs of the first batch.
     loss : callable, optional
-        ``loss(outputs, targets)``, a scalar tensor, for episodes that name none of their own.
+        ``loss(outputs, targets)``, a scalar tensor, the mean over a batch; for episodes that name none of their own.
     alpha : float, or callable
         Share of the permuted network in the new parameters, from 0 to 1. Like ``beta`` and ``learning_rate`` it may
         be a function of the number of the episode, which counts from 1.
@@ -67,6 +69,11 @@ class RebasinLearner:
         Temperature and scalings of Sinkhorn's operator.
     noise : float
         Standard deviation of the noise on the first scores of an episode, which are 1 where the identity stands.
+    penalty : {"distance", "fisher"}
+        The |δ|²: the squared norm, as published; or δᵀ F δ with the Fisher matrix F of all episodes so far, in the
+        Kronecker factors of Linear and Conv2d layers.
+    fisher_batches : int
+        First batches of an episode that are kept to measure its F.
     epochs : int
         How often an episode goes through its batches.
     trained : bool
@@ -137,6 +144,8 @@ class RebasinLearner:
         tau: float = 0.1,
         iterations: int = 20,
         noise: float = 0.1,
+        penalty: Anchoring = "distance",
+        fisher_batches: int = 16,
         epochs: int = 1,
         trained: bool = False,
         rng: Rng = 0,
@@ -151,11 +160,13 @@ class RebasinLearner:
         self._options = LearnerOptions(
             alpha=alpha, beta=beta, learning_rate=learning_rate, momentum=momentum, optimizer=optimizer,
             relaxation=relaxation, permutation_learning_rate=permutation_learning_rate,
-            permutation_every=permutation_every, tau=tau, iterations=iterations, noise=noise, epochs=epochs,
+            permutation_every=permutation_every, tau=tau, iterations=iterations, noise=noise,
+            penalty=penalty, fisher_batches=fisher_batches, epochs=epochs,
         )  # fmt: skip
         self._options.in_episode(1)
         self._seed = int(rng) if isinstance(rng, int) else int(np.random.default_rng(rng).integers(2**62))
         self._trained = trained
+        self._importance: Importance | None = None
         self.episodes = 0
 
     @property
@@ -206,15 +217,18 @@ class RebasinLearner:
             No spec was given, and the model cannot be traced.
         """
         torch = import_torch("RebasinLearner")
-        loss = self._loss if loss is None else loss
-        if loss is None:
-            raise ValueError("there is no loss: pass loss= to the learner, or to learn")
+        loss = self._loss_or(loss)
         number = self.episodes + 1
         options = self._options.in_episode(number)
         plain = number == 1 and not self._trained
         if plain and init is not None:
             raise ValueError("the first episode is plain training, without a permutation: pass trained=True")
-        stream = Stream(batches, options.epochs)
+        with_fisher = options.penalty == "fisher"
+        if with_fisher and not plain and self._importance is None:
+            raise ValueError(
+                "the penalty 'fisher' needs the importance of what the model has learnt: call remember(batches) first"
+            )
+        stream = Stream(batches, options.epochs, options.fisher_batches if with_fisher else 0)
         spec = self._spec_for(stream)
         tensors = self._function.tensors(self._module.state_dict(), "the learner")
         if init is not None:
@@ -224,15 +238,48 @@ class RebasinLearner:
             torch.manual_seed(int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0]))
             self._module.train()
             rng = np.random.default_rng([self._seed, number])
-            run = EpisodeRun(spec, self._function, tensors, options.plain() if plain else options, init, rng)
+            anchor = (
+                Fisher(self._importance) if with_fisher and self._importance and not plain else Distance()
+            )
+            run = EpisodeRun(
+                spec, self._function, tensors, options.plain() if plain else options, init, anchor, rng
+            )
             for done, batch in enumerate(stream, 1):
                 run.step(batch, loss)
                 if notify is not None:
                     notify(done, stream.steps)
         renewed, episode = run.finished(number)
+        importance = self._importance
+        if importance is not None and episode.moved_share and episode.alpha:
+            importance = importance.permuted(spec, episode.permutation, tensors, episode.alpha)
+        if with_fisher:
+            found = measured(self._function, renewed, stream.kept, loss)
+            importance = found if importance is None else importance + found
         self._module.load_state_dict(renewed)
-        self.episodes = number
+        self._importance, self.episodes = importance, number
         return episode
+
+    def remember(self, batches: Batches, loss: Loss | None = None) -> None:
+        """Add the importance of the parameters for ``batches``, which the model has learnt, to the penalty "fisher".
+
+        Every episode does so with its own first batches; a ``trained`` model needs it once before them.
+
+        Parameters
+        ----------
+        batches : iterable of (inputs, targets), or a callable that gives one
+            Some hundred examples of one task suffice.
+        loss : callable, optional
+            As for :meth:`learn`, a mean over the batch.
+
+        Raises
+        ------
+        ValueError, DataError
+            There is no loss, or ``batches`` is empty.
+        """
+        loss = self._loss_or(loss)
+        tensors = self._function.tensors(self._module.state_dict(), "the learner")
+        found = measured(self._function, tensors, fresh(batches), loss)
+        self._importance = found if self._importance is None else self._importance + found
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write parameters, buffers, the spec, the number of episodes and the seed to a file, whole or not at all.
@@ -242,7 +289,7 @@ class RebasinLearner:
         path : path
             Ends in .npz or .safetensors; an existing file is replaced.
         """
-        write_state(path, LearnerState(self.params(), self.spec, self.episodes, self._seed), self._account())
+        write_state(path, self._state(), self._account())
 
     def restore(self, path: str | os.PathLike[str]) -> None:
         """Take over the state that :meth:`save` wrote, from a learner of the same options.
@@ -257,9 +304,20 @@ class RebasinLearner:
         state = read_state(path, self._account())
         self._module.load_state_dict(self._function.tensors(state.params, str(path)))
         self.spec, self.episodes, self._seed = state.spec, state.episodes, state.seed
+        found = state.importance
+        self._importance = None if found is None else found.to(self._function.device)
+
+    def _loss_or(self, loss: Loss | None) -> Loss:
+        loss = self._loss if loss is None else loss
+        if loss is None:
+            raise ValueError("there is no loss: pass loss= to the learner, or to learn")
+        return loss
 
     def _account(self) -> dict[str, Any]:
         return {**self._options.account(), "trained": self._trained}
+
+    def _state(self) -> LearnerState:
+        return LearnerState(self.params(), self.spec, self.episodes, self._seed, self._importance)
 
     def _spec_for(self, stream: Stream) -> PermutationSpec:
         if self.spec is None:

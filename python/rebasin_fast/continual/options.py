@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 Schedule: TypeAlias = float | Callable[[int], float]
 Relaxation: TypeAlias = Literal["sinkhorn", "straight_through"]
 
+Anchoring: TypeAlias = Literal["distance", "fisher"]
+
 _RELAXATIONS = ("sinkhorn", "straight_through", None)
 _COMPARED_EPISODES = range(1, 33)
 
@@ -30,6 +32,8 @@ class LearnerOptions:
     tau: float
     iterations: int
     noise: float
+    penalty: Anchoring
+    fisher_batches: int
     epochs: int
 
     def in_episode(self, number: int) -> EpisodeOptions:
@@ -71,11 +75,13 @@ class EpisodeOptions(LearnerOptions):
             raise ValueError(f"momentum is 0 or more and below 1, got {self.momentum}")
         if not self.tau > 0.0:
             raise ValueError(f"tau is a positive temperature, got {self.tau}")
-        for name in ("permutation_every", "iterations", "epochs"):
+        for name in ("permutation_every", "iterations", "fisher_batches", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is a positive number, got {getattr(self, name)}")
         if self.relaxation not in _RELAXATIONS:
             raise ValueError(f"relaxation is 'sinkhorn', 'straight_through' or None; got {self.relaxation!r}")
+        if self.penalty not in ("distance", "fisher"):
+            raise ValueError(f"penalty is 'distance' or 'fisher'; got {self.penalty!r}")
         return self
 
     def plain(self) -> EpisodeOptions:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rebasin_fast._arrays import library_of
+from rebasin_fast._models.inference import import_torch
+from rebasin_fast.continual.importance import Factors, Importance
 from rebasin_fast.errors import FileFormatError
 from rebasin_fast.matching.state_file import StateFile
 from rebasin_fast.specs.spec import PermutationSpec
@@ -29,6 +31,7 @@ class LearnerState:
     spec: PermutationSpec | None
     episodes: int
     seed: int
+    importance: Importance | None = None
 
 
 def write_state(path: str | os.PathLike[str], state: LearnerState, options: Mapping[str, Any]) -> None:
@@ -39,7 +42,15 @@ def write_state(path: str | os.PathLike[str], state: LearnerState, options: Mapp
         "seed": state.seed,
         "options": dict(options),
     }
-    FILE.write(path, {f"params/{name}": value for name, value in state.params.items()}, account)
+    arrays = {f"params/{name}": value for name, value in state.params.items()}
+    if state.importance is not None:
+        account["importance"] = {
+            "episodes": state.importance.episodes,
+            "has_bias": {layer: factors.has_bias for layer, factors in state.importance.factors.items()},
+        }
+        for layer, factors in state.importance.factors.items():
+            arrays |= {f"inputs/{layer}": factors.inputs, f"outputs/{layer}": factors.outputs}
+    FILE.write(path, arrays, account)
 
 
 def read_state(path: str | os.PathLike[str], options: Mapping[str, Any]) -> LearnerState:
@@ -47,13 +58,17 @@ def read_state(path: str | os.PathLike[str], options: Mapping[str, Any]) -> Lear
     wanted = json.loads(json.dumps(dict(options)))
 
     def parse(arrays: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[LearnerState, dict[str, Any]]:
-        params = {
-            name.removeprefix("params/"): np.array(library_of(array).to_host(array))
-            for name, array in arrays.items()
-            if name.startswith("params/")
-        }
+        params, inputs, outputs = (_below(arrays, prefix) for prefix in ("params/", "inputs/", "outputs/"))
         spec = None if account["spec"] is None else PermutationSpec.from_json(account["spec"])
-        state = LearnerState(params, spec, int(account["episodes"]), int(account["seed"]))
+        found = account.get("importance")
+        importance = found and Importance(
+            {
+                layer: Factors(_tensor(inputs[layer]), _tensor(outputs[layer]), has_bias)
+                for layer, has_bias in found["has_bias"].items()
+            },
+            int(found["episodes"]),
+        )
+        state = LearnerState(params, spec, int(account["episodes"]), int(account["seed"]), importance)
         return state, dict(account["options"])
 
     state, found = FILE.read(path, parse)
@@ -65,3 +80,15 @@ def read_state(path: str | os.PathLike[str], options: Mapping[str, Any]) -> Lear
             "Give the learner the options of the file"
         )
     return state
+
+
+def _below(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix): np.array(library_of(array).to_host(array))
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _tensor(array: Any) -> Any:
+    return import_torch("RebasinLearner").from_numpy(array)

@@ -12,10 +12,14 @@ from rebasin_fast.errors import DataError
 
 
 class Stream:
-    """The batches of all epochs of an episode; ``steps`` is their number, where it is known."""
+    """The batches of all epochs of an episode; ``steps`` is their number, where it is known.
 
-    def __init__(self, batches: Batches, epochs: int) -> None:
-        self._batches, self._epochs = batches, epochs
+    The first ``keep`` are in ``kept`` when they have passed.
+    """
+
+    def __init__(self, batches: Batches, epochs: int, keep: int = 0) -> None:
+        self._batches, self._epochs, self._keep = batches, epochs, keep
+        self.kept: list[Any] = []
         count = count_of(batches)
         self.steps = None if count is None else count * epochs
         self._begun: Iterator[Any] | None = None
@@ -36,6 +40,8 @@ class Stream:
             is_empty = True
             for batch in fresh(self._batches) if begun is None else begun:
                 is_empty = False
+                if len(self.kept) < self._keep:
+                    self.kept.append(batch)
                 yield batch
             if is_empty:
                 cause = (

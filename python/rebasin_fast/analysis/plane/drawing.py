@@ -14,6 +14,7 @@ from rebasin_fast.evaluation.metrics import is_high
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_LONGEST = 5.0  # times the other side
 _LOWEST = 3e-3  # height of the first contour above the minimum, as a share of the highest's
 
 
@@ -50,7 +51,7 @@ def draw_plane(
     _draw_contours(axes, x, y, np.nan_to_num(values, nan=finite.max(), posinf=finite.max()), heights, metric)
     for first, second in lines:
         axes.plot(*positions[[first, second]].T, color=INK, linestyle=(0, (2, 2)), linewidth=1.6, zorder=3)
-    axes.scatter(*positions.T, color=INK, s=70, zorder=5, edgecolor="white")
+    axes.scatter(positions[:, 0], positions[:, 1], color=INK, s=70, zorder=5, edgecolor="white")
     middle = positions.mean(0)
     for label, place in zip(labels, positions, strict=True):
         axes.annotate(
@@ -59,8 +60,11 @@ def draw_plane(
             ha="left" if place[0] >= middle[0] else "right", va="bottom" if place[1] >= middle[1] else "top",
             bbox={"facecolor": "white", "alpha": 0.7, "pad": 1.0, "linewidth": 0},
         )  # fmt: skip
-    axes.set_aspect("equal")
+    sides = np.array([np.ptp(x), np.ptp(y)])
+    stretched = sides.max() > _LONGEST * sides.min()  # an equal scale would leave a strip
+    axes.set_aspect("auto" if stretched else "equal")
     axes.set_xlabel("distance between parameters", fontsize=10.5, color=INK)
+    axes.set_ylabel("distance, on another scale" if stretched else "", fontsize=10.5, color=INK)
     axes.tick_params(labelsize=10, colors=INK, length=0)
     axes.spines[:].set_color(FAINT)
     return axes
@@ -70,7 +74,8 @@ def draw_path(ax: Axes, coordinates: NDArray[np.float64], label: str, number: in
     """A line through projected points, and its name in a legend."""
     style = STYLES[number % len(STYLES)]
     ax.plot(*coordinates.T, color="white", linewidth=4.4, zorder=4)
-    ax.plot(*coordinates.T, color=style.colour, linestyle=style.dashes, linewidth=2.8, zorder=4, label=label)
+    dashes = style.dashes if number else "-"  # one path alone is best seen whole
+    ax.plot(*coordinates.T, color=style.colour, linestyle=dashes, linewidth=2.8, zorder=4, label=label)
     ax.legend(loc="best", fontsize=10, framealpha=0.85)
 
 
