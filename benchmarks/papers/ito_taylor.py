@@ -72,7 +72,7 @@ def main() -> None:
             for method in options.methods:
                 if time.perf_counter() > until and not path_of(pair, method, network, options).exists():
                     continue
-                barriers = found.setdefault(pair.title, {}).setdefault(method, [])
+                barriers = found.setdefault(pair.title.replace(" reset", ""), {}).setdefault(method, [])
                 barriers.append(estimated(pair, method, network, options))
                 print(f"{pair.name}: {WORDS[method]} done", file=sys.stderr, flush=True)
     draw(found, options.results / f"{name}.png")
@@ -131,9 +131,10 @@ def draw(found: dict[str, dict[str, list[TaylorBarrier]]], path: Path) -> None:
         for column, (method, barriers) in enumerate(methods.items()):
             panel = panels[row * columns + column]
             panel.set_visible(True)
+            where = title.replace(", ", "\n", 1)
             second_order(barriers[0]).plot(panel)
             panel.get_legend().remove()
-            panel.set_title(f"{title}\n{WORDS[method]}", loc="left", fontsize=9.5)
+            panel.set_title(f"{where}\n{WORDS[method]}", loc="left", fontsize=9.5)
             panel.set_xlabel("")
             line_pictures.name_ends(panel)
     title = "The loss on the line, and its expansions of second order at both ends"
