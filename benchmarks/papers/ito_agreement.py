@@ -154,8 +154,8 @@ def text_of(found: Found, options: argparse.Namespace) -> str:
     note = (
         f"Mean ± sample deviation over {len(options.seeds)} seeds of the matching for the ResNet-20s (search of WM, "
         f"{options.images:,} images of AM, order of the minibatches of STE; the checkpoints are the same), over 3 "
-        f"pairs of networks for the perceptrons. STE starts at WM's result and runs {steps}; the paper trains longer. By "
-        "chance: 1 / n for n units."
+        f"pairs of networks for the perceptrons. STE starts at WM's result and runs {steps}; the paper trains "
+        "longer. By chance: 1 / n for n units."
     )
     title = "### Ito et al.: agreement of permutations"
     return "\n\n".join([title, markdown_table(header, rows), note, *tables])
