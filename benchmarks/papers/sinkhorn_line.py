@@ -169,7 +169,10 @@ def matchings(part: Part) -> dict[str, Callable[[], Any]]:
 
 def measure(part: Part, known: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Method -> curve, barrier and seconds, after each method; those of an earlier run with equal settings are kept."""
-    settings = [part.title, part.epochs, part.points]
+    weights = round(
+        float(sum(abs(tensor).sum() for tensor in part.a.values())), 3
+    )  # tells trained networks apart
+    settings = [part.title, part.epochs, part.points, weights]
     spec = rf.specs.for_params(part.a)
     found = dict(known["methods"]) if known.get("settings") == settings else {}
     for name, match in matchings(part).items():
