@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--points", type=int, default=25, help="points on the line of the MNIST networks (odd)"
     )
-    parser.add_argument("--cifar-points", type=int, default=5, help="points on the line of the ResNets (odd)")
+    parser.add_argument("--cifar-points", type=int, default=9, help="points on the line of the ResNets (odd)")
     parser.add_argument("--cifar-images", type=int, default=10_000, help="test images for the ResNets")
     parser.add_argument(
         "--reset-images", type=int, default=4_000, help="training images for a BatchNorm reset"

@@ -30,7 +30,7 @@ class TestedPair:
 
 def _perceptrons(a: Any, b: Any, options: argparse.Namespace, title: str) -> TestedPair:
     test = mnist.load_images("test")
-    batches = list(torch.from_numpy(mnist.load_images("train").inputs[: options.images]).split(500))
+    batches = list(torch.from_numpy(mnist.load_images("train").inputs[: options.images or 20_000]).split(500))
 
     def evaluate(model: nn.Module) -> dict[str, float]:
         return mnist.evaluate({name: t.numpy() for name, t in model.state_dict().items()}, test)
@@ -66,7 +66,7 @@ def published_perceptrons(options: argparse.Namespace, recipe: str, folded: bool
         model = mnist_published.perceptron(known.hidden) if plain else known.build(known.hidden)
         return training.loaded(model, {name: torch.as_tensor(array) for name, array in params.items()})
 
-    test, train = known.images("test"), known.images("train").inputs[: options.images]
+    test, train = known.images("test"), known.images("train").inputs[: options.images or 20_000]
     batches = list(torch.from_numpy(train).split(1000))
     return TestedPair(a, b, build, batches, lambda model: training.evaluate_rows(model, test), title)
 

@@ -48,11 +48,11 @@ NOTE = (
 def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
-    parser.add_argument("--points", type=int, default=11, help="on each line (odd)")
+    parser.add_argument("--points", type=int, default=9, help="on each line (odd)")
     parser.add_argument("--quick", action="store_true", help="untrained networks, five points, few images")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    sizes, name = Sizes(500, 5_000), "git_rebasin_cifar100"
+    sizes, name = Sizes(500, 3_000), "git_rebasin_cifar100"
     if options.quick:
         sizes, name, options.points = Sizes(100, 200), f"{name}_quick", 5
     first, second, joint = (

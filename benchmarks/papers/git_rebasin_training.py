@@ -36,9 +36,9 @@ NOTE = (
     "connectivity emerges during training, and could not be found early. Its CIFAR-10 networks are "
     "perceptrons; ours are a VGG-16 and a ResNet-20 with LayerNorm, width 16. Perceptrons: 3 x 512, Adam at a "
     "constant rate, {mnist} epochs. Loss in nats; barrier: max L(t) - (L(0) + L(1)) / 2 over {points} points; "
-    "{train:,} training and {test:,} test images. CIFAR-10 is evaluated with {products} products. Epoch 0 is "
-    "before training: all networks have about the loss of chance, ln 10, and so has the line. The paper's "
-    "first point is after an epoch, its last after 100, at zero for MNIST."
+    "{train:,} training and {test:,} test images of CIFAR-10, 5,000 and 5,000 of MNIST. CIFAR-10 is evaluated "
+    "with {products} products. Epoch 0 is before training: all networks have about the loss of chance, ln 10, "
+    "and so has the line. The paper's first point is after an epoch, its last after 100, at zero for MNIST."
 )
 
 Epochs = Iterator[tuple[int, Pair]]
@@ -161,6 +161,7 @@ def draw(studies: dict[str, Measured], path: Path) -> None:
                 line_pictures.draw_line(inlay, measured[epoch]["weights"], f"{split}_loss", "weights")
             inlay.set_title(f"matched, epoch {epoch}", fontsize=8)
             inlay.set_xticks([])
+            inlay.margins(0.08, 0.2)
             inlay.tick_params(labelsize=7)
     line_pictures.save(figure, panels[0], path, "The loss barrier during training")
 

@@ -30,7 +30,7 @@ from papers import line_pictures, matched_pairs
 from papers.matched_pairs import Labelled, Pair, Sizes
 
 MNIST_WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
-TWO_PAIRS_UP_TO = 256  # wider perceptrons are trained once
+TWO_PAIRS_UP_TO = 64  # wider perceptrons are trained once
 MNIST_EPOCHS = 5
 WIDTHS = {"vgg16": (8, 16, 32), "resnet20": (8, 16)}
 EPOCHS = {"vgg16": 8, "resnet20": 6}

@@ -1,4 +1,4 @@
-"""Agreement of the permutations of three methods: Ito, Yamada and Kumagai (ICLR 2025), appendix; ResNet-20.
+"""Agreement of the permutations of three methods: Ito, Yamada and Kumagai (ICLR 2025).
 
 The share of units that weight matching (WM), activation matching (AM) and the straight-through estimator (STE) place
 alike, for each permutation, with mean and deviation over seeds: two public ResNet-20 checkpoints with BatchNorm and
@@ -7,7 +7,7 @@ seeds::
 
     REBASIN_FAST_DATA=... python benchmarks/papers/ito_agreement.py [--quick]
 
-About 5 minutes on one core with the networks in the cache; permutations are kept there. ``--quick``: one pair of
+About 3 minutes on one idle core with the networks in the cache; permutations are kept there. ``--quick``: one pair of
 perceptrons, ten steps.
 """
 
@@ -30,11 +30,10 @@ from networks.storage import cached_arrays
 
 import rebasin_fast as rf
 from papers import git_rebasin_line, ito_taylor, line_pictures, matched_pairs
-from papers.matched_pairs import MATCHED_IMAGES, Pair, Sizes
+from papers.matched_pairs import Pair, Sizes
 from rebasin_fast.analysis import Agreement, permutation_agreement
 
 SHORT = {"weights": "WM", "activations": "AM", "straight_through": "STE"}
-SEEDS = (0, 1, 2)
 NETWORKS = ("public", "resnet20", "mnist")
 PUBLISHED = {"WM–AM": "6.7–28.6 %", "WM–STE": "at most 1.25 %", "AM–STE": "–"}
 Permutations = dict[str, list[Any]]  # short name of a method -> its permutation from each seed
@@ -45,13 +44,16 @@ def main() -> None:
     parser = command_line(__doc__, "--results", "--cache", "--seconds", "--threads")
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--steps", type=int, default=100, help="of the straight-through estimator, ResNet-20")
+    parser.add_argument("--steps", type=int, default=40, help="of the straight-through estimator, ResNet-20")
+    parser.add_argument("--images", type=int, default=1000, help="of activation matching, ResNet-20")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the matching, ResNet-20")
+    parser.add_argument("--mnist-steps", type=int, default=ito_taylor.STEPS, help="the same, perceptrons")
     parser.add_argument("--quick", action="store_true", help="one pair of perceptrons, ten steps")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     name, until = "ito_agreement", time.perf_counter() + options.seconds
     if options.quick:
-        name, options.networks = f"{name}_quick", ["mnist"]
+        name, options.networks, options.mnist_steps = f"{name}_quick", ["mnist"], 10
     found: Found = {}
     for network in options.networks:
         if time.perf_counter() < until:
@@ -66,22 +68,25 @@ def permutations_of(network: str, options: argparse.Namespace) -> tuple[str, Per
     """Title of the networks, and every method's permutations; none where they are not trained yet."""
     found: Permutations = {short: [] for short in SHORT.values()}
     if network == "mnist":
-        pairs = list(ito_taylor.pairs("mnist", options))
+        steps = argparse.Namespace(**{**vars(options), "steps": options.mnist_steps})
+        pairs = list(ito_taylor.pairs("mnist", steps))
         for pair, (method, short) in itertools.product(pairs, SHORT.items()):
             found[short].append(dict(pair.permutation(method, options.cache)))
         return pairs[0].title, found
     pair = git_rebasin_line.PAIRS[network](options, Sizes(test=100))
     if pair is None:
         return network, {}
-    for seed, (method, short) in itertools.product(SEEDS, SHORT.items()):
+    for seed, (method, short) in itertools.product(options.seeds, SHORT.items()):
         found[short].append(seeded(pair, method, seed, options))
         print(f"{pair.title}: {short} of seed {seed} done", file=sys.stderr, flush=True)
-    return pair.title, found
+    return pair.title.replace(" reset", ""), found
 
 
 def seeded(pair: Pair, method: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """The permutation of one seed: of the search, or of the images and their order."""
-    effort = f"_{options.steps}steps" if method == "straight_through" else ""
+    effort = {"straight_through": f"_{options.steps}steps", "activations": f"_{options.images}images"}.get(
+        method, ""
+    )
     drawn = np.random.default_rng(seed).permutation(len(pair.train.labels))
     inputs, labels = pair.train.inputs[drawn], pair.train.labels[drawn]
 
@@ -92,7 +97,7 @@ def seeded(pair: Pair, method: str, seed: int, options: argparse.Namespace) -> d
             if method == "activations":
                 models = pair.with_params(pair.a), pair.with_params(pair.b)
                 return rf.activation_matching(
-                    pair.spec, *models, inputs[:MATCHED_IMAGES].split(100)
+                    pair.spec, *models, inputs[: options.images].split(100)
                 ).permutation
             size = pair.sizes.batch
             batches = list(zip(inputs.split(size), labels.split(size), strict=True))[: options.steps]
@@ -119,7 +124,7 @@ def draw(found: Found, path: Path) -> None:
     for panel, (title, pairs) in zip(panels, found.items(), strict=True):
         for style, (pair, agreement) in enumerate(pairs.items()):
             agreement.plot(panel, label=pair, style=style)
-        panel.set_title(title.replace(", BatchNorm reset", ", BatchNorm"), loc="left", fontsize=10.5)
+        panel.set_title(title, loc="left", fontsize=10.5)
     title = "Units that two methods place alike (grey: by chance)"
     line_pictures.save(figure, panels[0], path, title)
 
@@ -131,8 +136,9 @@ def text_of(found: Found, options: argparse.Namespace) -> str:
         for pair, agreement in pairs.items():
             means = np.array(list(agreement.mean.values()))
             chances = np.array(list(agreement.chance.values()))
+            published = PUBLISHED[pair] if "ResNet-20" in title else "–"
             rows.append([
-                title, pair, PUBLISHED[pair], f"{means.min():.1%} to {means.max():.1%}",
+                title, pair, published, f"{means.min():.1%} to {means.max():.1%}",
                 percent(agreement.total), f"{chances.min():.2%} to {chances.max():.2%}",
             ])  # fmt: skip
         tables.append(by_permutation(title, pairs))
@@ -144,12 +150,13 @@ def text_of(found: Found, options: argparse.Namespace) -> str:
         "all units",
         "by chance",
     ]
-    steps = 10 if options.quick else f"{options.steps} minibatches of 100 (perceptrons: 200 of 500)"
-    count = len(next(iter(found.values()))["WM–AM"].total)
+    size = 100 if options.quick else 500
+    steps = f"{options.steps} minibatches of 100 (perceptrons: {options.mnist_steps} of {size})"
     note = (
-        f"Mean ± sample deviation over {count} seeds: of the matching for the ResNet-20s (search of WM, images of AM, "
-        "order of the minibatches of STE; the checkpoints are the same), of the networks for the perceptrons. STE "
-        f"starts at WM's result and runs {steps}; the paper trains longer. By chance: 1 / n for n units."
+        f"Mean ± sample deviation over {len(options.seeds)} seeds of the matching for the ResNet-20s (search of WM, "
+        f"{options.images:,} images of AM, order of the minibatches of STE; the checkpoints are the same), over 3 "
+        f"pairs of networks for the perceptrons. STE starts at WM's result and runs {steps}; the paper trains "
+        "longer. By chance: 1 / n for n units."
     )
     title = "### Ito et al.: agreement of permutations"
     return "\n\n".join([title, markdown_table(header, rows), note, *tables])

@@ -20,7 +20,7 @@ LABELS = {
 
 def drawn(parts: Parts, path: Path) -> None:
     """Draw the four panels into a PNG file."""
-    figure = Figure(figsize=(13.5, 9.0), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(12.5, 9.0), layout="constrained", facecolor="white")
     axes = figure.subplots(2, 2)
     _bars(axes[0, 0], parts)
     first = next(iter(record for part, record in parts.items() if not part.startswith("width")))
@@ -41,7 +41,7 @@ def _bars(ax: Any, parts: Parts) -> None:
         )
         places = np.arange(len(groups)) + 0.8 / len(names) * (number - (len(names) - 1) / 2)
         ax.bar(places, heights, 0.75 / len(names), yerr=errors, color=COLOURS[name], label=LABELS[name])
-    short = [f"{network.split(',')[0]}\nγ = {float(t):g}" for network, _, t in groups]
+    short = [f"{network.split(',')[0].replace(' ', chr(10))}\nγ = {float(t):g}" for network, _, t in groups]
     ax.set_xticks(range(len(groups)), labels=short)
     ax.legend(frameon=False)
     label_axes(ax, title="R of two networks (figure 2 of the paper)", y="R")
@@ -56,11 +56,23 @@ def _values(ax: Any, record: dict[str, Any]) -> None:
         "WM": ("average, WM", STYLES[2]),
     }
     for name, (label, style) in lines.items():
+        values = record["values"][name]
         ax.plot(
-            record["values"][name], color=style.colour, linestyle=style.dashes, linewidth=2.0, label=label
+            range(1, len(values) + 1),
+            values,
+            color=style.colour,
+            linestyle=style.dashes,
+            linewidth=2.0,
+            label=label,
         )
+    ax.set_xscale("log")
     ax.legend(frameon=False)
-    label_axes(ax, title=f"Singular values of layer {record['shown']}", x="index", y="singular value")
+    label_axes(
+        ax,
+        title=f"Singular values of layer {record['shown']}",
+        x="number of the singular value",
+        y="singular value",
+    )
 
 
 def _inputs(ax: Any, record: dict[str, Any]) -> None:
@@ -108,5 +120,6 @@ def _widths(ax: Any, parts: Parts) -> None:
     )
     ax.set_xscale("log", base=2)
     ax.set_xticks(list(records), labels=map(str, records))
-    ax.legend(frameon=False, fontsize=8.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ax.set_ylim(top=1.5 * ax.get_ylim()[1])
+    ax.legend(frameon=False, fontsize=8.5, loc="upper center", ncols=2)
     label_axes(ax, title="Width", x="units of each hidden layer", y="R, reduction")

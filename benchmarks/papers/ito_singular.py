@@ -42,7 +42,7 @@ from rebasin_fast.evaluation import load_into
 Params = Mapping[str, Any]
 NAME = "ito_singular"
 SEEDS = ((0, 1), (0, 2), (1, 2))
-WIDTHS, WIDTH_EPOCHS = (32, 128, 512, 1024), 3
+WIDTHS = (32, 128, 512)
 THRESHOLDS = (0.0, 0.3)
 STE_EPOCHS = 6  # of 10,000 images: as many steps as one epoch of all
 
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="measure parts again that an earlier run measured"
     )
+    parser.add_argument("--widths", nargs="+", type=int, help="of the study of width", default=list(WIDTHS))
     parser.add_argument("--parts", nargs="+", default=["mlp", "width", "resnet20", "vgg16"])
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -100,7 +101,7 @@ def order_of(item: tuple[str, Any]) -> tuple[str, int]:
 
 def jobs(options: argparse.Namespace) -> dict[str, Callable[[], Pair | None]]:
     """Part -> its pair of networks, or None where they are not trained yet."""
-    hidden, widths = ((64,) * 3, (16, 64)) if options.quick else (mnist.HIDDEN, WIDTHS)
+    hidden, widths = ((64,) * 3, (16, 64)) if options.quick else (mnist.HIDDEN, options.widths)
     found: dict[str, Callable[[], Pair | None]] = {}
     if "mlp" in options.parts:
         for seeds in SEEDS[:1] if options.quick else SEEDS:
@@ -108,7 +109,7 @@ def jobs(options: argparse.Namespace) -> dict[str, Callable[[], Pair | None]]:
     if "width" in options.parts:
         for width in widths:
             found[f"width {width}"] = lambda width=width: perceptrons(
-                (0, 1), (width,) * 3, options, 1 if options.quick else WIDTH_EPOCHS
+                (0, 1), (width,) * 3, options, short=True
             )
     if not options.quick:
         found |= {"resnet20": lambda: public_resnets(options)} if "resnet20" in options.parts else {}
@@ -117,22 +118,19 @@ def jobs(options: argparse.Namespace) -> dict[str, Callable[[], Pair | None]]:
 
 
 def perceptrons(
-    seeds: tuple[int, int], hidden: tuple[int, ...], options: argparse.Namespace, epochs: int | None = None
+    seeds: tuple[int, int], hidden: tuple[int, ...], options: argparse.Namespace, *, short: bool = False
 ) -> Pair:
-    """MNIST perceptrons: the cached ones of full training, or of ``epochs`` alone."""
-    short = epochs is not None
+    """MNIST perceptrons; ``short`` for R, distance and inputs alone, by weight and activation matching."""
     if options.quick:
-        epochs = 1
-    a, b = (
-        mnist.trained_mlp(seed, options.cache, hidden)
-        if epochs is None
-        else cached_arrays(
-            options.cache,
-            f"mnist_mlp_{'-'.join(map(str, hidden))}_{epochs}epochs_seed{seed}",
-            lambda seed=seed: mnist.train(seed, hidden, epochs=epochs),  # type: ignore[misc]
+        name = f"mnist_mlp_{'-'.join(map(str, hidden))}_1epochs_seed"
+        a, b = (
+            cached_arrays(
+                options.cache, name + str(seed), lambda seed=seed: mnist.train(seed, hidden, epochs=1)
+            )  # type: ignore[misc]
+            for seed in seeds
         )
-        for seed in seeds
-    )
+    else:
+        a, b = (mnist.trained_mlp(seed, options.cache, hidden) for seed in seeds)
     images, count = mnist.load_images("train"), 1000 if options.quick else 10_000
     names = mnist.layer_names(len(hidden) + 1)
     model, batches = training.perceptron_with(a), list(torch.from_numpy(images.inputs[:count]).split(500))

@@ -96,11 +96,15 @@ class Pair:
         }[method]
         return cached_arrays(cache, f"permutation_{self.name}_{method}{effort}", find)
 
-    def line(self, method: str, points: int, cache: Path) -> rf.LossCurve:
-        """Loss and accuracy on training and test images along the line to B, matched by a method."""
+    def line_path(self, method: str, points: int, cache: Path) -> Path:
+        """The file that `line` keeps the line in."""
         sizes = f"{points}points_{self.sizes.train}train_{self.sizes.test}test"
         effort = f"_{self.sizes.steps}steps" if method == "straight_through" else ""
-        path = cache / f"line_{self.name}_{method}{effort}_{sizes}.npz"
+        return cache / f"line_{self.name}_{method}{effort}_{sizes}.npz"
+
+    def line(self, method: str, points: int, cache: Path) -> rf.LossCurve:
+        """Loss and accuracy on training and test images along the line to B, matched by a method."""
+        path = self.line_path(method, points, cache)
         if not path.exists():
             ts = np.linspace(0.0, 1.0, points)
             first, last = self.ends

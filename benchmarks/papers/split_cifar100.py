@@ -22,7 +22,10 @@ from papers.continual.study import Study, main
 NOTE = """\
 Classes 5t - 5 to 5t - 1 in task t, lossless images without augmentation. Accuracy: mean over the test images of all
 tasks after the last, among the five classes of their task. Forgetting: mean over all tasks but the last of the best
-accuracy so far minus the last. ± is the standard deviation over seeds (network, order of images)."""
+accuracy so far minus the last. ± is the standard deviation over seeds (network, order of images). SGD at rate .03. EWC:
+strength 10, F on 500 images a task. LwF: weight 1, temperature 2. A-GEM: one image of each class, 10 a step. Anchor
+(beta = 1 of ||theta - theta_old||^2) and averaging (share .3 of the new parameters, and of BatchNorm's statistics):
+re-basin's parts without permutations."""
 
 
 def stream(seed: int, cache: Path, **size: int) -> streams.Stream:

@@ -120,7 +120,8 @@ def mnist_pair(options: argparse.Namespace) -> TrainedPair:
     a, b = (mnist.trained_mlp(seed, options.cache) for seed in (0, 1))
     train, test = (mnist.load_images(split) for split in ("train", "test"))
     data = [(torch.from_numpy(images.inputs), torch.from_numpy(images.labels)) for images in (train, test)]
-    shape = {"measured": 5_000, "plane": 1_000, "batch": 500, "epochs": 3, "images": 60_000}
+    data[1] = data[1][0][:5_000], data[1][1][:5_000]
+    shape = {"measured": 2_000, "plane": 500, "batch": 500, "epochs": 2, "images": 60_000}
     shape |= {"rate": 0.1, "decay": 0.0}
     title = "MNIST, perceptrons 784-512-512-512-10"
     model = training.perceptron(784, *mnist.HIDDEN, 10)
@@ -138,7 +139,7 @@ def vgg16_pair(options: argparse.Namespace) -> TrainedPair:
             memory_format=torch.channels_last
         )
         data.append((inputs, torch.from_numpy(images.labels.astype("int64"))))
-    shape = {"measured": 1_000, "plane": 500, "batch": 128, "epochs": 1, "images": options.images}
+    shape = {"measured": 500, "plane": 250, "batch": 128, "epochs": 1, "images": options.images}
     shape |= {"rate": 0.03, "decay": cifar_training.DECAY}
     title = "CIFAR-10, VGG-16 of width 16 (the published has 64), LayerNorm"
     shape |= {"augmented": cifar_training.augmented, "products": cifar_training.fast_products}

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-from papers.continual import accuracy, agem, anchors, ewc, finetuning, lwf, streams  # noqa: E402
+from papers.continual import accuracy, agem, anchors, ewc, finetuning, lwf, rebasin, streams  # noqa: E402
 
 SGD = {"seed": 0, "rate": 0.1}
 LEARNERS = {
@@ -18,6 +18,7 @@ LEARNERS = {
     "lwf": (lwf.LwF, {"weight": 1.0, "temperature": 2.0}),
     "agem": (agem.AGEM, {"per_class": 2, "memory_batch": 3}),
     "anchored": (anchors.Anchored, {"beta": 1.0, "share": 0.3}),
+    "rebasin": (rebasin.Rebasin, {"inputs": (1, 6), "beta": 0.1}),
 }
 
 
@@ -27,7 +28,8 @@ def network():
 
 def learner(name):
     kind, options = LEARNERS[name]
-    return kind(network, **SGD, **options)
+    rate = "learning_rate" if name == "rebasin" else "rate"
+    return kind(network, seed=0, **{rate: 0.1}, **options)
 
 
 def task(number, classes=None):
@@ -103,14 +105,30 @@ def test_gradient_of_ewc_is_that_of_all_penalties():
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("batch", [1, 10])
-def test_fisher_of_softmax_regression(batch):
+def test_step_of_ewc_minimises_slope_and_penalty_exactly():
+    """theta minimises g.theta + penalty + ||theta - start||^2 / (2 rate)."""
+    one = ewc.EWC(network, **SGD, strength=1e4, samples=10)
+    one.learn(SHARED_HEAD.tasks[0])
+    start, slopes = [p.detach().clone() for p in one.params], [torch.randn_like(p) for p in one.params]
+    for param, slope in zip(one.params, slopes, strict=True):
+        param.grad = slope.clone()
+    one.adjust(SHARED_HEAD.tasks[1])
+    torch.optim.SGD(one.params, lr=one.rate).step()
+    for param, slope, old, f, pull in zip(one.params, slopes, start, one.curvature, one.pull, strict=True):
+        condition = (
+            slope + ewc.penalty_gradient(param.detach(), f, pull, 1e4) + (param.detach() - old) / one.rate
+        )
+        assert float(condition.abs().max()) < 1e-2 * float(1 + (1e4 * f).max())
+
+
+@pytest.mark.parametrize(("batch", "samples"), [(1, 1500), (10, 5000)])
+def test_fisher_of_softmax_regression(batch, samples):
     """F of W[k, j] is the mean of x_j^2 p_k (1 - p_k), and of the bias that of p_k (1 - p_k)."""
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(6, 4))
     inputs, targets = torch.randn(5000, 6), torch.zeros(5000, dtype=torch.int64)
     many = streams.Task(lambda _: (inputs, targets), lambda inputs: inputs, 8, (0,))
-    weight, bias = ewc.fisher_diagonal(model, many, 5000, batch)
+    weight, bias = ewc.fisher_diagonal(model, many, samples, batch)
     variance = (p := model(inputs).softmax(1)).detach() * (1 - p.detach())
     torch.testing.assert_close(bias, variance.mean(0), rtol=0.2, atol=0.005)
     torch.testing.assert_close(weight, variance.T @ inputs.square() / 5000, rtol=0.3, atol=0.01)

@@ -99,3 +99,25 @@ def mixed(theta, matrices):
         "2.weight": second @ theta["2.weight"] @ first.T, "2.bias": second @ theta["2.bias"],
         "4.weight": theta["4.weight"] @ second.T, "4.bias": theta["4.bias"],
     }  # fmt: skip
+
+
+def fisher_by_examples(model, batches):
+    """(inputs, outputs) factors of each Linear layer, one example after the other; the biases' column last."""
+    factors, count = {}, 0
+    for inputs, targets in batches:
+        for one, target in zip(inputs, targets, strict=True):
+            count += 1
+            hidden, seen, produced = one, {}, {}
+            for name, module in model.named_children():
+                if isinstance(module, torch.nn.Linear):
+                    seen[name] = torch.cat((hidden.detach(), torch.ones(1)))
+                    hidden = produced[name] = module(hidden)
+                else:
+                    hidden = module(hidden)
+            loss = cross_entropy(hidden.unsqueeze(0), target.unsqueeze(0))
+            gradients = torch.autograd.grad(loss, list(produced.values()))
+            for name, gradient in zip(produced, gradients, strict=True):
+                moments = torch.outer(seen[name], seen[name]), torch.outer(gradient, gradient)
+                before = factors.get(name, (0, 0))
+                factors[name] = tuple(a + b for a, b in zip(before, moments, strict=True))
+    return {name: (inputs / count, outputs / count) for name, (inputs, outputs) in factors.items()}

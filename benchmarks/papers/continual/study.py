@@ -5,7 +5,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from papers.continual.accuracy import Matrix, average_accuracy, forgetting, run
 from papers.continual.figure import draw
 from papers.continual.methods import MODELS, Method
 from papers.continual.rebasin import Rebasin
-from papers.continual.streams import Stream, joined
+from papers.continual.streams import TASKS, Stream, joined
 
 SEEDS = [0, 1, 2]
 QUICK = "quick"
@@ -35,6 +35,7 @@ class Study:
     methods: dict[str, Method]
     note: str
     quick: dict[str, int]  # arguments of the stream
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)  # more of them, from the command line
 
 
 def main(study: Study, description: str | None) -> None:
@@ -48,10 +49,12 @@ def main(study: Study, description: str | None) -> None:
     )
     parser.add_argument("--test-images", type=int, help="the same of the test set")
     parser.add_argument("--quick", action="store_true", help="few tasks and images; results go to the cache")
+    for option, settings in study.options.items():
+        parser.add_argument(f"--{option}", **settings)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
-    size = {"images": options.images, "test_images": options.test_images}
+    size = {name: vars(options)[name] for name in ("images", "test_images", *study.options)}
     options.size = {name: count for name, count in size.items() if count is not None}
     if options.quick:
         options.results, options.size = options.cache / QUICK, study.quick
@@ -64,8 +67,8 @@ def main(study: Study, description: str | None) -> None:
     name = sized(study.name, options)
     draw(found, study.title, options.results / f"{name}.png")
     raw = {name: [matrix.tolist() for matrix in matrices] for name, matrices in found.items()}
-    size = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in options.size.items())
-    reduced = f" Reduced, not the protocol: {size}." if size else ""
+    shown = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in options.size.items())
+    reduced = f" **Not the protocol**: {shown}." if shown else ""
     text = f"{table(study, found)}\n\n{study.note}{reduced}"
     finish(name, {"accuracy": raw, "size": options.size}, text, options.results)
 
@@ -84,14 +87,23 @@ def measure(study: Study, options: argparse.Namespace) -> None:
                 continue
             stream = study.stream(seed, options.cache, **options.size)
             learner = method.learner(MODELS[study.name], seed=seed, **method.options)
-            run(joined(stream) if method.joint else stream, learner, path(study, name, seed, options), left)
+            file = path(study, name, seed, options)
+            matrix = run(joined(stream) if method.joint else stream, learner, file, left)
+            if np.isnan(matrix[-1]).any():
+                return
 
 
 def path(study: Study, name: str, seed: int, options: argparse.Namespace) -> Path:
     """File of a run; other hyperparameters have other names."""
-    settings = hashlib.sha256(repr(sorted(study.methods[name].options.items())).encode()).hexdigest()[:8]
+    account = [(key, plain(value)) for key, value in sorted(study.methods[name].options.items())]
+    settings = hashlib.sha256(repr(account).encode()).hexdigest()[:8]
     stem = f"{sized(study.name, options)}_{name.replace(' ', '-')}_{settings}_seed{seed}"
     return Path(options.cache) / f"{stem}.pt"
+
+
+def plain(option: Any) -> Any:
+    """An option, and of one that is a function of the task's number its values."""
+    return [float(option(number)) for number in range(1, TASKS + 1)] if callable(option) else option
 
 
 def sized(name: str, options: argparse.Namespace) -> str:

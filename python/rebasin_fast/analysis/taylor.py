@@ -205,10 +205,11 @@ def taylor_barrier(
         T_A(t) = L(0) +      t  g_A·d +      t² / 2 d·H_A d
         T_B(t) = L(1) - (1 - t) g_B·d + (1 - t)² / 2 d·H_B d
 
-    and the estimate is (1 - t) T_A(t) + t T_B(t), which keeps both losses at the ends; less the straight line between
-    them it is the barrier t (1 - t) [(g_A - g_B)·d + (t d·H_A d + (1 - t) d·H_B d) / 2]. This is how Ito, Yamada and
-    Kumagai (ICLR 2025, section 3.2 and table 1) ask whether a matched B is near A; the third term was asked for by a
-    reviewer there. Exact where the loss is a polynomial of degree ``order`` in the parameters.
+    and the estimate is (1 - t) T_A(t) + t T_B(t), the weights that keep both losses at the ends; less the straight line
+    between them it is the barrier t (1 - t) [(g_A - g_B)·d + (t d·H_A d + (1 - t) d·H_B d) / 2]. Exact where the loss
+    is a polynomial of degree ``order`` in the parameters. Ito, Yamada and Kumagai (ICLR 2025, section 3.2 and table 1)
+    compare an estimate of second order with the true barrier, to see whether a matched B is near A; the third term is
+    the wish of a reviewer.
 
     Networks of ReLUs are smooth only piece by piece: derivatives are those of the piece on which a sample lies at the
     end, and know nothing of the kinks between the ends.

@@ -163,8 +163,9 @@ class Evaluator:
                 correct += int((outputs.argmax(1) == targets).sum()) / max(targets[0].numel(), 1)
             if temperature is not None:
                 calibrated_loss += float(self._loss(outputs / temperature, targets)) * count
+                scores, classes = self._scores(outputs, targets)
                 for error, divisor in zip(errors, (1.0, temperature), strict=True):
-                    error.add(*self._scores(outputs, targets), divisor)
+                    error.add(scores, classes, divisor)
         if samples == 0:
             raise DataError("the data source gave no batches")
         measured = {"loss": loss / samples}
