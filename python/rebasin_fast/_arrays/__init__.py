@@ -14,6 +14,7 @@ from rebasin_fast._arrays.jax import JaxArrays
 from rebasin_fast._arrays.numpy import NumpyArrays
 from rebasin_fast._arrays.torch import TorchArrays
 from rebasin_fast._untrusted import brief
+from rebasin_fast.errors import ParamsError
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array
@@ -126,8 +127,8 @@ def check_mapping(params: object, what: str) -> None:
         raise TypeError(f"{what} are a mapping of names to arrays, got {type(params).__qualname__}{hint}")
     for name in params:
         if not isinstance(name, str):
-            raise TypeError(
-                f"{what} are a mapping of names to arrays, and {brief(name)} is no name: a text is one"
+            raise ParamsError(
+                f"{what}: {brief(name)} is no name of a parameter: a non-empty text is expected"
             )
 
 
