@@ -180,3 +180,35 @@ def test_short_inputs_are_left_as_they_are() -> None:
     assert list(shortened(torch.zeros(1, 3, 32, 32), lambda _: True)) == []
     found = list(shortened(torch.zeros(1, 3, 4000), lambda cut: cut.shape[-1] >= 60))
     assert [x.shape[-1] for x in found] == [64, 128, 512, 2048]
+
+
+class Constant(nn.Module):
+    """Outputs that no parameter decides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 6), nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.ones(len(x), 3, dtype=x.dtype) + 0 * self.b(self.a(x))
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["right spec", "wrong spec"])
+def test_equal_outputs_prove_nothing_where_they_could_not_have_differed(wrong: bool) -> None:
+    spec = rf.specs.mlp(["a", "b"])
+    if wrong:
+        spec = rf.PermutationSpec({**spec.axes_to_perm, "b.weight": (None, None)})
+    with pytest.raises(rf.SpecError, match="do not depend on the parameters"):
+        spec.verify(Constant(), torch.randn(2, 4))
+    net = nn.Sequential()
+    net.add_module("a", nn.Linear(4, 6))
+    net.add_module("b", nn.Linear(6, 3))
+    with pytest.raises(rf.SpecError, match="are empty on example_inputs"):
+        spec.verify(net, torch.zeros(0, 4))
+
+
+def test_inputs_that_the_model_does_not_take_are_told_as_data() -> None:
+    with pytest.raises(rf.DataError, match="does not run on example_inputs"):
+        rf.specs.mlp(["0", "2"]).verify(
+            nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)), torch.randn(2, 5)
+        )

@@ -75,7 +75,11 @@ class Trial:
         names = [name for name in moved if name in self.params and self.params[name].is_floating_point()]
         if not names:
             return
-        drawn = {name: self._torch.rand_like(self.params[name]) for name in names}
+        rng = np.random.default_rng(0)  # of its own: the permutations that are tried stay those of the seed
+        drawn = {
+            name: self._torch.as_tensor(rng.random(tuple(self.params[name].shape))).to(self.params[name])
+            for name in names
+        }
         self._load({**self.params, **self._tied(drawn)})
         change = self._relative_change(self._outputs())
         self._load(self.params)
