@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "python" / "rebasin_fast"
 # From the ground up, as in pyproject.toml; rooms of one layer stand together.
 LAYERS = (
-    ("errors", "typing", "_terminal"), ("_arrays", "_drawing"), ("_native",), ("_models",), ("assignment",),
-    ("specs", "files"), ("permutation",), ("merging",), ("matching",), ("evaluation",), ("analysis", "continual"),
-    ("report", "plots"), ("compat",), ("demo",), ("cli",),
+    ("errors", "typing", "_terminal", "_untrusted"), ("_arguments",), ("_arrays", "_drawing"), ("_native",),
+    ("_models",), ("assignment",), ("specs", "files"), ("permutation",), ("merging",), ("matching",), ("evaluation",),
+    ("analysis", "continual"), ("report", "plots"), ("compat",), ("demo",), ("cli",),
 )  # fmt: skip
 FLOOR = {room: floor for floor, rooms in enumerate(LAYERS) for room in rooms}
 

@@ -5,7 +5,7 @@ matched ones, and measured beside the straight lines::
 
     REBASIN_FAST_DATA=... python benchmarks/papers/garipov_curves.py [--quick]
 
-MNIST perceptrons take 4 minutes on one core, narrow CIFAR-10 VGG-16s 9 (``networks/cifar_training.py`` trains them
+MNIST perceptrons take 2 minutes on one free core, narrow CIFAR-10 VGG-16s 4 (``networks/cifar_training.py`` trains them
 before). ``--seconds`` begins nothing new after these; finished and unfinished curves are kept in the cache.
 """
 
@@ -102,6 +102,7 @@ def text_of(pair: TrainedPair, curves: dict[str, rf.LossCurve], options: Any) ->
         f"Least and greatest value at {options.points} points; {pair.measured:,} training and {len(pair.test[1]):,} "
         f"test images. One bend, {pair.epochs} epoch{'s' * (pair.epochs > 1)} of {pair.images:,} images in "
         f"batches of {pair.batch}, SGD with rate {pair.rate:g}, momentum 0.9 and the published fall of the rate. "
+        "A bend has weight 1/2 in the middle of a Bézier curve, 1 in that of a chain, which makes its steps larger. "
         f"{PUBLISHED_NOTE if pair.name == 'vgg16' else ''}"
     )
     return f"### {pair.title}\n\n{markdown_table(header, rows)}\n\n{note}"
@@ -109,7 +110,7 @@ def text_of(pair: TrainedPair, curves: dict[str, rf.LossCurve], options: Any) ->
 
 def extremes(curve: rf.LossCurve, where: Any) -> list[str]:
     losses, errors = (curve.values[name][where] for name in ("train loss", "test error"))
-    return [f"{losses.min():.2g} – {losses.max():.2g}", f"{errors.min():.2f} – {errors.max():.2f}"]
+    return [f"{losses.min():.3g} – {losses.max():.3g}", f"{errors.min():.2f} – {errors.max():.2f}"]
 
 
 def published(pair: TrainedPair, kind: str) -> str:
@@ -135,7 +136,8 @@ def draw(pair: TrainedPair, curves: dict[str, rf.LossCurve], path: Path) -> None
                 label=f"{WORDS[kind]}, {side}",
             )  # fmt: skip
         panel.set_yscale("log")
-        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if metric == "test error" else (1.0,)))
+        low, high = panel.dataLim.intervaly
+        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,)))
         panel.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
         panel.yaxis.set_minor_formatter(NullFormatter())
         title = {"train loss": "training loss (nats)", "test error": "test error (%)"}[metric]

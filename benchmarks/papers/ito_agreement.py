@@ -1,4 +1,4 @@
-"""Agreement of the permutations of three methods: Ito, Yamada and Kumagai (ICLR 2025), appendix; ResNet-20.
+"""Agreement of the permutations of three methods: Ito, Yamada and Kumagai (ICLR 2025).
 
 The share of units that weight matching (WM), activation matching (AM) and the straight-through estimator (STE) place
 alike, for each permutation, with mean and deviation over seeds: two public ResNet-20 checkpoints with BatchNorm and
@@ -79,7 +79,7 @@ def permutations_of(network: str, options: argparse.Namespace) -> tuple[str, Per
     for seed, (method, short) in itertools.product(options.seeds, SHORT.items()):
         found[short].append(seeded(pair, method, seed, options))
         print(f"{pair.title}: {short} of seed {seed} done", file=sys.stderr, flush=True)
-    return pair.title, found
+    return pair.title.replace(" reset", ""), found
 
 
 def seeded(pair: Pair, method: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def draw(found: Found, path: Path) -> None:
     for panel, (title, pairs) in zip(panels, found.items(), strict=True):
         for style, (pair, agreement) in enumerate(pairs.items()):
             agreement.plot(panel, label=pair, style=style)
-        panel.set_title(title.replace(", BatchNorm reset", ", BatchNorm"), loc="left", fontsize=10.5)
+        panel.set_title(title, loc="left", fontsize=10.5)
     title = "Units that two methods place alike (grey: by chance)"
     line_pictures.save(figure, panels[0], path, title)
 
@@ -136,8 +136,9 @@ def text_of(found: Found, options: argparse.Namespace) -> str:
         for pair, agreement in pairs.items():
             means = np.array(list(agreement.mean.values()))
             chances = np.array(list(agreement.chance.values()))
+            published = PUBLISHED[pair] if "ResNet-20" in title else "–"
             rows.append([
-                title, pair, PUBLISHED[pair], f"{means.min():.1%} to {means.max():.1%}",
+                title, pair, published, f"{means.min():.1%} to {means.max():.1%}",
                 percent(agreement.total), f"{chances.min():.2%} to {chances.max():.2%}",
             ])  # fmt: skip
         tables.append(by_permutation(title, pairs))
@@ -154,8 +155,8 @@ def text_of(found: Found, options: argparse.Namespace) -> str:
     note = (
         f"Mean ± sample deviation over {len(options.seeds)} seeds of the matching for the ResNet-20s (search of WM, "
         f"{options.images:,} images of AM, order of the minibatches of STE; the checkpoints are the same), over 3 "
-        f"pairs of networks for the perceptrons. STE starts at WM's result and runs {steps}; the paper trains longer. By "
-        "chance: 1 / n for n units."
+        f"pairs of networks for the perceptrons. STE starts at WM's result and runs {steps}; the paper trains "
+        "longer. By chance: 1 / n for n units."
     )
     title = "### Ito et al.: agreement of permutations"
     return "\n\n".join([title, markdown_table(header, rows), note, *tables])

@@ -41,7 +41,7 @@ def _bars(ax: Any, parts: Parts) -> None:
         )
         places = np.arange(len(groups)) + 0.8 / len(names) * (number - (len(names) - 1) / 2)
         ax.bar(places, heights, 0.75 / len(names), yerr=errors, color=COLOURS[name], label=LABELS[name])
-    short = [f"{network.split(',')[0]}\nγ = {float(t):g}" for network, _, t in groups]
+    short = [f"{network.split(',')[0].replace(' ', chr(10))}\nγ = {float(t):g}" for network, _, t in groups]
     ax.set_xticks(range(len(groups)), labels=short)
     ax.legend(frameon=False)
     label_axes(ax, title="R of two networks (figure 2 of the paper)", y="R")
@@ -56,11 +56,23 @@ def _values(ax: Any, record: dict[str, Any]) -> None:
         "WM": ("average, WM", STYLES[2]),
     }
     for name, (label, style) in lines.items():
+        values = record["values"][name]
         ax.plot(
-            record["values"][name], color=style.colour, linestyle=style.dashes, linewidth=2.0, label=label
+            range(1, len(values) + 1),
+            values,
+            color=style.colour,
+            linestyle=style.dashes,
+            linewidth=2.0,
+            label=label,
         )
+    ax.set_xscale("log")
     ax.legend(frameon=False)
-    label_axes(ax, title=f"Singular values of layer {record['shown']}", x="index", y="singular value")
+    label_axes(
+        ax,
+        title=f"Singular values of layer {record['shown']}",
+        x="number of the singular value",
+        y="singular value",
+    )
 
 
 def _inputs(ax: Any, record: dict[str, Any]) -> None:

@@ -32,9 +32,8 @@ NOTES = [
     "R = Σ_ij (u_i · u'_j)(v_i · v'_j) / n over singular vectors whose value is at least γ of the layer's largest, "
     "n the lesser of their numbers; numerators and n summed over layers. Mean ± deviation over the pairs of seeds "
     "0, 1, 2 for the perceptron, one pair each for the others; straight-through for one pair of perceptrons, 120 steps "
-    "that begin at weight matching and stay near it. The average has fewer singular vectors from γ = 0.3 of its largest "
-    "value when that value grows by a matching, so that its R at 0.3 compares sets of different sizes; of orthogonal "
-    "networks it is √½ at γ = 0 where neither dominates.",
+    "that begin at weight matching and stay near it. A matching raises the largest singular value of the average, so "
+    "that fewer of its singular vectors reach 0.3 of it: R with the parents at 0.3 compares sets of different sizes.",
     "",
     "Published: words from the abstract (“primarily align …”, “principle …”, “not significantly”), from a review of "
     "the paper on OpenReview (“nearly identical”) and from a summary of it (no alignment by STE); the numbers of its "

@@ -66,13 +66,13 @@ def main() -> None:
     name, until = "ito_taylor", time.perf_counter() + options.seconds
     if options.quick:
         name, options.networks, options.images, options.steps = f"{name}_quick", ["mnist"], 500, 10
-    found: dict[str, dict[str, list[TaylorBarrier]]] = {}
+    found: dict[str, dict[str, list[TaylorBarrier]]] = {}  # networks -> method -> pairs
     for network in options.networks:
         for pair in pairs(network, options):
             for method in options.methods:
                 if time.perf_counter() > until and not path_of(pair, method, network, options).exists():
                     continue
-                barriers = found.setdefault(pair.title, {}).setdefault(method, [])
+                barriers = found.setdefault(pair.title.replace(" reset", ""), {}).setdefault(method, [])
                 barriers.append(estimated(pair, method, network, options))
                 print(f"{pair.name}: {WORDS[method]} done", file=sys.stderr, flush=True)
     draw(found, options.results / f"{name}.png")
@@ -125,12 +125,16 @@ def draw(found: dict[str, dict[str, list[TaylorBarrier]]], path: Path) -> None:
     """One row a network, one panel a method: the first pair's measured losses and its expansions of second order."""
     columns = max(len(methods) for methods in found.values())
     figure, panels = line_pictures.new_figure(columns * len(found), rows=len(found), width=3.6, height=3.0)
+    for panel in panels:
+        panel.set_visible(False)
     for row, (title, methods) in enumerate(found.items()):
         for column, (method, barriers) in enumerate(methods.items()):
             panel = panels[row * columns + column]
+            panel.set_visible(True)
+            where = title.replace(", ", "\n", 1)
             second_order(barriers[0]).plot(panel)
             panel.get_legend().remove()
-            panel.set_title(f"{title}\n{WORDS[method]}", loc="left", fontsize=9.5)
+            panel.set_title(f"{where}\n{WORDS[method]}", loc="left", fontsize=9.5)
             panel.set_xlabel("")
             line_pictures.name_ends(panel)
     title = "The loss on the line, and its expansions of second order at both ends"

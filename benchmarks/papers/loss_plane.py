@@ -4,7 +4,7 @@ Git Re-Basin's picture of one basin (figure 1) and Garipov et al. 2018, figure 1
 
     REBASIN_FAST_DATA=... python benchmarks/papers/loss_plane.py [--quick]
 
-A plane of 9 x 9 points takes a minute on one core for MNIST perceptrons, three for narrow CIFAR-10 VGG-16s.
+A plane of 9 x 9 points takes 5 seconds on one free core for MNIST perceptrons, 15 for narrow CIFAR-10 VGG-16s.
 ``garipov_curves.py`` trains the curves. ``--seconds`` begins no new plane after these; planes are kept in the cache.
 """
 

@@ -17,8 +17,8 @@ from papers.continual import methods, rebasin_settings, streams
 from papers.continual.study import Study, main
 
 NOTE = """\
-The protocol is that of rotated_mnist.md. Published is the accuracy of re-basin as a whole. Options of the rows:
-benchmarks/papers/continual/rebasin_settings.py; they were searched on other rotations."""
+The protocol is that of rotated_mnist.md. "re-basin" has the published penalty, ||delta||^2; the Fisher penalty is ours.
+Options of the rows: benchmarks/papers/continual/rebasin_settings.py; they were searched on other rotations."""
 
 
 def stream(seed: int, cache: Path, **size: int) -> streams.Stream:

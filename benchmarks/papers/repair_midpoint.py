@@ -1,8 +1,8 @@
 """How much of the midpoint's accuracy does REPAIR (Jordan et al., 2022) give back, and what must the networks have?
 
-Perceptrons of width 128 with 10 hidden layers on MNIST, with BatchNorm as those behind the published 81.2 % -> 95.5 %
-and without; a narrow VGG-11 without BatchNorm and two public ResNet-20 checkpoints with BatchNorm on CIFAR-10; matched
-by weights or, as in the paper, by activations::
+Perceptrons of width 128 with 10 hidden layers on MNIST (published: 81.2 % -> 95.5 %), with BatchNorm as in a notebook
+published with the paper, and without; a narrow VGG-11 without BatchNorm and two public ResNet-20 checkpoints with
+BatchNorm on CIFAR-10; matched by weights or, as in the paper, by activations::
 
     REBASIN_FAST_DATA=/path/to/data python benchmarks/papers/repair_midpoint.py --networks mnist-norm10short
 

@@ -169,7 +169,10 @@ def matchings(part: Part) -> dict[str, Callable[[], Any]]:
 
 def measure(part: Part, known: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Method -> curve, barrier and seconds, after each method; those of an earlier run with equal settings are kept."""
-    settings = [part.title, part.epochs, part.points]
+    weights = round(
+        float(sum(abs(tensor).sum() for tensor in part.a.values())), 3
+    )  # tells trained networks apart
+    settings = [part.title, part.epochs, part.points, weights]
     spec = rf.specs.for_params(part.a)
     found = dict(known["methods"]) if known.get("settings") == settings else {}
     for name, match in matchings(part).items():
@@ -272,7 +275,9 @@ def main() -> None:
     note = (
         "Test loss (mean squared error for the polynomials); the barrier is above the mean of the ends, the area that "
         "below the loss. The perceptrons are those of the published program: 9,000 images, 50 epochs of AdamW. The "
-        "VGG-11 is narrower, trained on 5 × 25,000 images, and evaluated on 2,000. Sinkhorn as published: AdamW, rate "
+        f"VGG-11 is narrower, trained on {options.vgg_epochs} × 25,000 images, matched on 2,000 and "
+        f"evaluated on {min(2000, options.test_images or 2000):,}. "
+        "Sinkhorn as published: AdamW, rate "
         "0.1, τ = 1, 20 iterations, A mixed onto B; of the rounded permutations the best on the first batches is drawn."
     )
     for name in options.parts:

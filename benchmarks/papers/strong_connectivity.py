@@ -153,6 +153,8 @@ def draw(found: dict[int, Simplices]) -> Any:
     panels[-1].set_xscale("log", base=2)
     panels[-1].set_yscale("symlog", linthresh=0.01)  # a barrier may be 0
     panels[-1].set_yticks([0, 0.01, 0.1, 1], ["0", "0.01", "0.1", "1"])
+    panels[-1].minorticks_off()
+    panels[-1].set_ylim(-0.003, 5.0)
     panels[-1].set_xticks(list(found), [str(width) for width in found])
     panels[-1].legend(frameon=False, fontsize=10)
     label_axes(panels[-1], title="Barrier over the simplex", x="width", y="excess of the test loss")

@@ -244,11 +244,12 @@ def test_progress_and_a_loss_of_ones_own():
     [
         ({"kind": "spline"}, "kind is 'bezier' or 'polygonal', got 'spline'"),
         ({"bends": -1}, r"bends is 0 \(the straight line\) or more, got -1"),
-        ({"steps": 0}, "steps is a positive number, got 0"),
-        ({"epochs": 0}, "epochs is a positive number, got 0"),
+        ({"steps": 0}, "steps is a whole number, 1 or more; got 0"),
+        ({"epochs": 0}, "epochs is a whole number, 1 or more; got 0"),
         ({"weight_decay": -0.1}, "weight_decay is 0 or more, got -0.1"),
         ({"checkpoint_every": 2}, "checkpoint_every needs a file"),
-        ({"learning_rate": 1e30}, "lower the learning rate"),
+        ({"learning_rate": 1e6, "steps": 50}, "lower the learning rate"),
+        ({"learning_rate": 1e30}, "learning_rate is a number, finite above 0"),
     ],
 )
 def test_options_out_of_range(options, message):

@@ -187,12 +187,12 @@ def test_bfloat16():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"k": 0}, ValueError, "k must be at least 1, got 0"),
+        ({"k": 0}, ValueError, "k is a whole number, 1 or more; got 0"),
         ({"k": 2.0}, TypeError, "k is a whole number"),
         ({"k": True}, TypeError, "k is a whole number"),
         ({"k": 1, "within": -1}, ValueError, "within is the largest difference"),
         ({"k": 1, "within": math.nan}, ValueError, "within is the largest difference"),
-        ({"k": 1, "threads": 0}, ValueError, "threads must be at least 1"),
+        ({"k": 1, "threads": 0}, ValueError, "threads is a (whole number|number of threads), 1 or more"),
         ({"k": 1, "cost": np.zeros(3)}, ValueError, "expected a matrix"),
         ({"k": 1, "cost": np.full((2, 2), np.nan)}, ValueError, "invalid numeric entries"),
         ({"k": 1, "cost": np.full((2, 2), -np.inf)}, ValueError, "invalid numeric entries"),

@@ -171,6 +171,8 @@ def test_a_trained_model_is_to_be_remembered_first():
     found = learner(trained=True)
     with pytest.raises(ValueError, match="remember"):
         found.learn(batches())
+    with pytest.raises(rf.DataError, match="empty"):
+        found.remember([])
     found.remember(batches())
     assert found.learn(batches()).penalties[-1] > 0
 
@@ -179,3 +181,12 @@ def test_a_trained_model_is_to_be_remembered_first():
 def test_options_out_of_range(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         learner(**options)
+
+
+def test_the_distance_does_not_read_the_importance():
+    runs = [learner(trained=True, penalty="distance") for _ in range(2)]
+    runs[0].remember(batches(5))
+    for run in runs:
+        run.learn(batches())
+    for name, value in runs[0].params().items():
+        torch.testing.assert_close(runs[1].params()[name], value, rtol=0, atol=0)

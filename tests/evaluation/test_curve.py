@@ -55,7 +55,7 @@ def test_points_that_a_barrier_needs():
         curve([1.0, 2.0], [0, 0.5]).barrier()
     with pytest.raises(KeyError, match="no metric 'accuracy'; it has"):
         curve([1.0, 2.0]).barrier(metric="accuracy")
-    with pytest.raises(ValueError, match="'mean', 'linear' or 'midpoint'; got 'max'"):
+    with pytest.raises(ValueError, match="'mean' or 'linear' or 'midpoint'; got 'max'"):
         curve([1.0, 2.0]).barrier("max")
 
 

@@ -265,10 +265,10 @@ def test_patience_and_stop():
 def test_mistakes_are_named():
     a, b, loss = arrays(0), arrays(1), nn.functional.cross_entropy
     for option in ("steps", "epochs", "iterations", "evaluate_every", "kept_batches", "patience"):
-        with pytest.raises(ValueError, match=f"{option} is a positive number"):
+        with pytest.raises(ValueError, match=f"{option} is a whole number, 1 or more"):
             rf.sinkhorn_matching(SPEC, None, a, b, **{option: 0})
     for options, message in (
-        ({"tau": 0.0}, "tau is a positive temperature"),
+        ({"tau": 0.0}, "tau is a temperature, finite above 0"),
         ({"noise": -1.0}, "noise is a standard deviation"),
         ({"direction": "both"}, "direction is"),
         ({"objective": "l1"}, "objective is"),

@@ -163,7 +163,7 @@ def test_options_stand_in_for_keywords():
     assert (found.losses, found.evaluations) == (plain.losses, plain.evaluations)
     assert match(options=options, epochs=1).losses == plain.losses[:6]
     assert match(options=options, strict=False).losses == plain.losses
-    with pytest.raises(ValueError, match="kept_batches is a positive number"):
+    with pytest.raises(ValueError, match="kept_batches is a whole number, 1 or more"):
         match(options=StraightThroughOptions(kept_batches=0))
     with pytest.raises(TypeError, match="StraightThroughOptions, got SinkhornOptions"):
         match(options=SinkhornOptions())
@@ -241,7 +241,7 @@ def test_inputs_of_several_arguments_and_tied_parameters():
 
 def test_mistakes_are_named():
     for option in ("epochs", "max_iter", "evaluate_every", "kept_batches", "patience"):
-        with pytest.raises(ValueError, match=f"{option} is a positive number"):
+        with pytest.raises(ValueError, match=f"{option} is a whole number, 1 or more"):
             match(**{option: 0})
     with pytest.raises(ValueError, match="checkpoint_every needs a file"):
         match(checkpoint_every=3)

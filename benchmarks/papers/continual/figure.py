@@ -8,23 +8,25 @@ import numpy as np
 from papers.continual.accuracy import Matrix
 
 TASKS = (1, 5, 10, 15)
-LINES = ("finetuning", "EWC", "LwF", "A-GEM", "re-basin")  # as many as there are styles
+LINES = ("finetuning", "EWC", "LwF", "A-GEM", "re-basin", "re-basin, Fisher penalty")
 
 
 def draw(found: dict[str, list[Matrix]], title: str, path: Path) -> None:
     """One panel a task; mean over seeds with one standard deviation; joint training as a level."""
     from matplotlib.figure import Figure
 
-    from rebasin_fast._drawing import FAINT, INK, STYLES, label_axes
+    from rebasin_fast._drawing import FAINT, INK, STYLES, LineStyle, label_axes
 
-    sizes = [len(matrix) for name in LINES for matrix in found.get(name, [])]
+    styles = (*STYLES, LineStyle(INK, (0, (4, 2)), "P"))
+    names = LINES if LINES[0] in found else tuple(found)[: len(styles)]
+    sizes = [len(matrix) for name in names for matrix in found.get(name, [])]
     if not sizes:
         return
     tasks = [task for task in TASKS if task < sizes[0]] or [1]
     figure = Figure(figsize=(max(7.5, 3.3 * len(tasks)), 3.9), layout="constrained", facecolor="white")
     panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
     for panel, task in zip(panels, tasks, strict=True):
-        for name, style in zip(LINES, STYLES, strict=True):
+        for name, style in zip(names, styles, strict=False):
             if found.get(name):
                 line(panel, name, style, found[name], task)
         if found.get("joint"):

@@ -13,6 +13,8 @@ from rebasin_fast._arrays.interface import ArrayLibrary, DeviceLibrary
 from rebasin_fast._arrays.jax import JaxArrays
 from rebasin_fast._arrays.numpy import NumpyArrays
 from rebasin_fast._arrays.torch import TorchArrays
+from rebasin_fast._untrusted import brief
+from rebasin_fast.errors import ParamsError
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array
@@ -123,6 +125,11 @@ def check_mapping(params: object, what: str) -> None:
     if not isinstance(params, Mapping):
         hint = "; pass model.state_dict()" if hasattr(params, "state_dict") else ""
         raise TypeError(f"{what} are a mapping of names to arrays, got {type(params).__qualname__}{hint}")
+    for name in params:
+        if not isinstance(name, str):
+            raise ParamsError(
+                f"{what}: {brief(name)} is no name of a parameter: a non-empty text is expected"
+            )
 
 
 def check_arrays(params: object, what: str) -> None:

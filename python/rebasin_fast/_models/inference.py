@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from rebasin_fast.errors import MissingDependencyError
+from rebasin_fast.errors import DataError, MissingDependencyError, RebasinError
+
+
+class UnfitBatchError(DataError, RuntimeError):
+    """A batch that the model cannot take; a RuntimeError too, as torch's own is."""
 
 
 def import_torch(user: str) -> Any:
@@ -42,9 +46,19 @@ def call(model: Any, batch: Any, device: Any) -> Any:
     A batch is a tensor, a (inputs, …) tuple or list, whose first element is used, or a mapping of keyword
     arguments; tensors are moved to ``device``.
     """
-    if isinstance(batch, Mapping):
-        return model(**{name: moved(value, device) for name, value in batch.items()})
-    return model(moved(batch[0] if isinstance(batch, tuple | list) else batch, device))
+    inputs = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
+    try:
+        if isinstance(batch, Mapping):
+            return model(**{name: moved(value, device) for name, value in batch.items()})
+        return model(moved(inputs, device))
+    except (TypeError, AttributeError, IndexError, RuntimeError) as error:
+        if isinstance(error, RebasinError | MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            raise
+        shape = getattr(inputs, "shape", None)
+        found = f"inputs of shape {tuple(shape)}" if shape is not None else type(inputs).__qualname__
+        raise UnfitBatchError(
+            f"one of the batches ({found}) does not fit the model ({type(model).__qualname__}): {error}"
+        ) from error
 
 
 @contextmanager

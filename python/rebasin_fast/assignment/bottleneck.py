@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast import _core
-from rebasin_fast.assignment.costs import check_count, problems_of
+from rebasin_fast import _arguments, _core
+from rebasin_fast.assignment.costs import problems_of
 from rebasin_fast.assignment.failures import raise_unless_optimal
 
 if TYPE_CHECKING:
@@ -141,9 +141,11 @@ def bottleneck_assignment(
     >>> int(cost[np.ix_(rows, columns)].min()), len(rows) + len(columns)
     (2, 4)
     """
-    threads = check_count("threads", threads)
+    threads = _arguments.count("threads", threads)
     problems = problems_of(cost)
-    found = _core.bottleneck_assignments(problems.arrays, bool(maximize), problems.bfloat16, threads)
+    found = _core.bottleneck_assignments(
+        problems.arrays, _arguments.flag("maximize", maximize), problems.bfloat16, threads
+    )
     results = []
     for problem, one in enumerate(found):
         block = Block(one.block_rows, one.block_columns)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,21 +44,20 @@ def problems_of(cost: Any) -> Problems:
         return Problems([cost], False, many=False)
     if isinstance(cost, (list, tuple)) and any(np.ndim(problem) == 2 for problem in cost):
         return Problems(*host_matrices(cost), many=True)
-    array, bfloat16 = host_array(cost)
+    with naming_the_cost():
+        array, bfloat16 = host_array(cost)
     if array.ndim == 3:
         return Problems(list(array), bfloat16, many=True)
     return Problems([checked(array)], bfloat16, many=False)
 
 
-def check_count(name: str, value: Any) -> int:
-    """Return ``value`` as an int; TypeError or ValueError unless it is a whole number of at least one."""
-    if type(value) is int and value > 0:
-        return value
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is a whole number, 1 or more; got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return int(value)
+@contextmanager
+def naming_the_cost() -> Iterator[None]:
+    """Errors of NumPy about something that is no array of numbers name the argument."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"cost is no matrix of numbers: {error}") from None
 
 
 def host_array(cost: Any) -> tuple[NDArray[Any], bool]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast import _core
-from rebasin_fast.assignment.costs import check_count, problems_of
+from rebasin_fast import _arguments, _core
+from rebasin_fast.assignment.costs import problems_of
 from rebasin_fast.assignment.failures import raise_unless_optimal
 
 if TYPE_CHECKING:
@@ -164,17 +164,20 @@ def k_best_assignments(
     ...     print(columns, total)
     [1 0 2] 5.0
     """
-    k = check_count("k", k)
-    threads = check_count("threads", threads)
-    largest_difference = math.inf if within is None else float(within)
-    if not largest_difference >= 0.0:
-        raise ValueError(
-            f"within is the largest difference from the best total, 0 or more; got {within!r}. "
-            "It is a difference for maximize=True, too"
-        )
+    k = _arguments.count("k", k)
+    threads = _arguments.count("threads", threads)
+    largest_difference = math.inf
+    if within is not None and within is not math.inf:
+        of = "the largest difference from the best total, for maximize=True too"
+        largest_difference = _arguments.number("within", within, least=0.0, of=of)
     problems = problems_of(cost)
     found = _core.k_best_assignments(
-        problems.arrays, bool(maximize), problems.bfloat16, k, largest_difference, threads
+        problems.arrays,
+        _arguments.flag("maximize", maximize),
+        problems.bfloat16,
+        k,
+        largest_difference,
+        threads,
     )
     results = []
     for one in found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike, NDArray
 
-from rebasin_fast import _core
+from rebasin_fast import _arguments, _core
 from rebasin_fast._arrays import foreign_library
 from rebasin_fast.assignment.batch import (
     Options,
@@ -17,7 +17,7 @@ from rebasin_fast.assignment.batch import (
     solve_list,
     solve_matrix,
 )
-from rebasin_fast.assignment.costs import as_numbers, check_count, checked, host_array
+from rebasin_fast.assignment.costs import as_numbers, checked, host_array, naming_the_cost
 from rebasin_fast.assignment.device import entry as device_entry
 from rebasin_fast.assignment.failures import infeasible_error, raise_unless_optimal
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
@@ -194,12 +194,21 @@ def solve_assignment(
     >>> gated.columns.tolist(), gated.objective
     ([0, -1], 0.2)
     """
-    if warm_start is None and cost_limit is None and not partial and threads == 1:
+    if maximize is not False:
+        maximize = _arguments.flag("maximize", maximize)
+    if (
+        warm_start is None
+        and cost_limit is None
+        and partial is False
+        and type(threads) is int
+        and threads == 1
+    ):
         found = _core.assignment(cost, maximize)  # None unless it is a NumPy matrix
         if found is not None:
             return _optimal(Assignment(*found), cost, bfloat16=False)
-    threads = check_count("threads", threads)
-    options = Options(bool(maximize), checked_limit(cost_limit, bool(maximize)), bool(partial), threads)
+    threads = _arguments.count("threads", threads, of="a number of threads")
+    partial = _arguments.flag("partial", partial)
+    options = Options(maximize, checked_limit(cost_limit, maximize), partial, threads)
     if is_sparse(cost):
         return solve_sparse(cost, options.maximize, options.partial, given=(warm_start, cost_limit))
     if isinstance(cost, (list, tuple)):
@@ -219,7 +228,8 @@ def _solve_array(cost: Any, warm_start: Any, options: Options) -> Assignment:
         found = device_entry.solve(cost, options.maximize, warm_start, device)
         if found is not None:
             return found
-    array, bfloat16 = host_array(cost)
+    with naming_the_cost():
+        array, bfloat16 = host_array(cost)
     if array.ndim == 3:
         return restored(solve_batch(array, bfloat16, warm_start, options), cost)
     array = checked(array)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from rebasin_fast._untrusted import parse_json
 from rebasin_fast.errors import SpecError
 from rebasin_fast.files import LoadedParams
 from rebasin_fast.typing import Params
@@ -47,8 +47,8 @@ def _fields_of(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
             return {}
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        fields = parse_json(path.read_bytes())
+    except (OSError, ValueError):
         return {}
     return fields if isinstance(fields, dict) else {}
 

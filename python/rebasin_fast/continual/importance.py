@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rebasin_fast._models.functional import FunctionalModel, Tensors
 from rebasin_fast._models.inference import flags_restored, import_torch
+from rebasin_fast.errors import DataError
 from rebasin_fast.permutation import apply_permutation
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def measured(
             found = function.loss(leaves, batch, loss)
             if found.requires_grad:
                 torch.autograd.grad(found, [leaves[name] for name in function.trainable], allow_unused=True)
+    if count == 0:
+        raise DataError("batches is empty: importance is measured on at least one batch")
     dtype = leaves[function.trainable[0]].dtype
     modules = dict(function.model.named_modules())
     return Importance(

@@ -45,7 +45,7 @@ class RebasinLearner:
     spec : PermutationSpec, optional
         Which permutation moves which axis. Default: traced with the inputs of the first batch.
     loss : callable, optional
-        ``loss(outputs, targets)``, a scalar tensor, for episodes that name none of their own.
+        ``loss(outputs, targets)``, a scalar tensor, the mean over a batch; for episodes that name none of their own.
     alpha : float, or callable
         Share of the permuted network in the new parameters, from 0 to 1. Like ``beta`` and ``learning_rate`` it may
         be a function of the number of the episode, which counts from 1.
@@ -238,7 +238,9 @@ class RebasinLearner:
             torch.manual_seed(int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0]))
             self._module.train()
             rng = np.random.default_rng([self._seed, number])
-            anchor = Distance() if self._importance is None else Fisher(self._importance)
+            anchor = (
+                Fisher(self._importance) if with_fisher and self._importance and not plain else Distance()
+            )
             run = EpisodeRun(
                 spec, self._function, tensors, options.plain() if plain else options, init, anchor, rng
             )
@@ -247,12 +249,14 @@ class RebasinLearner:
                 if notify is not None:
                     notify(done, stream.steps)
         renewed, episode = run.finished(number)
-        self._module.load_state_dict(renewed)
-        if self._importance is not None and episode.moved_share and episode.alpha:
-            self._importance = self._importance.permuted(spec, episode.permutation, tensors, episode.alpha)
+        importance = self._importance
+        if importance is not None and episode.moved_share and episode.alpha:
+            importance = importance.permuted(spec, episode.permutation, tensors, episode.alpha)
         if with_fisher:
-            self.remember(stream.kept, loss)
-        self.episodes = number
+            found = measured(self._function, renewed, stream.kept, loss)
+            importance = found if importance is None else importance + found
+        self._module.load_state_dict(renewed)
+        self._importance, self.episodes = importance, number
         return episode
 
     def remember(self, batches: Batches, loss: Loss | None = None) -> None:
@@ -266,6 +270,11 @@ class RebasinLearner:
             Some hundred examples of one task suffice.
         loss : callable, optional
             As for :meth:`learn`, a mean over the batch.
+
+        Raises
+        ------
+        ValueError, DataError
+            There is no loss, or ``batches`` is empty.
         """
         loss = self._loss_or(loss)
         tensors = self._function.tensors(self._module.state_dict(), "the learner")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rebasin_fast import _arguments
 from rebasin_fast._models.inference import call, check_model, evaluating, import_torch
 from rebasin_fast.errors import DataError
 
@@ -51,6 +52,7 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     """
     import_torch("reset_batch_norm")
     check_model(model, "model")
+    _arguments.stream("batches", batches, "batches of inputs", functions=False)
     layers = tracking_layers(model)
     if not layers:
         raise DataError("the model has no BatchNorm layer with running statistics: there is nothing to reset")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast._untrusted import brief
 from rebasin_fast.evaluation.calibration import Calibration, measure_of
 from rebasin_fast.evaluation.metrics import is_high, metrics_at
 from rebasin_fast.evaluation.path import ParamsPath, points_of
@@ -71,8 +73,9 @@ class LossCurve(Result):
         >>> curve.barrier("mean"), curve.barrier("linear"), curve.barrier("midpoint")
         (3.0, 3.0, 3.0)
         """
-        if metric not in self.values:
-            raise KeyError(f"the curve has no metric {metric!r}; it has {list(self.values)}")
+        if not isinstance(metric, str) or metric not in self.values:
+            raise KeyError(f"the curve has no metric {brief(metric)}; it has {list(self.values)}")
+        _arguments.choice("definition", definition, ("mean", "linear", "midpoint"))
         high = is_high(metric) if higher_is_better is None else higher_is_better
         loss = -self.values[metric] if high else self.values[metric]
         start, end = loss[self._at(0.0)], loss[self._at(1.0)]
@@ -80,9 +83,7 @@ class LossCurve(Result):
             return float(loss.max() - (start + end) / 2)
         if definition == "linear":
             return float((loss - (1 - self.ts) * start - self.ts * end).max())
-        if definition == "midpoint":
-            return float(loss[self._at(0.5)] - (start + end) / 2)
-        raise ValueError(f"definition is 'mean', 'linear' or 'midpoint'; got {definition!r}")
+        return float(loss[self._at(0.5)] - (start + end) / 2)
 
     def plot(
         self, ax: Axes | None = None, *, metric: str | None = None, label: str | None = None, style: int = 0
@@ -210,6 +211,7 @@ def loss_curve(
     >>> curve.barrier()
     1.0
     """
+    _arguments.function("evaluate", evaluate)
     at = points_of(params_a, params_b, path, method, allow_nonfinite=allow_nonfinite)
     points, measure = _points(ts), measure_of(evaluate, calibrate)
     along = ((f"t = {t:g}", at(float(t))) for t in points)
@@ -218,11 +220,13 @@ def loss_curve(
 
 
 def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
-    points = (
-        np.linspace(0.0, 1.0, max(int(ts), 0))
-        if isinstance(ts, int | np.integer)
-        else np.asarray(ts, dtype=np.float64)
-    )
-    if points.ndim != 1 or points.size < 2:
-        raise ValueError(f"ts is a number of points, 2 or more, or a sequence of them; got {ts!r}")
+    wanted = "a number of points, 2 or more, or a sequence of places on the line"
+    if isinstance(ts, int | np.integer):
+        return np.linspace(0.0, 1.0, _arguments.count("ts", ts, least=2, of="a number of points"))
+    try:
+        points = np.asarray(ts, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"ts is {wanted}; got {brief(ts)}") from None
+    if points.ndim != 1 or points.size < 2 or not np.isfinite(points).all():
+        raise ValueError(f"ts is {wanted}, all finite; got {brief(ts)}")
     return points

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from rebasin_fast import _arguments
 from rebasin_fast._models.inference import call, check_model, count_of, device_of, evaluating, import_torch
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import DataError
@@ -104,6 +105,7 @@ def repair(
     True
     """
     import_torch("repair")
+    _arguments.stream("batches", batches, "batches of inputs", functions=False)
     for name, one in (("model", model), ("model_a", model_a), ("model_b", model_b)):
         check_model(one, name)
     if model is model_a or model is model_b:
@@ -135,8 +137,7 @@ def repair(
 
 
 def _check_passes(passes: int, batches: Iterable[Any]) -> None:
-    if passes < 1:
-        raise ValueError(f"passes is a number of passes over the batches, 1 or more; got {passes}")
+    _arguments.count("passes", passes, of="a number of passes over the batches")
     if isinstance(batches, Iterator) and passes > 1:
         raise ValueError(
             f"{passes} passes need batches that can be gone through again, such as a list or a DataLoader; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -120,7 +120,6 @@ class Result:
 
     @classmethod
     def _file(cls) -> StateFile:
-        assert is_dataclass(cls)
         return StateFile(f"rebasin_fast.{cls.__name__}", cls._title)
 
 

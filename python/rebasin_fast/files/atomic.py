@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from .. import _arguments
 from .errors import OutputExistsError, UnwritableOutputError
 
 PathLike = str | os.PathLike[str]
@@ -60,7 +61,7 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
     >>> path.read_text()
     'complete'
     """
-    path = Path(path)
+    path = _arguments.path("path", path)
     _refuse_existing(path, overwrite)
     temporary, descriptor = _create_temporary(path)
     try:
@@ -158,11 +159,22 @@ def exists_error(path: Path) -> OutputExistsError:
     )
 
 
+def check_name(path: Path) -> None:
+    """UnwritableOutputError for a name that the file system cannot have."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return  # its folder is looked at where the temporary file is made
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
 def _refuse_existing(path: Path, overwrite: bool) -> None:
     if str(path) == "-":
         raise UnwritableOutputError(
             "'-' is no file name: nothing is written to standard output. Name a file."
         )
+    check_name(path)
     if path.is_dir() and not path.is_symlink():
         raise UnwritableOutputError(f"{path} is a folder; the output is a file. Give a file name inside it.")
     if not os.path.lexists(path):
@@ -193,7 +205,9 @@ def _open(descriptor: int, text: bool) -> IO[Any]:
 
 def _unwritable(path: Path, error: OSError) -> UnwritableOutputError:
     folder = path.parent
-    if not folder.is_dir():
+    if error.errno == errno.ENAMETOOLONG:
+        cure = "give a shorter name"
+    elif not folder.is_dir():
         cure = f"the folder {folder} does not exist. Create it: mkdir -p {shlex.quote(str(folder))}"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         cure = "no space is left on that file system. Free some or write elsewhere; nothing was changed"

@@ -10,6 +10,7 @@ from typing import IO, Any
 from .._arrays.derived import described_by
 from ..errors import FileFormatError
 from .arrays import cast, element_code, shape_of
+from .guard import check_names, reading
 from .params import LoadedParams, ReadOptions
 
 
@@ -109,4 +110,7 @@ class FileFormat:
             raise FileFormatError(
                 f"{path}: a file of {self.name} has no inner entries, so entry={options.entry!r} is not there."
             )
-        return self.read(path, options)
+        with reading(path):
+            params = self.read(path, options)
+            check_names(iter(params), path)
+        return params

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from .. import _arguments
 from .folders.locate import locate
 from .folders.sharded import read_index
 from .formats import INDEX_SUFFIX, format_of_file
@@ -70,9 +71,11 @@ def load_params(
     >>> params["weight"].shape, params.dtype("weight")
     ((2, 3), 'float32')
     """
-    given = Path(path)
-    if library not in (None, "numpy", "torch"):
-        raise ValueError(f"library must be 'numpy', 'torch' or None, not {library!r}")
+    given = _arguments.path("path", path)
+    if library is not None:
+        _arguments.choice("library", library, ("numpy", "torch"))
+    if entry is not None and not isinstance(entry, str):
+        raise TypeError(f"entry is the name of an entry or None, got {type(entry).__qualname__}")
     found = locate(given)
     if found.name.endswith(INDEX_SUFFIX):
         params = read_index(found, entry, library or _library_of_set(found))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays.elements import ELEMENT_TYPES, numpy_dtype
+from .._untrusted import brief
 from ..errors import FileFormatError
 
 MAX_NDIM = 32  # the most in every supported NumPy
@@ -61,9 +62,9 @@ class MappedFile:
 def checked_shape(shape: object, where: str) -> tuple[int, ...]:
     """`shape` as a tuple, if an array can have it; before anything of that size is touched."""
     if not isinstance(shape, list | tuple) or len(shape) > MAX_NDIM:
-        raise FileFormatError(f"{where}: {shape!r:.100} is not a shape of at most {MAX_NDIM} axes. {DAMAGED}")
+        raise FileFormatError(f"{where}: {brief(shape)} is not a shape of at most {MAX_NDIM} axes. {DAMAGED}")
     if not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= MAX_BYTES for n in shape):
-        raise FileFormatError(f"{where}: {shape!r:.100} is not a shape. {DAMAGED}")
+        raise FileFormatError(f"{where}: {brief(shape)} is not a shape. {DAMAGED}")
     if math.prod(n for n in shape if n) > MAX_BYTES // 16:
-        raise FileFormatError(f"{where}: a shape of {shape!r:.100} is larger than any memory. {DAMAGED}")
+        raise FileFormatError(f"{where}: a shape of {brief(shape)} is larger than any memory. {DAMAGED}")
     return tuple(shape)

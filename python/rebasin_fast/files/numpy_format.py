@@ -22,6 +22,7 @@ from .mapped import DAMAGED, MappedFile, checked_shape
 from .params import Entry, LoadedParams, ReadOptions, Source
 
 _HEADER_ROOM = 1 << 16
+_PIECE = 1 << 20
 
 
 def read(path: Path, options: ReadOptions) -> LoadedParams:
@@ -100,15 +101,39 @@ def _head(file: MappedFile, member: Member) -> io.BytesIO:
 def _read(
     file: MappedFile, member: Member, dtype: np.dtype[Any], shape: tuple[int, ...], fortran: bool, code: str
 ) -> NDArray[Any]:
-    data = bytearray(_unpacked(file, member, member.size + 1))
-    if len(data) != member.size:
-        raise FileFormatError(
-            f"{file.path}: member {member.name!r} unpacks to another size than announced. {DAMAGED}"
-        )
-    size = math.prod(shape) * dtype.itemsize
     stored = numpy_dtype(code).newbyteorder(">" if dtype.byteorder == ">" else "<")
-    flat = np.frombuffer(data, stored, offset=len(data) - size)
+    flat = np.empty(math.prod(shape), stored)
+    # memoryview knows no element types of ml_dtypes: bytes have none.
+    _unpack_into(memoryview(flat.view(np.uint8)), file, member)
     return flat.astype(numpy_dtype(code), copy=False).reshape(shape, order="F" if fortran else "C")
+
+
+def _unpack_into(target: memoryview, file: MappedFile, member: Member) -> None:
+    """Fill ``target`` with the end of a member, piece by piece: the array is the only copy."""
+    try:
+        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
+            _skip(packed, member.size - len(target))
+            filled = 0
+            while piece := packed.read(min(_PIECE, len(target) - filled + 1)):
+                if filled + len(piece) > len(target):
+                    raise EOFError("it unpacks to more than announced")
+                target[filled : filled + len(piece)] = piece
+                filled += len(piece)
+            if filled != len(target):
+                raise EOFError("it unpacks to less than announced")
+    except Exception as error:  # zlib, lzma and bz2 each have errors of their own
+        raise _not_unpacked(file, member, error) from error
+
+
+def _skip(packed: IO[bytes], count: int) -> None:
+    while count and (piece := packed.read(min(_PIECE, count))):
+        count -= len(piece)
+
+
+def _not_unpacked(file: MappedFile, member: Member, error: Exception) -> FileFormatError:
+    return FileFormatError(
+        f"{file.path}: member {member.name!r} cannot be unpacked ({_first_line(error)}). {DAMAGED}"
+    )
 
 
 def _unpacked(file: MappedFile, member: Member, most: int) -> bytes:
@@ -117,9 +142,7 @@ def _unpacked(file: MappedFile, member: Member, most: int) -> bytes:
         with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
             return packed.read(most)
     except Exception as error:  # zlib, lzma and bz2 each have errors of their own
-        raise FileFormatError(
-            f"{file.path}: member {member.name!r} cannot be unpacked ({_first_line(error)}). {DAMAGED}"
-        ) from error
+        raise _not_unpacked(file, member, error) from error
 
 
 def _code(dtype: np.dtype[Any], where: str) -> str:

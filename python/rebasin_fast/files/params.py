@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .._arrays.elements import ELEMENT_TYPES, carrier_of, numpy_dtype
 from .arrays import element_code, to_torch
+from .guard import reading
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,11 @@ class LoadedParams(Mapping[str, Any]):
         if first in self._kept:
             return self._kept[first]
         entry = self._entries[first]
-        if self.library == "torch":
-            array = to_torch(entry.load(carrier_of(entry.code)), entry.code)
-        else:
-            array = entry.load(entry.code)
+        with reading(self.source.path, f"parameter {first!r}"):
+            if self.library == "torch":
+                array = to_torch(entry.load(carrier_of(entry.code)), entry.code)
+            else:
+                array = entry.load(entry.code)
         # A tensor may be written to, and the next access must give the same tensor.
         if entry.keep or self.library == "torch":
             self._kept[first] = array

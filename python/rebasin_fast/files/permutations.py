@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _arguments
 from .._arrays.index_arrays import as_index
+from .._untrusted import parse_json
 from ..errors import FileFormatError, PermutationError
 from .arrays import to_numpy
 from .atomic import atomic_write, check_writable
@@ -72,8 +74,8 @@ def spec_digest(spec_json: str) -> str:
     True
     """
     try:
-        canonical = json.dumps(json.loads(spec_json), sort_keys=True, separators=(",", ":"))
-    except (ValueError, RecursionError) as error:
+        canonical = json.dumps(parse_json(spec_json), sort_keys=True, separators=(",", ":"))
+    except ValueError as error:
         raise FileFormatError(f"the spec is not JSON ({error}).") from error
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -119,10 +121,12 @@ def save_permutation(
     >>> load_permutation(path).permutation
     {'P_0': array([2, 0, 1])}
     """
-    path = Path(path)
+    path = _arguments.path("path", path)
     known = _format(path)
+    if not isinstance(permutation, Mapping):
+        raise TypeError(f"permutation maps names to index arrays, got {type(permutation).__qualname__}")
     arrays: dict[str, NDArray[Any]] = {str(n): _checked(n, to_numpy(a)) for n, a in permutation.items()}
-    notes = {**(metadata or {}), "format": KIND}
+    notes = {**({} if metadata is None else _arguments.texts("metadata", metadata)), "format": KIND}
     if spec_json is not None:
         notes.update(spec=spec_json, spec_sha256=spec_digest(spec_json))
     if known.name == "numpy":
@@ -209,8 +213,8 @@ def _checked(name: object, array: NDArray[Any], where: str = "") -> NDArray[np.i
 
 def _notes(array: NDArray[Any], path: object) -> dict[str, str]:
     try:
-        notes = json.loads(array.astype(np.uint8).tobytes())
-    except (ValueError, RecursionError) as error:
+        notes = parse_json(array.astype(np.uint8).tobytes())
+    except ValueError as error:
         raise FileFormatError(f"{path}: its notes cannot be read ({error}).") from error
     if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
         raise FileFormatError(f"{path}: its notes must map text to text.")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .._arrays.elements import ELEMENT_TYPES
+from .._untrusted import brief, parse_json
 from ..errors import FileFormatError
 from .arrays import raw_bytes
 from .contents import Contents, FileFormat
@@ -81,21 +82,12 @@ def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
             f"{MAX_HEADER:,} are allowed. It is no safetensors file, or it is truncated: fetch it again."
         )
     try:
-        header = json.loads(file.map[8 : 8 + length].decode("utf-8"), object_pairs_hook=unique_keys)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(bytes(file.map[8 : 8 + length]))
+    except ValueError as error:
         raise FileFormatError(f"{file.path}: its header cannot be read ({error}). {DAMAGED}") from error
     if not isinstance(header, dict):
         raise FileFormatError(f"{file.path}: its header is not a JSON object. {DAMAGED}")
     return header, 8 + length
-
-
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """For `json.loads`: a dict, refusing a key that occurs twice."""
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(k for k in keys if keys.count(k) > 1)!r} occurs twice")
-    return result
 
 
 def _metadata(found: object, path: Path) -> dict[str, str]:
@@ -131,7 +123,7 @@ def _known_code(code: object, where: str) -> str:
     if isinstance(code, str) and code in ELEMENT_TYPES:
         return code
     raise FileFormatError(
-        f"{where}: element type {code!r} is not supported (supported: {', '.join(ELEMENT_TYPES)}). "
+        f"{where}: element type {brief(code)} is not supported (supported: {', '.join(ELEMENT_TYPES)}). "
         "Packed and quantised weights cannot be matched: convert the checkpoint to float16 or float32 first."
     )
 
@@ -146,7 +138,7 @@ def _span(found: object, available: int, where: str) -> tuple[int, int]:
                 f"{where} ends at byte {end:,} of the data, of which the file has {available:,}: it is truncated. "
                 "Fetch it again."
             )
-    raise FileFormatError(f"{where}: data_offsets {found!r:.80} are not two positions in order. {DAMAGED}")
+    raise FileFormatError(f"{where}: data_offsets {brief(found)} are not two positions in order. {DAMAGED}")
 
 
 def _check_cover(spans: list[tuple[int, int, str]], file: MappedFile, start: int) -> None:

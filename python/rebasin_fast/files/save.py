@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .. import _arguments
 from .._arrays import check_mapping, find_ties
 from .._arrays.derived import DerivedParams
 from .._arrays.elements import ELEMENT_TYPES
@@ -77,14 +78,16 @@ def save_params(
     >>> rf.load_params(path)["Dense_0/kernel"][0]
     array([1., 0., 0.])
     """
-    target = find_target(Path(path), params, like)
+    overwrite = _arguments.flag("overwrite", overwrite)
+    metadata = {} if metadata is None else _arguments.texts("metadata", metadata)
+    target = find_target(_arguments.path("path", path), params, like)
     target.check(overwrite)
-    contents = _contents(_outgoing(params, target.model), target, metadata or {})
+    contents = _contents(_outgoing(params, target.model), target, metadata)
     if target.folder is None:
         with atomic_write(target.path, overwrite=overwrite) as file:
             target.known.write(file, contents)
     else:
-        _write_folder(target, contents, metadata or {}, overwrite)
+        _write_folder(target, contents, metadata, overwrite)
 
 
 def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import _arguments
 from ..errors import FileFormatError, MissingDependencyError
-from .atomic import check_writable
+from .atomic import check_name, check_writable
 from .contents import FileFormat
 from .folders.output import check_folder
 from .folders.sharded import ShardedLayout
@@ -57,7 +58,12 @@ def find_target(path: Path, params: Mapping[str, Any], like: Like | None) -> Tar
     if like is None:
         model = params if isinstance(params, LoadedParams) else None
     else:
-        model = like if isinstance(like, LoadedParams) else load_params(like, library="numpy")
+        model = (
+            like
+            if isinstance(like, LoadedParams)
+            else load_params(_arguments.path("like", like), library="numpy")
+        )
+    check_name(path)
     layout = model.source.layout if model is not None else None
     if not isinstance(layout, ShardedLayout):
         layout = None

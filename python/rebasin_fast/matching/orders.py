@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rebasin_fast._untrusted import brief
 from rebasin_fast.errors import SpecError
 
 # The visits of every sweep, or of each sweep in turn.
@@ -26,6 +27,7 @@ def orders_of(
     if order is None:
         return lambda sweep: rng.permutation(len(permutations)).tolist() if sweep < max_iter else None
     numbers = {name: number for number, name in enumerate(permutations)}
+    check_order(order)
     same_every_sweep, count = _is_one_sweep(order), most_sweeps(order, max_iter)
     sweeps: Sequence[Any] = [order] if same_every_sweep else order[:max_iter]
     try:
@@ -35,6 +37,17 @@ def orders_of(
             f"order names permutation {error}, which the spec lacks; it has {permutations}"
         ) from None
     return lambda sweep: numbered[0 if same_every_sweep else sweep] if sweep < count else None
+
+
+def check_order(order: object) -> None:
+    """TypeError unless it is a sequence of names, or one of such sequences."""
+    sweeps = order if isinstance(order, Sequence) and not isinstance(order, str | bytes) else [None]
+    named = all(isinstance(sweep, str) for sweep in sweeps)
+    listed = all(isinstance(sweep, Sequence) and not isinstance(sweep, str | bytes) for sweep in sweeps)
+    if not named and not (listed and all(isinstance(name, str) for sweep in sweeps for name in sweep)):
+        raise TypeError(
+            f"order is a list of names of permutations, or one such list a sweep; got {brief(order)}"
+        )
 
 
 def most_sweeps(order: Order | None, max_iter: int) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import numpy as np
 
 from rebasin_fast._arrays import library_of
+from rebasin_fast._untrusted import parse_json
 from rebasin_fast.errors import FileFormatError, ParamsError
 from rebasin_fast.files import load_params, save_params
 
@@ -91,7 +92,7 @@ class StateFile:
         try:
             if _ACCOUNT not in arrays:
                 raise ValueError(f"it has no {_ACCOUNT!r}")
-            account = json.loads(library_of(arrays[_ACCOUNT]).to_host(arrays[_ACCOUNT]).tobytes())
+            account = parse_json(library_of(arrays[_ACCOUNT]).to_host(arrays[_ACCOUNT]).tobytes())
             if account["kind"] != self.kind or account["version"] != _VERSION:
                 raise ValueError(f"its kind is {account['kind']!r}, version {account['version']!r}")
             fits = key is None or account["key"] == key

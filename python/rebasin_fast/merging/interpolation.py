@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import acos, isfinite, sin, sqrt
 from typing import Literal
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays import library_of, of_one_library
 from rebasin_fast.merging.blending import blended_params
 from rebasin_fast.merging.same_names import check_same_names, is_interpolated
@@ -55,6 +56,7 @@ def interpolate(
     >>> rf.interpolate({"w": np.array([0.0, 2.0])}, {"w": np.array([1.0, 4.0])}, 0.5)
     {'w': array([0.5, 3. ])}
     """
+    t = _arguments.number("t", t, of="a position on the line, 0 at A and 1 at B")
     check_same_names(params_a, params_b)
     models, labels = [params_a, params_b], ["model A", "model B"]
     weights = _weights(params_a, params_b, t, method)
@@ -62,10 +64,8 @@ def interpolate(
 
 
 def _weights(params_a: Params, params_b: Params, t: float, method: str) -> tuple[float, float]:
-    if method == "lerp":
+    if _arguments.choice("method", method, ("lerp", "slerp")) == "lerp":
         return 1.0 - t, float(t)
-    if method != "slerp":
-        raise ValueError(f"method is 'lerp' or 'slerp'; got {method!r}")
     square_a = square_b = product = 0.0
     for name, a in params_a.items():
         if is_interpolated(a):

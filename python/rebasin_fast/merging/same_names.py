@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rebasin_fast._arrays import check_mapping, library_of
+from rebasin_fast._arrays import check_arrays, check_mapping, library_of
 from rebasin_fast._arrays.derived import described_by
 from rebasin_fast._arrays.interface import is_floating
 from rebasin_fast.errors import ParamsError
@@ -18,6 +18,7 @@ def check_same_names(params_a: Params, params_b: Params) -> None:
     """ParamsError unless both models have the same floating-point parameters in the same shapes."""
     for model, params in (("A", params_a), ("B", params_b)):
         check_mapping(params, f"the parameters of {model}")
+        check_arrays(described_by(params), f"the parameters of {model}")
     params_a, params_b = described_by(params_a), described_by(params_b)
     one_sided = sorted(
         name

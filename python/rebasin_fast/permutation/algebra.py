@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rebasin_fast._arrays.index_arrays import as_index
+from rebasin_fast._arrays.index_arrays import as_index, check_index_mapping
 from rebasin_fast.errors import PermutationError
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Index, Permutation
@@ -37,6 +37,7 @@ def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = 
     >>> rf.invert_permutation({"P": [1, 2, 0]})
     {'P': array([2, 0, 1])}
     """
+    _check_arguments(spec, permutation=permutation)
     arrays = {name: as_index(name, index) for name, index in permutation.items()}
     inverses = {}
     for name, index in arrays.items():
@@ -73,6 +74,7 @@ def compose_permutations(
     >>> rf.compose_permutations({"P": [1, 2, 0]}, {"P": [2, 1, 0]})
     {'P': array([0, 2, 1])}
     """
+    _check_arguments(spec, first=first, second=second)
     if set(first) != set(second):
         raise PermutationError(
             f"the permutations name {sorted(first)} and {sorted(second)}; names must agree"
@@ -88,6 +90,13 @@ def compose_permutations(
         index = index[_sources_of_copies(name, after, spec)]
         composed[name] = np.take_along_axis(index, after[name], axis=-1)
     return composed
+
+
+def _check_arguments(spec: object, **permutations: object) -> None:
+    for argument, permutation in permutations.items():
+        check_index_mapping(permutation, argument)
+    if spec is not None and not isinstance(spec, PermutationSpec):
+        raise TypeError(f"spec is a PermutationSpec or None, got {type(spec).__qualname__}")
 
 
 def _sources_of_copies(

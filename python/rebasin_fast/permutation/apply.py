@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rebasin_fast._arrays import check_mapping, library_of
+from rebasin_fast._arrays import check_arrays, library_of
 from rebasin_fast._arrays.derived import DerivedParams
-from rebasin_fast._arrays.index_arrays import as_index
+from rebasin_fast._arrays.index_arrays import as_index, check_index_mapping
 from rebasin_fast.errors import PermutationError, SpecError
 from rebasin_fast.specs.axis import Entry, merge_joined
 from rebasin_fast.specs.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
@@ -75,7 +75,9 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
     >>> permuted_params(spec, {"P": [1, 2, 0]}, {"w": np.arange(3.0)[:, None]})["w"].ravel()
     array([1., 2., 0.])
     """
-    check_mapping(params, "the parameters")
+    if not isinstance(spec, PermutationSpec):
+        raise TypeError(f"spec is a PermutationSpec, got {type(spec).__qualname__}")
+    check_arrays(params, "the parameters")
     _check_names_known(spec, params)
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
@@ -191,7 +193,7 @@ def check_permutation(
     >>> check_permutation(rf.PermutationSpec({"w": ("P", None)}), {"P": [2, 0, 1]}, {"P": 3})
     {'P': array([2, 0, 1])}
     """
-    _check_is_mapping(permutation)
+    check_index_mapping(permutation)
     unknown = [name for name in permutation if name not in spec.parents]
     if unknown:
         raise PermutationError(
@@ -209,14 +211,6 @@ def check_permutation(
             raise PermutationError(f"permutation {name!r} has shape {index.shape}; expected {expected}")
         checked[name] = index
     return checked
-
-
-def _check_is_mapping(permutation: object) -> None:
-    if not isinstance(permutation, Mapping):
-        hint = "; pass matching.permutation" if hasattr(permutation, "permutation") else ""
-        raise TypeError(
-            f"a permutation is a mapping of names to index arrays, got {type(permutation).__qualname__}{hint}"
-        )
 
 
 def _check_names_known(spec: PermutationSpec, params: Params) -> None:

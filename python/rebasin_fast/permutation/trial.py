@@ -11,7 +11,7 @@ import numpy as np
 from rebasin_fast._arrays import find_ties
 from rebasin_fast._models.inference import check_model, import_torch, uncompiled
 from rebasin_fast._models.wide_copy import wide_copy, widened, without_noise
-from rebasin_fast.errors import SpecError
+from rebasin_fast.errors import DataError, RebasinError, SpecError
 from rebasin_fast.permutation.apply import apply_permutation
 from rebasin_fast.permutation.influence import entries_to_check, outputs_if_influenced
 from rebasin_fast.permutation.shortened import shortened
@@ -52,7 +52,44 @@ class Trial:
         if spec is not None:
             spec.validate(self.params)
         if spec is None or not self._take_short_inputs(spec):
-            self._reference = self._outputs()
+            self._reference = self._first_outputs()
+            if spec is not None:
+                self._check_evidence(spec)
+
+    def _first_outputs(self) -> list[Any]:
+        try:
+            return self._outputs()
+        except (TypeError, AttributeError, IndexError, RuntimeError) as error:
+            if isinstance(error, RebasinError):
+                raise
+            raise DataError(f"the model does not run on example_inputs: {error}") from error
+
+    def _check_evidence(self, spec: PermutationSpec) -> None:
+        """SpecError where no permutation could have changed the outputs, so that equal ones prove nothing."""
+        moved = [name for places in spec.perm_to_axes.values() for name, _ in places]
+        if not any(output.numel() for output in self._reference):
+            raise SpecError(
+                "the outputs of the model are empty on example_inputs, so that they prove nothing: give a batch of at "
+                "least one sample"
+            )
+        names = [name for name in moved if name in self.params and self.params[name].is_floating_point()]
+        if not names:
+            return
+        drawn = {name: self._torch.rand_like(self.params[name]) for name in names}
+        self._load({**self.params, **self._tied(drawn)})
+        change = self._relative_change(self._outputs())
+        self._load(self.params)
+        if change <= TOLERANCE:
+            raise SpecError(
+                "the outputs of the model do not depend on the parameters that the spec moves (they stay as they are "
+                f"when {names[0]!r} and all others are drawn anew), so that they prove nothing: give inputs that "
+                "reach these layers, or a model without constant outputs"
+            )
+
+    def _tied(self, drawn: dict[str, Any]) -> dict[str, Any]:
+        """The same numbers under all names of one tensor."""
+        first = {name: drawn[owner] for name, owner in self._ties.items() if owner in drawn}
+        return {**drawn, **first}
 
     def take_given_inputs(self) -> None:
         """Go back to the inputs as they were given, where they were cut."""

@@ -38,8 +38,9 @@ def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: 
 
     Notes
     -----
-    About log2(k) + 2 forward passes for k permutations and one for the outputs to compare with; where some disagree,
-    as many again and 2 k more. The permutations tried generate all others of each name, and of any two names one moves
+    About log2(k) + 2 forward passes for k permutations, one for the outputs to compare with, and one, where inputs are
+    not cut, that shows that these depend on the parameters that move; where some disagree, as many again and 2 k more.
+    The permutations tried generate all others of each name, and of any two names one moves
     without the other. Axes of inputs of more than 32 entries, and batches, are cut for the trials where the model
     takes that and every parameter still has a part in its outputs (checked by one backward pass); a spec that fails
     there is tried on the inputs as they were given.

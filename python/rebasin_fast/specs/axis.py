@@ -27,12 +27,15 @@ Product(outer=Fixed(length=4), inner='P')
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from rebasin_fast.errors import SpecError
 
 __all__ = ["Concat", "Entry", "Fixed", "Joined", "Product", "Slice", "blocks", "permutations_of", "tiled"]
+
+MAX_NESTING = 32  # entries of real models nest four deep
+MAX_PARTS = 100_000  # counted as often as they stand there: an object that stands twice in another doubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,14 @@ class Product:
 
     outer: Entry
     inner: Entry
+    _extent: tuple[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for part in (self.outer, self.inner):
             _check_part(part, "Product")
             if isinstance(part, Slice):
                 raise SpecError(f"{part} stands in a Product; a Slice is a direct piece of a Concat")
+        object.__setattr__(self, "_extent", _extent_of(self.outer, self.inner))
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -90,6 +95,7 @@ class Concat:
     """Pieces one after the other; slices of one permutation among them form one copy of it."""
 
     pieces: tuple[Entry, ...]
+    _extent: tuple[int, int] = field(init=False, repr=False, compare=False)
 
     def __init__(self, *pieces: Entry) -> None:
         if not pieces:
@@ -97,6 +103,7 @@ class Concat:
         for piece in pieces:
             _check_part(piece, "Concat")
         object.__setattr__(self, "pieces", pieces)
+        object.__setattr__(self, "_extent", _extent_of(*pieces))
 
     def __repr__(self) -> str:
         return f"Concat({', '.join(map(repr, self.pieces))})"
@@ -111,11 +118,13 @@ class Joined:
     """
 
     inner: Entry
+    _extent: tuple[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_part(self.inner, "Joined")
         if isinstance(self.inner, Slice):
             raise SpecError(f"{self.inner} stands for a whole axis; a Slice is a direct piece of a Concat")
+        object.__setattr__(self, "_extent", _extent_of(self.inner))
 
 
 Entry: TypeAlias = None | str | Fixed | Slice | Product | Concat | Joined
@@ -219,6 +228,19 @@ def _check_part(part: object, where: str) -> None:
         raise SpecError(f"{part!r} stands inside a {where}; Joined stands for a whole axis")
     if not isinstance(part, Fixed | Slice | Product | Concat):
         _check_name(part)
+
+
+def _extent_of(*parts: Entry) -> tuple[int, int]:
+    """Levels and parts of an entry made of these; SpecError beyond those of any model."""
+    extents = [part._extent for part in parts if isinstance(part, Product | Concat | Joined)]
+    depth = 1 + max((levels for levels, _ in extents), default=0)
+    count = len(parts) - len(extents) + sum(number for _, number in extents)
+    if depth > MAX_NESTING or count > MAX_PARTS:
+        raise SpecError(
+            f"an axis entry nests {depth} levels deep with {count:,} parts; at most {MAX_NESTING} levels and "
+            f"{MAX_PARTS:,} parts are allowed"
+        )
+    return depth, count
 
 
 def _check_name(name: object) -> str:

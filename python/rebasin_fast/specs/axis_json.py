@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rebasin_fast._untrusted import brief
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice
 
@@ -41,4 +42,4 @@ def entry_from_json(value: Any) -> Entry:
             return Joined(entry_from_json(content))
         if kind == "concat" and isinstance(content, list):
             return Concat(*map(entry_from_json, content))
-    raise SpecError(f"no axis entry is written as {value!r} in JSON")
+    raise SpecError(f"no axis entry is written as {brief(value)} in JSON")

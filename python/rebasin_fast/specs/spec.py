@@ -9,6 +9,11 @@ from math import lgamma, log
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
+from rebasin_fast import _arguments
+from rebasin_fast._arrays import check_mapping
+from rebasin_fast._untrusted import brief, parse_json
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined
 from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
@@ -63,17 +68,20 @@ class PermutationSpec:
                 f"a spec is made from a mapping of parameter names to axis entries, got {type(axes).__qualname__}"
             )
         self._axes = {name: _checked_entries(name, entries) for name, entries in axes.items()}
-        self._unmatched = tuple(sorted(set(unmatched)))
+        self._unmatched = tuple(sorted(_arguments.names("unmatched", unmatched, least=0)))
         unknown = [name for name in self._unmatched if name not in self._axes]
         if unknown:
             raise SpecError(f"unmatched names {unknown[0]!r}, which has no entry in axes")
+        if sizes is not None and not isinstance(sizes, Mapping):
+            raise SpecError(f"sizes maps names of permutations to numbers, got {type(sizes).__qualname__}")
         self._declared_sizes = dict(sizes or {})
         self._perm_to_axes = _positions_of_permutations(self._axes)
         for name, size in self._declared_sizes.items():
             if name not in self._perm_to_axes:
                 raise SpecError(f"sizes names {name!r}, which stands on no axis")
-            if not isinstance(size, int) or size < 1:
-                raise SpecError(f"sizes[{name!r}] must be a positive integer, got {size!r}")
+            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+                raise SpecError(f"sizes[{name!r}] must be a positive integer, got {brief(size)}")
+            self._declared_sizes[name] = int(size)
         self._parents = _parents_of_permutations(self._axes)
 
     @property
@@ -124,6 +132,7 @@ class PermutationSpec:
         SpecError
             Two axes disagree, an axis has a length that no size gives, or a size cannot be determined.
         """
+        check_mapping(params, "the parameters")
         check_ranks(self._axes, params)
         sizes = resolve_sizes(self._axes, params, self._declared_sizes)
         return {name: sizes[name] for name in self._perm_to_axes if name in sizes}
@@ -228,9 +237,11 @@ class PermutationSpec:
         >>> rf.PermutationSpec.from_json(spec.to_json()) == spec
         True
         """
+        if not isinstance(text, str | bytes):
+            raise SpecError(f"the JSON of a permutation spec is a text, got {type(text).__qualname__}")
         try:
-            fields = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+            fields = parse_json(text)
+        except ValueError as error:
             raise SpecError(f"this is not the JSON of a permutation spec: {error}") from None
         if not isinstance(fields, dict) or fields.get("format") != _JSON_FORMAT:
             raise SpecError(

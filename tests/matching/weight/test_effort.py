@@ -109,7 +109,7 @@ def test_progress_never_tells_of_a_fall():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"effort": "most"}, "effort is one of"),
+        ({"effort": "most"}, "effort is 'low' or 'normal' or 'high'"),
         ({"effort": "high", "visiting": "random"}, "effort='high' is for visiting='auto'"),
         ({"effort": "low", "order": ["P0", "P1", "P2"]}, "effort='low' is for visiting='auto'"),
     ],

@@ -74,9 +74,11 @@ def test_orders():
     assert rf.weight_matching(SPEC, a, b, order=[]).sweeps == 0
     only = rf.weight_matching(SPEC, a, b, order=[["P1"]])
     assert only.moved_units()["P0"] == only.moved_units()["P2"] == 0
-    for wrong in (["P0", "P9"], [["P0"], ["P9"]], "P0"):
+    for wrong in (["P0", "P9"], [["P0"], ["P9"]]):
         with pytest.raises(rf.SpecError, match="order names permutation 'P"):
             rf.weight_matching(SPEC, a, b, order=wrong)
+    with pytest.raises(TypeError, match="order is a list of names"):
+        rf.weight_matching(SPEC, a, b, order="P0")
 
 
 def test_init_is_where_it_starts():

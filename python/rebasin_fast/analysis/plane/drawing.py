@@ -61,9 +61,10 @@ def draw_plane(
             bbox={"facecolor": "white", "alpha": 0.7, "pad": 1.0, "linewidth": 0},
         )  # fmt: skip
     sides = np.array([np.ptp(x), np.ptp(y)])
-    if sides.max() <= _LONGEST * sides.min():  # else the picture would be a strip
-        axes.set_aspect("equal")
+    stretched = sides.max() > _LONGEST * sides.min()  # an equal scale would leave a strip
+    axes.set_aspect("auto" if stretched else "equal")
     axes.set_xlabel("distance between parameters", fontsize=10.5, color=INK)
+    axes.set_ylabel("distance, on another scale" if stretched else "", fontsize=10.5, color=INK)
     axes.tick_params(labelsize=10, colors=INK, length=0)
     axes.spines[:].set_color(FAINT)
     return axes

@@ -28,12 +28,15 @@ def locate(path: Path) -> Path:
     FileFormatError
         A folder with no weights, with several files of them, or with several networks.
     """
-    if path.is_dir():
-        return _in_folder(path)
-    if path.is_file():
-        return path
-    if path.exists():
-        raise FileFormatError(f"{path} is neither a file nor a folder.")
+    try:
+        if path.is_dir():
+            return _in_folder(path)
+        if path.is_file():
+            return path
+        if path.exists():
+            raise FileFormatError(f"{path} is neither a file nor a folder.")
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise MissingFileError(f"{path} cannot be read: {error.strerror or error}.") from error
     raise MissingFileError(f"{path} does not exist. {_near(path)}")
 
 

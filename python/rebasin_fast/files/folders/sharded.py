@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..._arrays.elements import ELEMENT_TYPES
+from ..._untrusted import brief, parse_json
 from ...errors import FileFormatError
 from ..contents import Outgoing
 from ..formats import format_of_file
 from ..params import Entry, LoadedParams, ReadOptions, Source
-from ..safetensors_format import unique_keys
 
 _MAX_INDEX = 100_000_000
 
@@ -112,8 +112,8 @@ def _parse(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
     if size > _MAX_INDEX:
         raise FileFormatError(f"{path}: an index of {size:,} bytes is none. Fetch it again.")
     try:
-        index = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=unique_keys)
-    except (ValueError, RecursionError) as error:
+        index = parse_json(path.read_bytes())
+    except ValueError as error:
         raise FileFormatError(f"{path} cannot be read as an index ({error}). Fetch it again.") from error
     shard_of = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(shard_of, dict) or not shard_of:
@@ -130,6 +130,6 @@ def _refuse_climbing(path: Path, name: str, shard: object) -> None:
     # Both kinds of separators and drive letters, on every system: a set is made on one and read on another.
     if not isinstance(shard, str) or not shard or shard in (".", "..") or any(c in shard for c in "/\\:\0"):
         raise FileFormatError(
-            f"{path} places {name!r} in {shard!r:.100}, which is no plain file name beside the index. "
+            f"{path} places {name!r} in {brief(shard)}, which is no plain file name beside the index. "
             "An index that reaches elsewhere is refused: it is damaged or hostile."
         )

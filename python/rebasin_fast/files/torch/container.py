@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._arrays.elements import CODE_OF_NAME, ELEMENT_TYPES
+from ..._untrusted import brief
 from ...errors import FileFormatError
 from ..archive import Member, read_members
 from ..mapped import DAMAGED, MappedFile
@@ -77,11 +78,11 @@ def read_container(file: MappedFile) -> Pickled:
 def _announced(found: Any, storages: dict[str, Storage], where: str) -> tuple[str, Storage, Any]:
     """The key and the storage of an identifier, entered into ``storages`` where it is new, and the part named."""
     if not (isinstance(found, tuple) and len(found) in (5, 6) and found[0] == "storage"):
-        raise FileFormatError(f"{where}: {found!r:.80} is no storage. {DAMAGED}")
+        raise FileFormatError(f"{where}: {brief(found)} is no storage. {DAMAGED}")
     _, kind, key, _location, count, *part = found
     if not (isinstance(key, str) and type(count) is int and count >= 0):
-        raise FileFormatError(f"{where}: {found!r:.80} is no storage. {DAMAGED}")
-    name = kind.name if isinstance(kind, Global) else str(kind)
+        raise FileFormatError(f"{where}: {brief(found)} is no storage. {DAMAGED}")
+    name = kind.name if isinstance(kind, Global) else brief(kind)
     if name not in _TYPE_OF_STORAGE:
         raise FileFormatError(
             f"{where}: a storage of type {name} is not supported (quantised weights cannot be matched). "
@@ -176,7 +177,7 @@ def _read_stream(file: MappedFile) -> Pickled:
         if part is None:
             return View(known, 0)
         if not (isinstance(part, tuple) and len(part) == 3 and type(part[1]) is int and part[1] >= 0):
-            raise FileFormatError(f"{where}: {part!r:.80} is no part of a storage. {DAMAGED}")
+            raise FileFormatError(f"{where}: {brief(part)} is no part of a storage. {DAMAGED}")
         return View(known, part[1] * known.itemsize)
 
     described = read_pickle(reader, where, storage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +38,13 @@ def numpy_array(node: Call, where: str) -> NDArray[Any]:
     shape = checked_shape(shape, where)
     if len(data) != math.prod(shape) * dtype.itemsize:
         raise FileFormatError(f"{where}: {len(data)} bytes do not fit shape {shape} of {dtype}. {DAMAGED}")
-    array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape, order="F" if order == "F" else "C")
+    array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape, order=order)
     array = array.astype(dtype.newbyteorder("="), copy=False)
     array.flags.writeable = False
     return array
 
 
-def _parts(node: Call) -> tuple[bytes, np.dtype[Any], Any, str] | None:
+def _parts(node: Call) -> tuple[bytes, np.dtype[Any], Any, Literal["C", "F"]] | None:
     if str(node.function) in _FROM_BUFFER:
         if len(node.args) != 4:
             return None
@@ -55,7 +55,7 @@ def _parts(node: Call) -> tuple[bytes, np.dtype[Any], Any, str] | None:
         _version, shape, described, fortran, data = node.state
         order = "F" if fortran else "C"
     content, dtype = _bytes(data), _dtype(described)
-    return None if content is None or dtype is None else (content, dtype, shape, str(order))
+    return None if content is None or dtype is None else (content, dtype, shape, "F" if order == "F" else "C")
 
 
 def _bytes(node: Any) -> bytes | None:
@@ -80,8 +80,10 @@ def _bytes(node: Any) -> bytes | None:
 def _dtype(node: Any) -> np.dtype[Any] | None:
     if not isinstance(node, Call) or str(node.function) != "numpy.dtype" or not node.args:
         return None
+    if not isinstance(node.args[0], str):
+        return None
     try:
-        dtype = np.dtype(str(node.args[0]))
+        dtype = np.dtype(node.args[0])
     except TypeError:
         return None
     order = node.state[1] if isinstance(node.state, tuple) and len(node.state) > 1 else "="

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._arrays.elements import ELEMENT_TYPES
+from ..._untrusted import brief
 from ...errors import FileFormatError
 from ..mapped import DAMAGED, MappedFile, checked_shape
 from .container import View, code_of_dtype
-from .pickle_reader import Call, Global
+from .pickle_reader import Call, Global, checked_key
 
 _MAX_EXPANDED = 1 << 22
 _MAX_NODES = 100_000
@@ -67,7 +68,7 @@ def as_mapping(node: Any) -> dict[Any, Any] | None:
         return node
     if isinstance(node, Call) and str(node.function) == "collections.OrderedDict":
         pairs = node.args[0] if node.args and isinstance(node.args[0], list) else []
-        items = [tuple(pair) for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2]
+        items = [(checked_key(p[0]), p[1]) for p in pairs if isinstance(p, list | tuple) and len(p) == 2]
         return dict([*items, *node.items])
     return None
 
@@ -115,7 +116,7 @@ def _with_lazy_bits(found: Tensor, metadata: tuple[Any, ...], where: str) -> Ten
     conjugate, negative = (notes.get(bit, False) for bit in ("conj", "neg"))
     if not all(isinstance(bit, bool) for bit in (conjugate, negative)) or notes.keys() - {"conj", "neg"}:
         raise FileFormatError(
-            f"{where} has the notes {notes!r:.80}; expected the bits conj and neg of torch. Save it again with "
+            f"{where} has the notes {brief(notes)}; expected the bits conj and neg of torch. Save it again with "
             "its values resolved: t.resolve_conj().resolve_neg().clone()"
         )
     impossible = (
@@ -143,7 +144,7 @@ def _checked(
 ) -> Tensor:
     shape = checked_shape(shape, where)
     if len(strides) != len(shape) or not all(type(n) is int and n >= 0 for n in (start, *strides)):
-        raise FileFormatError(f"{where}: strides {strides!r:.80} do not fit its shape {shape}. {DAMAGED}")
+        raise FileFormatError(f"{where}: strides {brief(strides)} do not fit its shape {shape}. {DAMAGED}")
     itemsize = ELEMENT_TYPES[code].itemsize
     count = math.prod(shape)
     last = start + sum((n - 1) * step for n, step in zip(shape, strides, strict=True)) if count else start - 1

@@ -16,10 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
+from ..._untrusted import brief
 from ...errors import FileFormatError
 from ..mapped import DAMAGED
 
 _MAX_LINE = 4096
+_MAX_NAME = 1000
+_MAX_KEY_PARTS = 1000
+# Instructions of a description: its objects take a byte each at least in the file, and sixty in memory.
+FREE_INSTRUCTIONS = 1_000_000
+BYTES_PER_INSTRUCTION = 4
+MOST_INSTRUCTIONS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,10 @@ class Call:
     args: tuple[Any, ...]
     state: Any = None
     items: list[tuple[Any, Any]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """Without the arguments, which calls may share without end."""
+        return f"a call of {self.function if isinstance(self.function, Global) else 'a call'}"
 
 
 @dataclass(frozen=True)
@@ -96,8 +107,12 @@ def read_pickle(reader: ByteReader, where: str, persistent: Callable[[Any], Any]
         It is no complete pickle.
     """
     machine = _Machine(persistent or _nothing_outside)
+    allowed = FREE_INSTRUCTIONS + (reader.end - reader.position) // BYTES_PER_INSTRUCTION
+    allowed = min(allowed, MOST_INSTRUCTIONS)
     try:
-        for opcode, argument, _ in pickletools.genops(cast(IO[bytes], reader)):
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], reader))):
+            if number == allowed:
+                raise ValueError(f"it has more than {allowed:,} instructions")
             machine.step(opcode.name, argument)
         return Pickled(machine.stack.pop(), tuple(machine.globals))
     except FileFormatError:
@@ -108,7 +123,7 @@ def read_pickle(reader: ByteReader, where: str, persistent: Callable[[Any], Any]
 
 
 def _nothing_outside(identifier: Any) -> Any:
-    raise ValueError(f"it refers to {identifier!r:.80}, which is not there")
+    raise ValueError(f"it refers to {brief(identifier)}, which is not there")
 
 
 _MARK = object()
@@ -147,7 +162,7 @@ class _Machine:
 
     def pairs_since_mark(self) -> list[tuple[Any, Any]]:
         items = self.since_mark()
-        return list(zip(items[::2], items[1::2], strict=True))
+        return [(checked_key(key), value) for key, value in zip(items[::2], items[1::2], strict=True)]
 
     def append(self, items: list[Any]) -> None:
         target = self.stack[-1]
@@ -157,7 +172,12 @@ class _Machine:
             raise ValueError("items are added to something that is no list")
 
     def add(self, items: list[Any]) -> None:
-        self.stack[-1].update(items)
+        if not isinstance(self.stack[-1], set):
+            raise ValueError("members are added to something that is no set")
+        self.stack[-1].update(map(checked_key, items))
+
+    def set_one(self, key: Any, value: Any) -> None:
+        self.set([(checked_key(key), value)])
 
     def set(self, items: list[Any]) -> None:
         target = self.stack[-1]
@@ -168,12 +188,15 @@ class _Machine:
         else:
             raise ValueError("items are set in something that is no dictionary")
 
-    def name(self, module_and_name: str) -> Global:
-        module, _, name = module_and_name.partition(" ")
+    def name(self, module: Any, name: Any) -> Global:
+        if not (isinstance(module, str) and isinstance(name, str) and len(module) + len(name) <= _MAX_NAME):
+            raise ValueError(f"{brief((module, name))} is no name of a class or function")
         self.globals.append(Global(module, name))
         return self.globals[-1]
 
     def call(self, function: Any, args: Any) -> None:
+        if not isinstance(function, Global | Call):
+            raise ValueError(f"{brief(function)} is called, which is no function")
         self.push(Call(function, tuple(args)))
 
     def make(self, function: Any, *args: Any) -> None:
@@ -182,6 +205,22 @@ class _Machine:
     def build(self, state: Any) -> None:
         if isinstance(self.stack[-1], Call):
             self.stack[-1].state = state
+
+
+def checked_key(key: Any) -> Any:
+    """A key of a dictionary or a member of a set, if its hash takes a bounded number of steps.
+
+    A tuple has no stored hash: one that is shared at each of 25 levels is hashed 2^25 times.
+    """
+    parts, seen = [key], 0
+    while parts:
+        part = parts.pop()
+        seen += 1
+        if isinstance(part, tuple | frozenset) and seen + len(parts) + len(part) <= _MAX_KEY_PARTS:
+            parts.extend(part)
+        elif isinstance(part, tuple | frozenset | list | dict | set | bytearray):
+            raise ValueError(f"{brief(key)} is no key of a dictionary")
+    return key
 
 
 _Instruction = Callable[[_Machine, Any], object]
@@ -222,17 +261,17 @@ _INSTRUCTIONS: dict[str, _Instruction] = {
     "TUPLE3": lambda m, _: m.push(tuple(m.pop(3))),
     "LIST": lambda m, _: m.push(m.since_mark()),
     "DICT": lambda m, _: m.push(dict(m.pairs_since_mark())),
-    "FROZENSET": lambda m, _: m.push(frozenset(m.since_mark())),
+    "FROZENSET": lambda m, _: m.push(frozenset(map(checked_key, m.since_mark()))),
     "APPEND": lambda m, _: m.append(m.pop(1)),
     "APPENDS": lambda m, _: m.append(m.since_mark()),
     "ADDITEMS": lambda m, _: m.add(m.since_mark()),
-    "SETITEM": lambda m, _: m.set([tuple(m.pop(2))]),
+    "SETITEM": lambda m, _: m.set_one(*m.pop(2)),
     "SETITEMS": lambda m, _: m.set(m.pairs_since_mark()),
-    "GLOBAL": lambda m, names: m.push(m.name(names)),
-    "STACK_GLOBAL": lambda m, _: m.push(m.name("{} {}".format(*m.pop(2)))),
+    "GLOBAL": lambda m, names: m.push(m.name(*names.split(" ", 1))),
+    "STACK_GLOBAL": lambda m, _: m.push(m.name(*m.pop(2))),
     "NEWOBJ_EX": lambda m, _: m.call(*m.pop(3)[:2]),
     "OBJ": lambda m, _: m.make(*m.since_mark()),
-    "INST": lambda m, names: m.call(m.name(names), m.since_mark()),
+    "INST": lambda m, names: m.call(m.name(*names.split(" ", 1)), m.since_mark()),
     "BUILD": lambda m, _: m.build(*m.pop(1)),
     "BINPERSID": lambda m, _: m.push(m.persistent(*m.pop(1))),
     "PERSID": lambda m, identifier: m.push(m.persistent(identifier)),

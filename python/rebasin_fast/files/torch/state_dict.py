@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..._untrusted import brief
 from ...errors import FileFormatError
 from .modules import is_module, state_of_module
 from .nested_dicts import at_path, nested_paths
@@ -21,6 +24,7 @@ _USUAL_NAMES = (
 # fmt: on
 _NEVER_THE_MODEL = ("optim", "sched", "scaler", "lr_", "amp", "rng", "loss", "callback")
 _MAX_DEPTH = 4
+_SHOWN = 12
 
 
 Level = tuple[dict[Any, Any], Any]
@@ -48,7 +52,7 @@ def find_state_dict(root: Any, entry: str | None, path: Path) -> tuple[list[Leve
             return levels, node
         if chosen is None and len(inner) > 1:
             raise FileFormatError(
-                f"{path} holds several sets of parameters: {', '.join(map(repr, inner))}. Choose one: "
+                f"{path} holds several sets of parameters: {_some(inner)}. Choose one: "
                 f"load_params(path, entry={inner[0]!r}), or --entry {shlex.quote(inner[0])} on the command line."
             )
         if chosen is None and not inner:
@@ -78,9 +82,7 @@ def _named(root: Any, entry: str, path: Path) -> tuple[list[Level], Any]:
     for key in [entry] if entry in (items_of(root) or {}) else entry.split("/"):
         mapping = items_of(node) or {}
         if key not in mapping:
-            raise FileFormatError(
-                f"{path} has no entry {entry!r}; it has {', '.join(repr(k) for k in mapping) or 'none'}."
-            )
+            raise FileFormatError(f"{path} has no entry {entry!r}; it has {_some(mapping)}.")
         levels.append((mapping, key))
         node = mapping[key]
     if not any(is_array(value) for value in (items_of(node) or {}).values()):
@@ -105,6 +107,11 @@ def _holds_tensors(node: Any, depth: int = 0, seen: set[int] | None = None) -> b
     )
 
 
+def _some(keys: Iterable[Any]) -> str:
+    shown = [brief(key) for key in islice(keys, _SHOWN + 1)]
+    return ", ".join([*shown[:_SHOWN], *["…"] * (len(shown) > _SHOWN)]) or "none"
+
+
 def _nothing_found(root: Any, path: Path) -> str:
     nodes = [root, *(items_of(root) or {}).values()]
     whole = next(
@@ -116,5 +123,5 @@ def _nothing_found(root: Any, path: Path) -> str:
             "and is not. If you trust it, save its weights where its code is installed: "
             "torch.save(torch.load(old, weights_only=False).state_dict(), new)"
         )
-    found = ", ".join(repr(key) for key in (items_of(root) or {})) or type(root).__name__
-    return f"{path} holds no named tensors (found: {found:.200}). Expected a state_dict, alone or inside a dictionary."
+    found = _some(items_of(root) or {}) if items_of(root) else type(root).__name__
+    return f"{path} holds no named tensors (found: {found}). Expected a state_dict, alone or inside a dictionary."

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._models.inference import check_model, count_of, evaluating, import_torch
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import DataError, ParamsError, SpecError
@@ -110,8 +111,8 @@ def activation_matching(
     True
     """
     import_torch("activation_matching")
-    if similarity not in ("correlation", "inner_product"):
-        raise ValueError(f"similarity is 'correlation' or 'inner_product'; got {similarity!r}")
+    _arguments.choice("similarity", similarity, ("correlation", "inner_product"))
+    _arguments.stream("batches", batches, "batches of inputs", functions=False)
     check_model(model_a, "model_a")
     check_model(model_b, "model_b")
     pair = check_pair(spec, model_a.state_dict(), model_b.state_dict(), strict=strict)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-
+from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import ParamsError, PermutationError
 from rebasin_fast.matching.many.checkpoint import ManyCheckpoint
@@ -142,9 +141,11 @@ def merge_many(
         except (ParamsError, TypeError) as error:
             raise type(error)(f"model {number} against model 0 (as B and A): {error}") from None
         report |= pair.left_in_place
+    _arguments.count("max_iter", max_iter, least=0, of="a number of sweeps")
+    _arguments.optional_count("threads", threads, of="a number of threads")
     if checkpoint is not None and not isinstance(rng, int):
         raise ValueError("checkpoint needs an integer rng, so that the same matching can go on")
-    generator = np.random.default_rng(rng)
+    generator = _arguments.generator("rng", rng)
     begin = None if init is None else _checked_init(init, spec, pair.sizes, len(models))
     common = ModelsInCommonOrder(spec, models, pair.sizes, generator, threads, memory_limit, effort, report)
     options = {"method": method, "start": start, "rng": rng, "init": begin, "effort": effort}
@@ -216,8 +217,9 @@ def _checked_models(models: Sequence[Params], method: str, start: str) -> list[P
         raise ValueError(f"method is 'merge_many' or 'cycle_consistent'; got {method!r}")
     if start not in ("growing", "identity"):
         raise ValueError(f"start is 'growing' or 'identity'; got {start!r}")
-    if isinstance(models, Mapping):
-        raise TypeError("models is a sequence of parameter mappings; got a single mapping")
+    if isinstance(models, Mapping | str | bytes) or not isinstance(models, Iterable):
+        found = "a single mapping" if isinstance(models, Mapping) else type(models).__qualname__
+        raise TypeError(f"models is a sequence of parameter mappings; got {found}")
     listed = list(models)
     if len(listed) < 2:
         raise ValueError(f"merging takes two models or more; got {len(listed)}")

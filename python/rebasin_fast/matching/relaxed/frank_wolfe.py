@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._native.blas import blas_threads
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.matching.compilation import compile_problem
@@ -146,7 +147,8 @@ def frank_wolfe_matching(
     True
     """
     _check_options(starts, max_iter, tolerance)
-    generator = np.random.default_rng(rng)
+    _arguments.optional_count("threads", threads, of="a number of threads")
+    generator = _arguments.generator("rng", rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
     compiled = compile_problem(pair)  # refuses parameters that cannot be matched
     begin = start_of(spec, pair.sizes, init)
@@ -211,7 +213,6 @@ def _of_run(progress: ProgressCallback | None, run: int, runs: int) -> ProgressC
 def _check_options(starts: Sequence[str], max_iter: int, tolerance: float) -> None:
     if isinstance(starts, str) or not starts or any(start not in _STARTS for start in starts):
         raise ValueError(f"starts is a sequence of one or more of {_STARTS}; got {starts!r}")
-    if max_iter < 0:
-        raise ValueError(f"max_iter is a number of steps, 0 or more; got {max_iter}")
+    _arguments.count("max_iter", max_iter, least=0, of="a number of steps")
     if not tolerance >= 0.0:
         raise ValueError(f"tolerance is a share of the objective, 0 or more; got {tolerance}")

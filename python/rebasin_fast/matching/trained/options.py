@@ -7,6 +7,10 @@ from dataclasses import dataclass, fields, replace
 from functools import wraps
 from typing import Any, TypeVar
 
+from rebasin_fast import _arguments
+
+MOST_RATE = 1e6  # beyond any that trains
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -24,10 +28,11 @@ class TrainingOptions:
 
     def check_positive(self, *names: str) -> None:
         """ValueError unless the counts of all methods, and those of ``names``, are 1 or more, or None."""
-        for name in ("epochs", "evaluate_every", "kept_batches", "patience", *names):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is a positive number, got {value}")
+        for name in ("epochs", "evaluate_every", "kept_batches"):
+            _arguments.count(name, getattr(self, name))
+        for name in ("patience", *names):
+            _arguments.optional_count(name, getattr(self, name))
+        _arguments.number("learning_rate", self.learning_rate, above=0.0, most=MOST_RATE)
 
 
 def takes_options(kind: type[TrainingOptions]) -> Callable[[Method], Method]:

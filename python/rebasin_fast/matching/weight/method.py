@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
-import numpy as np
-
+from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.matching.orders import Order
 from rebasin_fast.matching.result import Matching, ProgressCallback
@@ -161,7 +160,7 @@ def weight_matching(
         strict=strict, threads=threads, memory_limit=memory_limit, device=device, products=products,
     )  # fmt: skip
     options.check()
-    generator = np.random.default_rng(rng)
+    generator = _arguments.generator("rng", rng)
     if checkpoint is not None and (not isinstance(rng, int) or not isinstance(params_b, Mapping)):
         raise ValueError(
             "checkpoint needs one model B and an integer rng, so that the same matching can go on"

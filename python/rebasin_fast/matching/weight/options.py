@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
+from rebasin_fast import _arguments
 from rebasin_fast.matching.device.on_device import check_device, check_products
+from rebasin_fast.matching.orders import check_order
 
 if TYPE_CHECKING:
     import os
@@ -71,21 +73,18 @@ class Options:
 
     def check(self) -> None:
         """ValueError or TypeError unless every option is in its range."""
-        if self.max_iter < 0:
-            raise ValueError(f"max_iter is a number of sweeps, 0 or more; got {self.max_iter}")
-        if self.visiting not in ("auto", "random"):
-            raise ValueError(f"visiting is 'auto' or 'random'; got {self.visiting!r}")
-        if self.restarts < 1:
-            raise ValueError(f"restarts is a number of runs, 1 or more; got {self.restarts}")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads is a number of threads, 1 or more, or None; got {self.threads}")
-        if self.memory_limit is not None and not isinstance(self.memory_limit, int):
-            raise TypeError(
-                f"memory_limit is a number of bytes, such as 2 * 10**9; got {self.memory_limit!r}"
-            )
+        _arguments.count("max_iter", self.max_iter, least=0, of="a number of sweeps")
+        _arguments.choice("visiting", self.visiting, ("auto", "random"))
+        _arguments.count("restarts", self.restarts, of="a number of runs")
+        _arguments.optional_count("threads", self.threads, of="a number of threads")
+        _arguments.optional_count(
+            "memory_limit", self.memory_limit, of="a number of bytes, such as 2 * 10**9,"
+        )
+        _arguments.flag("strict", self.strict)
+        if self.order is not None:
+            check_order(self.order)
         check_device(self.device)
-        if self.effort not in EFFORTS:
-            raise ValueError(f"effort is one of {EFFORTS}; got {self.effort!r}")
+        _arguments.choice("effort", self.effort, EFFORTS)
         if self.effort != "normal" and not self.uses_planned_visits:
             raise ValueError(
                 f"effort={self.effort!r} is for visiting='auto': an order that is given or drawn is not perturbed"

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from rebasin_fast import _arguments
 from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast._terminal.progress import listener
@@ -159,8 +158,11 @@ def sinkhorn_matching(
     assert options is not None  # it holds the keywords above
     options = replace(options, objective=options.objective or ("l2" if batches is None else "midpoint"))
     options.check(batches, loss)
+    if batches is not None:
+        _arguments.stream("batches", batches, "batches of (inputs, targets)")
+        _arguments.function("loss", loss)
     import_torch("sinkhorn_matching")
-    generator = np.random.default_rng(rng)
+    generator = _arguments.generator("rng", rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
     begin = start_of(spec, pair.sizes, init)
     # Refuses parameters that cannot be matched, by name.

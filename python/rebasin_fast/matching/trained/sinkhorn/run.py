@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays import library_of, wide_on_host
 from rebasin_fast._arrays.interface import is_complex
 from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors
@@ -44,15 +45,13 @@ class SinkhornOptions(TrainingOptions):
 
     def check(self, batches: object, loss: object) -> None:
         """ValueError unless every option is in its range, and data comes with the objectives that need it."""
-        if self.objective not in ("l2", "midpoint", "random"):
-            raise ValueError(f"objective is 'l2', 'midpoint' or 'random'; got {self.objective!r}")
-        if self.direction not in ("b_to_a", "a_to_b"):
-            raise ValueError(f"direction is 'b_to_a' or 'a_to_b'; got {self.direction!r}")
-        self.check_positive("steps", "iterations")
-        if not self.tau > 0.0:
-            raise ValueError(f"tau is a positive temperature, got {self.tau}")
-        if not self.noise >= 0.0:
-            raise ValueError(f"noise is a standard deviation, 0 or more; got {self.noise}")
+        assert self.objective is not None
+        _arguments.choice("objective", self.objective, ("l2", "midpoint", "random"))
+        _arguments.choice("direction", self.direction, ("b_to_a", "a_to_b"))
+        self.check_positive("steps")
+        _arguments.count("iterations", self.iterations)
+        _arguments.number("tau", self.tau, above=0.0, of="a temperature")
+        _arguments.number("noise", self.noise, least=0.0, of="a standard deviation")
         if self.objective != "l2" and (batches is None or loss is None):
             raise ValueError(f"the {self.objective} objective needs batches and a loss")
         if self.objective == "l2" and batches is not None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from rebasin_fast import _arguments
 from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast._terminal.progress import listener
@@ -164,11 +163,13 @@ def straight_through_matching(
     """
     assert options is not None  # it holds the keywords above
     options.check()
+    _arguments.function("loss", loss)
+    _arguments.stream("batches", batches, "batches of (inputs, targets)")
     import_torch("straight_through_matching")
     function = FunctionalModel(model, "straight_through_matching")
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = start_of(spec, pair.sizes, init)
-    seed = 0 if is_default_seed(rng) else int(np.random.default_rng(rng).integers(1, 2**62))
+    seed = 0 if is_default_seed(rng) else int(_arguments.generator("rng", rng).integers(1, 2**62))
     run = StraightThroughRun(spec, function, params_a, params_b, loss, options, start, evaluate, seed)
     with listener(progress) as notify:
         converged = run.train(batches, stop, notify)
