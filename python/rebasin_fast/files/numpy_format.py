@@ -104,7 +104,7 @@ def _read(
     stored = numpy_dtype(code).newbyteorder(">" if dtype.byteorder == ">" else "<")
     flat = np.empty(math.prod(shape), stored)
     # memoryview knows no element types of ml_dtypes: bytes have none.
-    _unpack_into(memoryview(flat.view(np.uint8)), file, member)
+    _unpack_into(flat.view(np.uint8).data, file, member)
     return flat.astype(numpy_dtype(code), copy=False).reshape(shape, order="F" if fortran else "C")
 
 

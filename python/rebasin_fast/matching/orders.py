@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -41,13 +41,17 @@ def orders_of(
 
 def check_order(order: object) -> None:
     """TypeError unless it is a sequence of names, or one of such sequences."""
-    sweeps = order if isinstance(order, Sequence) and not isinstance(order, str | bytes) else [None]
+    sweeps: list[Any] = list(order) if _is_list(order) else [None]
     named = all(isinstance(sweep, str) for sweep in sweeps)
-    listed = all(isinstance(sweep, Sequence) and not isinstance(sweep, str | bytes) for sweep in sweeps)
-    if not named and not (listed and all(isinstance(name, str) for sweep in sweeps for name in sweep)):
+    nested = all(_is_list(sweep) and all(isinstance(name, str) for name in sweep) for sweep in sweeps)
+    if not named and not nested:
         raise TypeError(
             f"order is a list of names of permutations, or one such list a sweep; got {brief(order)}"
         )
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def most_sweeps(order: Order | None, max_iter: int) -> int:
