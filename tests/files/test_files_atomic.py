@@ -225,15 +225,65 @@ def test_unwritable_outputs_are_found_early(tmp_path, monkeypatch):
         check_writable(tmp_path / "out.npz")
 
 
-def test_a_link_is_replaced_and_its_target_kept(tmp_path):
+def test_a_link_stays_and_its_target_is_replaced(tmp_path):
     (tmp_path / "target").write_bytes(b"target")
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with pytest.raises(OutputExistsError), atomic_write(tmp_path / "link"):
         pass
     with atomic_write(tmp_path / "link", overwrite=True) as file:
         file.write(b"new")
-    assert (tmp_path / "target").read_bytes() == b"target"
-    assert (tmp_path / "link").read_bytes() == b"new"
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with atomic_write(tmp_path / "dangling", overwrite=True) as file:
+        file.write(b"new")
+    assert (tmp_path / "nowhere").read_bytes() == b"new"
+
+
+def test_the_mode_of_the_earlier_file_is_kept(tmp_path):
+    path = tmp_path / "private"
+    for mode in (0o600, 0o640, 0o444):
+        path.write_bytes(b"old") if not path.exists() else None
+        path.chmod(mode)
+        with atomic_write(path, overwrite=True) as file:
+            file.write(b"new")
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("name", ["fsync", "replace", "link"])
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES, errno.ENOSPC, errno.EROFS])
+def test_faults_of_the_disk_are_told_and_leave_nothing(tmp_path, monkeypatch, name, code):
+    path = tmp_path / "out.npz"
+    if name != "link":
+        path.write_bytes(b"old")
+
+    def fail(*_args, **_options):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, name, fail)
+    if name == "link" and code == errno.EACCES:  # a file system without hard links
+        rf.save_params(path, {"w": np.ones(2)})
+        return
+    with pytest.raises(UnwritableOutputError, match=r"cannot write .*out\.npz") as caught:
+        rf.save_params(path, {"w": np.ones(2)}, overwrite=True) if name != "link" else rf.save_params(
+            path, {"w": np.ones(2)}
+        )
+    assert caught.value.errno == code
+    assert os.listdir(tmp_path) == ([] if name == "link" else ["out.npz"])
+    assert name == "link" or path.read_bytes() == b"old"
+
+
+def test_leftovers_of_killed_writers_are_removed_when_they_are_old(tmp_path):
+    old, young = tmp_path / ".a.npz.12-0123abcd.rebasin.tmp", tmp_path / ".b.npz.12-0123abcd.rebasin.tmp"
+    other = tmp_path / ".c.npz.tmp"
+    folder = tmp_path / ".model.12-0123abcd.rebasin.tmp"
+    folder.mkdir()
+    for path in (old, young, other, folder / "shard"):
+        path.write_bytes(b"half")
+    for path in (old, other, folder):
+        os.utime(path, (0, 0))
+    rf.save_params(tmp_path / "out.npz", {"w": np.ones(2)})
+    assert sorted(os.listdir(tmp_path)) == sorted([young.name, other.name, "out.npz"])
 
 
 def test_overwriting_a_mapped_input_keeps_its_arrays(tmp_path):

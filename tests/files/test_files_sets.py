@@ -1,5 +1,6 @@
 """Sets of files, and folders as Hugging Face and diffusers lay them out."""
 
+import contextlib
 import errno
 import json
 import os
@@ -202,7 +203,10 @@ def test_a_folder_that_another_run_made_meanwhile_is_kept(tmp_path, monkeypatch,
     assert sorted(os.listdir(tmp_path)) == ["hub", "out"]
 
 
-def test_an_overwritten_set_that_is_cut_short_is_no_mixture(tmp_path, monkeypatch, sharded):
+@pytest.mark.parametrize("cut_at", range(1, 6))
+def test_an_overwritten_set_that_is_cut_short_is_the_old_one_or_the_new(
+    tmp_path, monkeypatch, sharded, cut_at
+):
     folder, params = sharded
     out = tmp_path / "out"
     rf.save_params(out, params, like=folder)
@@ -211,15 +215,26 @@ def test_an_overwritten_set_that_is_cut_short_is_no_mixture(tmp_path, monkeypatc
 
     def cut(source, target):
         calls.append(target)
-        if len(calls) == 2:
+        if len(calls) == cut_at:
             raise KeyboardInterrupt
         true_replace(source, target)
 
     monkeypatch.setattr(os, "replace", cut)
-    with pytest.raises(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):
         rf.save_params(out, moved, like=folder, overwrite=True)
-    with pytest.raises(FileFormatError, match=r"without its \.index\.json"):
-        rf.load_params(out)
+    monkeypatch.undo()
+    found = rf.load_params(out)
+    complete = len(calls) < cut_at
+    for name, array in params.items():
+        np.testing.assert_array_equal(np.asarray(found[name]), np.asarray(array + 1 if complete else array))
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".tmp")]
+    rf.save_params(out, moved, like=folder, overwrite=True)
+    again = rf.load_params(out)
+    assert all(np.array_equal(np.asarray(again[name]), np.asarray(array)) for name, array in moved.items())
+    weights = [name for name in os.listdir(out) if name.endswith((".safetensors", ".bin"))]
+    assert len(weights) == len(
+        set(json.loads(next(out.glob("*.index.json")).read_text())["weight_map"].values())
+    )
 
 
 def test_single_file_stable_diffusion(tmp_path):

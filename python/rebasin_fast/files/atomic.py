@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shlex
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from .. import _arguments
+from ..errors import RebasinError
 from .errors import OutputExistsError, UnwritableOutputError
+from .leftovers import clear_leftovers, temporary_name
 
 PathLike = str | os.PathLike[str]
 
@@ -26,9 +28,10 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
 
     The bytes go to a temporary file in the same folder, are synchronised, and then take the name in one step
     of the file system. An exception inside the block, Ctrl-C included, removes the temporary file and leaves
-    an earlier file as it was; a killed process leaves at worst a `.NAME.….tmp` beside it. Of two writers at once
-    that may not overwrite, one gets the name and the other an error. A symbolic link is replaced, not
-    written through.
+    an earlier file as it was; a killed process leaves at worst a `.NAME.….tmp` beside it, which the next one removes
+    when it is an hour old. Of two writers at once that may not overwrite, one gets the name and the other an error.
+    The file that a symbolic link names is replaced, not the link; the new file has the mode of the one that it
+    replaces, and its owner where that is permitted.
 
     Parameters
     ----------
@@ -63,22 +66,49 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
     """
     path = _arguments.path("path", path)
     _refuse_existing(path, overwrite)
+    path = target_of(path)
     temporary, descriptor = _create_temporary(path)
     try:
-        try:
+        with writing(path):
             with _open(descriptor, text) as file:
+                _keep_mode_and_owner(descriptor, path)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             publish(temporary, path, overwrite)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise _unwritable(path, error) from error
-            raise
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Errors of the operating system become UnwritableOutputError; those of this package pass."""
+    try:
+        yield
+    except RebasinError:
+        raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def target_of(path: Path) -> Path:
+    """The file that a symbolic link names, which may not exist yet; any other path as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _keep_mode_and_owner(descriptor: int, path: Path) -> None:
+    """Of the file that will be replaced; a file of another owner stays theirs where the system permits it."""
+    try:
+        earlier = path.stat()
+    except OSError:
+        return  # there is none: the mode is that of any new file
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, stat.S_IMODE(earlier.st_mode))
+    if hasattr(os, "fchown") and (earlier.st_uid, earlier.st_gid) != (os.getuid(), os.getgid()):
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, earlier.st_uid, earlier.st_gid)
 
 
 def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int = 0) -> None:
@@ -110,9 +140,11 @@ def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int
     """
     path = Path(path)
     _refuse_existing(path, overwrite)
+    path = target_of(path)
     temporary, descriptor = _create_temporary(path)
     os.close(descriptor)
     temporary.unlink()
+    clear_leftovers(path.parent)
     free = shutil.disk_usage(path.parent).free
     if free < needed_bytes:
         raise UnwritableOutputError(
@@ -188,9 +220,7 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
 def _create_temporary(path: Path) -> tuple[Path, int]:
     # Not tempfile.mkstemp: its mode is 0600, and the result shall have the mode of any file the user creates.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    # The name is cut so that the temporary one stays under the 255 bytes that file systems allow.
-    stem = os.fsdecode(os.fsencode(path.name)[:200])  # names of any bytes
-    temporary = path.with_name(f".{stem}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = temporary_name(path)
     try:
         return temporary, os.open(temporary, flags, 0o666)
     except OSError as error:
@@ -211,6 +241,8 @@ def _unwritable(path: Path, error: OSError) -> UnwritableOutputError:
         cure = f"the folder {folder} does not exist. Create it: mkdir -p {shlex.quote(str(folder))}"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         cure = "no space is left on that file system. Free some or write elsewhere; nothing was changed"
+    elif error.errno == errno.EIO:
+        cure = "the disk failed. Write elsewhere, and check it; an earlier file is as it was"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         cure = f"writing in {folder} is not permitted. Write elsewhere or change its permissions"
     else:

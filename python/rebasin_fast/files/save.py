@@ -15,7 +15,7 @@ from ..errors import ParamsError
 from .arrays import equal
 from .atomic import atomic_write
 from .contents import Contents, Outgoing
-from .folders.output import write_folder
+from .folders.output import free_names, write_folder
 from .folders.sharded import divide, index_text
 from .params import LoadedParams
 from .target import Like, Target, find_target
@@ -177,9 +177,11 @@ def _write_folder(target: Target, contents: Contents, metadata: Mapping[str, str
             with folder.create(target.path.name) as file:
                 target.known.write(file, contents)
             return
-        shards = divide(target.layout, contents.arrays)
-        for shard, names in shards.items():
-            source = target.layout.sources[shard]
+        divided = divide(target.layout, contents.arrays)
+        free = free_names(target.folder, divided, target.layout.index_name)
+        shards = {free[shard]: names for shard, names in divided.items()}
+        for base, shard in free.items():
+            names, source = divided[base], target.layout.sources[base]
             part = Contents(
                 contents.arrays.part(names),
                 {name: contents.ties[name] for name in names if contents.ties.get(name) in names},

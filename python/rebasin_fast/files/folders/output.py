@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
-from ..atomic import check_writable, exists_error, publish, sync_folder
-from ..errors import OutputExistsError, UnwritableOutputError
+from ..._untrusted import parse_json
+from ..atomic import check_writable, exists_error, publish, sync_folder, writing
+from ..errors import OutputExistsError
+from ..leftovers import clear_leftovers, temporary_name
 from .locate import is_weights
 
 _MAX_COPIED = 64 << 20
+_TURN = ".alt"
 # Companions of the weights in a folder of transformers or diffusers: configuration, tokenizer, preprocessing, code.
 _COMPANIONS = (
     "config.json", "*_config.json", "config.yaml", "added_tokens.json", "special_tokens_map.json", "tokenizer*",
@@ -58,8 +60,9 @@ def check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: 
         return
     if not folder.is_dir():
         raise exists_error(folder)
+    clear_leftovers(folder.parent)
     present = [p.name for p in folder.iterdir() if is_weights(p)]
-    foreign = sorted(set(present) - set(names))
+    foreign = sorted(set(present) - set(names) - {other_name(name) for name in names})
     if foreign:
         raise OutputExistsError(
             f"{folder} holds other weights ({', '.join(foreign[:4])}), which would be taken for a part of the new "
@@ -76,24 +79,20 @@ def write_folder(folder: Path, model: Path | None, overwrite: bool) -> Iterator[
 
     A new folder appears at once with everything in it, the companions of the weights in the folder `model`
     (config.json, tokenizer, …) included. Into an existing one the files are moved one by one, the last one
-    created last: for a set of files that is the index, without which no reader finds the others.
+    created last: for a set of files that is the index, which takes the place of the one before in one step. Its
+    files stand under names that the index before does not list (`free_names`), so that at every moment the index in the
+    folder names a whole set: the old one, or the new one. The files of the old set are removed after.
     """
-    aside = folder.parent / f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    aside = temporary_name(folder)
     try:
-        aside.mkdir()
-        new = NewFolder(aside)
-        yield new
-        if model is not None:
-            _copy_companions(model, aside, folder)
-        sync_folder(aside)
-        _publish(aside, new.names, folder, overwrite)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UnwritableOutputError(
-                f"cannot write {folder}: no space is left on its file system. Free some or write elsewhere; "
-                "nothing was changed."
-            ) from error
-        raise
+        with writing(folder):
+            aside.mkdir()
+            new = NewFolder(aside)
+            yield new
+            if model is not None:
+                _copy_companions(model, aside, folder)
+            sync_folder(aside)
+            _publish(aside, new.names, folder, overwrite)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     sync_folder(folder.parent)
@@ -119,14 +118,44 @@ def _publish(aside: Path, names: list[str], folder: Path, overwrite: bool) -> No
     taken = [name for name in names if (folder / name).exists()]
     if taken and not overwrite:
         raise exists_error(folder / taken[0])
-    # Without its index no reader takes a mixture of old and new files for a set, should this be cut short.
-    if len(names) > 1 and taken:
-        (folder / names[-1]).unlink(missing_ok=True)
     for companion in sorted(p.name for p in aside.iterdir() if p.name not in names):
         os.replace(aside / companion, folder / companion)
     for name in names:
+        if name == names[-1]:
+            sync_folder(folder)  # the names that the index lists are on the disk before it
         publish(aside / name, folder / name, overwrite)
     sync_folder(folder)
+    if len(names) > 1:
+        _remove_superseded(folder, names[:-1])
+
+
+def free_names(folder: Path, names: Iterable[str], index: str) -> dict[str, str]:
+    """For each file of a set a name that the index in the folder does not list: its own, or `other_name`."""
+    listed = _listed(folder / index)
+    plain = {name: other_name(name) if Path(name).stem.endswith(_TURN) else name for name in names}
+    return {name: other_name(own) if own in listed else own for name, own in plain.items()}
+
+
+def other_name(name: str) -> str:
+    """The name of a file that takes turns with ``name`` when a set is replaced, and the reverse."""
+    path = Path(name)
+    stem = path.stem
+    return (stem.removesuffix(_TURN) if stem.endswith(_TURN) else stem + _TURN) + path.suffix
+
+
+def _listed(index: Path) -> set[str]:
+    try:
+        files = parse_json(index.read_bytes())["weight_map"].values()
+        return {name for name in files if isinstance(name, str)}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return set()
+
+
+def _remove_superseded(folder: Path, names: list[str]) -> None:
+    for name in names:
+        if other_name(name) not in names:
+            with contextlib.suppress(OSError):
+                (folder / other_name(name)).unlink()
 
 
 def _rename_new(aside: Path, folder: Path) -> None:

@@ -1,0 +1,39 @@
+"""Temporary files and folders: recognisable names, and the removal of those that killed processes left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+_NAME = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.rebasin\.tmp", re.DOTALL)
+_AGE = 3600.0  # seconds: no writer leaves a file untouched for so long
+
+
+def temporary_name(path: Path) -> Path:
+    """A new name beside ``path``, cut so that it stays under the 255 bytes that file systems allow."""
+    stem = os.fsdecode(os.fsencode(path.name)[:200])  # names of any bytes
+    return path.with_name(f".{stem}.{os.getpid()}-{secrets.token_hex(4)}.rebasin.tmp")
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove temporary files and folders of this user that are an hour old; whatever cannot be removed stays."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if _NAME.fullmatch(name):
+                _remove_if_old(folder / name)
+
+
+def _remove_if_old(leftover: Path) -> None:
+    with contextlib.suppress(OSError):
+        found = leftover.lstat()
+        own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+        if own and time.time() - found.st_mtime > _AGE:
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink()
