@@ -120,7 +120,10 @@ def test_factories(factory: str, models: Models, run: Run) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_interrupt_writes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "words"), [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")]
+)
+def test_interrupt_writes_nothing(tmp_path: Path, number: int, code: int, words: str) -> None:
     rng = np.random.default_rng(0)
     names = [f"l{i}" for i in range(5)]
     widths = [64, 1500, 1500, 1500, 1500, 10]
@@ -142,10 +145,11 @@ def test_interrupt_writes_nothing(tmp_path: Path) -> None:
     assert process.stderr is not None
     assert "sweep 1" in process.stderr.readline()
     time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "no file was left half-written" in errors
+    assert process.returncode == code
+    assert f"{words}; no file was left half-written" in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]
     assert "Traceback" not in errors
     assert output == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]

@@ -300,3 +300,20 @@ def test_names_up_to_the_limit(tmp_path):
     with atomic_write(tmp_path / name) as file:
         file.write(b"x")
     assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_torch_s_own_account_of_a_failed_write_is_not_the_user_s(tmp_path, monkeypatch, failure):
+    pytest.importorskip("torch")
+    from rebasin_fast.files.torch import watched_file
+
+    class Failing(watched_file.WatchedFile):
+        def write(self, data):
+            self.failure = failure
+            raise failure
+
+    monkeypatch.setattr("rebasin_fast.files.torch.format.WatchedFile", Failing)
+    expected = KeyboardInterrupt if isinstance(failure, KeyboardInterrupt) else UnwritableOutputError
+    with pytest.raises(expected):
+        rf.save_params(tmp_path / "out.pt", {"w": np.ones(2)})
+    assert os.listdir(tmp_path) == []

@@ -142,10 +142,13 @@ def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int
     _refuse_existing(path, overwrite)
     path = target_of(path)
     temporary, descriptor = _create_temporary(path)
-    os.close(descriptor)
-    temporary.unlink()
+    with writing(path):
+        try:
+            os.close(descriptor)
+        finally:
+            temporary.unlink()
+        free = shutil.disk_usage(path.parent).free
     clear_leftovers(path.parent)
-    free = shutil.disk_usage(path.parent).free
     if free < needed_bytes:
         raise UnwritableOutputError(
             f"{path}: needs {needed_bytes:,} bytes, and the file system of {path.parent} has {free:,} left. "

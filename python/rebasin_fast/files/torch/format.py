@@ -22,6 +22,7 @@ from .objects import Tensor, UnsupportedObject, as_mapping, is_tensor, plain, te
 from .pickle_reader import Call
 from .stable_baselines import inner_file
 from .state_dict import find_state_dict, items_of
+from .watched_file import WatchedFile
 
 _HOLE = object()
 
@@ -82,7 +83,14 @@ def write(file: IO[bytes], contents: Contents) -> None:
     result: Any = state if layout.paths is None else nested(state, layout.paths)
     for level in reversed(layout.levels):
         result = {key: result if value is _HOLE else value for key, value in level.items()}
-    torch.save(result, file)
+    watched = WatchedFile(file)
+    try:
+        torch.save(result, watched)
+    except RuntimeError:
+        # torch reports every failure of the file, Ctrl-C included, as one of its own: the cause is told instead.
+        if watched.failure is not None:
+            raise watched.failure from None
+        raise
 
 
 def recognises(head: bytes) -> bool:
