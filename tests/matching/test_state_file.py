@@ -37,7 +37,7 @@ def test_another_kind_another_version_and_no_state_file_are_refused(tmp_path):
     account = json.loads(arrays["account"].tobytes())
     newer = json.dumps({**account, "version": account["version"] + 1}).encode()
     rf.save_params(path, {**arrays, "account": np.frombuffer(newer, np.uint8)}, overwrite=True)
-    with pytest.raises(rf.FileFormatError, match="version 2"):
+    with pytest.raises(rf.FileFormatError, match="version 3"):
         FILE.read(path, both)
     rf.save_params(path, {"steps": np.arange(3)}, overwrite=True)
     with pytest.raises(rf.FileFormatError, match=r"no example, .* no 'account'.* give another name"):
@@ -53,3 +53,42 @@ def test_a_state_that_is_no_json_is_refused_and_the_file_before_stays(tmp_path):
     with pytest.raises(rf.ParamsError, match="plain numbers"):
         FILE.write(path, {}, {"loss": object()})
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_a_changed_byte_is_found_or_of_no_consequence(suffix, tmp_path):
+    rng = np.random.default_rng(0)
+    path, damaged = tmp_path / f"state{suffix}", tmp_path / f"damaged{suffix}"
+    FILE.write(
+        path, {"steps": np.arange(40), "rates": rng.random(20)}, {"loss": 0.5, "evaluations": [[1, 2.5]]}
+    )
+    good = path.read_bytes()
+    whole = FILE.read(
+        path, lambda arrays, account: (arrays["steps"].tolist(), arrays["rates"].tolist(), account)
+    )
+    refused = 0
+    for _ in range(300):
+        content = bytearray(good)
+        content[rng.integers(len(content))] ^= int(rng.integers(1, 256))
+        damaged.write_bytes(content)
+        try:
+            found = FILE.read(
+                damaged, lambda arrays, account: (arrays["steps"].tolist(), arrays["rates"].tolist(), account)
+            )
+        except rf.FileFormatError:
+            refused += 1
+        else:
+            assert found == whole
+    assert refused > 150
+
+
+def test_a_wrong_digest_is_told(tmp_path):
+    path = tmp_path / "state.npz"
+    FILE.write(path, {"steps": np.arange(3)}, {"loss": 0.5})
+    arrays = {name: np.array(array) for name, array in rf.load_params(path).items()}
+    rf.save_params(path, {**arrays, "steps": np.arange(3) + 1}, overwrite=True)
+    with pytest.raises(rf.FileFormatError, match="do not agree with the digest"):
+        FILE.read(path, both)
+    rf.save_params(path, {name: array for name, array in arrays.items() if name != "digest"}, overwrite=True)
+    with pytest.raises(rf.FileFormatError, match="digest"):
+        FILE.read(path, both)

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebasin_fast._arrays import library_of
 from rebasin_fast._untrusted import parse_json
 from rebasin_fast.errors import FileFormatError, ParamsError
 from rebasin_fast.files import load_params, save_params
+from rebasin_fast.files.arrays import element_code, raw_bytes
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
@@ -26,7 +28,8 @@ State = TypeVar("State")
 
 _SUFFIXES = (".safetensors", ".npz")
 _ACCOUNT = "account"
-_VERSION = 1
+_DIGEST = "digest"
+_VERSION = 2
 _SAMPLED = 64  # entries of each array that distinguish one model from another
 
 
@@ -70,7 +73,8 @@ class StateFile:
                 f"{path}: the state holds something that a file of plain numbers cannot ({error}); run without "
                 "checkpoint="
             ) from None
-        save_params(path, {**arrays, _ACCOUNT: np.frombuffer(text.encode(), np.uint8)}, overwrite=overwrite)
+        contents = {**arrays, _ACCOUNT: np.frombuffer(text.encode(), np.uint8)}
+        save_params(path, {**contents, _DIGEST: _digest(contents)}, overwrite=overwrite)
 
     def read(
         self,
@@ -95,9 +99,12 @@ class StateFile:
             account = parse_json(library_of(arrays[_ACCOUNT]).to_host(arrays[_ACCOUNT]).tobytes())
             if account["kind"] != self.kind or account["version"] != _VERSION:
                 raise ValueError(f"its kind is {account['kind']!r}, version {account['version']!r}")
+            contents = {name: array for name, array in arrays.items() if name != _DIGEST}
+            if library_of(arrays[_DIGEST]).to_host(arrays[_DIGEST]).tobytes() != _digest(contents).tobytes():
+                raise ValueError("its contents do not agree with the digest beside them")
             fits = key is None or account["key"] == key
-            state = parse(arrays, account) if fits else None
-        except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+            state = parse(contents, account) if fits else None
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
             raise FileFormatError(
                 f"{path} is no {self.title}, or is damaged ({error}); remove it, or give another name"
             ) from None
@@ -138,6 +145,16 @@ def digest_of(
             if name in params:
                 digest.update(name.encode() + _sample(params[name]))
     return digest.hexdigest()
+
+
+def _digest(contents: Mapping[str, Array]) -> NDArray[np.uint8]:
+    """SHA-256 of all arrays, their names, types and shapes; the account is one of them."""
+    digest = hashlib.sha256()
+    for name in sorted(contents):
+        array = contents[name]
+        digest.update(repr((name, element_code(array, name), tuple(array.shape))).encode())
+        digest.update(raw_bytes(array).data)
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _sample(array: Array) -> bytes:

@@ -9,6 +9,7 @@ import rebasin_fast as rf
 from helpers.matchings import THREE_LAYERS as SPEC
 from helpers.matchings import StoppedError, stop_after, three_layers
 from helpers.networks import KNOWN
+from helpers.state_files import rewrite
 from rebasin_fast.errors import FileFormatError
 
 
@@ -113,7 +114,7 @@ def test_files_of_something_else_are_refused(tmp_path):
     with pytest.raises(FileFormatError, match="damaged"):
         rf.ManyMatching.load(path)
     text = json.dumps({"kind": "another"}).encode()
-    rf.save_params(path, {**damaged, "account": np.frombuffer(text, np.uint8)}, overwrite=True)
+    rewrite(path, {**damaged, "account": np.frombuffer(text, np.uint8)})
     with pytest.raises(FileFormatError, match="no file of ManyMatching"):
         rf.ManyMatching.load(path)
 

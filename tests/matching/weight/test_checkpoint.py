@@ -10,6 +10,7 @@ import pytest
 import rebasin_fast as rf
 from helpers.matchings import StoppedError, assert_same, stop_after
 from helpers.networks import KNOWN
+from helpers.state_files import rewrite
 from rebasin_fast.errors import FileFormatError
 
 
@@ -76,7 +77,7 @@ def test_a_hostile_checkpoint_is_refused_or_computed_again(tmp_path):
 
     def write(units=good["units"], steps=account["steps"]):
         text = json.dumps({**account, "steps": steps}).encode()
-        rf.save_params(file, {"units": units, "account": np.frombuffer(text, np.uint8)}, overwrite=True)
+        rewrite(file, {"units": units, "account": np.frombuffer(text, np.uint8)})
 
     first, *others = account["steps"]
     run, number, score, lengths = first

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from ..._arrays import foreign_library
 from ..._arrays.torch import TorchArrays, resolved
@@ -85,7 +85,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
         result = {key: result if value is _HOLE else value for key, value in level.items()}
     watched = WatchedFile(file)
     try:
-        torch.save(result, watched)
+        torch.save(result, cast("IO[bytes]", watched))
     except RuntimeError:
         # torch reports every failure of the file, Ctrl-C included, as one of its own: the cause is told instead.
         if watched.failure is not None:
