@@ -1,6 +1,5 @@
 """Reading and writing checkpoints: one file per format, behind `load_params` and `save_params`."""
 
-from .atomic import atomic_write, check_writable
 from .errors import MissingFileError, OutputExistsError, UnwritableOutputError
 from .load import load_params
 from .params import LoadedParams, Source
@@ -12,6 +11,7 @@ from .permutations import (
     spec_digest,
 )
 from .save import check_output, output_files, save_params
+from .writing.atomic import atomic_write, check_writable
 
 __all__ = [
     "LoadedParams",

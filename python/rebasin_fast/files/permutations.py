@@ -18,10 +18,10 @@ from .._arrays.index_arrays import as_index
 from .._untrusted import parse_json
 from ..errors import FileFormatError, PermutationError
 from .arrays import to_numpy
-from .atomic import atomic_write, check_writable
 from .contents import Contents, FileFormat, Outgoing
 from .formats import format_of_name
 from .load import load_params
+from .writing.atomic import atomic_write, check_writable
 
 KIND = "rebasin_fast.permutation"
 _SUFFIXES = (".safetensors", ".npz")

@@ -13,12 +13,12 @@ from .._arrays.derived import DerivedParams
 from .._arrays.elements import ELEMENT_TYPES
 from ..errors import ParamsError
 from .arrays import equal
-from .atomic import atomic_write
 from .contents import Contents, Outgoing
 from .folders.output import free_names, write_folder
 from .folders.sharded import divide, index_text
 from .params import LoadedParams
 from .target import Like, Target, find_target
+from .writing.atomic import atomic_write
 
 
 def save_params(

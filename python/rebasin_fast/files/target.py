@@ -11,13 +11,13 @@ from typing import Any
 
 from .. import _arguments
 from ..errors import FileFormatError, MissingDependencyError
-from .atomic import check_name, check_writable
 from .contents import FileFormat
 from .folders.output import check_folder
 from .folders.sharded import ShardedLayout
 from .formats import FORMATS, INDEX_SUFFIX, format_of_name
 from .load import load_params
 from .params import LoadedParams
+from .writing.atomic import check_name, check_writable
 
 Like = str | os.PathLike[str] | LoadedParams
 

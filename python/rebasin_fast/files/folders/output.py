@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO
 
 from ..._untrusted import parse_json
-from ..atomic import check_writable, exists_error, publish, sync_folder, writing
 from ..errors import OutputExistsError
-from ..leftovers import clear_leftovers, temporary_name
+from ..writing.atomic import check_writable, exists_error, publish, sync_folder, writing
+from ..writing.leftovers import clear_leftovers, temporary_name
 from .locate import is_weights
 
 _MAX_COPIED = 64 << 20
@@ -55,6 +55,11 @@ def check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: 
     UnwritableOutputError
         The folder cannot be made or written.
     """
+    with writing(folder):
+        _check_folder(folder, names, overwrite, needed_bytes)
+
+
+def _check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: int) -> None:
     if not folder.exists():
         check_writable(folder, False, needed_bytes=needed_bytes)
         return

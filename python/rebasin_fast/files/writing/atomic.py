@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from .. import _arguments
-from ..errors import RebasinError
-from .errors import OutputExistsError, UnwritableOutputError
+from ... import _arguments
+from ...errors import RebasinError
+from ..errors import OutputExistsError, UnwritableOutputError
 from .leftovers import clear_leftovers, temporary_name
 
 PathLike = str | os.PathLike[str]
