@@ -110,7 +110,7 @@ def test_a_list_needs_a_start_each():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threads": None}, "threads is a whole number"),
+        ({"threads": None}, "threads is a number of threads"),
         ({"warm_start": (np.zeros(4), np.zeros(4))}, "warm_start is the"),
     ],
 )

@@ -50,7 +50,7 @@ def brief(value: object, most: int = 80) -> str:
     --------
     >>> from rebasin_fast._untrusted import brief
     >>> brief([1, [2, [3, [4]]]]), brief(10**5000)
-    ('[1, [2, [...]]]', 'an integer of 16610 bits')
+    ('[1, [2, [3, [...]]]]', 'an integer of 16610 bits')
     """
     text = _BRIEF.repr(value) if not isinstance(value, bool | float | None) else repr(value)
     return text if len(text) <= most else text[: most - 1] + "…"
