@@ -29,7 +29,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 done; 1 the job could not be done, the message gives the reason;
-    2 the command was misused; 130 interrupted, no file is left half-written.
+    2 the command was misused; 130 interrupted, 143 terminated: no file is left half-written.
     """
 
 
