@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from rebasin_fast._untrusted.schema import AnyOf, Anything, Fields, Flag, Number, Optional, SchemaError, Text
+from rebasin_fast._untrusted.schema import (
+    MEASURED,
+    AnyOf,
+    Anything,
+    Fields,
+    Flag,
+    Number,
+    Optional,
+    SchemaError,
+    Text,
+)
 
-_SIMPLE = Optional(AnyOf((Number(infinite=True), Flag(), Text())))
+_SIMPLE = Optional(AnyOf((MEASURED, Flag(), Text())))
 
 
 def alike(template: Any, found: Any, where: str, *, only_numbers: bool) -> Any:
     """``found`` of a file in the containers of ``template``: tuples, and keys that are no text, come back.
 
-    Names and lengths are those of the template, numbers stand where it has numbers. With ``only_numbers`` all else is
-    equal to it; without, a flag stands for a flag, a text for a text, and any simple value for None.
+    Names and lengths are those of the template, numbers of its sign stand where it has numbers. With
+    ``only_numbers`` all else is equal to it; without, a flag stands for a flag, a text for a text, and any simple value
+    for None.
 
     Raises
     ------
@@ -50,7 +62,8 @@ def alike(template: Any, found: Any, where: str, *, only_numbers: bool) -> Any:
 
 def _check_simple(template: Any, found: Any, where: str, *, only_numbers: bool) -> None:
     if isinstance(template, int | float) and not isinstance(template, bool):
-        Number(infinite=True).check(found, where, {})
+        least = 0.0 if template >= 0 else -math.inf
+        Number(least, infinite=math.isinf(template)).check(found, where, {})
     elif only_numbers:
         if type(found) is not type(template) or found != template:
             raise SchemaError(where, found, repr(template))

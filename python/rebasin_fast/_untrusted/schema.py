@@ -18,7 +18,7 @@ from rebasin_fast._untrusted.brief import brief
 Length: TypeAlias = int | str | None
 Lengths: TypeAlias = dict[str, Any]  # name -> number, or name -> set of names
 
-REAL = "fiu"  # kinds of dtypes
+REAL = "f"  # kinds of dtypes
 WHOLE = "iu"
 
 MAX_COUNT = 2**53  # every number that JSON's readers agree on
@@ -53,19 +53,25 @@ class Count(Kind):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A real number in a range; ``infinite`` allows infinities, and NaN where no range is given."""
+    """A real number in a range, infinities and NaN only where they are allowed."""
 
     least: float = -math.inf
     most: float = math.inf
     infinite: bool = False
+    nan: bool = False
 
     def check(self, value: Any, where: str, lengths: Lengths) -> None:
         real = type(value) is float or (type(value) is int and abs(value) <= MAX_COUNT)
-        ranged = (self.least, self.most) != (-math.inf, math.inf)
-        fits = real and (self.least <= value <= self.most or (math.isnan(value) and not ranged))
-        if not fits or not (self.infinite or math.isfinite(value)):
+        if real and math.isnan(value) and self.nan:
+            return
+        if not (real and self.least <= value <= self.most and (self.infinite or math.isfinite(value))):
+            ranged = (self.least, self.most) != (-math.inf, math.inf)
             bounds = f" from {self.least:g} to {self.most:g}" if ranged else ""
             raise SchemaError(where, value, f"a {'' if self.infinite else 'finite '}number{bounds}")
+
+
+# Of a measurement that may fail: a loss that overflows, a norm of NaN.
+MEASURED = Number(infinite=True, nan=True)
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ class Agreement(Result):
     units: dict[str, int]
     _title: ClassVar[str] = "agreement of permutations"
     _schema: ClassVar[Mapping[str, Kind]] = {
-        "shares": MapOf(ArrayOf(REAL, ("pairs",)), "permutations"),
-        "total": ArrayOf(REAL, ("pairs",)),
+        "shares": MapOf(ArrayOf(REAL, ("pairs",), least=0, finite=True), "permutations"),
+        "total": ArrayOf(REAL, ("pairs",), least=0, finite=True),
         "chance": MapOf(Number(0.0, 1.0), "permutations"),
         "units": MapOf(Count(), "permutations"),
     }

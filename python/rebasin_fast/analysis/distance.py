@@ -51,8 +51,8 @@ class DistanceReduction(Result):
         "layers": Names("layers"),
         "before": ArrayOf(REAL, ("layers",)),
         "after": ArrayOf(REAL, ("layers",)),
-        "total_before": Number(infinite=True),
-        "total_after": Number(infinite=True),
+        "total_before": Number(least=0.0, infinite=True, nan=True),
+        "total_after": Number(least=0.0, infinite=True, nan=True),
     }
 
     @property

@@ -44,7 +44,7 @@ class MutualBarriers(Result):
     _title: ClassVar[str] = "mutual barriers"
     _schema: ClassVar[Mapping[str, Kind]] = {
         "names": Names("models"),
-        "ts": ArrayOf(REAL, ("points",)),
+        "ts": ArrayOf(REAL, ("points",), finite=True),
         "values": MapOf(ArrayOf(REAL, ("lines", "points"))),
     }
 

@@ -43,7 +43,7 @@ class LossSimplex(Result):
     values: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "loss simplex"
     _schema: ClassVar[Mapping[str, Kind]] = {
-        "weights": ArrayOf(REAL, ("points", "models")),
+        "weights": ArrayOf(REAL, ("points", "models"), least=0, finite=True),
         "values": MapOf(ArrayOf(REAL, ("points",))),
     }
 

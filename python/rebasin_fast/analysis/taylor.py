@@ -56,7 +56,7 @@ class TaylorBarrier(Result):
         "first": ArrayOf(REAL, (2,)),
         "second": ArrayOf(REAL, (2,)),
         "third": ArrayOf(REAL, (2,)),
-        "ts": ArrayOf(REAL, ("points",)),
+        "ts": ArrayOf(REAL, ("points",), finite=True),
         "measured": ArrayOf(REAL, ("points",)),
     }
 

@@ -55,16 +55,16 @@ class Episode(Result):
     _title: ClassVar[str] = "episode of a continual learner"
     _schema: ClassVar[Mapping[str, Kind]] = {
         "number": Count(least=1),
-        "losses": ArrayOf(REAL, ("steps",)),
-        "penalties": ArrayOf(REAL, ("steps",)),
-        "delta_norm": Number(infinite=True),
-        "change_norm": Number(infinite=True),
-        "start_norm": Number(infinite=True),
+        "losses": ArrayOf(REAL, ("steps",), finite=True),
+        "penalties": ArrayOf(REAL, ("steps",), finite=True),
+        "delta_norm": Number(least=0.0, infinite=True),
+        "change_norm": Number(least=0.0, infinite=True),
+        "start_norm": Number(least=0.0, infinite=True),
         "permutation": MapOf(ArrayOf(WHOLE), "permutations"),
         "moved": MapOf(Number(0.0, 1.0), "permutations"),
-        "alpha": Number(),
-        "beta": Number(),
-        "learning_rate": Number(),
+        "alpha": Number(0.0, 1.0),
+        "beta": Number(least=0.0),
+        "learning_rate": Number(least=0.0),
     }
 
     @property

@@ -42,7 +42,7 @@ FILE = StateFile(
             {
                 "spec": Optional(Text()),
                 "episodes": Count(),
-                "seed": Count(least=-(2**63), most=2**64 - 1),
+                "seed": Count(most=2**64 - 1),
                 "options": MapOf(Anything()),
                 "importance": _IMPORTANCE,
             },
@@ -86,16 +86,24 @@ def write_state(path: str | os.PathLike[str], state: LearnerState, options: Mapp
     FILE.write(path, arrays, account)
 
 
-def read_state(path: str | os.PathLike[str], options: Mapping[str, Any]) -> LearnerState:
-    """The state in a file; FileFormatError where it belongs to a learner of other options."""
+def read_state(
+    path: str | os.PathLike[str], options: Mapping[str, Any], model: Mapping[str, Any]
+) -> LearnerState:
+    """The state in a file; FileFormatError where its learner has other options or another ``model``."""
     wanted = json.loads(json.dumps(dict(options)))
 
     def parse(arrays: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[LearnerState, dict[str, Any]]:
         groups = {group: _on_host(held) for group, held in nested(arrays).items()}
+        for name, array in ((name, array) for held in groups.values() for name, array in held.items()):
+            if array.dtype.kind in "fc" and not np.isfinite(array).all():
+                raise ValueError(f"{name} holds NaN or infinities")
         params = groups["params"]
         spec = None if account["spec"] is None else PermutationSpec.from_json(account["spec"])
+        _check_like(params, _on_host(model))
         if spec is not None:
             spec.validate(params)
+        elif account["episodes"]:
+            raise ValueError(f"spec is missing after {account['episodes']} episodes")
         importance = _importance(account.get("importance"), params, groups)
         state = LearnerState(params, spec, account["episodes"], account["seed"], importance)
         return state, dict(account["options"])
@@ -138,12 +146,22 @@ def _importance(
     return Importance(factors, found["episodes"])
 
 
+def _check_like(params: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    if set(params) != set(model):
+        name = sorted(set(params) ^ set(model))[0]
+        raise ValueError(
+            f"{brief(name)} is a parameter of {'the model' if name in model else 'the file'} alone"
+        )
+    for name, array in params.items():
+        if (array.shape, array.dtype) != (model[name].shape, model[name].dtype):
+            raise ValueError(
+                f"params/{name} is {array.dtype} of shape {array.shape}; the model's is {model[name].dtype} of "
+                f"{model[name].shape}"
+            )
+
+
 def _on_host(group: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: np.array(library_of(array).to_host(array)) for name, array in group.items()}
-    for name, array in found.items():
-        if array.dtype.kind in "fc" and not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinities")
-    return found
+    return {name: np.array(library_of(array).to_host(array)) for name, array in group.items()}
 
 
 def _tensor(array: Any) -> Any:

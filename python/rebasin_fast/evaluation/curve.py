@@ -41,7 +41,7 @@ class LossCurve(Result):
     values: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "loss curve"
     _schema: ClassVar[Mapping[str, Kind]] = {
-        "ts": ArrayOf(REAL, ("points",)),
+        "ts": ArrayOf(REAL, ("points",), finite=True),
         "values": MapOf(ArrayOf(REAL, ("points",))),
     }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from rebasin_fast._untrusted import brief
-from rebasin_fast._untrusted.schema import Anything, Fields, Kind, MapOf, Schema, nested
+from rebasin_fast._untrusted.schema import REAL, Anything, ArrayOf, Fields, Kind, MapOf, Schema, nested
 from rebasin_fast.errors import MissingDependencyError
 from rebasin_fast.matching.state_file import StateFile
 
@@ -52,7 +52,8 @@ class Result:
         """
         arrays: dict[str, Any] = {}
         account: dict[str, Any] = {}
-        for name, value in self._stored().items():
+        for name, given in self._stored().items():
+            value = _as_declared(self._schema.get(name), given)
             if _is_array(value):
                 arrays[f"array/{name}"] = value
             elif isinstance(value, Mapping) and value and all(map(_is_array, value.values())):
@@ -141,6 +142,16 @@ def _fields_of(account: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[st
     if twice is not None or set(parts[1]) & set(parts[2]):
         raise ValueError("it holds a field twice")
     return {**parts[0], **parts[1], **parts[2]}
+
+
+def _as_declared(kind: Kind | None, value: Any) -> Any:
+    """Whole numbers and lists as real arrays, where the schema has these."""
+    if isinstance(kind, MapOf) and isinstance(value, Mapping):
+        return {name: _as_declared(kind.of, item) for name, item in value.items()}
+    whole = isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype.kind in "biu")
+    if isinstance(kind, ArrayOf) and kind.kinds == REAL and whole:
+        return np.asarray(value, dtype=np.float64)
+    return value
 
 
 def _is_array(value: object) -> bool:

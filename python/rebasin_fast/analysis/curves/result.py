@@ -61,7 +61,7 @@ class ModeCurve(Result):
     _schema: ClassVar[Mapping[str, Kind]] = {
         "kind": Text(get_args(CurveKind)),
         "points": MapOf(ArrayOf()),
-        "losses": ArrayOf(REAL, ("steps",)),
+        "losses": ArrayOf(REAL, ("steps",), finite=True),
     }
 
     def __post_init__(self) -> None:

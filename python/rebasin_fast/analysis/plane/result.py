@@ -43,10 +43,10 @@ class LossPlane(Result):
     coordinates: PlaneCoordinates | None = field(default=None, repr=False, compare=False)
     _title: ClassVar[str] = "loss plane"
     _schema: ClassVar[Mapping[str, Kind]] = {
-        "x": ArrayOf(REAL, ("columns",)),
-        "y": ArrayOf(REAL, ("rows",)),
+        "x": ArrayOf(REAL, ("columns",), finite=True),
+        "y": ArrayOf(REAL, ("rows",), finite=True),
         "values": MapOf(ArrayOf(REAL, ("rows", "columns"))),
-        "positions": ArrayOf(REAL, (3, 2)),
+        "positions": ArrayOf(REAL, (3, 2), finite=True),
     }
 
     def project(self, params: Params) -> NDArray[np.float64]:

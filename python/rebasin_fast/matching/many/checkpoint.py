@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping
 from math import isclose
@@ -51,9 +52,11 @@ class ManyCheckpoint:
             raise ValueError(f"it is of {len(many.permutations)} models, not {len(here.permutations)}")
         if shapes_of(many.permutations[0]) != shapes_of(here.permutations[0]):
             raise ValueError("its permutations have other names or shapes than those of the models")
-        if state is None:
-            raise ValueError("it lacks the state of the generator")
-        np.random.default_rng(0).bit_generator.state = state  # what NumPy refuses is refused here
+        draws = copy.deepcopy(self._rng)
+        for _ in many.history:  # one order of the models a sweep
+            draws.permutation(len(self._models.models))
+        if not many.history or state != draws.bit_generator.state:
+            raise ValueError(f"its generator is not in the state of one after {len(many.history)} sweeps")
         return many, state
 
     def check_objective(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from rebasin_fast._arrays import library_of
 from rebasin_fast._untrusted.alike import alike
 from rebasin_fast._untrusted.schema import (
+    MEASURED,
     AnyOf,
     Anything,
     ArrayOf,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from rebasin_fast.typing import Index
 
 _GROUPS = ("copy", "optimizer", "current", "best")
-_SCALAR = Optional(AnyOf((Number(infinite=True), Flag())))
+_SCALAR = Optional(AnyOf((MEASURED, Flag())))
 # Groups of the optimizer and the schedule are compared with those of the run.
 _OPTIMIZER = Fields(
     {"scalars": MapOf(MapOf(_SCALAR)), "entries": MapOf(ListOf(Text())), "groups": ListOf(MapOf(Anything()))}
@@ -54,7 +55,7 @@ SCHEMA = Schema(
             "comparisons_since": Count(),
             "changed": Flag(),
             "losses": ListOf(Number()),
-            "evaluations": ListOf(Row((Count(), Number(infinite=True)))),
+            "evaluations": ListOf(Row((Count(), MEASURED))),
             "history": ListOf(Number()),
             "optimizer": _OPTIMIZER,
             "schedule": Optional(MapOf(Anything())),
@@ -132,7 +133,7 @@ class TrainingFile:
         values |= {name: account[name] for name in vars(TrainingState()) if name not in values}
         values["evaluations"] = [(step, loss) for step, loss in values["evaluations"]]
         state = TrainingState(**values)
-        state.check({name: index.shape for name, index in self.start.items()})
+        state.check({name: index.shape for name, index in self.start.items()}, compares=self.spec is not None)
         return state
 
     def _permutation(self, group: Mapping[str, Any]) -> dict[str, Index]:
@@ -153,7 +154,10 @@ class TrainingFile:
         tensors = [tensor for each in self.optimizer.param_groups for tensor in each["params"]]
         for name, array in group.items():
             number, _, entry = name.partition("/")
-            entries.setdefault(int(number), {})[entry] = _finite(_tensor(array), f"optimizer/{name}")
+            value = _finite(_tensor(array), f"optimizer/{name}")
+            if value.is_complex() and not any(tensor.is_complex() for tensor in tensors):
+                raise ValueError(f"optimizer/{name} is complex, and no tensor of the run is")
+            entries.setdefault(int(number), {})[entry] = value
         if {str(number): sorted(items) for number, items in entries.items()} != found["entries"]:
             raise ValueError("its optimizer has other entries than it lists")
         if not set(entries) <= set(range(len(tensors))):

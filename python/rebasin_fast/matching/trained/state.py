@@ -43,8 +43,8 @@ class TrainingState:
             "evaluations": self.evaluations,
         }
 
-    def check(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """ValueError unless the counters and permutations can be those of one run with permutations of ``shapes``."""
+    def check(self, shapes: Mapping[str, tuple[int, ...]], *, compares: bool) -> None:
+        """ValueError unless all can be of one run with permutations of ``shapes``, which ``compares`` them or not."""
         steps = [step for step, _ in self.evaluations]
         _expect(
             len(self.losses) == self.step, f"step is {self.step}, and there are {len(self.losses)} losses"
@@ -54,11 +54,11 @@ class TrainingState:
             f"epoch is {self.epoch} and seen_in_epoch {self.seen_in_epoch} after {self.step} steps",
         )
         _expect(
-            len(self.history) in (0, self.epoch),
+            len(self.history) == (self.epoch if compares else 0),
             f"history has {len(self.history)} entries after {self.epoch} epochs",
         )
         _expect(
-            steps == sorted(steps) and max(steps, default=0) <= self.step,
+            steps == sorted(steps) and max(steps, default=0) <= self.step and bool(steps) == compares,
             f"evaluations are not in the order of steps up to {self.step}",
         )
         _expect(
@@ -69,7 +69,6 @@ class TrainingState:
             self.comparisons_since <= len(steps),
             f"comparisons_since is {self.comparisons_since} of {len(steps)} evaluations",
         )
-        _expect(not math.isnan(self.best_loss), "best_loss is NaN")
         for kind, permutation in (("current", self.current), ("best", self.best)):
             found = {name: index.shape for name, index in permutation.items()}
             absent = kind == "best" and not found and self.best_loss == math.inf

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rebasin_fast._untrusted.schema import WHOLE, ArrayOf, Count, Fields, ListOf, Number, Row, Schema
+from rebasin_fast._untrusted.schema import (
+    MEASURED,
+    WHOLE,
+    ArrayOf,
+    Count,
+    Fields,
+    ListOf,
+    Row,
+    Schema,
+)
 from rebasin_fast.matching.state_file import StateFile
 from rebasin_fast.typing import Index
 
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
 Step = tuple[int, float, list[Index]]
 
 # Of a step: the run, the permutation's number, its score, and the lengths of its parts of ``units``.
-_STEP = Row((Count(), Count(most=2**31 - 1), Number(infinite=True), ListOf(Count())))
+_STEP = Row((Count(), Count(most=2**31 - 1), MEASURED, ListOf(Count())))
 _FILE = StateFile(
     "rebasin_fast.weight_matching",
     "checkpoint of weight_matching",
