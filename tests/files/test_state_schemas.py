@@ -117,7 +117,8 @@ ALLOWED = {
         ("changed",): {"true"}, ("losses",): _NUMBER, ("history",): _NUMBER, ("evaluations",): _MEASURED,
     },
     "connect": {  # numbers and moments of the optimizer, whose meaning it alone knows
-        ("losses",): _NUMBER, ("optimizer", "groups"): {"a half"}, ("optimizer/", "exp_avg"): {"flags", "whole numbers"},
+        ("losses",): _NUMBER, ("optimizer", "groups"): {"a half"},
+        ("optimizer/", "exp_avg"): {"flags", "whole numbers"},
     },
     "LossCurve": {("mapping/values",): {"NaN", "missing"}},
     "ModeCurve": {

@@ -27,9 +27,9 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
     The bytes go to a temporary file in the same folder, are synchronised, and then take the name in one step
     of the file system. An exception inside the block, Ctrl-C included, removes the temporary file and leaves
     an earlier file as it was; a killed process leaves at worst a `.NAME.….tmp` beside it, which the next one removes
-    when it is an hour old. Inside of :func:`together` the file takes its name at the end of that block. Of two writers at once that may not overwrite, one gets the name and the other an error.
+    when it is an hour old. Of two writers at once that may not overwrite, one gets the name and the other an error.
     The file that a symbolic link names is replaced, not the link; the new file has the mode of the one that it
-    replaces, and its owner where that is permitted.
+    replaces, and its owner where that is permitted. Inside of :func:`together` the name comes at the end of that block.
 
     Parameters
     ----------
