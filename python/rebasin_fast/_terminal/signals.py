@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from rebasin_fast._terminal.startup import INTERRUPTED, MESSAGES, TERMINATED, end_at_once
 
 _CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+
+_SECONDS_TO_LEAVE = 0.05  # an exception of the handler inside of the hook would be dropped, too
 
 
 class Terminated(BaseException):
@@ -42,16 +45,18 @@ def raised(heard: Heard) -> Iterator[None]:
         _handle(end_at_once)
         raise KeyboardInterrupt if heard.code == INTERRUPTED else Terminated
 
-    def again(unraisable: Any) -> None:
+    def dropped(unraisable: Any) -> None:
         # Python drops an exception that a destructor raises; the signal it came from counts all the same.
         if heard.code is None or not isinstance(unraisable.exc_value, KeyboardInterrupt | Terminated):
             hook(unraisable)
             return
         _handle(first)
-        os.kill(os.getpid(), heard.code - 128)
+        again = threading.Timer(_SECONDS_TO_LEAVE, os.kill, (os.getpid(), heard.code - 128))
+        again.daemon = True
+        again.start()
 
     hook, before = sys.unraisablehook, _handle(first)
-    sys.unraisablehook = again
+    sys.unraisablehook = dropped
     try:
         yield
     finally:

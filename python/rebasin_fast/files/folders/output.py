@@ -15,7 +15,7 @@ from ..._untrusted import parse_json
 from ..errors import OutputExistsError
 from ..writing.atomic import check_writable
 from ..writing.faults import writing
-from ..writing.leftovers import clear_leftovers, temporary_name
+from ..writing.leftovers import clear_leftovers, remove, temporary_name
 from ..writing.names import exists_error, give_name, sync_folder
 from ..writing.together import outputs_of_block
 from .locate import is_weights
@@ -101,7 +101,7 @@ def write_folder(folder: Path, model: Path | None, overwrite: bool) -> Iterator[
         sync_folder(folder.parent)
 
     def clear() -> None:
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(aside)
 
     try:
         with writing(folder):

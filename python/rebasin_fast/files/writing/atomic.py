@@ -13,7 +13,7 @@ from typing import IO, Any
 from ... import _arguments
 from ..errors import UnwritableOutputError
 from .faults import unwritable, writing
-from .leftovers import clear_leftovers, temporary_name
+from .leftovers import clear_leftovers, remove, temporary_name
 from .names import exists_error, give_name, sync_folder
 from .together import Renaming, outputs_of_block
 
@@ -139,8 +139,7 @@ def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int
             _new_file(temporary, text=False).close()
             temporary.unlink()
         finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+            remove(temporary)
         free = shutil.disk_usage(path.parent).free
     clear_leftovers(path.parent)
     if free < needed_bytes:

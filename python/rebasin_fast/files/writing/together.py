@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .faults import writing
-from .leftovers import temporary_name
+from .leftovers import remove, temporary_name
 from .names import WITHOUT_HARD_LINKS, give_name, sync_folder
 
 
@@ -52,8 +52,7 @@ class Renaming:
         """Remove what is left beside the name."""
         for left in (self.temporary, self._before):
             if left is not None:
-                with contextlib.suppress(OSError):
-                    left.unlink()
+                remove(left)
 
 
 @dataclass
