@@ -27,10 +27,14 @@ class Heard:
 
     code: int | None = None
 
+    @property
+    def exit_code(self) -> int:
+        """That of the signal, of Ctrl-C where an exception alone tells of one."""
+        return self.code or INTERRUPTED
 
-def message_of(code: int) -> str:
-    """What the command says at its end."""
-    return MESSAGES[code]
+    def message(self) -> str:
+        """The line at the end of the command."""
+        return MESSAGES[self.exit_code]
 
 
 @contextlib.contextmanager

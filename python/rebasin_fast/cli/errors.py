@@ -25,11 +25,8 @@ class ReportingGroup(click.Group):
         try:
             with signals.raised(heard):
                 code = self._code_of_run(heard, *args, **kwargs)
-        except (
-            KeyboardInterrupt,
-            signals.Terminated,
-        ):  # while the message of an error was written, or at the end
-            code = heard.code or signals.INTERRUPTED
+        except (KeyboardInterrupt, signals.Terminated):
+            code = heard.exit_code  # while the message of an error was written, or at the end
         sys.exit(code)
 
     def _code_of_run(self, heard: signals.Heard, *args: Any, **kwargs: Any) -> int:
@@ -43,9 +40,8 @@ class ReportingGroup(click.Group):
         except BaseException as error:
             if heard.code is not None or isinstance(error, click.Abort | KeyboardInterrupt):
                 # Whatever the code made of the exception in which it was interrupted, a failed import for instance.
-                code = heard.code or signals.INTERRUPTED
-                click.echo(signals.message_of(code), err=True)
-                return code
+                click.echo(heard.message(), err=True)
+                return heard.exit_code
             return _report(error)
 
 
