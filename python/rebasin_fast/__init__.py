@@ -1,5 +1,7 @@
 """Match, align and merge neural networks by permuting their hidden units, exactly and fast."""
 
+import rebasin_fast._terminal.startup  # noqa: F401  first of all: Ctrl-C while the modules of the command are imported
+
 try:
     from rebasin_fast._core import build_config
 except ImportError as error:  # pragma: no cover - a broken installation

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from rebasin_fast._untrusted.schema import REAL, WHOLE, ArrayOf, Kind, ListOf, MapOf, Number, Optional, Text
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.files import OutputExistsError
 
@@ -17,6 +19,10 @@ class Everything(Result):
     words: list
     scalar: float
     _title: ClassVar[str] = "result of everything"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "numbers": ArrayOf(WHOLE), "named": MapOf(ArrayOf(REAL)), "nothing": MapOf(Text()),
+        "words": ListOf(Optional(Text())), "scalar": Number(),
+    }  # fmt: skip
 
 
 EVERYTHING = Everything(np.arange(3), {"a/b": np.ones((2, 2)), "c": np.zeros(0)}, {}, ["x", None], 0.5)

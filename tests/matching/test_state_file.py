@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 import rebasin_fast as rf
+from rebasin_fast._untrusted.schema import REAL, WHOLE, ArrayOf, Count, Fields, ListOf, Number, Row, Schema
 from rebasin_fast.matching.state_file import StateFile
 
-FILE = StateFile("rebasin_fast.example", "example")
+SCHEMA = Schema(
+    Fields({"loss": Number(), "evaluations": ListOf(Row((Count(), Number())))}, optional=("evaluations",)),
+    Fields({"steps": ArrayOf(WHOLE), "rates": ArrayOf(REAL)}, optional=("rates",)),
+)
+FILE = StateFile("rebasin_fast.example", "example", SCHEMA)
 
 
 def both(arrays, account):
@@ -32,7 +37,7 @@ def test_another_kind_another_version_and_no_state_file_are_refused(tmp_path):
     with pytest.raises(
         rf.FileFormatError, match=r"no other, or is damaged \(its kind is 'rebasin_fast\.example'"
     ):
-        StateFile("rebasin_fast.other", "other").read(path, both)
+        StateFile("rebasin_fast.other", "other", SCHEMA).read(path, both)
     arrays = {name: np.array(array) for name, array in rf.load_params(path).items()}
     account = json.loads(arrays["account"].tobytes())
     newer = json.dumps({**account, "version": account["version"] + 1}).encode()

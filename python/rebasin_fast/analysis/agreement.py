@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast._drawing import FAINT, STYLES, axes_of, label_axes
+from rebasin_fast._untrusted.schema import REAL, ArrayOf, Count, Kind, MapOf, Number
 from rebasin_fast.errors import PermutationError
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.matching.result import Matching
@@ -45,6 +46,12 @@ class Agreement(Result):
     chance: dict[str, float]
     units: dict[str, int]
     _title: ClassVar[str] = "agreement of permutations"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "shares": MapOf(ArrayOf(REAL, ("pairs",), least=0, finite=True), "permutations"),
+        "total": ArrayOf(REAL, ("pairs",), least=0, finite=True),
+        "chance": MapOf(Number(0.0, 1.0), "permutations"),
+        "units": MapOf(Count(), "permutations"),
+    }
 
     @property
     def mean(self) -> dict[str, float]:

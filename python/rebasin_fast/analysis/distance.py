@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rebasin_fast._arrays import find_ties
 from rebasin_fast._arrays.derived import described_by
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
+from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, Names, Number
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.merging.distance import l2_distance
@@ -46,6 +47,13 @@ class DistanceReduction(Result):
     total_before: float
     total_after: float
     _title: ClassVar[str] = "distance reduction"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "layers": Names("layers"),
+        "before": ArrayOf(REAL, ("layers",)),
+        "after": ArrayOf(REAL, ("layers",)),
+        "total_before": Number(least=0.0, infinite=True, nan=True),
+        "total_after": Number(least=0.0, infinite=True, nan=True),
+    }
 
     @property
     def reduction(self) -> float:

@@ -14,6 +14,7 @@ from rebasin_fast._drawing import FAINT, STYLES, axes_of, label_axes
 from rebasin_fast._models.functional import FunctionalModel, fresh
 from rebasin_fast._models.inference import count_of, evaluating
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast._untrusted.schema import REAL, WHOLE, ArrayOf, Kind, MapOf, Names
 from rebasin_fast.analysis.matrices import Decomposition, as_matrix, decomposed
 from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.evaluation.result import Result
@@ -52,6 +53,14 @@ class InputAlignment(Result):
     samples: NDArray[np.int64]
     widths: NDArray[np.int64]
     _title: ClassVar[str] = "input alignment"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "layers": Names("layers"),
+        "values": MapOf(ArrayOf(REAL, (None,)), "layers"),
+        "products": MapOf(ArrayOf(REAL, (None,)), "layers"),
+        "cosines": MapOf(ArrayOf(REAL, (None,)), "layers"),
+        "samples": ArrayOf(WHOLE, ("layers",), least=0),
+        "widths": ArrayOf(WHOLE, ("layers",), least=1),
+    }
 
     @property
     def chance(self) -> NDArray[np.float64]:
@@ -86,6 +95,13 @@ class InputAlignment(Result):
         axes.axhline(chance, color=FAINT, linestyle=":", linewidth=1.4, label="random directions")
         axes.legend(frameon=False)
         return label_axes(axes, title=shown, x="index of the singular value", y="mean |v · x| / ‖x‖")
+
+    @classmethod
+    def _restored(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for layer, found in values["values"].items():
+            if not found.shape == values["products"][layer].shape == values["cosines"][layer].shape:
+                raise ValueError(f"{layer} has other numbers of values, products and cosines")
+        return values
 
     def _columns(self) -> Mapping[str, Any]:
         lengths = [len(self.values[layer]) for layer in self.layers]

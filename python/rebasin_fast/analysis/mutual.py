@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast._drawing import INK, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf, Names
 from rebasin_fast.evaluation.curve import Barrier, LossCurve
 from rebasin_fast.evaluation.metrics import metrics_at
 from rebasin_fast.evaluation.result import Result
@@ -41,6 +42,19 @@ class MutualBarriers(Result):
     ts: NDArray[np.float64]
     values: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "mutual barriers"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "names": Names("models"),
+        "ts": ArrayOf(REAL, ("points",), finite=True),
+        "values": MapOf(ArrayOf(REAL, ("lines", "points"))),
+    }
+
+    @classmethod
+    def _restored(cls, values: dict[str, Any]) -> dict[str, Any]:
+        lines = len(values["names"]) * (len(values["names"]) - 1) // 2
+        other = [metric for metric, found in values["values"].items() if len(found) != lines]
+        if other:
+            raise ValueError(f"{other[0]} is of {len(values['values'][other[0]])} lines, not {lines}")
+        return values
 
     def curve(self, first: str, second: str) -> LossCurve:
         """The line from one model to another.

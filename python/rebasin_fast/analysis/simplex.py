@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf
 from rebasin_fast.analysis.simplex_drawing import draw_barriers, draw_triangle
 from rebasin_fast.evaluation.curve import LossCurve
 from rebasin_fast.evaluation.metrics import is_high
@@ -41,6 +42,10 @@ class LossSimplex(Result):
     weights: NDArray[np.float64]
     values: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "loss simplex"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "weights": ArrayOf(REAL, ("points", "models"), least=0, finite=True),
+        "values": MapOf(ArrayOf(REAL, ("points",))),
+    }
 
     def excess(self, metric: str = "loss", *, higher_is_better: bool | None = None) -> NDArray[np.float64]:
         """The loss at each point above the mean of the models' own losses, weighted as the point is.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast._untrusted.schema import REAL, WHOLE, ArrayOf, Kind, MapOf, Names, Number
 from rebasin_fast.analysis.matrices import (
     Decomposition,
     as_matrix,
@@ -68,6 +69,27 @@ class SingularAlignment(Result):
     values_average: dict[str, NDArray[np.float64]]
     sums: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "singular alignment"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "layers": Names("layers"),
+        "ratios": ArrayOf(REAL, ("layers",)),
+        "ratio": Number(-1.0, 1.0, nan=True),
+        "counts_a": ArrayOf(WHOLE, ("layers",), least=0),
+        "counts_b": ArrayOf(WHOLE, ("layers",), least=0),
+        "threshold": Number(0.0, 1.0),
+        "values_a": MapOf(ArrayOf(REAL, (None,)), "layers"),
+        "values_b": MapOf(ArrayOf(REAL, (None,)), "layers"),
+        "values_average": MapOf(ArrayOf(REAL, (None,)), "layers"),
+        "sums": MapOf(ArrayOf(REAL, (None,)), "layers"),
+    }
+
+    @classmethod
+    def _restored(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for number, layer in enumerate(values["layers"]):
+            sizes = [len(values[name][layer]) for name in ("values_a", "values_b")]
+            counts = [values[name][number] for name in ("counts_a", "counts_b")]
+            if len(values["sums"][layer]) != sum(sizes) or counts[0] > sizes[0] or counts[1] > sizes[1]:
+                raise ValueError(f"{layer} has {sizes} singular values, which its counts or sums do not fit")
+        return values
 
     def at(self, threshold: float) -> SingularAlignment:
         """The same networks at another threshold, without another decomposition.

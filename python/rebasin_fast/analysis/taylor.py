@@ -13,6 +13,7 @@ from rebasin_fast._drawing import FAINT, STYLES, axes_of, label_axes
 from rebasin_fast._models.functional import Batches, FunctionalModel, fresh
 from rebasin_fast._models.inference import count_of
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast._untrusted.schema import REAL, ArrayOf, Count, Kind, Number
 from rebasin_fast.analysis._line import Line, differentiable
 from rebasin_fast.errors import DataError
 from rebasin_fast.evaluation.result import Result
@@ -48,6 +49,16 @@ class TaylorBarrier(Result):
     ts: NDArray[np.float64]
     measured: NDArray[np.float64]
     _title: ClassVar[str] = "Taylor estimate of a barrier"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "t": Number(0.0, 1.0),
+        "order": Count(least=2, most=3),
+        "losses": ArrayOf(REAL, (2,)),
+        "first": ArrayOf(REAL, (2,)),
+        "second": ArrayOf(REAL, (2,)),
+        "third": ArrayOf(REAL, (2,)),
+        "ts": ArrayOf(REAL, ("points",), finite=True),
+        "measured": ArrayOf(REAL, ("points",)),
+    }
 
     @property
     def estimate(self) -> float:

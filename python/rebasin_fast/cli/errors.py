@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
 import click
 
+from rebasin_fast._terminal import signals
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.errors import RebasinError
 
 _LINES = "\n\t"
-_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-_TERMINATED = 143  # 128 + SIGTERM
-
-
-class Terminated(BaseException):
-    """SIGTERM, as an exception: temporary files are removed on its way out, as after Ctrl-C."""
 
 
 class ReportingGroup(click.Group):
@@ -30,46 +21,43 @@ class ReportingGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, report, and exit with the documented code."""
-        _spell_out_what_cannot_be_encoded()
+        heard = signals.Heard()
         try:
-            with _terminated_as_exception():
-                return super().main(*args, **{**kwargs, "standalone_mode": False})
+            with signals.raised(heard):
+                code = self._code_of_run(heard, *args, **kwargs)
+        except (KeyboardInterrupt, signals.Terminated):
+            code = heard.exit_code  # while the message of an error was written, or at the end
+        sys.exit(code)
+
+    def _code_of_run(self, heard: signals.Heard, *args: Any, **kwargs: Any) -> int:
+        try:
+            _spell_out_what_cannot_be_encoded()
+            result = super().main(*args, **{**kwargs, "standalone_mode": False})
+            sys.stdout.flush()
+            return result if isinstance(result, int) else 0
         except click.exceptions.Exit as exit_:
-            sys.exit(exit_.exit_code)
-        except click.ClickException as error:
-            error.show()
-            sys.exit(error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
-            click.echo("Interrupted; no file was left half-written.", err=True)
-            sys.exit(_INTERRUPTED)
-        except Terminated:
-            click.echo("Terminated; no file was left half-written.", err=True)
-            sys.exit(_TERMINATED)
-        except BrokenPipeError:
-            # The reader of our output has gone: nothing more can be written, not even while exiting.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
-        except (RebasinError, OSError, MemoryError) as error:
-            click.echo(f"Error: {legible(error, keep=_LINES) or type(error).__name__}", err=True)
-            sys.exit(1)
+            return exit_.exit_code
+        except BaseException as error:
+            if heard.code is not None or isinstance(error, click.Abort | KeyboardInterrupt):
+                # Whatever the code made of the exception in which it was interrupted, a failed import for instance.
+                click.echo(heard.message(), err=True)
+                return heard.exit_code
+            return _report(error)
 
 
-@contextmanager
-def _terminated_as_exception() -> Iterator[None]:
-    """SIGTERM raises `Terminated` in the main thread; a second one ends the process at once."""
-
-    def terminate(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _report(error: BaseException) -> int:
+    """The message of an error of the user or the system, and its exit code; others are raised."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has gone: nothing more can be written, not even while exiting.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(error, RebasinError | OSError | MemoryError):
+        click.echo(f"Error: {legible(error, keep=_LINES) or type(error).__name__}", err=True)
+        return 1
+    raise error
 
 
 def _spell_out_what_cannot_be_encoded() -> None:

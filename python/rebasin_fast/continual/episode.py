@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
+from rebasin_fast._untrusted.schema import REAL, WHOLE, ArrayOf, Count, Kind, MapOf, Number
 from rebasin_fast.evaluation.result import Result
 
 if TYPE_CHECKING:
@@ -50,6 +53,19 @@ class Episode(Result):
     beta: float
     learning_rate: float
     _title: ClassVar[str] = "episode of a continual learner"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "number": Count(least=1),
+        "losses": ArrayOf(REAL, ("steps",), finite=True),
+        "penalties": ArrayOf(REAL, ("steps",), finite=True),
+        "delta_norm": Number(least=0.0, infinite=True),
+        "change_norm": Number(least=0.0, infinite=True),
+        "start_norm": Number(least=0.0, infinite=True),
+        "permutation": MapOf(ArrayOf(WHOLE), "permutations"),
+        "moved": MapOf(Number(0.0, 1.0), "permutations"),
+        "alpha": Number(0.0, 1.0),
+        "beta": Number(least=0.0),
+        "learning_rate": Number(least=0.0),
+    }
 
     @property
     def moved_share(self) -> float:
@@ -69,6 +85,11 @@ class Episode(Result):
             ax.plot(steps, values, color=style.colour, linestyle=style.dashes, linewidth=1.2, label=label)
         ax.legend(frameon=False)
         return label_axes(ax, title=f"Episode {self.number}", x="step", y="loss")
+
+    @classmethod
+    def _restored(cls, values: dict[str, Any]) -> dict[str, Any]:
+        permutation = {name: as_index(name, index) for name, index in values["permutation"].items()}
+        return values | {"permutation": permutation}
 
     def _columns(self) -> dict[str, Any]:
         return {

@@ -297,11 +297,9 @@ class RebasinLearner:
         Raises
         ------
         FileFormatError
-            The file is damaged, or its learner had other options.
-        ParamsError
-            Its parameters do not fit the model.
+            The file is damaged, or its learner had other options or another model. The learner is then as before.
         """
-        state = read_state(path, self._account())
+        state = read_state(path, self._account(), self._module.state_dict())
         self._module.load_state_dict(self._function.tensors(state.params, str(path)))
         self.spec, self.episodes, self._seed = state.spec, state.episodes, state.seed
         found = state.importance

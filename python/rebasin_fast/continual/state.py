@@ -12,6 +12,19 @@ import numpy as np
 
 from rebasin_fast._arrays import library_of
 from rebasin_fast._models.inference import import_torch
+from rebasin_fast._untrusted import brief
+from rebasin_fast._untrusted.schema import (
+    Anything,
+    ArrayOf,
+    Count,
+    Fields,
+    Flag,
+    MapOf,
+    Optional,
+    Schema,
+    Text,
+    nested,
+)
 from rebasin_fast.continual.importance import Factors, Importance
 from rebasin_fast.errors import FileFormatError
 from rebasin_fast.matching.state_file import StateFile
@@ -20,7 +33,27 @@ from rebasin_fast.specs.spec import PermutationSpec
 if TYPE_CHECKING:
     from rebasin_fast.typing import Params
 
-FILE = StateFile("rebasin_fast.continual_learner", "state of a continual learner")
+_IMPORTANCE = Fields({"episodes": Count(least=1), "has_bias": MapOf(Flag())})
+FILE = StateFile(
+    "rebasin_fast.continual_learner",
+    "state of a continual learner",
+    Schema(
+        Fields(
+            {
+                "spec": Optional(Text()),
+                "episodes": Count(),
+                "seed": Count(most=2**64 - 1),
+                "options": MapOf(Anything()),
+                "importance": _IMPORTANCE,
+            },
+            optional=("importance",),
+        ),
+        Fields(
+            {"params": MapOf(ArrayOf()), "inputs": MapOf(ArrayOf()), "outputs": MapOf(ArrayOf())},
+            optional=("inputs", "outputs"),
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -53,41 +86,82 @@ def write_state(path: str | os.PathLike[str], state: LearnerState, options: Mapp
     FILE.write(path, arrays, account)
 
 
-def read_state(path: str | os.PathLike[str], options: Mapping[str, Any]) -> LearnerState:
-    """The state in a file; FileFormatError where it belongs to a learner of other options."""
+def read_state(
+    path: str | os.PathLike[str], options: Mapping[str, Any], model: Mapping[str, Any]
+) -> LearnerState:
+    """The state in a file; FileFormatError where its learner has other options or another ``model``."""
     wanted = json.loads(json.dumps(dict(options)))
 
     def parse(arrays: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[LearnerState, dict[str, Any]]:
-        params, inputs, outputs = (_below(arrays, prefix) for prefix in ("params/", "inputs/", "outputs/"))
+        groups = {group: _on_host(held) for group, held in nested(arrays).items()}
+        for name, array in ((name, array) for held in groups.values() for name, array in held.items()):
+            if array.dtype.kind in "fc" and not np.isfinite(array).all():
+                raise ValueError(f"{name} holds NaN or infinities")
+        params = groups["params"]
         spec = None if account["spec"] is None else PermutationSpec.from_json(account["spec"])
-        found = account.get("importance")
-        importance = found and Importance(
-            {
-                layer: Factors(_tensor(inputs[layer]), _tensor(outputs[layer]), has_bias)
-                for layer, has_bias in found["has_bias"].items()
-            },
-            int(found["episodes"]),
-        )
-        state = LearnerState(params, spec, int(account["episodes"]), int(account["seed"]), importance)
+        _check_like(params, _on_host(model))
+        if spec is not None:
+            spec.validate(params)
+        elif account["episodes"]:
+            raise ValueError(f"spec is missing after {account['episodes']} episodes")
+        importance = _importance(account.get("importance"), params, groups)
+        state = LearnerState(params, spec, account["episodes"], account["seed"], importance)
         return state, dict(account["options"])
 
     state, found = FILE.read(path, parse)
-    other = [name for name in wanted if found.get(name) != wanted[name]]
+    other = [name for name in {**wanted, **found} if name not in wanted or found.get(name) != wanted[name]]
     if other:
         name = other[0]
         raise FileFormatError(
-            f"{path} belongs to a learner with {name} = {found.get(name)!r}; this one has {wanted[name]!r}. "
-            "Give the learner the options of the file"
+            f"{path} belongs to a learner with {brief(name)[1:-1]} = {brief(found.get(name))}; this one has "
+            f"{wanted.get(name)!r}. Give the learner the options of the file"
         )
     return state
 
 
-def _below(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {
-        name.removeprefix(prefix): np.array(library_of(array).to_host(array))
-        for name, array in arrays.items()
-        if name.startswith(prefix)
+def _importance(
+    found: Mapping[str, Any] | None, params: Mapping[str, Any], groups: Mapping[str, Mapping[str, Any]]
+) -> Importance | None:
+    layers = {} if found is None else found["has_bias"]
+    inputs, outputs = groups.get("inputs", {}), groups.get("outputs", {})
+    if not set(layers) == set(inputs) == set(outputs):
+        raise ValueError(f"has_bias is of the layers {sorted(layers)}, and its factors of {sorted(inputs)}")
+    for layer, has_bias in layers.items():
+        weight = params[f"{layer}.weight"]
+        columns = int(np.prod(weight.shape[1:])) + has_bias
+        for name, factor, size in (
+            ("inputs", inputs[layer], columns),
+            ("outputs", outputs[layer], len(weight)),
+        ):
+            if factor.shape != (size, size) or factor.dtype != weight.dtype:
+                raise ValueError(
+                    f"{name}/{layer} is {factor.dtype} of shape {factor.shape}, not {weight.dtype} of {(size, size)}"
+                )
+    if found is None:
+        return None
+    factors = {
+        layer: Factors(_tensor(inputs[layer]), _tensor(outputs[layer]), has_bias)
+        for layer, has_bias in layers.items()
     }
+    return Importance(factors, found["episodes"])
+
+
+def _check_like(params: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    if set(params) != set(model):
+        name = sorted(set(params) ^ set(model))[0]
+        raise ValueError(
+            f"{brief(name)} is a parameter of {'the model' if name in model else 'the file'} alone"
+        )
+    for name, array in params.items():
+        if (array.shape, array.dtype) != (model[name].shape, model[name].dtype):
+            raise ValueError(
+                f"params/{name} is {array.dtype} of shape {array.shape}; the model's is {model[name].dtype} of "
+                f"{model[name].shape}"
+            )
+
+
+def _on_host(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: np.array(library_of(array).to_host(array)) for name, array in group.items()}
 
 
 def _tensor(array: Any) -> Any:

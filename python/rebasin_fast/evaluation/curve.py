@@ -13,6 +13,7 @@ from rebasin_fast import _arguments
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast._untrusted import brief
+from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf
 from rebasin_fast.evaluation.calibration import Calibration, measure_of
 from rebasin_fast.evaluation.metrics import is_high, metrics_at
 from rebasin_fast.evaluation.path import ParamsPath, points_of
@@ -39,6 +40,10 @@ class LossCurve(Result):
     ts: NDArray[np.float64]
     values: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "loss curve"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "ts": ArrayOf(REAL, ("points",), finite=True),
+        "values": MapOf(ArrayOf(REAL, ("points",))),
+    }
 
     def barrier(
         self, definition: Barrier = "mean", metric: str = "loss", *, higher_is_better: bool | None = None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from rebasin_fast._untrusted import brief
+from rebasin_fast._untrusted.schema import REAL, Anything, ArrayOf, Fields, Kind, MapOf, Schema, nested
 from rebasin_fast.errors import MissingDependencyError
 from rebasin_fast.matching.state_file import StateFile
 
@@ -22,11 +24,12 @@ Self = TypeVar("Self", bound="Result")
 class Result:
     """A frozen dataclass whose fields are arrays, mappings of names to arrays, or JSON values.
 
-    A subclass names itself in ``_title``, and defines ``_columns`` and ``plot``. Tuples of JSON values come back as
-    lists; ``_restored`` puts right whatever needs it.
+    A subclass names itself in ``_title``, declares what a file of it holds in ``_schema``, and defines ``_columns`` and
+    ``plot``. Tuples of JSON values come back as lists; ``_restored`` puts right whatever needs it.
     """
 
     _title: ClassVar[str]
+    _schema: ClassVar[Mapping[str, Kind]]
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write everything to a file, whole or not at all.
@@ -42,12 +45,15 @@ class Result:
         ------
         FileFormatError
             Another extension.
+        ParamsError
+            A field is of another kind or shape than the class says, so that no file could hold it.
         OutputExistsError, UnwritableOutputError
             As in :func:`rebasin_fast.save_params`.
         """
         arrays: dict[str, Any] = {}
         account: dict[str, Any] = {}
-        for name, value in self._stored().items():
+        for name, given in self._stored().items():
+            value = _as_declared(self._schema.get(name), given)
             if _is_array(value):
                 arrays[f"array/{name}"] = value
             elif isinstance(value, Mapping) and value and all(map(_is_array, value.values())):
@@ -67,15 +73,8 @@ class Result:
         """
 
         def parse(arrays: Mapping[str, Any], account: Mapping[str, Any]) -> Self:
-            values: dict[str, Any] = dict(account["fields"])
-            for key, array in arrays.items():
-                kind, _, name = key.partition("/")
-                if kind == "array":
-                    values[name] = np.array(array)
-                elif kind == "mapping":
-                    field, _, item = name.partition("/")
-                    values.setdefault(field, {})[item] = np.array(array)
-            return cls(**cls._restored(values))
+            own = {name: np.array(array) for name, array in arrays.items()}
+            return cls(**cls._restored(_fields_of(account, own)))
 
         return cls._file().read(path, parse)
 
@@ -120,7 +119,39 @@ class Result:
 
     @classmethod
     def _file(cls) -> StateFile:
-        return StateFile(f"rebasin_fast.{cls.__name__}", cls._title)
+        return StateFile(f"rebasin_fast.{cls.__name__}", cls._title, _ResultSchema(Fields(cls._schema)))
+
+
+class _ResultSchema(Schema):
+    """That of the fields of a result, wherever they lie in the file."""
+
+    def check(self, account: Any, arrays: Mapping[str, Any]) -> None:
+        Fields({"fields": MapOf(Anything())}).check(account, "", {})
+        self.account.check(_fields_of(account, arrays), "", {})
+
+
+def _fields_of(account: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Name -> value, of the names and JSON that :meth:`Result.save` gives them."""
+    groups = nested(arrays)
+    if not set(groups) <= {"array", "mapping"}:
+        raise ValueError(f"it holds {brief(sorted(groups))}, where array and mapping are expected")
+    parts: list[Mapping[str, Any]] = [
+        account["fields"], groups.get("array", {}), nested(groups.get("mapping", {})),
+    ]  # fmt: skip
+    twice = next((name for name in parts[0] if name in parts[1] or name in parts[2]), None)
+    if twice is not None or set(parts[1]) & set(parts[2]):
+        raise ValueError("it holds a field twice")
+    return {**parts[0], **parts[1], **parts[2]}
+
+
+def _as_declared(kind: Kind | None, value: Any) -> Any:
+    """Whole numbers and lists as real arrays, where the schema has these."""
+    if isinstance(kind, MapOf) and isinstance(value, Mapping):
+        return {name: _as_declared(kind.of, item) for name, item in value.items()}
+    whole = isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype.kind in "biu")
+    if isinstance(kind, ArrayOf) and kind.kinds == REAL and whole:
+        return np.asarray(value, dtype=np.float64)
+    return value
 
 
 def _is_array(value: object) -> bool:

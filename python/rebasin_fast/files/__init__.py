@@ -12,6 +12,7 @@ from .permutations import (
 )
 from .save import check_output, output_files, save_params
 from .writing.atomic import atomic_write, check_writable
+from .writing.together import together
 
 __all__ = [
     "LoadedParams",
@@ -30,4 +31,5 @@ __all__ = [
     "save_params",
     "save_permutation",
     "spec_digest",
+    "together",
 ]

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._arrays import library_of
-from rebasin_fast._untrusted import parse_json
+from rebasin_fast._untrusted import brief, parse_json
+from rebasin_fast._untrusted.schema import Schema
 from rebasin_fast.errors import FileFormatError, ParamsError
 from rebasin_fast.files import load_params, save_params
 from rebasin_fast.files.arrays import element_code, raw_bytes
@@ -30,15 +31,20 @@ _SUFFIXES = (".safetensors", ".npz")
 _ACCOUNT = "account"
 _DIGEST = "digest"
 _VERSION = 2
+_SMALL = 4096  # entries of an array that is brought to the host whole: one at a time takes longer
 _SAMPLED = 64  # entries of each array that distinguish one model from another
 
 
 @dataclass(frozen=True)
 class StateFile:
-    """One kind of state file: ``kind`` stands in the file, ``title`` and ``owner`` in error messages."""
+    """One kind of state file: ``kind`` stands in the file, ``title`` and ``owner`` in error messages.
+
+    ``schema`` is of everything in it, and is checked before ``parse`` sees any of it.
+    """
 
     kind: str
     title: str
+    schema: Schema
     owner: str = "matching"
 
     def check_name(self, path: str | os.PathLike[str]) -> None:
@@ -60,7 +66,7 @@ class StateFile:
         Raises
         ------
         ParamsError
-            ``account`` holds something that is no JSON.
+            ``account`` holds something that is no JSON, or anything is not as :meth:`read` expects it.
         FileFormatError, OutputExistsError, UnwritableOutputError
             As :func:`rebasin_fast.save_params`.
         """
@@ -73,8 +79,20 @@ class StateFile:
                 f"{path}: the state holds something that a file of plain numbers cannot ({error}); run without "
                 "checkpoint="
             ) from None
+        self._check_readable(path, text, arrays, header)
         contents = {**arrays, _ACCOUNT: np.frombuffer(text.encode(), np.uint8)}
         save_params(path, {**contents, _DIGEST: _digest(contents)}, overwrite=overwrite)
+
+    def _check_readable(
+        self, path: str | os.PathLike[str], text: str, arrays: Mapping[str, Array], header: Mapping[str, Any]
+    ) -> None:
+        account = json.loads(text)
+        try:
+            self.schema.check({name: account[name] for name in account if name not in header}, arrays)
+        except ValueError as error:
+            raise ParamsError(
+                f"{path}: a {self.title} in which {error} could not be read again, and is not written"
+            ) from None
 
     def read(
         self,
@@ -89,31 +107,50 @@ class StateFile:
         Raises
         ------
         FileFormatError
-            The file is of another kind or version, is damaged (``parse`` failed), or belongs to another matching.
+            The file is of another kind or version, holds anything that is not of the schema, is damaged (``parse``
+            failed), or belongs to another matching.
         """
         self.check_name(path)
         arrays = load_params(path, library=library)
         try:
-            if _ACCOUNT not in arrays:
-                raise ValueError(f"it has no {_ACCOUNT!r}")
-            account = parse_json(library_of(arrays[_ACCOUNT]).to_host(arrays[_ACCOUNT]).tobytes())
-            if account["kind"] != self.kind or account["version"] != _VERSION:
-                raise ValueError(f"its kind is {account['kind']!r}, version {account['version']!r}")
-            contents = {name: array for name, array in arrays.items() if name != _DIGEST}
-            if library_of(arrays[_DIGEST]).to_host(arrays[_DIGEST]).tobytes() != _digest(contents).tobytes():
-                raise ValueError("its contents do not agree with the digest beside them")
-            fits = key is None or account["key"] == key
+            contents, account = self._whole(arrays)
+            found_key = account.pop("key")
+            fits = key is None or found_key == key
+            if fits:
+                self.schema.check(account, contents)
             state = parse(contents, account) if fits else None
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        except (MemoryError, ImportError):
+            raise
+        except Exception as error:  # hostile values may fail in every part of what is made of them
             raise FileFormatError(
-                f"{path} is no {self.title}, or is damaged ({error}); remove it, or give another name"
-            ) from None
+                f"{path} is no {self.title}, or is damaged ({error or type(error).__name__}); remove it, or give "
+                "another name"
+            ) from error
         if state is None:
             raise FileFormatError(
                 f"{path} belongs to another {self.owner}: other models, another spec or other options. Give the file "
                 "that belongs to these, or another name"
             )
         return state
+
+    def _whole(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], Account]:
+        """Arrays and account of a file of this kind and version whose digest is theirs, the header's key left."""
+        for name in (_ACCOUNT, _DIGEST):
+            if name not in arrays:
+                raise ValueError(f"it has no {name!r}")
+        account = parse_json(_bytes(arrays[_ACCOUNT]))
+        if not isinstance(account, dict):
+            raise ValueError(f"its account is {brief(account)}, not a mapping")
+        kind, version = account.pop("kind", None), account.pop("version", None)
+        if kind != self.kind or type(version) is not int or version != _VERSION:
+            raise ValueError(f"its kind is {brief(kind)}, version {brief(version)}")
+        if not isinstance(account.setdefault("key", None), str | None):
+            raise ValueError(f"key is {brief(account['key'])}, not a text")
+        contents = {name: array for name, array in arrays.items() if name != _DIGEST}
+        if _bytes(arrays[_DIGEST]) != _digest(contents).tobytes():
+            raise ValueError("its contents do not agree with the digest beside them")
+        del contents[_ACCOUNT]
+        return contents, account
 
     def resume(
         self,
@@ -157,9 +194,17 @@ def _digest(contents: Mapping[str, Array]) -> NDArray[np.uint8]:
     return np.frombuffer(digest.digest(), np.uint8)
 
 
+def _bytes(array: Array) -> bytes:
+    return library_of(array).to_host(array).tobytes()
+
+
 def _sample(array: Array) -> bytes:
     shape = tuple(array.shape)
-    positions = np.linspace(0, max(int(np.prod(shape)) - 1, 0), _SAMPLED).astype(np.int64)
+    size = int(np.prod(shape))
+    positions = np.linspace(0, max(size - 1, 0), _SAMPLED).astype(np.int64)
+    if shape and 0 < size <= _SMALL:
+        flat = library_of(array).to_host(array).reshape(-1)
+        return repr((shape, [_number(entry) for entry in flat[positions]])).encode()
     taken = [array[tuple(int(i) for i in np.unravel_index(position, shape))] for position in positions]
     entries = [_number(library_of(array).to_host(one.reshape(1))[0]) if shape else 0.0 for one in taken]
     return repr((shape, entries)).encode()

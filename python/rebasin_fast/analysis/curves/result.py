@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
+from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf, Text
 from rebasin_fast.analysis.curves.shapes import CurveKind, check_kind, weights_at
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.merging.blending import blended_params
@@ -57,6 +58,11 @@ class ModeCurve(Result):
     points: Sequence[Params] = field(repr=False)
     losses: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0), repr=False)
     _title: ClassVar[str] = "curve between two models"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "kind": Text(get_args(CurveKind)),
+        "points": MapOf(ArrayOf()),
+        "losses": ArrayOf(REAL, ("steps",), finite=True),
+    }
 
     def __post_init__(self) -> None:
         check_kind(self.kind)
@@ -126,4 +132,6 @@ class ModeCurve(Result):
         for key, array in values["points"].items():
             number, _, name = key.partition("/")
             points.setdefault(int(number), {})[name] = array
+        if sorted(points) != list(range(len(points))):
+            raise ValueError(f"its points are numbered {sorted(points)}")
         return values | {"points": [points[number] for number in range(len(points))]}

@@ -13,12 +13,12 @@ from rebasin_fast._models.functional import FunctionalModel, Tensors
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast.analysis.curves.shapes import CurveKind, check_kind, weights_at
 from rebasin_fast.matching.state_file import StateFile, digest_of
+from rebasin_fast.matching.trained.checkpoint import SCHEMA, TrainingFile
 from rebasin_fast.matching.trained.options import TrainingOptions
 from rebasin_fast.matching.trained.run import TrainingRun
-from rebasin_fast.matching.trained.state import TrainingFile
 from rebasin_fast.typing import Index, Params
 
-_FILE = StateFile("rebasin_fast.connect", "checkpoint of connect", "curve")
+_FILE = StateFile("rebasin_fast.connect", "checkpoint of connect", SCHEMA, "curve")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf
 from rebasin_fast.analysis.plane.coordinates import PlaneCoordinates
 from rebasin_fast.analysis.plane.drawing import draw_path, draw_plane
 from rebasin_fast.evaluation.path import ParamsPath
@@ -41,6 +42,12 @@ class LossPlane(Result):
     positions: NDArray[np.float64]
     coordinates: PlaneCoordinates | None = field(default=None, repr=False, compare=False)
     _title: ClassVar[str] = "loss plane"
+    _schema: ClassVar[Mapping[str, Kind]] = {
+        "x": ArrayOf(REAL, ("columns",), finite=True),
+        "y": ArrayOf(REAL, ("rows",), finite=True),
+        "values": MapOf(ArrayOf(REAL, ("rows", "columns"))),
+        "positions": ArrayOf(REAL, (3, 2), finite=True),
+    }
 
     def project(self, params: Params) -> NDArray[np.float64]:
         """The coordinates of the plane's point that is nearest to ``params``.

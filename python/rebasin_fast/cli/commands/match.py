@@ -20,6 +20,7 @@ from rebasin_fast.cli.options import (
     output_path,
 )
 from rebasin_fast.files import save_permutation as write_permutation
+from rebasin_fast.files import together
 
 
 @click.command()
@@ -65,13 +66,14 @@ def match(
     with resumable(method.resume):
         alignment = align(a.params, model_b, b.params, options, out, method)
     spec, matching = alignment.spec, alignment.matching
-    if save_permutation is not None:
-        spec_json = b.restored_spec(spec).to_json()
-        write_permutation(save_permutation, matching.permutation, spec_json, overwrite=out.force)
-    destination.write(alignment.aligned)
-    if report is not None:
-        from rebasin_fast.report import write_report
+    with together():  # the model last: where it is new, all are
+        if save_permutation is not None:
+            spec_json = b.restored_spec(spec).to_json()
+            write_permutation(save_permutation, matching.permutation, spec_json, overwrite=out.force)
+        if report is not None:
+            from rebasin_fast.report import write_report
 
-        names = (model_a.name, model_b.name)
-        write_report(report, spec, a.params, b.params, matching, names=names, overwrite=out.force)
+            names = (model_a.name, model_b.name)
+            write_report(report, spec, a.params, b.params, matching, names=names, overwrite=out.force)
+        destination.write(alignment.aligned)
     out.show({**alignment.to_dict(), "output": str(output)}, f"{alignment.summary()}\nsaved {output}")

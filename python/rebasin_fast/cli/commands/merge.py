@@ -25,6 +25,7 @@ from rebasin_fast.cli.options import (
     output_path,
 )
 from rebasin_fast.cli.proof import spec_statement
+from rebasin_fast.files import together
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.matching.kinship import kinship
 from rebasin_fast.merging.averaging import averaged_params, averaged_where_shared, not_shared
@@ -127,9 +128,10 @@ def merge(
             {"alignments": [alignment.to_dict() for alignment in alignments]},
             [alignment.summary() for alignment in alignments],
         )
-    if save_permutations is not None and merged.many is not None:
-        merged.many.save(save_permutations, overwrite=out.force)
-    destination.write(merged.params)
+    with together():  # the model last: where it is new, all are
+        if save_permutations is not None and merged.many is not None:
+            merged.many.save(save_permutations, overwrite=out.force)
+        destination.write(merged.params)
     note_statistics(merged.params)
     _note_not_averaged(params)
     out.show({**merged.account, "output": str(output)}, "\n".join([*merged.lines, f"saved {output}"]))

@@ -13,8 +13,11 @@ from typing import IO
 
 from ..._untrusted import parse_json
 from ..errors import OutputExistsError
-from ..writing.atomic import check_writable, exists_error, publish, sync_folder, writing
-from ..writing.leftovers import clear_leftovers, temporary_name
+from ..writing.atomic import check_writable
+from ..writing.faults import writing
+from ..writing.leftovers import clear_leftovers, remove, temporary_name
+from ..writing.names import exists_error, give_name, sync_folder
+from ..writing.together import outputs_of_block
 from .locate import is_weights
 
 _MAX_COPIED = 64 << 20
@@ -89,6 +92,17 @@ def write_folder(folder: Path, model: Path | None, overwrite: bool) -> Iterator[
     folder names a whole set: the old one, or the new one. The files of the old set are removed after.
     """
     aside = temporary_name(folder)
+    outputs = outputs_of_block()
+    waits = False
+
+    def put_in_place() -> None:
+        with writing(folder):
+            _publish(aside, new.names, folder, overwrite)
+        sync_folder(folder.parent)
+
+    def clear() -> None:
+        remove(aside)
+
     try:
         with writing(folder):
             aside.mkdir()
@@ -97,10 +111,15 @@ def write_folder(folder: Path, model: Path | None, overwrite: bool) -> Iterator[
             if model is not None:
                 _copy_companions(model, aside, folder)
             sync_folder(aside)
-            _publish(aside, new.names, folder, overwrite)
+        if outputs is None:
+            put_in_place()
+        else:
+            outputs.cleaning.append(clear)
+            outputs.folders.append(put_in_place)
+            waits = True
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    sync_folder(folder.parent)
+        if not waits:
+            clear()
 
 
 def _copy_companions(model: Path, aside: Path, folder: Path) -> None:
@@ -125,13 +144,34 @@ def _publish(aside: Path, names: list[str], folder: Path, overwrite: bool) -> No
         raise exists_error(folder / taken[0])
     for companion in sorted(p.name for p in aside.iterdir() if p.name not in names):
         os.replace(aside / companion, folder / companion)
-    for name in names:
-        if name == names[-1]:
-            sync_folder(folder)  # the names that the index lists are on the disk before it
-        publish(aside / name, folder / name, overwrite)
+    try:
+        for name in names:
+            if name == names[-1]:
+                sync_folder(folder)  # the names that the index lists are on the disk before it
+            give_name(aside / name, folder / name, overwrite)
+    except BaseException:
+        _take_back(aside, folder, names)
+        raise
     sync_folder(folder)
     if len(names) > 1:
         _remove_superseded(folder, names[:-1])
+
+
+def _take_back(aside: Path, folder: Path, names: list[str]) -> None:
+    """Remove the files of a set that has no index, as it was not switched."""
+    listed = _listed(folder / names[-1])
+    for name in names[:-1]:
+        placed = not (aside / name).exists() or _same_file(aside / name, folder / name)
+        if placed and name not in listed:
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def free_names(folder: Path, names: Iterable[str], index: str) -> dict[str, str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import shlex
 import shutil
 import stat
 from collections.abc import Iterator
@@ -13,13 +11,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from ... import _arguments
-from ...errors import RebasinError
-from ..errors import OutputExistsError, UnwritableOutputError
-from .leftovers import clear_leftovers, temporary_name
+from ..errors import UnwritableOutputError
+from .faults import unwritable, writing
+from .leftovers import clear_leftovers, remove, temporary_name
+from .names import exists_error, give_name, sync_folder
+from .together import Renaming, outputs_of_block
 
 PathLike = str | os.PathLike[str]
-
-_WITHOUT_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 
 
 @contextlib.contextmanager
@@ -31,7 +29,7 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
     an earlier file as it was; a killed process leaves at worst a `.NAME.….tmp` beside it, which the next one removes
     when it is an hour old. Of two writers at once that may not overwrite, one gets the name and the other an error.
     The file that a symbolic link names is replaced, not the link; the new file has the mode of the one that it
-    replaces, and its owner where that is permitted.
+    replaces, and its owner where that is permitted. Inside of :func:`together` the name comes at the end of that block.
 
     Parameters
     ----------
@@ -67,30 +65,24 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
     path = _arguments.path("path", path)
     _refuse_existing(path, overwrite)
     path = target_of(path)
-    temporary, descriptor = _create_temporary(path)
+    outputs = outputs_of_block()
+    renaming = Renaming(temporary_name(path), path, overwrite)
     try:
         with writing(path):
-            with _open(descriptor, text) as file:
-                _keep_mode_and_owner(descriptor, path)
+            # Opened inside of the block that removes it: a signal may come as soon as it is there.
+            with _new_file(renaming.temporary, text) as file:
+                _keep_mode_and_owner(file.fileno(), path)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            publish(temporary, path, overwrite)
+            if outputs is not None:
+                outputs.files.append(renaming)
+                return
+            give_name(renaming.temporary, path, overwrite)
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        if outputs is None or renaming not in outputs.files:
+            renaming.clear()
     sync_folder(path.parent)
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Errors of the operating system become UnwritableOutputError; those of this package pass."""
-    try:
-        yield
-    except RebasinError:
-        raise
-    except OSError as error:
-        raise _unwritable(path, error) from error
 
 
 def target_of(path: Path) -> Path:
@@ -141,12 +133,13 @@ def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int
     path = Path(path)
     _refuse_existing(path, overwrite)
     path = target_of(path)
-    temporary, descriptor = _create_temporary(path)
+    temporary = temporary_name(path)
     with writing(path):
         try:
-            os.close(descriptor)
-        finally:
+            _new_file(temporary, text=False).close()
             temporary.unlink()
+        finally:
+            remove(temporary)
         free = shutil.disk_usage(path.parent).free
     clear_leftovers(path.parent)
     if free < needed_bytes:
@@ -156,44 +149,6 @@ def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int
         )
 
 
-def publish(temporary: Path, path: Path, overwrite: bool) -> None:
-    """Give a complete file its name, in one step of the file system."""
-    if overwrite:
-        os.replace(temporary, path)
-        return
-    try:
-        # A hard link fails when the name has been taken meanwhile; a rename would destroy the other's file.
-        os.link(temporary, path)
-    except FileExistsError as error:
-        raise exists_error(path) from error
-    except (OSError, NotImplementedError, AttributeError) as error:
-        if isinstance(error, OSError) and error.errno not in _WITHOUT_HARD_LINKS:
-            raise
-        if os.path.lexists(path):
-            raise exists_error(path) from error
-        os.replace(temporary, path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk, where the platform can."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def exists_error(path: Path) -> OutputExistsError:
-    """The error for an output that exists."""
-    return OutputExistsError(
-        f"{path} exists already and is left as it is. Choose another name, or allow it to be replaced "
-        "(overwrite=True; on the command line --force)."
-    )
-
-
 def check_name(path: Path) -> None:
     """UnwritableOutputError for a name that the file system cannot have."""
     try:
@@ -201,7 +156,7 @@ def check_name(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return  # its folder is looked at where the temporary file is made
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:
@@ -220,36 +175,11 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
         raise exists_error(path)
 
 
-def _create_temporary(path: Path) -> tuple[Path, int]:
+def _new_file(temporary: Path, text: bool) -> IO[Any]:
     # Not tempfile.mkstemp: its mode is 0600, and the result shall have the mode of any file the user creates.
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    temporary = temporary_name(path)
-    try:
-        return temporary, os.open(temporary, flags, 0o666)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_BINARY", 0), 0o666)
 
-
-def _open(descriptor: int, text: bool) -> IO[Any]:
     if text:
-        return open(descriptor, "w+", encoding="utf-8", newline="\n")
-    return open(descriptor, "w+b", buffering=1 << 20)
-
-
-def _unwritable(path: Path, error: OSError) -> UnwritableOutputError:
-    folder = path.parent
-    if error.errno == errno.ENAMETOOLONG:
-        cure = "give a shorter name"
-    elif not folder.is_dir():
-        cure = f"the folder {folder} does not exist. Create it: mkdir -p {shlex.quote(str(folder))}"
-    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
-        cure = "no space is left on that file system. Free some or write elsewhere; nothing was changed"
-    elif error.errno == errno.EIO:
-        cure = "the disk failed. Write elsewhere, and check it; an earlier file is as it was"
-    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        cure = f"writing in {folder} is not permitted. Write elsewhere or change its permissions"
-    else:
-        cure = "write elsewhere"
-    result = UnwritableOutputError(f"cannot write {path} ({error.strerror or error}): {cure}.")
-    result.errno = error.errno
-    return result
+        return open(temporary, "x+", encoding="utf-8", newline="\n", opener=opener)
+    return open(temporary, "x+b", buffering=1 << 20, opener=opener)

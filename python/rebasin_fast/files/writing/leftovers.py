@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import secrets
-import shutil
 import time
 from pathlib import Path
 
@@ -18,6 +17,15 @@ def temporary_name(path: Path) -> Path:
     """A new name beside ``path``, cut so that it stays under the 255 bytes that file systems allow."""
     stem = os.fsdecode(os.fsencode(path.name)[:200])  # names of any bytes
     return path.with_name(f".{stem}.{os.getpid()}-{secrets.token_hex(4)}.rebasin.tmp")
+
+
+def remove(leftover: Path) -> None:
+    """Remove a temporary file or folder, if it is there; a signal on the way is raised after the removal."""
+    try:
+        _remove(leftover)
+    except BaseException:
+        _remove(leftover)
+        raise
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -33,7 +41,16 @@ def _remove_if_old(leftover: Path) -> None:
         found = leftover.lstat()
         own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
         if own and time.time() - found.st_mtime > _AGE:
-            if leftover.is_dir() and not leftover.is_symlink():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink()
+            _remove(leftover)
+
+
+def _remove(leftover: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not leftover.is_dir() or leftover.is_symlink():
+            leftover.unlink()
+            return
+        # Not shutil.rmtree, which answers Ctrl-C at the closing of the folder by an OSError. The folders are flat.
+        for name in os.listdir(leftover):
+            with contextlib.suppress(OSError):
+                (leftover / name).unlink()
+        leftover.rmdir()

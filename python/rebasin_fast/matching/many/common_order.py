@@ -49,7 +49,7 @@ class ModelsInCommonOrder:
         refuse_integers_alone(spec, self.matched, models)
         self._report = report
         self._threads, self._memory_limit, self._effort = threads, memory_limit, effort
-        self._squares = sum(
+        self.squares = sum(
             _square(model[name], name, number) for number, model in enumerate(models) for name in self.matched
         )
         self._sum: dict[str, NDArray[Any]] = {}  # float64 or complex128
@@ -70,7 +70,7 @@ class ModelsInCommonOrder:
 
     def objective(self) -> float:
         """Sum over pairs of inner products: half of |sum|^2 less the squares, with all models in the sum."""
-        return (sum(_dot(total, total) for total in self._sum.values()) - self._squares) / 2
+        return (sum(_dot(total, total) for total in self._sum.values()) - self.squares) / 2
 
     def match(self, number: int) -> bool:
         """Match one model to the mean of the others in the sum, which it then joins; whether it came closer."""

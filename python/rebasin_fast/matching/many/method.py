@@ -152,6 +152,7 @@ def merge_many(
     kept = ManyCheckpoint(checkpoint, common, generator, options)
     if kept.reached is not None:
         common.move_all(kept.reached.permutations)
+        kept.check_objective()
     elif begin is not None:
         common.move_all(begin)
     elif method == "cycle_consistent":

@@ -9,6 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rebasin_fast._untrusted.schema import (
+    WHOLE,
+    ArrayOf,
+    Count,
+    Fields,
+    Flag,
+    ListOf,
+    MapOf,
+    Number,
+    Optional,
+    Schema,
+    Text,
+    nested,
+)
 from rebasin_fast.matching.result import moved_units
 from rebasin_fast.matching.state_file import StateFile
 from rebasin_fast.merging.averaging import average, averaged_where_shared
@@ -195,7 +209,35 @@ def average_of(
     return dict(averaged_where_shared(moved, weights, allow_nonfinite=allow_nonfinite))
 
 
-FILE = StateFile("rebasin_fast.many_matching", "file of ManyMatching.save")
+_WORD = Count(most=2**128 - 1)
+# The state of the generator that an integer seeds; None in the file of a result.
+_GENERATOR = Fields(
+    {
+        "bit_generator": Text(("PCG64",)),
+        "state": Fields({"state": _WORD, "inc": _WORD}),
+        "has_uint32": Count(most=1),
+        "uinteger": Count(most=2**32 - 1),
+    }
+)
+FILE = StateFile(
+    "rebasin_fast.many_matching",
+    "file of ManyMatching.save",
+    Schema(
+        Fields(
+            {
+                "spec": Text(),
+                "models": Count(least=2, most=100_000),
+                "objective": Number(),
+                "first_objective": Number(),
+                "history": ListOf(Number()),
+                "converged": Flag(),
+                "report": MapOf(Text()),
+                "rng": Optional(_GENERATOR),
+            }
+        ),
+        MapOf(MapOf(ArrayOf(WHOLE))),
+    ),
+)
 
 
 def write_many(
@@ -225,20 +267,31 @@ def write_many(
 def parsed(arrays: Mapping[str, Array], account: Mapping[str, Any]) -> tuple[ManyMatching, Any]:
     """The matching that :func:`write_many` wrote, and the state of the generator."""
     spec = PermutationSpec.from_json(account["spec"])
-    permutations = [_of_model(arrays, number, spec) for number in range(int(account["models"]))]
+    of_model, count = nested(arrays), account["models"]
+    if of_model and set(of_model) != {str(number) for number in range(count)}:
+        raise ValueError(f"it holds permutations of {len(of_model)} models; models is {count}")
+    permutations = [_checked(of_model.get(str(number), {}), spec) for number in range(count)]
+    first = shapes_of(permutations[0])
+    number = next((number for number, each in enumerate(permutations) if shapes_of(each) != first), None)
+    if number is not None:
+        raise ValueError(
+            f"the permutations of model {number} have other names or shapes than those of model 0"
+        )
     history = [float(value) for value in account["history"]]
+    if history and history[-1] != account["objective"]:
+        raise ValueError(f"objective is {account['objective']}, and its history ends with {history[-1]}")
     many = ManyMatching(
         permutations, {}, float(account["objective"]), float(account["first_objective"]), history, len(history),
-        bool(account["converged"]), spec, dict(account["report"]),
+        account["converged"], spec, dict(account["report"]),
     )  # fmt: skip
     return many, account["rng"]
 
 
-def _of_model(arrays: Mapping[str, Array], number: int, spec: PermutationSpec) -> dict[str, Index]:
-    prefix = f"{number}/"
-    found = {
-        name.removeprefix(prefix): np.array(arrays[name], np.int64)
-        for name in arrays
-        if name.startswith(prefix)
-    }
-    return check_permutation(spec, found, {name: index.shape[-1] for name, index in found.items()})
+def shapes_of(permutation: Mapping[str, Index]) -> dict[str, tuple[int, ...]]:
+    """The shape of each index array."""
+    return {name: index.shape for name, index in permutation.items()}
+
+
+def _checked(found: Mapping[str, Array], spec: PermutationSpec) -> dict[str, Index]:
+    sizes = {name: index.shape[-1] if index.shape else 0 for name, index in found.items()}
+    return check_permutation(spec, {name: np.array(index) for name, index in found.items()}, sizes)

@@ -1,23 +1,14 @@
-"""The state of a training run after a step, in memory and in a file."""
+"""The state of a training run after a step."""
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
-
-from rebasin_fast._arrays import library_of
-from rebasin_fast.matching.state_file import StateFile
-from rebasin_fast.permutation import check_permutation
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Index
-
-FILE = StateFile("rebasin_fast.straight_through", "checkpoint of straight_through_matching")
 
 
 @dataclass
@@ -52,81 +43,38 @@ class TrainingState:
             "evaluations": self.evaluations,
         }
 
-
-@dataclass(frozen=True)
-class TrainingFile:
-    """The file of a run: its state, the trained tensors, the optimizer and its schedule.
-
-    ``spec`` is that of the state's permutations, None where there are none.
-    """
-
-    path: str | os.PathLike[str]
-    key: str
-    spec: PermutationSpec | None
-    copy: dict[str, Any]
-    optimizer: Any
-    schedule: Any
-    file: StateFile = FILE
-
-    def save(self, state: TrainingState) -> None:
-        """Write everything, in place of the file before."""
-        account = dict(vars(state))
-        optimizer = self.optimizer.state_dict()
-        arrays: dict[str, Any] = {f"copy/{name}": value for name, value in self.copy.items()}
-        for kind in ("current", "best"):
-            arrays |= {f"{kind}/{name}": index for name, index in account.pop(kind).items()}
-        scalars: dict[str, dict[str, Any]] = {}
-        for number, values in optimizer["state"].items():
-            for name, value in values.items():
-                if hasattr(value, "shape"):
-                    arrays[f"optimizer/{number}/{name}"] = value
-                else:
-                    scalars.setdefault(str(number), {})[name] = value
-        account["optimizer"] = {"scalars": scalars, "groups": optimizer["param_groups"]}
-        account["schedule"] = None if self.schedule is None else self.schedule.state_dict()
-        self.file.write(self.path, arrays, account, key=self.key)
-
-    def resume(self) -> TrainingState | None:
-        """The state in the file, after the copy, the optimizer and its schedule took theirs; None without a file."""
-        plain = str(self.path).lower().endswith(".npz")
-        library: Literal["numpy", "torch"] = "numpy" if plain else "torch"
-        return self.file.resume(self.path, self._restore, key=self.key, library=library)
-
-    def _restore(self, arrays: Mapping[str, Any], account: Mapping[str, Any]) -> TrainingState:
-        import torch
-
-        with torch.no_grad():
-            for name, tensor in self.copy.items():
-                stored = _tensor(arrays[f"copy/{name}"])
-                if stored.shape != tensor.shape:
-                    raise ValueError(f"{name!r} has shape {tuple(stored.shape)}, not {tuple(tensor.shape)}")
-                tensor.copy_(stored)
-        optimizer = account["optimizer"]
-        moments = {int(number): dict(items) for number, items in optimizer["scalars"].items()}
-        for key in arrays:
-            if key.startswith("optimizer/"):
-                _, number, name = key.split("/", 2)
-                moments.setdefault(int(number), {})[name] = _tensor(arrays[key])
-        self.optimizer.load_state_dict({"state": moments, "param_groups": optimizer["groups"]})
-        if self.schedule is not None and account["schedule"] is not None:
-            self.schedule.load_state_dict(account["schedule"])
-        values: dict[str, Any] = {kind: self._permutation(arrays, f"{kind}/") for kind in ("current", "best")}
-        values |= {name: account[name] for name in vars(TrainingState()) if name not in values}
-        values["evaluations"] = [(step, loss) for step, loss in values["evaluations"]]
-        return TrainingState(**values)
-
-    def _permutation(self, arrays: Mapping[str, Any], prefix: str) -> dict[str, Index]:
-        if self.spec is None:
-            return {}
-        found = {
-            name.removeprefix(prefix): np.array(library_of(arrays[name]).to_host(arrays[name]))
-            for name in arrays
-            if name.startswith(prefix)
-        }
-        return check_permutation(self.spec, found, {name: index.shape[-1] for name, index in found.items()})
+    def check(self, shapes: Mapping[str, tuple[int, ...]], *, compares: bool) -> None:
+        """ValueError unless all can be of one run with permutations of ``shapes``, which ``compares`` them or not."""
+        steps = [step for step, _ in self.evaluations]
+        _expect(
+            len(self.losses) == self.step, f"step is {self.step}, and there are {len(self.losses)} losses"
+        )
+        _expect(
+            self.epoch + self.seen_in_epoch <= self.step,
+            f"epoch is {self.epoch} and seen_in_epoch {self.seen_in_epoch} after {self.step} steps",
+        )
+        _expect(
+            len(self.history) == (self.epoch if compares else 0),
+            f"history has {len(self.history)} entries after {self.epoch} epochs",
+        )
+        _expect(
+            steps == sorted(steps) and max(steps, default=0) <= self.step and bool(steps) == compares,
+            f"evaluations are not in the order of steps up to {self.step}",
+        )
+        _expect(
+            self.best_step in steps or self.best_step == 0,
+            f"best_step is {self.best_step}, where nothing was evaluated",
+        )
+        _expect(
+            self.comparisons_since <= len(steps),
+            f"comparisons_since is {self.comparisons_since} of {len(steps)} evaluations",
+        )
+        for kind, permutation in (("current", self.current), ("best", self.best)):
+            found = {name: index.shape for name, index in permutation.items()}
+            absent = kind == "best" and not found and self.best_loss == math.inf
+            _expect(absent or found == dict(shapes), f"{kind} has other names or shapes than the matching")
 
 
-def _tensor(value: Any) -> Any:
-    import torch
-
-    return value.clone() if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
+def _expect(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise ValueError(otherwise)

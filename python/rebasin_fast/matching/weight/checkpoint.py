@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rebasin_fast._untrusted.schema import (
+    MEASURED,
+    WHOLE,
+    ArrayOf,
+    Count,
+    Fields,
+    ListOf,
+    Row,
+    Schema,
+)
 from rebasin_fast.matching.state_file import StateFile
 from rebasin_fast.typing import Index
 
@@ -21,7 +31,13 @@ if TYPE_CHECKING:
 # A permutation's number, how far its step stood out, and the indices of all that moved with it, flattened.
 Step = tuple[int, float, list[Index]]
 
-_FILE = StateFile("rebasin_fast.weight_matching", "checkpoint of weight_matching")
+# Of a step: the run, the permutation's number, its score, and the lengths of its parts of ``units``.
+_STEP = Row((Count(), Count(most=2**31 - 1), MEASURED, ListOf(Count())))
+_FILE = StateFile(
+    "rebasin_fast.weight_matching",
+    "checkpoint of weight_matching",
+    Schema(Fields({"steps": ListOf(_STEP)}), Fields({"units": ArrayOf(WHOLE, ("units",))})),
+)
 _SECONDS_BETWEEN_SAVES = 30.0
 
 
@@ -72,14 +88,14 @@ def _runs(arrays: Mapping[str, Array], account: Mapping[str, Any]) -> list[list[
     runs: list[list[Step]] = []
     position = 0
     for run, permutation, score, lengths in account["steps"]:
-        if not 0 <= run <= len(runs) or min(lengths, default=0) < 0:
+        if not max(len(runs) - 1, 0) <= run <= len(runs) or position + sum(lengths) > units.size:
             raise ValueError("its parts do not fit together")
         ends = np.cumsum([position, *lengths], dtype=np.int64)
         family = [units[start:end] for start, end in pairwise(ends)]
         position = int(ends[-1])
         if run == len(runs):
             runs.append([])
-        runs[-1].append((int(permutation), float(score), family))
+        runs[-1].append((permutation, float(score), family))
     if position != units.size:
         raise ValueError("its parts do not fit together")
     return runs

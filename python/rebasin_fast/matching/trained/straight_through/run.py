@@ -14,9 +14,9 @@ from rebasin_fast._models.inference import import_torch
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.result import MatchingStats
 from rebasin_fast.matching.state_file import key_of
+from rebasin_fast.matching.trained.checkpoint import FILE, TrainingFile
 from rebasin_fast.matching.trained.options import TrainingOptions
 from rebasin_fast.matching.trained.run import TrainingRun
-from rebasin_fast.matching.trained.state import FILE, TrainingFile
 from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.permutation import apply_permutation
 
@@ -81,7 +81,7 @@ class StraightThroughRun(TrainingRun):
         if options.checkpoint is not None:
             key = key_of(spec, (self._a, self._b), {})
             self._file = TrainingFile(
-                options.checkpoint, key, spec, self._copy, self._optimizer, self._schedule
+                options.checkpoint, key, spec, self._copy, self._optimizer, self._schedule, start=start
             )
             self.state = self._file.resume() or self.state
         if self.state.step:
