@@ -18,11 +18,11 @@ from ..errors import FileFormatError, ParamsError
 from .archive import Member, read_members
 from .arrays import to_numpy
 from .contents import Contents, FileFormat
+from .inflation import unpack_into, unpacked_head
 from .mapped import DAMAGED, MappedFile, checked_shape
 from .params import Entry, LoadedParams, ReadOptions, Source
 
-_HEADER_ROOM = 1 << 16
-_PIECE = 1 << 20
+_HEADER_ROOM = 1 << 14  # NumPy reads headers of at most 10,000 bytes
 
 
 def read(path: Path, options: ReadOptions) -> LoadedParams:
@@ -95,7 +95,7 @@ def _entry(file: MappedFile, member: Member) -> Entry:
 def _head(file: MappedFile, member: Member) -> io.BytesIO:
     if member.offset is not None:
         return io.BytesIO(file.map[member.offset : member.offset + min(member.size, _HEADER_ROOM)])
-    return io.BytesIO(_unpacked(file, member, _HEADER_ROOM))
+    return io.BytesIO(unpacked_head(file, member, _HEADER_ROOM))
 
 
 def _read(
@@ -104,45 +104,8 @@ def _read(
     stored = numpy_dtype(code).newbyteorder(">" if dtype.byteorder == ">" else "<")
     flat = np.empty(math.prod(shape), stored)
     # memoryview knows no element types of ml_dtypes: bytes have none.
-    _unpack_into(flat.view(np.uint8).data, file, member)
+    unpack_into(flat.view(np.uint8).data, file, member)
     return flat.astype(numpy_dtype(code), copy=False).reshape(shape, order="F" if fortran else "C")
-
-
-def _unpack_into(target: memoryview, file: MappedFile, member: Member) -> None:
-    """Fill ``target`` with the end of a member, piece by piece: the array is the only copy."""
-    try:
-        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
-            _skip(packed, member.size - len(target))
-            filled = 0
-            while piece := packed.read(min(_PIECE, len(target) - filled + 1)):
-                if filled + len(piece) > len(target):
-                    raise EOFError("it unpacks to more than announced")
-                target[filled : filled + len(piece)] = piece
-                filled += len(piece)
-            if filled != len(target):
-                raise EOFError("it unpacks to less than announced")
-    except Exception as error:  # zlib, lzma and bz2 each have errors of their own
-        raise _not_unpacked(file, member, error) from error
-
-
-def _skip(packed: IO[bytes], count: int) -> None:
-    while count and (piece := packed.read(min(_PIECE, count))):
-        count -= len(piece)
-
-
-def _not_unpacked(file: MappedFile, member: Member, error: Exception) -> FileFormatError:
-    return FileFormatError(
-        f"{file.path}: member {member.name!r} cannot be unpacked ({_first_line(error)}). {DAMAGED}"
-    )
-
-
-def _unpacked(file: MappedFile, member: Member, most: int) -> bytes:
-    """The first bytes of a member, at most ``count``: a compressed stream may hold any number."""
-    try:
-        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
-            return packed.read(most)
-    except Exception as error:  # zlib, lzma and bz2 each have errors of their own
-        raise _not_unpacked(file, member, error) from error
 
 
 def _code(dtype: np.dtype[Any], where: str) -> str:

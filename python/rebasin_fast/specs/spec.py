@@ -247,11 +247,16 @@ class PermutationSpec:
             raise SpecError(
                 f'this is not the JSON of a permutation spec: expected "format": "{_JSON_FORMAT}"'
             )
+        listed, unmatched, sizes = (fields.get(key) for key in ("axes", "unmatched", "sizes"))
+        _check_kind("axes", listed, dict)
+        for name, entries in listed.items():
+            _check_kind(f"the entries of {brief(name)}", entries, list)
+        _check_kind("unmatched", [] if unmatched is None else unmatched, list)
         try:
-            axes = {name: [entry_from_json(e) for e in entries] for name, entries in fields["axes"].items()}
-            return cls(axes, fields.get("unmatched", ()), sizes=fields.get("sizes"))
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise SpecError(f"the JSON of the permutation spec is malformed: {error!r}") from None
+            axes = {name: [entry_from_json(e) for e in entries] for name, entries in listed.items()}
+            return cls(axes, unmatched or (), sizes=sizes)
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"the JSON of the permutation spec is malformed: {error}") from None
 
     def digest(self) -> str:
         """SHA-256 of the spec's JSON in canonical form, to check that a saved permutation belongs to it."""
@@ -269,6 +274,14 @@ class PermutationSpec:
 
     def __repr__(self) -> str:
         return f"PermutationSpec({len(self._axes)} parameters, {len(self._perm_to_axes)} permutations)"
+
+
+def _check_kind(what: str, found: object, kind: type) -> None:
+    if not isinstance(found, kind):
+        expected = "an object" if kind is dict else "a list"
+        raise SpecError(
+            f"the JSON of the permutation spec is malformed: {what} must be {expected}, got {brief(found)}"
+        )
 
 
 def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:

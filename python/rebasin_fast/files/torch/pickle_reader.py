@@ -40,6 +40,21 @@ class Global:
         return f"{self.module}.{self.name}"
 
 
+class Work:
+    """The parts that may be copied out of the objects of one pickle: a list can stand in each of a thousand calls."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self, parts: int) -> None:
+        """FileFormatError once more parts were taken than the file has instructions for."""
+        self.left -= parts
+        if self.left < 0:
+            raise FileFormatError(
+                "the objects of this file are nested or shared without end: it is damaged or hostile."
+            )
+
+
 @dataclass(eq=False)
 class Call:
     """An object as the call that would make it, with its state and the items set in it."""
@@ -48,6 +63,11 @@ class Call:
     args: tuple[Any, ...]
     state: Any = None
     items: list[tuple[Any, Any]] = field(default_factory=list)
+    work: Work = field(default_factory=lambda: Work(FREE_INSTRUCTIONS))
+    # Made of the rest once, however many others refer to the object.
+    mapping: dict[Any, Any] | None = None
+    state_dict: dict[str, Any] | None = None
+    data: bytes | None = None
 
     def __repr__(self) -> str:
         """Without the arguments, which calls may share without end."""
@@ -106,9 +126,9 @@ def read_pickle(reader: ByteReader, where: str, persistent: Callable[[Any], Any]
     FileFormatError
         It is no complete pickle.
     """
-    machine = _Machine(persistent or _nothing_outside)
     allowed = FREE_INSTRUCTIONS + (reader.end - reader.position) // BYTES_PER_INSTRUCTION
     allowed = min(allowed, MOST_INSTRUCTIONS)
+    machine = _Machine(persistent or _nothing_outside, Work(allowed))
     try:
         for number, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], reader))):
             if number == allowed:
@@ -132,8 +152,8 @@ _MARK = object()
 class _Machine:
     """The stack and the memo of the machine, with the operations that instructions are made of."""
 
-    def __init__(self, persistent: Callable[[Any], Any]) -> None:
-        self.persistent = persistent
+    def __init__(self, persistent: Callable[[Any], Any], work: Work) -> None:
+        self.persistent, self.work = persistent, work
         self.globals: list[Global] = []
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
@@ -197,7 +217,10 @@ class _Machine:
     def call(self, function: Any, args: Any) -> None:
         if not isinstance(function, Global | Call):
             raise ValueError(f"{brief(function)} is called, which is no function")
-        self.push(Call(function, tuple(args)))
+        # A list that calls share would be copied for each.
+        if not isinstance(args, tuple):
+            raise ValueError(f"{brief(args)} are no arguments of a call")
+        self.push(Call(function, args, work=self.work))
 
     def make(self, function: Any, *args: Any) -> None:
         self.call(function, args)
@@ -271,7 +294,7 @@ _INSTRUCTIONS: dict[str, _Instruction] = {
     "STACK_GLOBAL": lambda m, _: m.push(m.name(*m.pop(2))),
     "NEWOBJ_EX": lambda m, _: m.call(*m.pop(3)[:2]),
     "OBJ": lambda m, _: m.make(*m.since_mark()),
-    "INST": lambda m, names: m.call(m.name(*names.split(" ", 1)), m.since_mark()),
+    "INST": lambda m, names: m.make(m.name(*names.split(" ", 1)), *m.since_mark()),
     "BUILD": lambda m, _: m.build(*m.pop(1)),
     "BINPERSID": lambda m, _: m.push(m.persistent(*m.pop(1))),
     "PERSID": lambda m, identifier: m.push(m.persistent(identifier)),
