@@ -183,9 +183,11 @@ def test_indexes_and_specs_have_the_same_bounds(tmp_path):
 @pytest.mark.parametrize(
     ("grown", "words"),
     [
-        (lambda entry: rf.axis.Product(entry, entry), "17 levels deep with 131,072 parts"),
+        (lambda entry: rf.axis.Concat(entry, entry), "17 levels deep with 131,072 parts"),
         (rf.axis.Concat, "33 levels"),
-        (lambda entry: rf.axis.Product(entry, "Q"), "33 levels"),
+        (lambda entry: rf.axis.Product(entry, entry), "64 factors"),
+        (lambda entry: rf.axis.Product(entry, "Q"), "33 factors"),
+        (lambda entry: rf.axis.Product(rf.axis.Concat("P", "Q"), rf.axis.Concat(entry, "R")), r"1,\d\d\d"),
     ],
 )
 def test_axis_entries_that_nest_without_end(grown, words):

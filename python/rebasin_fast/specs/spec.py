@@ -255,6 +255,8 @@ class PermutationSpec:
         try:
             axes = {name: [entry_from_json(e) for e in entries] for name, entries in listed.items()}
             return cls(axes, unmatched or (), sizes=sizes)
+        except SpecError:
+            raise
         except (TypeError, ValueError) as error:
             raise SpecError(f"the JSON of the permutation spec is malformed: {error}") from None
 

@@ -2,7 +2,7 @@
 
 A pickle is a program for a stack machine. Here a call of a function, the building of an object or the name of a
 class only becomes a `Call` or a `Global` in the result. Nothing is imported and nothing is called, so that no file
-can run code; sizes are bounded by the bytes that are there. `pickletools.genops` decodes.
+can run code; sizes are bounded by the bytes that are there. `pickletools` decodes the arguments.
 
 The machine is our own, because no library has one that executes nothing. An unpickler with its dangerous methods
 replaced executes each instruction that was overlooked, while a table refuses it; and torch's restricted unpickler needs
@@ -14,7 +14,7 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO, Any, cast
+from typing import Any
 
 from ..._untrusted import brief
 from ...errors import FileFormatError
@@ -95,6 +95,13 @@ class ByteReader:
         self.position += count
         return bytes(self.data[self.position - count : self.position])
 
+    def read_byte(self) -> int:
+        """Read the next byte as a number."""
+        if self.position >= self.end:
+            raise ValueError("it ends in the middle")
+        self.position += 1
+        return int(self.data[self.position - 1])
+
     def readline(self) -> bytes:
         """Read the next line, which must be short."""
         line = bytes(self.data[self.position : min(self.end, self.position + _MAX_LINE)])
@@ -130,11 +137,10 @@ def read_pickle(reader: ByteReader, where: str, persistent: Callable[[Any], Any]
     allowed = min(allowed, MOST_INSTRUCTIONS)
     machine = _Machine(persistent or _nothing_outside, Work(allowed))
     try:
-        for number, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], reader))):
-            if number == allowed:
-                raise ValueError(f"it has more than {allowed:,} instructions")
-            machine.step(opcode.name, argument)
-        return Pickled(machine.stack.pop(), tuple(machine.globals))
+        for _ in range(allowed):
+            if not machine.step(reader):
+                return Pickled(machine.stack.pop(), tuple(machine.globals))
+        raise ValueError(f"it has more than {allowed:,} instructions")
     except FileFormatError:
         raise
     except Exception as error:  # hostile bytes can fail in every part of the decoding
@@ -158,10 +164,14 @@ class _Machine:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
-    def step(self, opcode: str, argument: Any) -> None:
-        if opcode not in _INSTRUCTIONS:
-            raise ValueError(f"instruction {opcode} does not occur in checkpoints")
-        _INSTRUCTIONS[opcode](self, argument)
+    def step(self, reader: ByteReader) -> bool:
+        """Carry out the next instruction; False after the last."""
+        code = reader.read_byte()
+        name, instruction, argument = _DECODED.get(code, (f"{code:#x}", None, None))
+        if instruction is None:
+            raise ValueError(f"instruction {name} does not occur in checkpoints")
+        instruction(self, argument(reader) if argument else None)
+        return code != _STOP
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
@@ -298,4 +308,10 @@ _INSTRUCTIONS: dict[str, _Instruction] = {
     "BUILD": lambda m, _: m.build(*m.pop(1)),
     "BINPERSID": lambda m, _: m.push(m.persistent(*m.pop(1))),
     "PERSID": lambda m, identifier: m.push(m.persistent(identifier)),
+}
+
+_STOP = ord(".")
+_DECODED: dict[int, tuple[str, _Instruction | None, Callable[[Any], Any] | None]] = {
+    ord(opcode.code): (opcode.name, _INSTRUCTIONS.get(opcode.name), opcode.arg.reader if opcode.arg else None)
+    for opcode in pickletools.opcodes
 }
