@@ -9,6 +9,8 @@ from pathlib import Path
 from ..errors import FileFormatError, RebasinError
 from .mapped import DAMAGED
 
+_LONGEST = 2000
+
 
 @contextmanager
 def reading(path: Path, what: str = "it") -> Iterator[None]:
@@ -21,6 +23,10 @@ def reading(path: Path, what: str = "it") -> Iterator[None]:
     """
     try:
         yield
+    except FileFormatError as error:
+        if len(str(error)) > _LONGEST:  # names in it may have millions of characters
+            raise type(error)(f"{str(error)[:_LONGEST]} …") from None
+        raise
     except (RebasinError, MemoryError, ImportError):
         raise
     except OSError as error:
