@@ -33,4 +33,4 @@ def read_small_file(path: Path, most: int) -> bytes:
     if not 0 < found.st_size <= most:
         raise ValueError(f"it has {found.st_size:,} bytes, and 1 to {most:,} are expected")
     with open(path, "rb") as file:
-        return file.read(most)
+        return file.read(found.st_size)
