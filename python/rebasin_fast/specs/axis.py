@@ -35,6 +35,7 @@ from rebasin_fast.errors import SpecError
 
 __all__ = ["Concat", "Entry", "Fixed", "Joined", "Product", "Slice", "blocks", "permutations_of", "tiled"]
 
+_LONGEST_SHOWN = 400
 MAX_NESTING = 32  # entries of real models nest four deep
 MAX_CHAINS = 1000  # two pieces within two, 25 levels deep, nest their permutations in 2^25 ways
 MAX_FACTORS = 32  # each is a dimension of an index table, and NumPy has no more
@@ -142,13 +143,19 @@ class Joined:
 Entry: TypeAlias = None | str | Fixed | Slice | Product | Concat | Joined
 
 
+def shown(entry: object) -> str:
+    """An entry in a message: one of a stranger may have a hundred thousand parts."""
+    text = repr(entry)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
 def merge_joined(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
     """The entries with every joined axis merged into the one before it, and how many axes each spans."""
     merged: list[tuple[Entry, int]] = []
     for entry in entries:
         if isinstance(entry, Joined):
             if not merged or merged[-1][0] is None:
-                raise SpecError(f"{entry!r} needs an axis before it that has an entry other than None")
+                raise SpecError(f"{shown(entry)} needs an axis before it that has an entry other than None")
             outer, axes = merged.pop()
             merged.append((Product(outer, entry.inner), axes + 1))
         else:
@@ -237,7 +244,7 @@ def _check_part(part: object, where: str) -> None:
     if part is None:
         raise SpecError(f"None inside a {where} has no length; write Fixed(length)")
     if isinstance(part, Joined):
-        raise SpecError(f"{part!r} stands inside a {where}; Joined stands for a whole axis")
+        raise SpecError(f"{shown(part)} stands inside a {where}; Joined stands for a whole axis")
     if not isinstance(part, Fixed | Slice | Product | Concat):
         _check_name(part)
 

@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice
+from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice, shown
 from rebasin_fast.typing import Index
 
 
@@ -147,7 +147,7 @@ def _check_cover(entry: Concat, sizes: Mapping[str, int]) -> None:
     for name, unit in reached.items():
         if unit < sizes[name]:
             raise SpecError(
-                f"the slices of {name!r} in {entry!r} leave out unit {unit} of {sizes[name]}; "
+                f"the slices of {name!r} in {shown(entry)} leave out unit {unit} of {sizes[name]}; "
                 "together they must cover every unit once"
             )
 

@@ -15,7 +15,7 @@ from rebasin_fast import _arguments
 from rebasin_fast._arrays import check_mapping
 from rebasin_fast._untrusted import brief, parse_json
 from rebasin_fast.errors import SpecError
-from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined
+from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined, shown
 from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
 from rebasin_fast.specs.layout import common_parents, count_copies
 from rebasin_fast.specs.sizes import check_coverage, check_ranks, resolve_sizes
@@ -288,7 +288,7 @@ def _check_kind(what: str, found: object, kind: type) -> None:
 
 def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     if isinstance(entries, str) or not isinstance(entries, Iterable):
-        raise SpecError(f"{name!r} needs a tuple with one entry per axis, got {entries!r}")
+        raise SpecError(f"{name!r} needs a tuple with one entry per axis, got {shown(entries)}")
     try:
         checked = tuple(check_entry(entry) for entry in entries)
         merged = merge_joined(checked)
@@ -297,7 +297,7 @@ def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     for entry, _ in merged:
         for chain in chains_of(entry):
             if len(set(chain)) < len(chain):
-                raise SpecError(f"{name!r}: a permutation stands within itself in {entry!r}")
+                raise SpecError(f"{name!r}: a permutation stands within itself in {shown(entry)}")
     return checked
 
 

@@ -55,10 +55,11 @@ def _packed(draw: random.Random, content: bytes) -> tuple[int, bytes]:
         packer = zlib.compressobj(9, zlib.DEFLATED, -15)
         return 8, packer.compress(content) + packer.flush()
     if method == 12:
-        return 12, bz2.compress(content)
+        return 12, bz2.compress(content, 1)
     if method == 14:
-        body = lzma.compress(content, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}])
-        return 14, b"\x09\x04\x05\x00\x5d\x00\x00\x80\x00" + body
+        body = lzma.compress(content, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16}])
+        size = draw.choice((1 << 16, 1 << 16, 1 << 16, 0, 2**32 - 1))
+        return 14, b"\x09\x04\x05\x00\x5d" + struct.pack("<I", size) + body
     return method, content
 
 

@@ -40,7 +40,7 @@ def _fill(draw: random.Random, group: Any, depth: int, groups: list[Any]) -> Non
             case 8:
                 group[name] = draw.choice(("text", np.void(b"abc"), h5py.Empty("f4"), np.zeros(2, [("a", "f4")])))
             case 9:
-                group.create_dataset(name, data=np.zeros(10**5, "f4"), compression="gzip")
+                group.create_dataset(name, data=np.zeros(10**4, "f4"), compression="gzip")
             case _:
                 group[name] = np.float32(1)
 

@@ -47,11 +47,17 @@ def spoiled(draw: random.Random, value: Any, rate: float = 0.07) -> Any:
     if isinstance(value, dict):
         pairs = Pairs((_key(draw, key, rate), spoiled(draw, inner, rate)) for key, inner in value.items())
         if pairs and draw.random() < rate:
-            draw.choice((pairs.pop, lambda: pairs.extend(pairs[:1] * draw.choice((1, 500)))))()
+            draw.choice((pairs.pop, lambda: pairs.extend(pairs[:1] * _times(draw, pairs[0][1]))))()
         return pairs
     if isinstance(value, list):
-        return [spoiled(draw, inner, rate) for inner in value] * (2 if draw.random() < rate / 2 else 1)
+        parts = [spoiled(draw, inner, rate) for inner in value]
+        return parts * (_times(draw, *parts) if draw.random() < rate / 2 else 1)
     return value
+
+
+def _times(draw: random.Random, *values: Any) -> int:
+    """How often a part stands there: once where it holds others, or the text would double at every level."""
+    return 1 if any(isinstance(value, list | dict) for value in values) else draw.choice((2, 500))
 
 
 def _key(draw: random.Random, key: str, rate: float) -> str:
