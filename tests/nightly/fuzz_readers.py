@@ -7,8 +7,8 @@
 Each kind of `nightly.readers` in turn: changed bytes, archives that lie, assembled pickles, JSON of wrong kinds, specs,
 and HDF5 where h5py is installed. The reader may give its own error, or arrays that can be written and read again;
 anything else is a failure: another exception, more memory than 48 MiB, more than 60 seconds, a message without end.
-Failures go to standard error with the seed that ``--case`` takes. Prints one line of JSON for each kind; exits with 1 if there
-was any.
+Failures go to standard error with the seed that ``--case`` takes. Prints one line of JSON for each kind; exits with 1 if
+there was any failure.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _MAGIC = b"\x89HDF\r\n\x1a\n"
 _INNER = "model.weights.h5"
 _WEIGHTS = "model_weights"  # the group of the weights where a whole model was saved
 _FREE_LINKS = 1000
-_BYTES_PER_LINK = 8
+_BYTES_PER_LINK = 16
 _MAX_DEPTH = 64
 _NEVER_THE_MODEL = ("optimizer", "optimizer_weights", "_optimizer")
 

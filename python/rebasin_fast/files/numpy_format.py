@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import zipfile
 from functools import partial
@@ -20,9 +19,10 @@ from .arrays import to_numpy
 from .contents import Contents, FileFormat
 from .inflation import unpack_into, unpacked_head
 from .mapped import DAMAGED, MappedFile, checked_shape
+from .npy_header import MAX_HEADER, parse_npy_header
 from .params import Entry, LoadedParams, ReadOptions, Source
 
-_HEADER_ROOM = 1 << 14  # NumPy reads headers of at most 10,000 bytes
+_HEADER_ROOM = 12 + MAX_HEADER
 
 
 def read(path: Path, options: ReadOptions) -> LoadedParams:
@@ -68,17 +68,15 @@ def recognises(head: bytes) -> bool:
 
 def _entry(file: MappedFile, member: Member) -> Entry:
     where = f"{file.path}: parameter {member.name.removesuffix('.npy')!r}"
-    head = _head(file, member)
     try:
-        version = npy.read_magic(head)
-        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        found_shape, fortran, dtype = reader(head)
-    except Exception as error:  # NumPy parses a Python literal, which fails in many ways on hostile bytes
+        found_shape, fortran, dtype, start = parse_npy_header(_head(file, member))
+    except FileFormatError:
+        raise
+    except Exception as error:  # a Python literal fails in many ways on hostile bytes
         raise FileFormatError(f"{where} has no readable header ({_first_line(error)}). {DAMAGED}") from error
     shape = checked_shape(found_shape, where)
     code = _code(dtype, where)
     size = math.prod(shape) * dtype.itemsize
-    start = head.tell()
     if member.size != start + size:
         raise FileFormatError(
             f"{where}: shape {list(shape)} of {dtype} takes {size:,} bytes, and the member holds "
@@ -92,10 +90,10 @@ def _entry(file: MappedFile, member: Member) -> Entry:
     return Entry(code, shape, partial(_read, file, member, dtype, shape, fortran))
 
 
-def _head(file: MappedFile, member: Member) -> io.BytesIO:
+def _head(file: MappedFile, member: Member) -> bytes:
     if member.offset is not None:
-        return io.BytesIO(file.map[member.offset : member.offset + min(member.size, _HEADER_ROOM)])
-    return io.BytesIO(unpacked_head(file, member, _HEADER_ROOM))
+        return bytes(file.map[member.offset : member.offset + min(member.size, _HEADER_ROOM)])
+    return unpacked_head(file, member, _HEADER_ROOM)
 
 
 def _read(

@@ -48,7 +48,9 @@ def write(file: IO[bytes], contents: Contents) -> None:
     convention of ``safetensors.torch.save_model``.
     """
     if _METADATA in contents.arrays:
-        raise ParamsError(f"a .safetensors file has no place for a parameter of the name {_METADATA!r}: rename it.")
+        raise ParamsError(
+            f"a .safetensors file has no place for a parameter of the name {_METADATA!r}: rename it."
+        )
     names = [name for name in contents.arrays if name not in contents.ties]
     described = {n: (contents.arrays.code(n), contents.arrays.shape(n)) for n in names}
     # Largest elements first: then every array begins at a multiple of its element's size.

@@ -270,7 +270,9 @@ def _extent_of_product(outer: Entry, inner: Entry) -> Extent:
     extents = _extents(outer, inner)
     factors = sum(part.factors for part in extents)
     if factors > MAX_FACTORS:
-        raise SpecError(f"an axis entry is a product of {factors:,} factors; at most {MAX_FACTORS} are allowed")
+        raise SpecError(
+            f"an axis entry is a product of {factors:,} factors; at most {MAX_FACTORS} are allowed"
+        )
     chains = prod(part.chains for part in extents)
     if chains > MAX_CHAINS:  # pieces of one permutation, or of none, count once
         chains = len(chains_of(outer)) * len(chains_of(inner))

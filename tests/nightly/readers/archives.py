@@ -45,7 +45,16 @@ class Line:
 
     def fields(self) -> bytes:
         """The fields that both headers share."""
-        numbers = (20, self.flags, self.method, 0, 33, self.checksum, self.packed & 0xFFFFFFFF, self.size & 0xFFFFFFFF)
+        numbers = (
+            20,
+            self.flags,
+            self.method,
+            0,
+            33,
+            self.checksum,
+            self.packed & 0xFFFFFFFF,
+            self.size & 0xFFFFFFFF,
+        )
         return struct.pack("<HHHHHIII", *numbers) + struct.pack("<HH", len(self.name), len(self.extra))
 
 
@@ -57,7 +66,9 @@ def _packed(draw: random.Random, content: bytes) -> tuple[int, bytes]:
     if method == 12:
         return 12, bz2.compress(content, 1)
     if method == 14:
-        body = lzma.compress(content, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16}])
+        body = lzma.compress(
+            content, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16}]
+        )
         size = draw.choice((1 << 16, 1 << 16, 1 << 16, 0, 2**32 - 1))
         return 14, b"\x09\x04\x05\x00\x5d" + struct.pack("<I", size) + body
     return method, content
@@ -74,9 +85,14 @@ def _lying(draw: random.Random, line: Line) -> Line:
         case 3:
             return replace(line, flags=draw.choice((1, 8, 0x20, 0x40, 0x800, 0x2000)))
         case 4:
-            return replace(line, name=draw.choice((b"", b"../w.npy", b"\xff.npy", b"w.npy\0", b"d/", line.name * 30)))
+            return replace(
+                line, name=draw.choice((b"", b"../w.npy", b"\xff.npy", b"w.npy\0", b"d/", line.name * 30))
+            )
         case _:
-            return replace(line, extra=draw.choice((b"\x01\0\x08\0" + b"\xff" * 8, b"\x01\0\xff\xff", b"x", b"ab\x04\0abcd")))
+            return replace(
+                line,
+                extra=draw.choice((b"\x01\0\x08\0" + b"\xff" * 8, b"\x01\0\xff\xff", b"x", b"ab\x04\0abcd")),
+            )
 
 
 def archive(draw: random.Random, members: list[tuple[str, bytes]]) -> bytes:
@@ -111,7 +127,9 @@ def npy(draw: random.Random) -> bytes:
     shape, dtype = draw.choice(_SHAPES), draw.choice(_DTYPES)
     described = dtype if dtype.startswith("(") else repr(dtype)
     head = f"{{'descr': {described}, 'fortran_order': {draw.choice(('False', 'True', '1'))}, 'shape': {shape}, }}"
-    head = draw.choice((head, head, head, "(" * 200 + head, "[" * 9000, "{" * 50 + "}" * 50, "__import__('os')"))
+    head = draw.choice(
+        (head, head, head, "(" * 200 + head, "[" * 9000, "{" * 50 + "}" * 50, "__import__('os')")
+    )
     body = head.encode() + b"\n"
     version = draw.choice(((1, 0), (2, 0), (3, 0), (9, 9)))
     length = struct.pack("<H" if version == (1, 0) else "<I", len(body) if draw.random() < 0.9 else 60000)
@@ -123,7 +141,13 @@ def case(draw: random.Random) -> Case:
     suffix = draw.choice((".npz", ".npz", ".npz", ".pt", ".zip"))
     names = {
         ".npz": ["w.npy", "b/c.npy", "é.npy", "notes.txt", ".npy"],
-        ".pt": ["archive/data.pkl", "archive/data/0", "archive/version", "archive/byteorder", "archive/constants.pkl"],
+        ".pt": [
+            "archive/data.pkl",
+            "archive/data/0",
+            "archive/version",
+            "archive/byteorder",
+            "archive/constants.pkl",
+        ],
         ".zip": ["policy.pth", "data", "pytorch_variables.pth"],
     }[suffix]
     members = [(name, npy(draw)) for name in draw.sample(names, draw.randint(1, len(names)))]

@@ -21,10 +21,14 @@ def available() -> bool:
 def _fill(draw: random.Random, group: Any, depth: int, groups: list[Any]) -> None:
     import h5py
 
-    for name in draw.sample(("kernel:0", "bias:0", "layer", "optimizer_weights", "vars", "é", "x" * 300), draw.randint(0, 4)):
+    for name in draw.sample(
+        ("kernel:0", "bias:0", "layer", "optimizer_weights", "vars", "é", "x" * 300), draw.randint(0, 4)
+    ):
         match draw.randrange(11):
             case 0 | 1 | 2:
-                group[name] = np.arange(draw.choice((0, 3, 6))).astype(draw.choice(("f4", ">f8", "i8", "?", "c8", "f2")))
+                group[name] = np.arange(draw.choice((0, 3, 6))).astype(
+                    draw.choice(("f4", ">f8", "i8", "?", "c8", "f2"))
+                )
             case 3 if depth < 4:
                 groups.append(group.create_group(name))
                 _fill(draw, groups[-1], depth + 1, groups)
@@ -38,7 +42,9 @@ def _fill(draw: random.Random, group: Any, depth: int, groups: list[Any]) -> Non
             case 7:
                 group[name] = draw.choice((h5py.SoftLink("/layer"), h5py.ExternalLink("other.h5", "/w")))
             case 8:
-                group[name] = draw.choice(("text", np.void(b"abc"), h5py.Empty("f4"), np.zeros(2, [("a", "f4")])))
+                group[name] = draw.choice(
+                    ("text", np.void(b"abc"), h5py.Empty("f4"), np.zeros(2, [("a", "f4")]))
+                )
             case 9:
                 group.create_dataset(name, data=np.zeros(10**4, "f4"), compression="gzip")
             case _:
@@ -54,7 +60,7 @@ def content(draw: random.Random) -> bytes:
         root = file.create_group("model_weights") if draw.random() < 0.5 else file
         groups = [root]
         _fill(draw, root, 0, groups)
-        if draw.random() < 0.1:  # each group twice in the one before it
+        if draw.random() < 0.02:  # each group twice in the one before it
             for _ in range(40):
                 below = file.create_group(None)
                 groups[-1]["p"], groups[-1]["q"] = below, below

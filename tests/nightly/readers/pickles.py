@@ -18,8 +18,8 @@ _GLOBALS = (
     "_codecs encode", "builtins set", "__builtin__ bytes", "argparse Namespace", "os system", "a b",
 )  # fmt: skip
 _STORAGES = {"0": 64, "1": 8}
-_TEXTS = ("w", "state_dict", "model", "_parameters", "_buffers", "_modules", "language_model", "storage", "0", "1", "cpu",
-          "latin1", "<f4", ">i8", "f4", "|O", "C", "F", "conj", "neg", "", "é", "x" * 300, "a" * 5000)  # fmt: skip
+_TEXTS = ("w", "state_dict", "model", "_parameters", "_buffers", "_modules", "language_model", "storage", "0", "1",
+          "cpu", "latin1", "<f4", ">i8", "f4", "|O", "C", "F", "conj", "neg", "", "é", "x" * 300, "a" * 5000)  # fmt: skip
 
 
 def text(word: str) -> bytes:
@@ -55,7 +55,8 @@ class Assembler:
         d = self.draw
         return d.choice((
             b"K" + bytes([d.randrange(6)]), b"M\x00\x01", b"J" + struct.pack("<i", d.choice((-1, 0, 7, -(2**31)))),
-            b"I%d\n" % d.choice((0, 1, 10**30)), b"L%dL\n" % d.choice((3, -1, 2**62, 10**40)), b"\x8a\x08" + b"\x7f" * 8,
+            b"I%d\n" % d.choice((0, 1, 10**30)), b"L%dL\n" % d.choice((3, -1, 2**62, 10**40)),
+            b"\x8a\x08" + b"\x7f" * 8,
             b"\x8b" + struct.pack("<i", 3000) + b"\x01" * 3000, b"\x88", b"\x89", b"G?\xf0\0\0\0\0\0\0", b"F1e400\n",
         ))  # fmt: skip
 
@@ -79,28 +80,68 @@ class Assembler:
 
     def tensor(self, depth: int) -> bytes:
         """A tensor, each of whose parts is wrong now and then."""
+
         def part(right: bytes) -> bytes:
             return right if self.draw.random() < 0.93 else self.value(depth)
 
-        parts = (self.storage(depth), b"K\x00", b"K\x02K\x03\x86", b"K\x03K\x01\x86", b"\x89", _global(_GLOBALS[5]) + b")R")
-        return _global(_GLOBALS[0]) + b"(" + b"".join(map(part, parts)) + b"t" + self.draw.choice((b"R", b"R", b"R", b"\x81"))
+        parts = (
+            self.storage(depth),
+            b"K\x00",
+            b"K\x02K\x03\x86",
+            b"K\x03K\x01\x86",
+            b"\x89",
+            _global(_GLOBALS[5]) + b")R",
+        )
+        return (
+            _global(_GLOBALS[0])
+            + b"("
+            + b"".join(map(part, parts))
+            + b"t"
+            + self.draw.choice((b"R", b"R", b"R", b"\x81"))
+        )
 
     def array(self, depth: int) -> bytes:
         """An array of NumPy whose bytes stand in the pickle."""
-        dtype = _global("numpy dtype") + self.word() + b"\x85R(K\x03" + self.word() + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+        dtype = (
+            _global("numpy dtype")
+            + self.word()
+            + b"\x85R(K\x03"
+            + self.word()
+            + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+        )
         shape = self.draw.choice((b"K\x04\x85", b"K\x02K\x02\x86", self.value(depth)))
-        return _global(_GLOBALS[13]) + b"(B" + struct.pack("<I", 16) + bytes(16) + dtype + shape + text("C") + b"tR"
+        return (
+            _global(_GLOBALS[13])
+            + b"(B"
+            + struct.pack("<I", 16)
+            + bytes(16)
+            + dtype
+            + shape
+            + text("C")
+            + b"tR"
+        )
 
     def module(self, depth: int) -> bytes:
         """A module of torch: an object whose state has its three dictionaries."""
         parts = b"".join(text(name) + self.mapping(depth) for name in ("_parameters", "_buffers", "_modules"))
-        return _global("argparse Namespace") + b")\x81}(" + parts + text("_non_persistent_buffers_set") + self.value(depth) + b"ub"
+        return (
+            _global("argparse Namespace")
+            + b")\x81}("
+            + parts
+            + text("_non_persistent_buffers_set")
+            + self.value(depth)
+            + b"ub"
+        )
 
     def mapping(self, depth: int) -> bytes:
         """A dictionary of tensors and other objects."""
         inner = (self.tensor, self.tensor, self.tensor, self.array, self.module, self.value)
-        pairs = b"".join(self.key(depth) + self.draw.choice(inner)(depth + 1) for _ in range(self.draw.randint(0, 3)))
-        return self.draw.choice((b"}(" + pairs + b"u", b"(" + pairs + b"d", _global(_GLOBALS[5]) + b")R(" + pairs + b"u"))
+        pairs = b"".join(
+            self.key(depth) + self.draw.choice(inner)(depth + 1) for _ in range(self.draw.randint(0, 3))
+        )
+        return self.draw.choice(
+            (b"}(" + pairs + b"u", b"(" + pairs + b"d", _global(_GLOBALS[5]) + b")R(" + pairs + b"u")
+        )
 
     def key(self, depth: int) -> bytes:
         """A key, mostly a text."""
@@ -146,7 +187,11 @@ def case(draw: random.Random) -> Case:
         members = {"archive/data.pkl": described, "archive/version": b"3\n"}
         members |= {f"archive/data/{key}": bytes(size) for key, size in _STORAGES.items()}
         return Case({"assembled.pt": stored(members)}, "assembled.pt", read_params)
-    head = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}" + text("little_endian") + b"\x88s."
+    head = (
+        b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}"
+        + text("little_endian")
+        + b"\x88s."
+    )
     keys = [key for key in _STORAGES if text(key) + text("cpu") in described]
     listed = b"\x80\x02](" + b"".join(map(text, keys)) + b"e."
     data = b"".join(struct.pack("<q", _STORAGES[key] // 4) + bytes(_STORAGES[key]) for key in keys)

@@ -58,7 +58,10 @@ def _large(draw: random.Random) -> Any:
 
 def spec_json(draw: random.Random) -> dict[str, Any]:
     """A spec of a few parameters, as JSON."""
-    axes = {f"w{n}": [entry(draw) for _ in range(draw.choice((0, 1, 1, 2, 2, 3)))] for n in range(draw.randint(0, 5))}
+    axes = {
+        f"w{n}": [entry(draw) for _ in range(draw.choice((0, 1, 1, 2, 2, 3)))]
+        for n in range(draw.randint(0, 5))
+    }
     if draw.random() < 0.03:
         axes["many"] = [draw.choice((None, "P"))] * draw.choice((33, 65, 200))
     if draw.random() < 0.03:
@@ -104,5 +107,3 @@ def case(draw: random.Random) -> Case:
     """A spec in a file."""
     raw = text_of(draw, spec_json(draw)) if draw.random() < 0.5 else write(spec_json(draw)).encode()
     return Case({"spec.json": raw}, "spec.json", read_spec, (SpecError,))
-
-

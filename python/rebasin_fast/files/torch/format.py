@@ -115,9 +115,7 @@ def _compact(array: Any) -> Any:
     return array.clone() if whole > 2 * array.numel() * array.element_size() else array
 
 
-def _frame(
-    level: dict[Any, Any], key: Any, notes: PlainObjects, left_out: dict[str, str]
-) -> dict[Any, Any]:
+def _frame(level: dict[Any, Any], key: Any, notes: PlainObjects, left_out: dict[str, str]) -> dict[Any, Any]:
     frame: dict[Any, Any] = {}
     for other, value in level.items():
         if other == key:

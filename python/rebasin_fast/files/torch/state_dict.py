@@ -48,9 +48,7 @@ def find_state_dict(root: Any, entry: str | None, path: Path) -> tuple[list[Leve
         mapping = items_of(node)
         if mapping is None:
             break
-        inner = [
-            key for key, value in mapping.items() if _may_be_model(key) and _holds_tensors(value, known)
-        ]
+        inner = [key for key, value in mapping.items() if _may_be_model(key) and _holds_tensors(value, known)]
         chosen = next((name for name in _USUAL_NAMES if name in inner), None)
         if chosen is None and any(isinstance(k, str) and is_array(v) for k, v in mapping.items()):
             return levels, node
