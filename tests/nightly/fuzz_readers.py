@@ -7,8 +7,8 @@
 Each kind of `nightly.readers` in turn: changed bytes, archives that lie, assembled pickles, JSON of wrong kinds, specs,
 and HDF5 where h5py is installed. The reader may give its own error, or arrays that can be written and read again;
 anything else is a failure: another exception, more memory than 48 MiB, more than 60 seconds, a message without end.
-Failures go to standard error with the seed that ``--case`` takes. Prints one line of JSON for each kind; exits with 1 if
-there was any failure.
+Failures go to standard error with the seed that ``--case`` takes. Prints one line of JSON for each kind; exits with 1
+if there was any failure.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from .readers.case import fault_of
 from .readers.kinds import KINDS, case_of
 
 _MOST_SECONDS = 60
+_WATCHED = (
+    5  # every fifth case with its memory, which takes most of the time; the address space limits the others
+)
 _ADDRESS_SPACE = 8 << 30  # the libraries of torch reserve much of it
 
 
@@ -37,11 +40,11 @@ def _too_long(*_: Any) -> None:
     raise TimeoutError(f"more than {_MOST_SECONDS} s")
 
 
-def judged(kind: str, seed: str, folder: Path) -> str | None:
+def judged(kind: str, seed: str, folder: Path, *, watched: bool = True) -> str | None:
     """The fault of one case, or None."""
     signal.alarm(_MOST_SECONDS)
     try:
-        return fault_of(case_of(kind, seed), folder)
+        return fault_of(case_of(kind, seed), folder, watched=watched)
     except TimeoutError as error:
         return str(error)
     finally:
@@ -55,7 +58,7 @@ def run(kind: str, options: argparse.Namespace, folder: Path) -> int:
         if options.seconds and time.perf_counter() - start > options.seconds:
             break
         seed = f"{options.seed} {done}"
-        found = judged(kind, seed, folder)
+        found = judged(kind, seed, folder, watched=done % _WATCHED == 0)
         done += 1
         if found is not None:
             failures += 1

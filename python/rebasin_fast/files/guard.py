@@ -24,9 +24,12 @@ def reading(path: Path, what: str = "it") -> Iterator[None]:
     try:
         yield
     except FileFormatError as error:
-        if len(str(error)) > _LONGEST:  # names in it may have millions of characters
-            raise type(error)(f"{str(error)[:_LONGEST]} …") from None
-        raise
+        text = str(error) if path.name in str(error) else f"{path}: {error}"
+        if len(text) > _LONGEST:  # names in it may have millions of characters
+            text = f"{text[:_LONGEST]} …"
+        if text == str(error):
+            raise
+        raise type(error)(text) from None
     except (RebasinError, MemoryError, ImportError):
         raise
     except OSError as error:

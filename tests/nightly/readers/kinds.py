@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from . import archives, bytes_changed, hdf5, json_texts, pickles, specs
+from . import archives, bytes_changed, corpus, hdf5, json_texts, pickles, specs
 from .case import Case
 
 KINDS: dict[str, Callable[[random.Random], Case]] = {
     "bytes": bytes_changed.case,
+    "corpus": corpus.case,
     "archives": archives.case,
     "pickles": pickles.case,
     "headers": json_texts.header_case,

@@ -19,7 +19,8 @@ _GLOBALS = (
 )  # fmt: skip
 _STORAGES = {"0": 64, "1": 8}
 _TEXTS = ("w", "state_dict", "model", "_parameters", "_buffers", "_modules", "language_model", "storage", "0", "1",
-          "cpu", "latin1", "<f4", ">i8", "f4", "|O", "C", "F", "conj", "neg", "", "é", "x" * 300, "a" * 5000)  # fmt: skip
+          "cpu", "latin1", "<f4", ">i8", "f4", "|O", "C", "F", "conj", "neg", "", "é", "x" * 300,
+          "a" * 5000)  # fmt: skip
 
 
 def text(word: str) -> bytes:
