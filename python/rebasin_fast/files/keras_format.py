@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, MissingDependencyError
 from .archive import MAX_FREE_INFLATION, MAX_RATIO, read_members
 from .contents import FileFormat
-from .inflation import unpack
 from .mapped import DAMAGED, MappedFile
+from .members.inflation import unpack
 from .params import Entry, LoadedParams, ReadOptions, Source
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"

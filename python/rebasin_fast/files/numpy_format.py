@@ -17,9 +17,9 @@ from ..errors import FileFormatError, ParamsError
 from .archive import Member, read_members
 from .arrays import to_numpy
 from .contents import Contents, FileFormat
-from .inflation import unpack_into, unpacked_head
 from .mapped import DAMAGED, MappedFile, checked_shape
-from .npy_header import MAX_HEADER, parse_npy_header
+from .members.inflation import unpack_into, unpacked_head
+from .members.npy_header import MAX_HEADER, parse_npy_header
 from .params import Entry, LoadedParams, ReadOptions, Source
 
 _HEADER_ROOM = 12 + MAX_HEADER

@@ -59,7 +59,7 @@ class Fixed:
 
     def __post_init__(self) -> None:
         if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 1:
-            raise SpecError(f"Fixed takes a positive number of positions, got {self.length!r}")
+            raise SpecError(f"Fixed takes a positive number of positions, got {shown(self.length)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Slice:
         whole = all(isinstance(n, int) and not isinstance(n, bool) for n in (self.start, self.stop))
         if not whole or not 0 <= self.start < self.stop:
             raise SpecError(
-                f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {self.start!r}:{self.stop!r}"
+                f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {shown(self.start)}:{shown(self.stop)}"
             )
 
     def continues_in(self, other: Slice) -> bool:

@@ -107,7 +107,7 @@ def _raise_ambiguous(place: tuple[str, int, Entry, int], sizes: Mapping[str, int
     name, axis, entry, length = place
     unknown = [p for p in _measured(entry) if p not in sizes]
     raise SpecError(
-        f"the sizes of {unknown} cannot be determined from {name!r} axis {axis} of length {length} "
+        f"the sizes of {shown(unknown)} cannot be determined from {name!r} axis {axis} of length {length} "
         f"({shown(entry)}); give the spec sizes={{{unknown[0]!r}: ...}}"
     )
 

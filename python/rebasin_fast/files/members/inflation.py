@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..errors import FileFormatError
-from .archive import Member
-from .mapped import DAMAGED, MappedFile
+from ...errors import FileFormatError
+from ..archive import Member
+from ..mapped import DAMAGED, MappedFile
 
 PIECE = 1 << 20
 _READ = 1 << 16
