@@ -56,9 +56,8 @@ def test_companions_that_are_links_into_proc(model, tmp_path, target):
 def test_a_spec_that_is_a_link_into_proc(model, tmp_path):
     (tmp_path / "spec.json").symlink_to(ENDLESS)
     weights = str(model / "model.safetensors")
-    result = run(
-        "match", weights, weights, "--spec", str(tmp_path / "spec.json"), "-o", str(tmp_path / "p.npz")
-    )
+    spec = str(tmp_path / "spec.json")
+    result = invoke(["match", weights, weights, "--spec", spec, "-o", str(tmp_path / "p.npz")])
     assert result.exit_code == 1
     assert "spec.json: it has 0 bytes" in result.output
 

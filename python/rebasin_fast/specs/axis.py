@@ -74,9 +74,8 @@ class Slice:
         _check_name(self.permutation)
         whole = all(isinstance(n, int) and not isinstance(n, bool) for n in (self.start, self.stop))
         if not whole or not 0 <= self.start < self.stop:
-            raise SpecError(
-                f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {shown(self.start)}:{shown(self.stop)}"
-            )
+            found = f"{shown(self.start)}:{shown(self.stop)}"
+            raise SpecError(f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {found}")
 
     def continues_in(self, other: Slice) -> bool:
         """Whether ``other`` begins where this slice of the same permutation ends."""
