@@ -2,7 +2,7 @@
 
     cd tests && python -m nightly.fuzz_readers_guided -atheris_runs=100000 -max_len=4096 CORPUS_FOLDER
 
-The first byte of an input chooses the format, the others are the file. The options and the folder are those of libFuzzer.
+The first byte of an input chooses the format, the others are the file. Options and folder are those of libFuzzer.
 """
 
 from __future__ import annotations
