@@ -247,7 +247,8 @@ class PermutationSpec:
             raise SpecError(
                 f'this is not the JSON of a permutation spec: expected "format": "{_JSON_FORMAT}"'
             )
-        listed, unmatched, sizes = (fields.get(key) for key in ("axes", "unmatched", "sizes"))
+        listed: Any = fields.get("axes")
+        unmatched, sizes = fields.get("unmatched"), fields.get("sizes")
         _check_kind("axes", listed, dict)
         for name, entries in listed.items():
             _check_kind(f"the entries of {brief(name)}", entries, list)
