@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def names(name: str, value: Any, *, least: int = 1) -> list[str]:
     found = list(value)
     if not all(isinstance(item, str) and item for item in found):
         raise TypeError(f"{name} is a list of names, got {brief(found)}")
-    twice = next((item for number, item in enumerate(found) if item in found[:number]), None)
+    twice = next((item for item, times in Counter(found).items() if times > 1), None)
     if len(found) < least or twice is not None:
         fault = f"{twice!r} occurs twice" if twice is not None else f"got {len(found)}"
         raise ValueError(f"{name} is a list of at least {least} different names; {fault}")

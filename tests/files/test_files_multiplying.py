@@ -14,7 +14,7 @@ import rebasin_fast as rf
 from rebasin_fast._untrusted import brief, parse_json
 from rebasin_fast.errors import FileFormatError, SpecError
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 EMPTY, DOUBLE = b")", b"2\x86"  # the empty tuple; a tuple of the object on the stack, twice
 BOMB = EMPTY + DOUBLE * 60  # 2^60 parts by reference
@@ -183,9 +183,11 @@ def test_indexes_and_specs_have_the_same_bounds(tmp_path):
 @pytest.mark.parametrize(
     ("grown", "words"),
     [
-        (lambda entry: rf.axis.Product(entry, entry), "17 levels deep with 131,072 parts"),
+        (lambda entry: rf.axis.Concat(entry, entry), "17 levels deep with 131,072 parts"),
         (rf.axis.Concat, "33 levels"),
-        (lambda entry: rf.axis.Product(entry, "Q"), "33 levels"),
+        (lambda entry: rf.axis.Product(entry, entry), "64 factors"),
+        (lambda entry: rf.axis.Product(entry, "Q"), "33 factors"),
+        (lambda entry: rf.axis.Product(rf.axis.Concat("P", "Q"), rf.axis.Concat(entry, "R")), r"1,\d\d\d"),
     ],
 )
 def test_axis_entries_that_nest_without_end(grown, words):
@@ -223,3 +225,118 @@ def test_values_in_messages_are_short():
     ):
         assert len(brief(value)) <= 80
     assert brief({"a": [1, 2]}) == "{'a': [1, 2]}"
+
+
+# Each was work or memory of the square of its size: the timeout of this file, or the limit, would tell.
+
+STORAGE = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + b"K\x01tQ"
+TENSOR = GLOBAL + b"(" + STORAGE + b"K\x00" + b"K\x01\x85" * 2 + b"\x89N"
+FILLED = b"](" + b"N" * 90_000 + b"eq\x00"
+KEYS = b"}(" + b"".join(b"J" + struct.pack("<i", key) + b"N" for key in range(90_000)) + b"uq\x00"
+BIG_ENDIAN = (
+    DTYPE + text(">f4") + b"\x85R(K\x03" + text(">") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+)
+
+
+def named(value: bytes, count: int) -> bytes:
+    """A dictionary of ``count`` names for values of these instructions."""
+    return b"}(" + b"".join(text(f"n{number}") + value for number in range(count)) + b"u."
+
+
+def array(count: int) -> bytes:
+    """The bytes of one array under ``count`` names; each of its own byte order has to be converted."""
+    data = (
+        b"B"
+        + struct.pack("<I", 4 << 20)
+        + bytes(4 << 20)
+        + b"q\x00"
+        + BIG_ENDIAN
+        + b"q\x01"
+        + FRAME
+        + b"q\x02"
+    )
+    shape = b"J" + struct.pack("<i", 1 << 20) + b"\x85"
+    return data + named(b"h\x02(h\x00h\x01" + shape + text("C") + b"tR", count)
+
+
+SHARED = {
+    "the arguments of many calls": (FILLED + GLOBAL + b"q\x01" + b"h\x01h\x00R0" * 20_000 + b".", "no arguments"),
+    "the notes of many names": (FILLED + named(b"h\x00", 20_000), "no named tensors"),
+    "the dictionary of many names": (KEYS + named(b"h\x00", 20_000), "no named tensors"),
+    "the pairs of many dictionaries": (FILLED + named(ORDERED + b"h\x00\x85R", 20_000), "without end"),
+    "the bytes of many arrays": (array(90), "far larger"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_objects_that_many_others_share(tmp_path, kind):
+    path = tmp_path / "shared.pt"
+    description, words = SHARED[kind]
+    path.write_bytes(torch_file(description))
+    with pytest.raises(FileFormatError, match=words):
+        dict(rf.load_params(path, library="numpy"))
+
+
+def test_tensors_that_share_their_arguments_and_notes(tmp_path):
+    path = tmp_path / "shared.pt"
+    out = io.BytesIO()
+    arguments = TENSOR + b"}" + b"N" * 90_000 + b"tq\x00"
+    with zipfile.ZipFile(out, "w") as archive:
+        body = b"0" * 2 + named(GLOBAL + b"h\x00R", 3000)[:-1]
+        archive.writestr(
+            "a/data.pkl", b"\x80\x02" + arguments + b"0" + FILLED.replace(b"q\x00", b"q\x01") + body + b"."
+        )
+        archive.writestr("a/data/0", bytes(4))
+    path.write_bytes(out.getvalue())
+    assert len(rf.load_params(path, library="numpy")) == 3000
+
+
+def test_an_archive_of_many_compressed_members_is_listed_once(tmp_path):
+    path = tmp_path / "many.npz"
+    np.savez_compressed(path, **{f"w{number}": np.full(2, number) for number in range(4000)})
+    params = rf.load_params(path)
+    assert all(int(params[name][0]) == int(name[1:]) for name in params)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
+def test_a_member_that_holds_more_than_it_announces(tmp_path, compression):
+    honest, path = np.lib.format, tmp_path / "bomb.npz"
+    head = io.BytesIO()
+    honest.write_array_header_1_0(head, {"descr": "<f4", "fortran_order": False, "shape": (10,)})
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        archive.writestr("w.npy", head.getvalue() + bytes(32 << 20))
+    data = bytearray(out.getvalue())
+    size = struct.pack("<I", len(head.getvalue()) + 40)
+    data[22:26] = size
+    at = data.rindex(b"PK\x01\x02") + 24
+    data[at : at + 4] = size
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileFormatError, match="more than announced"):
+            dict(rf.load_params(path))
+        assert tracemalloc.get_traced_memory()[1] < 24 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("filler", [b"\\\\", b'\\"', b"]", b"x"])
+def test_the_structure_of_json_takes_little_memory(filler):
+    text = b'{"a": "' + filler * (4 << 20) + b'"}'
+    tracemalloc.start()
+    try:
+        assert len(parse_json(text)["a"]) == 4 << 20
+        assert tracemalloc.get_traced_memory()[1] < 12 * len(text)
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_unmatched_names_are_compared_in_linear_time():
+    names = [f"w{number}" for number in range(20_000)]
+    spec = {
+        "format": "rebasin_fast.permutation_spec/1",
+        "axes": {name: ["P"] for name in names},
+        "unmatched": names,
+    }
+    assert len(rf.PermutationSpec.from_json(json.dumps(spec)).unmatched) == len(names)

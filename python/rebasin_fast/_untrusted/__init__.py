@@ -2,5 +2,6 @@
 
 from rebasin_fast._untrusted.brief import brief
 from rebasin_fast._untrusted.json_text import parse_json
+from rebasin_fast._untrusted.small_file import read_small_file
 
-__all__ = ["brief", "parse_json"]
+__all__ = ["brief", "parse_json", "read_small_file"]

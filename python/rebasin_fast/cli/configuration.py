@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rebasin_fast._untrusted import parse_json
+from rebasin_fast._untrusted import parse_json, read_small_file
 from rebasin_fast.errors import SpecError
 from rebasin_fast.files import LoadedParams
 from rebasin_fast.typing import Params
@@ -45,13 +45,11 @@ def heads_beside(params: Params, given: int | None) -> int | None:
 def _fields_of(path: Path) -> dict[str, Any]:
     """The entries of a JSON object; none where the file is missing, too large or something else."""
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST:
-            return {}
-        fields = parse_json(path.read_bytes())
+        fields = parse_json(read_small_file(path, _LARGEST))
     except (OSError, ValueError):
         return {}
     return fields if isinstance(fields, dict) else {}
 
 
 def _first_number(fields: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    return next((int(fields[name]) for name in names if isinstance(fields.get(name), int)), None)
+    return next((int(fields[name]) for name in names if type(fields.get(name)) is int), None)

@@ -11,6 +11,7 @@ from typing import Any, cast
 import click
 
 from rebasin_fast import specs
+from rebasin_fast._untrusted import read_small_file
 from rebasin_fast.cli.configuration import heads_beside
 from rebasin_fast.cli.named import spec_for
 from rebasin_fast.errors import SpecError
@@ -52,7 +53,7 @@ class SpecSource:
         if self.layers is not None:
             raise click.UsageError("--layers is for a spec that is recognised, --spec auto")
         path = Path(self.spec_name)
-        return _of_file(path, params) if path.is_file() else _ready(self.spec_name)
+        return _of_file(path, params) if _is_file(path) else _ready(self.spec_name)
 
     def _recognised(self, params: Params) -> PermutationSpec:
         order = None if self.layers is None else [name.strip() for name in self.layers.split(",")]
@@ -71,12 +72,18 @@ class SpecSource:
 
 
 def _of_file(path: Path, params: Params) -> PermutationSpec:
-    if path.stat().st_size > _LARGEST_SPEC_FILE:
-        raise SpecError(f"{path} has {path.stat().st_size:,} bytes; the JSON of a spec is smaller")
     try:
-        return spec_for(PermutationSpec.from_json(path.read_text(encoding="utf-8")), params)
-    except (SpecError, UnicodeDecodeError) as error:
+        text = read_small_file(path, _LARGEST_SPEC_FILE).decode("utf-8")
+        return spec_for(PermutationSpec.from_json(text), params)
+    except (SpecError, ValueError) as error:  # larger, empty, or no UTF-8
         raise SpecError(f"{path}: {error}") from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # longer than a name can be
+        return False
 
 
 def _ready(name: str) -> PermutationSpec:

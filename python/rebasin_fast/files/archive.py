@@ -16,12 +16,22 @@ MAX_FREE_INFLATION = 1 << 28
 
 @dataclass(frozen=True)
 class Member:
-    """One member: its name, unpacked size, and the position of its bytes where they are not compressed."""
+    """One member: its name, unpacked size, the position of its bytes in the file, and its line of the directory."""
 
     name: str
     size: int
-    offset: int | None
+    start: int
     info: zipfile.ZipInfo
+
+    @property
+    def offset(self) -> int | None:
+        """The position of its bytes where they are not compressed."""
+        return self.start if self.info.compress_type == zipfile.ZIP_STORED else None
+
+    @property
+    def end(self) -> int:
+        """The position after its bytes."""
+        return self.start + self.info.compress_size
 
 
 def read_members(file: MappedFile) -> dict[str, Member]:
@@ -30,8 +40,8 @@ def read_members(file: MappedFile) -> dict[str, Member]:
     Raises
     ------
     FileFormatError
-        No zip archive, truncated, encrypted, a name twice, a member outside of the file, or sizes that only a
-        zip bomb has.
+        No zip archive, truncated, encrypted, a name twice, a member outside of the file or within another, or sizes
+        that only a zip bomb has.
     """
     try:
         with zipfile.ZipFile(BytesIO(file.map) if file.inside else file.path) as archive:
@@ -45,6 +55,7 @@ def read_members(file: MappedFile) -> dict[str, Member]:
         if info.filename in members:
             raise FileFormatError(f"{file.path}: the member {info.filename!r} occurs twice. {DAMAGED}")
         members[info.filename] = _checked(file, info)
+    _refuse_overlap(file, members)
     _refuse_bomb(file, infos)
     return members
 
@@ -67,7 +78,16 @@ def _checked(file: MappedFile, info: zipfile.ZipInfo) -> Member:
     stored = info.compress_type == zipfile.ZIP_STORED
     if stored and info.compress_size != info.file_size:
         raise FileFormatError(f"{where} is stored without compression, but its two sizes differ. {DAMAGED}")
-    return Member(info.filename, info.file_size, offset if stored else None, info)
+    return Member(info.filename, info.file_size, offset, info)
+
+
+def _refuse_overlap(file: MappedFile, members: dict[str, Member]) -> None:
+    """Members that share bytes: each costs the work of all, and takes a line of the directory in the file."""
+    end = 0
+    for member in sorted(members.values(), key=lambda member: member.info.header_offset):
+        if member.info.header_offset < end:
+            raise FileFormatError(f"{file.path}: member {member.name!r} lies within another. {DAMAGED}")
+        end = member.end
 
 
 def _refuse_bomb(file: MappedFile, infos: list[zipfile.ZipInfo]) -> None:

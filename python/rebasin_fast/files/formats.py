@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..errors import FileFormatError
@@ -40,7 +41,7 @@ def format_of_file(path: Path) -> FileFormat:
         Empty, a Git LFS pointer, a web page, another format than that of the name, or an unknown one.
     """
     with open(path, "rb") as file:
-        head = file.read(512)
+        head = file.read(512) if os.fstat(file.fileno()).st_size else b""  # of /proc, it may never come
     _refuse_failed_downloads(path, head)
     refuse_foreign(path, head)
     announced = format_of_name(path)

@@ -9,6 +9,8 @@ from pathlib import Path
 from ..errors import FileFormatError, RebasinError
 from .mapped import DAMAGED
 
+_LONGEST = 2000
+
 
 @contextmanager
 def reading(path: Path, what: str = "it") -> Iterator[None]:
@@ -21,6 +23,13 @@ def reading(path: Path, what: str = "it") -> Iterator[None]:
     """
     try:
         yield
+    except FileFormatError as error:
+        text = str(error) if path.name in str(error) else f"{path}: {error}"
+        if len(text) > _LONGEST:  # names in it may have millions of characters
+            text = f"{text[:_LONGEST]} …"
+        if text == str(error):
+            raise
+        raise type(error)(text) from None
     except (RebasinError, MemoryError, ImportError):
         raise
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -11,14 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, MissingDependencyError
-from .archive import read_members
+from .archive import MAX_FREE_INFLATION, MAX_RATIO, read_members
 from .contents import FileFormat
-from .mapped import MappedFile
+from .mapped import DAMAGED, MappedFile
+from .members.inflation import unpack
 from .params import Entry, LoadedParams, ReadOptions, Source
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _INNER = "model.weights.h5"
 _WEIGHTS = "model_weights"  # the group of the weights where a whole model was saved
+_FREE_LINKS = 1000
+_BYTES_PER_LINK = 16
+_MAX_DEPTH = 64
 _NEVER_THE_MODEL = ("optimizer", "optimizer_weights", "_optimizer")
 
 
@@ -36,7 +41,7 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
     try:
         with h5py.File(_hdf5_of(path), "r") as file:
             root = file.get(_WEIGHTS, file)
-            arrays = dict(_arrays(h5py, root, path))
+            arrays = dict(_arrays(h5py, root, path, _Budget(path)))
     except (OSError, KeyError, RuntimeError) as error:
         if isinstance(error, FileFormatError):
             raise
@@ -75,28 +80,52 @@ def _hdf5_of(path: Path) -> Any:
         raise FileFormatError(
             f"{path} is an archive without {_INNER}: no model of Keras, or one without weights."
         )
-    import zipfile
+    member = members[_INNER]
+    stored = member.offset is not None
+    return BytesIO(file.map[member.start : member.end] if stored else b"".join(unpack(file, member)))
 
-    with zipfile.ZipFile(path) as archive:
-        return BytesIO(archive.read(_INNER))
+
+class _Budget:
+    """The links and bytes that a file of some size can hold: groups may contain one another, and arrays be empty."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, size = path, path.stat().st_size
+        self.links = _FREE_LINKS + size // _BYTES_PER_LINK
+        self.bytes = max(MAX_FREE_INFLATION, MAX_RATIO * size)
+
+    def take_link(self, name: str) -> None:
+        self.links -= 1
+        if self.links < 0 or name.count("/") > _MAX_DEPTH:
+            raise FileFormatError(f"{self.path}: its groups are nested without end. {DAMAGED}")
+
+    def take_array(self, name: str, item: Any) -> None:
+        self.bytes -= max(item.nbytes, math.prod(item.chunks or ()) * item.dtype.itemsize)
+        if self.bytes < 0:
+            raise FileFormatError(
+                f"{self.path}: {name!r} of shape {item.shape} is far larger than its file. {DAMAGED}"
+            )
 
 
-def _arrays(h5py: Any, group: Any, path: Path, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+def _arrays(
+    h5py: Any, group: Any, path: Path, budget: _Budget, prefix: str = ""
+) -> Iterator[tuple[str, NDArray[Any]]]:
     """Datasets below ``group``, in the order of the file's names; links to other places are not followed."""
     for key in group:
         if not prefix and key in _NEVER_THE_MODEL:
             continue
+        budget.take_link(prefix + key)
         if not isinstance(group.get(key, getlink=True), h5py.HardLink):
             raise FileFormatError(
                 f"{path}: {prefix + key!r} is a link to another place. Save the weights anew."
             )
         item = group[key]
         if isinstance(item, h5py.Group):
-            yield from _arrays(h5py, item, path, f"{prefix}{key}/")
+            yield from _arrays(h5py, item, path, budget, f"{prefix}{key}/")
             continue
         if item.is_virtual or item.external:
             raise FileFormatError(f"{path}: {prefix + key!r} lies in another file. Save the weights anew.")
-        if item.dtype.kind in "fiubc":
+        if item.dtype.kind in "fiubc" and item.shape is not None:
+            budget.take_array(prefix + key, item)
             yield f"{prefix}{key}".removesuffix(":0"), np.asarray(item[()])
 
 

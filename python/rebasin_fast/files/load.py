@@ -12,6 +12,7 @@ from .. import _arguments
 from .folders.locate import locate
 from .folders.sharded import read_index
 from .formats import INDEX_SUFFIX, format_of_file
+from .guard import reading
 from .params import LoadedParams, ReadOptions
 
 Library = Literal["numpy", "torch"]
@@ -76,12 +77,13 @@ def load_params(
         _arguments.choice("library", library, ("numpy", "torch"))
     if entry is not None and not isinstance(entry, str):
         raise TypeError(f"entry is the name of an entry or None, got {type(entry).__qualname__}")
-    found = locate(given)
-    if found.name.endswith(INDEX_SUFFIX):
-        params = read_index(found, entry, library or _library_of_set(found))
-    else:
-        known = format_of_file(found)
-        params = known.load(found, ReadOptions(entry, library or default_library(known.library)))
+    with reading(given):
+        found = locate(given)
+        if found.name.endswith(INDEX_SUFFIX):
+            params = read_index(found, entry, library or _library_of_set(found))
+        else:
+            known = format_of_file(found)
+            params = known.load(found, ReadOptions(entry, library or default_library(known.library)))
     if given.is_dir():
         params.source = replace(params.source, folder=given)
     return params

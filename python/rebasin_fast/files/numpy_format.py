@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import zipfile
 from functools import partial
@@ -19,10 +18,11 @@ from .archive import Member, read_members
 from .arrays import to_numpy
 from .contents import Contents, FileFormat
 from .mapped import DAMAGED, MappedFile, checked_shape
+from .members.inflation import unpack_into, unpacked_head
+from .members.npy_header import MAX_HEADER, parse_npy_header
 from .params import Entry, LoadedParams, ReadOptions, Source
 
-_HEADER_ROOM = 1 << 16
-_PIECE = 1 << 20
+_HEADER_ROOM = 12 + MAX_HEADER
 
 
 def read(path: Path, options: ReadOptions) -> LoadedParams:
@@ -68,17 +68,15 @@ def recognises(head: bytes) -> bool:
 
 def _entry(file: MappedFile, member: Member) -> Entry:
     where = f"{file.path}: parameter {member.name.removesuffix('.npy')!r}"
-    head = _head(file, member)
     try:
-        version = npy.read_magic(head)
-        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        found_shape, fortran, dtype = reader(head)
-    except Exception as error:  # NumPy parses a Python literal, which fails in many ways on hostile bytes
+        found_shape, fortran, dtype, start = parse_npy_header(_head(file, member))
+    except FileFormatError:
+        raise
+    except Exception as error:  # a Python literal fails in many ways on hostile bytes
         raise FileFormatError(f"{where} has no readable header ({_first_line(error)}). {DAMAGED}") from error
     shape = checked_shape(found_shape, where)
     code = _code(dtype, where)
     size = math.prod(shape) * dtype.itemsize
-    start = head.tell()
     if member.size != start + size:
         raise FileFormatError(
             f"{where}: shape {list(shape)} of {dtype} takes {size:,} bytes, and the member holds "
@@ -92,10 +90,10 @@ def _entry(file: MappedFile, member: Member) -> Entry:
     return Entry(code, shape, partial(_read, file, member, dtype, shape, fortran))
 
 
-def _head(file: MappedFile, member: Member) -> io.BytesIO:
+def _head(file: MappedFile, member: Member) -> bytes:
     if member.offset is not None:
-        return io.BytesIO(file.map[member.offset : member.offset + min(member.size, _HEADER_ROOM)])
-    return io.BytesIO(_unpacked(file, member, _HEADER_ROOM))
+        return bytes(file.map[member.offset : member.offset + min(member.size, _HEADER_ROOM)])
+    return unpacked_head(file, member, _HEADER_ROOM)
 
 
 def _read(
@@ -104,45 +102,8 @@ def _read(
     stored = numpy_dtype(code).newbyteorder(">" if dtype.byteorder == ">" else "<")
     flat = np.empty(math.prod(shape), stored)
     # memoryview knows no element types of ml_dtypes: bytes have none.
-    _unpack_into(flat.view(np.uint8).data, file, member)
+    unpack_into(flat.view(np.uint8).data, file, member)
     return flat.astype(numpy_dtype(code), copy=False).reshape(shape, order="F" if fortran else "C")
-
-
-def _unpack_into(target: memoryview, file: MappedFile, member: Member) -> None:
-    """Fill ``target`` with the end of a member, piece by piece: the array is the only copy."""
-    try:
-        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
-            _skip(packed, member.size - len(target))
-            filled = 0
-            while piece := packed.read(min(_PIECE, len(target) - filled + 1)):
-                if filled + len(piece) > len(target):
-                    raise EOFError("it unpacks to more than announced")
-                target[filled : filled + len(piece)] = piece
-                filled += len(piece)
-            if filled != len(target):
-                raise EOFError("it unpacks to less than announced")
-    except Exception as error:  # zlib, lzma and bz2 each have errors of their own
-        raise _not_unpacked(file, member, error) from error
-
-
-def _skip(packed: IO[bytes], count: int) -> None:
-    while count and (piece := packed.read(min(_PIECE, count))):
-        count -= len(piece)
-
-
-def _not_unpacked(file: MappedFile, member: Member, error: Exception) -> FileFormatError:
-    return FileFormatError(
-        f"{file.path}: member {member.name!r} cannot be unpacked ({_first_line(error)}). {DAMAGED}"
-    )
-
-
-def _unpacked(file: MappedFile, member: Member, most: int) -> bytes:
-    """The first bytes of a member, at most ``count``: a compressed stream may hold any number."""
-    try:
-        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
-            return packed.read(most)
-    except Exception as error:  # zlib, lzma and bz2 each have errors of their own
-        raise _not_unpacked(file, member, error) from error
 
 
 def _code(dtype: np.dtype[Any], where: str) -> str:

@@ -16,12 +16,13 @@ from typing import IO, Any
 
 from .._arrays.elements import ELEMENT_TYPES
 from .._untrusted import brief, parse_json
-from ..errors import FileFormatError
+from ..errors import FileFormatError, ParamsError
 from .arrays import raw_bytes
 from .contents import Contents, FileFormat
 from .mapped import DAMAGED, MappedFile, checked_shape
 from .params import Entry, LoadedParams, ReadOptions, Source
 
+_METADATA = "__metadata__"
 MAX_HEADER = 100_000_000  # the limit of the format's own library
 
 
@@ -29,12 +30,12 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
     """Map a .safetensors file."""
     file = MappedFile(path, options.library)
     header, start = _header(file)
-    metadata = _metadata(header.pop("__metadata__", {}), path)
+    metadata = _metadata(header.pop(_METADATA, {}), path)
     entries = _entries(header, file, start)
     ties = {
         other: first
         for other, first in metadata.items()
-        if other not in entries and first in entries and other != "format"
+        if other not in entries and first in entries and other not in ("format", _METADATA)
     }
     entries.update({other: entries[first] for other, first in ties.items()})
     return LoadedParams(entries, Source(path, "safetensors", metadata), ties, options.library)
@@ -46,6 +47,10 @@ def write(file: IO[bytes], contents: Contents) -> None:
     Tied arrays are written once; the header's metadata names the others as ``{other: first}``, the
     convention of ``safetensors.torch.save_model``.
     """
+    if _METADATA in contents.arrays:
+        raise ParamsError(
+            f"a .safetensors file has no place for a parameter of the name {_METADATA!r}: rename it."
+        )
     names = [name for name in contents.arrays if name not in contents.ties]
     described = {n: (contents.arrays.code(n), contents.arrays.shape(n)) for n in names}
     # Largest elements first: then every array begins at a multiple of its element's size.
@@ -53,7 +58,7 @@ def write(file: IO[bytes], contents: Contents) -> None:
     metadata = {k: v for k, v in contents.metadata.items() if k not in contents.arrays or k == "format"}
     # transformers refuses a file whose metadata does not name a framework.
     metadata = {"format": "pt", **metadata, **contents.ties}
-    header: dict[str, Any] = {"__metadata__": metadata}
+    header: dict[str, Any] = {_METADATA: metadata}
     end = 0
     for name in names:
         code, shape = described[name]

@@ -28,14 +28,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from math import prod
+from typing import NamedTuple, TypeAlias
 
 from rebasin_fast.errors import SpecError
 
 __all__ = ["Concat", "Entry", "Fixed", "Joined", "Product", "Slice", "blocks", "permutations_of", "tiled"]
 
+_LONGEST_SHOWN = 400
 MAX_NESTING = 32  # entries of real models nest four deep
+MAX_CHAINS = 1000  # two pieces within two, 25 levels deep, nest their permutations in 2^25 ways
+MAX_FACTORS = 32  # each is a dimension of an index table, and NumPy has no more
 MAX_PARTS = 100_000  # counted as often as they stand there: an object that stands twice in another doubles
+
+
+class Extent(NamedTuple):
+    """The levels and parts of an entry, the chains of nested permutations in it, and the most factors of a product."""
+
+    levels: int
+    parts: int
+    chains: int
+    factors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,7 @@ class Fixed:
 
     def __post_init__(self) -> None:
         if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 1:
-            raise SpecError(f"Fixed takes a positive number of positions, got {self.length!r}")
+            raise SpecError(f"Fixed takes a positive number of positions, got {shown(self.length)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +72,10 @@ class Slice:
 
     def __post_init__(self) -> None:
         _check_name(self.permutation)
-        whole = isinstance(self.start, int) and isinstance(self.stop, int)
+        whole = all(isinstance(n, int) and not isinstance(n, bool) for n in (self.start, self.stop))
         if not whole or not 0 <= self.start < self.stop:
-            raise SpecError(
-                f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {self.start!r}:{self.stop!r}"
-            )
+            found = f"{shown(self.start)}:{shown(self.stop)}"
+            raise SpecError(f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {found}")
 
     def continues_in(self, other: Slice) -> bool:
         """Whether ``other`` begins where this slice of the same permutation ends."""
@@ -80,14 +92,14 @@ class Product:
 
     outer: Entry
     inner: Entry
-    _extent: tuple[int, int] = field(init=False, repr=False, compare=False)
+    _extent: Extent = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for part in (self.outer, self.inner):
             _check_part(part, "Product")
             if isinstance(part, Slice):
                 raise SpecError(f"{part} stands in a Product; a Slice is a direct piece of a Concat")
-        object.__setattr__(self, "_extent", _extent_of(self.outer, self.inner))
+        object.__setattr__(self, "_extent", _extent_of_product(self.outer, self.inner))
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -95,7 +107,7 @@ class Concat:
     """Pieces one after the other; slices of one permutation among them form one copy of it."""
 
     pieces: tuple[Entry, ...]
-    _extent: tuple[int, int] = field(init=False, repr=False, compare=False)
+    _extent: Extent = field(init=False, repr=False, compare=False)
 
     def __init__(self, *pieces: Entry) -> None:
         if not pieces:
@@ -118,7 +130,7 @@ class Joined:
     """
 
     inner: Entry
-    _extent: tuple[int, int] = field(init=False, repr=False, compare=False)
+    _extent: Extent = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_part(self.inner, "Joined")
@@ -130,13 +142,19 @@ class Joined:
 Entry: TypeAlias = None | str | Fixed | Slice | Product | Concat | Joined
 
 
+def shown(entry: object) -> str:
+    """An entry in a message: one of a stranger may have a hundred thousand parts."""
+    text = repr(entry)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
 def merge_joined(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
     """The entries with every joined axis merged into the one before it, and how many axes each spans."""
     merged: list[tuple[Entry, int]] = []
     for entry in entries:
         if isinstance(entry, Joined):
             if not merged or merged[-1][0] is None:
-                raise SpecError(f"{entry!r} needs an axis before it that has an entry other than None")
+                raise SpecError(f"{shown(entry)} needs an axis before it that has an entry other than None")
             outer, axes = merged.pop()
             merged.append((Product(outer, entry.inner), axes + 1))
         else:
@@ -225,22 +243,49 @@ def _check_part(part: object, where: str) -> None:
     if part is None:
         raise SpecError(f"None inside a {where} has no length; write Fixed(length)")
     if isinstance(part, Joined):
-        raise SpecError(f"{part!r} stands inside a {where}; Joined stands for a whole axis")
+        raise SpecError(f"{shown(part)} stands inside a {where}; Joined stands for a whole axis")
     if not isinstance(part, Fixed | Slice | Product | Concat):
         _check_name(part)
 
 
-def _extent_of(*parts: Entry) -> tuple[int, int]:
-    """Levels and parts of an entry made of these; SpecError beyond those of any model."""
-    extents = [part._extent for part in parts if isinstance(part, Product | Concat | Joined)]
-    depth = 1 + max((levels for levels, _ in extents), default=0)
-    count = len(parts) - len(extents) + sum(number for _, number in extents)
-    if depth > MAX_NESTING or count > MAX_PARTS:
+def _extent_of(*parts: Entry) -> Extent:
+    """The extent of an entry made of these; SpecError beyond that of any model's."""
+    extents = _extents(*parts)
+    extent = Extent(
+        1 + max(part.levels for part in extents),
+        sum(part.parts for part in extents),
+        sum(part.chains for part in extents),
+        max(part.factors for part in extents),
+    )
+    if extent.levels > MAX_NESTING or extent.parts > MAX_PARTS:
         raise SpecError(
-            f"an axis entry nests {depth} levels deep with {count:,} parts; at most {MAX_NESTING} levels and "
-            f"{MAX_PARTS:,} parts are allowed"
+            f"an axis entry nests {extent.levels} levels deep with {extent.parts:,} parts; at most {MAX_NESTING} "
+            f"levels and {MAX_PARTS:,} parts are allowed"
         )
-    return depth, count
+    return extent
+
+
+def _extent_of_product(outer: Entry, inner: Entry) -> Extent:
+    extents = _extents(outer, inner)
+    factors = sum(part.factors for part in extents)
+    if factors > MAX_FACTORS:
+        raise SpecError(
+            f"an axis entry is a product of {factors:,} factors; at most {MAX_FACTORS} are allowed"
+        )
+    chains = prod(part.chains for part in extents)
+    if chains > MAX_CHAINS:  # pieces of one permutation, or of none, count once
+        chains = len(chains_of(outer)) * len(chains_of(inner))
+    if chains > MAX_CHAINS:
+        raise SpecError(
+            f"an axis entry nests its permutations in {chains:,} ways; at most {MAX_CHAINS:,} are allowed"
+        )
+    return _extent_of(outer, inner)._replace(chains=chains, factors=factors)
+
+
+def _extents(*parts: Entry) -> list[Extent]:
+    return [
+        part._extent if isinstance(part, Product | Concat | Joined) else Extent(0, 1, 1, 1) for part in parts
+    ]
 
 
 def _check_name(name: object) -> str:

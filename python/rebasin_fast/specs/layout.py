@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice
+from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice, shown
 from rebasin_fast.typing import Index
 
 
@@ -121,6 +121,7 @@ def _product_blocks(entry: Product, sizes: Mapping[str, int]) -> list[Block]:
 def _concat_blocks(entry: Concat, sizes: Mapping[str, int]) -> list[Block]:
     result: list[Block] = []
     sliced: dict[str, Index] = {}
+    _check_cover(entry, sizes)
     offset = 0
     for piece in entry.pieces:
         if isinstance(piece, Slice):
@@ -132,14 +133,23 @@ def _concat_blocks(entry: Concat, sizes: Mapping[str, int]) -> list[Block]:
             result += [Block(block.dims, block.positions + offset) for block in _blocks(piece, sizes)]
         offset += length_of(piece, sizes)
     for name, positions in sliced.items():
-        missing = np.flatnonzero(positions < 0)
-        if missing.size:
-            raise SpecError(
-                f"the slices of {name!r} in {entry!r} leave out unit {missing[0]} of {positions.size}; "
-                "together they must cover every unit once"
-            )
         result.append(Block((name,), positions))
     return result
+
+
+def _check_cover(entry: Concat, sizes: Mapping[str, int]) -> None:
+    """SpecError where slices leave out units, before a table of the announced size is made."""
+    reached: dict[str, int] = {}
+    pieces = [piece for piece in entry.pieces if isinstance(piece, Slice)]
+    for piece in sorted(pieces, key=lambda piece: piece.start):
+        if piece.start <= reached.setdefault(piece.permutation, 0):
+            reached[piece.permutation] = max(reached[piece.permutation], piece.stop)
+    for name, unit in reached.items():
+        if unit < sizes[name]:
+            raise SpecError(
+                f"the slices of {name!r} in {shown(entry)} leave out unit {unit} of {sizes[name]}; "
+                "together they must cover every unit once"
+            )
 
 
 def _place_slice(positions: Index, piece: Slice, offset: int) -> None:

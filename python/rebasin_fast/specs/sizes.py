@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 
 from rebasin_fast.errors import SpecError
-from rebasin_fast.specs.axis import Entry, Slice, leaves_of
+from rebasin_fast.specs.axis import Entry, Slice, leaves_of, shown
 from rebasin_fast.specs.layout import blocks_of, length_of
 from rebasin_fast.typing import Params
 
@@ -34,7 +34,7 @@ def check_ranks(axes: Axes, params: Params) -> None:
         if name in params and len(params[name].shape) != len(entries):
             raise SpecError(
                 f"parameter {name!r} has {len(params[name].shape)} axes (shape {tuple(params[name].shape)}), "
-                f"and the spec has {len(entries)} entries for it: {entries!r}"
+                f"and the spec has {len(entries)} entries for it: {shown(entries)}"
             )
 
 
@@ -85,7 +85,7 @@ def _solve(name: str, axis: int, entry: Entry, length: int, unknown: str, sizes:
         fixed = f" after {at_zero} positions of other pieces" if at_zero else ""
         raise SpecError(
             f"parameter {name!r} axis {axis} has length {length}; expected a positive multiple of {per_unit}"
-            f"{fixed}, by its entry {entry!r}"
+            f"{fixed}, by its entry {shown(entry)}"
         )
     return size
 
@@ -98,7 +98,7 @@ def _check_length(
         return
     known = "; ".join(f"{p!r} has {sizes[p]} units by {origin[p]}" for p in _measured(entry) if p in origin)
     raise SpecError(
-        f"parameter {name!r} axis {axis} has length {length}; expected {expected} by its entry {entry!r}"
+        f"parameter {name!r} axis {axis} has length {length}; expected {expected} by its entry {shown(entry)}"
         + (f" ({known})" if known else "")
     )
 
@@ -107,8 +107,8 @@ def _raise_ambiguous(place: tuple[str, int, Entry, int], sizes: Mapping[str, int
     name, axis, entry, length = place
     unknown = [p for p in _measured(entry) if p not in sizes]
     raise SpecError(
-        f"the sizes of {unknown} cannot be determined from {name!r} axis {axis} of length {length} "
-        f"({entry!r}); give the spec sizes={{{unknown[0]!r}: ...}}"
+        f"the sizes of {shown(unknown)} cannot be determined from {name!r} axis {axis} of length {length} "
+        f"({shown(entry)}); give the spec sizes={{{unknown[0]!r}: ...}}"
     )
 
 

@@ -15,7 +15,7 @@ from rebasin_fast import _arguments
 from rebasin_fast._arrays import check_mapping
 from rebasin_fast._untrusted import brief, parse_json
 from rebasin_fast.errors import SpecError
-from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined
+from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined, shown
 from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
 from rebasin_fast.specs.layout import common_parents, count_copies
 from rebasin_fast.specs.sizes import check_coverage, check_ranks, resolve_sizes
@@ -247,11 +247,19 @@ class PermutationSpec:
             raise SpecError(
                 f'this is not the JSON of a permutation spec: expected "format": "{_JSON_FORMAT}"'
             )
+        listed: Any = fields.get("axes")
+        unmatched, sizes = fields.get("unmatched"), fields.get("sizes")
+        _check_kind("axes", listed, dict)
+        for name, entries in listed.items():
+            _check_kind(f"the entries of {brief(name)}", entries, list)
+        _check_kind("unmatched", [] if unmatched is None else unmatched, list)
         try:
-            axes = {name: [entry_from_json(e) for e in entries] for name, entries in fields["axes"].items()}
-            return cls(axes, fields.get("unmatched", ()), sizes=fields.get("sizes"))
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise SpecError(f"the JSON of the permutation spec is malformed: {error!r}") from None
+            axes = {name: [entry_from_json(e) for e in entries] for name, entries in listed.items()}
+            return cls(axes, unmatched or (), sizes=sizes)
+        except SpecError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"the JSON of the permutation spec is malformed: {error}") from None
 
     def digest(self) -> str:
         """SHA-256 of the spec's JSON in canonical form, to check that a saved permutation belongs to it."""
@@ -271,9 +279,17 @@ class PermutationSpec:
         return f"PermutationSpec({len(self._axes)} parameters, {len(self._perm_to_axes)} permutations)"
 
 
+def _check_kind(what: str, found: object, kind: type) -> None:
+    if not isinstance(found, kind):
+        expected = "an object" if kind is dict else "a list"
+        raise SpecError(
+            f"the JSON of the permutation spec is malformed: {what} must be {expected}, got {brief(found)}"
+        )
+
+
 def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     if isinstance(entries, str) or not isinstance(entries, Iterable):
-        raise SpecError(f"{name!r} needs a tuple with one entry per axis, got {entries!r}")
+        raise SpecError(f"{name!r} needs a tuple with one entry per axis, got {shown(entries)}")
     try:
         checked = tuple(check_entry(entry) for entry in entries)
         merged = merge_joined(checked)
@@ -282,7 +298,7 @@ def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     for entry, _ in merged:
         for chain in chains_of(entry):
             if len(set(chain)) < len(chain):
-                raise SpecError(f"{name!r}: a permutation stands within itself in {entry!r}")
+                raise SpecError(f"{name!r}: a permutation stands within itself in {shown(entry)}")
     return checked
 
 

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
-from ..._untrusted import parse_json
+from ..._untrusted import parse_json, read_small_file
 from ..errors import OutputExistsError
 from ..writing.atomic import check_writable
 from ..writing.faults import writing
@@ -20,6 +20,7 @@ from ..writing.names import exists_error, give_name, sync_folder
 from ..writing.together import outputs_of_block
 from .locate import is_weights
 
+MAX_INDEX = 100_000_000
 _MAX_COPIED = 64 << 20
 _TURN = ".alt"
 # Companions of the weights in a folder of transformers or diffusers: configuration, tokenizer, preprocessing, code.
@@ -127,7 +128,14 @@ def _copy_companions(model: Path, aside: Path, folder: Path) -> None:
         small = companion.is_file() and companion.stat().st_size <= _MAX_COPIED
         wanted = small and not is_weights(companion) and _belongs_to_a_model(companion.name)
         if wanted and not (folder / companion.name).exists():
-            shutil.copyfile(companion, aside / companion.name)
+            _copy(companion, aside / companion.name)
+
+
+def _copy(companion: Path, copy: Path) -> None:
+    if companion.stat().st_size:
+        shutil.copyfile(companion, copy)
+    else:
+        copy.touch()  # a link to a file of /proc, which says so, may never end
 
 
 def _belongs_to_a_model(name: str) -> bool:
@@ -190,7 +198,7 @@ def other_name(name: str) -> str:
 
 def _listed(index: Path) -> set[str]:
     try:
-        files = parse_json(index.read_bytes())["weight_map"].values()
+        files = parse_json(read_small_file(index, MAX_INDEX))["weight_map"].values()
         return {name for name in files if isinstance(name, str)}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return set()

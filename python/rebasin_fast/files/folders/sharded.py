@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ..._arrays.elements import ELEMENT_TYPES
-from ..._untrusted import brief, parse_json
+from ..._untrusted import brief, parse_json, read_small_file
 from ...errors import FileFormatError
 from ..contents import Outgoing
 from ..formats import format_of_file
 from ..params import Entry, LoadedParams, ReadOptions, Source
-
-_MAX_INDEX = 100_000_000
+from .output import MAX_INDEX
 
 
 @dataclass(frozen=True)
@@ -108,11 +107,8 @@ def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Outg
 
 
 def _parse(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    size = path.stat().st_size
-    if size > _MAX_INDEX:
-        raise FileFormatError(f"{path}: an index of {size:,} bytes is none. Fetch it again.")
     try:
-        index = parse_json(path.read_bytes())
+        index = parse_json(read_small_file(path, MAX_INDEX))
     except ValueError as error:
         raise FileFormatError(f"{path} cannot be read as an index ({error}). Fetch it again.") from error
     shard_of = index.get("weight_map") if isinstance(index, dict) else None

@@ -10,21 +10,25 @@ from typing import IO, Any, cast
 
 from ..._arrays import foreign_library
 from ..._arrays.torch import TorchArrays, resolved
+from ..._untrusted import brief
+from ...errors import FileFormatError
+from ..archive import MAX_FREE_INFLATION, MAX_RATIO
 from ..arrays import element_code, to_numpy, to_torch
 from ..contents import Contents, FileFormat
-from ..mapped import MappedFile
+from ..mapped import DAMAGED, MappedFile
 from ..params import Entry, LoadedParams, ReadOptions, Source
 from .container import read_container
 from .modules import is_module
 from .nested_dicts import nested, nested_paths
 from .numpy_pickles import is_numpy_array, numpy_array
-from .objects import Tensor, UnsupportedObject, as_mapping, is_tensor, plain, tensor
+from .objects import PlainObjects, Tensor, UnsupportedObject, as_mapping, is_tensor, tensor
 from .pickle_reader import Call
 from .stable_baselines import inner_file
 from .state_dict import find_state_dict, items_of
 from .watched_file import WatchedFile
 
 _HOLE = object()
+_WEIGHT_IN_PICKLE = MAX_RATIO // 4  # the bytes of NumPy's arrays stand in the pickle: a few copies at most
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,11 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
     around, node = find_state_dict(root, options.entry, path)
     if is_module(node):
         left_out[str(node.function)] = "a class, which is not executed; the output is the module's state_dict"
-    levels = [_frame(level, key, left_out) for level, key in around]
-    entries, ties, extras = _entries(node, file, left_out)
+    notes = PlainObjects()
+    levels = [_frame(level, key, notes, left_out) for level, key in around]
+    entries, ties, extras = _entries(node, file, notes, left_out)
     paths = nested_paths(as_mapping(node) or {})
-    layout = TorchLayout(levels, extras, not isinstance(node, dict), _versions(node), paths)
+    layout = TorchLayout(levels, extras, not isinstance(node, dict), _versions(node, notes), paths)
     source = Source(path, "torch", left_out=left_out, layout=layout)
     return LoadedParams(entries, source, ties, options.library)
 
@@ -110,29 +115,35 @@ def _compact(array: Any) -> Any:
     return array.clone() if whole > 2 * array.numel() * array.element_size() else array
 
 
-def _frame(level: dict[Any, Any], key: Any, left_out: dict[str, str]) -> dict[Any, Any]:
+def _frame(level: dict[Any, Any], key: Any, notes: PlainObjects, left_out: dict[str, str]) -> dict[Any, Any]:
     frame: dict[Any, Any] = {}
     for other, value in level.items():
         if other == key:
             frame[other] = _HOLE
             continue
         try:
-            frame[plain(other)] = plain(value)
+            frame[notes.of(other)] = notes.of(value)
         except UnsupportedObject as reason:
-            left_out[str(other)] = str(reason)
+            left_out[_shown(other)] = str(reason)
     return frame
 
 
+def _shown(key: Any) -> str:
+    return key if isinstance(key, str) else brief(key)
+
+
 def _entries(
-    node: Any, file: MappedFile, left_out: dict[str, str]
+    node: Any, file: MappedFile, notes: PlainObjects, left_out: dict[str, str]
 ) -> tuple[dict[str, Entry], dict[str, str], dict[str, Any]]:
     entries: dict[str, Entry] = {}
     extras: dict[str, Any] = {}
     ties: dict[str, str] = {}
     seen: dict[Tensor, str] = {}
+    total = 0
     for name, value in (items_of(node) or {}).items():
         if isinstance(name, str) and is_numpy_array(value):
             entries[name] = Entry.of_array(numpy_array(value, f"{file.path}: parameter {name!r}"), name)
+            total += entries[name].nbytes * _WEIGHT_IN_PICKLE
         elif isinstance(name, str) and is_tensor(value):
             found = tensor(value, file, f"{file.path}: parameter {name!r}")
             viewed = file.aligned(found.code, found.offset) and not found.lazy
@@ -140,20 +151,24 @@ def _entries(
             first = seen.setdefault(found, name)
             if first != name and 0 not in found.shape:
                 ties[name] = first
+            if first == name:
+                total += entries[name].nbytes
         else:
             try:
-                extras[name] = plain(value)
+                extras[name] = notes.of(value)
             except UnsupportedObject as reason:
-                left_out[str(name)] = str(reason)
+                left_out[_shown(name)] = str(reason)
+        if total > max(MAX_FREE_INFLATION, MAX_RATIO * file.size):
+            raise FileFormatError(f"{file.path}: its arrays are far larger than the file. {DAMAGED}")
     return entries, ties, extras
 
 
-def _versions(node: Any) -> Any:
+def _versions(node: Any, notes: PlainObjects) -> Any:
     state = node.state if isinstance(node, Call) else None
     if not isinstance(state, dict) or "_metadata" not in state:
         return None
     try:
-        return plain(state["_metadata"])
+        return notes.of(state["_metadata"])
     except UnsupportedObject:
         return None
 

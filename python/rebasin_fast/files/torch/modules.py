@@ -8,7 +8,6 @@ from ...errors import FileFormatError
 from .objects import as_mapping
 from .pickle_reader import Call
 
-_MAX_MODULES = 200_000
 _MAX_DEPTH = 100
 _PARTS = ("_parameters", "_buffers", "_modules")
 
@@ -26,23 +25,26 @@ def state_of_module(node: Call) -> dict[str, Any]:
     FileFormatError
         Submodules that contain themselves, or far more names than any model has.
     """
-    found: dict[str, Any] = {}
-    _collect(node, "", found, [_MAX_MODULES], 0)
-    return found
+    if node.state_dict is None:
+        node.state_dict = {}
+        _collect(node, "", node.state_dict, 0)
+    return node.state_dict
 
 
-def _collect(node: Call, prefix: str, found: dict[str, Any], budget: list[int], depth: int) -> None:
-    budget[0] -= 1  # modules that refer to one another a thousand times would grow without bound
-    if depth > _MAX_DEPTH or budget[0] < 0:
-        raise FileFormatError("the modules of this file are nested without end: it is damaged or hostile.")
+def _collect(node: Call, prefix: str, found: dict[str, Any], depth: int) -> None:
+    members = {part: as_mapping(node.state[part]) or {} for part in _PARTS}
     passing = _members(node.state.get("_non_persistent_buffers_set"))
+    node.work.take(1 + len(passing) + sum(map(len, members.values())))
+    if depth > _MAX_DEPTH:
+        raise FileFormatError("the modules of this file are nested without end: it is damaged or hostile.")
+    hidden = {name for name in passing if isinstance(name, str)}
     for part in ("_parameters", "_buffers"):
-        for name, value in (as_mapping(node.state[part]) or {}).items():
-            if value is not None and isinstance(name, str) and not (part == "_buffers" and name in passing):
+        for name, value in members[part].items():
+            if value is not None and isinstance(name, str) and not (part == "_buffers" and name in hidden):
                 found[prefix + name] = value
-    for name, child in (as_mapping(node.state["_modules"]) or {}).items():
+    for name, child in members["_modules"].items():
         if is_module(child) and isinstance(name, str):
-            _collect(child, f"{prefix}{name}.", found, budget, depth + 1)
+            _collect(child, f"{prefix}{name}.", found, depth + 1)
 
 
 def _members(node: Any) -> Any:

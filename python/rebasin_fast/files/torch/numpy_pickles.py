@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from .pickle_reader import Call, Global
 _RECONSTRUCT = {"numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"}
 _FROM_BUFFER = {"numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"}
 _PLAIN_TYPES = "?bhilqBHILQefdFD"
+_TYPE_NAME = re.compile(r"[<>=|]?[a-zA-Z?]{1,10}\d{0,3}")  # NumPy reads a whole language in its place
 
 
 def is_numpy_array(node: Any) -> bool:
@@ -64,11 +66,12 @@ def _bytes(node: Any) -> bytes | None:
     # Protocol 2, which torch.save uses, has no bytes: they stand as text.
     if isinstance(node, Call) and str(node.function) == "_codecs.encode" and len(node.args) == 2:
         text, encoding = node.args
-        if isinstance(text, str) and encoding == "latin1":
+        if node.data is None and isinstance(text, str) and encoding == "latin1":
             try:
-                return text.encode("latin1")
+                node.data = text.encode("latin1")
             except UnicodeEncodeError:
                 return None
+        return node.data
     empty = (
         isinstance(node, Call)
         and str(node.function) in ("__builtin__.bytes", "builtins.bytes")
@@ -80,7 +83,7 @@ def _bytes(node: Any) -> bytes | None:
 def _dtype(node: Any) -> np.dtype[Any] | None:
     if not isinstance(node, Call) or str(node.function) != "numpy.dtype" or not node.args:
         return None
-    if not isinstance(node.args[0], str):
+    if not isinstance(node.args[0], str) or not _TYPE_NAME.fullmatch(node.args[0]):
         return None
     try:
         dtype = np.dtype(node.args[0])

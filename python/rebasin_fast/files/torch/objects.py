@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from ..._arrays.elements import ELEMENT_TYPES
 from ..._untrusted import brief
 from ...errors import FileFormatError
-from ..mapped import DAMAGED, MappedFile, checked_shape
+from ..mapped import DAMAGED, MAX_NDIM, MappedFile, checked_shape
 from .container import View, code_of_dtype
 from .pickle_reader import Call, Global, checked_key
 
 _MAX_EXPANDED = 1 << 22
 _MAX_NODES = 100_000
+_MAX_NODES_OF_FILE = 2_000_000
 _MAX_DEPTH = 30
 
 
@@ -66,11 +67,14 @@ def as_mapping(node: Any) -> dict[Any, Any] | None:
     """The items of a dict or OrderedDict; None for anything else."""
     if isinstance(node, dict):
         return node
-    if isinstance(node, Call) and str(node.function) == "collections.OrderedDict":
+    if not isinstance(node, Call):
+        return None
+    if node.mapping is None and str(node.function) == "collections.OrderedDict":
         pairs = node.args[0] if node.args and isinstance(node.args[0], list) else []
+        node.work.take(len(pairs) + len(node.items))
         items = [(checked_key(p[0]), p[1]) for p in pairs if isinstance(p, list | tuple) and len(p) == 2]
-        return dict([*items, *node.items])
-    return None
+        node.mapping = dict([*items, *node.items])
+    return node.mapping
 
 
 def is_tensor(node: Any) -> bool:
@@ -95,13 +99,13 @@ def tensor(node: Call, file: MappedFile, where: str) -> Tensor:
         if name in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
             return tensor(args[0], file, where)
         if name == "_rebuild_from_type_v2":
-            return tensor(Call(args[0], tuple(args[2])), file, where)
+            return tensor(Call(args[0], _tuple(args[2])), file, where)
         if name in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"):
             view, start, shape, strides = args[:4]
             newer = name == "_rebuild_tensor_v3"
             code = code_of_dtype(args[6], where) if newer else view.storage.code
-            found = _checked(view, code, start, _numbers(shape), _numbers(strides), file, where)
-            return _with_lazy_bits(found, args[7:] if newer else args[6:], where)
+            found = _checked(view, code, start, _tuple(shape), _tuple(strides), file, where)
+            return _with_lazy_bits(found, args[7:8] if newer else args[6:7], where)
     except (IndexError, AttributeError, TypeError, RecursionError) as error:
         raise FileFormatError(f"{where} is described wrongly ({error}). {DAMAGED}") from error
     kind = name.removeprefix("_rebuild_").replace("_", " ")
@@ -127,9 +131,12 @@ def _with_lazy_bits(found: Tensor, metadata: tuple[Any, ...], where: str) -> Ten
     return replace(found, conjugate=conjugate, negative=negative)
 
 
-def _numbers(found: Any) -> tuple[int, ...]:
+def _tuple(found: Any) -> tuple[Any, ...]:
+    """A tuple, or that of a torch.Size or short list; a long list, shared by many tensors, would be copied for each."""
     if isinstance(found, Call) and str(found.function) == "torch.Size":
         found = found.args[0]
+    if not isinstance(found, tuple) and not (isinstance(found, list) and len(found) <= MAX_NDIM):
+        raise TypeError(f"{brief(found)} is no tuple")
     return tuple(found)
 
 
@@ -156,25 +163,41 @@ def _checked(
     return Tensor(code, shape, strides, view.storage.offset + view.start + start * itemsize)
 
 
-def plain(node: Any, budget: list[int] | None = None, depth: int = 0) -> Any:
-    """The object itself, if it is made of numbers, text and containers of them.
+class PlainObjects:
+    """The notes of one file, copied: objects of numbers, text and containers of them.
 
-    Raises
-    ------
-    UnsupportedObject
-        It holds a tensor or an object of some class, or is too large to be a note beside weights.
+    An object that stands in a thousand places is copied a thousand times, so the copies of a file are counted.
     """
-    budget = [_MAX_NODES] if budget is None else budget
+
+    def __init__(self) -> None:
+        self.left = _MAX_NODES_OF_FILE
+
+    def of(self, node: Any) -> Any:
+        """The object itself, without anything of the reader's.
+
+        Raises
+        ------
+        UnsupportedObject
+            It holds a tensor or an object of some class, or is too large to be a note beside weights.
+        """
+        budget = [min(_MAX_NODES, self.left)]
+        try:
+            return _plain(node, budget, 0)
+        finally:
+            self.left -= min(_MAX_NODES, self.left) - max(0, budget[0])
+
+
+def _plain(node: Any, budget: list[int], depth: int) -> Any:
     budget[0] -= 1
     if budget[0] < 0 or depth > _MAX_DEPTH:
         raise UnsupportedObject("it is nested too deeply or too large")
     if node is None or isinstance(node, bool | int | float | str | bytes | complex):
         return node
     if isinstance(node, list | tuple | set):
-        return type(node)(plain(item, budget, depth + 1) for item in node)
+        return type(node)(_plain(item, budget, depth + 1) for item in node)
     mapping = as_mapping(node)
     if mapping is not None:
-        items = [(plain(k, budget, depth + 1), plain(v, budget, depth + 1)) for k, v in mapping.items()]
+        items = [(_plain(k, budget, depth + 1), _plain(v, budget, depth + 1)) for k, v in mapping.items()]
         return dict(items) if isinstance(node, dict) else OrderedDict(items)
     if is_tensor(node):
         raise UnsupportedObject("it holds tensors that do not move with the units")

@@ -2,7 +2,7 @@
 
 A pickle is a program for a stack machine. Here a call of a function, the building of an object or the name of a
 class only becomes a `Call` or a `Global` in the result. Nothing is imported and nothing is called, so that no file
-can run code; sizes are bounded by the bytes that are there. `pickletools.genops` decodes.
+can run code; sizes are bounded by the bytes that are there. `pickletools` decodes the arguments.
 
 The machine is our own, because no library has one that executes nothing. An unpickler with its dangerous methods
 replaced executes each instruction that was overlooked, while a table refuses it; and torch's restricted unpickler needs
@@ -14,7 +14,7 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO, Any, cast
+from typing import Any
 
 from ..._untrusted import brief
 from ...errors import FileFormatError
@@ -40,6 +40,21 @@ class Global:
         return f"{self.module}.{self.name}"
 
 
+class Work:
+    """The parts that may be copied out of the objects of one pickle: a list can stand in each of a thousand calls."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self, parts: int) -> None:
+        """FileFormatError once more parts were taken than the file has instructions for."""
+        self.left -= parts
+        if self.left < 0:
+            raise FileFormatError(
+                "the objects of this file are nested or shared without end: it is damaged or hostile."
+            )
+
+
 @dataclass(eq=False)
 class Call:
     """An object as the call that would make it, with its state and the items set in it."""
@@ -48,6 +63,11 @@ class Call:
     args: tuple[Any, ...]
     state: Any = None
     items: list[tuple[Any, Any]] = field(default_factory=list)
+    work: Work = field(default_factory=lambda: Work(FREE_INSTRUCTIONS))
+    # Made of the rest once, however many others refer to the object.
+    mapping: dict[Any, Any] | None = None
+    state_dict: dict[str, Any] | None = None
+    data: bytes | None = None
 
     def __repr__(self) -> str:
         """Without the arguments, which calls may share without end."""
@@ -74,6 +94,13 @@ class ByteReader:
             raise ValueError("it ends in the middle")
         self.position += count
         return bytes(self.data[self.position - count : self.position])
+
+    def read_byte(self) -> int:
+        """Read the next byte as a number."""
+        if self.position >= self.end:
+            raise ValueError("it ends in the middle")
+        self.position += 1
+        return int(self.data[self.position - 1])
 
     def readline(self) -> bytes:
         """Read the next line, which must be short."""
@@ -106,15 +133,14 @@ def read_pickle(reader: ByteReader, where: str, persistent: Callable[[Any], Any]
     FileFormatError
         It is no complete pickle.
     """
-    machine = _Machine(persistent or _nothing_outside)
     allowed = FREE_INSTRUCTIONS + (reader.end - reader.position) // BYTES_PER_INSTRUCTION
     allowed = min(allowed, MOST_INSTRUCTIONS)
+    machine = _Machine(persistent or _nothing_outside, Work(allowed))
     try:
-        for number, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], reader))):
-            if number == allowed:
-                raise ValueError(f"it has more than {allowed:,} instructions")
-            machine.step(opcode.name, argument)
-        return Pickled(machine.stack.pop(), tuple(machine.globals))
+        for _ in range(allowed):
+            if not machine.step(reader):
+                return Pickled(machine.stack.pop(), tuple(machine.globals))
+        raise ValueError(f"it has more than {allowed:,} instructions")
     except FileFormatError:
         raise
     except Exception as error:  # hostile bytes can fail in every part of the decoding
@@ -132,16 +158,20 @@ _MARK = object()
 class _Machine:
     """The stack and the memo of the machine, with the operations that instructions are made of."""
 
-    def __init__(self, persistent: Callable[[Any], Any]) -> None:
-        self.persistent = persistent
+    def __init__(self, persistent: Callable[[Any], Any], work: Work) -> None:
+        self.persistent, self.work = persistent, work
         self.globals: list[Global] = []
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
-    def step(self, opcode: str, argument: Any) -> None:
-        if opcode not in _INSTRUCTIONS:
-            raise ValueError(f"instruction {opcode} does not occur in checkpoints")
-        _INSTRUCTIONS[opcode](self, argument)
+    def step(self, reader: ByteReader) -> bool:
+        """Carry out the next instruction; False after the last."""
+        code = reader.read_byte()
+        name, instruction, argument = _DECODED.get(code, (f"{code:#x}", None, None))
+        if instruction is None:
+            raise ValueError(f"instruction {name} does not occur in checkpoints")
+        instruction(self, argument(reader) if argument else None)
+        return code != _STOP
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
@@ -197,7 +227,10 @@ class _Machine:
     def call(self, function: Any, args: Any) -> None:
         if not isinstance(function, Global | Call):
             raise ValueError(f"{brief(function)} is called, which is no function")
-        self.push(Call(function, tuple(args)))
+        # A list that calls share would be copied for each.
+        if not isinstance(args, tuple):
+            raise ValueError(f"{brief(args)} are no arguments of a call")
+        self.push(Call(function, args, work=self.work))
 
     def make(self, function: Any, *args: Any) -> None:
         self.call(function, args)
@@ -271,8 +304,14 @@ _INSTRUCTIONS: dict[str, _Instruction] = {
     "STACK_GLOBAL": lambda m, _: m.push(m.name(*m.pop(2))),
     "NEWOBJ_EX": lambda m, _: m.call(*m.pop(3)[:2]),
     "OBJ": lambda m, _: m.make(*m.since_mark()),
-    "INST": lambda m, names: m.call(m.name(*names.split(" ", 1)), m.since_mark()),
+    "INST": lambda m, names: m.make(m.name(*names.split(" ", 1)), *m.since_mark()),
     "BUILD": lambda m, _: m.build(*m.pop(1)),
     "BINPERSID": lambda m, _: m.push(m.persistent(*m.pop(1))),
     "PERSID": lambda m, identifier: m.push(m.persistent(identifier)),
+}
+
+_STOP = ord(".")
+_DECODED: dict[int, tuple[str, _Instruction | None, Callable[[Any], Any] | None]] = {
+    ord(opcode.code): (opcode.name, _INSTRUCTIONS.get(opcode.name), opcode.arg.reader if opcode.arg else None)
+    for opcode in pickletools.opcodes
 }

@@ -28,6 +28,7 @@ _SHOWN = 12
 
 
 Level = tuple[dict[Any, Any], Any]
+Known = dict[tuple[int, int], bool]
 
 
 def find_state_dict(root: Any, entry: str | None, path: Path) -> tuple[list[Level], Any]:
@@ -42,11 +43,12 @@ def find_state_dict(root: Any, entry: str | None, path: Path) -> tuple[list[Leve
         return _named(root, entry, path)
     levels: list[Level] = []
     node = root
+    known: Known = {}
     while len(levels) <= _MAX_DEPTH:
         mapping = items_of(node)
         if mapping is None:
             break
-        inner = [key for key, value in mapping.items() if _may_be_model(key) and _holds_tensors(value)]
+        inner = [key for key, value in mapping.items() if _may_be_model(key) and _holds_tensors(value, known)]
         chosen = next((name for name in _USUAL_NAMES if name in inner), None)
         if chosen is None and any(isinstance(k, str) and is_array(v) for k, v in mapping.items()):
             return levels, node
@@ -94,16 +96,23 @@ def _may_be_model(key: Any) -> bool:
     return isinstance(key, str) and not key.lower().startswith(_NEVER_THE_MODEL)
 
 
-def _holds_tensors(node: Any, depth: int = 0, seen: set[int] | None = None) -> bool:
-    seen = set() if seen is None else seen
-    mapping = None if id(node) in seen or depth > _MAX_DEPTH else items_of(node)
+def _holds_tensors(node: Any, known: Known, depth: int = 0) -> bool:
+    """Whether tensors stand in a dictionary or below it; ``known`` holds those visited, as many may refer to one."""
+    visit = (id(node), depth)
+    if visit not in known:
+        known[visit] = False  # of a dictionary that contains itself
+        known[visit] = _searched(node, known, depth)
+    return known[visit]
+
+
+def _searched(node: Any, known: Known, depth: int) -> bool:
+    mapping = None if depth > _MAX_DEPTH else items_of(node)
     if mapping is None:
         return False
-    seen.add(id(node))  # a dictionary that is referred to a thousand times is visited once
     if any(isinstance(key, str) and is_array(value) for key, value in mapping.items()):
         return True
     return any(
-        _may_be_model(key) and _holds_tensors(value, depth + 1, seen) for key, value in mapping.items()
+        _may_be_model(key) and _holds_tensors(value, known, depth + 1) for key, value in mapping.items()
     )
 
 
