@@ -16,6 +16,7 @@ from rebasin_fast._terminal.progress import listener
 from rebasin_fast.analysis._line import Line, differentiable
 from rebasin_fast.errors import DataError
 from rebasin_fast.evaluation.result import Result
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.typing import Params
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class TaylorBarrier(Result):
         }  # fmt: skip
 
 
+@refuses_changed_files
 def taylor_barrier(
     model: Any,
     params_a: Params,

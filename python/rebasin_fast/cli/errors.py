@@ -15,6 +15,7 @@ import click
 
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.errors import RebasinError
+from rebasin_fast.files.mapping.unchanged import watching_files
 
 _LINES = "\n\t"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -32,7 +33,7 @@ class ReportingGroup(click.Group):
         """Run, report, and exit with the documented code."""
         _spell_out_what_cannot_be_encoded()
         try:
-            with _terminated_as_exception():
+            with _terminated_as_exception(), watching_files():
                 return super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.exceptions.Exit as exit_:
             sys.exit(exit_.exit_code)

@@ -1,6 +1,6 @@
 """Reading and writing checkpoints: one file per format, behind `load_params` and `save_params`."""
 
-from .errors import MissingFileError, OutputExistsError, UnwritableOutputError
+from .errors import ChangedFileError, MissingFileError, OutputExistsError, UnwritableOutputError
 from .load import load_params
 from .params import LoadedParams, Source
 from .permutations import (
@@ -14,6 +14,7 @@ from .save import check_output, output_files, save_params
 from .writing.atomic import atomic_write, check_writable
 
 __all__ = [
+    "ChangedFileError",
     "LoadedParams",
     "MissingFileError",
     "OutputExistsError",

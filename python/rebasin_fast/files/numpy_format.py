@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .._arrays.elements import CODE_OF_NAME, NAMES, numpy_dtype
 from ..errors import FileFormatError, ParamsError
-from .archive import Member, read_members
+from .archive import Member, open_member, read_members
 from .arrays import to_numpy
 from .contents import Contents, FileFormat
 from .mapped import DAMAGED, MappedFile, checked_shape
@@ -42,7 +42,8 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
                 left_out[member.name] = "not an array"
             continue
         entries[member.name.removesuffix(".npy")] = _entry(file, member)
-    return LoadedParams(entries, Source(path, "numpy", left_out=left_out), library=options.library)
+    source = Source(path, "numpy", left_out=left_out)
+    return LoadedParams(entries, source, library=options.library, sources=file.sources)
 
 
 def write(file: IO[bytes], contents: Contents) -> None:
@@ -111,7 +112,7 @@ def _read(
 def _unpack_into(target: memoryview, file: MappedFile, member: Member) -> None:
     """Fill ``target`` with the end of a member, piece by piece: the array is the only copy."""
     try:
-        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
+        with open_member(file, member) as packed:
             _skip(packed, member.size - len(target))
             filled = 0
             while piece := packed.read(min(_PIECE, len(target) - filled + 1)):
@@ -139,7 +140,7 @@ def _not_unpacked(file: MappedFile, member: Member, error: Exception) -> FileFor
 def _unpacked(file: MappedFile, member: Member, most: int) -> bytes:
     """The first bytes of a member, at most ``count``: a compressed stream may hold any number."""
     try:
-        with zipfile.ZipFile(file.path) as archive, archive.open(member.info) as packed:
+        with open_member(file, member) as packed:
             return packed.read(most)
     except Exception as error:  # zlib, lzma and bz2 each have errors of their own
         raise _not_unpacked(file, member, error) from error

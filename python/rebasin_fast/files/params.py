@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .._arrays.elements import ELEMENT_TYPES, carrier_of, numpy_dtype
 from .arrays import element_code, to_torch
 from .guard import reading
+from .mapping.guarded_map import GuardedMap
+from .mapping.unchanged import unchanged
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,10 @@ class LoadedParams(Mapping[str, Any]):
         source: Source,
         ties: dict[str, str] | None = None,
         library: str = "numpy",
+        sources: tuple[GuardedMap, ...] = (),
     ) -> None:
         self.source = source
+        self.sources = sources  # the mapped files, as of every view of parameters
         self.library = library
         self.ties = ties or {}
         self._entries = entries
@@ -115,7 +119,7 @@ class LoadedParams(Mapping[str, Any]):
         if first in self._kept:
             return self._kept[first]
         entry = self._entries[first]
-        with reading(self.source.path, f"parameter {first!r}"):
+        with unchanged(self), reading(self.source.path, f"parameter {first!r}"):
             if self.library == "torch":
                 array = to_torch(entry.load(carrier_of(entry.code)), entry.code)
             else:

@@ -85,7 +85,8 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
     left_out = {f"{n}: {k}": why for n, shard in shards.items() for k, why in shard.source.left_out.items()}
     layout = ShardedLayout(path.name, shard_of, metadata, {n: shard.source for n, shard in shards.items()})
     source = Source(path, first.source.format, first.source.metadata, left_out, layout)
-    return LoadedParams(entries, source, ties, first.library)
+    maps = tuple(found for shard in shards.values() for found in shard.sources)
+    return LoadedParams(entries, source, ties, first.library, maps)
 
 
 def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import ParamsError, PermutationError
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.many.checkpoint import ManyCheckpoint
 from rebasin_fast.matching.many.common_order import ModelsInCommonOrder
 from rebasin_fast.matching.many.cycle_consistent import relaxed_permutations
@@ -27,6 +28,7 @@ Method: TypeAlias = Literal["merge_many", "cycle_consistent"]
 Start: TypeAlias = Literal["growing", "identity"]
 
 
+@refuses_changed_files
 def merge_many(
     spec: PermutationSpec,
     models: Sequence[Params],

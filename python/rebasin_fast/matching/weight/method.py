@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.orders import Order
 from rebasin_fast.matching.result import Matching, ProgressCallback
 from rebasin_fast.matching.weight.options import Effort, Options, WeightOptions
@@ -28,6 +29,7 @@ def weight_matching(
 def weight_matching(
     spec: PermutationSpec, params_a: Params, params_b: Sequence[Params], **options: Unpack[WeightOptions]
 ) -> list[Matching]: ...
+@refuses_changed_files
 def weight_matching(
     spec: PermutationSpec,
     params_a: Params,
