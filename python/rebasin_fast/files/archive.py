@@ -29,7 +29,7 @@ class Member:
 
 
 class MappedReader(RawIOBase):
-    """What `zipfile` needs of a file, over a mapped one: what is read is the file that was mapped, whatever its name is."""
+    """What `zipfile` needs of a file, over a mapped one: the same file, also where its name is another's by now."""
 
     def __init__(self, file: MappedFile) -> None:
         self._file, self._position = file, 0

@@ -90,7 +90,7 @@ def _entry(file: MappedFile, member: Member) -> Entry:
         offset = member.offset + start
         load = partial(file.array, shape=shape, offset=offset, strides=strides)
         return Entry(code, shape, load, file.aligned(code, offset))
-    return Entry(code, shape, partial(_read, file, member, dtype, shape, fortran))
+    return Entry(code, shape, partial(_read, file, member, dtype, shape, fortran), unpacked=True)
 
 
 def _head(file: MappedFile, member: Member) -> io.BytesIO:
@@ -106,7 +106,9 @@ def _read(
     flat = np.empty(math.prod(shape), stored)
     # memoryview knows no element types of ml_dtypes: bytes have none.
     _unpack_into(flat.view(np.uint8).data, file, member)
-    return flat.astype(numpy_dtype(code), copy=False).reshape(shape, order="F" if fortran else "C")
+    if not flat.dtype.isnative:
+        flat = flat.byteswap(inplace=True).view(numpy_dtype(code))
+    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def _unpack_into(target: memoryview, file: MappedFile, member: Member) -> None:

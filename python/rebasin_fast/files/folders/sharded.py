@@ -40,7 +40,7 @@ class ShardedLayout:
     sources: dict[str, Source]
 
 
-def read_index(path: Path, entry: str | None, library: str | None) -> LoadedParams:
+def read_index(path: Path, options: ReadOptions) -> LoadedParams:
     """Read the directory of every shard that the index names.
 
     Raises
@@ -58,7 +58,7 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
                 f"{path} names the file {name}, which is not beside it. Fetch the whole set."
             )
         known = format_of_file(file)
-        shards[name] = known.load(file, ReadOptions(entry, library or known.library))
+        shards[name] = known.load(file, options)
     if len({shard.source.format for shard in shards.values()}) != 1:
         raise FileFormatError(f"{path} names files of several formats. Keep to one.")
     for name, shard_name in shard_of.items():
