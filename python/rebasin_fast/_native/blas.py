@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast._native.work_memory import prepare_products
+from rebasin_fast._native.work_memory import check_room_for_library, prepare_products
 from rebasin_fast.errors import MissingDependencyError
 
 # Fortran BLAS with 32-bit integers; an ILP64 build of SciPy declares its integers otherwise.
@@ -60,6 +61,8 @@ def _form(sgemm: int, side: int) -> None:
 
 
 def _scipy_address(name: str) -> int | None:
+    if "scipy.linalg.cython_blas" not in sys.modules:
+        check_room_for_library()
     from scipy.linalg import cython_blas
 
     capsule = cython_blas.__pyx_capi__[name]

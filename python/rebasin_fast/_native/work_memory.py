@@ -14,6 +14,7 @@ except ImportError:  # Windows has no such limits
 
 # OpenBLAS keeps one block for each product that runs at a time, of 32 MiB on x86; the rest is for its threads.
 _BYTES_A_PRODUCT = 48 << 20
+_BYTES_OF_LIBRARY = 160 << 20
 _SIDE = 1024  # long enough for the products of several threads to run at a time
 
 _lock = threading.Lock()
@@ -42,11 +43,17 @@ def prepare_products(name: str, at_once: int, product: Callable[[int], None]) ->
         if missing <= 0:
             return
         if at_once == 1:
-            _check_available(missing, at_once)
+            _check_available(_BYTES_A_PRODUCT, "for its products")
             product(_SIDE)
         else:
             _form_together(missing, at_once, product)
         _prepared[name] = at_once
+
+
+def check_room_for_library() -> None:
+    """MemoryError where SciPy's BLAS cannot be loaded: it takes its first block then, and never gives up either."""
+    if _is_limited():
+        _check_available(_BYTES_OF_LIBRARY, "to be loaded")
 
 
 def short_of_threads(at_once: int) -> MemoryError:
@@ -84,7 +91,7 @@ def _form_together(missing: int, at_once: int, product: Callable[[int], None]) -
             thread.start()
             threads.append(thread)
         ready.wait()
-        _check_available(missing, at_once)
+        _check_available(missing * _BYTES_A_PRODUCT, f"for {at_once} products at a time")
         begin.wait()
     except BaseException as error:
         ready.abort()
@@ -97,12 +104,11 @@ def _form_together(missing: int, at_once: int, product: Callable[[int], None]) -
             thread.join()
 
 
-def _check_available(missing: int, at_once: int) -> None:
-    needed = missing * _BYTES_A_PRODUCT
+def _check_available(needed: int, purpose: str) -> None:
     try:
         np.empty(needed, np.uint8)
     except MemoryError:
         raise MemoryError(
-            f"BLAS needs {needed:,} bytes for {at_once} products at a time, and they are not to be had within the "
-            "limit of this process's address space: raise it (ulimit -v), or give fewer threads"
+            f"BLAS needs {needed:,} bytes {purpose}, and they are not to be had within the limit of this process's "
+            "address space: raise it (ulimit -v), or give fewer threads"
         ) from None
