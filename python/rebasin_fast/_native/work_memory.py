@@ -7,11 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-try:
-    import resource
-except ImportError:  # Windows has no such limits
-    resource = None  # type: ignore[assignment]
-
 # OpenBLAS keeps one block for each product that runs at a time, of 32 MiB on x86; the rest is for its threads.
 _BYTES_A_PRODUCT = 48 << 20
 _BYTES_OF_LIBRARY = 160 << 20
@@ -64,7 +59,9 @@ def short_of_threads(at_once: int) -> MemoryError:
 
 
 def _is_limited() -> bool:
-    if resource is None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
         return False
     limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
     return any(limit != resource.RLIM_INFINITY for limit in limits)
