@@ -37,7 +37,7 @@ inline bool queue_is_stopped(void* queue) {
 // binding.
 class ExceptionMemory {
  public:
-  ExceptionMemory() : reserve_(std::make_unique<char[]>(block)) {}
+  ExceptionMemory() : reserve_(std::make_unique_for_overwrite<char[]>(block)) {}
 
   void take() {
     reserve_.reset();
@@ -68,22 +68,28 @@ void solve_on_threads(std::int64_t count, int threads, Status* statuses, Interru
   const std::int64_t wanted = std::min<std::int64_t>(threads, count) - 1;
   std::vector<ExceptionMemory> memory;
   std::vector<std::thread> helpers;
-  try {
-    memory = std::vector<ExceptionMemory>(static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0)));
-    helpers.reserve(memory.size());
-    for (ExceptionMemory& own_memory : memory) {
-      helpers.emplace_back([&work, &queue, &own_memory] {
-        own_memory.take();
-        ++queue.helpers_ready;
-        queue.begun.wait(false);
-        Interrupt own(queue_is_stopped, &queue);
-        work(own);
-        --queue.helpers_at_work;
-      });
+  // Where there is no memory for more of them, fewer threads do the same work.
+  const auto start_helpers = [&] {
+    try {
+      memory = std::vector<ExceptionMemory>(static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0)));
+      helpers.reserve(memory.size());
+      for (ExceptionMemory& own_memory : memory) {
+        helpers.emplace_back([&work, &queue, &own_memory] {
+          own_memory.take();
+          ++queue.helpers_ready;
+          queue.begun.wait(false);
+          Interrupt own(queue_is_stopped, &queue);
+          work(own);
+          --queue.helpers_at_work;
+        });
+      }
+    } catch (const std::system_error&) {
+      return;
+    } catch (const std::bad_alloc&) {
+      return;
     }
-  } catch (const std::system_error&) {  // fewer threads do the same work
-  } catch (const std::bad_alloc&) {
-  }
+  };
+  start_helpers();
   const auto started = static_cast<int>(helpers.size());
   queue.helpers_at_work = started;
   while (queue.helpers_ready < started) std::this_thread::yield();
