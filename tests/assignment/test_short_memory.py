@@ -68,7 +68,6 @@ def ends(call, extras):
 def test_a_batch_on_threads_ends_or_gives_a_memory_error():
     # Two stacks of 8 MiB, and too little beside them for the work of two threads.
     found = ends("batch", [0, *range(17_000_000, 18_800_000, 75_000), 200_000_000])
-    assert found[0] == 3
     assert found[-1] == 0
 
 
