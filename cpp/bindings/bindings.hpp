@@ -12,3 +12,4 @@ void register_bottleneck(pybind11::module_& m);
 void register_problem(pybind11::module_& m);
 void register_lists(pybind11::module_& m);
 void register_sparse(pybind11::module_& m);
+void register_mapping_guard(pybind11::module_& m);

@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, m) {
   register_bottleneck(m);
   register_lists(m);
   register_sparse(m);
+  register_mapping_guard(m);
 }

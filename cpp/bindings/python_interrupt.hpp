@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include <atomic>
+#include <exception>
 
 #include "python_thread.hpp"
 #include "rebasin/interrupt.hpp"
@@ -34,10 +35,17 @@ inline rebasin::Interrupt python_interrupt(StopFlag* flag = nullptr) {
   return rebasin::Interrupt(python_signal_raised, flag);
 }
 
+// The first exception of a thread takes memory for its state, and the C library ends the process where there
+// is none: taken before the work, so that bad_alloc can be thrown in it.
+inline void can_throw_without_memory() {
+  [[maybe_unused]] const std::exception_ptr none = std::current_exception();
+}
+
 // Calls `solve` with an interrupt: without the GIL and open to Python's signals, unless `brief` work would
 // end before the interpreter has been handed over.
 template <class Solve>
 auto run_native(bool brief, const Solve& solve) {
+  can_throw_without_memory();
   if (brief) {
     rebasin::Interrupt never;
     return solve(never);

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <memory>
 #include <new>
 #include <system_error>
 #include <thread>
@@ -19,12 +22,33 @@ namespace rebasin {
 struct ProblemQueue {
   std::atomic<std::int64_t> next{0};
   std::atomic<int> helpers_at_work{0};
+  std::atomic<int> helpers_ready{0};
+  std::atomic<bool> begun{false};
   std::atomic<bool> stopped{false};
 };
 
 inline bool queue_is_stopped(void* queue) {
   return static_cast<ProblemQueue*>(queue)->stopped.load(std::memory_order_relaxed);
 }
+
+// The first exception of a thread takes memory for the thread's state of exceptions, and where there is none
+// the C library ends the process: not even bad_alloc could be thrown. Each helper takes that memory out of a
+// block that was set aside for it, and none works before all have; the caller's thread has it from its
+// binding.
+class ExceptionMemory {
+ public:
+  ExceptionMemory() : reserve_(std::make_unique_for_overwrite<char[]>(block)) {}
+
+  void take() {
+    reserve_.reset();
+    taken_ = std::current_exception();
+  }
+
+ private:
+  static constexpr std::size_t block = 1 << 14;
+  std::unique_ptr<char[]> reserve_;
+  std::exception_ptr taken_;
+};
 
 // Calls make_solver() once a thread, and its result as Status(k, interrupt) for each k < count; stores the
 // statuses. The first problem that is interrupted stops the others.
@@ -41,24 +65,36 @@ void solve_on_threads(std::int64_t count, int threads, Status* statuses, Interru
       if (statuses[k] == Status::interrupted) queue.stopped = true;
     }
   };
-  std::vector<std::thread> helpers;
   const std::int64_t wanted = std::min<std::int64_t>(threads, count) - 1;
-  for (std::int64_t k = 0; k < wanted; ++k) {
+  std::vector<ExceptionMemory> memory;
+  std::vector<std::thread> helpers;
+  // Where there is no memory for more of them, fewer threads do the same work.
+  const auto start_helpers = [&] {
     try {
-      ++queue.helpers_at_work;
-      helpers.emplace_back([&work, &queue] {
-        Interrupt own(queue_is_stopped, &queue);
-        work(own);
-        --queue.helpers_at_work;
-      });
+      memory = std::vector<ExceptionMemory>(static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0)));
+      helpers.reserve(memory.size());
+      for (ExceptionMemory& own_memory : memory) {
+        helpers.emplace_back([&work, &queue, &own_memory] {
+          own_memory.take();
+          ++queue.helpers_ready;
+          queue.begun.wait(false);
+          Interrupt own(queue_is_stopped, &queue);
+          work(own);
+          --queue.helpers_at_work;
+        });
+      }
     } catch (const std::system_error&) {
-      --queue.helpers_at_work;
-      break;  // fewer threads do the same work
+      return;
     } catch (const std::bad_alloc&) {
-      --queue.helpers_at_work;
-      break;
+      return;
     }
-  }
+  };
+  start_helpers();
+  const auto started = static_cast<int>(helpers.size());
+  queue.helpers_at_work = started;
+  while (queue.helpers_ready < started) std::this_thread::yield();
+  queue.begun = true;
+  queue.begun.notify_all();
   work(interrupt);
   // The last problems may be long ones, and this thread alone polls the caller's interrupt.
   while (queue.helpers_at_work > 0) {

@@ -69,6 +69,7 @@ template <class T>
 rebasin::Status descend_with(const OwnedProblem& owned, std::uintptr_t gemm, const py::object& backend,
                              const rebasin::DescentOptions& options, rebasin::DescentResult& result,
                              StopFlag* stop) {
+  can_throw_without_memory();
   rebasin::Interrupt interrupt = python_interrupt(stop);
   if (backend.is_none()) {
     const GilRelease without_gil;

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrayLibrary",
     "DeviceLibrary",
+    "address_of",
     "check_arrays",
     "check_mapping",
     "device_library",
@@ -108,6 +109,12 @@ def identity(array: Array) -> Hashable:
     """Equal for two living arrays that are the same elements of the same memory: tied parameters."""
     library = _library_of_type(type(array))
     return id(array) if library is None else library.identity(array)
+
+
+def address_of(array: object) -> int | None:
+    """Where the elements of an array of NumPy or torch lie in host memory; None for anything else."""
+    library = _library_of_type(type(array))
+    return None if library is None else library.address(array)
 
 
 def find_ties(arrays: Mapping[str, Array]) -> dict[str, str]:

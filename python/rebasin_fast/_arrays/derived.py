@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,10 +18,15 @@ class DerivedParams(Mapping[str, "Array"]):
         Whose names, order, shapes and dtypes the results have.
     compute : callable
         From a name to its array.
+    sources : sequence of Mapping[str, array], optional
+        The parameters that ``compute`` reads; ``like`` by default.
     """
 
-    def __init__(self, like: Params, compute: Callable[[str], Array]) -> None:
+    def __init__(
+        self, like: Params, compute: Callable[[str], Array], sources: Sequence[Params] | None = None
+    ) -> None:
         self.like = like
+        self.sources = (like,) if sources is None else tuple(sources)
         self._compute = compute
 
     def __getitem__(self, name: str) -> Array:
@@ -52,4 +57,4 @@ def described_by(params: Params) -> Params:
 def part_of(params: Params, names: Iterable[str]) -> DerivedParams:
     """Some of the parameters; none is computed for it."""
     described = described_by(params)
-    return DerivedParams({name: described[name] for name in names}, params.__getitem__)
+    return DerivedParams({name: described[name] for name in names}, params.__getitem__, [params])

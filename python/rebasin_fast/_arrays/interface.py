@@ -90,6 +90,10 @@ class ArrayLibrary:
         """Equal for two living arrays that are the same elements of the same memory."""
         return id(array)
 
+    def address(self, array: Array) -> int | None:
+        """The address of the first element in host memory; None where there is none."""
+        return None
+
 
 class DeviceLibrary(ArrayLibrary, ABC):
     """A library whose arrays may lie on a CUDA device; work on them is queued on the device's current stream."""

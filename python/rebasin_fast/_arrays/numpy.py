@@ -24,6 +24,9 @@ class NumpyArrays(ArrayLibrary):
         replaced: Any = np.where(where, other, array)
         return replaced.astype(array.dtype)
 
+    def address(self, array: Array) -> int | None:
+        return int(array.__array_interface__["data"][0])
+
     def identity(self, array: Array) -> Hashable:
         if not isinstance(array, np.ndarray) or not array.size:
             return id(array)

@@ -81,6 +81,13 @@ class TorchArrays(DeviceLibrary):
         result: NDArray[np.uint8] = flat.view(sys.modules["torch"].uint8).numpy()
         return result
 
+    def address(self, array: Array) -> int | None:
+        plain = array.device.type == "cpu" and str(array.layout) == "torch.strided"
+        try:
+            return int(array.data_ptr()) if plain else None
+        except RuntimeError:  # it has no storage yet
+            return None
+
     def identity(self, array: Array) -> Hashable:
         if array.numel() == 0 or array.device.type == "meta":
             return id(array)

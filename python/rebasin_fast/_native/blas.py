@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._native.work_memory import check_room_for_library, prepare_products
 from rebasin_fast.errors import MissingDependencyError
 
 # Fortran BLAS with 32-bit integers; an ILP64 build of SciPy declares its integers otherwise.
@@ -25,16 +27,42 @@ _CYTHON_NUMBERS = {
 }
 
 
+def gemm_address(name: str, at_once: int = 1) -> int:
+    """Address of ``sgemm`` or ``dgemm``: SciPy's, or ``numpy.matmul`` where SciPy's integers are not 32-bit.
+
+    Raises
+    ------
+    MemoryError
+        BLAS has no memory for ``at_once`` products at a time.
+    """
+    address = _address(name)
+    prepare_products("blas", at_once, partial(_form, _address("sgemm")))
+    return address
+
+
 @cache
-def gemm_address(name: str) -> int:
-    """Address of ``sgemm`` or ``dgemm``: SciPy's, or ``numpy.matmul`` where SciPy's integers are not 32-bit."""
+def _address(name: str) -> int:
     address = _scipy_address(name)
     if address is not None:
         return address
     return ctypes.cast(_numpy_gemm(name), ctypes.c_void_p).value or 0
 
 
+def _form(sgemm: int, side: int) -> None:
+    """A product of (side, side) matrices; ctypes gives up the GIL for it."""
+    left, right, out = (np.ones((side, side), np.float32) for _ in range(3))
+    size = ctypes.byref(ctypes.c_int(side))
+    pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (left, right, out)]
+    one, zero, plain = (
+        ctypes.byref(value) for value in (ctypes.c_float(1), ctypes.c_float(0), ctypes.c_char(b"N"))
+    )
+    gemm = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(sgemm)
+    gemm(plain, plain, size, size, size, one, pointers[0], size, pointers[1], size, zero, pointers[2], size)
+
+
 def _scipy_address(name: str) -> int | None:
+    if "scipy.linalg.cython_blas" not in sys.modules:
+        check_room_for_library()
     from scipy.linalg import cython_blas
 
     capsule = cython_blas.__pyx_capi__[name]

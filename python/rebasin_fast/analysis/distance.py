@@ -15,6 +15,7 @@ from rebasin_fast._arrays.derived import described_by
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, Names, Number
 from rebasin_fast.evaluation.result import Result
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.merging.distance import l2_distance
 from rebasin_fast.merging.same_names import check_same_names, is_interpolated
@@ -98,6 +99,7 @@ class DistanceReduction(Result):
         }
 
 
+@refuses_changed_files
 def distance_reduction(
     spec: PermutationSpec, params_a: Params, params_b: Params, permutation: Permutation
 ) -> DistanceReduction:

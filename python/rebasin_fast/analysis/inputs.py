@@ -18,6 +18,7 @@ from rebasin_fast._untrusted.schema import REAL, WHOLE, ArrayOf, Kind, MapOf, Na
 from rebasin_fast.analysis.matrices import Decomposition, as_matrix, decomposed
 from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.evaluation.result import Result
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.activation.layer_reads import first_tensor
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class InputAlignment(Result):
         }
 
 
+@refuses_changed_files
 def input_alignment(
     model: Any,
     params: Params,

@@ -16,6 +16,7 @@ from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf, Names
 from rebasin_fast.evaluation.curve import Barrier, LossCurve
 from rebasin_fast.evaluation.metrics import metrics_at
 from rebasin_fast.evaluation.result import Result
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.merging.interpolation import interpolate
 from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
@@ -130,6 +131,7 @@ class MutualBarriers(Result):
         }
 
 
+@refuses_changed_files
 def mutual_barriers(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     models: Mapping[str, Params] | Sequence[Params],

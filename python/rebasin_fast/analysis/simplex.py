@@ -17,6 +17,7 @@ from rebasin_fast.analysis.simplex_drawing import draw_barriers, draw_triangle
 from rebasin_fast.evaluation.curve import LossCurve
 from rebasin_fast.evaluation.metrics import is_high
 from rebasin_fast.evaluation.result import Result
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.merging.averaging import average
 from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
@@ -162,6 +163,7 @@ class LossSimplex(Result):
         return vertices
 
 
+@refuses_changed_files
 def loss_simplex(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     models: Sequence[Params],

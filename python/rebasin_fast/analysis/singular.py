@@ -21,6 +21,7 @@ from rebasin_fast.analysis.matrices import (
 )
 from rebasin_fast.errors import SpecError
 from rebasin_fast.evaluation.result import Result
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.permutation.apply import permuted_params
 
@@ -204,6 +205,7 @@ class SingularAlignment(Result):
         }
 
 
+@refuses_changed_files
 def singular_alignment(
     spec: PermutationSpec,
     params_a: Params,

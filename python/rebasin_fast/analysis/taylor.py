@@ -17,6 +17,7 @@ from rebasin_fast._untrusted.schema import REAL, ArrayOf, Count, Kind, Number
 from rebasin_fast.analysis._line import Line, differentiable
 from rebasin_fast.errors import DataError
 from rebasin_fast.evaluation.result import Result
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.typing import Params
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class TaylorBarrier(Result):
         }  # fmt: skip
 
 
+@refuses_changed_files
 def taylor_barrier(
     model: Any,
     params_a: Params,

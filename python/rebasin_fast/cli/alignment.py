@@ -15,6 +15,7 @@ from rebasin_fast._terminal.tables import table
 from rebasin_fast.cli.methods import METHODS, MethodOptions, Task
 from rebasin_fast.cli.options import MatchingOptions, OutputOptions
 from rebasin_fast.cli.proof import spec_statement
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching import Matching
 from rebasin_fast.matching.kinship import Kinship, kinship
 from rebasin_fast.matching.matched import matched_parameters
@@ -82,6 +83,7 @@ class Alignment:
         )
 
 
+@refuses_changed_files
 def align(
     params_a: Params,
     path_b: Path,

@@ -12,6 +12,7 @@ import click
 from rebasin_fast._terminal import signals
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.errors import RebasinError
+from rebasin_fast.files.mapping.unchanged import watching_files
 
 _LINES = "\n\t"
 
@@ -32,7 +33,8 @@ class ReportingGroup(click.Group):
     def _code_of_run(self, heard: signals.Heard, *args: Any, **kwargs: Any) -> int:
         try:
             _spell_out_what_cannot_be_encoded()
-            result = super().main(*args, **{**kwargs, "standalone_mode": False})
+            with watching_files():
+                result = super().main(*args, **{**kwargs, "standalone_mode": False})
             sys.stdout.flush()
             return result if isinstance(result, int) else 0
         except click.exceptions.Exit as exit_:

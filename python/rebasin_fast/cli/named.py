@@ -48,11 +48,16 @@ class LoadOptions:
     entry: str | None
     prefix: str | None
 
-    def load(self, paths: Sequence[Path]) -> list[NamedModel]:
-        """Load files; names that differ from those of the first by the prefixes of wrappers are mapped, with a note."""
+    def load(self, paths: Sequence[Path], memory_limit: int | None = None) -> list[NamedModel]:
+        """Load files; names that differ from those of the first by the prefixes of wrappers are mapped, with a note.
+
+        ``memory_limit`` bounds the bytes of arrays that must be unpacked, those of all files together.
+        """
         models: list[NamedModel] = []
         for path in paths:
-            file = load_params(path, entry=self.entry)
+            file = load_params(path, entry=self.entry, memory_limit=memory_limit)
+            if memory_limit is not None:
+                memory_limit -= file.bytes_to_unpack
             params: Params = file
             if self.prefix is not None:
                 params = without_prefix(file, self.prefix) or file

@@ -159,7 +159,7 @@ matching_options = option_group(
         "--memory-limit",
         type=ByteCount(),
         metavar="BYTES",
-        help="Most bytes of workspace, such as 800M or 2G; the models stay on disk and do not count.",
+        help="Most bytes of workspace, such as 800M or 2G; the models stay on disk, and only compressed ones count.",
     ),
     click.option(
         "--no-strict",

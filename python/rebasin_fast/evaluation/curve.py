@@ -18,6 +18,7 @@ from rebasin_fast.evaluation.calibration import Calibration, measure_of
 from rebasin_fast.evaluation.metrics import is_high, metrics_at
 from rebasin_fast.evaluation.path import ParamsPath, points_of
 from rebasin_fast.evaluation.result import Result
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.typing import Array, Params
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ class LossCurve(Result):
         return int(places[0])
 
 
+@refuses_changed_files
 def loss_curve(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     params_a: Params | None = None,

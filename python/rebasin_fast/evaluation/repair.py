@@ -23,8 +23,10 @@ from rebasin_fast.evaluation.repair_moments import (
     restoring,
     watching,
 )
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 
 
+@refuses_changed_files
 def repair(
     model: Any,
     model_a: Any,

@@ -1,6 +1,6 @@
 """Reading and writing checkpoints: one file per format, behind `load_params` and `save_params`."""
 
-from .errors import MissingFileError, OutputExistsError, UnwritableOutputError
+from .errors import ChangedFileError, MissingFileError, OutputExistsError, UnwritableOutputError
 from .load import load_params
 from .params import LoadedParams, Source
 from .permutations import (
@@ -15,6 +15,7 @@ from .writing.atomic import atomic_write, check_writable
 from .writing.together import together
 
 __all__ = [
+    "ChangedFileError",
     "LoadedParams",
     "MissingFileError",
     "OutputExistsError",

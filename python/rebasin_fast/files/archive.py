@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from dataclasses import dataclass
-from io import BytesIO
+from io import RawIOBase
+from typing import Any
 
 from ..errors import FileFormatError
 from .mapped import DAMAGED, MappedFile
@@ -34,6 +36,40 @@ class Member:
         return self.start + self.info.compress_size
 
 
+class MappedReader(RawIOBase):
+    """What `zipfile` needs of a file, over a mapped one: the same file, also where its name is another's by now."""
+
+    def __init__(self, file: MappedFile) -> None:
+        self._file, self._position = file, 0
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It has positions."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position, from the beginning, from here, or from the end."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._file.size}[whence]
+        if start + offset < 0:
+            raise ValueError("a position before the beginning")
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+    def readinto(self, target: Any) -> int:
+        """Fill ``target`` from here, as far as the file goes."""
+        piece = self._file.map[self._position : self._position + len(target)]
+        target[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+
 def read_members(file: MappedFile) -> dict[str, Member]:
     """List the members of the archive by name.
 
@@ -44,7 +80,7 @@ def read_members(file: MappedFile) -> dict[str, Member]:
         that only a zip bomb has.
     """
     try:
-        with zipfile.ZipFile(BytesIO(file.map) if file.inside else file.path) as archive:
+        with zipfile.ZipFile(MappedReader(file)) as archive:
             infos = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, UnicodeDecodeError) as error:
         raise FileFormatError(

@@ -11,6 +11,7 @@ from .._arrays.derived import described_by
 from ..errors import FileFormatError
 from .arrays import cast, element_code, shape_of
 from .guard import check_names, reading
+from .mapping.unchanged import unchanged_file
 from .params import LoadedParams, ReadOptions
 
 
@@ -110,7 +111,7 @@ class FileFormat:
             raise FileFormatError(
                 f"{path}: a file of {self.name} has no inner entries, so entry={options.entry!r} is not there."
             )
-        with reading(path):
+        with unchanged_file(path), reading(path):
             params = self.read(path, options)
             check_names(iter(params), path)
         return params

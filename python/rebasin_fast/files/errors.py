@@ -6,7 +6,7 @@ A caller may catch `rebasin_fast.errors.RebasinError` for all errors of this pac
 
 import errno as os_errors
 
-from ..errors import RebasinError
+from ..errors import FileFormatError, RebasinError
 
 
 class MissingFileError(RebasinError, FileNotFoundError):
@@ -19,6 +19,10 @@ class OutputExistsError(RebasinError, FileExistsError):
     """The output exists and was not to be overwritten."""
 
     errno = os_errors.EEXIST
+
+
+class ChangedFileError(FileFormatError):
+    """A file was shortened or rewritten in place while its arrays were in use: they are neither the old nor the new."""
 
 
 class UnwritableOutputError(RebasinError, OSError):

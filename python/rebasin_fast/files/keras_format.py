@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import FileFormatError, MissingDependencyError
 from .archive import MAX_FREE_INFLATION, MAX_RATIO, read_members
 from .contents import FileFormat
 from .mapped import DAMAGED, MappedFile
+from .mapping.unpacked import check_unpacked
 from .members.inflation import unpack
 from .params import Entry, LoadedParams, ReadOptions, Source
 
@@ -39,9 +39,13 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
     """
     h5py = _import_h5py(path)
     try:
-        with h5py.File(_hdf5_of(path), "r") as file:
+        opened, taken = _hdf5_of(path, options.memory_limit)
+        with h5py.File(opened, "r") as file:
             root = file.get(_WEIGHTS, file)
-            arrays = dict(_arrays(h5py, root, path, _Budget(path)))
+            datasets = dict(_datasets(h5py, root, path, _Budget(path)))
+            taken += sum(item.size * item.dtype.itemsize for item in datasets.values())
+            check_unpacked(taken, options.memory_limit, str(path))
+            arrays = {name: np.asarray(item[()]) for name, item in datasets.items()}
     except (OSError, KeyError, RuntimeError) as error:
         if isinstance(error, FileFormatError):
             raise
@@ -70,19 +74,21 @@ def _import_h5py(path: Path) -> Any:
     return h5py
 
 
-def _hdf5_of(path: Path) -> Any:
-    """The argument of h5py.File: the file itself, or the member of the archive that holds the weights."""
+def _hdf5_of(path: Path, memory_limit: int | None) -> tuple[Any, int]:
+    """The argument of h5py.File, and its bytes in memory: the file itself, or the archive's member with the weights."""
     file = MappedFile(path)
     if file.map[:2] != b"PK":
-        return path
+        return path, 0
     members = read_members(file)
     if _INNER not in members:
         raise FileFormatError(
             f"{path} is an archive without {_INNER}: no model of Keras, or one without weights."
         )
     member = members[_INNER]
-    stored = member.offset is not None
-    return BytesIO(file.map[member.start : member.end] if stored else b"".join(unpack(file, member)))
+    if member.offset is not None:
+        return BytesIO(file.map[member.start : member.end]), 0
+    check_unpacked(member.size, memory_limit, str(path))
+    return BytesIO(b"".join(unpack(file, member))), member.size
 
 
 class _Budget:
@@ -106,9 +112,9 @@ class _Budget:
             )
 
 
-def _arrays(
+def _datasets(
     h5py: Any, group: Any, path: Path, budget: _Budget, prefix: str = ""
-) -> Iterator[tuple[str, NDArray[Any]]]:
+) -> Iterator[tuple[str, Any]]:
     """Datasets below ``group``, in the order of the file's names; links to other places are not followed."""
     for key in group:
         if not prefix and key in _NEVER_THE_MODEL:
@@ -120,13 +126,13 @@ def _arrays(
             )
         item = group[key]
         if isinstance(item, h5py.Group):
-            yield from _arrays(h5py, item, path, budget, f"{prefix}{key}/")
+            yield from _datasets(h5py, item, path, budget, f"{prefix}{key}/")
             continue
         if item.is_virtual or item.external:
             raise FileFormatError(f"{path}: {prefix + key!r} lies in another file. Save the weights anew.")
         if item.dtype.kind in "fiubc" and item.shape is not None:
             budget.take_array(prefix + key, item)
-            yield f"{prefix}{key}".removesuffix(":0"), np.asarray(item[()])
+            yield f"{prefix}{key}".removesuffix(":0"), item
 
 
 FORMAT = FileFormat("Keras", (".h5", ".hdf5", ".keras"), recognises, read)

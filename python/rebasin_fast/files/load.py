@@ -13,13 +13,18 @@ from .folders.locate import locate
 from .folders.sharded import read_index
 from .formats import INDEX_SUFFIX, format_of_file
 from .guard import reading
+from .mapping.unpacked import check_unpacked
 from .params import LoadedParams, ReadOptions
 
 Library = Literal["numpy", "torch"]
 
 
 def load_params(
-    path: str | os.PathLike[str], *, entry: str | None = None, library: Library | None = None
+    path: str | os.PathLike[str],
+    *,
+    entry: str | None = None,
+    library: Library | None = None,
+    memory_limit: int | None = None,
 ) -> LoadedParams:
     """Read the parameters of a checkpoint.
 
@@ -38,6 +43,8 @@ def load_params(
     library : {"numpy", "torch"}, optional
         The library of the arrays. Default: torch tensors on the CPU from torch files (where torch is installed),
         NumPy arrays from all others. bfloat16 as NumPy arrays needs `ml_dtypes`.
+    memory_limit : int, optional
+        Most bytes that arrays may take which must be unpacked: those of a compressed .npz and of Keras.
 
     Returns
     -------
@@ -54,13 +61,18 @@ def load_params(
     FileFormatError
         Truncated, damaged, hostile, or of another format than that of its name. Raised before memory of a declared
         size is taken.
+    ChangedFileError
+        The file was shortened or rewritten in place, now or before an array was read for the first time.
+    MemoryError
+        Compressed arrays need more than `memory_limit`; nothing is unpacked.
     MissingDependencyError
         `library="torch"` without torch; on reading an array, bfloat16 without `ml_dtypes`.
 
     Notes
     -----
-    Opening takes time in the number of arrays, not in their size. A file must not be truncated or rewritten
-    in place while its arrays are in use (replacing it, as `save_params` does, is harmless). The pickle of a
+    Opening takes time in the number of arrays, not in their size. Replacing a file whose arrays are in use, as
+    `save_params` does, is harmless. Functions of this package refuse parameters of a file that was shortened or
+    rewritten in place (`ChangedFileError`); elsewhere, reading behind its new end ends the process. The pickle of a
     torch file is read as data by `rebasin_fast.files.torch.pickle_reader`, never unpickled.
 
     Examples
@@ -77,13 +89,18 @@ def load_params(
         _arguments.choice("library", library, ("numpy", "torch"))
     if entry is not None and not isinstance(entry, str):
         raise TypeError(f"entry is the name of an entry or None, got {type(entry).__qualname__}")
+    _arguments.optional_count(
+        "memory_limit", memory_limit, least=0, of="a number of bytes, such as 2 * 10**9,"
+    )
     with reading(given):
         found = locate(given)
         if found.name.endswith(INDEX_SUFFIX):
-            params = read_index(found, entry, library or _library_of_set(found))
+            params = read_index(found, ReadOptions(entry, library or _library_of_set(found), memory_limit))
         else:
             known = format_of_file(found)
-            params = known.load(found, ReadOptions(entry, library or default_library(known.library)))
+            options = ReadOptions(entry, library or default_library(known.library), memory_limit)
+            params = known.load(found, options)
+    check_unpacked(params.bytes_to_unpack, memory_limit, str(given))
     if given.is_dir():
         params.source = replace(params.source, folder=given)
     return params

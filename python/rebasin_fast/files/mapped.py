@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import mmap
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from .._arrays.elements import ELEMENT_TYPES, numpy_dtype
 from .._untrusted import brief
 from ..errors import FileFormatError
+from .mapping.guarded_map import GuardedMap
 
 MAX_NDIM = 32  # the most in every supported NumPy
 MAX_BYTES = 2**63 - 1
@@ -31,9 +31,9 @@ class MappedFile:
         self.path = path
         self.inside = False
         access = mmap.ACCESS_COPY if library == "torch" else mmap.ACCESS_READ
-        with open(path, "rb") as file:
-            self.size = os.fstat(file.fileno()).st_size
-            self.map: Any = mmap.mmap(file.fileno(), 0, access=access) if self.size else b""
+        found = GuardedMap.of_file(path, access)
+        self.map: Any = b"" if found is None else found
+        self.size = len(self.map)
 
     @classmethod
     def of_bytes(cls, path: Path, data: bytes, library: str = "numpy") -> MappedFile:
@@ -42,6 +42,11 @@ class MappedFile:
         file.path, file.size, file.inside = path, len(data), True
         file.map = bytearray(data) if library == "torch" else data
         return file
+
+    @property
+    def sources(self) -> tuple[GuardedMap, ...]:
+        """The mapping that arrays are views of; none for bytes."""
+        return (self.map,) if isinstance(self.map, GuardedMap) else ()
 
     def array(
         self, code: str, shape: tuple[int, ...], offset: int, strides: tuple[int, ...] | None = None

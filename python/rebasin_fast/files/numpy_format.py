@@ -42,7 +42,8 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
                 left_out[member.name] = "not an array"
             continue
         entries[member.name.removesuffix(".npy")] = _entry(file, member)
-    return LoadedParams(entries, Source(path, "numpy", left_out=left_out), library=options.library)
+    source = Source(path, "numpy", left_out=left_out)
+    return LoadedParams(entries, source, library=options.library, sources=file.sources)
 
 
 def write(file: IO[bytes], contents: Contents) -> None:
@@ -87,7 +88,7 @@ def _entry(file: MappedFile, member: Member) -> Entry:
         offset = member.offset + start
         load = partial(file.array, shape=shape, offset=offset, strides=strides)
         return Entry(code, shape, load, file.aligned(code, offset))
-    return Entry(code, shape, partial(_read, file, member, dtype, shape, fortran))
+    return Entry(code, shape, partial(_read, file, member, dtype, shape, fortran), unpacked=True)
 
 
 def _head(file: MappedFile, member: Member) -> bytes:
@@ -103,7 +104,9 @@ def _read(
     flat = np.empty(math.prod(shape), stored)
     # memoryview knows no element types of ml_dtypes: bytes have none.
     unpack_into(flat.view(np.uint8).data, file, member)
-    return flat.astype(numpy_dtype(code), copy=False).reshape(shape, order="F" if fortran else "C")
+    if not flat.dtype.isnative:
+        flat = flat.byteswap(inplace=True).view(numpy_dtype(code))
+    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def _code(dtype: np.dtype[Any], where: str) -> str:

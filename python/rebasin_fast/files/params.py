@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .._arrays.elements import ELEMENT_TYPES, carrier_of, numpy_dtype
 from .arrays import element_code, to_torch
 from .guard import reading
+from .mapping.guarded_map import GuardedMap
+from .mapping.unchanged import unchanged
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,14 @@ class Entry:
 
     `load` gets the element type of the view: its own, or an integer of that size where the caller converts the
     bytes itself. `keep`: the array may be kept after its first reading, because it is a view, which
-    takes no memory, or was slow to unpack.
+    takes no memory, or was slow to unpack. `unpacked`: reading it takes its size in memory.
     """
 
     code: str
     shape: tuple[int, ...]
     load: Callable[[str], NDArray[Any]]
     keep: bool = True
+    unpacked: bool = False
 
     @classmethod
     def of_array(cls, array: NDArray[Any], name: str) -> Entry:
@@ -45,10 +48,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The inner entry to read (torch), and the library of the arrays, "numpy" or "torch"."""
+    """The inner entry to read (torch), the library of the arrays, and the most bytes that unpacking them may take."""
 
     entry: str | None = None
     library: str = "numpy"
+    memory_limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,10 @@ class LoadedParams(Mapping[str, Any]):
         source: Source,
         ties: dict[str, str] | None = None,
         library: str = "numpy",
+        sources: tuple[GuardedMap, ...] = (),
     ) -> None:
         self.source = source
+        self.sources = sources  # the mapped files, as of every view of parameters
         self.library = library
         self.ties = ties or {}
         self._entries = entries
@@ -115,7 +121,7 @@ class LoadedParams(Mapping[str, Any]):
         if first in self._kept:
             return self._kept[first]
         entry = self._entries[first]
-        with reading(self.source.path, f"parameter {first!r}"):
+        with unchanged(self), reading(self.source.path, f"parameter {first!r}"):
             if self.library == "torch":
                 array = to_torch(entry.load(carrier_of(entry.code)), entry.code)
             else:
@@ -154,6 +160,12 @@ class LoadedParams(Mapping[str, Any]):
     def parameter_count(self) -> int:
         """How many numbers there are, tied ones counted once."""
         return sum(math.prod(e.shape) for name, e in self._entries.items() if name not in self.ties)
+
+    @property
+    def bytes_to_unpack(self) -> int:
+        """The memory that reading all of them still takes, beside what is mapped: that of compressed arrays."""
+        once = ((n, e) for n, e in self._entries.items() if n not in self.ties and n not in self._kept)
+        return sum(entry.nbytes for _, entry in once if entry.unpacked)
 
     @property
     def nbytes(self) -> int:

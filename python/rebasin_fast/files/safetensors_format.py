@@ -38,7 +38,7 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
         if other not in entries and first in entries and other not in ("format", _METADATA)
     }
     entries.update({other: entries[first] for other, first in ties.items()})
-    return LoadedParams(entries, Source(path, "safetensors", metadata), ties, options.library)
+    return LoadedParams(entries, Source(path, "safetensors", metadata), ties, options.library, file.sources)
 
 
 def write(file: IO[bytes], contents: Contents) -> None:

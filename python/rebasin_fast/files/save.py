@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .. import _arguments
 from .._arrays import check_mapping, find_ties
@@ -13,9 +13,10 @@ from .._arrays.derived import DerivedParams
 from .._arrays.elements import ELEMENT_TYPES
 from ..errors import ParamsError
 from .arrays import equal
-from .contents import Contents, Outgoing
+from .contents import Contents, FileFormat, Outgoing
 from .folders.output import free_names, write_folder
 from .folders.sharded import divide, index_text
+from .mapping.unchanged import unchanged
 from .params import LoadedParams
 from .target import Like, Target, find_target
 from .writing.atomic import atomic_write
@@ -85,7 +86,7 @@ def save_params(
     contents = _contents(_outgoing(params, target.model), target, metadata)
     if target.folder is None:
         with atomic_write(target.path, overwrite=overwrite) as file:
-            target.known.write(file, contents)
+            _write_unchanged(target.known, file, contents)
     else:
         _write_folder(target, contents, metadata, overwrite)
 
@@ -169,13 +170,19 @@ def _known_ties(given: Mapping[str, Any]) -> dict[str, str]:
     return {} if isinstance(given, DerivedParams) else find_ties(given)
 
 
+def _write_unchanged(known: FileFormat, file: IO[bytes], contents: Contents) -> None:
+    """The contents, if the files that they come from are as they were: asked before the output takes its name."""
+    with unchanged(contents.arrays.arrays):
+        known.write(file, contents)
+
+
 def _write_folder(target: Target, contents: Contents, metadata: Mapping[str, str], overwrite: bool) -> None:
     assert target.folder is not None
     assert target.model is not None
     with write_folder(target.folder, target.model.source.folder, overwrite) as folder:
         if target.layout is None:
             with folder.create(target.path.name) as file:
-                target.known.write(file, contents)
+                _write_unchanged(target.known, file, contents)
             return
         divided = divide(target.layout, contents.arrays)
         free = free_names(target.folder, divided, target.layout.index_name)
@@ -189,6 +196,6 @@ def _write_folder(target: Target, contents: Contents, metadata: Mapping[str, str
                 source.layout,
             )
             with folder.create(shard) as file:
-                target.known.write(file, part)
-        with folder.create(target.layout.index_name) as file:
+                _write_unchanged(target.known, file, part)
+        with unchanged(contents.arrays.arrays), folder.create(target.layout.index_name) as file:
             file.write(index_text(target.layout, shards, contents.arrays).encode())

@@ -11,6 +11,7 @@ import numpy as np
 
 from rebasin_fast._arrays import library_of, of_one_library
 from rebasin_fast._arrays.derived import described_by
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.matched import matched_parameters
 from rebasin_fast.permutation import permuted_params, random_permutation
 from rebasin_fast.specs.axis import permutations_of
@@ -67,6 +68,7 @@ class Kinship:
         return f"{stands}, but matching gains more than the identity: some units have been reordered or trained far"
 
 
+@refuses_changed_files
 def kinship(
     spec: PermutationSpec, params_a: Params, params_b: Params, permutation: Permutation, *, rng: int = 0
 ) -> Kinship | None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from rebasin_fast import _core
+from rebasin_fast._native.blas import gemm_address
+from rebasin_fast._native.work_memory import short_of_threads
 from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
 
 if TYPE_CHECKING:
@@ -32,16 +34,27 @@ def run_all(calls: Sequence[Call[Result]], at_once: int) -> list[Result]:
     """
     if at_once <= 1 or len(calls) <= 1:
         return [call(None) for call in calls]
+    gemm_address("sgemm", at_once)
     stop = _core.StopFlag()
+    futures: list[Future[Result]] = []
     with ThreadPoolExecutor(at_once) as threads:
-        futures = [threads.submit(call, stop) for call in calls]
         try:
+            futures += [_submitted(threads, call, stop, at_once) for call in calls]
             _wait_for(futures)
         finally:
             stop.set()
             for future in futures:
                 future.cancel()
     return [future.result() for future in futures]
+
+
+def _submitted(
+    threads: ThreadPoolExecutor, call: Call[Result], stop: _core.StopFlag, at_once: int
+) -> Future[Result]:
+    try:
+        return threads.submit(call, stop)
+    except RuntimeError:
+        raise short_of_threads(at_once) from None
 
 
 def _wait_for(futures: list[Future[Result]]) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from math import isfinite
 
 from rebasin_fast._arrays.derived import DerivedParams, described_by, part_of
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.merging.blending import blended_params
 from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
 
 
+@refuses_changed_files
 def average(
     models: Sequence[Params], weights: Sequence[float] | None = None, *, allow_nonfinite: bool = False
 ) -> dict[str, Array]:
@@ -89,7 +91,7 @@ def averaged_where_shared(
     def value(name: str) -> Array:
         return averaged[name] if name in averaged else models[0][name]
 
-    return DerivedParams(described_by(models[0]), value)
+    return DerivedParams(described_by(models[0]), value, models)
 
 
 def not_shared(models: Sequence[Params]) -> list[str]:

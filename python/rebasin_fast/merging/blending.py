@@ -44,7 +44,7 @@ def blended_params(
             return array
         return blended_parameter(name, models, weights, labels, allow_nonfinite=allow_nonfinite)
 
-    return DerivedParams(models[0], blended_or_first)
+    return DerivedParams(models[0], blended_or_first, models)
 
 
 def blended_parameter(

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from math import prod, sqrt
 
 from rebasin_fast._arrays import library_of, of_one_library
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.merging.same_names import check_same_names, is_interpolated
 from rebasin_fast.typing import Array, Params
 
 _PIECE = 1 << 20
 
 
+@refuses_changed_files
 def l2_distance(params_a: Params, params_b: Params) -> float:
     """Euclidean distance over all floating-point parameters, in float64.
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from rebasin_fast import _arguments
 from rebasin_fast._arrays import library_of, of_one_library
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.merging.blending import blended_params
 from rebasin_fast.merging.same_names import check_same_names, is_interpolated
 from rebasin_fast.typing import Array, Params
@@ -15,6 +16,7 @@ from rebasin_fast.typing import Array, Params
 _SMALL_ANGLE = 1e-4
 
 
+@refuses_changed_files
 def interpolate(
     params_a: Params,
     params_b: Params,

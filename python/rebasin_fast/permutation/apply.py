@@ -10,12 +10,14 @@ from rebasin_fast._arrays import check_arrays, library_of
 from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast._arrays.index_arrays import as_index, check_index_mapping
 from rebasin_fast.errors import PermutationError, SpecError
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.specs.axis import Entry, merge_joined
 from rebasin_fast.specs.layout import Block, Placed, blocks_of, identity_index, merged_shape, source_index
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Array, Index, Params, Permutation
 
 
+@refuses_changed_files
 def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: Params) -> dict[str, Array]:
     """Reorder the units of ``params``: slot i of permutation p is filled by unit ``permutation[p][i]``.
 

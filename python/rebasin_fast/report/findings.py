@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.kinship import Kinship, kinship
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.permutation import check_permutation
@@ -70,6 +71,7 @@ class Findings:
         return abs(self.measures.dot_after - self.matching.objective) <= 1e-5 * scale
 
 
+@refuses_changed_files
 def gather(
     spec: PermutationSpec,
     params_a: Params,

@@ -21,6 +21,7 @@ class RenamedParams(Mapping[str, "Array"]):
 
     def __init__(self, params: Params, names: Mapping[str, str]) -> None:
         self.params = params
+        self.sources = (params,)
         self.names = dict(names)  # the name here -> the name there
 
     def __getitem__(self, name: str) -> Array:
@@ -39,7 +40,7 @@ class RenamedParams(Mapping[str, "Array"]):
         def compute(name: str) -> Array:
             return result[here[name]] if name in here and here[name] in result else self.params[name]
 
-        return DerivedParams(self.params, compute)
+        return DerivedParams(self.params, compute, [self.params, result])
 
 
 def shapes_of(params: Mapping[str, Any]) -> Shapes:

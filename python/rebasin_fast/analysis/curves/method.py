@@ -15,11 +15,13 @@ from rebasin_fast._terminal.progress import ProgressCallback, listener
 from rebasin_fast.analysis.curves.result import ModeCurve
 from rebasin_fast.analysis.curves.shapes import CurveKind
 from rebasin_fast.analysis.curves.training import CurveOptions, CurveRun
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.merging.interpolation import interpolate
 from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params, Rng
 
 
+@refuses_changed_files
 def connect(
     model: Any,
     params_a: Params,

@@ -11,9 +11,11 @@ from rebasin_fast._terminal.progress import listener
 from rebasin_fast.analysis.plane.coordinates import PlaneCoordinates
 from rebasin_fast.analysis.plane.result import LossPlane
 from rebasin_fast.evaluation.metrics import metrics_at
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.typing import Array, Params
 
 
+@refuses_changed_files
 def loss_plane(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     params_a: Params,

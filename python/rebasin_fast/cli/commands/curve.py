@@ -71,7 +71,7 @@ def curve(
         from rebasin_fast.plots import check_figure
 
         check_figure(output, overwrite=out.force)
-    params_a, params_b = (named.params for named in loading.load([model_a, model_b]))
+    params_a, params_b = (named.params for named in loading.load([model_a, model_b], options.memory_limit))
     evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
     ends: dict[str, Params] = {"as they are": params_b}
     if matched:

@@ -59,7 +59,7 @@ def match(
       rebasin-fast match a.pt b.pt -o b_aligned.pt --trace mymodels:unet
     """
     method.check()
-    a, b = loading.load([model_a, model_b])
+    a, b = loading.load([model_a, model_b], options.memory_limit)
     destination = Destination(output, like=b, force=out.force)
     further = {"--save-permutation": save_permutation, "--report": report, "--resume": method.resume}
     destination.check([model_a, model_b], further)

@@ -109,7 +109,7 @@ def merge(
     if method in _TOGETHER and not matched:
         raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
     shares = _parse_weights(weights, len(models))
-    named = loading.load(models)
+    named = loading.load(models, options.memory_limit)
     first, *others = params = [model.params for model in named]
     destination = Destination(output, like=named[0], force=out.force)
     destination.check(models, {"--save-permutations": save_permutations, "--resume": resume})

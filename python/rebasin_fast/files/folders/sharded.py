@@ -39,7 +39,7 @@ class ShardedLayout:
     sources: dict[str, Source]
 
 
-def read_index(path: Path, entry: str | None, library: str | None) -> LoadedParams:
+def read_index(path: Path, options: ReadOptions) -> LoadedParams:
     """Read the directory of every shard that the index names.
 
     Raises
@@ -57,7 +57,7 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
                 f"{path} names the file {name}, which is not beside it. Fetch the whole set."
             )
         known = format_of_file(file)
-        shards[name] = known.load(file, ReadOptions(entry, library or known.library))
+        shards[name] = known.load(file, options)
     if len({shard.source.format for shard in shards.values()}) != 1:
         raise FileFormatError(f"{path} names files of several formats. Keep to one.")
     for name, shard_name in shard_of.items():
@@ -84,7 +84,8 @@ def read_index(path: Path, entry: str | None, library: str | None) -> LoadedPara
     left_out = {f"{n}: {k}": why for n, shard in shards.items() for k, why in shard.source.left_out.items()}
     layout = ShardedLayout(path.name, shard_of, metadata, {n: shard.source for n, shard in shards.items()})
     source = Source(path, first.source.format, first.source.metadata, left_out, layout)
-    return LoadedParams(entries, source, ties, first.library)
+    maps = tuple(found for shard in shards.values() for found in shard.sources)
+    return LoadedParams(entries, source, ties, first.library, maps)
 
 
 def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[str]]:

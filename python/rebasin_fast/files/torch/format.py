@@ -70,7 +70,7 @@ def read(path: Path, options: ReadOptions) -> LoadedParams:
     paths = nested_paths(as_mapping(node) or {})
     layout = TorchLayout(levels, extras, not isinstance(node, dict), _versions(node, notes), paths)
     source = Source(path, "torch", left_out=left_out, layout=layout)
-    return LoadedParams(entries, source, ties, options.library)
+    return LoadedParams(entries, source, ties, options.library, file.sources)
 
 
 def write(file: IO[bytes], contents: Contents) -> None:

@@ -15,6 +15,7 @@ from rebasin_fast import _arguments
 from rebasin_fast._models.inference import check_model, count_of, evaluating, import_torch
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import DataError, ParamsError, SpecError
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.matching.activation.similarities import (
     Moments,
@@ -30,6 +31,7 @@ from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec
 
 
+@refuses_changed_files
 def activation_matching(
     spec: PermutationSpec,
     model_a: Any,

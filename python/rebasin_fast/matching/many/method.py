@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import ParamsError, PermutationError
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
+from rebasin_fast.files.mapping.unpacked import bytes_to_unpack, check_unpacked
 from rebasin_fast.matching.many.checkpoint import ManyCheckpoint
 from rebasin_fast.matching.many.common_order import ModelsInCommonOrder
 from rebasin_fast.matching.many.cycle_consistent import relaxed_permutations
@@ -27,6 +29,7 @@ Method: TypeAlias = Literal["merge_many", "cycle_consistent"]
 Start: TypeAlias = Literal["growing", "identity"]
 
 
+@refuses_changed_files
 def merge_many(
     spec: PermutationSpec,
     models: Sequence[Params],
@@ -134,6 +137,8 @@ def merge_many(
     True
     """
     models = _checked_models(models, method, start)
+    unpacked = bytes_to_unpack(*models)
+    check_unpacked(unpacked, memory_limit, "the parameters")
     report: dict[str, str] = {}
     for number, model in enumerate(models[1:], 1):
         try:
@@ -147,7 +152,8 @@ def merge_many(
         raise ValueError("checkpoint needs an integer rng, so that the same matching can go on")
     generator = _arguments.generator("rng", rng)
     begin = None if init is None else _checked_init(init, spec, pair.sizes, len(models))
-    common = ModelsInCommonOrder(spec, models, pair.sizes, generator, threads, memory_limit, effort, report)
+    left = None if memory_limit is None else memory_limit - unpacked
+    common = ModelsInCommonOrder(spec, models, pair.sizes, generator, threads, left, effort, report)
     options = {"method": method, "start": start, "rng": rng, "init": begin, "effort": effort}
     kept = ManyCheckpoint(checkpoint, common, generator, options)
     if kept.reached is not None:

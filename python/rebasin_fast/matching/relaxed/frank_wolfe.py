@@ -11,6 +11,7 @@ import numpy as np
 from rebasin_fast import _arguments
 from rebasin_fast._native.blas import blas_threads
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.compilation import compile_problem
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
@@ -64,6 +65,7 @@ class FrankWolfeMatching(Matching):
         }
 
 
+@refuses_changed_files
 def frank_wolfe_matching(
     spec: PermutationSpec,
     params_a: Params,

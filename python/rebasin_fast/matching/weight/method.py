@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import listener
+from rebasin_fast.files.mapping.unchanged import unchanged
+from rebasin_fast.files.mapping.unpacked import bytes_to_unpack, check_unpacked
 from rebasin_fast.matching.orders import Order
 from rebasin_fast.matching.result import Matching, ProgressCallback
 from rebasin_fast.matching.weight.options import Effort, Options, WeightOptions
@@ -89,7 +91,8 @@ def weight_matching(
         On a GPU runs take turns, and these are the threads of assignments on the host; None: as many as the machine
         has, at most 8.
     memory_limit : int, optional
-        Bytes of workspace; a problem that needs more raises MemoryError before it starts. The rest keeps
+        Bytes of workspace, with those of parameters that are compressed in their file; a problem that needs more
+        raises MemoryError before it starts. The rest keeps
         similarities between visits, so that a visit costs only the columns that have moved. By default 1 GiB (4 GiB
         of a GPU's memory) for these and the largest.
     device : {None, "cpu", "cuda", "cuda:0", …}
@@ -165,7 +168,8 @@ def weight_matching(
         raise ValueError(
             "checkpoint needs one model B and an integer rng, so that the same matching can go on"
         )
-    with listener(progress) as notify:
+    check_unpacked(bytes_to_unpack(params_a, params_b), memory_limit, "the parameters")
+    with unchanged(params_a, params_b), listener(progress) as notify:
         if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
             return match_list(spec, params_a, params_b, options, generator, notify)
         return match_pair(spec, params_a, params_b, options, generator, notify, checkpoint)

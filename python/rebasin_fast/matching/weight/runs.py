@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rebasin_fast import _core
 from rebasin_fast._native.blas import blas_threads
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.files.mapping.unpacked import bytes_to_unpack
 from rebasin_fast.matching.compilation import CompiledProblem, compile_problem, refuse_nonfinite
 from rebasin_fast.matching.device.on_device import compile_on_device, device_for, device_memory_explained
 from rebasin_fast.matching.pair import CheckedPair, check_pair, start_of
@@ -70,6 +71,7 @@ def match_pair(
     pairs_at_once: int = 1,
 ) -> Matching:
     """The best of ``restarts`` runs, on the CPU or a device; ``stop`` is the flag of a list with this pair."""
+    unpacked = bytes_to_unpack(params_a, params_b)
     pair = check_pair(spec, params_a, params_b, strict=options.strict)
     start = start_of(spec, pair.sizes, options.init)
     device = device_for(options.device, params_a)
@@ -87,7 +89,7 @@ def match_pair(
         )
         descents = Descents(
             problem, start, options, pair.left_in_place, progress if at_once == 1 else one_at_a_time(progress),
-            _bytes_to_keep(problem, options.memory_limit, at_once * pairs_at_once, device), steps,
+            _bytes_to_keep(problem, options.memory_limit, at_once * pairs_at_once, device, unpacked), steps,
         )  # fmt: skip
         # The default seed's run of planned visits draws nothing: the one after it draws as a single run would.
         undrawn = 1 if descents.follows_plan(1) else 0
@@ -130,7 +132,7 @@ def _overflow_explained(pair: CheckedPair) -> Iterator[None]:
 
 
 def _bytes_to_keep(
-    problem: CompiledProblem, memory_limit: int | None, at_once: int, device: str | None
+    problem: CompiledProblem, memory_limit: int | None, at_once: int, device: str | None, unpacked: int
 ) -> float:
     """Bytes that ``memory_limit`` leaves each run for similarities between visits; MemoryError if it is too low."""
     largest = max(problem.sizes.values(), default=0)
@@ -139,9 +141,10 @@ def _bytes_to_keep(
         most = _SIMILARITIES_BY_DEFAULT if device is None else _SIMILARITIES_ON_DEVICE
         return float(max(0, most // at_once - largest * largest * itemsize))
     needed = at_once * (largest * largest * itemsize + 4 * max(1 << 20, 256 * largest) * itemsize)
-    if needed > memory_limit:
+    if needed + unpacked > memory_limit:
+        beside = f" beside {unpacked:,} for parameters that are compressed in their file" if unpacked else ""
         raise MemoryError(
-            f"the largest permutation has {largest} units and needs {needed:,} bytes of workspace; "
+            f"the largest permutation has {largest} units and needs {needed:,} bytes of workspace{beside}; "
             f"memory_limit is {memory_limit:,}"
         )
-    return float(memory_limit - needed) / at_once
+    return float(memory_limit - needed - unpacked) / at_once

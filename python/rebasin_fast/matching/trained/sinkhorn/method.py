@@ -11,6 +11,7 @@ from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
 from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback
@@ -36,6 +37,7 @@ class SinkhornMatching(TrainedMatching):
 
 
 @takes_options(SinkhornOptions)
+@refuses_changed_files
 def sinkhorn_matching(
     spec: PermutationSpec,
     model: Any,
