@@ -1,7 +1,7 @@
 // Ctrl-C for native loops that run without the GIL.
 #pragma once
 
-#include <Python.h>
+#include <pybind11/pybind11.h>
 
 #include <atomic>
 #include <exception>
@@ -39,6 +39,12 @@ inline rebasin::Interrupt python_interrupt(StopFlag* flag = nullptr) {
 // is none: taken before the work, so that bad_alloc can be thrown in it.
 inline void can_throw_without_memory() {
   [[maybe_unused]] const std::exception_ptr none = std::current_exception();
+}
+
+// To be called with the GIL once a piece of work in loops that make Python objects; throws what a signal's
+// handler raised.
+inline void hear_signals(rebasin::WorkCount& work) {
+  if (work.due() && PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
 }
 
 // Calls `solve` with an interrupt: without the GIL and open to Python's signals, unless `brief` work would

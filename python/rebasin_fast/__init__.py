@@ -22,6 +22,7 @@ from rebasin_fast.assignment import (
     solve_assignment,
 )
 from rebasin_fast.errors import (
+    CostOverflowError,
     DataError,
     DeviceError,
     FileFormatError,
@@ -62,6 +63,7 @@ __all__ = [
     "Assignment",
     "AssignmentBatch",
     "BottleneckAssignment",
+    "CostOverflowError",
     "DataError",
     "DeviceError",
     "FileFormatError",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebasin_fast._untrusted import brief
 
@@ -155,6 +156,28 @@ def path(name: str, value: Any) -> Path:
     if not os.fspath(value) or "\0" in os.fspath(value):
         raise ValueError(f"{name} is a path, and {brief(os.fspath(value))} is the name of no file")
     return Path(value)
+
+
+def vector(name: str, value: Any) -> NDArray[np.float64]:
+    """``value`` as a vector of float64.
+
+    Raises
+    ------
+    TypeError
+        It is no array of real numbers.
+    ValueError
+        It has other than one axis.
+    """
+    try:
+        array = np.asarray(value)
+        numbers = array.dtype.kind in "iuf" or array.size == 0
+    except (TypeError, ValueError, RuntimeError):
+        numbers = False
+    if not numbers:
+        raise TypeError(f"{name} is a vector of numbers, got {brief(value)}")
+    if array.ndim != 1:
+        raise ValueError(f"{name} is a vector of numbers, got an array of shape {array.shape}")
+    return array.astype(np.float64, copy=False)
 
 
 def texts(name: str, value: Any) -> dict[str, str]:

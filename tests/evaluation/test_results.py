@@ -24,6 +24,9 @@ class Everything(Result):
         "words": ListOf(Optional(Text())), "scalar": Number(),
     }  # fmt: skip
 
+    def _columns(self):
+        return {"number": self.numbers}
+
 
 EVERYTHING = Everything(np.arange(3), {"a/b": np.ones((2, 2)), "c": np.zeros(0)}, {}, ["x", None], 0.5)
 CURVE = rf.LossCurve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -76,7 +77,7 @@ class LossSimplex(Result):
     def barrier(self, metric: str = "loss", *, higher_is_better: bool | None = None) -> float:
         """The barrier over the simplex: the largest excess, in the units of the metric.
 
-        Zero or more, as the models themselves are points. Raises KeyError as :meth:`excess`.
+        Zero or more, as the models themselves are points. Raises KeyError as :meth:`excess`; warns of a NaN.
 
         Examples
         --------
@@ -86,7 +87,12 @@ class LossSimplex(Result):
         >>> LossSimplex(weights, {"loss": np.array([1.0, 2.0, 3.0, 7.0])}).barrier()
         5.0
         """
-        return float(self.excess(metric, higher_is_better=higher_is_better).max())
+        height = float(self.excess(metric, higher_is_better=higher_is_better).max())
+        if np.isnan(height):
+            warnings.warn(
+                f"the barrier is NaN: {metric} is not finite everywhere", RuntimeWarning, stacklevel=2
+            )
+        return height
 
     def edge_barriers(
         self, metric: str = "loss", *, higher_is_better: bool | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import FAINT, STYLES, axes_of, label_axes
 from rebasin_fast._models.functional import Batches, FunctionalModel, fresh
 from rebasin_fast._models.inference import count_of
@@ -84,7 +85,7 @@ class TaylorBarrier(Result):
         >>> found.estimated_barrier(), found.estimated_barrier(order=1), found.barrier
         (1.0, 0.0, 0.0)
         """
-        at = self.t if t is None else t
+        at = self.t if t is None else _arguments.number("t", t, of="a place on the line, 0 at A and 1 at B")
         return float(self.estimated_losses(at, order) - self._interpolated(at))
 
     def estimated_losses(self, ts: ArrayLike, order: int | None = None) -> NDArray[np.float64]:

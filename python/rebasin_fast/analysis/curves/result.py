@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf, Text
 from rebasin_fast.analysis.curves.shapes import CurveKind, check_kind, weights_at
@@ -65,6 +66,7 @@ class ModeCurve(Result):
     }
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_kind(self.kind)
         if len(self.points) < 2:
             raise ValueError(f"a curve has two points or more, its ends; got {len(self.points)}")
@@ -99,8 +101,7 @@ class ModeCurve(Result):
         ParamsError
             As :func:`rebasin_fast.interpolate`.
         """
-        if not 0.0 <= t <= 1.0:
-            raise ValueError(f"t is a number from 0 (A) to 1 (B), got {t:g}")
+        t = _arguments.number("t", t, least=0.0, most=1.0, of="a number from 0 (A) to 1 (B)")
         weights = weights_at(self.kind, len(self.points), t)
         labels = ["model A", *(f"bend {i + 1}" for i in range(self.bends)), "model B"]
         return dict(blended_params(self.points, weights, labels, allow_nonfinite=False))
