@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._arrays.interface import DeviceLibrary
+from rebasin_fast.errors import ParamsError
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Index
@@ -112,7 +113,19 @@ class TorchArrays(DeviceLibrary):
 
 
 def resolved(array: Array) -> Any:
-    """The tensor in host memory, without a pending conjugation or negation."""
+    """The tensor in host memory, without a pending conjugation or negation.
+
+    ParamsError for a tensor on the meta device, which holds no numbers, and for a sparse one.
+    """
+    if array.device.type == "meta":
+        raise ParamsError(
+            f"a tensor of shape {tuple(array.shape)} lies on the meta device, which holds shapes and no numbers: "
+            "load the numbers first (model.to_empty(device='cpu'), then load_state_dict)"
+        )
+    if str(array.layout) != "torch.strided":
+        raise ParamsError(
+            f"a tensor of shape {tuple(array.shape)} has the layout {array.layout}; make it dense first: t.to_dense()"
+        )
     return array.detach().resolve_conj().resolve_neg().cpu()
 
 

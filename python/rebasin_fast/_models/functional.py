@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rebasin_fast._arrays import wide_on_host
+from rebasin_fast._arrays import check_arrays, wide_on_host
 from rebasin_fast._models.inference import flags_restored, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 
@@ -56,6 +56,7 @@ class FunctionalModel:
 
         ParamsError where a parameter is missing, unknown to the model, or of another shape; counters may be missing.
         """
+        check_arrays(params, f"parameters of {which}")
         missing = [name for name, own in self._own.items() if name not in params and own.ndim]
         unknown = [name for name in params if name not in self._own and len(params[name].shape)]
         for names, fault in ((missing, "is missing"), (unknown, "is unknown to the model")):
@@ -102,9 +103,7 @@ class FunctionalModel:
         self, tensors: Tensors, batch: Any, loss: Callable[[Any, Any], Any], *, write_back: bool = False
     ) -> Any:
         """``loss(outputs, targets)`` of one pair; ``write_back`` as in a call."""
-        if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise DataError(f"a batch is a pair of inputs and targets, got {type(batch).__qualname__}")
-        inputs, targets = batch
+        inputs, targets = pair_of(batch)
         return loss(self(tensors, inputs, write_back=write_back), moved(targets, self.device))
 
     def mean_loss(self, tensors: Tensors, batches: Sequence[Any], loss: Callable[[Any, Any], Any]) -> float:
@@ -131,6 +130,13 @@ class FunctionalModel:
         """Second names of tied parameters left out: ``functional_call`` ties them itself."""
         parameters = {id(self._own[name]) for name in self.trainable}
         return {name: value for name, value in buffers.items() if id(self._own[name]) not in parameters}
+
+
+def pair_of(batch: Any) -> tuple[Any, Any]:
+    """Inputs and targets of a batch; DataError for one that is no pair."""
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise DataError(f"a batch is a pair of inputs and targets, got {type(batch).__qualname__}")
+    return batch[0], batch[1]
 
 
 def fresh(batches: Batches) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import INK, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.evaluation.curve import Barrier, LossCurve
@@ -42,6 +43,7 @@ class MutualBarriers(Result):
     values: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "mutual barriers"
 
+    @_arguments.checked()
     def curve(self, first: str, second: str) -> LossCurve:
         """The line from one model to another.
 
@@ -64,6 +66,7 @@ class MutualBarriers(Result):
             return LossCurve(self.ts, values)
         return LossCurve(1.0 - self.ts[::-1], {metric: line[::-1] for metric, line in values.items()})
 
+    @_arguments.checked()
     def barriers(
         self, definition: Barrier = "mean", metric: str = "loss", *, higher_is_better: bool | None = None
     ) -> NDArray[np.float64]:
@@ -80,6 +83,7 @@ class MutualBarriers(Result):
             matrix[i, j] = matrix[j, i] = curve.barrier(definition, metric, higher_is_better=higher_is_better)
         return matrix
 
+    @_arguments.checked()
     def plot(
         self, ax: Axes | None = None, *, definition: Barrier = "mean", metric: str | None = None
     ) -> Axes:
@@ -116,6 +120,7 @@ class MutualBarriers(Result):
         }
 
 
+@_arguments.checked(ts=2)
 def mutual_barriers(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     models: Mapping[str, Params] | Sequence[Params],
@@ -172,7 +177,7 @@ def mutual_barriers(
         raise ValueError(f"models are two or more; got {len(named)}")
     names, points = list(named), _points(ts)
     for name in names[1:]:
-        check_same_names(named[names[0]], named[name])
+        check_same_names(named[names[0]], named[name], (names[0], name))
     pairs = list(itertools.combinations(names, 2))
     ends = [(name, name, 0.0) for name in names]
     inner = [(first, second, float(t)) for first, second in pairs for t in points[1:-1]]

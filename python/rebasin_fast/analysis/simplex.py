@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.analysis.simplex_drawing import draw_barriers, draw_triangle
 from rebasin_fast.evaluation.curve import LossCurve
@@ -42,6 +43,7 @@ class LossSimplex(Result):
     values: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "loss simplex"
 
+    @_arguments.checked()
     def excess(self, metric: str = "loss", *, higher_is_better: bool | None = None) -> NDArray[np.float64]:
         """The loss at each point above the mean of the models' own losses, weighted as the point is.
 
@@ -67,6 +69,7 @@ class LossSimplex(Result):
         loss = -self.values[metric] if high else self.values[metric]
         return loss - self.weights @ loss[self._vertices()]
 
+    @_arguments.checked()
     def barrier(self, metric: str = "loss", *, higher_is_better: bool | None = None) -> float:
         """The barrier over the simplex: the largest excess, in the units of the metric.
 
@@ -82,6 +85,7 @@ class LossSimplex(Result):
         """
         return float(self.excess(metric, higher_is_better=higher_is_better).max())
 
+    @_arguments.checked()
     def edge_barriers(
         self, metric: str = "loss", *, higher_is_better: bool | None = None
     ) -> NDArray[np.float64]:
@@ -111,6 +115,7 @@ class LossSimplex(Result):
             barriers[first, second] = barriers[second, first] = excess[between].max()
         return barriers
 
+    @_arguments.checked()
     def curve(self, first: int, second: int) -> LossCurve:
         """The points on the line from one model to another, as a loss curve.
 
@@ -126,6 +131,7 @@ class LossSimplex(Result):
         order = between[np.argsort(self.weights[between, second])]
         return LossCurve(self.weights[order, second], {name: v[order] for name, v in self.values.items()})
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None, *, metric: str | None = None) -> Axes:
         """Draw one metric, the first by default.
 
@@ -157,6 +163,7 @@ class LossSimplex(Result):
         return vertices
 
 
+@_arguments.checked(points_per_edge=2)
 def loss_simplex(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     models: Sequence[Params],
@@ -216,8 +223,8 @@ def loss_simplex(
         raise ValueError(
             f"a simplex takes three models or more; got {len(models)}. For two there is rebasin_fast.loss_curve"
         )
-    for model in models[1:]:
-        check_same_names(models[0], model)
+    for number, model in enumerate(models[1:], 1):
+        check_same_names(models[0], model, ("models[0]", f"models[{number}]"))
     weights = _grid(len(models), points_per_edge)
     rows: list[dict[str, float]] = []
     with listener(progress, "points") as notify:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.analysis.matrices import (
@@ -69,6 +70,7 @@ class SingularAlignment(Result):
     sums: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "singular alignment"
 
+    @_arguments.checked()
     def at(self, threshold: float) -> SingularAlignment:
         """The same networks at another threshold, without another decomposition.
 
@@ -108,6 +110,7 @@ class SingularAlignment(Result):
             self, ratios=ratios, ratio=ratio, counts_a=counts_a, counts_b=counts_b, threshold=float(threshold)
         )
 
+    @_arguments.checked()
     def plot(
         self,
         ax: Axes | None = None,
@@ -182,6 +185,7 @@ class SingularAlignment(Result):
         }
 
 
+@_arguments.checked()
 def singular_alignment(
     spec: PermutationSpec,
     params_a: Params,

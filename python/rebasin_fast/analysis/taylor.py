@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import FAINT, STYLES, axes_of, label_axes
 from rebasin_fast._models.functional import Batches, FunctionalModel, fresh
 from rebasin_fast._models.inference import count_of
@@ -60,6 +61,7 @@ class TaylorBarrier(Result):
         at = float(self.measured[np.argmin(np.abs(self.ts - self.t))])
         return at - float(self._interpolated(self.t))
 
+    @_arguments.checked()
     def estimated_barrier(self, t: float | None = None, order: int | None = None) -> float:
         """The estimated barrier at any point of the line, by the result's order or a lower one.
 
@@ -75,12 +77,14 @@ class TaylorBarrier(Result):
         at = self.t if t is None else t
         return float(self.estimated_losses(at, order) - self._interpolated(at))
 
+    @_arguments.checked()
     def estimated_losses(self, ts: ArrayLike, order: int | None = None) -> NDArray[np.float64]:
         """The two expansions combined: (1 - t) times that at A, and t times that at B."""
         points = np.asarray(ts, dtype=np.float64)
         at_a, at_b = self.expansions(points, order)
         return np.asarray((1 - points) * at_a + points * at_b)
 
+    @_arguments.checked()
     def expansions(self, ts: ArrayLike, order: int | None = None) -> NDArray[np.float64]:
         """The expansion at A and that at B, at points of the line: an array (2, …).
 
@@ -98,6 +102,7 @@ class TaylorBarrier(Result):
         ends = (2,) + (1,) * points.ndim
         return np.asarray(sum(term.reshape(ends) * steps**power for power, term in enumerate(terms)))
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the measured losses, the expansion at each end, and the two combined; returns the axes.
 
@@ -140,6 +145,7 @@ class TaylorBarrier(Result):
         }  # fmt: skip
 
 
+@_arguments.checked(ts=2)
 def taylor_barrier(
     model: Any,
     params_a: Params,

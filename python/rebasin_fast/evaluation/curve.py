@@ -40,6 +40,7 @@ class LossCurve(Result):
     values: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "loss curve"
 
+    @_arguments.checked()
     def barrier(
         self, definition: Barrier = "mean", metric: str = "loss", *, higher_is_better: bool | None = None
     ) -> float:
@@ -85,6 +86,7 @@ class LossCurve(Result):
             return float((loss - (1 - self.ts) * start - self.ts * end).max())
         return float(loss[self._at(0.5)] - (start + end) / 2)
 
+    @_arguments.checked()
     def plot(
         self, ax: Axes | None = None, *, metric: str | None = None, label: str | None = None, style: int = 0
     ) -> Axes:
@@ -139,10 +141,14 @@ class LossCurve(Result):
         return {"ts": self.ts.tolist(), "values": {name: v.tolist() for name, v in self.values.items()}}
 
     @classmethod
+    @_arguments.checked()
     def from_dict(cls, fields: Mapping[str, Any]) -> LossCurve:
         """The curve of the fields of :meth:`to_dict`."""
-        values = {name: np.asarray(v, dtype=np.float64) for name, v in fields["values"].items()}
-        return cls(np.asarray(fields["ts"], dtype=np.float64), values)
+        try:
+            values = {name: np.asarray(v, dtype=np.float64) for name, v in fields["values"].items()}
+            return cls(np.asarray(fields["ts"], dtype=np.float64), values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"fields are those of to_dict, ts and values: {error!r}") from None
 
     def _at(self, t: float) -> int:
         places = np.flatnonzero(np.isclose(self.ts, t, rtol=0, atol=1e-12))
@@ -151,6 +157,7 @@ class LossCurve(Result):
         return int(places[0])
 
 
+@_arguments.checked(ts=2)
 def loss_curve(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     params_a: Params | None = None,

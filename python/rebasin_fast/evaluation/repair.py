@@ -25,6 +25,7 @@ from rebasin_fast.evaluation.repair_moments import (
 )
 
 
+@_arguments.checked(passes=1)
 def repair(
     model: Any,
     model_a: Any,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast.errors import MissingDependencyError
 from rebasin_fast.matching.state_file import StateFile
 
@@ -28,6 +29,7 @@ class Result:
 
     _title: ClassVar[str]
 
+    @_arguments.checked()
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write everything to a file, whole or not at all.
 
@@ -57,6 +59,7 @@ class Result:
         self._file().write(path, arrays, {"fields": account}, overwrite=overwrite)
 
     @classmethod
+    @_arguments.checked()
     def load(cls: type[Self], path: str | os.PathLike[str]) -> Self:
         """The result that :meth:`save` wrote.
 
@@ -95,6 +98,7 @@ class Result:
             ) from error
         return pd.DataFrame(self._columns())
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the result into ``ax``, or into a new figure's; returns the axes.
 

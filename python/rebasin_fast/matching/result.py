@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import Progress, ProgressCallback
 from rebasin_fast.errors import PermutationError
 
@@ -93,6 +94,7 @@ class Matching:
         """For each permutation, how many slots are filled by another unit than their own."""
         return moved_units(self.permutation)
 
+    @_arguments.checked()
     def agreement(self, other: Matching | Mapping[str, NDArray[np.int64]]) -> float:
         """The share of units, over all permutations, that ``other`` moves to the same slots.
 

@@ -15,6 +15,7 @@ from rebasin_fast.typing import Array, Params
 _SMALL_ANGLE = 1e-4
 
 
+@_arguments.checked()
 def interpolate(
     params_a: Params,
     params_b: Params,

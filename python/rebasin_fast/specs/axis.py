@@ -30,11 +30,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import numpy as np
+
+from rebasin_fast import _arguments
+from rebasin_fast._untrusted import brief
 from rebasin_fast.errors import SpecError
 
 __all__ = ["Concat", "Entry", "Fixed", "Joined", "Product", "Slice", "blocks", "permutations_of", "tiled"]
 
 MAX_NESTING = 32  # entries of real models nest four deep
+MOST_POSITIONS = 2**62
 MAX_PARTS = 100_000  # counted as often as they stand there: an object that stands twice in another doubles
 
 
@@ -45,8 +50,9 @@ class Fixed:
     length: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 1:
-            raise SpecError(f"Fixed takes a positive number of positions, got {self.length!r}")
+        if not _are_whole(self.length) or self.length < 1:
+            raise SpecError(f"Fixed takes a positive number of positions, got {brief(self.length)}")
+        object.__setattr__(self, "length", int(self.length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +65,13 @@ class Slice:
 
     def __post_init__(self) -> None:
         _check_name(self.permutation)
-        whole = isinstance(self.start, int) and isinstance(self.stop, int)
-        if not whole or not 0 <= self.start < self.stop:
+        if not _are_whole(self.start, self.stop) or not 0 <= self.start < self.stop:
             raise SpecError(
-                f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {self.start!r}:{self.stop!r}"
+                f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {brief(self.start)}:"
+                f"{brief(self.stop)}"
             )
+        object.__setattr__(self, "start", int(self.start))
+        object.__setattr__(self, "stop", int(self.stop))
 
     def continues_in(self, other: Slice) -> bool:
         """Whether ``other`` begins where this slice of the same permutation ends."""
@@ -130,6 +138,7 @@ class Joined:
 Entry: TypeAlias = None | str | Fixed | Slice | Product | Concat | Joined
 
 
+@_arguments.checked()
 def merge_joined(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
     """The entries with every joined axis merged into the one before it, and how many axes each spans."""
     merged: list[tuple[Entry, int]] = []
@@ -144,11 +153,13 @@ def merge_joined(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
     return merged
 
 
+@_arguments.checked()
 def blocks(entry: Entry, length: int) -> Product:
     """Each unit of ``entry`` owns ``length`` consecutive positions (a flatten before a linear layer)."""
     return Product(entry, Fixed(length))
 
 
+@_arguments.checked(times=1)
 def tiled(entry: Entry, times: int) -> Product:
     """``entry`` repeats ``times`` times along the axis (the gates of an LSTM)."""
     return Product(Fixed(times), entry)
@@ -168,6 +179,7 @@ def leaves_of(entry: Entry) -> Iterator[str | Slice | Fixed]:
         yield entry
 
 
+@_arguments.checked()
 def permutations_of(entry: Entry) -> Iterator[str]:
     """Names of the permutations in ``entry``, from left to right, repeated as often as they stand there."""
     for leaf in leaves_of(entry):
@@ -241,6 +253,14 @@ def _extent_of(*parts: Entry) -> tuple[int, int]:
             f"{MAX_PARTS:,} parts are allowed"
         )
     return depth, count
+
+
+def _are_whole(*numbers: object) -> bool:
+    """Whether all are lengths: integers, no bool, of at most 2^62."""
+    return all(
+        isinstance(n, int | np.integer) and not isinstance(n, bool) and abs(int(n)) <= MOST_POSITIONS
+        for n in numbers
+    )
 
 
 def _check_name(name: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast.analysis.curves.shapes import CurveKind, check_kind, weights_at
 from rebasin_fast.evaluation.result import Result
@@ -70,6 +71,7 @@ class ModeCurve(Result):
         """Number of control points between the ends."""
         return len(self.points) - 2
 
+    @_arguments.checked()
     def at(self, t: float) -> dict[str, Array]:
         """The parameters at ``t``.
 
@@ -99,6 +101,7 @@ class ModeCurve(Result):
         labels = ["model A", *(f"bend {i + 1}" for i in range(self.bends)), "model B"]
         return dict(blended_params(self.points, weights, labels, allow_nonfinite=False))
 
+    @_arguments.checked(window=1)
     def plot(self, ax: Axes | None = None, *, window: int | None = None) -> Axes:
         """Draw the training loss, as the mean over ``window`` steps, by default a twentieth of them."""
         axes, style = axes_of(ax), STYLES[1]

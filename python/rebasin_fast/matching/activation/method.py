@@ -30,6 +30,7 @@ from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec
 
 
+@_arguments.checked()
 def activation_matching(
     spec: PermutationSpec,
     model_a: Any,

@@ -27,6 +27,7 @@ Method: TypeAlias = Literal["merge_many", "cycle_consistent"]
 Start: TypeAlias = Literal["growing", "identity"]
 
 
+@_arguments.checked(threads=1, memory_limit=1)
 def merge_many(
     spec: PermutationSpec,
     models: Sequence[Params],

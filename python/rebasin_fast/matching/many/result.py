@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast.matching.result import moved_units
 from rebasin_fast.matching.state_file import StateFile
 from rebasin_fast.merging.averaging import average, averaged_where_shared
@@ -60,6 +61,7 @@ class ManyMatching:
     spec: PermutationSpec = field(repr=False)
     report: Mapping[str, str] = field(default_factory=dict)
 
+    @_arguments.checked()
     def between(self, onto: int, moved: int) -> dict[str, Index]:
         """The permutation that moves model ``moved`` onto model ``onto``.
 
@@ -87,6 +89,7 @@ class ManyMatching:
         back = invert_permutation(self.permutations[onto], self.spec)
         return compose_permutations(self.permutations[moved], back, self.spec)
 
+    @_arguments.checked()
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the permutations, their spec and the account to a file, whole or not at all.
 
@@ -121,6 +124,7 @@ class ManyMatching:
         write_many(path, self, overwrite=overwrite)
 
     @classmethod
+    @_arguments.checked()
     def load(
         cls,
         path: str | os.PathLike[str],
@@ -152,6 +156,8 @@ class ManyMatching:
         ValueError
             There are more or fewer models than permutations.
         """
+        if models is None and weights is not None:
+            raise ValueError("weights are the shares of models in their average: pass models= too")
         found, _ = FILE.read(path, parsed)
         if models is None:
             return found

@@ -64,6 +64,7 @@ class FrankWolfeMatching(Matching):
         }
 
 
+@_arguments.checked(threads=1)
 def frank_wolfe_matching(
     spec: PermutationSpec,
     params_a: Params,

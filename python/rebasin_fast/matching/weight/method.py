@@ -28,6 +28,7 @@ def weight_matching(
 def weight_matching(
     spec: PermutationSpec, params_a: Params, params_b: Sequence[Params], **options: Unpack[WeightOptions]
 ) -> list[Matching]: ...
+@_arguments.checked(restarts=1, threads=1, memory_limit=1)
 def weight_matching(
     spec: PermutationSpec,
     params_a: Params,

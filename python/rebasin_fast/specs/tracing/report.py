@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Entry, permutations_of
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
@@ -77,6 +78,7 @@ class TracedSpec(PermutationSpec):
         sizes = {name: size for name, size in self.declared_sizes.items() if name in standing}
         PermutationSpec(kept, sizes=sizes).validate(params)
 
+    @_arguments.checked()
     def renamed(self, names: Mapping[str, str]) -> TracedSpec:
         """The same spec and report for other names."""
 

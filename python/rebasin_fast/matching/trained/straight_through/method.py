@@ -36,6 +36,7 @@ class StraightThroughMatching(TrainedMatching):
 
 
 @takes_options(StraightThroughOptions)
+@_arguments.checked(epochs=1, evaluate_every=1, kept_batches=1, patience=1, threads=1, checkpoint_every=1)
 def straight_through_matching(
     spec: PermutationSpec,
     model: Any,

@@ -1,4 +1,7 @@
-"""Arguments of public functions, checked at the border: the name, the value found, the value expected."""
+"""Arguments of public functions, checked at the border: the name, the value found, the value expected.
+
+:func:`checked` checks all that a signature says; the others one argument each, with its range.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rebasin_fast._arguments import kinds
+from rebasin_fast._arguments.checked import check_fields as check_fields
+from rebasin_fast._arguments.checked import checked as checked
 from rebasin_fast._untrusted import brief
-
-_MOST = 2**62
 
 
 def count(name: str, value: Any, *, least: int = 1, of: str = "a whole number") -> int:
@@ -27,7 +32,7 @@ def count(name: str, value: Any, *, least: int = 1, of: str = "a whole number") 
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} is {of}, {least} or more; got {brief(value)}")
-    if not least <= value <= _MOST:
+    if not least <= value <= kinds.MOST:
         raise ValueError(f"{name} is {of}, {least} or more; got {brief(int(value))}")
     return int(value)
 
@@ -99,6 +104,14 @@ def generator(name: str, value: Any) -> np.random.Generator:
         ) from None
 
 
+def array(name: str, value: Any, of: str) -> NDArray[Any]:
+    """``value`` as an array of NumPy; TypeError where there is no such array, as of a tensor on the meta device."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} is {of}: {error}") from None
+
+
 def function(name: str, value: Any) -> Any:
     """``value``; TypeError unless it can be called."""
     if not callable(value) or isinstance(value, type):
@@ -127,7 +140,8 @@ def names(name: str, value: Any, *, least: int = 1) -> list[str]:
     ValueError
         It has fewer than ``least``, or one twice.
     """
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    axes = len(getattr(value, "shape", (0,)))
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or axes != 1:
         raise TypeError(f"{name} is a list of names, got {brief(value)}")
     found = list(value)
     if not all(isinstance(item, str) and item for item in found):
