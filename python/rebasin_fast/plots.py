@@ -87,7 +87,7 @@ def plot_loss_curves(
         for metric in shown:
             if metric not in curve.values:
                 raise ValueError(
-                    f"metrics names {metric!r}, and curve {label!r} has no such metric; it has {sorted(curve.values)}"
+                    f"metrics: curve {label!r} has no metric {metric!r}; it has {sorted(curve.values)}"
                 )
     require_matplotlib()
     from matplotlib.figure import Figure

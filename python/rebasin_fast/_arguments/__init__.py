@@ -95,10 +95,10 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
 def generator(name: str, value: Any) -> np.random.Generator:
     """``numpy.random.default_rng(value)``; ValueError for a value that seeds none."""
     try:
-        if isinstance(value, bool | np.bool_):
-            raise TypeError
+        if not kinds.is_seed(value):
+            raise ValueError
         return np.random.default_rng(value)
-    except (TypeError, ValueError):
+    except ValueError:
         raise ValueError(
             f"{name} is a seed (a whole number of 0 or more), a numpy.random.Generator or None; got {brief(value)}"
         ) from None

@@ -14,7 +14,7 @@ Check = Callable[[str, Any], None]
 Kind = tuple[str, kinds.Fits]
 
 _PATH: Kind = ("a path (text or pathlib.Path)", kinds.is_path)
-_PARAMS: Kind = ("a mapping of names to arrays", kinds.is_mapping)
+_PARAMS: Kind = ("a mapping of names to arrays", kinds.is_params)
 _FUNCTION: Kind = ("a function", kinds.is_function)
 _STREAM: Kind = ("an iterable of batches, such as a list or a DataLoader", kinds.is_stream)
 _PERMUTATION: Kind = (
@@ -56,11 +56,11 @@ _KINDS: dict[str, Kind] = {
     "StraightThroughOptions": ("StraightThroughOptions", kinds.instance_of("StraightThroughOptions")),
     "Sequence[Params]": (
         "a sequence of models, each a mapping of names to arrays",
-        kinds.sequence_of(kinds.is_mapping),
+        kinds.sequence_of(kinds.is_params),
     ),
     "Mapping[str, Params]": (
         "a mapping of names to models, each a mapping of names to arrays",
-        kinds.mapping_to(kinds.is_mapping),
+        kinds.mapping_to(kinds.is_params),
     ),
     "Sequence[str]": ("a sequence of names", kinds.sequence_of(kinds.is_text)),
     "Collection[str]": ("a collection of names", kinds.sequence_of(kinds.is_text, sets=True)),
@@ -134,15 +134,14 @@ def check_of(annotation: str, names: Mapping[str, Any], *, none: bool, least: in
         if value is None and optional:
             return
         fault = ""
+        error_type: type[Exception] = TypeError
         for _, fits in known:
             try:
                 if fits(value):
                     return
             except ValueError as error:
-                fault = str(error)
-        raise (ValueError if fault else TypeError)(
-            f"{name} is {expected}; got {fault or brief(value)}{_hint(value)}"
-        )
+                fault, error_type = str(error), type(error)
+        raise error_type(f"{name} is {expected}; got {fault or brief(value)}{_hint(value)}")
 
     return check
 

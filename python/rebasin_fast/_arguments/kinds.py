@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rebasin_fast._untrusted import brief
+from rebasin_fast.errors import ParamsError
 
 Fits = Callable[[Any], bool]
 MOST = 2**62  # what a machine counts to
@@ -49,8 +50,10 @@ def is_number(value: Any) -> bool:
 
 def is_without_numbers(value: Any) -> bool:
     """A tensor on the meta device, or a sparse one."""
-    device, layout = getattr(value, "device", None), str(getattr(value, "layout", "torch.strided"))
-    return getattr(device, "type", "") == "meta" or (hasattr(value, "layout") and layout != "torch.strided")
+    device, layout = getattr(value, "device", None), str(getattr(value, "layout", ""))
+    return getattr(device, "type", "") == "meta" or (
+        layout.startswith("torch.") and layout != "torch.strided"
+    )
 
 
 def are_numbers(value: Any) -> bool:
@@ -88,6 +91,16 @@ def is_mapping(value: Any) -> bool:
     strange = next((name for name in value if not isinstance(name, str)), None)
     if strange is not None:
         raise ValueError(f"{brief(strange)} among its names, which are texts")
+    return True
+
+
+def is_params(value: Any) -> bool:
+    """A mapping of names of parameters; ParamsError for a name that is no text."""
+    if not isinstance(value, Mapping):
+        return False
+    strange = next((name for name in value if not isinstance(name, str)), None)
+    if strange is not None:
+        raise ParamsError(f"{brief(strange)}, which is no name of a parameter: a non-empty text is expected")
     return True
 
 
@@ -139,11 +152,15 @@ def is_stream(value: Any) -> bool:
 
 
 def is_seed(value: Any) -> bool:
-    """A whole number of 0 or more, of any size, or a generator of NumPy."""
+    """A whole number of 0 or more, of any size, a generator of NumPy, or None."""
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value < 0:
         raise ValueError(brief(int(value)))
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return whole or isinstance(value, np.random.Generator | np.random.SeedSequence | np.random.BitGenerator)
+    return (
+        value is None
+        or whole
+        or isinstance(value, np.random.Generator | np.random.SeedSequence | np.random.BitGenerator)
+    )
 
 
 def instance_of(*classes: str) -> Fits:

@@ -113,10 +113,13 @@ class TorchArrays(DeviceLibrary):
 
 
 def resolved(array: Array) -> Any:
-    """The tensor in host memory, without a pending conjugation or negation.
+    """The tensor in host memory, without a pending conjugation or negation; errors of :func:`check_numbers`."""
+    check_numbers(array)
+    return array.detach().resolve_conj().resolve_neg().cpu()
 
-    ParamsError for a tensor on the meta device, which holds no numbers, and for a sparse one.
-    """
+
+def check_numbers(array: Array) -> None:
+    """ParamsError for a tensor on the meta device, which holds no numbers, and for a sparse one."""
     if array.device.type == "meta":
         raise ParamsError(
             f"a tensor of shape {tuple(array.shape)} lies on the meta device, which holds shapes and no numbers: "
@@ -126,7 +129,6 @@ def resolved(array: Array) -> Any:
         raise ParamsError(
             f"a tensor of shape {tuple(array.shape)} has the layout {array.layout}; make it dense first: t.to_dense()"
         )
-    return array.detach().resolve_conj().resolve_neg().cpu()
 
 
 def _is_float8(dtype: Any) -> bool:

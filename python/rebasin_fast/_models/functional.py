@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rebasin_fast._arrays import check_arrays, wide_on_host
+from rebasin_fast._arrays.torch import check_numbers
 from rebasin_fast._models.inference import flags_restored, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 
@@ -75,6 +76,8 @@ class FunctionalModel:
                 )
             # An array of another library may be a read-only view of a file.
             is_tensor = isinstance(value, self._torch.Tensor)
+            if is_tensor and own.device.type != "meta":
+                check_numbers(value)
             tensor = value if is_tensor else self._torch.tensor(wide_on_host(value))
             tensors[name] = tensor.detach().to(device=own.device, dtype=own.dtype, copy=True)
         return tensors

@@ -163,7 +163,7 @@ class LossSimplex(Result):
         return vertices
 
 
-@_arguments.checked(points_per_edge=2)
+@_arguments.checked()
 def loss_simplex(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     models: Sequence[Params],

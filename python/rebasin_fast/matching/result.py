@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast import _arguments
+from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast._terminal.progress import Progress, ProgressCallback
 from rebasin_fast.errors import PermutationError
 
@@ -128,7 +129,7 @@ class Matching:
             )
         same = units = 0
         for name, index in self.permutation.items():
-            their_index = np.asarray(theirs[name])
+            their_index = as_index(name, theirs[name])
             if their_index.shape != index.shape:
                 raise PermutationError(
                     f"permutation {name!r} has shape {index.shape} here and {their_index.shape} there"

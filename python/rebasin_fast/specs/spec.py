@@ -215,6 +215,7 @@ class PermutationSpec:
         >>> rf.PermutationSpec({"w": ("P", None)}).renamed({"w": "weight"}).axes_to_perm
         {'weight': ('P', None)}
         """
+        check_renaming(self._axes, names)
         return PermutationSpec(
             {names.get(name, name): entries for name, entries in self._axes.items()},
             [names.get(name, name) for name in self._unmatched],
@@ -275,6 +276,16 @@ class PermutationSpec:
 
     def __repr__(self) -> str:
         return f"PermutationSpec({len(self._axes)} parameters, {len(self._perm_to_axes)} permutations)"
+
+
+def check_renaming(names: Iterable[str], renamed: Mapping[str, str]) -> None:
+    """SpecError where two of ``names`` would be one."""
+    seen: dict[str, str] = {}
+    for name in names:
+        new = renamed.get(name, name)
+        if new in seen:
+            raise SpecError(f"two parameters would be {new!r}: {seen[new]!r} and {name!r}")
+        seen[new] = name
 
 
 def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:

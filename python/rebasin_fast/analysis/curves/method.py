@@ -21,7 +21,7 @@ from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params, Rng
 
 
-@_arguments.checked(bends=1, epochs=1, steps=1, checkpoint_every=1)
+@_arguments.checked(epochs=1, steps=1, checkpoint_every=1)
 def connect(
     model: Any,
     params_a: Params,

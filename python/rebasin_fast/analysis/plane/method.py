@@ -16,7 +16,7 @@ from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
 
 
-@_arguments.checked(points=2)
+@_arguments.checked()
 def loss_plane(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     params_a: Params,

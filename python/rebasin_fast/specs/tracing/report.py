@@ -11,7 +11,7 @@ import numpy as np
 
 from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Entry, permutations_of
-from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.spec import PermutationSpec, check_renaming
 from rebasin_fast.typing import Params
 
 
@@ -81,6 +81,7 @@ class TracedSpec(PermutationSpec):
     @_arguments.checked()
     def renamed(self, names: Mapping[str, str]) -> TracedSpec:
         """The same spec and report for other names."""
+        check_renaming(self.axes_to_perm, names)
 
         def new(name: str) -> str:
             return names.get(name, name)
