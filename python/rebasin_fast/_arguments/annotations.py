@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
@@ -21,6 +22,7 @@ _PERMUTATION: Kind = (
     "a permutation (a mapping of names to index arrays, or a Matching, which has one)",
     kinds.is_permutation,
 )
+_INFINITE: Kind = ("a number", kinds.is_real)
 _KINDS: dict[str, Kind] = {
     "bool": ("True or False", kinds.is_flag),
     "float": ("a number, finite", kinds.is_number),
@@ -106,7 +108,7 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-def check_of(annotation: str, names: Mapping[str, Any], *, none: bool, least: int) -> Check | None:
+def check_of(annotation: str, names: Mapping[str, Any], *, default: Any, least: int) -> Check | None:
     """The check of an annotation; None where a part of it is unknown.
 
     Parameters
@@ -114,16 +116,21 @@ def check_of(annotation: str, names: Mapping[str, Any], *, none: bool, least: in
     annotation : str
     names : Mapping[str, object]
         Those of the function's module, where aliases of ``Literal`` are looked up.
-    none : bool
-        Whether None passes without standing in the annotation.
+    default : object
+        Passes without standing in the annotation where it is None or an infinite number.
     least : int
         The smallest whole number.
     """
     parts = parts_of(annotation)
     if any(_KINDS.get(part) is _PATH for part in parts):
         parts = [part for part in parts if part != "str"]
-    optional = none or "None" in parts
-    found = [_kind(part, names, least) for part in parts if part != "None"]
+    optional = default is None or "None" in parts
+    infinite = isinstance(default, float) and default == math.inf
+    found = [
+        _INFINITE if infinite and part == "float" else _kind(part, names, least)
+        for part in parts
+        if part != "None"
+    ]
     known = [kind for kind in found if kind is not None]
     if len(known) < len(found) or not known:
         return None

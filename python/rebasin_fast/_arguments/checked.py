@@ -14,7 +14,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def checked(**least: int) -> Callable[[Function], Function]:
+def checked(**least: int | None) -> Callable[[Function], Function]:
     """A decorator: each argument is what its annotation says, or an error names it before the function runs.
 
     The annotations are the texts of ``from __future__ import annotations``; a parameter with a part that
@@ -24,7 +24,8 @@ def checked(**least: int) -> Callable[[Function], Function]:
     Parameters
     ----------
     **least
-        The smallest value of a parameter that is a whole number, where that is not 0.
+        The smallest value of a parameter that is a whole number, where that is not 0; None leaves a parameter to the
+        function. A number whose default is infinite may be so.
 
     Raises
     ------
@@ -76,16 +77,17 @@ def _of_class(function: Callable[..., Any], least: tuple[tuple[str, int], ...]) 
     return _checks_of(function, dict(least))
 
 
-def _checks_of(function: Callable[..., Any], least: Mapping[str, int]) -> dict[str, Check]:
+def _checks_of(function: Callable[..., Any], least: Mapping[str, int | None]) -> dict[str, Check]:
     checks = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        smallest = least.get(name, 0)
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or smallest is None:
             continue
         check = check_of(
             str(parameter.annotation),
             function.__globals__,
-            none=parameter.default is None,
-            least=least.get(name, 0),
+            default=parameter.default,
+            least=smallest,
         )
         if check is not None:
             checks[name] = check

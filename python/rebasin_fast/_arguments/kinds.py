@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -35,14 +35,20 @@ def is_flag(value: Any) -> bool:
     return isinstance(value, bool | np.bool_) or (isinstance(value, int | np.integer) and value in (0, 1))
 
 
-def is_number(value: Any) -> bool:
-    """A finite real number, no bool; arrays without axes too."""
+def is_real(value: Any) -> bool:
+    """A real number, NaN and infinity too, but no bool; arrays without axes too."""
     if not isinstance(value, int | float | np.integer | np.floating):
         if getattr(value, "shape", None) != () or not hasattr(value, "item") or is_without_numbers(value):
             return False
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """A finite real number, as :func:`is_real`."""
+    if not is_real(value):
         return False
+    value = value if isinstance(value, int) else float(value)
     if (isinstance(value, int) and abs(value) > MOST) or not math.isfinite(value):
         raise ValueError(brief(value))
     return True
@@ -121,7 +127,7 @@ def sequence_of(fits: Fits, *, least: int = 0, most: float = math.inf, sets: boo
             isinstance(value, set | frozenset) and not sets
         ):
             return False
-        if not isinstance(value, Iterable) or not hasattr(value, "__len__"):
+        if not isinstance(value, Iterable) or not isinstance(value, Sized):
             return False
         if len(getattr(value, "shape", (0,))) != 1 or is_without_numbers(value):
             return False

@@ -145,7 +145,7 @@ class TaylorBarrier(Result):
         }  # fmt: skip
 
 
-@_arguments.checked()
+@_arguments.checked(ts=None)
 def taylor_barrier(
     model: Any,
     params_a: Params,

@@ -157,7 +157,7 @@ class LossCurve(Result):
         return int(places[0])
 
 
-@_arguments.checked()
+@_arguments.checked(ts=None)
 def loss_curve(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     params_a: Params | None = None,
