@@ -1,7 +1,7 @@
 // Ctrl-C for native loops that run without the GIL.
 #pragma once
 
-#include <Python.h>
+#include <pybind11/pybind11.h>
 
 #include <atomic>
 
@@ -32,6 +32,12 @@ inline rebasin::Interrupt python_interrupt(StopFlag* flag = nullptr) {
   if (interpreter_is_ending())
     return flag == nullptr ? rebasin::Interrupt() : rebasin::Interrupt(flag_raised, flag);
   return rebasin::Interrupt(python_signal_raised, flag);
+}
+
+// To be called with the GIL once a piece of work in loops that make Python objects; throws what a signal's
+// handler raised.
+inline void hear_signals(rebasin::WorkCount& work) {
+  if (work.due() && PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
 }
 
 // Calls `solve` with an interrupt: without the GIL and open to Python's signals, unless `brief` work would

@@ -23,13 +23,17 @@ inline void raise_unless_ok(rebasin::Status status) {
   if (status == rebasin::Status::invalid_entry) {
     throw pybind11::value_error("matrix contains invalid numeric entries");
   }
+  if (status == rebasin::Status::overflow) {
+    PyErr_SetString(PyExc_OverflowError, "the total or the duals lie beyond float64");
+    throw pybind11::error_already_set();
+  }
   if (status == rebasin::Status::infeasible) throw pybind11::value_error("cost matrix is infeasible");
 }
 
-// "optimal", "invalid" or "infeasible".
+// "optimal", "invalid", "infeasible" or "overflow".
 inline pybind11::object status_name(rebasin::Status status) {
-  static PyObject* const names[] = {PyUnicode_InternFromString("optimal"),
-                                    PyUnicode_InternFromString("invalid"),
-                                    PyUnicode_InternFromString("infeasible")};
+  static PyObject* const names[] = {
+      PyUnicode_InternFromString("optimal"), PyUnicode_InternFromString("invalid"),
+      PyUnicode_InternFromString("infeasible"), PyUnicode_InternFromString("overflow")};
   return pybind11::reinterpret_borrow<pybind11::object>(names[static_cast<int>(status)]);
 }

@@ -4,12 +4,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
 #include "matrices.hpp"
+#include "parallel_problems.hpp"
 
 namespace {
 
@@ -100,4 +102,54 @@ TEST_CASE("a batch starts from its own duals and stops when asked") {
   CHECK(warm.objectives == cold.objectives);
   Interrupt at_once = stopped();
   CHECK(solve_assignment_batch(batch, 3, at_once) == Status::interrupted);
+}
+
+TEST_CASE("no problem of a queue begins once one was interrupted") {
+  constexpr std::int64_t count = 200000, last = 1000;
+  for (const int threads : {1, 4}) {
+    std::vector<Status> statuses(count, Status::ok);
+    std::atomic<std::int64_t> solved{0};
+    Interrupt never;
+    solve_on_threads(count, threads, statuses.data(), never, [&] {
+      return [&](std::int64_t k, Interrupt&) {
+        ++solved;
+        return k == last ? Status::interrupted : Status::ok;
+      };
+    });
+    CHECK(statuses.back() == Status::interrupted);
+    CHECK(solved <= count - 1);
+    if (threads == 1) CHECK(solved == last + 1);
+  }
+}
+
+TEST_CASE("work in small pieces is due for a poll at least every 1024 of them") {
+  WorkCount work;
+  std::int64_t polls = 0;
+  for (std::int64_t k = 0; k < 200000; ++k) polls += work.due() ? 1 : 0;
+  CHECK(polls == 200000 / WorkCount::period);
+  CHECK(WorkCount::period <= 1024);
+}
+
+TEST_CASE("a total beyond float64 is an overflow, with its pairs") {
+  constexpr double largest = std::numeric_limits<double>::max();
+  Interrupt never;
+  for (const std::int64_t n : {2, 70}) {
+    std::vector<double> entries(n * n, largest);
+    entries[1] = largest / 2;
+    AssignmentSolution solution;
+    CHECK(solve_assignment(CostView<double>{entries.data(), n, n, n, 1, false}, solution, never) ==
+          Status::overflow);
+    CHECK(solution.columns[0] == 1);
+  }
+}
+
+TEST_CASE("no dual of a proof is infinite") {
+  const std::vector<double> entries = {1e308, -1e308, 1e308, 1e308};
+  Interrupt never;
+  AssignmentSolution solution;
+  CHECK(solve_assignment(CostView<double>{entries.data(), 2, 2, 2, 1, false}, solution, never) == Status::ok);
+  CHECK(solution.objective == 0.0);
+  CHECK(solution.gap == 0.0);
+  for (const double dual : solution.row_duals) CHECK(std::isfinite(dual));
+  for (const double dual : solution.column_duals) CHECK(std::isfinite(dual));
 }

@@ -20,6 +20,7 @@ from rebasin_fast.assignment import (
     solve_assignment,
 )
 from rebasin_fast.errors import (
+    CostOverflowError,
     DataError,
     DeviceError,
     FileFormatError,
@@ -60,6 +61,7 @@ __all__ = [
     "Assignment",
     "AssignmentBatch",
     "BottleneckAssignment",
+    "CostOverflowError",
     "DataError",
     "DeviceError",
     "FileFormatError",

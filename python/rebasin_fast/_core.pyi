@@ -1,4 +1,4 @@
-"""The compiled core. Results are named tuples; ``status`` is "optimal", "invalid" or "infeasible"."""
+"""The compiled core. Results are named tuples; ``status`` is "optimal", "invalid", "infeasible" or "overflow"."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 _Index: TypeAlias = NDArray[np.int64]
 _Floats: TypeAlias = NDArray[np.float64]
 _Duals: TypeAlias = tuple[_Floats, _Floats]
-_Status: TypeAlias = Literal["optimal", "invalid", "infeasible"]
+_Status: TypeAlias = Literal["optimal", "invalid", "infeasible", "overflow"]
 
 # -- dense assignment
 
@@ -24,7 +24,7 @@ class Solution(NamedTuple):
     status: _Status
 
 class SolutionBatch(NamedTuple):
-    """One row a problem; statuses: 0 is optimal, 1 invalid, 2 infeasible."""
+    """One row a problem; statuses: 0 is optimal, 1 invalid, 2 infeasible, 3 overflow."""
 
     columns: _Index
     row_duals: _Floats

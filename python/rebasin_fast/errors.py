@@ -36,6 +36,10 @@ class DeviceError(RebasinError, RuntimeError):
     """A CUDA device is needed and missing, or arrays lie on another device; the message gives the remedy."""
 
 
+class CostOverflowError(RebasinError, OverflowError, ValueError):
+    """The total of an assignment, or a dual that its proof needs, lies beyond float64."""
+
+
 class InfeasibleError(RebasinError, ValueError):
     """No complete assignment avoids the forbidden pairs.
 

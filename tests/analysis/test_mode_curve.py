@@ -110,7 +110,9 @@ def test_a_table_and_a_picture_of_the_training():
 
 @pytest.mark.parametrize("t", [-0.1, 1.01, float("nan")])
 def test_outside_of_the_curve(t):
-    with pytest.raises(ValueError, match=r"t is a number from 0 \(A\) to 1 \(B\), got"):
+    with pytest.raises(
+        ValueError, match=r"t is a number from 0 \(A\) to 1 \(B\), finite of at least 0 up to 1; got"
+    ):
         ModeCurve("bezier", [A, B]).at(t)
 
 

@@ -60,8 +60,9 @@ def test_points_that_a_barrier_needs():
 
 
 def test_a_loss_that_is_nan_is_not_hidden():
-    assert np.isnan(curve([1.0, np.nan, 1.0]).barrier())
-    assert np.isnan(curve([1.0, np.nan, 1.0]).barrier("linear"))
+    for definition in ("mean", "linear", "midpoint"):
+        with pytest.warns(RuntimeWarning, match=r"barrier is NaN: loss is nan at t = 0\.5"):
+            assert np.isnan(curve([1.0, np.nan, 1.0]).barrier(definition))
 
 
 def test_each_point_is_evaluated_once_in_order():

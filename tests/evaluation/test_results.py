@@ -18,6 +18,9 @@ class Everything(Result):
     scalar: float
     _title: ClassVar[str] = "result of everything"
 
+    def _columns(self):
+        return {"number": self.numbers}
+
 
 EVERYTHING = Everything(np.arange(3), {"a/b": np.ones((2, 2)), "c": np.zeros(0)}, {}, ["x", None], 0.5)
 CURVE = rf.LossCurve(

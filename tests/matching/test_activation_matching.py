@@ -360,3 +360,36 @@ def test_source_of_a_chain_of_three():
     assert sum_of_matched({chain: matrix}, spec, permutation) == pytest.approx(
         matrix[np.arange(12), moved].sum()
     )
+
+
+NARROW = rf.specs.mlp(["0", "2"])
+
+
+def narrow(seed):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+@pytest.mark.parametrize("batches", [[torch.ones(1, 4)], [torch.ones(0, 4)], [torch.ones(0, 4)] * 2])
+def test_a_correlation_needs_two_samples(batches):
+    a, b, spec = narrow(0), narrow(1), NARROW
+    found = sum(map(len, batches))
+    with pytest.raises(
+        rf.DataError, match=f"give {found} samples at module '2', and correlation needs 2 or more"
+    ):
+        rf.activation_matching(spec, a, b, batches)
+    if found:
+        assert rf.activation_matching(spec, a, b, batches, similarity="inner_product").converged
+    else:
+        with pytest.raises(rf.DataError, match=r"give 0 samples .* needs 1 or more"):
+            rf.activation_matching(spec, a, b, batches, similarity="inner_product")
+
+
+def test_units_that_never_change_have_no_correlations():
+    a, b, same = narrow(0), narrow(1), [torch.ones(20, 4)]
+    with pytest.raises(rf.DataError, match=r"'P0' are constant on these batches .*module '2'; 1 such"):
+        rf.activation_matching(NARROW, a, b, same)
+    found = rf.activation_matching(NARROW, a, b, same, strict=False)
+    assert found.permutation["P0"].tolist() == list(range(8))
+    assert set(found.report.values()) == {"permutation 'P0' has constant activations"}
+    assert rf.activation_matching(NARROW, a, b, same, similarity="inner_product").objective > 0.0

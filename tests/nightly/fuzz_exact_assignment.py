@@ -28,6 +28,8 @@ def fault(cost: np.ndarray, maximize: bool) -> str | None:
     best = least_total(integers, forbidden)
     try:
         result = rf.solve_assignment(cost, maximize=maximize)
+    except rf.CostOverflowError as error:
+        return fault_of_refusal(cost, maximize, total_of(integers, pairs_of(cost, maximize)) - best, error)
     except ValueError as error:
         return None if best is None and "infeasible" in str(error) else f"error: {error}"
     if best is None:
@@ -43,6 +45,21 @@ def fault(cost: np.ndarray, maximize: bool) -> str | None:
     if result.objective != rounded_total(cost, result.columns):
         return f"objective {result.objective} is not the total {rounded_total(cost, result.columns)}"
     return None
+
+
+def fault_of_refusal(cost: np.ndarray, maximize: bool, distance: int, error: Exception) -> str | None:
+    """The pairs are optimal all the same; only costs near the end of float64 are refused."""
+    if distance != 0:
+        return f"pairs that are {distance} from the optimum"
+    return None if np.abs(cost[np.isfinite(cost)]).max() > 1e305 else f"error: {error}"
+
+
+def pairs_of(cost: np.ndarray, maximize: bool) -> np.ndarray:
+    """The column of each row, by the function that gives pairs alone."""
+    rows, columns = rf.linear_sum_assignment(cost, maximize)
+    chosen = np.full(len(cost), -1)
+    chosen[rows] = columns
+    return chosen
 
 
 def main() -> int:

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "python_interrupt.hpp"
+
 namespace py = pybind11;
 
 using rebasin::DType;
@@ -61,7 +63,11 @@ std::vector<rebasin::AnyCostView> cost_views(const std::vector<py::array>& costs
                                              bool bfloat16) {
   std::vector<rebasin::AnyCostView> views;
   views.reserve(costs.size());
-  for (const py::array& cost : costs) views.push_back(cost_view(cost, maximize, bfloat16));
+  rebasin::WorkCount work;
+  for (const py::array& cost : costs) {
+    hear_signals(work);
+    views.push_back(cost_view(cost, maximize, bfloat16));
+  }
   return views;
 }
 

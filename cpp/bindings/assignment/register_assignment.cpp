@@ -82,7 +82,8 @@ PyObject* solve_for_indices(PyObject*, PyObject* const* arguments, Py_ssize_t co
   return with_matrix(arguments, count, 3, "assignment_indices expects (array, bool[, bool])",
                      [](const AnyCostView& view) {
                        AssignmentSolution solution;
-                       raise_unless_ok(solve(view, solution));
+                       const Status status = solve(view, solution);
+                       if (status != Status::overflow) raise_unless_ok(status);  // pairs are no sums
                        return to_indices(solution, std::min(view.rows, view.columns));
                      });
 }

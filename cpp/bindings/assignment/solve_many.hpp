@@ -20,7 +20,10 @@ pybind11::list solve_many(const std::vector<rebasin::AnyCostView>& views, bool b
              [&](rebasin::Interrupt& interrupt) { solve(solutions.data(), statuses.data(), interrupt); });
   for (const rebasin::Status status : statuses) raise_if_ended(status);
   pybind11::list results;
-  for (std::size_t k = 0; k < views.size(); ++k)
+  rebasin::WorkCount work;
+  for (std::size_t k = 0; k < views.size(); ++k) {
+    hear_signals(work);
     results.append(to_result(statuses[k], solutions[k], views[k]));
+  }
   return results;
 }

@@ -57,6 +57,9 @@ class ResultWriter {
   // Of a constant matrix, as SciPy does.
   REBASIN_HD void write_identity(double value) {
     const double sign = costs_.negate ? -1.0 : 1.0;
+    double objective = 0.0;
+    for (std::int64_t i = 0; i < costs_.rows; ++i) objective += sign * value;
+    if (!is_finite(objective)) return give_up(ProblemStatus::unsolved);
     for (std::int64_t i = team_.rank(); i < caller_rows(); i += team_.size()) {
       result_.columns[i] = i < caller_columns() ? i : nobody;
       result_.row_duals[i] = result_.transposed ? 0.0 : sign * value + 0.0;
@@ -65,8 +68,6 @@ class ResultWriter {
       result_.column_duals[j] = result_.transposed ? sign * value + 0.0 : 0.0;
     }
     if (team_.rank() != 0) return;
-    double objective = 0.0;
-    for (std::int64_t i = 0; i < costs_.rows; ++i) objective += sign * value;
     *result_.objective = objective + 0.0;
     *result_.gap = 0.0;
     *result_.status = static_cast<std::int32_t>(ProblemStatus::optimal);
@@ -109,9 +110,11 @@ class ResultWriter {
     for (std::int64_t i = 0; i < costs_.rows && !result_.transposed; ++i) objective += state_.pair_cost[i];
     *result_.objective = (costs_.negate ? -objective : objective) + 0.0;
     *result_.gap = gap;
-    *result_.status = static_cast<std::int32_t>(gap > acceptable * magnitude ? ProblemStatus::unsolved
-                                                                             : ProblemStatus::optimal);
+    const bool proven = gap <= acceptable * magnitude && is_finite(magnitude);
+    *result_.status = static_cast<std::int32_t>(proven ? ProblemStatus::optimal : ProblemStatus::unsolved);
   }
+
+  REBASIN_HD static bool is_finite(double x) { return x - x == 0.0; }
 
   REBASIN_HD std::int64_t caller_rows() const { return result_.transposed ? costs_.columns : costs_.rows; }
   REBASIN_HD std::int64_t caller_columns() const { return result_.transposed ? costs_.rows : costs_.columns; }

@@ -99,7 +99,7 @@ struct AssignmentOptions {
 // +inf (minimising; -inf when maximising) marks a forbidden entry; NaN and the opposite infinity give
 // invalid_entry. A matrix that is not contiguous rows of float32 or float64 is converted: once up to 2^22
 // entries, else a row at a time. Time O(n^2 m) at worst for n <= m. Thread-safe on distinct solutions; no
-// global state.
+// global state. Where float64 does not hold the total or a dual: overflow, and the columns.
 Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt,
                         const AssignmentOptions& options = {});
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 namespace rebasin {
 
@@ -31,6 +32,17 @@ class Interrupt {
   void* context_ = nullptr;
   Clock::time_point last_{};
   bool stopped_ = false;
+};
+
+// Small pieces of work, after every `period` of which a caller that counts rather than reads the clock polls.
+class WorkCount {
+ public:
+  static constexpr std::int64_t period = 1 << 10;
+
+  bool due() { return ++done_ % period == 0; }
+
+ private:
+  std::int64_t done_ = 0;
 };
 
 }  // namespace rebasin

@@ -38,7 +38,8 @@ struct KBestSolution {
 //
 // Costs are read once, onto a grid of 64-bit integers on which every dual and every path length is exact.
 // Entries that the grid cannot hold are rounded down, and totals nearer than that rounding are put in order
-// by their exact sums. Forbidden and invalid entries are as for solve_assignment.
+// by their exact sums. overflow where float64 does not hold a total. Forbidden and invalid entries are as for
+// solve_assignment.
 //
 // Murty 1968 with the duals and the matching inherited (Miller, Stone & Cox 1997): one shortest augmenting
 // path a subproblem, and that only when a bound from row and column minima of the reduced costs is the least

@@ -37,7 +37,7 @@ struct SparseSolution {
   std::vector<std::int64_t> columns;  // per row: its column, -1 where it has none
   std::vector<double> row_duals;      // minimising: row_dual + column_dual <= cost; maximising: >=
   std::vector<double> column_duals;
-  double objective = 0.0;  // float64 sum of the assigned costs, in row order
+  double objective = 0.0;  // the assigned costs' sum in real arithmetic, rounded once to float64
   double gap = 0.0;        // bound on the distance from the optimum in real arithmetic; 0.0 = optimal
   // Where no complete assignment exists, a Hall violator: rows whose entries lie in fewer columns (rows <=
   // columns), or columns whose entries lie in fewer rows. Ascending.
@@ -55,7 +55,8 @@ enum class Matching { complete, greatest };
 //
 // +inf (minimising; -inf when maximising) is an absent entry; NaN and the opposite infinity give
 // invalid_entry. The entries are copied once, as fixed-point numbers: memory 12 bytes an entry and some 100 a
-// row or column. Thread-safe on distinct solutions; no global state.
+// row or column. Where float64 does not hold the total or a dual: overflow, and the columns. Thread-safe on
+// distinct solutions; no global state.
 Status solve_sparse_assignment(const SparseCostView& cost, Matching wanted, SparseSolution& solution,
                                Interrupt& interrupt);
 

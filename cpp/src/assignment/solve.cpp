@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <new>
@@ -21,6 +22,9 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Matrices up to this size that cannot be read in place are converted once, larger ones row by row each time.
 constexpr std::int64_t most_entries_converted = std::int64_t{1} << 22;
+
+// Prices are sums of more costs than duals are; these are tried without a scale first.
+constexpr double prices_may_overflow = 0x1p960;
 
 Status status_of(Attempt attempt) {
   switch (attempt) {
@@ -71,7 +75,7 @@ struct Call {
   const AnyCostView& view;
   CostRows<T> costs;
   const WarmStart* warm_start;
-  bool rounded;  // some entry is an integer that T does not hold
+  Rounded rounded;  // integers that T does not hold
   AssignmentSolution& solution;
   Interrupt& interrupt;
   std::vector<double> pair_costs = {};  // of the last attempt, where it knew them
@@ -80,7 +84,7 @@ struct Call {
     Answer answer;
     Task<T> task{costs, warm_start, infinity, {}, solution.counters, interrupt};
     Attempt result = Attempt::solved;
-    if (!rounded && is_constant(costs)) {
+    if (rounded != Rounded::others && is_constant(costs)) {
       assign_in_order(costs.at(0, 0), answer, costs.rows(), costs.columns());
       solution.counters.strategy = "constant";
     } else {
@@ -119,13 +123,22 @@ bool keep_first_duals(Call<T>& call, const AssignmentSolution& first) {
   return conclude(call.view, {}, solution) && duals_prove_up_to_bits(call.view, solution);
 }
 
+// Whether the duals may reach an integer that was rounded up. They are tight there, or near it.
+bool may_exceed(const AssignmentSolution& solution) {
+  constexpr double below_all_rounded = 0x1p51;  // the least of them is above 2^53
+  const auto reaches = [](double dual) { return std::abs(dual) >= below_all_rounded; };
+  return std::any_of(solution.row_duals.begin(), solution.row_duals.end(), reaches) ||
+         std::any_of(solution.column_duals.begin(), solution.column_duals.end(), reaches);
+}
+
 template <class T>
 Status solve_complete(Call<T>& call) {
   bool transformed = call.costs.integer_offset() != 0;
   Attempt attempt = call.attempt();
   const bool solved = attempt == Attempt::solved;
-  if (solved && !transformed && !call.rounded &&
-      conclude(call.view, std::move(call.pair_costs), call.solution)) {
+  if (solved && !transformed && call.rounded != Rounded::others &&
+      conclude(call.view, std::move(call.pair_costs), call.solution) &&
+      !(call.rounded == Rounded::largest && may_exceed(call.solution))) {
     return Status::ok;
   }
   // Sums of float32 costs do not overflow.
@@ -139,7 +152,7 @@ Status solve_complete(Call<T>& call) {
   if (again != Attempt::declined) attempt = again;
   if (attempt != Attempt::solved) return status_of(attempt);
   const bool marked = call.costs.transform().marker_from < infinity;
-  if (transformed && spoilt && !call.rounded && call.costs.integer_offset() == 0) {
+  if (transformed && spoilt && call.rounded != Rounded::others && call.costs.integer_offset() == 0) {
     if (keep_first_duals(call, first)) return Status::ok;
     if (marked) call.solution.gap = infinity;
   }
@@ -148,8 +161,8 @@ Status solve_complete(Call<T>& call) {
 
 // Rows and columns may stay unmatched at half of the limit each: a row at the whole limit.
 template <class T>
-Status solve_priced(Call<T>& call, const AssignmentOptions& options) {
-  double price = options.cost_limit * call.costs.scale();
+Status attempt_priced(Call<T>& call, const AssignmentOptions& options) {
+  double price = options.cost_limit * call.costs.scale() * call.costs.transform().factor;
   if (options.partial) {
     CostRange range;
     const Attempt measured = measure_range(call.costs, range, call.interrupt);
@@ -165,6 +178,35 @@ Status solve_priced(Call<T>& call, const AssignmentOptions& options) {
   return Status::ok;
 }
 
+// Whether sums of costs, or of the limit, may overflow.
+template <class T>
+Attempt are_huge(const Call<T>& call, double cost_limit, bool& huge) {
+  CostRange range;
+  const Attempt measured = measure_range(call.costs, range, call.interrupt);
+  double largest = std::isfinite(cost_limit) ? std::abs(cost_limit) : 0.0;
+  if (range.any) largest = std::max({largest, std::abs(range.least), std::abs(range.largest)});
+  huge = largest >= prices_may_overflow;
+  return measured;
+}
+
+template <class T>
+Status solve_priced(Call<T>& call, const AssignmentOptions& options) {
+  Status status = attempt_priced(call, options);
+  if (sizeof(T) == 8 && status != Status::interrupted &&
+      !(status == Status::ok && is_finite(call.solution))) {
+    bool huge = false;
+    const Attempt measured = are_huge(call, options.cost_limit, huge);
+    if (measured != Attempt::solved) return status_of(measured);
+    if (huge) {
+      call.costs.set_transform({.factor = shrink});
+      call.costs.convert_once(most_entries_converted);
+      status = attempt_priced(call, options);
+    }
+  }
+  if (status == Status::ok) allow_for_rounding(call.view, largest_rounding(call.view), call.solution);
+  return status;
+}
+
 template <class T>
 Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& caller,
              const AssignmentOptions& options) {
@@ -173,7 +215,7 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
   Interrupt never;
   Interrupt& interrupt = view.rows * view.columns < soon_done ? never : caller;
   solution.counters = {};
-  Call<T> call{view, CostRows<T>(view), options.warm_start, false, solution, interrupt};
+  Call<T> call{view, CostRows<T>(view), options.warm_start, Rounded::none, solution, interrupt};
   if (call.costs.rows() == 0) {
     Answer answer;
     answer.matching.reset(call.costs.rows(), call.costs.columns());
@@ -192,8 +234,12 @@ Status solve(const AnyCostView& view, AssignmentSolution& solution, Interrupt& c
 
 Status solve_assignment(const AnyCostView& cost, AssignmentSolution& solution, Interrupt& interrupt,
                         const AssignmentOptions& options) try {
-  return fits_float32(cost.dtype) ? solve<float>(cost, solution, interrupt, options)
-                                  : solve<double>(cost, solution, interrupt, options);
+  const bool huge_limit =
+      std::isfinite(options.cost_limit) && std::abs(options.cost_limit) >= prices_may_overflow;
+  const Status status = fits_float32(cost.dtype) && !huge_limit
+                            ? solve<float>(cost, solution, interrupt, options)
+                            : solve<double>(cost, solution, interrupt, options);
+  return status == Status::ok && !is_finite(solution) ? Status::overflow : status;
 } catch (const std::bad_alloc&) {
   return Status::out_of_memory;
 }

@@ -24,12 +24,15 @@ bool all_finite(const T* values, std::int64_t count) {
   return largest < infinity;
 }
 
-// Maximises. invalid_entry: an entry is not finite; an overflow to -inf would pass for a forbidden pair.
+// Maximises. invalid_entry: an entry or the total is not finite; an overflow of an entry to -inf would pass
+// for a forbidden pair.
 template <class T>
 Status assign_finite(const T* matrix, std::int64_t n, const WarmStart* start, AssignmentSolution& solution,
                      Interrupt& interrupt) {
   if (!all_finite(matrix, n * n)) return Status::invalid_entry;
-  return solve_assignment(CostView<T>{matrix, n, n, n, 1, true}, solution, interrupt, {.warm_start = start});
+  const CostView<T> view{matrix, n, n, n, 1, true};
+  const Status status = solve_assignment(view, solution, interrupt, {.warm_start = start});
+  return status == Status::overflow ? Status::invalid_entry : status;
 }
 
 }  // namespace

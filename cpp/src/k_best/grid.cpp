@@ -125,7 +125,6 @@ void scale_doubles(Grid& grid, const Range& range) {
   }
   grid.slack = exact ? 0 : grid.rows;
   grid.totals_exact = exact && !marked;
-  if (range.largest > 0x1p960) grid.value_scale = 0x1p-40;
 }
 
 void read_wide(Grid& grid) {

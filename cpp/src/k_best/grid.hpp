@@ -38,7 +38,6 @@ struct Grid {
   // Where the total on the grid times 2^exponent is the exact total.
   bool totals_exact = false;
   int exponent = 0;
-  double value_scale = 1.0;  // power of two that keeps sums of costs within float64's range
 
   const std::int64_t* row(std::int64_t i) const { return cost.data() + i * stride; }
   std::int64_t* row(std::int64_t i) { return cost.data() + i * stride; }

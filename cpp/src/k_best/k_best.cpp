@@ -32,7 +32,7 @@ class Totals {
     } else {
       terms_.clear();
       append(taken, 1.0);
-      total = sum() / grid_.value_scale;
+      total = sum();
     }
     return (grid_.source.view.maximize ? -total : total) + 0.0;  // never -0.0
   }
@@ -49,14 +49,14 @@ class Totals {
     terms_.clear();
     append(a, 1.0);
     append(b, -1.0);
-    terms_.push_back(-margin * grid_.value_scale);
+    terms_.push_back(-margin);
     return sum();
   }
 
  private:
   void append(const Tree::Taken& taken, double sign) {
     for (std::int64_t i = 0; i < grid_.rows; ++i) {
-      grid_.source.append(i, taken.columns[i], sign * grid_.value_scale, terms_);
+      grid_.source.append(i, taken.columns[i], sign, terms_);
     }
   }
 
@@ -164,6 +164,8 @@ Status solve(const AnyCostView& cost, const KBestOptions& options, KBestSolution
   Tree tree(grid, search, std::move(matching), options.k, interrupt);
   Ranking(grid, tree, options, solution).run();
   if (interrupt.requested()) return Status::interrupted;
+  const auto held = [](double total) { return std::isfinite(total); };
+  if (!std::all_of(solution.objectives.begin(), solution.objectives.end(), held)) return Status::overflow;
   if (!tree.proven()) solution.gap = std::numeric_limits<double>::infinity();
   solution.counters.nodes = tree.nodes();
   solution.counters.searches = search.searches;

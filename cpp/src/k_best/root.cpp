@@ -109,8 +109,9 @@ Status solve_root(const Grid& grid, Search& search, Matching& matching, Interrup
   if (grid.rows >= large && !grid.source.wide_integers) {
     AssignmentSolution solution;
     const Status status = solve_assignment(grid.source.view, solution, interrupt);
-    if (status != Status::ok) return status;
-    if (take_solution(grid, solution, matching) && repair_duals(grid, matching)) return Status::ok;
+    if (status != Status::ok && status != Status::overflow) return status;
+    if (status == Status::ok && take_solution(grid, solution, matching) && repair_duals(grid, matching))
+      return Status::ok;
   }
   return solve_by_paths(grid, search, matching, interrupt);
 }

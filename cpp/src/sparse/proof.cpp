@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <type_traits>
 
+#include "assignment/exact/real_sum.hpp"
 #include "assignment/exact/totals.hpp"
 #include "assignment/proof/exact_sums.hpp"
 
@@ -66,6 +68,18 @@ bool holds(const std::vector<std::int32_t>& selected, std::size_t line) {
   return selected.empty() || selected[line] >= 0;
 }
 
+double total(const std::vector<double>& costs) {
+  return assignment::exact_total(costs.data(), static_cast<std::int64_t>(costs.size()));
+}
+double total(const std::vector<float>& costs) {
+  return total(std::vector<double>(costs.begin(), costs.end()));
+}
+double total(const std::vector<std::int64_t>& costs) {
+  assignment::RealSum sum;
+  for (const std::int64_t cost : costs) sum.add(assignment::to_dyadic(cost));
+  return sum.nearest();
+}
+
 }  // namespace
 
 template <class View>
@@ -104,18 +118,18 @@ double prove(const View& view, const Selection& selection, ProvenMatching& match
 
 template <class View>
 double total_of(const View& view, const std::vector<std::int32_t>& column_of) {
-  std::vector<double> assigned;
+  using Value = typename View::Value;
+  std::vector<Value> assigned;
   for (std::int64_t i = 0; i < view.rows; ++i) {
-    if (column_of[i] < 0) continue;
-    double best = infinity;
+    std::optional<Value> best;
     for (std::int64_t k = view.begin(i); k < view.end(i); ++k) {
+      const Value cost = view.values[k];
       if (static_cast<std::int64_t>(view.columns_of[k]) != column_of[i]) continue;
-      const double cost = static_cast<double>(view.values[k]);
-      best = std::min(best, view.maximize ? -cost : cost);
+      if (!best || (view.maximize ? cost > *best : cost < *best)) best = cost;
     }
-    assigned.push_back(view.maximize ? -best : best);
+    if (best) assigned.push_back(*best);
   }
-  return assignment::exact_total(assigned.data(), static_cast<std::int64_t>(assigned.size()));
+  return total(assigned);
 }
 
 #define REBASIN_INSTANTIATE(T, I)                                                   \

@@ -8,6 +8,7 @@
 #include "rebasin/sparse_assignment.hpp"
 #include "sparse/decomposition.hpp"
 #include "sparse/graph/conversion.hpp"
+#include "sparse/huge_costs.hpp"
 #include "sparse/proof.hpp"
 #include "sparse/strategy.hpp"
 
@@ -229,10 +230,19 @@ namespace rebasin {
 
 Status solve_sparse_assignment(const SparseCostView& cost, Matching wanted, SparseSolution& solution,
                                Interrupt& interrupt) {
-  solution = SparseSolution{};
-  try {
+  const auto solve = [&](const SparseCostView& given) {
+    solution = SparseSolution{};
     return sparse::with_types(
-        cost, [&](const auto& view) { return sparse::Solver(view, solution, interrupt).run(wanted); });
+        given, [&](const auto& view) { return sparse::Solver(view, solution, interrupt).run(wanted); });
+  };
+  try {
+    Status status = solve(cost);
+    if (status == Status::ok && !sparse::is_finite(solution) && cost.dtype == DType::float64) {
+      const sparse::ScaledCosts scaled(cost);
+      status = solve(scaled.view());
+      if (status == Status::ok) scaled.restore(solution);
+    }
+    return status == Status::ok && !sparse::is_finite(solution) ? Status::overflow : status;
   } catch (const std::bad_alloc&) {
     return Status::out_of_memory;
   }

@@ -170,6 +170,28 @@ def path(name: str, value: Any) -> Path:
     return Path(value)
 
 
+def vector(name: str, value: Any) -> NDArray[np.float64]:
+    """``value`` as a vector of float64.
+
+    Raises
+    ------
+    TypeError
+        It is no array of real numbers.
+    ValueError
+        It has other than one axis.
+    """
+    try:
+        array = np.asarray(value)
+        numbers = array.dtype.kind in "iuf" or array.size == 0
+    except (TypeError, ValueError, RuntimeError):
+        numbers = False
+    if not numbers:
+        raise TypeError(f"{name} is a vector of numbers, got {brief(value)}")
+    if array.ndim != 1:
+        raise ValueError(f"{name} is a vector of numbers, got an array of shape {array.shape}")
+    return array.astype(np.float64, copy=False)
+
+
 def texts(name: str, value: Any) -> dict[str, str]:
     """``value`` as a dict; TypeError unless it maps texts to texts."""
     if not isinstance(value, Mapping) or not all(isinstance(t, str) for item in value.items() for t in item):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rebasin_fast._arrays import check_arrays, wide_on_host
 from rebasin_fast._arrays.torch import check_numbers
-from rebasin_fast._models.inference import flags_restored, import_torch, moved
+from rebasin_fast._models.inference import fitting, flags_restored, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 
 if TYPE_CHECKING:
@@ -95,12 +95,13 @@ class FunctionalModel:
             if name not in self.trainable
         }
         values = {name: tensors[name] for name in self.trainable} | self._without_ties(buffers)
-        if isinstance(inputs, Mapping):
-            keywords = {name: moved(value, self.device) for name, value in inputs.items()}
-            return self._torch.func.functional_call(self.model, values, (), keywords)
-        arguments = inputs if isinstance(inputs, tuple) else (inputs,)
-        moved_arguments = tuple(moved(value, self.device) for value in arguments)
-        return self._torch.func.functional_call(self.model, values, moved_arguments)
+        with fitting(self.model, inputs, None):
+            if isinstance(inputs, Mapping):
+                keywords = {name: moved(value, self.device) for name, value in inputs.items()}
+                return self._torch.func.functional_call(self.model, values, (), keywords)
+            arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+            moved_arguments = tuple(moved(value, self.device) for value in arguments)
+            return self._torch.func.functional_call(self.model, values, moved_arguments)
 
     def loss(
         self, tensors: Tensors, batch: Any, loss: Callable[[Any, Any], Any], *, write_back: bool = False

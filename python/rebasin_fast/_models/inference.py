@@ -40,25 +40,54 @@ def device_of(model: Any) -> Any:
     return None
 
 
-def call(model: Any, batch: Any, device: Any) -> Any:
-    """The output of ``model`` for one batch.
+def call(model: Any, batch: Any, device: Any, number: int | None = None) -> Any:
+    """The output of ``model`` for one batch, the ``number``-th counted from 0.
 
     A batch is a tensor, a (inputs, …) tuple or list, whose first element is used, or a mapping of keyword
     arguments; tensors are moved to ``device``.
     """
-    inputs = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
-    try:
-        if isinstance(batch, Mapping):
-            return model(**{name: moved(value, device) for name, value in batch.items()})
+    inputs = inputs_of(batch)
+    with fitting(model, inputs, number):
+        if isinstance(inputs, Mapping):
+            return model(**{name: moved(value, device) for name, value in inputs.items()})
         return model(moved(inputs, device))
-    except (TypeError, AttributeError, IndexError, RuntimeError) as error:
+
+
+def inputs_of(batch: Any) -> Any:
+    """The inputs of a batch for :func:`call`."""
+    return batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
+
+
+@contextmanager
+def fitting(model: Any, inputs: Any, number: int | str | None) -> Iterator[None]:
+    """What ``model`` raises about inputs that it cannot take becomes an error that names batch and model."""
+    try:
+        yield
+    except (TypeError, AttributeError, IndexError, RuntimeError, ValueError) as error:
         if isinstance(error, RebasinError | MemoryError) or type(error).__name__ == "OutOfMemoryError":
             raise
         shape = getattr(inputs, "shape", None)
         found = f"inputs of shape {tuple(shape)}" if shape is not None else type(inputs).__qualname__
+        which = "one of the batches" if number is None else f"batch {number}"
         raise UnfitBatchError(
-            f"one of the batches ({found}) does not fit the model ({type(model).__qualname__}): {error}"
+            f"{which} ({found}) does not fit the model ({type(model).__qualname__}): {error}"
         ) from error
+
+
+def check_samples(batch: Any, number: int) -> None:
+    """DataError, with the batch's number, for inputs without samples, or with NaN or infinite entries."""
+    inputs = inputs_of(batch)
+    for value in inputs.values() if isinstance(inputs, Mapping) else (inputs,):
+        shape = getattr(value, "shape", None)
+        if shape is None or not hasattr(value, "isfinite"):
+            continue
+        if 0 in shape:
+            raise DataError(f"batch {number} holds no samples (shape {tuple(shape)}): leave it out")
+        if not bool(value.isfinite().all()):
+            raise DataError(
+                f"batch {number} holds {int((~value.isfinite()).sum())} entries that are NaN or infinite: leave it "
+                "out, or put numbers in their place"
+            )
 
 
 @contextmanager

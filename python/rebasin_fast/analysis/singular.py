@@ -291,7 +291,7 @@ def singular_alignment(
     values_a, values_b, average, sums = (
         {layer: one[part] for layer, one in found.items()} for part in range(4)
     )
-    none, zero = np.zeros(0), np.zeros(0, dtype=np.int64)
+    none, zero = np.zeros(len(layers)), np.zeros(len(layers), dtype=np.int64)
     return SingularAlignment(layers, none, 0.0, zero, zero, threshold, values_a, values_b, average, sums).at(
         threshold
     )

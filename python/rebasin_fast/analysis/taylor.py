@@ -74,7 +74,7 @@ class TaylorBarrier(Result):
         >>> found.estimated_barrier(), found.estimated_barrier(order=1), found.barrier
         (1.0, 0.0, 0.0)
         """
-        at = self.t if t is None else t
+        at = self.t if t is None else _arguments.number("t", t, of="a place on the line, 0 at A and 1 at B")
         return float(self.estimated_losses(at, order) - self._interpolated(at))
 
     @_arguments.checked()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,7 +90,22 @@ def _solve_priced(
     if cost_limit is None:
         return Assignment(*found)
     unmatched = sum(cost.shape) - 2 * int(np.count_nonzero(found.columns >= 0))
-    return Assignment(*found, found.objective + cost_limit / 2 * unmatched)
+    total = _priced_total(found.objective, cost_limit, unmatched)
+    if math.isinf(total):
+        nowhere = (np.full(extent, math.nan) for extent in cost.shape)
+        return Assignment(np.full(cost.shape[0], -1), *nowhere, math.nan, math.nan, "overflow")
+    return Assignment(*found, total)
+
+
+def _priced_total(objective: float, cost_limit: float, unmatched: int) -> float:
+    """The objective and half of the limit for each unmatched line; infinite beyond float64."""
+    total = objective + cost_limit / 2 * unmatched
+    if not math.isinf(total):
+        return total
+    try:  # a part may overflow where the whole does not
+        return float(Fraction(objective) + Fraction(cost_limit) / 2 * unmatched)
+    except OverflowError:
+        return total
 
 
 def restored(result: Assignment, cost: Any) -> Assignment:

@@ -11,21 +11,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast.errors import InfeasibleError
+from rebasin_fast.errors import CostOverflowError, InfeasibleError
 
 # By the numbers that the core and the kernels give them.
-STATUSES = ("optimal", "invalid", "infeasible")
+STATUSES = ("optimal", "invalid", "infeasible", "overflow")
 
 _MOST_STARTS = 16  # unmatched rows or columns whose violators are compared; the smallest is named
 _MOST_NAMED = 8  # indices of a long list in a message
 
 
 def raise_unless_optimal(status: str, infeasible: Callable[[], ValueError]) -> None:
-    """ValueError for a matrix with invalid entries; ``infeasible()`` for one without a complete assignment."""
+    """ValueError for invalid entries, ``infeasible()`` without an assignment, CostOverflowError beyond float64."""
     if status == "invalid":
         raise ValueError("matrix contains invalid numeric entries")
     if status == "infeasible":
         raise infeasible()
+    if status == "overflow":
+        raise overflow_error()
+
+
+def overflow_error() -> CostOverflowError:
+    """The error for costs whose total, or a dual of it, float64 does not hold."""
+    return CostOverflowError(
+        "cost has entries so large that the total of an assignment, or a dual, lies beyond float64 (1.8e308); scale "
+        "the costs, as in cost * 2.0**-64, which keeps all their bits, or take the pairs of the optimum alone from "
+        "linear_sum_assignment"
+    )
 
 
 def infeasible_error(cost: NDArray[Any]) -> InfeasibleError:

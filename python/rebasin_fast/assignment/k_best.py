@@ -42,7 +42,7 @@ class KBestAssignments:
         Bound on how much better the assignment of a rank can be than the one given, in real arithmetic;
         0.0 means proven. See Notes of :func:`k_best_assignments`.
     status : str
-        "optimal"; in a batch also "infeasible" or "invalid", with no assignments and a gap of NaN.
+        "optimal"; in a batch also "infeasible", "invalid" or "overflow", with no assignments and a gap of NaN.
     """
 
     columns: NDArray[np.int64]
@@ -128,6 +128,8 @@ def k_best_assignments(
     ValueError
         As :func:`solve_assignment` for one matrix; problems of a batch report their ``status`` instead. If k
         or threads is below 1, or ``within`` is negative or NaN.
+    CostOverflowError
+        A ValueError and an OverflowError; if the total of one of the k assignments lies beyond float64.
     TypeError
         If the dtype cannot be cast to float64 safely, or k is no whole number.
 

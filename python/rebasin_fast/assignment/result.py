@@ -12,6 +12,8 @@ import numpy as np
 from rebasin_fast._arrays import foreign_library
 from rebasin_fast._arrays.torch import TorchArrays
 
+_STATUSES = ("optimal", "infeasible", "invalid", "overflow")  # in the order of a batch's description
+
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class Assignment:
@@ -35,8 +37,8 @@ class Assignment:
         Checked bound on the distance of the assignment's total, in real arithmetic, from the optimum; 0.0 means
         proven optimal. See Notes of :func:`solve_assignment`.
     status : str
-        "optimal"; in a batch an array of one per problem, where "infeasible" and "invalid" mark problems
-        without a solution (columns -1; duals, objective and gap NaN).
+        "optimal"; in a batch an array of one per problem, where "infeasible", "invalid" and "overflow" (the total
+        or a dual lies beyond float64) mark problems without a solution (columns -1; duals, objective and gap NaN).
     objective_with_prices : float
         ``objective`` and half of the ``cost_limit`` for each unmatched row and column; ``objective`` where there
         is no limit.
@@ -151,7 +153,7 @@ class AssignmentBatch(Assignment):
 
     def __repr__(self) -> str:
         n, m = int(self.row_duals.shape[-1]), int(self.column_duals.shape[-1])
-        counts = {name: int(np.sum(self.status == name)) for name in ("optimal", "infeasible", "invalid")}
+        counts = {name: int(np.sum(self.status == name)) for name in _STATUSES}
         listed = "".join(f", {name}={count}" for name, count in counts.items() if count or name == "optimal")
         return f"AssignmentBatch(count={len(self)}, n={n}, m={m}{listed})"
 

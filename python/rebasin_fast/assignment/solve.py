@@ -157,6 +157,9 @@ def solve_assignment(
     InfeasibleError
         A ValueError; if forbidden pairs leave no complete assignment of one matrix. Its ``rows`` and ``columns``
         are a set of rows that compete for too few columns, or of columns for too few rows where n > m.
+    CostOverflowError
+        A ValueError and an OverflowError; if costs near 1e308 have a total, or need a dual, beyond float64. Such
+        problems of a batch have the ``status`` "overflow".
     TypeError
         If the dtype cannot be cast to float64 safely.
 

@@ -13,6 +13,8 @@ from rebasin_fast.assignment.result import Assignment
 
 _LARGEST = np.iinfo(np.int32).max
 _INT64 = np.iinfo(np.int64)
+_HALF = 1 << 63  # of the range of unsigned integers
+_BITS_BEYOND_FLOAT64 = 11  # of an unsigned integer of 64 bits
 
 
 def is_sparse(value: object) -> bool:
@@ -24,7 +26,14 @@ def is_sparse(value: object) -> bool:
 
 def indices_of_sparse(cost: Any, maximize: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Solve, and return ``(row_ind, col_ind)`` as :func:`rebasin_fast.linear_sum_assignment` does."""
-    columns = solve_sparse(cost, maximize).columns
+    csr = _csr_of(cost)
+    n, m = _checked_shape(csr.shape)
+    starts, places = _checked_indices(csr.indptr, csr.indices, n, m)
+    values, _ = _checked_values(csr.data, places.size)
+    found = _core.sparse_assignment(values, places, starts, m, maximize, False)
+    if found.status != "overflow":  # pairs are no sums
+        _raise_unless_optimal(found)
+    columns = found.columns
     rows = np.flatnonzero(columns >= 0)
     return rows, columns[rows]
 
@@ -39,13 +48,18 @@ def solve_sparse(
                 f"{name} is for dense costs, the cost is a sparse {type(cost).__name__}; leave it out, or pass "
                 "a dense matrix with inf where pairs are forbidden"
             )
+    csr = _csr_of(cost)
+    return solve_csr(csr.data, csr.indices, csr.indptr, csr.shape, maximize=maximize, partial=partial)
+
+
+def _csr_of(cost: Any) -> Any:
     if cost.ndim != 2:
         raise ValueError(f"expected a matrix (2-D array), got a {cost.ndim} array")
     csr = cost.tocsr()
     if not csr.has_canonical_format:
         csr = csr.copy()
         csr.sum_duplicates()
-    return solve_csr(csr.data, csr.indices, csr.indptr, csr.shape, maximize=maximize, partial=partial)
+    return csr
 
 
 def solve_csr(
@@ -114,17 +128,34 @@ def solve_csr(
     starts, places = _checked_indices(np.asarray(indptr), np.asarray(indices), n, m)
     values, offset = _checked_values(np.asarray(data), places.size)
     found = _core.sparse_assignment(values, places, starts, m, bool(maximize), bool(partial))
-    raise_unless_optimal(
-        found.status,
-        lambda: violator_error(tuple(found.violating_rows.tolist()), tuple(found.violating_columns.tolist())),
-    )
+    _raise_unless_optimal(found)
     objective = found.objective
     if offset:
-        objective += float(offset * int(np.count_nonzero(found.columns >= 0)))
+        objective = _total_of(np.asarray(data), places, starts, found.columns, bool(maximize))
         duals = found.row_duals if n <= m else found.column_duals
         duals += np.float64(offset)
         np.nextafter(duals, np.inf if maximize else -np.inf, out=duals)
     return Assignment(found.columns, found.row_duals, found.column_duals, objective, found.gap)
+
+
+def _raise_unless_optimal(found: _core.SparseSolution) -> None:
+    raise_unless_optimal(
+        found.status,
+        lambda: violator_error(tuple(found.violating_rows.tolist()), tuple(found.violating_columns.tolist())),
+    )
+
+
+def _total_of(
+    data: NDArray[Any], places: NDArray[Any], starts: NDArray[Any], columns: NDArray[Any], maximize: bool
+) -> float:
+    """The total of the matched integers, rounded once; of costs with one place the best counts."""
+    best: dict[int, int] = {}
+    better = max if maximize else min
+    rows = np.repeat(np.arange(columns.size), np.diff(starts))
+    for entry in np.flatnonzero(places == columns[rows]):
+        row, cost = int(rows[entry]), int(data[entry])
+        best[row] = better(best.get(row, cost), cost)
+    return float(sum(best.values()))
 
 
 def _checked_shape(shape: tuple[int, int]) -> tuple[int, int]:
@@ -159,17 +190,17 @@ def _checked_indices(
 
 
 def _checked_values(values: NDArray[Any], count: int) -> tuple[NDArray[Any], int]:
-    """Costs of a dtype that the core reads, and the offset that was taken off each."""
+    """Costs of a dtype that the core reads, and the offset, a float64, that was taken off each."""
     if values.shape != (count,):
         raise ValueError(
             f"one cost an index is needed, got costs of shape {values.shape} for {count} indices"
         )
     kind = values.dtype.kind
     if kind == "u" and values.size and int(values.max()) > _INT64.max:
-        least = int(values.min())
-        if int(values.max()) - least <= _INT64.max:
-            return (values - values.dtype.type(least)).astype(np.int64), least
-        return values.astype(np.float64), 0
+        offset = int(values.min()) >> _BITS_BEYOND_FLOAT64 << _BITS_BEYOND_FLOAT64
+        if int(values.max()) - offset <= _INT64.max:
+            return (values - values.dtype.type(offset)).astype(np.int64), offset
+        return (values ^ values.dtype.type(_HALF)).view(np.int64), _HALF
     if kind in "biu":
         return np.ascontiguousarray(values, np.int64), 0
     if kind == "f" and values.dtype.itemsize <= 4:

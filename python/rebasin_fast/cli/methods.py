@@ -13,7 +13,7 @@ from rebasin_fast._models.inference import import_torch
 from rebasin_fast._terminal.progress import ProgressBar
 from rebasin_fast.cli.option_types import FACTORY, made_model
 from rebasin_fast.cli.options import MatchingOptions, check_options_apply, option_group, output_path
-from rebasin_fast.evaluation.evaluator import load_into
+from rebasin_fast.evaluation.loading import load_into
 from rebasin_fast.matching import (
     Matching,
     activation_matching,

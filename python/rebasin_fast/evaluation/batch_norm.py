@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rebasin_fast import _arguments
-from rebasin_fast._models.inference import call, check_model, evaluating, import_torch
+from rebasin_fast._models.inference import call, check_model, check_samples, evaluating, import_torch
 from rebasin_fast.errors import DataError
 
 
@@ -31,8 +31,9 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     Raises
     ------
     DataError
-        The model has no BatchNorm layer with running statistics, none of them ran, or ``batches`` is empty; then the
-        statistics are left as they were.
+        The model has no BatchNorm layer with running statistics, none of them ran, or ``batches`` is empty; a batch
+        has no samples, holds NaN or infinity, or leads to them in a layer, or does not fit the model. The statistics
+        are then left as they were.
 
     Notes
     -----
@@ -60,8 +61,10 @@ def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     device = layers[0].running_mean.device
     with measuring(model, layers) as values:
         count = 0
-        for batch in batches:
-            call(model, batch, device)
+        for number, batch in enumerate(batches):
+            check_samples(batch, number)
+            call(model, batch, device, number)
+            check_statistics(model, layers, number)
             count += 1
         if count == 0:
             raise DataError(
@@ -83,6 +86,18 @@ def tracking_layers(model: Any) -> list[Any]:
         for module in model.modules()
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
     ]
+
+
+def check_statistics(model: Any, layers: list[Any], number: int) -> None:
+    """DataError, with the batch's number, where it left NaN or infinite statistics in a layer."""
+    for layer in layers:
+        if not bool(layer.running_mean.isfinite().all() and layer.running_var.isfinite().all()):
+            name = next(name for name, module in model.named_modules() if module is layer)
+            raise DataError(
+                f"batch {number} has NaN or infinite activations at BatchNorm layer {name!r}, though its inputs are "
+                "finite: the model's parameters hold such numbers, or lead to overflow. All statistics are left as "
+                "they were"
+            )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -40,6 +41,20 @@ class LossCurve(Result):
     values: dict[str, NDArray[np.float64]]
     _title: ClassVar[str] = "loss curve"
 
+    def __post_init__(self) -> None:
+        """Arrays of float64, of one length; TypeError or ValueError for others."""
+        ts = _arguments.vector("ts", self.ts)
+        if not isinstance(self.values, Mapping) or not self.values:
+            raise TypeError(f"values maps names of metrics to arrays, one or more; got {brief(self.values)}")
+        values = {name: _arguments.vector(f"values[{name!r}]", v) for name, v in self.values.items()}
+        for name, array in values.items():
+            if array.shape != ts.shape:
+                raise ValueError(f"values[{name!r}] has {array.size} numbers for {ts.size} points in ts")
+        if not np.isfinite(ts).all():
+            raise ValueError(f"ts are places on the line, all finite; got {brief(ts.tolist())}")
+        object.__setattr__(self, "ts", ts)
+        object.__setattr__(self, "values", values)
+
     @_arguments.checked()
     def barrier(
         self, definition: Barrier = "mean", metric: str = "loss", *, higher_is_better: bool | None = None
@@ -67,6 +82,11 @@ class LossCurve(Result):
         ValueError
             The curve lacks a point that the definition needs: 0, 1, or 1/2.
 
+        Warns
+        -----
+        RuntimeWarning
+            The barrier is NaN, because the metric is somewhere, or infinite at an end.
+
         Examples
         --------
         >>> import numpy as np, rebasin_fast as rf
@@ -81,10 +101,22 @@ class LossCurve(Result):
         loss = -self.values[metric] if high else self.values[metric]
         start, end = loss[self._at(0.0)], loss[self._at(1.0)]
         if definition == "mean":
-            return float(loss.max() - (start + end) / 2)
-        if definition == "linear":
-            return float((loss - (1 - self.ts) * start - self.ts * end).max())
-        return float(loss[self._at(0.5)] - (start + end) / 2)
+            height = loss.max() - (start + end) / 2
+        elif definition == "linear":
+            height = (loss - (1 - self.ts) * start - self.ts * end).max()
+        else:
+            height = loss[self._at(0.5)] - (start + end) / 2
+        if np.isnan(height):
+            warnings.warn(f"the barrier is NaN: {self.nonfinite()}", RuntimeWarning, stacklevel=3)
+        return float(height)
+
+    def nonfinite(self) -> str:
+        """Where the first values that are NaN or infinite stand, in words; empty where there is none."""
+        for metric, values in self.values.items():
+            for t, value in zip(self.ts, values, strict=True):
+                if not np.isfinite(value):
+                    return f"{metric} is {value} at t = {t:g}"
+        return ""
 
     @_arguments.checked()
     def plot(

@@ -9,10 +9,11 @@ import numpy as np
 
 from rebasin_fast import _arguments
 from rebasin_fast._models.functional import fresh
-from rebasin_fast._models.inference import check_model, device_of, evaluating, import_torch, moved
-from rebasin_fast.errors import DataError, ParamsError
+from rebasin_fast._models.inference import check_model, device_of, evaluating, fitting, import_torch, moved
+from rebasin_fast.errors import DataError
 from rebasin_fast.evaluation.batch_norm import reset_batch_norm
 from rebasin_fast.evaluation.calibration import CalibrationError, fit_temperature
+from rebasin_fast.evaluation.loading import load_into
 from rebasin_fast.typing import Params
 
 Batches = Iterable[tuple[Any, Any]]
@@ -44,7 +45,8 @@ class Evaluator:
     Raises
     ------
     DataError
-        At a call: there are no batches, or one is no pair.
+        At a call: there are no batches, or one is no pair, has no samples, does not fit the model, or has other
+        numbers of inputs and targets; the batch's number, counted from 0, is named.
     ParamsError
         At a call: the parameters are not the model's.
     TypeError
@@ -158,7 +160,7 @@ class Evaluator:
         samples, loss, calibrated_loss, correct = 0, 0.0, 0.0, 0.0
         errors = CalibrationError(), CalibrationError()
         classified = True
-        for outputs, targets in self._outcomes(self._batches):
+        for outputs, targets in self._outcomes("batches", self._batches):
             count = len(targets)
             samples += count
             loss += float(self._loss(outputs, targets)) * count
@@ -182,18 +184,27 @@ class Evaluator:
 
     def _temperature(self) -> float:
         assert self._calibration_batches is not None
-        rows = [self._scores(*outcome) for outcome in self._outcomes(self._calibration_batches)]
+        rows = [
+            self._scores(*outcome)
+            for outcome in self._outcomes("calibration_batches", self._calibration_batches)
+        ]
         if not rows:
             raise DataError("calibration_batches gave no batches")
         scores, classes = (np.concatenate(column) for column in zip(*rows, strict=True))
         return fit_temperature(scores, classes)
 
-    def _outcomes(self, batches: Batches | Callable[[], Batches]) -> Iterator[tuple[Any, Any]]:
+    def _outcomes(self, source: str, batches: Batches | Callable[[], Batches]) -> Iterator[tuple[Any, Any]]:
         """Outputs of the model and targets, batch by batch."""
         device = device_of(self._model)
-        for batch in fresh(batches):
+        for count, batch in enumerate(fresh(batches)):
+            number = f"{count} of {source}"
             inputs, targets = _pair(batch)
-            yield self._outputs(inputs, device), moved(targets, device)
+            _check_count(number, targets)
+            with fitting(self._model, inputs, number):
+                outputs = self._outputs(inputs, device)
+            if self._loss is self._torch.nn.functional.cross_entropy:  # others may pair them in other ways
+                _check_same_count(number, outputs, targets)
+            yield outputs, moved(targets, device)
 
     def _scores(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
         """Logits (n, C) and classes (n,) on the host, without the positions that cross-entropy ignores."""
@@ -209,12 +220,11 @@ class Evaluator:
         return scores[kept].cpu().numpy(), classes[kept].cpu().numpy()
 
     def _is_cross_entropy(self) -> bool:
-        functional = self._torch.nn.functional.cross_entropy
         if isinstance(self._loss, self._torch.nn.CrossEntropyLoss):
             given = self._loss
             plain = given.weight is None and given.label_smoothing == 0.0 and given.reduction == "mean"
             return bool(plain and given.ignore_index == _IGNORED)
-        return self._loss is functional
+        return self._loss is self._torch.nn.functional.cross_entropy
 
     def _outputs(self, inputs: Any, device: Any) -> Any:
         if isinstance(inputs, Mapping):
@@ -229,63 +239,21 @@ class Evaluator:
         return not targets.is_floating_point() and outputs.ndim == targets.ndim + 1
 
 
+def _check_count(number: str, targets: Any) -> None:
+    if len(targets) == 0:
+        raise DataError(f"batch {number} has no targets: leave it out")
+
+
+def _check_same_count(number: str, outputs: Any, targets: Any) -> None:
+    shape = getattr(outputs, "shape", ())
+    if len(shape) and shape[0] != len(targets):
+        raise DataError(
+            f"batch {number} has {len(targets)} targets, and the model gives {shape[0]} outputs for its inputs: give "
+            "one target for each sample"
+        )
+
+
 def _pair(batch: Any) -> tuple[Any, Any]:
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         raise DataError(f"a batch is a pair (inputs, targets); got {type(batch).__qualname__}")
     return batch[0], batch[1]
-
-
-def load_into(model: Any, params: Params) -> None:
-    """Copy ``params`` into ``model``; prefixes that wrappers put before their names are left out.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Changed in place; dtypes and device stay those of the model.
-    params : Mapping[str, array]
-        Under the names of ``model.state_dict()``. Not changed.
-
-    Raises
-    ------
-    ParamsError
-        A parameter is missing, unknown to the model, or of another shape; counters may be missing. The model is then
-        unchanged.
-
-    Examples
-    --------
-    >>> import numpy as np, torch
-    >>> from rebasin_fast.evaluation import load_into
-    >>> model = torch.nn.Linear(2, 1)
-    >>> load_into(model, {"weight": np.ones((1, 2)), "bias": np.zeros(1)})
-    >>> model.weight.tolist()
-    [[1.0, 1.0]]
-    """
-    import torch
-
-    own = model.state_dict()
-    tensors = {
-        name: value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
-        for name, value in _with_names_of(own, params).items()
-    }
-    missing = [name for name, tensor in own.items() if name not in tensors and tensor.ndim]
-    unknown = [name for name, tensor in tensors.items() if name not in own and tensor.ndim]
-    for names, fault in ((missing, "is missing from the file"), (unknown, "is unknown to the model")):
-        if names:
-            raise ParamsError(f"parameter {names[0]!r} {fault} ({len(names)} such parameters in all)")
-    for name, tensor in tensors.items():
-        if name in own and tensor.shape != own[name].shape:
-            raise ParamsError(
-                f"parameter {name!r} has shape {tuple(tensor.shape)}; the model's has {tuple(own[name].shape)}"
-            )
-    model.load_state_dict(tensors, strict=False)
-
-
-def _with_names_of(own: Mapping[str, Any], params: Params) -> Params:
-    """``params`` without the prefix of a wrapper, where the names of ``own`` have none."""
-    first_own, first = next(iter(own)), next(iter(params), "")
-    if first_own in params or not first.endswith(first_own):
-        return params
-    prefix = first.removesuffix(first_own)
-    if not all(name.startswith(prefix) for name in params):
-        return params
-    return {name.removeprefix(prefix): value for name, value in params.items()}

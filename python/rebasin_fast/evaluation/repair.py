@@ -8,10 +8,18 @@ from itertools import chain
 from typing import Any
 
 from rebasin_fast import _arguments
-from rebasin_fast._models.inference import call, check_model, count_of, device_of, evaluating, import_torch
+from rebasin_fast._models.inference import (
+    call,
+    check_model,
+    check_samples,
+    count_of,
+    device_of,
+    evaluating,
+    import_torch,
+)
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.errors import DataError
-from rebasin_fast.evaluation.batch_norm import measuring, tracking_layers
+from rebasin_fast.evaluation.batch_norm import check_statistics, measuring, tracking_layers
 from rebasin_fast.evaluation.repair_layers import Point, find_points
 from rebasin_fast.evaluation.repair_moments import (
     Goals,
@@ -78,6 +86,8 @@ def repair(
     ValueError
         There are no batches, nothing to correct, ``layers`` names something else, ``model`` is one of the ends, or
         more than one pass is requested with an iterator.
+    DataError
+        A ValueError; a batch has no samples, holds NaN or infinity, or does not fit the model: its number is named.
     ParamsError
         The models differ, or an activation is NaN or infinite.
 
@@ -113,14 +123,14 @@ def repair(
         raise ValueError(
             "model is one of the ends of the line; give a third model that holds the interpolation"
         )
-    if not 0.0 <= t <= 1.0:
-        raise ValueError(f"t is a place on the line between A (0) and B (1), got {t}")
+    t = _arguments.number("t", t, least=0.0, most=1.0, of="a place on the line between A (0) and B (1)")
     _check_passes(passes, batches)
     stream = iter(batches)
     try:
         first = next(stream)
     except StopIteration:
         raise DataError("batches is empty: repair needs training inputs to measure activations on") from None
+    check_samples(first, 0)
     points = find_points(model, first, layers)
     count = count_of(batches)
     passes = min(passes, 1 + len(points))
@@ -130,8 +140,9 @@ def repair(
         for point in points[: passes - 1]:
             moments = moments_of([point])
             with evaluating(model), watching(model, [point], partial(measure, [moments])):
-                for batch in batches:
-                    call(model, batch, device_of(model))
+                for number, batch in enumerate(batches):
+                    check_samples(batch, number)
+                    call(model, batch, device_of(model), number)
                     report()
             fold(model, moments, goals)
     return [point.name for point in points]
@@ -157,15 +168,18 @@ def _first_pass(
 ) -> Goals:
     """Measure the ends, and the model as each batch's own statistics correct it; fold; the goals over all batches."""
     of_a, of_b, of_model = moments_of(points), moments_of(points), moments_of(points)
-    with measuring(model, tracking_layers(model)), evaluating(model_a, model_b):
-        for batch in batches:
+    layers = tracking_layers(model)
+    with measuring(model, layers), evaluating(model_a, model_b):
+        for number, batch in enumerate(batches):
+            check_samples(batch, number)
             batch_a, batch_b = moments_of(points), moments_of(points)
             for end, whole, own in ((model_a, of_a, batch_a), (model_b, of_b, batch_b)):
                 with watching(end, points, partial(measure, [whole, own])):
-                    call(end, batch, device_of(end))
+                    call(end, batch, device_of(end), number)
             correct = partial(corrected, of_model, goals_between(batch_a, batch_b, t))
             with watching(model, points, correct):
-                call(model, batch, device_of(model))
+                call(model, batch, device_of(model), number)
+            check_statistics(model, layers, number)
             report()
     goals = goals_between(of_a, of_b, t)
     fold(model, of_model, goals)

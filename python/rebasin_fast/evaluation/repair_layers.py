@@ -92,7 +92,7 @@ def _observe(model: Any, modules: Mapping[str, Any], batch: Any) -> tuple[list[s
     ]
     try:
         with evaluating(model):
-            leaves, _ = tree_flatten(call(model, batch, device_of(model)))
+            leaves, _ = tree_flatten(call(model, batch, device_of(model), 0))
     finally:
         for handle in handles:
             handle.remove()

@@ -29,6 +29,22 @@ class Result:
 
     _title: ClassVar[str]
 
+    def __post_init__(self) -> None:
+        """TypeError or ValueError for fields of other kinds or lengths than the result's, made by hand or read."""
+        kind = type(self).__name__
+        try:
+            lengths = {name: len(column) for name, column in self._columns().items()}
+        except (TypeError, AttributeError, KeyError, IndexError, ValueError) as error:
+            raise TypeError(
+                f"the fields of {kind} do not fit together: {error}; see its Attributes"
+            ) from error
+        first = next(iter(lengths), "")
+        for name, length in lengths.items():
+            if length != lengths[first]:
+                raise ValueError(
+                    f"{kind} has {lengths[first]} values of {first!r} and {length} of {name!r}: one a row is needed"
+                )
+
     @_arguments.checked()
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write everything to a file, whole or not at all.

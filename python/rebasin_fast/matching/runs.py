@@ -76,13 +76,20 @@ def is_default_seed(rng: Rng) -> bool:
 
 
 def one_at_a_time(progress: ProgressCallback | None) -> ProgressCallback | None:
-    """A callback that several threads may call."""
+    """A callback that several threads may call. Once it raised it is not called again: the others get its exception."""
     if progress is None:
         return None
     lock = Lock()
+    raised: list[BaseException] = []
 
     def locked(event: Progress) -> None:
         with lock:
-            progress(event)
+            if raised:
+                raise raised[0]
+            try:
+                progress(event)
+            except BaseException as error:
+                raised.append(error)
+                raise
 
     return locked

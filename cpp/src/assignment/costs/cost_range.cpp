@@ -84,6 +84,25 @@ std::uint64_t distance(std::int64_t high, std::int64_t low) {
   return static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
 }
 
+bool has_wide_integers(const AnyCostView& view) {
+  return view.dtype == DType::int64 || view.dtype == DType::uint64;
+}
+
+constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
+
+// Unsigned integers in the order of signed ones: less 2^63.
+IntegerRange find_integers(const AnyCostView& view) {
+  const std::uint64_t flip = view.dtype == DType::int64 ? 0 : sign_bit;
+  IntegerRange range;
+  for (std::int64_t i = 0; i < view.rows; ++i) {
+    const char* at = static_cast<const char*>(view.data) + i * view.row_stride;
+    for (std::int64_t j = 0; j < view.columns; ++j, at += view.column_stride) {
+      range.take(static_cast<std::int64_t>(read_bits(at, view.swapped_bytes) ^ flip));
+    }
+  }
+  return range;
+}
+
 // Whether some 64-bit integer may lie beyond +-2^53.
 bool beyond_float64(const AnyCostView& view) {
   constexpr std::uint64_t held = std::uint64_t{1} << 53;
@@ -136,7 +155,6 @@ Attempt measure_range(const CostRows<T>& costs, CostRange& range, Interrupt& int
 
 template <class T>
 std::optional<Transform> choose_transform(const CostRange& range, std::int64_t rows) {
-  constexpr double shrink = 0x1p-64;
   Transform transform;
   const double magnitude = std::max(std::abs(range.least), std::abs(range.largest));
   const double spread = range.second_largest - range.least;
@@ -166,35 +184,35 @@ std::optional<Transform> choose_transform(const CostRange& range, std::int64_t r
   return changes ? std::optional(transform) : std::nullopt;
 }
 
-bool remove_integer_offset(const AnyCostView& view, CostRows<double>& costs) {
+Rounded remove_integer_offset(const AnyCostView& view, CostRows<double>& costs) {
   constexpr std::int64_t held = std::int64_t{1} << 53;
+  if (!has_wide_integers(view) || !beyond_float64(view)) return Rounded::none;
   const bool is_signed = view.dtype == DType::int64;
-  if (!is_signed && view.dtype != DType::uint64) return false;
-  if (!beyond_float64(view)) return false;
-  // Unsigned integers in the order of signed ones.
-  constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
-  IntegerRange range;
-  for (std::int64_t i = 0; i < view.rows; ++i) {
-    const char* at = static_cast<const char*>(view.data) + i * view.row_stride;
-    for (std::int64_t j = 0; j < view.columns; ++j, at += view.column_stride) {
-      const std::uint64_t bits = read_bits(at, view.swapped_bytes);
-      range.take(static_cast<std::int64_t>(is_signed ? bits : bits ^ sign_bit));
-    }
-  }
-  if (view.rows * view.columns == 0) return false;
+  const IntegerRange range = find_integers(view);
+  if (view.rows * view.columns == 0) return Rounded::none;
   const std::int64_t zero = is_signed ? 0 : std::numeric_limits<std::int64_t>::min();
   const auto fits = [](std::uint64_t x) { return x <= static_cast<std::uint64_t>(held); };
   const bool plain =
       is_signed ? range.least >= -held && range.largest <= held : fits(distance(range.largest, zero));
-  if (plain) return false;
+  if (plain) return Rounded::none;
   const std::int64_t second = std::max(range.second, range.least);
   const bool second_plain = is_signed ? range.least >= -held && second <= held : fits(distance(second, zero));
-  if (second_plain && !view.maximize) return false;  // the largest alone rounds
-  if (!fits(distance(range.largest, range.least))) return true;
+  if (second_plain && !view.maximize) return Rounded::largest;
+  if (!fits(distance(range.largest, range.least))) return Rounded::others;
   costs.set_integer_offset(
       static_cast<std::int64_t>(is_signed ? static_cast<std::uint64_t>(range.least)
                                           : static_cast<std::uint64_t>(range.least) ^ sign_bit));
-  return false;
+  return Rounded::none;
+}
+
+double largest_rounding(const AnyCostView& view) {
+  if (!has_wide_integers(view) || view.rows * view.columns == 0 || !beyond_float64(view)) return 0.0;
+  const IntegerRange range = find_integers(view);
+  // In the order of signed integers the unsigned ones begin at the least.
+  const double zero = view.dtype == DType::int64 ? 0.0 : -0x1p63;
+  const double magnitude = std::max(std::abs(static_cast<double>(range.least) - zero),
+                                    std::abs(static_cast<double>(range.largest) - zero));
+  return magnitude < 0x1p53 ? 0.0 : std::ldexp(1.0, std::ilogb(magnitude) - 53);
 }
 
 double price_beyond(const CostRange& range, std::int64_t rows) {

@@ -21,6 +21,9 @@ struct CostRange {
 template <class T>
 Attempt measure_range(const CostRows<T>& costs, CostRange& range, Interrupt& interrupt);
 
+// The factor that keeps sums of up to 2^64 of the largest costs within float64.
+inline constexpr double shrink = 0x1p-64;
+
 // A common offset is removed where that is exact, and a largest value far above all others ("forbidden") is
 // brought down to 4 n times the spread of the others. That changes no optimum: fewer of them still outweigh
 // any gain among the others, and of two assignments that use as many the difference stays the same. Costs
@@ -28,10 +31,15 @@ Attempt measure_range(const CostRows<T>& costs, CostRange& range, Interrupt& int
 template <class T>
 std::optional<Transform> choose_transform(const CostRange& range, std::int64_t rows);
 
-// Subtracts the least entry from 64-bit integers that float64 does not hold, where it holds the differences;
-// the largest value, if all others fit without it, may then round. Returns whether entries other than the
-// largest still round.
-bool remove_integer_offset(const AnyCostView& view, CostRows<double>& costs);
+// Which 64-bit integers are not what float64 makes of them.
+enum class Rounded { none, largest, others };
+
+// Subtracts the least entry from 64-bit integers that float64 does not hold, where it holds the differences.
+// Not where the largest value alone rounds.
+Rounded remove_integer_offset(const AnyCostView& view, CostRows<double>& costs);
+
+// At least the distance of any entry from its float64; 0 unless 64-bit integers lie beyond 2^53.
+double largest_rounding(const AnyCostView& view);
 
 // The price of an unmatched row above which no assignment with more pairs costs more.
 double price_beyond(const CostRange& range, std::int64_t rows);

@@ -3,7 +3,6 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 
 namespace rebasin::assignment {
 namespace {
@@ -66,8 +65,7 @@ double RealSum::down() const {
   const bool negative = value_.negative();
   Leading found = leading_bits(negative ? WideInteger<36>{} - value_ : value_);
   if (negative && found.rest) ++found.bits;
-  const double magnitude = std::fmin(std::ldexp(static_cast<double>(found.bits), found.shift + unit),
-                                     std::numeric_limits<double>::max());
+  const double magnitude = std::ldexp(static_cast<double>(found.bits), found.shift + unit);
   return negative ? -magnitude : magnitude;
 }
 

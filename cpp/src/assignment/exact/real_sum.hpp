@@ -33,7 +33,7 @@ class RealSum {
   }
 
   double nearest() const;  // ties to even; infinite beyond float64
-  double down() const;     // the greatest finite double at or below the sum, or the least finite one
+  double down() const;     // the greatest double at or below the sum; infinite beyond float64
 
  private:
   static constexpr int unit = -1074;

@@ -25,7 +25,8 @@ double row_dual(const simd::KernelsFor<T>& kernels, const T* run, T sign_mask, c
 
 double slack_bound(double cost, double v, double u) {
   const double reduced = cost - v;
-  return std::max(0.0, add_up(add_up(reduced, -u), difference_error(cost, v, reduced)));
+  const double slack = add_up(add_up(reduced, -u), difference_error(cost, v, reduced));
+  return slack <= 0.0 ? 0.0 : slack;  // NaN, of sums that overflowed, proves nothing
 }
 
 template <class T>

@@ -6,12 +6,21 @@
 
 #include "assignment/exact/exact_costs.hpp"
 #include "assignment/exact/totals.hpp"
+#include "assignment/proof/exact_sums.hpp"
 
 namespace rebasin::assignment {
 namespace {
 
 bool all_finite(const std::vector<double>& duals) {
   return std::all_of(duals.begin(), duals.end(), [](double dual) { return std::isfinite(dual); });
+}
+
+// A dual less x, rounded so that it stays feasible: down, or up to maximise.
+double feasible_difference(double dual, double x, bool maximize) {
+  const double difference = dual - x;
+  const double error = difference_error(dual, x, difference);
+  if (maximize) return error > 0.0 ? next_up(difference) : difference;
+  return error < 0.0 ? next_down(difference) : difference;
 }
 
 // The assigned entries, in the sign that is minimised.
@@ -66,8 +75,21 @@ void conclude_priced(const AnyCostView& view, double cost_limit, AssignmentSolut
   const bool transposed = view.rows > view.columns;
   std::vector<double>& priced = transposed ? solution.column_duals : solution.row_duals;
   std::vector<double>& free = transposed ? solution.row_duals : solution.column_duals;
-  for (double& dual : priced) dual -= cost_limit / 2;
-  for (double& dual : free) dual += cost_limit / 2;
+  for (double& dual : priced) dual = feasible_difference(dual, cost_limit / 2, view.maximize);
+  for (double& dual : free) dual = feasible_difference(dual, -cost_limit / 2, view.maximize);
+}
+
+void allow_for_rounding(const AnyCostView& view, double rounding, AssignmentSolution& solution) {
+  if (rounding == 0.0) return;
+  const double lowered = view.maximize ? -rounding : rounding;
+  for (double& dual : solution.row_duals) dual = feasible_difference(dual, lowered, view.maximize);
+  const auto lines = static_cast<double>(view.rows + std::min(view.rows, view.columns));
+  solution.gap = add_up(solution.gap, add_up(lines * rounding, 0.0));
+}
+
+bool is_finite(const AssignmentSolution& solution) {
+  return std::isfinite(solution.objective) && std::isfinite(solution.gap) && all_finite(solution.row_duals) &&
+         all_finite(solution.column_duals);
 }
 
 bool duals_prove_up_to_bits(const AnyCostView& view, const AssignmentSolution& solution) {

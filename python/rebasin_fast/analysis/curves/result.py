@@ -60,6 +60,7 @@ class ModeCurve(Result):
     _title: ClassVar[str] = "curve between two models"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_kind(self.kind)
         if len(self.points) < 2:
             raise ValueError(f"a curve has two points or more, its ends; got {len(self.points)}")
@@ -95,8 +96,7 @@ class ModeCurve(Result):
         ParamsError
             As :func:`rebasin_fast.interpolate`.
         """
-        if not 0.0 <= t <= 1.0:
-            raise ValueError(f"t is a number from 0 (A) to 1 (B), got {t:g}")
+        t = _arguments.number("t", t, least=0.0, most=1.0, of="a number from 0 (A) to 1 (B)")
         weights = weights_at(self.kind, len(self.points), t)
         labels = ["model A", *(f"bend {i + 1}" for i in range(self.bends)), "model B"]
         return dict(blended_params(self.points, weights, labels, allow_nonfinite=False))

@@ -33,6 +33,8 @@ def indices(cost: Any, maximize: bool, library: DeviceLibrary) -> tuple[Any, Any
     found = _solve_matrix(cost, maximize, None, library)
     if found is None:
         return None
+    if found.status == "overflow":  # pairs are no sums: the host finds them
+        return None
     raise_unless_optimal(found.status, lambda: InfeasibleError("cost matrix is infeasible"))
     rows = np.flatnonzero(found.columns >= 0)
     return library.put(cost, rows), library.put(cost, found.columns[rows])

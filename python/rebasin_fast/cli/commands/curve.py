@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -83,6 +84,8 @@ def curve(
     for name, end in ends.items():
         with out.progress(f"loss on the line, B {name}") as progress:
             curves[name] = loss_curve(evaluate, params_a, end, points, progress=progress)
+        if fault := curves[name].nonfinite():
+            click.echo(f"Warning: B {name}: {fault}; barriers with it are no numbers", err=True)
     if output is not None:
         from rebasin_fast.plots import plot_loss_curves
 
@@ -92,8 +95,14 @@ def curve(
 
 
 def _account(line: LossCurve) -> dict[str, Any]:
-    barriers = {metric: {d: line.barrier(d, metric) for d in _definitions(line)} for metric in line.values}
+    barriers = {metric: {d: _barrier(line, d, metric) for d in _definitions(line)} for metric in line.values}
     return {**line.to_dict(), "barriers": barriers}
+
+
+def _barrier(line: LossCurve, definition: Barrier, metric: str) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # told once for the whole curve
+        return line.barrier(definition, metric)
 
 
 def _definitions(line: LossCurve) -> list[Barrier]:
@@ -109,7 +118,10 @@ def _table(curves: dict[str, LossCurve]) -> str:
         for i, t in enumerate(first.ts)
     ]
     rows += [
-        [f"{definition} barrier", *(f"{line.barrier(definition, metric):.4f}" for _, line, metric in columns)]
+        [
+            f"{definition} barrier",
+            *(f"{_barrier(line, definition, metric):.4f}" for _, line, metric in columns),
+        ]
         for definition in _definitions(first)
     ]
     return table(rows, ["t", *(f"{metric}, {name}" for name, _, metric in columns)], align="r")

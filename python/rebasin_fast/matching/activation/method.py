@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import chain as chained
 from time import perf_counter
 from typing import Any
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rebasin_fast import _arguments
 from rebasin_fast._models.inference import check_model, count_of, evaluating, import_torch
 from rebasin_fast._terminal.progress import listener
-from rebasin_fast.errors import DataError, ParamsError, SpecError
+from rebasin_fast.errors import DataError, ParamsError
+from rebasin_fast.matching.activation.coverage import check_samples, without_change, without_tap
 from rebasin_fast.matching.activation.moments import CrossMoments
 from rebasin_fast.matching.activation.similarities import (
     Moments,
@@ -60,8 +61,8 @@ def activation_matching(
     taps : Mapping[str, str or sequence of str], optional
         For a permutation the names of the modules whose outputs are its units, instead of those found.
     strict : bool
-        Refuse parameters that the spec or one of the models lacks, and permutations without a tap. False
-        leaves them in place and lists them in ``report``.
+        Refuse parameters that the spec or one of the models lacks, and permutations without a tap or with constant
+        activations. False leaves them in place and lists them in ``report``.
     progress : callable or bool, optional
         True shows a bar on standard error, plain lines in a log; a callable is called with (batches done, batches in
         all or None) after each batch. An exception of it ends the matching.
@@ -78,8 +79,9 @@ def activation_matching(
     SpecError, ParamsError
         The spec does not fit the models, a permutation has no tap, the models run on different numbers of
         samples, or an activation is NaN or infinite.
-    ValueError
-        There are no batches.
+    DataError
+        A ValueError; there are no batches, too few samples (two for a correlation), or units of which none ever
+        changes, so that correlations are undefined.
     MissingDependencyError
         torch is not installed.
 
@@ -121,8 +123,11 @@ def activation_matching(
     started = perf_counter()
     with listener(progress, "batches") as notify:
         moments, product_seconds = _measure(model_a, model_b, candidates, batches, notify)
-    report = pair.left_in_place | _without_tap(spec, moments, pair.sizes, strict=strict)
+    check_samples(moments, similarity)
+    report = pair.left_in_place | without_tap(spec, moments, pair.sizes, strict=strict)
     similarities = similarities_of(moments, similarity)
+    if similarity == "correlation":
+        report |= without_change(spec, moments, strict=strict)
     measured = perf_counter()
     identity = identity_permutation(spec, pair.sizes)
     permutation, assignments = best_permutations(spec, similarities, pair.sizes)
@@ -203,21 +208,3 @@ def _units(rows: Any, features: NDArray[np.int64]) -> Any:
     if not np.array_equal(columns, np.arange(rows.shape[1])):
         rows = rows.index_select(1, torch.from_numpy(columns).to(rows.device))
     return rows.reshape(-1, features.shape[1])
-
-
-def _without_tap(
-    spec: PermutationSpec, moments: Moments, sizes: Mapping[str, int], *, strict: bool
-) -> dict[str, str]:
-    """The parameters that stay in place because a permutation of theirs has no tap."""
-    covered = {name for tap in moments for family in tap.families for name in family.chain}
-    missing = [name for name in sizes if name not in covered]
-    if missing and strict:
-        raise SpecError(
-            f"no layer that ran reads the units of permutation {missing[0]!r} ({len(missing)} such permutations). Name "
-            f"modules whose outputs they are with taps={{{missing[0]!r}: ...}}, or leave it in place with strict=False"
-        )
-    return {
-        parameter: f"permutation {name!r} has no tap"
-        for name in missing
-        for parameter, _ in spec.perm_to_axes[name]
-    }

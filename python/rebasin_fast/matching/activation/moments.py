@@ -66,6 +66,15 @@ class CrossMoments:
         self._cross: Any = None
 
     @property
+    def count(self) -> int:
+        """Samples so far."""
+        return self._sides[0].count
+
+    def changes(self) -> bool:
+        """Whether some unit of A changes over the samples, and some unit of B."""
+        return all(bool((side.deviation() > 0.0).any()) for side in self._sides)
+
+    @property
     def product_flop(self) -> float:
         """Multiplications and additions of the cross products so far."""
         return 2.0 * self._sides[0].count * self._cross.numel() if self._sides[0].count else 0.0
