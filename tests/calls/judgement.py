@@ -47,7 +47,7 @@ SENSIBLE: dict[str, set[str]] = {
     "None": {"None"}, "bool": {"True", "0"}, "int": {"0"}, "float": {"0", "1.5", "0-d array"}, "str": TEXTS,
     "os.PathLike[str]": PATHS, "PathLike[str]": PATHS, "PathLike": PATHS, "Sequence[str]": NAMES,
     "Collection[str]": NAMES, "Iterable[str]": NAMES, "Sequence[str | None]": NAMES, "Mapping[str, str]": {"dict"},
-    "Rng": {"0", "10**30"}, "Mapping[str, int]": {"dict", "dict of numbers"}, "Schedule": {"0", "1.5", "0-d array"},
+    "Rng": {"None", "0", "10**30"}, "Mapping[str, int]": {"dict", "dict of numbers"}, "Schedule": {"0", "1.5", "0-d array"},
     "Entry": {"None", *TEXTS}, "Sequence[Entry]": NAMES, "Sequence[int]": {"list of a number"},
     "Sequence[Shortcut]": {"mixed list", "array of text", "list of a number"}, "TapNames": {"dict"},
     "Sequence[tuple[int, int]]": {"list"}, "ArrayLike": {"-1", "0", "1.5", "10**30", "list", "list of a number",

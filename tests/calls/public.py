@@ -14,7 +14,6 @@ EXCEPTIONS = {
     "linear_sum_assignment": "answers as SciPy's does, word for word: tests/assignment/test_scipy_contract.py",
     "Concat": "takes any number of pieces: test_pieces_of_a_concat",
     "Slice.continues_in": "compares two slices",
-    "LossCurve.__init__": "refuses other arrays than vectors of one length: tests/evaluation",
     "TracedSpec.__init__": "made by trace_spec; what it shares with PermutationSpec is tried there",
     "atomic_write": "a context manager of this package's writers",
     "LoadedParams.__init__": "made by load_params",

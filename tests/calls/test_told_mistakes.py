@@ -11,7 +11,9 @@ import torch
 
 import rebasin_fast as rf
 from calls.shared import BATCHES, COST, INPUTS, PAIR, SPEC, A, B, P, loss, matching, model, new_file
-from rebasin_fast.analysis import permutation_agreement
+from rebasin_fast import analysis
+from rebasin_fast.continual import RebasinLearner
+from rebasin_fast.evaluation import Evaluator
 from rebasin_fast.files import save_permutation
 
 CHAIN = {"convolutions": ["c1", "c2"], "classifier": ["fc"]}
@@ -63,7 +65,7 @@ def sinkhorn(**options):
         (lambda: rf.merge_many(SPEC, [A, B], max_iter=-9), "max_iter is a whole number, 0 or more; got -9"),
         (lambda: matching().agreement({"P0": [0, 0, 1, 2]}), "'P0' is not one"),
         (lambda: matching().agreement({"P0": [0.0, 1.0, 2.0, 3.0]}), "'P0' must be an array of integers"),
-        (lambda: permutation_agreement({"P": [0, 0]}, {"P": [0, 1]}), "'P' is not one"),
+        (lambda: analysis.permutation_agreement({"P": [0, 0]}, {"P": [0, 1]}), "'P' is not one"),
         (lambda: rf.save_params(new_file("npz"), A, metadata={"a": 1}), "metadata is a mapping of texts to texts"),
         (lambda: save_permutation(new_file("npz"), P, metadata={"a": 1}), "metadata is a mapping of texts to"),
         (lambda: rf.save_params("a\0.npz", A), "the name of no file"),
@@ -136,3 +138,27 @@ def test_progress_takes_flags_of_every_kind(capsys):
         rf.reset_batch_norm(model(norm=True), [INPUTS]) or rf.repair(
             model(), model(), model(), [INPUTS], progress="yes"
         )
+
+
+WIDE = [(torch.zeros(5, 7), torch.tensor([0, 1, 1, 0, 1]))]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: rf.straight_through_matching(SPEC, model(), A, B, WIDE, loss, epochs=1),
+        lambda: rf.sinkhorn_matching(SPEC, model(), A, B, WIDE, loss, objective="midpoint", epochs=1),
+        lambda: rf.activation_matching(SPEC, model(), model(), WIDE),
+        lambda: rf.repair(model(), model(), model(), WIDE),
+        lambda: rf.reset_batch_norm(model(norm=True), WIDE),
+        lambda: analysis.connect(model(), A, B, WIDE, loss),
+        lambda: analysis.taylor_barrier(model(), A, B, WIDE, loss),
+        lambda: analysis.input_alignment(model(), A, WIDE),
+        lambda: Evaluator(model(), WIDE)(A),
+        lambda: RebasinLearner(model(), SPEC, loss=loss).learn(WIDE),
+    ],
+)
+def test_batches_of_another_width_are_told_with_the_model(call):
+    words = r"batch\w* .*inputs of shape \(5, 7\)\) does not fit the model \(Sequential\)"
+    with pytest.raises(rf.DataError, match=words):
+        call()

@@ -120,7 +120,7 @@ class MutualBarriers(Result):
         }
 
 
-@_arguments.checked(ts=None)
+@_arguments.checked()
 def mutual_barriers(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
     models: Mapping[str, Params] | Sequence[Params],

@@ -145,7 +145,7 @@ class TaylorBarrier(Result):
         }  # fmt: skip
 
 
-@_arguments.checked(ts=None)
+@_arguments.checked()
 def taylor_barrier(
     model: Any,
     params_a: Params,

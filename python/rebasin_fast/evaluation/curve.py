@@ -46,6 +46,10 @@ class LossCurve(Result):
         ts = _arguments.vector("ts", self.ts)
         if not isinstance(self.values, Mapping) or not self.values:
             raise TypeError(f"values maps names of metrics to arrays, one or more; got {brief(self.values)}")
+        if not all(isinstance(name, str) for name in self.values):
+            raise TypeError(
+                f"values maps names of metrics, which are texts, to arrays; got {brief(self.values)}"
+            )
         values = {name: _arguments.vector(f"values[{name!r}]", v) for name, v in self.values.items()}
         for name, array in values.items():
             if array.shape != ts.shape:
@@ -262,10 +266,10 @@ def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
     wanted = "a number of points, 2 or more, or a sequence of places on the line"
     if isinstance(ts, int | np.integer):
         return np.linspace(0.0, 1.0, _arguments.count("ts", ts, least=2, of="a number of points"))
-    try:
-        points = np.asarray(ts, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"ts is {wanted}; got {brief(ts)}") from None
+    found = _arguments.array("ts", ts, wanted)
+    if found.dtype.kind not in "iuf" and found.size:
+        raise TypeError(f"ts is {wanted}; got {brief(ts)}")
+    points = found.astype(np.float64)
     if points.ndim != 1 or points.size < 2 or not np.isfinite(points).all():
         raise ValueError(f"ts is {wanted}, all finite; got {brief(ts)}")
     return points
