@@ -36,7 +36,9 @@ class Call:
     def takes_functions(self, argument: str) -> bool:
         """Whether the argument may be a function of the user, whose errors are the user's own."""
         parts = split_union(str(inspect.signature(self.function).parameters[argument].annotation))
-        return bool({"Callable", "Loss", "ProgressCallback", "Batches", "Schedule"}.intersection(parts))
+        return bool(
+            {"Callable", "Loss", "ProgressCallback", "Batches", "Schedule", "Rule"}.intersection(parts)
+        )
 
 
 PATHS = {"text"}
@@ -47,7 +49,8 @@ SENSIBLE: dict[str, set[str]] = {
     "None": {"None"}, "bool": {"True", "0"}, "int": {"0"}, "float": {"0", "1.5", "0-d array"}, "str": TEXTS,
     "os.PathLike[str]": PATHS, "PathLike[str]": PATHS, "PathLike": PATHS, "Sequence[str]": NAMES,
     "Collection[str]": NAMES, "Iterable[str]": NAMES, "Sequence[str | None]": NAMES, "Mapping[str, str]": {"dict"},
-    "Rng": {"None", "0", "10**30"}, "Mapping[str, int]": {"dict", "dict of numbers"}, "Schedule": {"0", "1.5", "0-d array"},
+    "Rng": {"None", "0", "10**30"},
+    "Mapping[str, int]": {"dict", "dict of numbers"}, "Schedule": {"0", "1.5", "0-d array"},
     "Entry": {"None", *TEXTS}, "Sequence[Entry]": NAMES, "Sequence[int]": {"list of a number"},
     "Sequence[Shortcut]": {"mixed list", "array of text", "list of a number"}, "TapNames": {"dict"},
     "Sequence[tuple[int, int]]": {"list"}, "ArrayLike": {"-1", "0", "1.5", "10**30", "list", "list of a number",
@@ -58,7 +61,8 @@ SENSIBLE: dict[str, set[str]] = {
 # Other words by which messages may name an argument.
 ALSO = {
     "spec": ("PermutationSpec",), "ps": ("PermutationSpec",), "params_a": ("parameters of A",),
-    "params_b": ("parameters of B",), "params": ("the parameters",), "cost": ("matrix",), "init": ("permutation",),
+    "params_b": ("parameters of B",), "params_c": ("parameters of C",), "params": ("the parameters",),
+    "cost": ("matrix",), "init": ("permutation",),
     "models": ("model 0", "model 1"), "inputs": ("input",), "example_inputs": ("input",),
 }  # fmt: skip
 
