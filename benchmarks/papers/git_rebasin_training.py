@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,6 +27,7 @@ from networks.cifar_training import Recipe
 import rebasin_fast as rf
 from papers import line_pictures, matched_pairs
 from papers.matched_pairs import Pair, Sizes
+from rebasin_fast._drawing import label_axes
 
 MNIST_EPOCHS = 10
 EPOCHS = {"vgg16": 8, "resnet20": 6}
@@ -144,9 +146,10 @@ def table_of(studies: dict[str, Measured]) -> str:
 
 
 def draw(studies: dict[str, Measured], path: Path) -> None:
-    """Barriers against epochs, one panel a network, with the matched lines of the first and last epoch."""
-    figure, panels = line_pictures.new_figure(len(studies), width=4.8)
-    for panel, (title, measured) in zip(panels, studies.items(), strict=True):
+    """Barriers against epochs, one column a network; below, the matched lines of the first and the last epoch."""
+    figure, panels = line_pictures.new_figure(2 * len(studies), width=4.8, height=3.1, rows=2)
+    columns = zip(panels[: len(studies)], panels[len(studies) :], studies.items(), strict=True)
+    for panel, below, (title, measured) in columns:
         barriers = {
             (method, split): [lines[method].barrier("mean", f"{split}_loss") for lines in measured.values()]
             for method in METHODS
@@ -154,16 +157,23 @@ def draw(studies: dict[str, Measured], path: Path) -> None:
         }
         line_pictures.draw_barriers(panel, list(measured), barriers, title, "epoch")
         panel.xaxis.get_major_locator().set_params(integer=True)
-        shown = [epoch for epoch in measured if epoch > 0]
-        for place, epoch in ((0.30, min(shown)), (0.70, max(shown))) if shown else ():
-            inlay = panel.inset_axes((place, 0.40, 0.27, 0.22))
-            for split in SPLITS:
-                line_pictures.draw_line(inlay, measured[epoch]["weights"], f"{split}_loss", "weights")
-            inlay.set_title(f"matched, epoch {epoch}", fontsize=8)
-            inlay.set_xticks([])
-            inlay.margins(0.08, 0.2)
-            inlay.tick_params(labelsize=7)
+        draw_matched(below, measured)
     line_pictures.save(figure, panels[0], path, "The loss barrier during training")
+
+
+def draw_matched(panel: Any, measured: Measured) -> None:
+    """The matched lines after the first and the last epoch, on test images."""
+    epochs = [epoch for epoch in measured if epoch > 0]
+    for epoch, method in (
+        dict(zip((min(epochs), max(epochs)), ("joint", "weights"), strict=True)).items() if epochs else ()
+    ):
+        line_pictures.draw_line(
+            panel, measured[epoch]["weights"], "test_loss", method, f"after epoch {epoch}"
+        )
+    label_axes(panel, title="weight matching, the line on test images", y="test loss (nats)")
+    line_pictures.name_ends(panel)
+    panel.margins(y=0.15)
+    panel.legend(frameon=False, fontsize=9)
 
 
 if __name__ == "__main__":
