@@ -115,7 +115,7 @@ def listener(progress: Callback | bool | None, label: str = "") -> Iterator[Call
     ...     print(notify)
     None
     """
-    if isinstance(progress, int | np.bool_):
+    if isinstance(progress, int | np.bool_) and progress in (0, 1):
         progress = bool(progress)
     if progress is None or progress is False:
         yield None
