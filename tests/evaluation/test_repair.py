@@ -231,7 +231,7 @@ def test_mistakes_are_named():
         rf.repair(model, a, b, [vectors(10)], passes=0)
     with pytest.raises(ValueError, match="a place on the line"):
         rf.repair(model, a, b, [vectors(10)], t=5)
-    with pytest.raises(rf.ParamsError, match="NaN or infinite"):
+    with pytest.raises(rf.DataError, match="batch 0 holds 60 entries that are NaN or infinite"):
         rf.repair(model, a, b, [vectors(10) * float("inf")])
     with pytest.raises(rf.ParamsError, match="has no layer"):
         rf.repair(model, a, nn.Sequential(nn.Flatten()), [vectors(10)])

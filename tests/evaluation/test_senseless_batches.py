@@ -137,3 +137,22 @@ def test_a_place_on_a_curve_is_a_number(t):
     curve = analysis.ModeCurve("polygonal", [{"w": np.zeros(1)}, {"w": np.ones(1)}])
     with pytest.raises((TypeError, ValueError), match=r"t is a number from 0 \(A\) to 1 \(B\)"):
         curve.at(t)
+
+
+class Masked(torch.nn.Module):
+    """Reads a mask of zeros and minus infinity beside its inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm1d(4)
+
+    def forward(self, x, mask):
+        return self.norm(x) * torch.softmax(mask, 1)
+
+
+def test_masks_of_infinities_are_inputs_and_nan_is_none():
+    model, mask = Masked(), torch.tensor([[0.0, 0.0, 0.0, float("-inf")]])
+    rf.reset_batch_norm(model, [{"x": GOOD, "mask": mask}])
+    assert torch.allclose(model.norm.running_mean, GOOD.mean(0))
+    with pytest.raises(rf.DataError, match="batch 0 holds 4 entries that are NaN"):
+        rf.reset_batch_norm(model, [{"x": GOOD, "mask": mask * float("nan")}])

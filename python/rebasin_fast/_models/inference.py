@@ -76,9 +76,13 @@ def fitting(model: Any, inputs: Any, number: int | str | None) -> Iterator[None]
 
 
 def check_samples(batch: Any, number: int) -> None:
-    """DataError, with the batch's number, for inputs without samples, or with NaN or infinite entries."""
+    """DataError, with the batch's number, for inputs without samples, or with NaN or infinite entries.
+
+    Keyword arguments are not searched for infinities, which masks hold.
+    """
     inputs = inputs_of(batch)
-    for value in inputs.values() if isinstance(inputs, Mapping) else (inputs,):
+    named = isinstance(inputs, Mapping)
+    for value in inputs.values() if named else (inputs,):
         shape = getattr(value, "shape", None)
         if shape is None or not hasattr(value, "isfinite"):
             continue
@@ -88,9 +92,10 @@ def check_samples(batch: Any, number: int) -> None:
             )
         if 0 in shape:
             raise DataError(f"batch {number} holds no samples (shape {tuple(shape)}): leave it out")
-        if not bool(value.isfinite().all()):
+        bad = int((value.isnan() if named else ~value.isfinite()).sum())
+        if bad:
             raise DataError(
-                f"batch {number} holds {int((~value.isfinite()).sum())} entries that are NaN or infinite: leave it "
+                f"batch {number} holds {bad} entries that are NaN or infinite: leave it "
                 "out, or put numbers in their place"
             )
 

@@ -92,8 +92,11 @@ def _solve_priced(
     unmatched = sum(cost.shape) - 2 * int(np.count_nonzero(found.columns >= 0))
     total = _priced_total(found.objective, cost_limit, unmatched)
     if math.isinf(total):
-        nowhere = (np.full(extent, math.nan) for extent in cost.shape)
-        return Assignment(np.full(cost.shape[0], -1), *nowhere, math.nan, math.nan, "overflow")
+        n, m = cost.shape
+        nothing = math.nan
+        return Assignment(
+            np.full(n, -1), np.full(n, nothing), np.full(m, nothing), nothing, nothing, "overflow"
+        )
     return Assignment(*found, total)
 
 

@@ -199,7 +199,8 @@ class Evaluator:
         for count, batch in enumerate(fresh(batches)):
             number = f"{count} of {source}"
             inputs, targets = _pair(batch)
-            _check_count(number, targets)
+            if len(targets) == 0:
+                raise DataError(f"batch {number} has no targets: leave it out")
             with fitting(self._model, inputs, number):
                 outputs = self._outputs(inputs, device)
             if self._loss is self._torch.nn.functional.cross_entropy:  # others may pair them in other ways
@@ -239,14 +240,9 @@ class Evaluator:
         return not targets.is_floating_point() and outputs.ndim == targets.ndim + 1
 
 
-def _check_count(number: str, targets: Any) -> None:
-    if len(targets) == 0:
-        raise DataError(f"batch {number} has no targets: leave it out")
-
-
 def _check_same_count(number: str, outputs: Any, targets: Any) -> None:
-    shape = getattr(outputs, "shape", ())
-    if len(shape) and shape[0] != len(targets):
+    shape: tuple[int, ...] = tuple(getattr(outputs, "shape", ()))
+    if shape and shape[0] != len(targets):
         raise DataError(
             f"batch {number} has {len(targets)} targets, and the model gives {shape[0]} outputs for its inputs: give "
             "one target for each sample"
