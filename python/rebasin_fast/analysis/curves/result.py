@@ -72,7 +72,6 @@ class ModeCurve(Result):
         """Number of control points between the ends."""
         return len(self.points) - 2
 
-    @_arguments.checked()
     def at(self, t: float) -> dict[str, Array]:
         """The parameters at ``t``.
 
