@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import FAINT, GRID, INK, STYLES, LineStyle, require_matplotlib
 from rebasin_fast.errors import FileFormatError
 
@@ -24,6 +25,7 @@ _MOST_NUMBERED = 2  # more numbers at the middle would overlap
 _SHARES = ("accuracy", "top1", "top5")  # metrics shown in percent, given as shares of 1 or in percent
 
 
+@_arguments.checked()
 def plot_loss_curves(
     curves: Mapping[str, LossCurve],
     path: str | PathLike[str] | None = None,
@@ -78,11 +80,15 @@ def plot_loss_curves(
     """
     if not 1 <= len(curves) <= len(STYLES):
         raise ValueError(f"plot_loss_curves draws 1 to {len(STYLES)} curves, got {len(curves)}")
-    shown = list(next(iter(curves.values())).values) if metrics is None else list(metrics)
+    shown = (
+        list(next(iter(curves.values())).values) if metrics is None else _arguments.names("metrics", metrics)
+    )
     for label, curve in curves.items():
         for metric in shown:
             if metric not in curve.values:
-                raise ValueError(f"curve {label!r} has no metric {metric!r}; it has {sorted(curve.values)}")
+                raise ValueError(
+                    f"metrics: curve {label!r} has no metric {metric!r}; it has {sorted(curve.values)}"
+                )
     require_matplotlib()
     from matplotlib.figure import Figure
 
@@ -102,6 +108,7 @@ def plot_loss_curves(
     return figure
 
 
+@_arguments.checked()
 def check_figure(path: str | PathLike[str], *, overwrite: bool = False, extra: str = "plot") -> None:
     """Check before long work that `save_figure` can write ``path``.
 
@@ -124,6 +131,7 @@ def check_figure(path: str | PathLike[str], *, overwrite: bool = False, extra: s
     check_writable(path, overwrite)
 
 
+@_arguments.checked()
 def save_figure(figure: Figure, path: str | PathLike[str], *, overwrite: bool = False) -> None:
     """Write a figure in the format of the path's suffix, whole or not at all.
 

@@ -242,9 +242,9 @@ def test_progress_and_a_loss_of_ones_own():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "spline"}, "kind is 'bezier' or 'polygonal', got 'spline'"),
-        ({"bends": -1}, r"bends is 0 \(the straight line\) or more, got -1"),
-        ({"steps": 0}, "steps is a whole number, 1 or more; got 0"),
+        ({"kind": "spline"}, "kind is 'bezier' or 'polygonal'; got 'spline'"),
+        ({"bends": -1}, "bends is a whole number, 0 or more; got -1"),
+        ({"steps": 0}, "steps is a whole number, 1 or more or None; got 0"),
         ({"epochs": 0}, "epochs is a whole number, 1 or more; got 0"),
         ({"weight_decay": -0.1}, "weight_decay is 0 or more, got -0.1"),
         ({"checkpoint_every": 2}, "checkpoint_every needs a file"),

@@ -244,7 +244,7 @@ def test_saved_drawn_and_given_to_pandas(tmp_path):
     [
         ({"order": 4}, "order is 2 or 3; got 4"),
         ({"t": 0.0}, "0 < t < 1; got 0.0"),
-        ({"t": float("nan")}, "0 < t < 1; got nan"),
+        ({"t": float("nan")}, "t is a number, finite; got nan"),
         ({"ts": [0.0, 2.0]}, "between 0 and 1; got"),
         ({"batch_norm": "train"}, "'running' or 'batch'; got 'train'"),
     ],

@@ -138,7 +138,7 @@ def test_along_a_path():
             ValueError,
             "method='slerp' is for the way between two models",
         ),
-        ({"path": [A, B]}, TypeError, r"whose at\(t\) gives parameters, got list"),
+        ({"path": [A, B]}, TypeError, r"whose at\(t\) gives parameters or None; got \["),
     ],
 )
 def test_a_path_or_two_ends(arguments, error, message):

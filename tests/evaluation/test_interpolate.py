@@ -135,7 +135,7 @@ def test_models_must_agree():
         rf.interpolate(a, b | {"c": b["w"]}, 0.5)
     with pytest.raises(rf.ParamsError, match=r"'b' has shape \(3,\) in A and \(4,\) in B"):
         rf.interpolate(a, b | {"b": np.ones(4)}, 0.5)
-    with pytest.raises(TypeError, match="parameters of B are a mapping"):
+    with pytest.raises(TypeError, match="params_b is a mapping"):
         rf.interpolate(a, [b], 0.5)
     with pytest.raises(ValueError, match="'lerp' or 'slerp'; got 'cubic'"):
         rf.interpolate(a, b, 0.5, method="cubic")

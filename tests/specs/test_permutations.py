@@ -178,11 +178,11 @@ def test_parameters_under_other_names_are_refused():
 def test_what_is_given_in_the_place_of_mappings_is_named():
     spec, params = rf.PermutationSpec({"w": ("P", None)}), {"w": np.eye(2)}
     matching = rf.weight_matching(spec, params, params)
-    with pytest.raises(TypeError, match=r"got Matching; pass matching\.permutation"):
+    with pytest.raises(TypeError, match=r"got an object of Matching; pass matching\.permutation"):
         rf.apply_permutation(spec, matching, params)
-    with pytest.raises(TypeError, match="the parameters are a mapping of names to arrays, got list"):
+    with pytest.raises(TypeError, match=r"params is a mapping of names to arrays; got \[\{'w': "):
         rf.apply_permutation(spec, matching.permutation, [params])
-    with pytest.raises(TypeError, match="the parameters are a mapping of names to arrays, got list"):
+    with pytest.raises(TypeError, match=r"params is a mapping of names to arrays; got \[\{'w': "):
         rf.specs.for_params([params])
-    with pytest.raises(TypeError, match="the parameters are a mapping of names to arrays, got list"):
+    with pytest.raises(TypeError, match=r"params is a mapping of names to arrays; got \[\{'w': "):
         rf.save_params("never.npz", [params])

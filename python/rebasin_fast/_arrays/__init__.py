@@ -140,11 +140,17 @@ def check_mapping(params: object, what: str) -> None:
 
 
 def check_arrays(params: object, what: str) -> None:
-    """TypeError, naming the entry, unless ``params`` is a mapping whose every value has a shape."""
+    """TypeError, naming the entry, unless ``params`` is a mapping whose every value has a shape.
+
+    ParamsError for a sparse tensor.
+    """
     check_mapping(params, what)
     assert isinstance(params, Mapping)
     for name, array in params.items():
         if hasattr(array, "shape"):
+            layout = str(getattr(array, "layout", ""))
+            if layout.startswith("torch.") and layout != "torch.strided":
+                raise ParamsError(f"{what}: {name!r} is a {layout} tensor; make it dense first: t.to_dense()")
             continue
         inner = ""
         if isinstance(array, Mapping):

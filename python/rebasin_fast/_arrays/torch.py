@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._arrays.interface import DeviceLibrary
+from rebasin_fast.errors import ParamsError
 
 if TYPE_CHECKING:
     from rebasin_fast.typing import Array, Index
@@ -119,8 +120,22 @@ class TorchArrays(DeviceLibrary):
 
 
 def resolved(array: Array) -> Any:
-    """The tensor in host memory, without a pending conjugation or negation."""
+    """The tensor in host memory, without a pending conjugation or negation; errors of :func:`check_numbers`."""
+    check_numbers(array)
     return array.detach().resolve_conj().resolve_neg().cpu()
+
+
+def check_numbers(array: Array) -> None:
+    """ParamsError for a tensor on the meta device, which holds no numbers, and for a sparse one."""
+    if array.device.type == "meta":
+        raise ParamsError(
+            f"a tensor of shape {tuple(array.shape)} lies on the meta device, which holds shapes and no numbers: "
+            "load the numbers first (model.to_empty(device='cpu'), then load_state_dict)"
+        )
+    if str(array.layout) != "torch.strided":
+        raise ParamsError(
+            f"a tensor of shape {tuple(array.shape)} has the layout {array.layout}; make it dense first: t.to_dense()"
+        )
 
 
 def _is_float8(dtype: Any) -> bool:

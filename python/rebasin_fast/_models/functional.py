@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rebasin_fast._arrays import wide_on_host
-from rebasin_fast._models.inference import flags_restored, import_torch, moved
+from rebasin_fast._arrays import check_arrays, wide_on_host
+from rebasin_fast._arrays.torch import check_numbers
+from rebasin_fast._models.inference import fitting, flags_restored, import_torch, moved
 from rebasin_fast.errors import DataError, ParamsError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class FunctionalModel:
 
         ParamsError where a parameter is missing, unknown to the model, or of another shape; counters may be missing.
         """
+        check_arrays(params, f"parameters of {which}")
         missing = [name for name, own in self._own.items() if name not in params and own.ndim]
         unknown = [name for name in params if name not in self._own and len(params[name].shape)]
         for names, fault in ((missing, "is missing"), (unknown, "is unknown to the model")):
@@ -74,6 +76,8 @@ class FunctionalModel:
                 )
             # An array of another library may be a read-only view of a file.
             is_tensor = isinstance(value, self._torch.Tensor)
+            if is_tensor and own.device.type != "meta":
+                check_numbers(value)
             tensor = value if is_tensor else self._torch.tensor(wide_on_host(value))
             tensors[name] = tensor.detach().to(device=own.device, dtype=own.dtype, copy=True)
         return tensors
@@ -91,20 +95,19 @@ class FunctionalModel:
             if name not in self.trainable
         }
         values = {name: tensors[name] for name in self.trainable} | self._without_ties(buffers)
-        if isinstance(inputs, Mapping):
-            keywords = {name: moved(value, self.device) for name, value in inputs.items()}
-            return self._torch.func.functional_call(self.model, values, (), keywords)
-        arguments = inputs if isinstance(inputs, tuple) else (inputs,)
-        moved_arguments = tuple(moved(value, self.device) for value in arguments)
-        return self._torch.func.functional_call(self.model, values, moved_arguments)
+        with fitting(self.model, inputs, None):
+            if isinstance(inputs, Mapping):
+                keywords = {name: moved(value, self.device) for name, value in inputs.items()}
+                return self._torch.func.functional_call(self.model, values, (), keywords)
+            arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+            moved_arguments = tuple(moved(value, self.device) for value in arguments)
+            return self._torch.func.functional_call(self.model, values, moved_arguments)
 
     def loss(
         self, tensors: Tensors, batch: Any, loss: Callable[[Any, Any], Any], *, write_back: bool = False
     ) -> Any:
         """``loss(outputs, targets)`` of one pair; ``write_back`` as in a call."""
-        if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise DataError(f"a batch is a pair of inputs and targets, got {type(batch).__qualname__}")
-        inputs, targets = batch
+        inputs, targets = pair_of(batch)
         return loss(self(tensors, inputs, write_back=write_back), moved(targets, self.device))
 
     def mean_loss(self, tensors: Tensors, batches: Sequence[Any], loss: Callable[[Any, Any], Any]) -> float:
@@ -131,6 +134,13 @@ class FunctionalModel:
         """Second names of tied parameters left out: ``functional_call`` ties them itself."""
         parameters = {id(self._own[name]) for name in self.trainable}
         return {name: value for name, value in buffers.items() if id(self._own[name]) not in parameters}
+
+
+def pair_of(batch: Any) -> tuple[Any, Any]:
+    """Inputs and targets of a batch; DataError for one that is no pair."""
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise DataError(f"a batch is a pair of inputs and targets, got {type(batch).__qualname__}")
+    return batch[0], batch[1]
 
 
 def fresh(batches: Batches) -> Iterator[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from rebasin_fast._arguments.kinds import is_without_numbers
 from rebasin_fast.errors import DataError, MissingDependencyError, RebasinError
 
 
@@ -85,6 +86,10 @@ def check_samples(batch: Any, number: int) -> None:
         shape = getattr(value, "shape", None)
         if shape is None or not hasattr(value, "isfinite"):
             continue
+        if is_without_numbers(value):
+            raise DataError(
+                f"batch {number} lies on the meta device, or is sparse: give dense tensors with numbers"
+            )
         if 0 in shape:
             raise DataError(f"batch {number} holds no samples (shape {tuple(shape)}): leave it out")
         bad = int((value.isnan() if named else ~value.isfinite()).sum())

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
+
 from rebasin_fast._terminal.legible import legible
 
 
@@ -113,8 +115,15 @@ def listener(progress: Callback | bool | None, label: str = "") -> Iterator[Call
     ...     print(notify)
     None
     """
+    if isinstance(progress, int | np.bool_) and progress in (0, 1):
+        progress = bool(progress)
+    if progress is None or progress is False:
+        yield None
+        return
     if progress is not True:
-        yield None if progress is False else progress
+        if not callable(progress) or isinstance(progress, type):
+            raise TypeError(f"progress is a function, True or False; got {type(progress).__qualname__}")
+        yield progress
         return
     bar = ProgressBar(label)
     try:

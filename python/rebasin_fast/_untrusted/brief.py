@@ -35,6 +35,12 @@ class _Brief(reprlib.Repr):
 
     repr_frozenset = repr_set
 
+    def repr_float(self, x: float | None, level: int) -> str:
+        """Numbers and None in full, in containers too."""
+        return repr(x)
+
+    repr_bool = repr_complex = repr_NoneType = repr_float  # noqa: N815 - the names that reprlib looks up
+
     def repr_instance(self, x: object, level: int) -> str:
         """The class of an object, without asking it."""
         return f"an object of {type(x).__qualname__}"

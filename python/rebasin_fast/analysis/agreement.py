@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast._drawing import FAINT, STYLES, axes_of, label_axes
 from rebasin_fast._untrusted.schema import REAL, ArrayOf, Count, Kind, MapOf, Number
@@ -69,6 +70,7 @@ class Agreement(Result):
         expected = sum(chance * self.units[name] for name, chance in self.chance.items())
         return expected / max(sum(self.units.values()), 1)
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None, *, label: str | None = None, style: int = 0) -> Axes:
         """Draw the mean share of each permutation, bars for the deviation, and a mark for chance; returns the axes.
 
@@ -105,6 +107,7 @@ class Agreement(Result):
         }  # fmt: skip
 
 
+@_arguments.checked()
 def permutation_agreement(
     first: Found | Sequence[Found], second: Found | Sequence[Found], spec: PermutationSpec | None = None
 ) -> Agreement:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays import find_ties
 from rebasin_fast._arrays.derived import described_by
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
@@ -66,6 +67,7 @@ class DistanceReduction(Result):
         """The same of each layer."""
         return _reductions(self.before, self.after)
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the distances of every layer before and after; returns the axes.
 
@@ -99,6 +101,7 @@ class DistanceReduction(Result):
         }
 
 
+@_arguments.checked()
 @refuses_changed_files
 def distance_reduction(
     spec: PermutationSpec, params_a: Params, params_b: Params, permutation: Permutation

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import FAINT, STYLES, axes_of, label_axes
 from rebasin_fast._models.functional import FunctionalModel, fresh
 from rebasin_fast._models.inference import count_of, evaluating
@@ -68,6 +69,7 @@ class InputAlignment(Result):
         """The expected cosine of each layer if the directions of its inputs were random: about √(2 / (π width))."""
         return np.array([exp(lgamma(n / 2) - lgamma((n + 1) / 2) - log(pi) / 2) for n in self.widths])
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None, *, layer: str | None = None) -> Axes:
         """Draw the cosines of one layer, the first by default, over the order of singular values; returns the axes.
 
@@ -114,6 +116,7 @@ class InputAlignment(Result):
         }
 
 
+@_arguments.checked()
 @refuses_changed_files
 def input_alignment(
     model: Any,
@@ -258,7 +261,7 @@ def _streams(model: Any, source: Params, layers: Collection[str] | None) -> dict
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
     }
-    unknown = [name for name in layers or () if name not in modules]
+    unknown = [name for name in (() if layers is None else layers) if name not in modules]
     if unknown:
         raise ParamsError(
             f"layers names {unknown[0]!r}, which is the weight of no Linear and no Conv2d without groups; "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import INK, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf, Names
@@ -57,6 +58,7 @@ class MutualBarriers(Result):
             raise ValueError(f"{other[0]} is of {len(values['values'][other[0]])} lines, not {lines}")
         return values
 
+    @_arguments.checked()
     def curve(self, first: str, second: str) -> LossCurve:
         """The line from one model to another.
 
@@ -79,6 +81,7 @@ class MutualBarriers(Result):
             return LossCurve(self.ts, values)
         return LossCurve(1.0 - self.ts[::-1], {metric: line[::-1] for metric, line in values.items()})
 
+    @_arguments.checked()
     def barriers(
         self, definition: Barrier = "mean", metric: str = "loss", *, higher_is_better: bool | None = None
     ) -> NDArray[np.float64]:
@@ -95,6 +98,7 @@ class MutualBarriers(Result):
             matrix[i, j] = matrix[j, i] = curve.barrier(definition, metric, higher_is_better=higher_is_better)
         return matrix
 
+    @_arguments.checked()
     def plot(
         self, ax: Axes | None = None, *, definition: Barrier = "mean", metric: str | None = None
     ) -> Axes:
@@ -131,6 +135,7 @@ class MutualBarriers(Result):
         }
 
 
+@_arguments.checked()
 @refuses_changed_files
 def mutual_barriers(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
@@ -188,7 +193,7 @@ def mutual_barriers(
         raise ValueError(f"models are two or more; got {len(named)}")
     names, points = list(named), _points(ts)
     for name in names[1:]:
-        check_same_names(named[names[0]], named[name])
+        check_same_names(named[names[0]], named[name], (names[0], name))
     pairs = list(itertools.combinations(names, 2))
     ends = [(name, name, 0.0) for name in names]
     inner = [(first, second, float(t)) for first, second in pairs for t in points[1:-1]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf
 from rebasin_fast.analysis.simplex_drawing import draw_barriers, draw_triangle
@@ -49,6 +50,7 @@ class LossSimplex(Result):
         "values": MapOf(ArrayOf(REAL, ("points",))),
     }
 
+    @_arguments.checked()
     def excess(self, metric: str = "loss", *, higher_is_better: bool | None = None) -> NDArray[np.float64]:
         """The loss at each point above the mean of the models' own losses, weighted as the point is.
 
@@ -74,6 +76,7 @@ class LossSimplex(Result):
         loss = -self.values[metric] if high else self.values[metric]
         return loss - self.weights @ loss[self._vertices()]
 
+    @_arguments.checked()
     def barrier(self, metric: str = "loss", *, higher_is_better: bool | None = None) -> float:
         """The barrier over the simplex: the largest excess, in the units of the metric.
 
@@ -94,6 +97,7 @@ class LossSimplex(Result):
             )
         return height
 
+    @_arguments.checked()
     def edge_barriers(
         self, metric: str = "loss", *, higher_is_better: bool | None = None
     ) -> NDArray[np.float64]:
@@ -123,6 +127,7 @@ class LossSimplex(Result):
             barriers[first, second] = barriers[second, first] = excess[between].max()
         return barriers
 
+    @_arguments.checked()
     def curve(self, first: int, second: int) -> LossCurve:
         """The points on the line from one model to another, as a loss curve.
 
@@ -138,6 +143,7 @@ class LossSimplex(Result):
         order = between[np.argsort(self.weights[between, second])]
         return LossCurve(self.weights[order, second], {name: v[order] for name, v in self.values.items()})
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None, *, metric: str | None = None) -> Axes:
         """Draw one metric, the first by default.
 
@@ -169,6 +175,7 @@ class LossSimplex(Result):
         return vertices
 
 
+@_arguments.checked()
 @refuses_changed_files
 def loss_simplex(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
@@ -229,8 +236,8 @@ def loss_simplex(
         raise ValueError(
             f"a simplex takes three models or more; got {len(models)}. For two there is rebasin_fast.loss_curve"
         )
-    for model in models[1:]:
-        check_same_names(models[0], model)
+    for number, model in enumerate(models[1:], 1):
+        check_same_names(models[0], model, ("models[0]", f"models[{number}]"))
     weights = _grid(len(models), points_per_edge)
     rows: list[dict[str, float]] = []
     with listener(progress, "points") as notify:

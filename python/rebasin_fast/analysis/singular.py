@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast._untrusted.schema import REAL, WHOLE, ArrayOf, Kind, MapOf, Names, Number
@@ -92,6 +93,7 @@ class SingularAlignment(Result):
                 raise ValueError(f"{layer} has {sizes} singular values, which its counts or sums do not fit")
         return values
 
+    @_arguments.checked()
     def at(self, threshold: float) -> SingularAlignment:
         """The same networks at another threshold, without another decomposition.
 
@@ -131,6 +133,7 @@ class SingularAlignment(Result):
             self, ratios=ratios, ratio=ratio, counts_a=counts_a, counts_b=counts_b, threshold=float(threshold)
         )
 
+    @_arguments.checked()
     def plot(
         self,
         ax: Axes | None = None,
@@ -205,6 +208,7 @@ class SingularAlignment(Result):
         }
 
 
+@_arguments.checked()
 @refuses_changed_files
 def singular_alignment(
     spec: PermutationSpec,

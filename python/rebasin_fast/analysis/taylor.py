@@ -73,6 +73,7 @@ class TaylorBarrier(Result):
         at = float(self.measured[np.argmin(np.abs(self.ts - self.t))])
         return at - float(self._interpolated(self.t))
 
+    @_arguments.checked()
     def estimated_barrier(self, t: float | None = None, order: int | None = None) -> float:
         """The estimated barrier at any point of the line, by the result's order or a lower one.
 
@@ -88,12 +89,14 @@ class TaylorBarrier(Result):
         at = self.t if t is None else _arguments.number("t", t, of="a place on the line, 0 at A and 1 at B")
         return float(self.estimated_losses(at, order) - self._interpolated(at))
 
+    @_arguments.checked()
     def estimated_losses(self, ts: ArrayLike, order: int | None = None) -> NDArray[np.float64]:
         """The two expansions combined: (1 - t) times that at A, and t times that at B."""
         points = np.asarray(ts, dtype=np.float64)
         at_a, at_b = self.expansions(points, order)
         return np.asarray((1 - points) * at_a + points * at_b)
 
+    @_arguments.checked()
     def expansions(self, ts: ArrayLike, order: int | None = None) -> NDArray[np.float64]:
         """The expansion at A and that at B, at points of the line: an array (2, …).
 
@@ -111,6 +114,7 @@ class TaylorBarrier(Result):
         ends = (2,) + (1,) * points.ndim
         return np.asarray(sum(term.reshape(ends) * steps**power for power, term in enumerate(terms)))
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the measured losses, the expansion at each end, and the two combined; returns the axes.
 
@@ -153,6 +157,7 @@ class TaylorBarrier(Result):
         }  # fmt: skip
 
 
+@_arguments.checked()
 @refuses_changed_files
 def taylor_barrier(
     model: Any,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast import _core
 from rebasin_fast._arrays import foreign_library
+from rebasin_fast._untrusted import brief
 from rebasin_fast.assignment.costs import host_matrices
 from rebasin_fast.assignment.failures import STATUSES
 from rebasin_fast.assignment.result import Assignment, AssignmentBatch
@@ -37,10 +38,12 @@ def checked_limit(cost_limit: Any, maximize: bool) -> float | None:
     if cost_limit is None:
         return None
     try:
+        if isinstance(cost_limit, bool | np.bool_):
+            raise TypeError
         limit = float(cost_limit)
     except (TypeError, ValueError):
         raise TypeError(
-            f"cost_limit is a real number, the price of leaving a row and a column unmatched; got {cost_limit!r}"
+            f"cost_limit is a real number, the price of leaving a row and a column unmatched; got {brief(cost_limit)}"
         ) from None
     if limit == (-math.inf if maximize else math.inf):
         return None

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rebasin_fast import _core
+from rebasin_fast import _arguments, _core
 from rebasin_fast._arrays import library_of
 from rebasin_fast._native.blas import gemm_address
 from rebasin_fast.compat import threefry
@@ -37,7 +37,7 @@ from rebasin_fast.compat.published_specs import (
     resnet50_permutation_spec,
     vgg16_permutation_spec,
 )
-from rebasin_fast.errors import ParamsError, SpecError
+from rebasin_fast.errors import ParamsError, PermutationError, SpecError
 from rebasin_fast.matching.compilation import compile_problem
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair
@@ -62,6 +62,7 @@ __all__ = [
 _PROGRESS = 1e-12
 
 
+@_arguments.checked()
 def get_permuted_param(
     ps: PermutationSpec, perm: Mapping[str, Array], k: str, params: Params, except_axis: int | None = None
 ) -> Array:
@@ -80,14 +81,21 @@ def get_permuted_param(
     """
     if k not in ps.axes_to_perm:
         raise SpecError(f"parameter {k!r} is not in the spec, which has {len(ps.axes_to_perm)} parameters")
+    if k not in params:
+        raise ParamsError(f"params lack {k!r}; they have {len(params)} parameters")
     w = params[k]
     library = library_of(w)
     for axis, p in enumerate(ps.axes_to_perm[k]):
         if p is not None and axis != except_axis:
+            if p not in perm:
+                raise PermutationError(
+                    f"perm lacks {p!r}, which moves axis {axis} of {k!r}; it has {[*perm][:8]}"
+                )
             w = library.take(w, np.asarray(perm[p]).astype(np.int64), axis)
     return w
 
 
+@_arguments.checked()
 def apply_permutation(ps: PermutationSpec, perm: Mapping[str, Array], params: Params) -> dict[str, Array]:
     """``params`` with ``perm`` applied: slot i of permutation p is filled by unit ``perm[p][i]``.
 
@@ -101,6 +109,7 @@ def apply_permutation(ps: PermutationSpec, perm: Mapping[str, Array], params: Pa
     return {k: get_permuted_param(ps, perm, k, params) for k in params}
 
 
+@_arguments.checked()
 def weight_matching(
     rng: Any,
     ps: PermutationSpec,

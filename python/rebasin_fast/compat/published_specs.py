@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
+from rebasin_fast import _arguments
+
 Axes: TypeAlias = dict[str, tuple[str | None, ...]]
 
 
@@ -17,6 +19,7 @@ class PermutationSpec(NamedTuple):
     axes_to_perm: Mapping[str, Sequence[str | None]]
 
 
+@_arguments.checked()
 def permutation_spec_from_axes_to_perm(axes_to_perm: Mapping[str, Sequence[str | None]]) -> PermutationSpec:
     """The spec of ``axes_to_perm``; permutations come in the order of their first appearance.
 
@@ -34,6 +37,7 @@ def permutation_spec_from_axes_to_perm(axes_to_perm: Mapping[str, Sequence[str |
     return PermutationSpec(perm_to_axes=dict(perm_to_axes), axes_to_perm=axes_to_perm)
 
 
+@_arguments.checked(num_hidden_layers=1)
 def mlp_permutation_spec(num_hidden_layers: int) -> PermutationSpec:
     """``Dense_0`` … ``Dense_n``: n hidden layers, ``P_0`` … ``P_(n-1)``; ValueError for n below 1.
 
@@ -43,8 +47,6 @@ def mlp_permutation_spec(num_hidden_layers: int) -> PermutationSpec:
     >>> mlp_permutation_spec(1).perm_to_axes
     {'P_0': [('Dense_0/kernel', 1), ('Dense_0/bias', 0), ('Dense_1/kernel', 0)]}
     """
-    if num_hidden_layers < 1:
-        raise ValueError(f"num_hidden_layers is 1 or more; got {num_hidden_layers}")
     ends = [None, *(f"P_{i}" for i in range(num_hidden_layers)), None]
     hidden = list(enumerate(pairwise(ends[:-1])))
     # The order of the original: it decides in which order a random visit finds the permutations.

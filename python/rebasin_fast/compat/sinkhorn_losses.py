@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rebasin_fast import _arguments
+from rebasin_fast._models.inference import check_model
 from rebasin_fast.errors import MissingDependencyError
 
 try:
@@ -24,6 +26,8 @@ class _Loss(torch.nn.Module):
 
     def set_model(self, modela: Any) -> None:
         """Compare with ``modela`` from now on."""
+        if modela is not None:
+            check_model(modela, "modela")
         self.modela = modela
         if modela is not None:
             for parameter in modela.parameters():
@@ -76,6 +80,8 @@ class _LineLoss(_Loss):
 
     def __init__(self, modela: Any = None, criterion: Any = None) -> None:
         super().__init__(modela)
+        if criterion is not None:
+            _arguments.function("criterion", criterion)
         self.criterion = criterion if criterion is not None else torch.nn.MSELoss()
 
     def _at(self, t: float, modelb: Any, inputs: Any, target: Any) -> Any:

@@ -15,6 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from rebasin_fast import _arguments
+from rebasin_fast._models.inference import check_model
 from rebasin_fast._models.wide_copy import model_copy
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.compat.sinkhorn_losses import DistCosineLoss, DistL1Loss, DistL2Loss, MidLoss, RndLoss
@@ -98,6 +102,7 @@ class RebasinNet(torch.nn.Module):
     _source: Any
     _output: Any
 
+    @_arguments.checked(n_iter=1)
     def __init__(
         self,
         model: Any,
@@ -111,6 +116,8 @@ class RebasinNet(torch.nn.Module):
         spec: PermutationSpec | None = None,
     ) -> None:
         super().__init__()
+        check_model(model, "model")
+        _arguments.number("tau", tau, above=0.0, of="a temperature")
         if operator != "implicit":
             raise ValueError(f"operator is 'implicit', got {operator!r}")
         if permutation_type not in ("mat_mul", "broadcast"):
@@ -229,8 +236,12 @@ def matching(alpha: Any, **kwargs: Any) -> Any:
     maximize = not kwargs.pop("maximize", False)  # the original negates, then minimises
     if kwargs:
         raise TypeError(f"matching takes maximize=, got {sorted(kwargs)}")
-    solved = solve_assignment(alpha, maximize=maximize)
-    assert isinstance(solved, Assignment)
+    try:
+        solved = solve_assignment(alpha, maximize=maximize)
+        if not isinstance(solved, Assignment) or np.ndim(solved.columns) != 1:
+            raise ValueError("one matrix is expected")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"alpha: {error}") from None
     return torch.eye(len(solved.columns), dtype=torch.float64)[torch.as_tensor(solved.columns).cpu()]
 
 

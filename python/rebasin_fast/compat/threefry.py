@@ -16,6 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
+
 Key: TypeAlias = NDArray[np.uint32]  # (..., 2): everything here works on many keys at once
 Words: TypeAlias = NDArray[np.uint32]
 
@@ -88,7 +90,7 @@ def key_of(rng: object) -> Key:
     TypeError
         ``rng`` is something else, or the key of another generator than Threefry.
     """
-    if isinstance(rng, int | np.integer):
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool):
         return np.array([0, int(rng) & 0xFFFFFFFF], dtype=np.uint32)
     jax = sys.modules.get("jax")
     if (
@@ -97,7 +99,7 @@ def key_of(rng: object) -> Key:
         and jax.dtypes.issubdtype(rng.dtype, jax.dtypes.prng_key)
     ):
         rng = jax.random.key_data(rng)
-    words = np.asarray(rng)
+    words = _arguments.array("rng", rng, "a JAX key, the two uint32 of one, or an int")
     if words.shape != (2,) or words.dtype != np.uint32:
         raise TypeError(
             f"rng is a JAX key, the two uint32 of one, or an int for jax.random.PRNGKey; got {type(rng).__name__} "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast._drawing import STYLES, axes_of, label_axes
 from rebasin_fast._untrusted.schema import REAL, WHOLE, ArrayOf, Count, Kind, MapOf, Number
@@ -74,6 +75,7 @@ class Episode(Result):
         count = sum(sizes.values())
         return sum(self.moved[name] * size for name, size in sizes.items()) / count if count else 0.0
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None) -> Axes:
         """The loss of each step, and its sum with the penalty."""
         ax = axes_of(ax)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rebasin_fast._models.functional import FunctionalModel, Tensors
+from rebasin_fast._models.functional import FunctionalModel, Tensors, pair_of
 from rebasin_fast._models.inference import flags_restored, import_torch
 from rebasin_fast.errors import DataError
 from rebasin_fast.permutation import apply_permutation
@@ -108,8 +108,8 @@ def measured(
     with flags_restored(function.model), _watched(function.model, sums) as size_of_batch:
         function.model.eval()
         for batch in batches:
-            size_of_batch[0] = len(batch[1])
-            count += len(batch[1])
+            size_of_batch[0] = len(pair_of(batch)[1])
+            count += size_of_batch[0]
             found = function.loss(leaves, batch, loss)
             if found.requires_grad:
                 torch.autograd.grad(found, [leaves[name] for name in function.trainable], allow_unused=True)

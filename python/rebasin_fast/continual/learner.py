@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors, fresh
 from rebasin_fast._models.inference import flags_restored, import_torch
 from rebasin_fast._models.wide_copy import model_copy
@@ -127,6 +128,7 @@ class RebasinLearner:
     (2, 40, True)
     """
 
+    @_arguments.checked(permutation_every=1, iterations=1, fisher_batches=1, epochs=1)
     def __init__(
         self,
         model: Any,
@@ -178,6 +180,7 @@ class RebasinLearner:
         """Copies of the parameters and buffers as they stand, under the names of ``state_dict()``."""
         return {name: value.detach().clone() for name, value in self._module.state_dict().items()}
 
+    @_arguments.checked()
     def learn(
         self,
         batches: Batches,
@@ -259,6 +262,7 @@ class RebasinLearner:
         self._importance, self.episodes = importance, number
         return episode
 
+    @_arguments.checked()
     def remember(self, batches: Batches, loss: Loss | None = None) -> None:
         """Add the importance of the parameters for ``batches``, which the model has learnt, to the penalty "fisher".
 
@@ -281,6 +285,7 @@ class RebasinLearner:
         found = measured(self._function, tensors, fresh(batches), loss)
         self._importance = found if self._importance is None else self._importance + found
 
+    @_arguments.checked()
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write parameters, buffers, the spec, the number of episodes and the seed to a file, whole or not at all.
 
@@ -291,6 +296,7 @@ class RebasinLearner:
         """
         write_state(path, self._state(), self._account())
 
+    @_arguments.checked()
     def restore(self, path: str | os.PathLike[str]) -> None:
         """Take over the state that :meth:`save` wrote, from a learner of the same options.
 

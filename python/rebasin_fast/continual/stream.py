@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from rebasin_fast._models.functional import Batches, fresh
+from rebasin_fast._models.functional import Batches, fresh, pair_of
 from rebasin_fast._models.inference import count_of
 from rebasin_fast.errors import DataError
 
@@ -28,10 +28,8 @@ class Stream:
         """The inputs of the first batch, which comes again when the stream is gone through."""
         begun = fresh(self._batches)
         for batch in begun:
-            if not isinstance(batch, tuple | list) or len(batch) != 2:
-                raise DataError(f"a batch is a pair of inputs and targets, got {type(batch).__qualname__}")
             self._begun = chain([batch], begun)
-            return batch[0]
+            return pair_of(batch)[0]
         raise DataError("batches gave nothing in epoch 1: it is empty")
 
     def __iter__(self) -> Iterator[Any]:

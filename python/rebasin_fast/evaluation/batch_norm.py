@@ -11,6 +11,7 @@ from rebasin_fast._models.inference import call, check_model, check_samples, eva
 from rebasin_fast.errors import DataError
 
 
+@_arguments.checked()
 def reset_batch_norm(model: Any, batches: Iterable[Any]) -> None:
     """Replace the running statistics of every BatchNorm layer by those of ``batches``, in place.
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast.errors import DataError
 
 Scores: TypeAlias = NDArray[Any]
@@ -79,6 +80,7 @@ def fit_temperature(scores: Scores, classes: Classes) -> float:
     return 1.0 / beta
 
 
+@_arguments.checked(bins=1)
 def expected_calibration_error(scores: Scores, classes: Classes, *, bins: int = 15) -> float:
     """The mean over samples of |accuracy - confidence| of the sample's bin (Naeini et al. 2015; Guo et al. 2017).
 
@@ -189,7 +191,8 @@ def _spread(scores: Scores) -> float:
 
 
 def _checked(scores: Scores, classes: Classes) -> tuple[Scores, Classes]:
-    scores, classes = np.asarray(scores), np.asarray(classes)
+    scores = _arguments.array("scores", scores, "an array (n, C) of numbers")
+    classes = _arguments.array("classes", classes, "an array (n,) of integers")
     if scores.ndim != 2 or classes.shape != scores.shape[:1] or scores.size == 0:
         raise DataError(
             f"calibration takes scores (n, C) and classes (n,), n and C at least 1; got {scores.shape} and "

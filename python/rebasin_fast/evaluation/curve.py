@@ -52,6 +52,10 @@ class LossCurve(Result):
         ts = _arguments.vector("ts", self.ts)
         if not isinstance(self.values, Mapping) or not self.values:
             raise TypeError(f"values maps names of metrics to arrays, one or more; got {brief(self.values)}")
+        if not all(isinstance(name, str) for name in self.values):
+            raise TypeError(
+                f"values maps names of metrics, which are texts, to arrays; got {brief(self.values)}"
+            )
         values = {name: _arguments.vector(f"values[{name!r}]", v) for name, v in self.values.items()}
         for name, array in values.items():
             if array.shape != ts.shape:
@@ -61,6 +65,7 @@ class LossCurve(Result):
         object.__setattr__(self, "ts", ts)
         object.__setattr__(self, "values", values)
 
+    @_arguments.checked()
     def barrier(
         self, definition: Barrier = "mean", metric: str = "loss", *, higher_is_better: bool | None = None
     ) -> float:
@@ -112,7 +117,7 @@ class LossCurve(Result):
         else:
             height = loss[self._at(0.5)] - (start + end) / 2
         if np.isnan(height):
-            warnings.warn(f"the barrier is NaN: {self.nonfinite()}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"the barrier is NaN: {self.nonfinite()}", RuntimeWarning, stacklevel=3)
         return float(height)
 
     def nonfinite(self) -> str:
@@ -123,6 +128,7 @@ class LossCurve(Result):
                     return f"{metric} is {value} at t = {t:g}"
         return ""
 
+    @_arguments.checked()
     def plot(
         self, ax: Axes | None = None, *, metric: str | None = None, label: str | None = None, style: int = 0
     ) -> Axes:
@@ -177,10 +183,14 @@ class LossCurve(Result):
         return {"ts": self.ts.tolist(), "values": {name: v.tolist() for name, v in self.values.items()}}
 
     @classmethod
+    @_arguments.checked()
     def from_dict(cls, fields: Mapping[str, Any]) -> LossCurve:
         """The curve of the fields of :meth:`to_dict`."""
-        values = {name: np.asarray(v, dtype=np.float64) for name, v in fields["values"].items()}
-        return cls(np.asarray(fields["ts"], dtype=np.float64), values)
+        try:
+            values = {name: np.asarray(v, dtype=np.float64) for name, v in fields["values"].items()}
+            return cls(np.asarray(fields["ts"], dtype=np.float64), values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"fields are those of to_dict, ts and values: {error!r}") from None
 
     def _at(self, t: float) -> int:
         places = np.flatnonzero(np.isclose(self.ts, t, rtol=0, atol=1e-12))
@@ -189,6 +199,7 @@ class LossCurve(Result):
         return int(places[0])
 
 
+@_arguments.checked(ts=None)
 @refuses_changed_files
 def loss_curve(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
@@ -262,10 +273,10 @@ def _points(ts: int | Sequence[float]) -> NDArray[np.float64]:
     wanted = "a number of points, 2 or more, or a sequence of places on the line"
     if isinstance(ts, int | np.integer):
         return np.linspace(0.0, 1.0, _arguments.count("ts", ts, least=2, of="a number of points"))
-    try:
-        points = np.asarray(ts, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"ts is {wanted}; got {brief(ts)}") from None
+    found = _arguments.array("ts", ts, wanted)
+    if found.dtype.kind not in "iuf" and found.size:
+        raise TypeError(f"ts is {wanted}; got {brief(ts)}")
+    points = found.astype(np.float64)
     if points.ndim != 1 or points.size < 2 or not np.isfinite(points).all():
         raise ValueError(f"ts is {wanted}, all finite; got {brief(ts)}")
     return points

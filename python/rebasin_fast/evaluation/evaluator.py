@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._models.functional import fresh
 from rebasin_fast._models.inference import check_model, device_of, evaluating, fitting, import_torch, moved
 from rebasin_fast.errors import DataError
@@ -67,6 +68,7 @@ class Evaluator:
     ['accuracy', 'loss']
     """
 
+    @_arguments.checked()
     def __init__(
         self,
         model: Any,
@@ -84,12 +86,14 @@ class Evaluator:
         self._batch_norm_batches = batch_norm_batches
         self._calibration_batches = calibration_batches
 
+    @_arguments.checked()
     def __call__(self, params: Params) -> dict[str, float]:
         """Mean loss, and accuracy, of the model with ``params``."""
         self._load(params)
         with evaluating(self._model):
             return self._measure()
 
+    @_arguments.checked()
     def calibrated(self, params: Params) -> dict[str, float]:
         """The metrics of a call, and those after temperature scaling (Guo et al. 2017).
 

@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
+from rebasin_fast._arrays import check_arrays
+from rebasin_fast._arrays.torch import check_numbers
+from rebasin_fast._models.inference import check_model
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.typing import Params
 
 
+@_arguments.checked()
 def load_into(model: Any, params: Params) -> None:
     """Copy ``params`` into ``model``; prefixes that wrappers put before their names are left out.
 
@@ -38,6 +43,11 @@ def load_into(model: Any, params: Params) -> None:
     """
     import torch
 
+    check_model(model, "model")
+    check_arrays(params, "the parameters")
+    for value in params.values():
+        if isinstance(value, torch.Tensor):
+            check_numbers(value)
     own = model.state_dict()
     tensors = {
         name: value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))

@@ -34,6 +34,7 @@ from rebasin_fast.evaluation.repair_moments import (
 from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 
 
+@_arguments.checked(passes=1)
 @refuses_changed_files
 def repair(
     model: Any,

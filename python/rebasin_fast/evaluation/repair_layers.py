@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rebasin_fast import _arguments
 from rebasin_fast._models.inference import call, device_of, evaluating
 
 
@@ -51,6 +52,7 @@ def find_points(model: Any, batch: Any, layers: Sequence[str] | None) -> list[Po
     run, normalised, returned = _observe(model, modules, batch)
     able = {name for name in run if _can_be_folded(modules[name], _owners(model))}
     if layers is not None:
+        _arguments.names("layers", layers)
         unfit = [name for name in layers if name not in able]
         if unfit:
             raise ValueError(

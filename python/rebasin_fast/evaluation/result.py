@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._untrusted import brief
 from rebasin_fast._untrusted.schema import REAL, Anything, ArrayOf, Fields, Kind, MapOf, Schema, nested
 from rebasin_fast.errors import MissingDependencyError
@@ -47,6 +48,7 @@ class Result:
                     f"{kind} has {lengths[first]} values of {first!r} and {length} of {name!r}: one a row is needed"
                 )
 
+    @_arguments.checked()
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write everything to a file, whole or not at all.
 
@@ -79,6 +81,7 @@ class Result:
         self._file().write(path, arrays, {"fields": account}, overwrite=overwrite)
 
     @classmethod
+    @_arguments.checked()
     def load(cls: type[Self], path: str | os.PathLike[str]) -> Self:
         """The result that :meth:`save` wrote.
 
@@ -110,6 +113,7 @@ class Result:
             ) from error
         return pd.DataFrame(self._columns())
 
+    @_arguments.checked()
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the result into ``ax``, or into a new figure's; returns the axes.
 

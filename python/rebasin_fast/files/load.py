@@ -19,6 +19,7 @@ from .params import LoadedParams, ReadOptions
 Library = Literal["numpy", "torch"]
 
 
+@_arguments.checked()
 def load_params(
     path: str | os.PathLike[str],
     *,

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .. import _arguments
 from .._arrays.elements import ELEMENT_TYPES, carrier_of, numpy_dtype
 from .arrays import element_code, to_torch
 from .guard import reading
@@ -144,14 +145,17 @@ class LoadedParams(Mapping[str, Any]):
         size = f"{self.parameter_count:,} parameters in {len(self)} arrays"
         return f"<{type(self).__name__} {str(self.source.path)!r}: {self.source.format}, {size}>"
 
+    @_arguments.checked()
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a parameter, without reading it."""
         return self._entries[name].shape
 
+    @_arguments.checked()
     def dtype(self, name: str) -> str:
         """NumPy's name of a parameter's element type, without reading it."""
         return ELEMENT_TYPES[self._entries[name].code].name
 
+    @_arguments.checked()
     def entry(self, name: str) -> Entry:
         """Type, shape and reader of a parameter, without reading it."""
         return self._entries[name]

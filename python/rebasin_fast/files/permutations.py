@@ -49,6 +49,7 @@ class PermutationFile:
     spec_digest: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
 
+    @_arguments.checked()
     def check_spec(self, spec_json: str) -> None:
         """Raise `PermutationError` if it was found for another spec than this one."""
         given = spec_digest(spec_json)
@@ -59,6 +60,7 @@ class PermutationFile:
             )
 
 
+@_arguments.checked()
 def spec_digest(spec_json: str) -> str:
     """Compute the SHA-256 of a spec's JSON, independent of the order of its keys and of blanks.
 
@@ -80,6 +82,7 @@ def spec_digest(spec_json: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+@_arguments.checked()
 def save_permutation(
     path: str | os.PathLike[str],
     permutation: Mapping[str, Any],
@@ -135,6 +138,7 @@ def save_permutation(
         known.write(file, Contents(Outgoing(arrays), {}, notes))
 
 
+@_arguments.checked()
 def check_permutation_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Check, before long work, that `save_permutation` can write `path`; raises the same errors.
 
@@ -147,6 +151,7 @@ def check_permutation_output(path: str | os.PathLike[str], *, overwrite: bool = 
     check_writable(path, overwrite)
 
 
+@_arguments.checked()
 def load_permutation(path: str | os.PathLike[str]) -> PermutationFile:
     """Read a permutation file.
 

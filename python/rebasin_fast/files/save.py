@@ -22,6 +22,7 @@ from .target import Like, Target, find_target
 from .writing.atomic import atomic_write
 
 
+@_arguments.checked()
 def save_params(
     path: str | os.PathLike[str],
     params: Mapping[str, Any],
@@ -91,6 +92,7 @@ def save_params(
         _write_folder(target, contents, metadata, overwrite)
 
 
+@_arguments.checked()
 def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:
     """Check, before long work, that `save_params` can write `path` with these arguments.
 
@@ -105,6 +107,7 @@ def check_output(path: str | os.PathLike[str], *, like: Like | None = None, over
     find_target(Path(path), {}, like).check(overwrite)
 
 
+@_arguments.checked()
 def output_files(path: str | os.PathLike[str], *, like: Like | None = None) -> list[Path]:
     """List the files that `save_params` would write for `path`; raises its errors for the name.
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
+from rebasin_fast._arrays.index_arrays import as_index
 from rebasin_fast._terminal.progress import Progress, ProgressCallback
 from rebasin_fast.errors import PermutationError
 
@@ -93,6 +95,7 @@ class Matching:
         """For each permutation, how many slots are filled by another unit than their own."""
         return moved_units(self.permutation)
 
+    @_arguments.checked()
     def agreement(self, other: Matching | Mapping[str, NDArray[np.int64]]) -> float:
         """The share of units, over all permutations, that ``other`` moves to the same slots.
 
@@ -126,7 +129,7 @@ class Matching:
             )
         same = units = 0
         for name, index in self.permutation.items():
-            their_index = np.asarray(theirs[name])
+            their_index = as_index(name, theirs[name])
             if their_index.shape != index.shape:
                 raise PermutationError(
                     f"permutation {name!r} has shape {index.shape} here and {their_index.shape} there"

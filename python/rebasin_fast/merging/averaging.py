@@ -70,8 +70,8 @@ def averaged_params(
     shares = [share / total for share in shares]
     labels = [f"model {number}" for number in range(len(models))]
     averaged = blended_params(models, shares, labels, allow_nonfinite=allow_nonfinite)
-    for model in models[1:]:
-        check_same_names(models[0], model)
+    for label, model in zip(labels[1:], models[1:], strict=True):
+        check_same_names(models[0], model, (labels[0], label))
     return averaged
 
 

@@ -16,6 +16,7 @@ from rebasin_fast.typing import Array, Params
 _SMALL_ANGLE = 1e-4
 
 
+@_arguments.checked()
 @refuses_changed_files
 def interpolate(
     params_a: Params,

@@ -14,9 +14,9 @@ def is_interpolated(array: Array) -> bool:
     return is_floating(library_of(array).dtype_name(array))
 
 
-def check_same_names(params_a: Params, params_b: Params) -> None:
-    """ParamsError unless both models have the same floating-point parameters in the same shapes."""
-    for model, params in (("A", params_a), ("B", params_b)):
+def check_same_names(params_a: Params, params_b: Params, labels: tuple[str, str] = ("A", "B")) -> None:
+    """ParamsError unless both models, so labelled, have the same floating-point parameters in the same shapes."""
+    for model, params in zip(labels, (params_a, params_b), strict=True):
         check_mapping(params, f"the parameters of {model}")
         check_arrays(described_by(params), f"the parameters of {model}")
     params_a, params_b = described_by(params_a), described_by(params_b)
@@ -26,12 +26,13 @@ def check_same_names(params_a: Params, params_b: Params) -> None:
         if is_interpolated(params_a[name] if name in params_a else params_b[name])
     )
     if one_sided:
-        owner = "A" if one_sided[0] in params_a else "B"
+        owner = labels[0] if one_sided[0] in params_a else labels[1]
         raise ParamsError(
             f"parameter {one_sided[0]!r} is in model {owner} only ({len(one_sided)} such parameters in all)"
         )
     for name, a in params_a.items():
         if is_interpolated(a) and tuple(a.shape) != tuple(params_b[name].shape):
             raise ParamsError(
-                f"parameter {name!r} has shape {tuple(a.shape)} in A and {tuple(params_b[name].shape)} in B"
+                f"parameter {name!r} has shape {tuple(a.shape)} in {labels[0]} and {tuple(params_b[name].shape)} in "
+                f"{labels[1]}"
             )

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays.index_arrays import as_index, check_index_mapping
 from rebasin_fast.errors import PermutationError
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Index, Permutation
 
 
+@_arguments.checked()
 def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = None) -> dict[str, Index]:
     """The permutation that undoes ``permutation``: applied after it, it restores the parameters.
 
@@ -46,6 +48,7 @@ def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = 
     return inverses
 
 
+@_arguments.checked()
 def compose_permutations(
     first: Permutation, second: Permutation, spec: PermutationSpec | None = None
 ) -> dict[str, Index]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays import check_arrays, library_of
 from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast._arrays.index_arrays import as_index, check_index_mapping
@@ -17,6 +18,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Array, Index, Params, Permutation
 
 
+@_arguments.checked()
 @refuses_changed_files
 def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: Params) -> dict[str, Array]:
     """Reorder the units of ``params``: slot i of permutation p is filled by unit ``permutation[p][i]``.
@@ -59,6 +61,7 @@ def apply_permutation(spec: PermutationSpec, permutation: Permutation, params: P
     return dict(permuted_params(spec, permutation, params))
 
 
+@_arguments.checked()
 def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Params) -> DerivedParams:
     """The parameters of :func:`apply_permutation`, each array moved on access.
 
@@ -106,6 +109,7 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
     return DerivedParams(params, moved)
 
 
+@_arguments.checked()
 def identity_permutation(spec: PermutationSpec, sizes: Mapping[str, int]) -> dict[str, Index]:
     """The permutation of ``spec`` that moves nothing.
 
@@ -134,6 +138,7 @@ def identity_permutation(spec: PermutationSpec, sizes: Mapping[str, int]) -> dic
     }
 
 
+@_arguments.checked()
 def random_permutation(
     spec: PermutationSpec, sizes: Mapping[str, int], rng: np.random.Generator
 ) -> dict[str, Index]:
@@ -163,6 +168,7 @@ def random_permutation(
     return {name: rng.permuted(index, axis=-1) for name, index in identity.items()}
 
 
+@_arguments.checked()
 def check_permutation(
     spec: PermutationSpec, permutation: Permutation, sizes: Mapping[str, int]
 ) -> dict[str, Index]:

@@ -12,9 +12,10 @@ from rebasin_fast.permutation.apply import identity_permutation
 from rebasin_fast.permutation.trial import TOLERANCE, Trial
 from rebasin_fast.permutation.trial_permutations import generators, trials
 from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.typing import Rng
 
 
-def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: int = 0) -> None:
+def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: Rng = 0) -> None:
     """Check that permuting the units of ``model`` by ``spec`` changes none of its outputs.
 
     Parameters
@@ -27,7 +28,7 @@ def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: 
         missing entries. Where a model draws noise (a variational autoencoder), the same number is drawn everywhere.
     example_inputs : tensor, tuple, or mapping
         One positional argument, several, or keyword arguments; floating-point tensors are widened.
-    rng : int
+    rng : int, numpy.random.Generator or None
         Seed of the parameters and permutations.
 
     Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from rebasin_fast import _arguments
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.files import atomic_write, check_writable
 from rebasin_fast.report.charts import Histogram, History, end_of_distances
@@ -24,6 +25,7 @@ _MOST_ROWS = 80
 _CONSTANTS = {"OPEN_ROWS": 40, "LISTED": 200}
 
 
+@_arguments.checked()
 def write_report(
     path: str | os.PathLike[str],
     spec: PermutationSpec,

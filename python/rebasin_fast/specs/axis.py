@@ -31,6 +31,10 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
+from rebasin_fast import _arguments
+from rebasin_fast._untrusted import brief
 from rebasin_fast.errors import SpecError
 
 __all__ = ["Concat", "Entry", "Fixed", "Joined", "Product", "Slice", "blocks", "permutations_of", "tiled"]
@@ -39,6 +43,7 @@ _LONGEST_SHOWN = 400
 MAX_NESTING = 32  # entries of real models nest four deep
 MAX_CHAINS = 1000  # two pieces within two, 25 levels deep, nest their permutations in 2^25 ways
 MAX_FACTORS = 32  # each is a dimension of an index table, and NumPy has no more
+MOST_POSITIONS = 2**62
 MAX_PARTS = 100_000  # counted as often as they stand there: an object that stands twice in another doubles
 
 
@@ -58,8 +63,9 @@ class Fixed:
     length: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 1:
-            raise SpecError(f"Fixed takes a positive number of positions, got {shown(self.length)}")
+        if not _are_whole(self.length) or self.length < 1:
+            raise SpecError(f"Fixed takes a positive number of positions, got {brief(self.length)}")
+        object.__setattr__(self, "length", int(self.length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +78,13 @@ class Slice:
 
     def __post_init__(self) -> None:
         _check_name(self.permutation)
-        whole = all(isinstance(n, int) and not isinstance(n, bool) for n in (self.start, self.stop))
-        if not whole or not 0 <= self.start < self.stop:
-            found = f"{shown(self.start)}:{shown(self.stop)}"
-            raise SpecError(f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {found}")
+        if not _are_whole(self.start, self.stop) or not 0 <= self.start < self.stop:
+            raise SpecError(
+                f"Slice of {self.permutation!r} takes integers 0 <= start < stop, got {brief(self.start)}:"
+                f"{brief(self.stop)}"
+            )
+        object.__setattr__(self, "start", int(self.start))
+        object.__setattr__(self, "stop", int(self.stop))
 
     def continues_in(self, other: Slice) -> bool:
         """Whether ``other`` begins where this slice of the same permutation ends."""
@@ -148,6 +157,7 @@ def shown(entry: object) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
+@_arguments.checked()
 def merge_joined(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
     """The entries with every joined axis merged into the one before it, and how many axes each spans."""
     merged: list[tuple[Entry, int]] = []
@@ -162,11 +172,13 @@ def merge_joined(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
     return merged
 
 
+@_arguments.checked()
 def blocks(entry: Entry, length: int) -> Product:
     """Each unit of ``entry`` owns ``length`` consecutive positions (a flatten before a linear layer)."""
     return Product(entry, Fixed(length))
 
 
+@_arguments.checked(times=1)
 def tiled(entry: Entry, times: int) -> Product:
     """``entry`` repeats ``times`` times along the axis (the gates of an LSTM)."""
     return Product(Fixed(times), entry)
@@ -186,6 +198,7 @@ def leaves_of(entry: Entry) -> Iterator[str | Slice | Fixed]:
         yield entry
 
 
+@_arguments.checked()
 def permutations_of(entry: Entry) -> Iterator[str]:
     """Names of the permutations in ``entry``, from left to right, repeated as often as they stand there."""
     for leaf in leaves_of(entry):
@@ -286,6 +299,14 @@ def _extents(*parts: Entry) -> list[Extent]:
     return [
         part._extent if isinstance(part, Product | Concat | Joined) else Extent(0, 1, 1, 1) for part in parts
     ]
+
+
+def _are_whole(*numbers: object) -> bool:
+    """Whether all are lengths: integers, no bool, of at most 2^62."""
+    return all(
+        isinstance(n, int | np.integer) and not isinstance(n, bool) and abs(int(n)) <= MOST_POSITIONS
+        for n in numbers
+    )
 
 
 def _check_name(name: object) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Entry
 from rebasin_fast.specs.reading.names import layer_of
 from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.typing import Rng
 
 HOW_TO_PROVE = "--trace module:factory, or spec.verify in Python, proves one on the model"
 
@@ -32,6 +34,7 @@ class RecognisedSpec(PermutationSpec):
     ('mlp', False)
     """
 
+    @_arguments.checked()
     def __init__(
         self,
         axes: Mapping[str, Sequence[Entry]],
@@ -46,7 +49,7 @@ class RecognisedSpec(PermutationSpec):
         self.ties = dict(ties or {})
         self.proven = False
 
-    def verify(self, model: Any, example_inputs: Any, rng: int = 0) -> None:
+    def verify(self, model: Any, example_inputs: Any, rng: Rng = 0) -> None:
         """Prove it on ``model``, as any spec; it is ``proven`` from then on."""
         super().verify(model, example_inputs, rng)
         self.proven = True

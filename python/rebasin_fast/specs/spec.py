@@ -19,7 +19,7 @@ from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined,
 from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
 from rebasin_fast.specs.layout import common_parents, count_copies
 from rebasin_fast.specs.sizes import check_coverage, check_ranks, resolve_sizes
-from rebasin_fast.typing import Params
+from rebasin_fast.typing import Params, Rng
 
 _JSON_FORMAT = "rebasin_fast.permutation_spec/1"
 
@@ -114,6 +114,7 @@ class PermutationSpec:
         """The ``sizes`` that the spec was made with."""
         return dict(self._declared_sizes)
 
+    @_arguments.checked()
     def sizes(self, params: Params) -> dict[str, int]:
         """Number of units of each permutation, read from the shapes of ``params``.
 
@@ -137,6 +138,7 @@ class PermutationSpec:
         sizes = resolve_sizes(self._axes, params, self._declared_sizes)
         return {name: sizes[name] for name in self._perm_to_axes if name in sizes}
 
+    @_arguments.checked()
     def log10_symmetries(self, params: Params) -> float:
         """Exact log10 of the number of networks that equal ``params``: the sum of log10(n!) over permutations.
 
@@ -153,6 +155,7 @@ class PermutationSpec:
         total = sum(count_copies(self._parents[p], sizes) * lgamma(n + 1) for p, n in sizes.items())
         return total / log(10)
 
+    @_arguments.checked()
     def validate(self, params: Params) -> None:
         """Check that the spec names each parameter of ``params`` and fits its shape; None when it does.
 
@@ -174,7 +177,8 @@ class PermutationSpec:
         check_coverage(self._axes, params)
         self.sizes(params)
 
-    def verify(self, model: Any, example_inputs: Any, rng: int = 0) -> None:
+    @_arguments.checked()
+    def verify(self, model: Any, example_inputs: Any, rng: Rng = 0) -> None:
         """Prove on ``model`` that random permutations of each name leave its function as it is.
 
         See :func:`rebasin_fast.permutation.verify.verify_spec`, which this calls.
@@ -189,6 +193,7 @@ class PermutationSpec:
 
         verify_spec(self, model, example_inputs, rng=rng)
 
+    @_arguments.checked()
     def with_prefix(self, prefix: str) -> PermutationSpec:
         """The same spec for parameters whose names begin with ``prefix`` (``module.``, ``model.``).
 
@@ -200,6 +205,7 @@ class PermutationSpec:
         """
         return self.renamed({name: prefix + name for name in self._axes})
 
+    @_arguments.checked()
     def renamed(self, names: Mapping[str, str]) -> PermutationSpec:
         """The same spec for other names: ``names`` maps those of this spec; others stay.
 
@@ -209,6 +215,7 @@ class PermutationSpec:
         >>> rf.PermutationSpec({"w": ("P", None)}).renamed({"w": "weight"}).axes_to_perm
         {'weight': ('P', None)}
         """
+        check_renaming(self._axes, names)
         return PermutationSpec(
             {names.get(name, name): entries for name, entries in self._axes.items()},
             [names.get(name, name) for name in self._unmatched],
@@ -285,6 +292,16 @@ def _check_kind(what: str, found: object, kind: type) -> None:
         raise SpecError(
             f"the JSON of the permutation spec is malformed: {what} must be {expected}, got {brief(found)}"
         )
+
+
+def check_renaming(names: Iterable[str], renamed: Mapping[str, str]) -> None:
+    """SpecError where two of ``names`` would be one."""
+    seen: dict[str, str] = {}
+    for name in names:
+        new = renamed.get(name, name)
+        if new in seen:
+            raise SpecError(f"two parameters would be {new!r}: {seen[new]!r} and {name!r}")
+        seen[new] = name
 
 
 def _checked_entries(name: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:

@@ -187,7 +187,7 @@ def test_mistakes_are_named():
         rf.merge_many(SPEC, [model(0), model(1)], method="average")
     with pytest.raises(ValueError, match="'growing' or 'identity'"):
         rf.merge_many(SPEC, [model(0), model(1)], start="middle")
-    with pytest.raises(TypeError, match="single mapping"):
+    with pytest.raises(TypeError, match="models is a sequence of models, each a mapping"):
         rf.merge_many(SPEC, model(0))
     wrong = {**model(0), "fc2.bias": np.zeros(7, "f")}
     with pytest.raises(rf.RebasinError, match=r"model 2 against model 0.*fc2\.bias"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays import library_of, of_one_library
 from rebasin_fast._models.functional import Batches, FunctionalModel, Tensors
 from rebasin_fast._models.inference import import_torch
@@ -21,6 +22,7 @@ from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params, Rng
 
 
+@_arguments.checked(epochs=1, steps=1, checkpoint_every=1)
 @refuses_changed_files
 def connect(
     model: Any,

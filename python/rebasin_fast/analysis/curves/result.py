@@ -106,6 +106,7 @@ class ModeCurve(Result):
         labels = ["model A", *(f"bend {i + 1}" for i in range(self.bends)), "model B"]
         return dict(blended_params(self.points, weights, labels, allow_nonfinite=False))
 
+    @_arguments.checked(window=1)
     def plot(self, ax: Axes | None = None, *, window: int | None = None) -> Axes:
         """Draw the training loss, as the mean over ``window`` steps, by default a twentieth of them."""
         axes, style = axes_of(ax), STYLES[1]

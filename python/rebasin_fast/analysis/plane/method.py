@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.analysis.plane.coordinates import PlaneCoordinates
 from rebasin_fast.analysis.plane.result import LossPlane
 from rebasin_fast.evaluation.metrics import metrics_at
 from rebasin_fast.files.mapping.unchanged import refuses_changed_files
+from rebasin_fast.merging.same_names import check_same_names
 from rebasin_fast.typing import Array, Params
 
 
+@_arguments.checked()
 @refuses_changed_files
 def loss_plane(
     evaluate: Callable[[dict[str, Array]], float | Mapping[str, float]],
@@ -83,6 +86,8 @@ def loss_plane(
         raise ValueError(f"points is a number of points along each axis, 2 or more; got {points!r}")
     if not margin >= 0.0:
         raise ValueError(f"margin is a share of the sides, 0 or more; got {margin!r}")
+    check_same_names(params_a, params_b)
+    check_same_names(params_a, params_c, ("A", "C"))
     plane = PlaneCoordinates.through((params_a, params_b, params_c))
     low, high = plane.positions.min(0), plane.positions.max(0)
     low, high = low - margin * (high - low), high + margin * (high - low)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast._untrusted.schema import REAL, ArrayOf, Kind, MapOf
 from rebasin_fast.analysis.plane.coordinates import PlaneCoordinates
 from rebasin_fast.analysis.plane.drawing import draw_path, draw_plane
@@ -49,6 +50,7 @@ class LossPlane(Result):
         "positions": ArrayOf(REAL, (3, 2), finite=True),
     }
 
+    @_arguments.checked()
     def project(self, params: Params) -> NDArray[np.float64]:
         """The coordinates of the plane's point that is nearest to ``params``.
 
@@ -76,10 +78,12 @@ class LossPlane(Result):
             )
         return self.coordinates.project(params)
 
+    @_arguments.checked(ts=2)
     def along(self, path: ParamsPath, ts: int = 61) -> NDArray[np.float64]:
         """A path projected on the plane: (ts, 2) float64 coordinates at evenly spaced t; as :meth:`project`."""
         return np.array([self.project(path.at(float(t))) for t in np.linspace(0.0, 1.0, ts)])
 
+    @_arguments.checked(levels=1)
     def plot(
         self,
         ax: Axes | None = None,
@@ -120,6 +124,8 @@ class LossPlane(Result):
         shown = next(iter(self.values)) if metric is None else metric
         if shown not in self.values:
             raise KeyError(f"the plane has no metric {shown!r}; it has {list(self.values)}")
+        if len(labels) != 3:
+            raise ValueError(f"labels are the names of A, B and C; got {len(labels)}")
         axes = draw_plane(
             ax,
             self.x,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast.assignment import AssignmentBatch, solve_assignment
 from rebasin_fast.compat.lap import forms
 from rebasin_fast.compat.lap.dense import check_options
@@ -17,6 +18,7 @@ from rebasin_fast.compat.lap.sparse import lapmod
 _EXTEND = "pass extend_cost=True for rectangular ones"
 
 
+@_arguments.checked()
 def lapjvx_batch(
     costs: Any,
     extend_cost: bool = False,
@@ -29,6 +31,7 @@ def lapjvx_batch(
     return _indices(totals, columns, return_cost)
 
 
+@_arguments.checked()
 def lapjvxa_batch(
     costs: Any,
     extend_cost: bool = False,
@@ -41,6 +44,7 @@ def lapjvxa_batch(
     return _pairs(totals, columns, return_cost)
 
 
+@_arguments.checked()
 def lapjvs_batch(
     costs: Any,
     extend_cost: bool = False,
@@ -53,6 +57,7 @@ def lapjvs_batch(
     return _indices(totals, columns, return_cost)
 
 
+@_arguments.checked()
 def lapjvsa_batch(
     costs: Any,
     extend_cost: bool = False,
@@ -65,6 +70,7 @@ def lapjvsa_batch(
     return _pairs(totals, columns, return_cost)
 
 
+@_arguments.checked()
 def lapjvr_batch(
     costs: Any,
     extend_cost: bool = False,
@@ -84,6 +90,7 @@ def lapjvr_batch(
 lapjvh_batch = lapjvr_batch  # two solvers in lapx, one here
 
 
+@_arguments.checked()
 def lapmod_batch(
     problems: Sequence[Any],
     fast: bool = True,
@@ -92,6 +99,8 @@ def lapmod_batch(
     n_threads: int | None = 0,
 ) -> Any:
     """``(totals, xs, ys)`` of ``(n, cc, ii, kk)`` tuples; see :func:`rebasin_fast.compat.lap.lapmod`."""
+    if any(not isinstance(one, tuple | list) or len(one) != 4 for one in problems):
+        raise ValueError("problems are tuples of four, (n, cc, ii, kk)")
     found = [lapmod(n, cc, ii, kk, fast, True, fp_version) for n, cc, ii, kk in problems]
     parts = [one[1] for one in found], [one[2] for one in found]
     return forms.with_total(np.array([one[0] for one in found], np.float64), parts, return_cost)
@@ -100,9 +109,7 @@ def lapmod_batch(
 def _solve(
     costs: Any, extend_cost: Any, cost_limit: float, n_threads: int | None, *, complete: bool
 ) -> tuple[Any, list[forms.Columns]]:
-    array = np.asarray(costs)
-    if array.ndim != 3:
-        raise ValueError(f"3-dimensional array expected [B, N, M], got {array.ndim} dimensions")
+    array = forms.array_of("costs", costs, "3-dimensional array expected [B, N, M]", 3)
     limited = forms.is_limited(cost_limit)
     forms.check_square(array.shape, extend_cost or limited, _EXTEND)
     threads = max(1, n_threads or os.cpu_count() or 1)

@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast.assignment import solve_assignment
 from rebasin_fast.compat.lap import forms
 from rebasin_fast.errors import InfeasibleError
@@ -22,6 +23,7 @@ def lapjv(
 ) -> tuple[float, NDArray[np.int32], NDArray[np.int32]]: ...
 @overload
 def lapjv(cost: Any, extend_cost: bool = ..., cost_limit: float = ..., return_cost: bool = ...) -> Any: ...
+@_arguments.checked()
 def lapjv(cost: Any, extend_cost: bool = False, cost_limit: float = np.inf, return_cost: bool = True) -> Any:
     """Minimise; ``(total, x, y)``: the column of each row and the row of each column, int32, -1 for none.
 
@@ -68,6 +70,7 @@ def lapjvx(
 ) -> tuple[float, NDArray[np.int64], NDArray[np.int32]]: ...
 @overload
 def lapjvx(cost: Any, extend_cost: bool = ..., cost_limit: float = ..., return_cost: bool = ...) -> Any: ...
+@_arguments.checked()
 def lapjvx(cost: Any, extend_cost: bool = False, cost_limit: float = np.inf, return_cost: bool = True) -> Any:
     """:func:`lapjv` with ``(total, rows, columns)``: the matched pairs, int64 and int32."""
     total, columns, _ = _solve_array(cost, extend_cost, cost_limit)
@@ -81,6 +84,7 @@ def lapjvxa(
 ) -> tuple[float, NDArray[np.int32]]: ...
 @overload
 def lapjvxa(cost: Any, extend_cost: bool = ..., cost_limit: float = ..., return_cost: bool = ...) -> Any: ...
+@_arguments.checked()
 def lapjvxa(
     cost: Any, extend_cost: bool = False, cost_limit: float = np.inf, return_cost: bool = True
 ) -> Any:
@@ -95,6 +99,7 @@ def lapjvc(
 ) -> tuple[float, NDArray[np.int32], NDArray[np.int32]]: ...
 @overload
 def lapjvc(cost: Any, return_cost: bool = ...) -> Any: ...
+@_arguments.checked()
 def lapjvc(cost: Any, return_cost: bool = True) -> Any:
     """``(total, rows, columns)``, int32, of any shape; all that is not finite is forbidden.
 
@@ -128,6 +133,7 @@ def lapjvs(
     jvx_like: bool = ...,
     prefer_float32: bool = ...,
 ) -> Any: ...
+@_arguments.checked()
 def lapjvs(
     cost: Any,
     extend_cost: bool | None = None,
@@ -153,6 +159,7 @@ def lapjvsa(
 def lapjvsa(
     cost: Any, extend_cost: bool | None = ..., return_cost: bool = ..., prefer_float32: bool = ...
 ) -> Any: ...
+@_arguments.checked()
 def lapjvsa(
     cost: Any, extend_cost: bool | None = None, return_cost: bool = True, prefer_float32: bool = True
 ) -> Any:
@@ -181,6 +188,7 @@ def lapjvr(
     precision: str = ...,
     output: str = ...,
 ) -> Any: ...
+@_arguments.checked()
 def lapjvr(
     cost: Any,
     extend_cost: bool = False,

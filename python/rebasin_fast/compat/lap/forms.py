@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast.assignment import Assignment, solve_assignment
 from rebasin_fast.errors import InfeasibleError
 
@@ -16,10 +17,16 @@ Columns = NDArray[np.int64]
 
 def matrix_of(cost: Any, *, rectangular: bool, advice: str) -> NDArray[Any]:
     """The cost as a 2-D array; ValueError unless it is square, empty or may be rectangular."""
-    array: NDArray[Any] = np.asarray(cost)
-    if array.ndim != 2:
-        raise ValueError(f"2-dimensional array expected, got {array.ndim} dimensions")
+    array = array_of("cost", cost, "2-dimensional array expected", 2)
     check_square(array.shape, rectangular, advice)
+    return array
+
+
+def array_of(name: str, cost: Any, expected: str, dimensions: int) -> NDArray[Any]:
+    """The argument as an array of so many dimensions; TypeError or ValueError that names it otherwise."""
+    array = _arguments.array(name, cost, expected)
+    if array.ndim != dimensions:
+        raise ValueError(f"{name}: {expected}, got {array.ndim} dimensions")
     return array
 
 
@@ -27,7 +34,7 @@ def check_square(shape: tuple[int, ...], rectangular: bool, advice: str) -> None
     """ValueError unless matrices of this shape are square, empty, or may be rectangular."""
     n, m = shape[-2:]
     if n != m and 0 not in (n, m) and not rectangular:
-        raise ValueError(f"square cost array expected, got shape {(n, m)}; {advice}")
+        raise ValueError(f"costs: square cost array expected, got shape {(n, m)}; {advice}")
 
 
 def is_limited(cost_limit: float) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast import _arguments
 from rebasin_fast.assignment.sparse import solve_csr
 from rebasin_fast.compat.lap import forms
 
@@ -30,6 +31,7 @@ def lapmod(
 def lapmod(
     n: Any, cc: Any, ii: Any, kk: Any, fast: bool = ..., return_cost: bool = ..., fp_version: int = ...
 ) -> Any: ...
+@_arguments.checked()
 def lapmod(
     n: Any,
     cc: Any,
@@ -73,7 +75,12 @@ def lapmod(
     (7.0, [0, 1], [0, 1])
     """
     n = operator.index(n)
-    values, starts, columns = _checked(n, np.asarray(cc), np.asarray(ii), np.asarray(kk))
+    values, starts, columns = _checked(
+        n,
+        _arguments.array("cc", cc, "the entries, row by row"),
+        _arguments.array("ii", ii, "where each row starts"),
+        _arguments.array("kk", kk, "the column of each entry"),
+    )
     if fp_version not in (FP_1, FP_2, FP_DYNAMIC):
         raise ValueError(f"fp_version is FP_1, FP_2 or FP_DYNAMIC, got {fp_version!r}")
     total, found = _solve(n, values, starts, columns)

@@ -103,6 +103,7 @@ def _keep_mode_and_owner(descriptor: int, path: Path) -> None:
             os.fchown(descriptor, earlier.st_uid, earlier.st_gid)
 
 
+@_arguments.checked()
 def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int = 0) -> None:
     """Check, before long work, that `path` can be written in the end.
 

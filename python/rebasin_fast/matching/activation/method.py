@@ -32,6 +32,7 @@ from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.specs.spec import PermutationSpec
 
 
+@_arguments.checked()
 @refuses_changed_files
 def activation_matching(
     spec: PermutationSpec,

@@ -15,6 +15,7 @@ from rebasin_fast._arrays.cupy import CupyArrays
 from rebasin_fast._arrays.operations import PRODUCTS, NumpyOperations, Operations, TorchOperations
 from rebasin_fast._arrays.torch import TorchArrays
 from rebasin_fast._native.cuda import is_available
+from rebasin_fast._untrusted import brief
 from rebasin_fast.errors import DeviceError, MissingDependencyError
 from rebasin_fast.matching.device.assigners import Assigner, DeviceAssigner, HostAssigner
 from rebasin_fast.matching.device.problem import ResidentProblem, make_resident
@@ -29,14 +30,15 @@ _MOST_THREADS = 8
 
 def check_device(device: str | None) -> None:
     """ValueError unless ``device`` is None, the CPU or a CUDA device."""
-    if device not in (None, "cpu") and not _CUDA_DEVICE.fullmatch(str(device)):
-        raise ValueError(f"device is None, 'cpu', 'cuda' or 'cuda:0', 'cuda:1', …; got {device!r}")
+    if device is None or (isinstance(device, str) and (device == "cpu" or _CUDA_DEVICE.fullmatch(device))):
+        return
+    raise ValueError(f"device is None, 'cpu', 'cuda' or 'cuda:0', 'cuda:1', …; got {brief(device)}")
 
 
 def check_products(products: str) -> None:
     """ValueError unless ``products`` names a precision of products."""
-    if products not in PRODUCTS:
-        raise ValueError(f"products is one of {PRODUCTS}; got {products!r}")
+    if not isinstance(products, str) or products not in PRODUCTS:
+        raise ValueError(f"products is one of {PRODUCTS}; got {brief(products)}")
 
 
 def device_for(device: str | None, params: Params) -> str | None:

@@ -29,6 +29,7 @@ Method: TypeAlias = Literal["merge_many", "cycle_consistent"]
 Start: TypeAlias = Literal["growing", "identity"]
 
 
+@_arguments.checked(threads=1, memory_limit=1)
 @refuses_changed_files
 def merge_many(
     spec: PermutationSpec,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._untrusted.schema import (
     WHOLE,
     ArrayOf,
@@ -74,6 +75,7 @@ class ManyMatching:
     spec: PermutationSpec = field(repr=False)
     report: Mapping[str, str] = field(default_factory=dict)
 
+    @_arguments.checked()
     def between(self, onto: int, moved: int) -> dict[str, Index]:
         """The permutation that moves model ``moved`` onto model ``onto``.
 
@@ -101,6 +103,7 @@ class ManyMatching:
         back = invert_permutation(self.permutations[onto], self.spec)
         return compose_permutations(self.permutations[moved], back, self.spec)
 
+    @_arguments.checked()
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the permutations, their spec and the account to a file, whole or not at all.
 
@@ -135,6 +138,7 @@ class ManyMatching:
         write_many(path, self, overwrite=overwrite)
 
     @classmethod
+    @_arguments.checked()
     def load(
         cls,
         path: str | os.PathLike[str],
@@ -166,6 +170,8 @@ class ManyMatching:
         ValueError
             There are more or fewer models than permutations.
         """
+        if models is None and weights is not None:
+            raise ValueError("weights are the shares of models in their average: pass models= too")
         found, _ = FILE.read(path, parsed)
         if models is None:
             return found

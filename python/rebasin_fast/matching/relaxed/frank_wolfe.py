@@ -65,6 +65,7 @@ class FrankWolfeMatching(Matching):
         }
 
 
+@_arguments.checked(threads=1)
 @refuses_changed_files
 def frank_wolfe_matching(
     spec: PermutationSpec,

@@ -26,6 +26,19 @@ class TrainingOptions:
     kept_batches: int = 4
     patience: int | None = None
 
+    def __post_init__(self) -> None:
+        """TypeError or ValueError, with the name, for an option of another kind."""
+        _arguments.check_fields(
+            self,
+            epochs=1,
+            evaluate_every=1,
+            kept_batches=1,
+            patience=1,
+            steps=1,
+            iterations=1,
+            checkpoint_every=1,
+        )
+
     def check_positive(self, *names: str) -> None:
         """ValueError unless the counts of all methods, and those of ``names``, are 1 or more, or None."""
         for name in ("epochs", "evaluate_every", "kept_batches"):

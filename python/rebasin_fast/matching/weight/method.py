@@ -164,12 +164,14 @@ def weight_matching(
     )  # fmt: skip
     options.check()
     generator = _arguments.generator("rng", rng)
+    if checkpoint is not None:
+        _arguments.path("checkpoint", checkpoint)
     if checkpoint is not None and (not isinstance(rng, int) or not isinstance(params_b, Mapping)):
         raise ValueError(
             "checkpoint needs one model B and an integer rng, so that the same matching can go on"
         )
     check_unpacked(bytes_to_unpack(params_a, params_b), memory_limit, "the parameters")
     with unchanged(params_a, params_b), listener(progress) as notify:
-        if not isinstance(params_b, Mapping) and isinstance(params_b, Sequence):
+        if isinstance(params_b, Sequence) and not isinstance(params_b, str | bytes | Mapping):
             return match_list(spec, params_a, params_b, options, generator, notify)
         return match_pair(spec, params_a, params_b, options, generator, notify, checkpoint)

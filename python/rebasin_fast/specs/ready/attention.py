@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Concat, Entry
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_heads
 from rebasin_fast.specs.ready.fragments import SpecBuilder
@@ -56,6 +57,7 @@ def add_projections(builder: SpecBuilder, names: Sequence[str], entries: HeadEnt
     builder.dense(output, entries.value, stream)
 
 
+@_arguments.checked(heads=1)
 def multihead_attention(
     heads: int, *, name: str = "", separate: bool = False, bias: bool = True, bias_kv: bool = False
 ) -> PermutationSpec:

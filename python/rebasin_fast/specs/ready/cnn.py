@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.reading.chains import BRANCHES, Chain
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
 from rebasin_fast.specs.reading.layers import Layer, Layers, LayoutName, read_layers
@@ -13,6 +14,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
 
+@_arguments.checked(positions=1, spatial=1, norm_groups=1)
 def cnn(
     convolutions: Sequence[str],
     classifier: Sequence[str],
@@ -62,13 +64,18 @@ def cnn(
     >>> spec.axes_to_perm["fc1.weight"]
     ('fc0', Product(outer='conv1', inner=Fixed(length=16)))
     """
-    layers = [*convolutions, *classifier]
+    convolutions = _arguments.names("convolutions", convolutions)
+    layers = _arguments.names("convolutions and classifier", [*convolutions, *classifier])
+    _check_known("transposed", transposed, convolutions, "convolutions")
+    _check_known("bias", bias if isinstance(bias, Collection) else (), layers, "layers")
+    if spatial > 3:
+        raise ValueError(f"spatial is 1, 2 or 3, for Conv1d, Conv2d, Conv3d; got {spatial}")
     if len(norms) not in (0, len(convolutions), len(layers) - 1):
         raise ValueError(
             f"norms has {len(norms)} names and convolutions {len(convolutions)}; give one for each of them, one for "
             f"each of the {len(layers) - 1} hidden layers, or none"
         )
-    biased = set(layers if bias is True else bias or ())
+    biased = set(bias if isinstance(bias, Collection) else layers if bias else ())
     chain = [
         Layer(name, "transposed" if name in transposed else "conv", 1, 1, spatial, name in biased)
         for name in convolutions
@@ -80,6 +87,12 @@ def cnn(
     builder = SpecBuilder(norm=norm, norm_groups=norm_groups, layout=layout)
     placed = {number: [name] for number, name in enumerate(norms)}
     return add_chain(builder, tuple(chain), _names(tuple(chain)), placed)
+
+
+def _check_known(argument: str, names: Collection[str], known: Collection[str], what: str) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"{argument} names {unknown[0]!r}, which is none of the {what} {[*known][:8]}")
 
 
 def _names(chain: Chain) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Concat, Entry
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints
 from rebasin_fast.specs.reading.names import last_of_each
@@ -12,6 +13,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
 
+@_arguments.checked(blocks=1)
 def densenet(blocks: Sequence[int], *, dotted: bool = False) -> PermutationSpec:
     """Spec of a DenseNet in torchvision's names (``features.denseblock1.denselayer1.conv1``, …).
 

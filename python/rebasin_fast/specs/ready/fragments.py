@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.axis import Entry, Product
 from rebasin_fast.specs.reading.hints import NormKind
 from rebasin_fast.specs.reading.layers import LAYOUTS, Kind, LayoutName
@@ -61,9 +62,9 @@ class SpecBuilder:
         self, name: str, kind: Kind, inputs: Entry, outputs: Entry, *, spatial: int = 0, bias: bool
     ) -> None:
         """A linear layer or a convolution with ``spatial`` axes of taps."""
-        self._axes[name + self.layout.kernel] = self.layout.kernel_entries(kind, inputs, outputs, spatial)
+        self.parameter(name + self.layout.kernel, *self.layout.kernel_entries(kind, inputs, outputs, spatial))
         if bias:
-            self._axes[name + self.layout.bias] = (outputs,)
+            self.parameter(name + self.layout.bias, outputs)
 
     def norm(self, name: str, channels: Entry) -> None:
         """The norm that the builder was made with."""
@@ -74,8 +75,8 @@ class SpecBuilder:
 
     def layer_norm(self, name: str, channels: Entry) -> None:
         """Scale and shift alone."""
-        self._axes[name + self.layout.scale] = (channels,)
-        self._axes[name + self.layout.shift] = (channels,)
+        self.parameter(name + self.layout.scale, channels)
+        self.parameter(name + self.layout.shift, channels)
 
     def batch_norm(self, name: str, channels: Entry) -> None:
         """Scale and shift are matched; the statistics move with their channels and stay out of the objective."""
@@ -85,11 +86,13 @@ class SpecBuilder:
 
     def statistics(self, name: str, *axes: Entry) -> None:
         """A buffer that moves with its units, unmatched."""
-        self._axes[name] = axes
+        self.parameter(name, *axes)
         self._unmatched.append(name)
 
     def parameter(self, name: str, *axes: Entry) -> None:
-        """Any other parameter."""
+        """Any other parameter; SpecError for a name that another layer has."""
+        if name in self._axes:
+            raise SpecError(f"two layers have the parameter {name!r}: give each layer a name of its own")
         self._axes[name] = axes
 
     def build(self) -> PermutationSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays import identity
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_heads
 from rebasin_fast.specs.reading.names import count_numbered
@@ -13,6 +14,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
 
+@_arguments.checked(layers=1, heads=1)
 def gpt2(
     layers: int = 12,
     heads: int = 12,

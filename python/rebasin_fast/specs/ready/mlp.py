@@ -9,13 +9,14 @@ import numpy as np
 from rebasin_fast import _arguments
 from rebasin_fast.specs.reading.chains import BRANCHES
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
-from rebasin_fast.specs.reading.layers import LAYOUTS, Layer, LayoutName, Norm, read_layers
+from rebasin_fast.specs.reading.layers import Layer, LayoutName, Norm, read_layers
 from rebasin_fast.specs.ready.chain import add_chain, read_chain
 from rebasin_fast.specs.ready.fragments import SpecBuilder
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
 
+@_arguments.checked(layers=1)
 def mlp(
     layers: int | Sequence[str],
     *,
@@ -55,12 +56,8 @@ def mlp(
     ('P0', 'P1')
     """
     if isinstance(layers, int | np.integer):
-        hidden = _arguments.count("layers", layers, of="a list of names or a number of hidden layers")
-        layers, layout = [f"Dense_{i}" for i in range(hidden + 1)], "flax"
+        layers, layout = [f"Dense_{i}" for i in range(layers + 1)], "flax"
     layers = _arguments.names("layers", layers)
-    _arguments.flag("bias", bias)
-    _arguments.choice("layout", layout, tuple(LAYOUTS))
-    _arguments.choice("norm", norm, ("batch", "layer"))
     if len(norms) not in (0, len(layers) - 1):
         raise ValueError(
             f"norms has {len(norms)} names; give one for each of {len(layers) - 1} hidden layers"

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays import check_arrays
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.reading.hints import AmbiguousError, HintNeededError, Hints
@@ -19,6 +20,7 @@ from rebasin_fast.typing import Params
 _PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "backbone.", "state_dict.", "params/")
 
 
+@_arguments.checked(heads=1, norm_groups=1)
 def for_params(
     params: Params,
     *,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Concat, Entry, tiled
 from rebasin_fast.specs.reading.chains import BRANCHES, the_chain
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints
@@ -22,6 +23,7 @@ Kind: TypeAlias = Literal["lstm", "gru", "rnn"]
 _GATES: dict[Kind, int] = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
+@_arguments.checked(layers=1)
 def recurrent(
     kind: Kind,
     layers: int = 1,
@@ -73,8 +75,7 @@ def recurrent(
     >>> rf.specs.recurrent("lstm").axes_to_perm["lstm.weight_hh_l0"]
     (Product(outer=Fixed(length=4), inner='lstm.l0'), 'lstm.l0')
     """
-    if kind not in _GATES:
-        raise ValueError(f"kind is 'lstm', 'gru' or 'rnn'; got {kind!r}")
+    heads = _arguments.names("heads", heads)
     name = kind if name is None else name
     builder = SpecBuilder()
     inputs: Entry = None

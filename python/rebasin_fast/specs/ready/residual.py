@@ -39,6 +39,10 @@ def add_residual_network(
     names: ResidualNames,
 ) -> None:
     """Add stem, stages and head; the stream is moved by ``stem`` and by ``stageS`` where a shortcut renews it."""
+    if len(blocks) != len(shortcuts):
+        raise ValueError(
+            f"shortcuts has {len(shortcuts)} entries, and blocks {len(blocks)} stages: give one a stage"
+        )
     stream = builder.channels("stem")
     builder.convolution("conv1", None, stream)
     builder.norm(f"{names.norm}1", stream)

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Entry
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind
 from rebasin_fast.specs.ready.fragments import SpecBuilder
@@ -22,6 +23,7 @@ from rebasin_fast.typing import Params
 Block: TypeAlias = Literal["basic", "bottleneck"]
 
 
+@_arguments.checked(blocks=1, norm_groups=1)
 def resnet(
     blocks: Sequence[int],
     *,
@@ -116,6 +118,7 @@ def wide_resnet101_2() -> PermutationSpec:
     return resnet101()
 
 
+@_arguments.checked(width=2)
 def cifar_resnet(
     depth: int = 20,
     *,
@@ -145,11 +148,11 @@ def cifar_resnet(
     >>> len(rf.specs.cifar_resnet(20).permutations)
     12
     """
+    if width % 2:
+        raise ValueError(f"width is a multiple of 2; got {width}")
     count, rest = divmod(depth - 2, 6)
     if rest or count < 1:
         raise ValueError(f"the depth of a CIFAR ResNet is 6 n + 2 (20, 32, 44, 56, 110, …); got {depth}")
-    if shortcut not in ("A", "B"):
-        raise ValueError(f"shortcut is 'A' (zero-padded) or 'B' (projection); got {shortcut!r}")
     padded: list[Shortcut] = [None, width // 2, width]
     projected: list[Shortcut] = [None, projection, projection]
     return resnet([count] * 3, shortcuts=padded if shortcut == "A" else projected, head=head)

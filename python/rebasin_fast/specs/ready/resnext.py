@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Entry, Joined, Product
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind
 from rebasin_fast.specs.ready.fragments import SpecBuilder
@@ -18,6 +19,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Params
 
 
+@_arguments.checked(blocks=1, groups=1)
 def resnext(
     blocks: Sequence[int],
     *,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, NormKind, needed_norm
 from rebasin_fast.specs.reading.names import natural_key
 from rebasin_fast.specs.ready.cnn import cnn
@@ -18,6 +19,7 @@ Form: TypeAlias = Literal["cifar", "imagenet"]
 _STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 
+@_arguments.checked(positions=1, norm_groups=1)
 def vgg(
     convolutions: Sequence[str],
     norms: Sequence[str],
@@ -56,16 +58,19 @@ def vgg(
     return cnn(convolutions, classifier, norms=norms, positions=positions, norm=norm, norm_groups=norm_groups)
 
 
+@_arguments.checked()
 def vgg11(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
     """Spec of VGG-11: 8 convolutions and 3 linear layers, 10 permutations; see :func:`vgg16`."""
     return _published(11, form, batch_norm)
 
 
+@_arguments.checked()
 def vgg13(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
     """Spec of VGG-13: 10 convolutions and 3 linear layers, 12 permutations; see :func:`vgg16`."""
     return _published(13, form, batch_norm)
 
 
+@_arguments.checked()
 def vgg16(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
     """Spec of VGG-16: 13 convolutions and 3 linear layers, 15 permutations.
 
@@ -86,14 +91,13 @@ def vgg16(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSp
     return _published(16, form, batch_norm)
 
 
+@_arguments.checked()
 def vgg19(form: Form = "imagenet", *, batch_norm: bool = False) -> PermutationSpec:
     """Spec of VGG-19: 16 convolutions and 3 linear layers, 18 permutations; see :func:`vgg16`."""
     return _published(19, form, batch_norm)
 
 
 def _published(depth: int, form: Form, batch_norm: bool) -> PermutationSpec:
-    if form not in ("cifar", "imagenet"):
-        raise ValueError(f"form is 'cifar' or 'imagenet'; got {form!r}")
     step = 3 if batch_norm else 2  # convolution, (norm,) activation
     convolutions, index = [], 0
     for count in _STAGES[depth]:

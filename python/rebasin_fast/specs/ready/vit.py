@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.reading.hints import NO_HINTS, Hints, needed_heads
 from rebasin_fast.specs.reading.names import count_numbered
 from rebasin_fast.specs.ready.attention import add_heads, add_projections, add_torch_attention
@@ -103,6 +104,7 @@ _LAYOUTS: dict[Layout, _Names] = {
 }
 
 
+@_arguments.checked(layers=1, heads=1)
 def vit(layers: int = 12, heads: int = 12, *, layout: Layout = "torchvision") -> PermutationSpec:
     """Spec of a vision transformer with a class token and a linear head.
 
@@ -135,8 +137,6 @@ def vit(layers: int = 12, heads: int = 12, *, layout: Layout = "torchvision") ->
     >>> rf.specs.vit(1, heads=3).permutations
     ('stream', '0.heads', '0.qk', '0.vo', '0.mlp')
     """
-    if layout not in _LAYOUTS:
-        raise ValueError(f"layout is one of {', '.join(map(repr, _LAYOUTS))}; got {layout!r}")
     names = _LAYOUTS[layout]
     builder = SpecBuilder()
     builder.parameter(names.class_token, None, None, STREAM)

@@ -35,9 +35,6 @@ def choose(
     SpecError
         A name or pattern fits no permutation and no parameter.
     """
-    for argument, patterns in (("freeze", freeze), ("select", select)):
-        if isinstance(patterns, str):
-            raise SpecError(f"{argument} takes a sequence of names or patterns, got the string {patterns!r}")
     fixed: dict[str, str] = {}
     if not residual:
         fixed |= dict.fromkeys(spec.residual, "residual=False")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.tracing.algebra.forms import Reason, Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Space, Value, values_in
 from rebasin_fast.specs.tracing.algebra.variables import Algebra
@@ -49,6 +50,7 @@ def full_name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+@_arguments.checked()
 def register_rule(target: str | type, rule: Rule | None) -> None:
     """Register a rule for an operation, or for the modules of a class.
 
@@ -86,6 +88,10 @@ def register_rule(target: str | type, rule: Rule | None) -> None:
     ('0',)
     >>> register_rule(Scale, None)
     """
+    if isinstance(target, type) and not hasattr(target, "forward"):
+        raise TypeError(
+            f"target is the name of an operation, or a subclass of torch.nn.Module; got {target!r}"
+        )
     rules, name = (_RULES, target) if isinstance(target, str) else (_MODULE_RULES, full_name(target))
     if rule is None:
         rules.pop(name, None)

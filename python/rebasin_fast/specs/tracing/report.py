@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Entry, permutations_of
-from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.spec import PermutationSpec, check_renaming
 from rebasin_fast.typing import Params
 
 
@@ -77,8 +78,10 @@ class TracedSpec(PermutationSpec):
         sizes = {name: size for name, size in self.declared_sizes.items() if name in standing}
         PermutationSpec(kept, sizes=sizes).validate(params)
 
+    @_arguments.checked()
     def renamed(self, names: Mapping[str, str]) -> TracedSpec:
         """The same spec and report for other names."""
+        check_renaming(self.axes_to_perm, names)
 
         def new(name: str) -> str:
             return names.get(name, name)

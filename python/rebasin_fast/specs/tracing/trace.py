@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rebasin_fast import _arguments
 from rebasin_fast.specs.tracing.choice import choose
 from rebasin_fast.specs.tracing.derivation import derived_spec
 from rebasin_fast.specs.tracing.graph import export_program
 from rebasin_fast.specs.tracing.interpret import Interpreter
 from rebasin_fast.specs.tracing.report import TracedSpec
+from rebasin_fast.typing import Rng
 
 
+@_arguments.checked()
 def trace_spec(
     model: Any,
     example_inputs: Any,
@@ -20,7 +23,7 @@ def trace_spec(
     freeze: Sequence[str] = (),
     select: Sequence[str] | None = None,
     verify: bool = True,
-    rng: int = 0,
+    rng: Rng = 0,
     strict: bool | None = None,
 ) -> TracedSpec:
     """Derive the permutation spec of ``model`` from its program, and prove it.
@@ -40,7 +43,7 @@ def trace_spec(
         Names or patterns of permutations or parameters: only these move.
     verify : bool
         Prove the result on a randomised float64 copy of ``model`` (see ``PermutationSpec.verify``).
-    rng : int
+    rng : int, numpy.random.Generator or None
         Seed of that proof.
     strict : bool, optional
         ``strict`` of torch.export: False runs the program, True analyses its code; by default False, then True.

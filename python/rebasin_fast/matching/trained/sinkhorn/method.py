@@ -37,6 +37,7 @@ class SinkhornMatching(TrainedMatching):
 
 
 @takes_options(SinkhornOptions)
+@_arguments.checked(steps=1, epochs=1, iterations=1, evaluate_every=1, kept_batches=1, patience=1)
 @refuses_changed_files
 def sinkhorn_matching(
     spec: PermutationSpec,

@@ -37,6 +37,7 @@ class StraightThroughMatching(TrainedMatching):
 
 
 @takes_options(StraightThroughOptions)
+@_arguments.checked(epochs=1, evaluate_every=1, kept_batches=1, patience=1, threads=1, checkpoint_every=1)
 @refuses_changed_files
 def straight_through_matching(
     spec: PermutationSpec,

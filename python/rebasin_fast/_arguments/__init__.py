@@ -1,4 +1,7 @@
-"""Arguments of public functions, checked at the border: the name, the value found, the value expected."""
+"""Arguments of public functions, checked at the border: the name, the value found, the value expected.
+
+:func:`checked` checks all that a signature says; the others one argument each, with its range.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rebasin_fast._arguments import kinds
+from rebasin_fast._arguments.checked import check_fields as check_fields
+from rebasin_fast._arguments.checked import checked as checked
 from rebasin_fast._untrusted import brief
-
-_MOST = 2**62
 
 
 def count(name: str, value: Any, *, least: int = 1, of: str = "a whole number") -> int:
@@ -29,7 +33,7 @@ def count(name: str, value: Any, *, least: int = 1, of: str = "a whole number") 
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} is {of}, {least} or more; got {brief(value)}")
-    if not least <= value <= _MOST:
+    if not least <= value <= kinds.MOST:
         raise ValueError(f"{name} is {of}, {least} or more; got {brief(int(value))}")
     return int(value)
 
@@ -92,13 +96,21 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
 def generator(name: str, value: Any) -> np.random.Generator:
     """``numpy.random.default_rng(value)``; ValueError for a value that seeds none."""
     try:
-        if isinstance(value, bool | np.bool_):
-            raise TypeError
+        if not kinds.is_seed(value):
+            raise ValueError
         return np.random.default_rng(value)
-    except (TypeError, ValueError):
+    except ValueError:
         raise ValueError(
             f"{name} is a seed (a whole number of 0 or more), a numpy.random.Generator or None; got {brief(value)}"
         ) from None
+
+
+def array(name: str, value: Any, of: str) -> NDArray[Any]:
+    """``value`` as an array of NumPy; TypeError where there is no such array, as of a tensor on the meta device."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} is {of}: {error}") from None
 
 
 def function(name: str, value: Any) -> Any:
@@ -129,7 +141,8 @@ def names(name: str, value: Any, *, least: int = 1) -> list[str]:
     ValueError
         It has fewer than ``least``, or one twice.
     """
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    axes = len(getattr(value, "shape", (0,)))
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or axes != 1:
         raise TypeError(f"{name} is a list of names, got {brief(value)}")
     found = list(value)
     if not all(isinstance(item, str) and item for item in found):
