@@ -19,6 +19,13 @@ from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined
 from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
 from rebasin_fast.specs.layout import common_parents, count_copies
 from rebasin_fast.specs.sizes import check_coverage, check_ranks, resolve_sizes
+from rebasin_fast.specs.symmetry import (
+    Symmetry,
+    check_symmetries,
+    renamed_symmetries,
+    symmetries_from_json,
+    symmetries_to_json,
+)
 from rebasin_fast.typing import Params
 
 _JSON_FORMAT = "rebasin_fast.permutation_spec/1"
@@ -36,11 +43,14 @@ class PermutationSpec:
         Parameters that move with their units but stay out of the objective, as BatchNorm statistics do.
     sizes : Mapping[str, int], optional
         Sizes of permutations that no single axis determines, as the number of heads in ``Product("heads", "dims")``.
+    symmetries : Iterable[Symmetry]
+        Groups beyond permutations that act on units; see :mod:`rebasin_fast.specs.symmetry`.
 
     Raises
     ------
     SpecError
-        An object is no axis entry; or ``unmatched`` or ``sizes`` has a name that ``axes`` lacks.
+        An object is no axis entry; a symmetry does not fit the axes; or ``unmatched`` or ``sizes`` has a name that
+        ``axes`` lacks.
 
     Notes
     -----
@@ -62,6 +72,7 @@ class PermutationSpec:
         unmatched: Iterable[str] = (),
         *,
         sizes: Mapping[str, int] | None = None,
+        symmetries: Iterable[Symmetry] = (),
     ) -> None:
         if not isinstance(axes, Mapping):
             raise SpecError(
@@ -83,6 +94,7 @@ class PermutationSpec:
                 raise SpecError(f"sizes[{name!r}] must be a positive integer, got {brief(size)}")
             self._declared_sizes[name] = int(size)
         self._parents = _parents_of_permutations(self._axes)
+        self._symmetries = check_symmetries(symmetries, self._perm_to_axes)
 
     @property
     def axes_to_perm(self) -> dict[str, tuple[Entry, ...]]:
@@ -113,6 +125,11 @@ class PermutationSpec:
     def declared_sizes(self) -> dict[str, int]:
         """The ``sizes`` that the spec was made with."""
         return dict(self._declared_sizes)
+
+    @property
+    def symmetries(self) -> tuple[Symmetry, ...]:
+        """Groups beyond permutations that act on units; none unless they were given or derived."""
+        return self._symmetries
 
     def sizes(self, params: Params) -> dict[str, int]:
         """Number of units of each permutation, read from the shapes of ``params``.
@@ -213,18 +230,20 @@ class PermutationSpec:
             {names.get(name, name): entries for name, entries in self._axes.items()},
             [names.get(name, name) for name in self._unmatched],
             sizes=self._declared_sizes,
+            symmetries=renamed_symmetries(self._symmetries, names),
         )
 
     def to_json(self) -> str:
         """The spec as JSON text, read back by :meth:`from_json`."""
-        return json.dumps(
-            {
-                "format": _JSON_FORMAT,
-                "axes": {name: [entry_to_json(e) for e in entries] for name, entries in self._axes.items()},
-                "unmatched": list(self._unmatched),
-                "sizes": self._declared_sizes,
-            }
-        )
+        fields: dict[str, Any] = {
+            "format": _JSON_FORMAT,
+            "axes": {name: [entry_to_json(e) for e in entries] for name, entries in self._axes.items()},
+            "unmatched": list(self._unmatched),
+            "sizes": self._declared_sizes,
+        }
+        if self._symmetries:  # a spec of permutations alone keeps its digest
+            fields["symmetries"] = symmetries_to_json(self._symmetries)
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> PermutationSpec:
@@ -249,7 +268,8 @@ class PermutationSpec:
             )
         try:
             axes = {name: [entry_from_json(e) for e in entries] for name, entries in fields["axes"].items()}
-            return cls(axes, fields.get("unmatched", ()), sizes=fields.get("sizes"))
+            symmetries = symmetries_from_json(fields.get("symmetries", ()))
+            return cls(axes, fields.get("unmatched", ()), sizes=fields.get("sizes"), symmetries=symmetries)
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SpecError(f"the JSON of the permutation spec is malformed: {error!r}") from None
 
@@ -259,7 +279,8 @@ class PermutationSpec:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def _key(self) -> tuple[Any, ...]:
-        return (tuple(self._axes.items()), self._unmatched, tuple(sorted(self._declared_sizes.items())))
+        sizes = tuple(sorted(self._declared_sizes.items()))
+        return (tuple(self._axes.items()), self._unmatched, sizes, self._symmetries)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PermutationSpec) and self._key() == other._key()

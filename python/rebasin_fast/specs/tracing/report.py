@@ -11,6 +11,7 @@ import numpy as np
 
 from rebasin_fast.specs.axis import Entry, permutations_of
 from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.symmetry import Symmetry, renamed_symmetries
 from rebasin_fast.typing import Params
 
 
@@ -56,8 +57,9 @@ class TracedSpec(PermutationSpec):
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         sources: Mapping[str, str] | None = None,
         ties: Mapping[str, str] | None = None,
+        symmetries: Iterable[Symmetry] = (),
     ) -> None:
-        super().__init__(axes, unmatched, sizes=sizes)
+        super().__init__(axes, unmatched, sizes=sizes, symmetries=symmetries)
         self.residual = residual
         self.unused = unused
         self.frozen = frozen
@@ -93,6 +95,7 @@ class TracedSpec(PermutationSpec):
             shapes={new(name): shape for name, shape in self.shapes.items()},
             sources={new(name): place for name, place in self.sources.items()},
             ties={new(name): new(first) for name, first in self.ties.items()},
+            symmetries=renamed_symmetries(self.symmetries, names),
         )
 
     @property
