@@ -87,6 +87,7 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
     def moved(name: str) -> Array:
         array = params[name]
         library = library_of(array)
+        is_moved = False
         merged = merge_joined(axes.get(name, ()))
         if len(merged) < len(axes.get(name, ())):
             array = array.reshape(merged_shape(array.shape, merged))
@@ -99,7 +100,8 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
             source = source_index(blocks, array.shape[axis], lookup)
             if not np.array_equal(source, np.arange(len(source))):
                 array = library.take(array, source, axis)
-        return array if array is params[name] else array.reshape(params[name].shape)
+                is_moved = True
+        return array.reshape(params[name].shape) if is_moved else params[name]
 
     return DerivedParams(params, moved)
 
