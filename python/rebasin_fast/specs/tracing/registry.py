@@ -9,6 +9,7 @@ from typing import Any
 from rebasin_fast.specs.tracing.algebra.forms import Reason, Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Space, Value, values_in
 from rebasin_fast.specs.tracing.algebra.variables import Algebra
+from rebasin_fast.specs.tracing.symmetries.contraction import Contraction
 
 Result = Any  # Value, or a sequence of them
 Rule = Callable[["Call"], Result]
@@ -111,6 +112,7 @@ class Trace:
     sums: list[Var] = field(default_factory=list)
     block_constraints: list[tuple[Var, int, Reason]] = field(default_factory=list)
     name_hints: dict[Var, str] = field(default_factory=dict)
+    contractions: list[Contraction] = field(default_factory=list)
 
 
 @dataclass
