@@ -8,13 +8,34 @@ from rebasin_fast.permutation.apply import (
     permuted_params,
     random_permutation,
 )
+from rebasin_fast.permutation.normal import Normalised, normalise
+from rebasin_fast.permutation.transform import Transform
+from rebasin_fast.permutation.transforms import (
+    apply_transform,
+    check_transform,
+    compose_transforms,
+    identity_transform,
+    invert_transform,
+    random_transform,
+    transformed_params,
+)
 
 __all__ = [
+    "Normalised",
+    "Transform",
     "apply_permutation",
+    "apply_transform",
     "check_permutation",
+    "check_transform",
     "compose_permutations",
+    "compose_transforms",
     "identity_permutation",
+    "identity_transform",
     "invert_permutation",
+    "invert_transform",
+    "normalise",
     "permuted_params",
     "random_permutation",
+    "random_transform",
+    "transformed_params",
 ]

@@ -26,9 +26,26 @@ class Transform:
         Positive, for slots.
     matrices : Mapping[str, array of float64]
         Invertible; (..., slots out, slots in).
+
+    Notes
+    -----
+    Made freely; the functions that take one check it against a spec.
+
+    Examples
+    --------
+    >>> import numpy as np, rebasin_fast as rf
+    >>> rf.Transform({"P": np.arange(3)}, signs={"P": np.array([1.0, -1.0, 1.0])})
+    Transform(1 permutation, signs of 1, scales of 0, matrices of 0)
     """
 
     permutation: Mapping[str, Index]
     signs: Mapping[str, Floats] = field(default_factory=dict)
     scales: Mapping[str, Floats] = field(default_factory=dict)
     matrices: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        count = len(self.permutation)
+        return (
+            f"Transform({count} permutation{'s' * (count != 1)}, signs of {len(self.signs)}, "
+            f"scales of {len(self.scales)}, matrices of {len(self.matrices)})"
+        )
