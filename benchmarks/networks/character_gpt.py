@@ -44,6 +44,7 @@ class Block(nn.Module):
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The stream after attention and perceptron."""
         batch, length, width = x.shape
         normed = self.norm1(x)
         q, k, v = (
@@ -71,6 +72,7 @@ class CharacterGPT(nn.Module):
             self.head.weight = self.embed.weight
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Logits of the character after each."""
         positions = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.blocks(self.embed(tokens) + self.position(positions))
         logits: Tensor = self.head(self.norm(x))
