@@ -45,10 +45,7 @@ class Ascent:
         self._counts: Counter[str] = Counter()
         self._seconds: dict[str, float] = dict.fromkeys(("product", "assignment", "objective"), 0.0)
         self._flop = 0.0
-        self._least = TOLERANCES[problem.dtype] * sum(
-            float(np.linalg.norm(a.ravel()) * np.linalg.norm(b.ravel()))
-            for a, b in zip(problem.a, self.state.b, strict=True)
-        )
+        self._least = TOLERANCES[problem.dtype] * problem.bound
         self._pending = set(problem.families)
         self._notify = _Notifier(progress, most_sweeps, run, runs)
 
@@ -79,11 +76,6 @@ class Ascent:
             if not raised:
                 self.converged = True
                 return
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether no product of weights overflowed."""
-        return bool(np.isfinite([self.first_objective, self.state.objective]).all())
 
     def stats(self) -> MatchingStats:
         """The work so far."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast._arrays import numbers_on_host
+from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.compilation import refuse_nonfinite
 from rebasin_fast.matching.matched import real_entries, real_view, refuse_integers_alone
 from rebasin_fast.matching.symmetric.places import Place, acted_positions, copies_in, place_of
@@ -84,16 +85,24 @@ class _Axis:
 class SymmetricProblem:
     """Arrays of A and B in one dtype, and a :class:`Family` for each permutation.
 
+    ``symmetries`` are those that act on both models, by default the spec's.
+
     Raises
     ------
     ParamsError
-        A matched entry is NaN or infinite, or nothing that moves is of floating point.
+        A matched entry is NaN or infinite, nothing that moves is of floating point, or products overflow.
+
+    Attributes
+    ----------
+    bound : float
+        The sum of |A| |B| over arrays, which no objective exceeds.
     """
 
-    def __init__(self, pair: CheckedPair) -> None:
+    def __init__(self, pair: CheckedPair, symmetries: Sequence[Symmetry] | None = None) -> None:
         refuse_integers_alone(pair.spec, pair.matched, pair.models)
         refuse_nonfinite(pair)
         self.spec, self.sizes = pair.spec, pair.sizes
+        self.symmetries = pair.spec.symmetries if symmetries is None else symmetries
         self.names = [name for name, *_ in pair.matched]
         pairs = [tuple(real_view(numbers_on_host(array)) for array in arrays) for _, *arrays in pair.matched]
         wide = any(array.dtype.itemsize > 4 and array.dtype.kind == "f" for both in pairs for array in both)
@@ -112,6 +121,14 @@ class SymmetricProblem:
                 self._add_blocks(_Axis(number, axis, shape[axis], range(first, first + joined)), blocks)
                 first += joined
         self._note_neighbours()
+        with np.errstate(over="ignore"):
+            pairs_of_norms = (
+                (np.linalg.norm(a.ravel()), np.linalg.norm(b.astype(self.dtype, copy=False).ravel()))
+                for a, b in zip(self.a, self.given_b, strict=True)
+            )
+            self.bound = float(sum(of_a * of_b for of_a, of_b in pairs_of_norms))
+        if not np.isfinite(self.bound):
+            raise ParamsError(f"products of these weights overflow {self.dtype}: no objective can be computed")
 
     def fresh_b(self) -> list[NDArray[Any]]:
         """Copies of B's arrays, to be moved."""
@@ -123,7 +140,7 @@ class SymmetricProblem:
             if name in self.sizes:
                 parents = self.spec.parents[name]
                 copies = tuple(self.sizes[parent] for parent in parents)
-                isometry = _isometry([s for s in self.spec.symmetries if s.permutation == name])
+                isometry = _isometry([s for s in self.symmetries if s.permutation == name])
                 families[name] = Family(name, self.sizes[name], parents, copies, isometry)
         for family in families.values():
             if family.mixes and family.parents:
@@ -157,7 +174,7 @@ class SymmetricProblem:
         groups = {"order": (), "signs": ("signs",)}.get(family.isometry, ("orthogonal", "linear"))
         roles = (
             role.exponents
-            for symmetry in self.spec.symmetries
+            for symmetry in self.symmetries
             if symmetry.permutation == family.name and symmetry.group in groups
             for role in symmetry.roles
             if role.parameter == self.names[at.array] and role.axis in at.of_parameter
