@@ -58,6 +58,7 @@ from rebasin_fast.permutation import (
     compose_transforms,
     invert_permutation,
     invert_transform,
+    normalise,
 )
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.tracing import TracedSpec, trace_spec
@@ -108,6 +109,7 @@ __all__ = [
     "load_params",
     "loss_curve",
     "merge_many",
+    "normalise",
     "repair",
     "reset_batch_norm",
     "save_params",

@@ -8,6 +8,7 @@ from rebasin_fast.permutation.apply import (
     permuted_params,
     random_permutation,
 )
+from rebasin_fast.permutation.normal import Normalised, normalise
 from rebasin_fast.permutation.transform import Transform
 from rebasin_fast.permutation.transforms import (
     apply_transform,
@@ -20,6 +21,7 @@ from rebasin_fast.permutation.transforms import (
 )
 
 __all__ = [
+    "Normalised",
     "Transform",
     "apply_permutation",
     "apply_transform",
@@ -31,6 +33,7 @@ __all__ = [
     "identity_transform",
     "invert_permutation",
     "invert_transform",
+    "normalise",
     "permuted_params",
     "random_permutation",
     "random_transform",

@@ -78,7 +78,7 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
     if not isinstance(spec, PermutationSpec):
         raise TypeError(f"spec is a PermutationSpec, got {type(spec).__qualname__}")
     check_arrays(params, "the parameters")
-    _check_names_known(spec, params)
+    check_names_known(spec, params)
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
     axes = spec.axes_to_perm
@@ -215,7 +215,7 @@ def check_permutation(
     return checked
 
 
-def _check_names_known(spec: PermutationSpec, params: Params) -> None:
+def check_names_known(spec: PermutationSpec, params: Params) -> None:
     """Parameters under other names, such as a wrapper's ``module.``, would be returned unmoved and without an error."""
     if params and spec.permutations and not any(name in params for name in spec.axes_to_perm):
         raise SpecError(
