@@ -109,7 +109,8 @@ def align(
     with out.progress(path_b.name) as progress:
         matching = METHODS[method.method](Task(spec, params_a, params_b, options, method, progress))
     note_unproven(spec, out)
-    first, aligned = params_a, permuted_params(spec, matching.permutation, params_b)
+    first: Params = params_a
+    aligned: Params = permuted_params(spec, matching.permutation, params_b)
     relation = None
     if isinstance(matching, SymmetricMatching):
         first, aligned = matching.endpoints(params_a, params_b)

@@ -54,7 +54,9 @@ def drawn_move(model, matching, name, shape, rng):
     copy = tuple(rng.integers(0, extent) for extent in shape[:-1])
     i, j = rng.choice(shape[-1], 2, replace=False)
     if name in matching.isometry.matrices:
-        layer = any(n.kind == "layer" for s in model.spec.symmetries if s.permutation == name for n in s.norms)
+        layer = any(
+            n.kind == "layer" for s in model.spec.symmetries if s.permutation == name for n in s.norms
+        )
         matrices[name] = np.tile(np.eye(shape[-1]), (*shape[:-1], 1, 1))
         matrices[name][copy] = rotation(shape[-1], rng.choice([1e-3, 1.0]), layer, rng)
     else:

@@ -69,7 +69,9 @@ def test_under_noise_all_symmetries_come_closer_than_permutations_alone():
         noise = distance(a_normal, truth)
         shares[name] = distance(a_normal, aligned) / noise, distance(a_normal, permuted) / noise
     assert max(of_all for of_all, _ in shares.values()) < 1.3, shares
-    assert all(of_all < 0.8 * permuted for name, (of_all, permuted) in shares.items() if name != "relu"), shares
+    assert all(of_all < 0.8 * permuted for name, (of_all, permuted) in shares.items() if name != "relu"), (
+        shares
+    )
 
 
 def distance(a, b):

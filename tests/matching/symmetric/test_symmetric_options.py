@@ -30,7 +30,9 @@ def match(params_b=B, **options):
 )
 def test_options_of_permutations_alone_are_refused_by_name(option):
     name = next(iter(option))
-    with pytest.raises(ValueError, match=rf"^{name} is for symmetries='permutations'; .* takes rng, max_iter"):
+    with pytest.raises(
+        ValueError, match=rf"^{name} is for symmetries='permutations'; .* takes rng, max_iter"
+    ):
         match(**option)
 
 

@@ -79,8 +79,13 @@ class Ascent:
 
     def stats(self) -> MatchingStats:
         """The work so far."""
-        seconds = {f"{stage}_seconds": spent for stage, spent in self._seconds.items()}
-        return MatchingStats(**self._counts, **seconds, product_flop=self._flop)
+        return MatchingStats(
+            **self._counts,
+            product_flop=self._flop,
+            product_seconds=self._seconds["product"],
+            assignment_seconds=self._seconds["assignment"],
+            objective_seconds=self._seconds["objective"],
+        )
 
     def _visit(self, family: Family) -> bool:
         """One step, unless nothing beside the permutation has moved since the last; whether it was taken."""

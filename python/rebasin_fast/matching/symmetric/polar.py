@@ -9,20 +9,21 @@ import numpy as np
 if TYPE_CHECKING:
     from rebasin_fast.typing import Floats
 
-# Of the root mean square of the singular values: above rounding in float64, so that directions of which nothing is known stay
-# where they are, and no part of a matrix that is symmetric and positive changes.
+# Of the root mean square of the singular values: above rounding in float64. It keeps directions of which nothing is
+# known where they are, and changes nothing at a matrix that is symmetric and positive, where an ascent ends.
 _PROXIMITY = 1e-10
 
 
 def polar_factor(similarities: Floats) -> Floats:
-    """The orthogonal Q that maximise <Q, S> for a batch (..., n, n); in the null space of S those nearest to the identity.
+    """For a batch (..., n, n) of matrices S the orthogonal Q that maximise <Q, S>, which is at least the trace of S.
 
-    <Q, S> is at least the trace of S.
+    In the null space of S those nearest to the identity.
     """
     size = similarities.shape[-1]
     scale = np.linalg.norm(similarities, axis=(-2, -1), keepdims=True) / np.sqrt(size)
     u, _, vt = np.linalg.svd(similarities + _PROXIMITY * scale * np.eye(size))
-    return np.matmul(u, vt)
+    factors: Floats = np.matmul(u, vt)
+    return factors
 
 
 def centred_polar_factor(similarities: Floats) -> Floats:
@@ -42,7 +43,8 @@ def _reflected(matrices: Floats) -> Floats:
     normal = np.full(size, -1.0 / np.sqrt(size))
     normal[0] += 1.0
     length = float(normal @ normal)
-    if length == 0.0:
-        return matrices.copy()
-    left = matrices - (2.0 / length) * normal[:, None] * np.matmul(normal, matrices)[..., None, :]
-    return left - (2.0 / length) * np.matmul(left, normal)[..., :, None] * normal
+    reflected = matrices
+    if length > 0.0:
+        reflected = reflected - (2.0 / length) * normal[:, None] * np.matmul(normal, reflected)[..., None, :]
+        reflected = reflected - (2.0 / length) * np.matmul(reflected, normal)[..., :, None] * normal
+    return reflected

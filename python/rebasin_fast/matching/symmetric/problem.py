@@ -128,7 +128,9 @@ class SymmetricProblem:
             )
             self.bound = float(sum(of_a * of_b for of_a, of_b in pairs_of_norms))
         if not np.isfinite(self.bound):
-            raise ParamsError(f"products of these weights overflow {self.dtype}: no objective can be computed")
+            raise ParamsError(
+                f"products of these weights overflow {self.dtype}: no objective can be computed"
+            )
 
     def fresh_b(self) -> list[NDArray[Any]]:
         """Copies of B's arrays, to be moved."""

@@ -39,7 +39,8 @@ class Similarities:
         copies, units, each = prod(family.copies), family.size, inner.size
         total = np.zeros((copies, units * each, units * each))
         self._add(total, inner.acted)
-        return total.reshape(copies, units, each, units, each).transpose(0, 1, 3, 2, 4)
+        by_pairs: Floats = total.reshape(copies, units, each, units, each).transpose(0, 1, 3, 2, 4)
+        return by_pairs
 
     def _add(self, total: Floats, places: Sequence[Place]) -> None:
         """Add the products of A's rows and B's over the places, as if they had the copies and units of ``total``."""

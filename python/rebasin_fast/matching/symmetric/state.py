@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rebasin_fast.matching.symmetric.problem import Family, SymmetricProblem
     from rebasin_fast.matching.symmetric.steps import Move
     from rebasin_fast.typing import Floats, Index
-
-Noted = TypeVar("Noted", bound=NDArray[Any])
 
 
 class State:
@@ -93,6 +91,7 @@ class State:
             self._signs[name] = np.take_along_axis(self._signs[name], order, axis=-1)
         for child in self._problem.families.values():
             if name in child.parents:
+                noted: dict[str, NDArray[Any]]
                 for noted in (self._orders, self._signs, self._matrices):
                     if child.name in noted:
                         noted[child.name] = _with_copies_reordered(noted[child.name], child, family, order)
@@ -102,7 +101,7 @@ class State:
             self._values[array] = inner_product(self._problem.a[array], self.b[array])
 
 
-def _with_copies_reordered(noted: Noted, child: Family, parent: Family, order: Index) -> Noted:
+def _with_copies_reordered(noted: NDArray[Any], child: Family, parent: Family, order: Index) -> NDArray[Any]:
     """What is noted for the copies of ``child``, along with the units of ``parent`` in their new order."""
     axis = child.parents.index(parent.name)
     shape = [1] * noted.ndim
