@@ -274,8 +274,13 @@ class PermutationSpec:
             raise SpecError(f"the JSON of the permutation spec is malformed: {error!r}") from None
 
     def digest(self) -> str:
-        """SHA-256 of the spec's JSON in canonical form, to check that a saved permutation belongs to it."""
-        canonical = json.dumps(json.loads(self.to_json()), sort_keys=True, separators=(",", ":"))
+        """SHA-256 of the JSON of its permutations in canonical form, to check that a saved permutation belongs to it.
+
+        Symmetries have no part in it: the same permutations belong to a spec with and without them.
+        """
+        fields = json.loads(self.to_json())
+        fields.pop("symmetries", None)
+        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def _key(self) -> tuple[Any, ...]:

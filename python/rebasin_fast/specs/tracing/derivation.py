@@ -44,7 +44,7 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         name for name in entries if any(p in standing for e in entries[name] for p in permutations_of(e))
     ]
     unmatched = [name for name in moved if name in program.buffers or name in program.tied]
-    symmetries, _ = derived_symmetries(interpreter, structure, names, entries, program.buffers)
+    symmetries, order_alone = derived_symmetries(interpreter, structure, names, entries, program.buffers)
     return TracedSpec(
         entries,
         unmatched,
@@ -56,6 +56,7 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         sources=interpreter.sources,
         ties=program.tied,
         symmetries=symmetries,
+        order_alone={name: str(reason) for name, reason in order_alone.items()},
     )
 
 

@@ -66,8 +66,7 @@ def derived_symmetries(
         found += own
         if reason is not None:
             refused[name] = reason
-    tied = {name: first for name, first in interpreter.program.tied.items()}
-    return tuple(_with_ties(symmetry, tied) for symmetry in found), refused
+    return tuple(_with_ties(symmetry, interpreter.program.tied) for symmetry in found), refused
 
 
 def _candidates(

@@ -25,7 +25,7 @@ class Equations:
         self._parent.setdefault(unknown, (unknown, 1))
 
     def equal(self, x: Unknown, y: Unknown, sign: int = 1) -> None:
-        """x = sign · y; modulo 2 both signs are one."""
+        """X = sign · y; modulo 2 both signs are one."""
         sign = 1 if self._modulus == 2 else sign
         (root_x, sign_x), (root_y, sign_y) = self._find(x), self._find(y)
         if root_x != root_y:
@@ -34,7 +34,7 @@ class Equations:
             self.zero(x)
 
     def zero(self, x: Unknown) -> None:
-        """x = 0."""
+        """X = 0."""
         self.total({x: Fraction(1)})
 
     def total(self, terms: Mapping[Unknown, Fraction | int]) -> None:

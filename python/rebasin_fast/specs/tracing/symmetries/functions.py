@@ -29,17 +29,60 @@ NEITHER = Function()
 
 _BY_NAME = {
     **dict.fromkeys(
-        "alias clone contiguous detach lift lift_fresh lift_fresh_copy to type_as _to_copy dropout feature_dropout "
-        "native_dropout bfloat16 half float double neg negative data positive conj resolve_conj resolve_neg "
-        "deg2rad rad2deg requires_grad".split(),
+        [
+            "alias",
+            "clone",
+            "contiguous",
+            "detach",
+            "lift",
+            "lift_fresh",
+            "lift_fresh_copy",
+            "to",
+            "type_as",
+            "_to_copy",
+            "dropout",
+            "feature_dropout",
+            "native_dropout",
+            "bfloat16",
+            "half",
+            "float",
+            "double",
+            "neg",
+            "negative",
+            "data",
+            "positive",
+            "conj",
+            "resolve_conj",
+            "resolve_neg",
+            "deg2rad",
+            "rad2deg",
+            "requires_grad",
+        ],
         IDENTITY,
     ),
     **dict.fromkeys(
-        "asin asinh atan erf erfinv sin sinh tan tanh tanhshrink atanh round trunc softshrink hardshrink frac".split(),
+        [
+            "asin",
+            "asinh",
+            "atan",
+            "erf",
+            "erfinv",
+            "sin",
+            "sinh",
+            "tan",
+            "tanh",
+            "tanhshrink",
+            "atanh",
+            "round",
+            "trunc",
+            "softshrink",
+            "hardshrink",
+            "frac",
+        ],
         ODD,
     ),
-    **dict.fromkeys("cos cosh sinc isfinite isinf isnan".split(), EVEN),
-    **dict.fromkeys("relu leaky_relu".split(), POSITIVE),
+    **dict.fromkeys(["cos", "cosh", "sinc", "isfinite", "isinf", "isnan"], EVEN),
+    **dict.fromkeys(["relu", "leaky_relu"], POSITIVE),
     "abs": Function(0, _ONE),
     "square": Function(0, Fraction(2), square=True),
     "sqrt": Function(None, Fraction(1, 2)),
@@ -56,7 +99,7 @@ def function_named(name: str) -> Function:
 
 
 def power(exponent: object) -> Function:
-    """x to a constant power."""
+    """X to a constant power."""
     if isinstance(exponent, int | float) and not isinstance(exponent, bool):
         if float(exponent).is_integer():
             whole = int(exponent)
@@ -66,8 +109,8 @@ def power(exponent: object) -> Function:
 
 
 def clamp(lowest: object, highest: object) -> Function:
-    """x cut at constants: ReLU where the one bound is 0, odd where the bounds are opposite."""
-    if highest is None and lowest == 0 or lowest is None and highest == 0:
+    """X cut at constants: ReLU where the one bound is 0, odd where the bounds are opposite."""
+    if (highest is None and lowest == 0) or (lowest is None and highest == 0):
         return POSITIVE
     if isinstance(lowest, int | float) and isinstance(highest, int | float) and lowest == -highest:
         return ODD

@@ -27,7 +27,7 @@ class Law:
     barred_scales: Reason | None = None
 
     def function(self, x: Unknown, y: Unknown, f: Function, reason: Reason) -> None:
-        """y = f(x), entry by entry."""
+        """Y = f(x), entry by entry."""
         if f.sign is None:
             self.no_signs((x, y), reason)
         else:
@@ -44,7 +44,7 @@ class Law:
             self.bar(reason)
 
     def product(self, x: Unknown, y: Unknown, z: Unknown, reason: Reason, sign: int = 1) -> None:
-        """z = x · y, entry by entry, or x / y for a sign of -1."""
+        """Z = x · y, entry by entry, or x / y for a sign of -1."""
         for equations in (self.signs, self.scales):
             equations.total({z: 1, x: -1, y: -sign})
         self.bar(reason)

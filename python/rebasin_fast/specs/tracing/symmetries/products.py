@@ -12,7 +12,7 @@ from rebasin_fast.specs.tracing.symmetries.laws import Unknown, unknowns
 def product(operation: Operation) -> None:
     """Contractions, and a bias that is added to the last."""
     contractions = operation.executed.contractions
-    if not contractions or operation.call["attn_mask"] is not None and _has_units(operation, "attn_mask"):
+    if not contractions or (operation.call["attn_mask"] is not None and _has_units(operation, "attn_mask")):
         operation.give_up()
         return
     bias = _bias(operation)

@@ -20,7 +20,7 @@ def reduced(operation: Operation) -> None:
     """Units that stay pass as through a function; units that are summed over have no exponent."""
     laws, result, reason = operation.laws, operation.result, operation.reason
     argument = operation.argument("self", "input")
-    if argument is None or len(operation.executed.results) > 1 and operation.name not in ("max", "min"):
+    if argument is None or (len(operation.executed.results) > 1 and operation.name not in ("max", "min")):
         operation.give_up()
         return
     f = _OVER.get(operation.name, NEITHER)
