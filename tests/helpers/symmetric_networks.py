@@ -274,7 +274,7 @@ class Tiled(nn.Module):
 
     def forward(self, x):
         q, k = self.qk(x).view(*x.shape[:2], 2, 2, 3).permute(3, 0, 2, 1, 4)
-        return torch.einsum("bhij,bjh->bih", torch.softmax(q @ k.transpose(-1, -2), -1), self.v(x))
+        return torch.einsum("bhij,bjh->bi", torch.softmax(q @ k.transpose(-1, -2), -1), self.v(x))
 
 
 TILED = SymmetricNetwork(
@@ -283,7 +283,7 @@ TILED = SymmetricNetwork(
         {
             "qk.weight": (Product("H", Product(Fixed(2), "d")), None),
             "qk.bias": (Product("H", Product(Fixed(2), "d")),),
-            "v.weight": (None, None), "v.bias": (None,),
+            "v.weight": ("H", None), "v.bias": ("H",),
         },
         sizes={"H": 2},
         symmetries=[Symmetry("d", "linear", (Role("qk.weight", 0, (1, -1)), Role("qk.bias", 0, (1, -1))))],

@@ -16,8 +16,8 @@ from rebasin_fast.permutation.normal.working import Working
 from rebasin_fast.permutation.transform import Transform
 from rebasin_fast.permutation.transforms.draw import identity_transform
 from rebasin_fast.specs.spec import PermutationSpec
-from rebasin_fast.specs.symmetry import Symmetry
-from rebasin_fast.typing import Floats, Params
+from rebasin_fast.specs.symmetry import Norm, Symmetry
+from rebasin_fast.typing import Array, Floats, Params
 
 _CONVERGED = 1e-10
 _MOST_ROUNDS = 100
@@ -81,24 +81,40 @@ def normalise(spec: PermutationSpec, params: Params) -> Normalised:
 def normalised(spec: PermutationSpec, params: Params, ties: Mapping[str, str]) -> Normalised:
     """As :func:`normalise`, where it is known which names share a tensor."""
     working = Working(spec, params, ties)
-    steps: list[Step] = []
-    kept: dict[str, str] = {}
     acting = [symmetry for symmetry in spec.symmetries if symmetry.permutation in working.sizes]
-    for symmetry in acting:
-        if symmetry.group == "orthogonal":
-            done, reason = absorb(working, symmetry)
-            if reason is None:
-                steps += [*done, *centre(working, symmetry)]
-            else:
-                kept[symmetry.permutation] = reason
-                names = tuple(
-                    dict.fromkeys(n for norm in symmetry.norms for n in (norm.gain, norm.bias) if n)
-                )
-                text = f"gains and biases of its norms stay, and its units are not rotated: {reason}"
-                steps.append(Step("kept", symmetry.permutation, names, text))
+    steps, refused = _without_gains(working, acting)
+    kept = {name: next(iter(reasons.values())) for name, reasons in refused.items()}
     transform, balanced, sweeps = _balanced(working, acting)
     left = tuple(s for s in acting if s.group != "orthogonal" or s.permutation not in kept)
     return Normalised(working.results(), transform, (*steps, *balanced), kept, left, sweeps)
+
+
+def without_gains(
+    spec: PermutationSpec, params: Params, ties: Mapping[str, str]
+) -> tuple[dict[str, Array], dict[str, dict[Norm, str]]]:
+    """The parameters with gains and biases moved and writers centred, not balanced; the norms kept, and why."""
+    working = Working(spec, params, ties)
+    acting = [symmetry for symmetry in spec.symmetries if symmetry.permutation in working.sizes]
+    _, kept = _without_gains(working, acting)
+    return working.results(), kept
+
+
+def _without_gains(working: Working, acting: list[Symmetry]) -> tuple[list[Step], dict[str, dict[Norm, str]]]:
+    steps: list[Step] = []
+    kept: dict[str, dict[Norm, str]] = {}
+    for symmetry in acting:
+        if symmetry.group != "orthogonal":
+            continue
+        done, refused = absorb(working, symmetry)
+        if not refused:
+            steps += [*done, *centre(working, symmetry)]
+            continue
+        kept[symmetry.permutation] = refused
+        names = tuple(dict.fromkeys(n for norm in symmetry.norms for n in (norm.gain, norm.bias) if n))
+        reason = next(iter(refused.values()))
+        text = f"gains and biases of its norms stay, and its units are not rotated: {reason}"
+        steps.append(Step("kept", symmetry.permutation, names, text))
+    return steps, kept
 
 
 def _balanced(working: Working, acting: list[Symmetry]) -> tuple[Transform, list[Step], int]:

@@ -15,14 +15,14 @@ from rebasin_fast.specs.symmetry import Norm, Reader, Symmetry
 from rebasin_fast.typing import Index
 
 
-def absorb(working: Working, symmetry: Symmetry) -> tuple[list[Step], str | None]:
-    """Gains become 1 and biases 0, all of the symmetry or none; the reason where they stay."""
+def absorb(working: Working, symmetry: Symmetry) -> tuple[list[Step], dict[Norm, str]]:
+    """Gains become 1 and biases 0, all of the symmetry or none; the norms that refuse, and why."""
     pending = [norm for norm in symmetry.norms if _has_gain(working, norm) or _has_bias(working, norm)]
+    reasons = {norm: _refusal(working, symmetry, norm) for norm in pending}
+    refused = {norm: reason for norm, reason in reasons.items() if reason is not None}
+    if refused:
+        return [], refused
     steps: list[Step] = []
-    for norm in pending:
-        reason = _refusal(working, symmetry, norm)
-        if reason is not None:
-            return [], reason
     places = _by_axis(working, symmetry)
     for norm in pending:
         # The bias passes through the readers as they are, before the gain is in them.
@@ -30,7 +30,7 @@ def absorb(working: Working, symmetry: Symmetry) -> tuple[list[Step], str | None
             steps.append(_move_bias(working, symmetry, norm, places))
         if _has_gain(working, norm):
             steps.append(_move_gain(working, symmetry, norm, places))
-    return steps, None
+    return steps, {}
 
 
 def centre(working: Working, symmetry: Symmetry) -> list[Step]:

@@ -15,11 +15,18 @@ from rebasin_fast._arrays.interface import is_floating
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.permutation.apply import permuted_params
 from rebasin_fast.permutation.transform import Transform
-from rebasin_fast.permutation.transforms.check import check_is_transform, check_transform, symmetry_of
+from rebasin_fast.permutation.transforms.check import (
+    ORTHOGONAL_TO,
+    check_is_transform,
+    check_transform,
+    deviation_from_orthogonal,
+    symmetry_of,
+)
 from rebasin_fast.permutation.transforms.places import Place, places_of, with_exponent
 from rebasin_fast.specs.axis import merge_joined
 from rebasin_fast.specs.layout import merged_shape
 from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.symmetry import Symmetry
 from rebasin_fast.typing import Array, Floats, Params
 
 
@@ -157,7 +164,7 @@ def actions_of(
             assert symmetry is not None
             if _is_identity(kind, values):
                 continue
-            by_exponent = _by_exponent(kind, values)
+            by_exponent = _by_exponent(kind, values, symmetry)
             for place in places_of(spec, symmetry, sizes):
                 if not place.exponents.any():
                     continue
@@ -178,10 +185,12 @@ def _is_identity(kind: str, values: Floats) -> bool:
     return bool((values == (np.eye(values.shape[-1]) if kind == "matrices" else 1.0)).all())
 
 
-def _by_exponent(kind: str, values: Floats) -> dict[int, Floats]:
+def _by_exponent(kind: str, values: Floats, symmetry: Symmetry) -> dict[int, Floats]:
     """Of shape (parents, n) or (parents, n, n): the values, and their inverses, transposed."""
     if kind != "matrices":
         flat = values.reshape(-1, values.shape[-1])
         return {1: flat, -1: 1.0 / flat}
     flat = values.reshape(-1, *values.shape[-2:])
+    if symmetry.group == "orthogonal" and deviation_from_orthogonal(flat) <= ORTHOGONAL_TO:
+        return {1: flat, -1: flat}  # bit by bit: a tied array may read at one place and write at another
     return {1: flat, -1: np.linalg.inv(flat).swapaxes(-1, -2)}

@@ -14,7 +14,7 @@ from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.symmetry import Group, Symmetry
 from rebasin_fast.typing import Floats
 
-_ORTHOGONAL_TO = 1e-6
+ORTHOGONAL_TO = 1e-6
 _SINGULAR_BELOW = 1e-12  # smallest singular value by the largest
 GROUPS_OF: dict[str, tuple[Group, ...]] = {
     "signs": ("signs",),
@@ -90,6 +90,11 @@ def symmetry_of(spec: PermutationSpec, name: str, kind: str) -> Symmetry | None:
     return next((found[group] for group in GROUPS_OF[kind] if group in found), None)
 
 
+def deviation_from_orthogonal(matrices: Floats) -> float:
+    """The largest entry of Q Qᵀ - I."""
+    return float(np.abs(matrices @ matrices.swapaxes(-1, -2) - np.eye(matrices.shape[-1])).max(initial=0.0))
+
+
 def _check_names(
     kind: str, given: Mapping[str, object], spec: PermutationSpec, groups: tuple[Group, ...]
 ) -> None:
@@ -143,15 +148,15 @@ def _check_matrices(where: str, matrices: Floats, name: str, spec: PermutationSp
                 f"{where} is not invertible: its smallest singular value is {values[..., -1].min():.2g}"
             )
         return
-    off = float(np.abs(matrices @ matrices.swapaxes(-1, -2) - np.eye(matrices.shape[-1])).max())
-    if off > _ORTHOGONAL_TO:
+    off = deviation_from_orthogonal(matrices)
+    if off > ORTHOGONAL_TO:
         raise PermutationError(
-            f"{where} is not orthogonal: Q Qᵀ is off the identity by {off:.2g} (allowed {_ORTHOGONAL_TO:g})"
+            f"{where} is not orthogonal: Q Qᵀ is off the identity by {off:.2g} (allowed {ORTHOGONAL_TO:g})"
         )
     if any(norm.kind == "layer" for norm in symmetry.norms):
         off = float(np.abs(matrices.sum(-1) - 1.0).max())
-        if off > _ORTHOGONAL_TO:
+        if off > ORTHOGONAL_TO:
             raise PermutationError(
-                f"{where} moves the vector of ones by {off:.2g} (allowed {_ORTHOGONAL_TO:g}); a LayerNorm subtracts "
+                f"{where} moves the vector of ones by {off:.2g} (allowed {ORTHOGONAL_TO:g}); a LayerNorm subtracts "
                 "the mean, so that Q·1 = 1 is expected"
             )
