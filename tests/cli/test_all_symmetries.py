@@ -59,7 +59,7 @@ def test_match_undoes_orders_and_signs(files, run, tmp_path):
     aligned = rf.load_params(tmp_path / "out.npz")
     assert all(np.array_equal(aligned[name], array) for name, array in a.items())
     account = json.loads(result.stdout)
-    assert account["symmetries"] == {"P0": "signs", "P1": "signs"}
+    assert account["symmetries"] == {"P0": ["signs"], "P1": ["signs"]}
     assert account["distance_before"] > 1.0
     assert account["distance_after"] == 0.0
     text = run("match", path_a, path_b, "-o", tmp_path / "out2.npz", *options(spec)[:4])
@@ -121,7 +121,7 @@ def test_curve_and_normal_a_of_a_traced_model(run, tmp_path):
         "scaled_nets:batches", *common,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    losses = json.loads(result.stdout)["matched"]["loss"]
+    losses = json.loads(result.stdout)["matched"]["values"]["loss"]
     assert max(losses) - min(losses) < 1e-3 * max(losses)
 
 

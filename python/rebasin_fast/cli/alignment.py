@@ -84,6 +84,10 @@ class Alignment:
                 *([table(moved, align="l")] if moved else []),
                 table(facts, align="l"),
                 *(f"  left in place: {legible(n)} ({legible(why)})" for n, why in matching.report.items()),
+                *(
+                    f"  without matrices: {legible(n)} ({legible(why)})"
+                    for n, why in getattr(matching, "kept", {}).items()
+                ),
             ]
         )
 

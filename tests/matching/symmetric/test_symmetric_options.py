@@ -1,11 +1,12 @@
 """``symmetries="all"``: options that it takes and refuses, seeds, lists, progress, interruption, errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import rebasin_fast as rf
 from helpers.symmetric_models import MODELS
-from rebasin_fast.matching.symmetric.result import SymmetricMatching
 
 MODEL = MODELS["rms"]
 SPEC = MODEL.spec
@@ -53,7 +54,7 @@ def test_the_default_is_permutations_to_the_last_bit():
 def test_a_spec_without_symmetries_is_matched_by_permutations():
     plain = rf.PermutationSpec(SPEC.axes_to_perm, sizes=SPEC.declared_sizes)
     found = rf.weight_matching(plain, A, B, symmetries="all")
-    assert isinstance(found, SymmetricMatching)
+    assert isinstance(found, rf.SymmetricMatching)
     assert not found.transform.signs
     assert not found.transform.matrices
     moved = rf.apply_permutation(plain, found.permutation, B)
@@ -89,7 +90,7 @@ def test_no_sweeps_leave_the_normal_form_of_b():
 def test_a_list_of_models():
     alone = match()
     listed = match([B, A])
-    assert [type(found) for found in listed] == [SymmetricMatching] * 2
+    assert [type(found) for found in listed] == [rf.SymmetricMatching] * 2
     assert listed[0].objective == pytest.approx(alone.objective, rel=1e-12)
     assert listed[1].objective > listed[0].objective
 
@@ -112,7 +113,8 @@ def test_an_exception_of_progress_ends_the_matching():
 
 def test_the_account_names_the_groups():
     account = match().to_dict()
-    assert account["symmetries"] == {"S": "orthogonal", "qk": "linear", "vo": "linear"}
+    assert account["symmetries"] == {"S": ["orthogonal"], "qk": ["linear"], "vo": ["linear"]}
+    assert account["kept"] == {}
     assert account["stats"]["product_flop"] > 0.0
     assert account["stats"]["accepted_steps"] > 0
 
@@ -128,3 +130,16 @@ def test_products_that_overflow_are_told():
     huge = {name: w * 1e200 for name, w in model.draw(np.random.default_rng(0)).items()}
     with pytest.raises(rf.ParamsError, match="products of these weights overflow float64"):
         rf.weight_matching(model.spec, huge, huge, symmetries="all")
+
+
+def test_a_stream_whose_gain_stays_keeps_its_orders():
+    """No product reads the last norm alone."""
+    readers = [
+        norm if norm.gain != "norm3.gain" else replace(norm, readers=()) for norm in SPEC.symmetries[0].norms
+    ]
+    symmetries = [replace(SPEC.symmetries[0], norms=tuple(readers)), *SPEC.symmetries[1:]]
+    spec = rf.PermutationSpec(SPEC.axes_to_perm, sizes=SPEC.declared_sizes, symmetries=symmetries)
+    found = rf.weight_matching(spec, A, B, symmetries="all")
+    assert list(found.kept) == ["S"]
+    assert "S" not in found.transform.matrices
+    assert found.to_dict()["symmetries"] == {"qk": ["linear"], "vo": ["linear"]}

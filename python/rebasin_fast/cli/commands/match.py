@@ -20,6 +20,7 @@ from rebasin_fast.cli.options import (
     output_path,
 )
 from rebasin_fast.files import save_permutation as write_permutation
+from rebasin_fast.matching.symmetric.result import SymmetricMatching
 
 
 @click.command()
@@ -55,8 +56,8 @@ def match(
     brings them, or its units behave as much like A's as activation matching finds. It is written in B's format and
     dtypes.
 
-    With --symmetries all its counterpart is not A, but A's normal form, of the same function: --normal-a writes it. merge
-    and curve take both.
+    With --symmetries all its counterpart is not A, but A's normal form, of the same function: --normal-a writes it.
+    merge and curve use both.
 
     \b
     Examples:
@@ -71,7 +72,9 @@ def match(
     a, b = loading.load([model_a, model_b])
     options.check_symmetries(method.method, ("weight",))
     if normal_a is not None and options.symmetries != "all":
-        raise click.UsageError("--normal-a is for --symmetries all; by permutations alone B is matched to A as it is")
+        raise click.UsageError(
+            "--normal-a is for --symmetries all; by permutations alone B is matched to A as it is"
+        )
     destination = Destination(output, like=b, force=out.force)
     further = {
         "--save-permutation": save_permutation,
@@ -86,6 +89,8 @@ def match(
     if save_permutation is not None:
         spec_json = b.restored_spec(spec).to_json()
         if isinstance(matching, SymmetricMatching):
+            from rebasin_fast.permutation import save_transform
+
             save_transform(save_permutation, matching.isometry, spec_json, overwrite=out.force)
         else:
             write_permutation(save_permutation, matching.permutation, spec_json, overwrite=out.force)

@@ -38,7 +38,8 @@ def match_symmetric(
         normal_a, normal_b = normalise(spec, params_a), normalise(spec, params_b)
         acting = [symmetry for symmetry in normal_a.symmetries if symmetry in normal_b.symmetries]
         problem = SymmetricProblem(check_pair(spec, normal_a.params, normal_b.params, strict=False), acting)
-        runs = _Runs(spec, problem, normal_b.transform, given.left_in_place, options, progress)
+        kept = {**normal_a.kept, **normal_b.kept}
+        runs = _Runs(spec, problem, normal_b.transform, kept, given.left_in_place, options, progress)
         draws = generators(generator, options.restarts)
         return best_of([runs.run(number, draw) for number, draw in enumerate(draws, 1)])
 
@@ -50,6 +51,7 @@ class _Runs:
     spec: PermutationSpec
     problem: SymmetricProblem
     normalisation: Transform
+    kept: dict[str, str]
     left_in_place: dict[str, str]
     options: AscentOptions
     progress: ProgressCallback | None
@@ -83,4 +85,5 @@ class _Runs:
             spec=self.spec,
             isometry=isometry,
             normalisation=self.normalisation,
+            kept=self.kept,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ class SymmetricMatching(Matching):
     normalisation : Transform
         The scales and matrices by which B was balanced. Gains and means of norms are beside them.
     spec : PermutationSpec
+    kept : Mapping[str, str]
+        Permutations that the spec has matrices for and that moved without them, and why: the gain or bias of a norm
+        could not be moved into its readers.
 
     Examples
     --------
@@ -50,6 +54,7 @@ class SymmetricMatching(Matching):
     spec: PermutationSpec = field(repr=False)
     isometry: Transform = field(repr=False)
     normalisation: Transform = field(repr=False)
+    kept: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def transform(self) -> Transform:
@@ -77,5 +82,8 @@ class SymmetricMatching(Matching):
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but arrays, as JSON values."""
-        groups = {symmetry.permutation: symmetry.group for symmetry in self.spec.symmetries}
-        return {**super().to_dict(), "symmetries": groups}
+        groups: dict[str, list[str]] = {}
+        for symmetry in self.spec.symmetries:
+            if symmetry.group not in ("orthogonal", "linear") or symmetry.permutation not in self.kept:
+                groups.setdefault(symmetry.permutation, []).append(symmetry.group)
+        return {**super().to_dict(), "symmetries": groups, "kept": dict(self.kept)}
