@@ -1,6 +1,7 @@
 """Verification of symmetries: right ones pass, and groups one size too large are refused by name."""
 
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 import torch
@@ -95,7 +96,7 @@ def test_wrong_exponents_are_refused(name):
     for symmetry in spec.symmetries:
         if name == "layer" and symmetry.permutation not in ("qk0", "vo0"):
             continue
-        for wrong in wrong_exponents(symmetry):
+        for wrong in islice(wrong_exponents(symmetry), 0, None, 3 if name == "layer" else 1):
             others = [s for s in spec.symmetries if s is not symmetry]
             mutated = rf.PermutationSpec(
                 spec.axes_to_perm, sizes=spec.declared_sizes, symmetries=[*others, wrong]

@@ -46,10 +46,10 @@ def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: 
     takes that and every parameter still has a part in its outputs (checked by one backward pass); a spec that fails
     there is tried on the inputs as they were given.
 
-    Symmetries are tried likewise, by random signs, scales from 1/2 to 2, and matrices of their groups, then all at
-    once with the permutations: about log2(k) + 4 forward passes for k of them, one more for each where inputs are not
-    cut. First the gains and biases of norms are moved into readers and writers are centred, which must preserve the
-    function too; gains and biases that cannot be moved are set to 1 and 0 for the trial.
+    Symmetries are tried likewise, beside permutations, by random signs, scales from 1/2 to 2, and matrices of their
+    groups: about log2(k) + 2 forward passes for k of them, one more for each where inputs are not cut. First the gains
+    and biases of norms are moved into readers and writers are centred, which must preserve the function too; gains
+    and biases that cannot be moved are set to 1 and 0 for the trial.
     """
     trial = Trial(model, example_inputs, np.random.default_rng(rng), spec)
     _verify_permutations(spec, trial)

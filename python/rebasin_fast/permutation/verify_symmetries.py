@@ -12,7 +12,6 @@ from rebasin_fast.permutation.transforms.apply import apply_transform
 from rebasin_fast.permutation.transforms.check import GROUPS_OF, symmetry_of
 from rebasin_fast.permutation.transforms.draw import identity_transform, random_transform
 from rebasin_fast.permutation.trial import TOLERANCE, Trial
-from rebasin_fast.permutation.trial_permutations import binary_codes
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.symmetry import Norm, Symmetry
 from rebasin_fast.typing import Array, Floats, Params
@@ -49,21 +48,26 @@ def _fault(
                 "inputs that reach these layers"
             )
 
-    def change(chosen: Iterable[tuple[Symmetry, Transform]]) -> float:
-        transform = identity_transform(spec, spec.sizes(trial.params))
+    def change(chosen: Iterable[tuple[Symmetry, Transform]], start: Transform | None = None) -> float:
+        transform = start or identity_transform(spec, spec.sizes(trial.params))
         for symmetry, choice in chosen:
             transform = _with(transform, symmetry, choice)
         return trial.change_with(apply_transform(spec, transform, trial.params))
 
-    if any(change(chosen) > TOLERANCE for chosen in _trials(symmetries, choices)):
-        alone = {s: max(change([(s, choice)]) for choice in choices) for s in symmetries}
-        worst = max(alone, key=lambda symmetry: alone[symmetry])
-        if alone[worst] > TOLERANCE:
-            others = [s for s in symmetries if s is not worst and alone[s] > TOLERANCE]
-            return _describe(worst, alone[worst], others)
-        return _together(max(change(chosen) for chosen in _trials(symmetries, choices)))
-    together = trial.change_with(apply_transform(spec, choices[0], trial.params))
-    return _together(together) if together > TOLERANCE else None
+    reordered = Transform(choices[0].permutation)
+    changes = [change(chosen, reordered) for chosen in _trials(symmetries, choices)]
+    if max(changes, default=0.0) <= TOLERANCE:
+        return None
+    alone = {s: max(change([(s, choice)]) for choice in choices) for s in symmetries}
+    worst = max(alone, key=lambda symmetry: alone[symmetry])
+    if alone[worst] > TOLERANCE:
+        return _describe(
+            worst, alone[worst], [s for s in symmetries if s is not worst and alone[s] > TOLERANCE]
+        )
+    return (
+        f"the symmetries of the spec change the function of the model: its outputs move by {max(changes):.2g} of their "
+        f"magnitude (allowed {TOLERANCE:g}) when several act together, though each alone preserves them"
+    )
 
 
 def _fault_of_norms(spec: PermutationSpec, trial: Trial, start: Params) -> str | None:
@@ -146,8 +150,11 @@ def _with(transform: Transform, symmetry: Symmetry, choice: Transform) -> Transf
 def _trials(
     symmetries: Sequence[Symmetry], choices: tuple[Transform, Transform]
 ) -> list[list[tuple[Symmetry, Transform]]]:
-    """About log2(k) + 2 choices for k symmetries: of any two one acts without the other, and each in both ways."""
-    codes = binary_codes(len(symmetries))
+    """About log2(k) + 2 choices for k symmetries: in the first all act; of any two one acts without the other.
+
+    Each has an odd binary code with two ones or more, as in ``trial_permutations.trials``, and acts in both ways.
+    """
+    codes = list(range(3, 3 + 2 * len(symmetries), 2))
     chosen: list[list[tuple[Symmetry, Transform]]] = [[] for _ in range(max(codes, default=1).bit_length())]
     for symmetry, code in zip(symmetries, codes, strict=True):
         ones = [digit for digit in range(len(chosen)) if code >> digit & 1]
@@ -168,11 +175,4 @@ def _describe(symmetry: Symmetry, change: float, others: Sequence[Symmetry]) -> 
         f"move by {change:.2g} of their magnitude (allowed {TOLERANCE:g}). It acts on {places}: the group is too large "
         "for the operations between these, an exponent is wrong, or an axis that carries the same units is missing"
         + (f". Also at fault: {also}" if also else "")
-    )
-
-
-def _together(change: float) -> str:
-    return (
-        f"the symmetries of the spec change the function of the model: its outputs move by {change:.2g} of their "
-        f"magnitude (allowed {TOLERANCE:g}) when several act together, though each alone preserves them"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,15 +72,21 @@ def _factors(columns: Floats) -> tuple[Floats, bool]:
     found, is_deficient = np.empty((parents, units, units)), False
     for number, own in enumerate(columns):
         factor = np.zeros((units, units))
-        triangle = np.linalg.qr(own.T, mode="r")
+        triangle = _triangle(own.T)
         factor[:, : len(triangle)] = triangle.T
         singular = np.linalg.svd(factor, compute_uv=False)
         if singular[-1] <= _DEFICIENT * singular[0]:
             is_deficient = True
             least = _DEFICIENT * (singular[0] or 1.0)
-            factor = np.linalg.qr(np.hstack([factor, least * np.eye(units)]).T, mode="r").T
+            factor = _triangle(np.hstack([factor, least * np.eye(units)]).T).T
         found[number] = factor
     return found, is_deficient
+
+
+def _triangle(columns: Floats) -> Floats:
+    triangle: Any = np.linalg.qr(columns, mode="r")
+    found: Floats = triangle
+    return found
 
 
 def _is_balanced(writers: Floats, readers: Floats) -> bool:

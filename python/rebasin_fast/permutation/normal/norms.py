@@ -172,7 +172,7 @@ def _along(
 
 
 def _replaced(working: Working, vector: str, places: _Places, value: float) -> NDArray[Any]:
-    values = working[vector].copy()
+    values: NDArray[Any] = working[vector].copy()
     values[_positions(places[vector, 0])] = value
     return values
 

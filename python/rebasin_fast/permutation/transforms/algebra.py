@@ -113,9 +113,9 @@ def whole_matrices(transform: Transform, name: str) -> Floats:
     --------
     >>> import rebasin_fast as rf
     >>> from rebasin_fast.permutation.transforms.algebra import whole_matrices
-    >>> whole_matrices(rf.Transform({"P": [1, 0]}, signs={"P": [1.0, -1.0]}), "P")
-    array([[ 0.,  1.],
-           [-1.,  0.]])
+    >>> whole_matrices(rf.Transform({"P": [1, 0]}, scales={"P": [1.0, 2.0]}), "P")
+    array([[0., 1.],
+           [2., 0.]])
     """
     given = _checked(transform, "transform")
     order = given.permutation[name]

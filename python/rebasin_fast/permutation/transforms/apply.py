@@ -144,7 +144,8 @@ class Action:
 def units_at(front: NDArray[Any], positions: NDArray[np.int64]) -> NDArray[Any]:
     """(parents, units, rest): the entries at (parents, copies, units) positions of the first axis."""
     parents, _, units = positions.shape
-    return front[positions.swapaxes(1, 2)].reshape(parents, units, -1)
+    found: NDArray[Any] = front[positions.swapaxes(1, 2)].reshape(parents, units, -1)
+    return found
 
 
 def put_units(front: NDArray[Any], positions: NDArray[np.int64], values: NDArray[Any]) -> None:
