@@ -13,6 +13,7 @@ from rebasin_fast._models.inference import import_torch
 from rebasin_fast._terminal.progress import ProgressBar
 from rebasin_fast.cli.option_types import FACTORY, made_model
 from rebasin_fast.cli.options import MatchingOptions, check_options_apply, option_group, output_path
+from rebasin_fast.errors import SpecError
 from rebasin_fast.evaluation.evaluator import load_into
 from rebasin_fast.matching import (
     Matching,
@@ -23,7 +24,9 @@ from rebasin_fast.matching import (
     weight_matching,
 )
 from rebasin_fast.matching.relaxed.frank_wolfe import Start
+from rebasin_fast.matching.symmetric.result import SymmetricMatching
 from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.tracing import TracedSpec
 from rebasin_fast.typing import Params
 
 
@@ -68,6 +71,8 @@ class Task:
 
 def _by_weights(task: Task) -> Matching:
     options = task.options
+    if options.symmetries == "all":
+        return _by_all_symmetries(task)
     return weight_matching(
         task.spec,
         task.params_a,
@@ -79,6 +84,26 @@ def _by_weights(task: Task) -> Matching:
         threads=options.threads,
         memory_limit=options.memory_limit,
         checkpoint=task.method.resume,
+        **task.shared(),
+    )
+
+
+def _by_all_symmetries(task: Task) -> SymmetricMatching:
+    options, spec = task.options, task.spec
+    if not spec.symmetries and not isinstance(spec, TracedSpec):
+        raise SpecError(
+            "--symmetries all: this spec has permutations alone. Derive signs, scales and rotations from the model "
+            "with --trace module:factory, or give the file of a spec that has them"
+        )
+    return weight_matching(
+        spec,
+        task.params_a,
+        task.params_b,
+        symmetries="all",
+        rng=options.seed,
+        max_iter=options.max_iter,
+        restarts=options.restarts,
+        threads=options.threads,
         **task.shared(),
     )
 

@@ -5,6 +5,7 @@ from rebasin_fast.matching.many.method import merge_many
 from rebasin_fast.matching.many.result import ManyMatching
 from rebasin_fast.matching.relaxed.frank_wolfe import FrankWolfeMatching, frank_wolfe_matching
 from rebasin_fast.matching.result import Matching, MatchingStats, Progress
+from rebasin_fast.matching.symmetric.result import SymmetricMatching
 from rebasin_fast.matching.trained.sinkhorn.method import SinkhornMatching, sinkhorn_matching
 from rebasin_fast.matching.trained.sinkhorn.run import SinkhornOptions
 from rebasin_fast.matching.trained.straight_through.method import (
@@ -24,6 +25,7 @@ __all__ = [
     "SinkhornOptions",
     "StraightThroughMatching",
     "StraightThroughOptions",
+    "SymmetricMatching",
     "activation_matching",
     "frank_wolfe_matching",
     "merge_many",
