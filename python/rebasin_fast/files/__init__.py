@@ -2,7 +2,7 @@
 
 from .errors import MissingFileError, OutputExistsError, UnwritableOutputError
 from .load import load_params
-from .of_spec import spec_digest
+from .of_spec import holds_transform, spec_digest
 from .params import LoadedParams, Source
 from .permutations import (
     PermutationFile,
@@ -24,6 +24,7 @@ __all__ = [
     "check_output",
     "check_permutation_output",
     "check_writable",
+    "holds_transform",
     "load_params",
     "load_permutation",
     "output_files",

@@ -19,6 +19,7 @@ from ..errors import FileFormatError, PermutationError
 from .contents import Contents, FileFormat, Outgoing
 from .formats import format_of_name
 from .load import load_params
+from .params import LoadedParams
 from .writing.atomic import atomic_write
 
 _SUFFIXES = (".safetensors", ".npz")
@@ -96,12 +97,7 @@ def write_arrays_of_spec(
 
 def read_arrays_of_spec(path: str | os.PathLike[str], *, what: str) -> ArraysOfSpec:
     """Read the file; FileFormatError where it is no such file, or its spec and digest do not agree."""
-    params = load_params(path, library="numpy")
-    if params.source.format == "torch":
-        raise FileFormatError(f"{path}: a {what} is a file of {' or '.join(_SUFFIXES)}, not of torch.")
-    notes = dict(params.source.metadata)
-    if _NOTES in params:
-        notes.update(_notes(params[_NOTES], path))
+    params, notes = _read(path, what)
     arrays = {name: params[name] for name in params if name != _NOTES}
     spec, digest = notes.pop("spec", None), notes.pop("spec_sha256", None)
     notes.pop("format", None)
@@ -110,6 +106,21 @@ def read_arrays_of_spec(path: str | os.PathLike[str], *, what: str) -> ArraysOfS
             f"{path}: its spec and the digest beside it do not agree: one was changed by hand."
         )
     return ArraysOfSpec(arrays, spec, digest, notes)
+
+
+def holds_transform(path: str | os.PathLike[str]) -> bool:
+    """Whether the file says that it holds a transform, and not a permutation alone."""
+    return _read(path, "permutation")[1].get("format") == "rebasin_fast.transform"
+
+
+def _read(path: str | os.PathLike[str], what: str) -> tuple[LoadedParams, dict[str, str]]:
+    params = load_params(path, library="numpy")
+    if params.source.format == "torch":
+        raise FileFormatError(f"{path}: a {what} is a file of {' or '.join(_SUFFIXES)}, not of torch.")
+    notes = dict(params.source.metadata)
+    if _NOTES in params:
+        notes.update(_notes(params[_NOTES], path))
+    return params, notes
 
 
 def format_of_spec_file(path: Path, what: str) -> FileFormat:
