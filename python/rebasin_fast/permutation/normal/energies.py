@@ -99,7 +99,10 @@ class _Array:
     def _field(self, number: int, values: Floats) -> Floats:
         """At each position of an axis, the sum of exponents times values of the scales that act there."""
         own, length = self._terms[number], self._sums.shape[number]
-        return np.bincount(own.positions, own.exponents * values[own.scales], minlength=length)
+        field: Floats = np.bincount(own.positions, own.exponents * values[own.scales], length).astype(
+            np.float64
+        )
+        return field
 
     def _contracted(self, number: int, factors: Sequence[Floats]) -> Floats:
         """The sums along an axis, multiplied by the factors there and contracted with those of the others."""
@@ -111,7 +114,8 @@ class _Array:
         return along
 
     def _by_scale(self, scales: Index, weights: Floats) -> Floats:
-        return np.bincount(scales, weights, minlength=self._count)
+        sums: Floats = np.bincount(scales, weights, self._count).astype(np.float64)
+        return sums
 
 
 def _terms(place: Place, numbers: Index) -> Terms:
