@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 
 import rebasin_fast as rf
@@ -57,9 +56,10 @@ def refused(claimed: rf.PermutationSpec, example: Example, named: str) -> bool:
     try:
         claimed.verify(example.build(), example.inputs())
     except rf.SpecError as error:
-        assert named in str(error)
-        return True
-    return False
+        message = str(error)
+    else:
+        message = ""
+    return named in message
 
 
 # Operations that leave order alone because the tracer does not look into them: a larger group may be right.
