@@ -261,6 +261,16 @@ def test_what_stays_out_of_the_objective_moves_without_a_weight():
     np.testing.assert_allclose(found.params["mean"], 50.0)
 
 
+def test_a_tied_parameter_counts_once_and_stays_tied():
+    roles = (Role("up", 0, (1,)), Role("again", 0, (1,)), Role("down", 1, (-1,)))
+    axes = {"up": ("P", None), "again": ("P", None), "down": (None, "P")}
+    spec = rf.PermutationSpec(axes, symmetries=[Symmetry("P", "scales", roles)])
+    up, down = np.array([[9.0], [1.0]]), np.array([[1.0, 4.0]])
+    found = rf.normalise(spec, {"up": up, "again": up, "down": down})
+    assert found.params["again"] is found.params["up"]
+    np.testing.assert_allclose(found.params["up"].ravel(), [3.0, 2.0])
+
+
 def test_specs_without_symmetries_and_parts_of_a_model():
     params = {"fc1.weight": np.ones((3, 2)), "fc2.weight": np.ones((2, 3))}
     found = rf.normalise(rf.specs.mlp(["fc1", "fc2"], bias=False), params)
