@@ -150,6 +150,8 @@ def check_symmetries(symmetries: object, places: Mapping[str, list[tuple[str, in
             )
         for role in symmetry.roles:
             _check_role(symmetry.permutation, role, places[symmetry.permutation])
+        for norm in symmetry.norms:
+            _check_norm(symmetry.permutation, norm, places[symmetry.permutation])
     pairs = [(symmetry.permutation, symmetry.group) for symmetry in found]
     twice = next((pair for pair in pairs if pairs.count(pair) > 1), None)
     if twice is not None:
@@ -169,6 +171,26 @@ def _check_role(permutation: str, role: Role, places: list[tuple[str, int]]) -> 
         raise SpecError(
             f"{where} has exponents {brief(role.exponents)} on {role.parameter!r}; they are -1, 0 or 1"
         )
+
+
+def _check_norm(permutation: str, norm: Norm, places: list[tuple[str, int]]) -> None:
+    where = f"a norm of the symmetry of {permutation!r}"
+    if norm.kind not in NORM_KINDS:
+        raise SpecError(
+            f"{where} is of kind {brief(norm.kind)}; {' or '.join(map(repr, NORM_KINDS))} is expected"
+        )
+    for what, name in (("gain", norm.gain), ("bias", norm.bias)):
+        if name is not None and (name, 0) not in places:
+            raise SpecError(f"{where} has the {what} {brief(name)}, where its units do not stand")
+    for reader in norm.readers:
+        if type(reader.axis) is not int or (reader.parameter, reader.axis) not in places:
+            raise SpecError(
+                f"{where} is read by axis {brief(reader.axis)} of {brief(reader.parameter)}, where its units do not "
+                "stand"
+            )
+        bias: object = reader.bias
+        if bias is not None and not isinstance(bias, str):
+            raise SpecError(f"{where} has a reader with the bias {brief(bias)}; a name is expected")
 
 
 def renamed_symmetries(symmetries: Iterable[Symmetry], names: Mapping[str, str]) -> tuple[Symmetry, ...]:
