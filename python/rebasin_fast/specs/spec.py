@@ -192,7 +192,7 @@ class PermutationSpec:
         self.sizes(params)
 
     def verify(self, model: Any, example_inputs: Any, rng: int = 0) -> None:
-        """Prove on ``model`` that random permutations of each name leave its function as it is.
+        """Prove on ``model`` that random permutations of each name, and symmetries, leave its function as it is.
 
         See :func:`rebasin_fast.permutation.verify.verify_spec`, which this calls.
 
