@@ -178,7 +178,7 @@ def test_exponents_number_the_copies_of_a_fused_axis():
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_random_matrices_are_of_their_groups(size):
     rng = np.random.default_rng(0)
-    norm = Norm("layer", "g", None, (Reader("down", 1),))
+    norm = Norm("layer", None, None, (Reader("down", 1),))
     layer = random_transform(spec_with("orthogonal", norms=(norm,)), {"P": size}, rng).matrices["P"]
     np.testing.assert_allclose(layer @ layer.T, np.eye(size), atol=1e-13)
     np.testing.assert_allclose(layer.sum(1), 1.0, atol=1e-13)
