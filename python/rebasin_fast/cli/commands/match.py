@@ -20,7 +20,8 @@ from rebasin_fast.cli.options import (
     output_path,
 )
 from rebasin_fast.files import save_permutation as write_permutation
-from rebasin_fast.matching.symmetric.result import SymmetricMatching
+from rebasin_fast.matching import SymmetricMatching
+from rebasin_fast.permutation import save_transform
 
 
 @click.command()
@@ -89,8 +90,6 @@ def match(
     if save_permutation is not None:
         restored = b.restored_spec(spec)
         if isinstance(matching, SymmetricMatching):
-            from rebasin_fast.permutation import save_transform
-
             save_transform(save_permutation, restored, matching.transform, overwrite=out.force)
         else:
             write_permutation(save_permutation, matching.permutation, restored.to_json(), overwrite=out.force)

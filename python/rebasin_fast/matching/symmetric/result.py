@@ -58,7 +58,10 @@ class SymmetricMatching(Matching):
 
     @property
     def transform(self) -> Transform:
-        """From B as given to the aligned B, up to gains, biases and means of norms: normalisation, then isometry."""
+        """From B as given to the aligned B: normalisation, then isometry.
+
+        Where norms have gains, biases or means to move, from ``normalise(spec, params_b, balance=False).params``.
+        """
         return compose_transforms(self.normalisation, self.isometry, self.spec)
 
     def apply(self, params_b: Params) -> dict[str, Array]:
