@@ -31,6 +31,7 @@ class SymmetricMatching(Matching):
     normalisation : Transform
         The scales and matrices by which B was balanced. Gains and means of norms are beside them.
     spec : PermutationSpec
+        That of the matching, without rotations that one of the models keeps out.
     kept : Mapping[str, str]
         Permutations that the spec has matrices for and that moved without them, and why: the gain or bias of a norm
         could not be moved into its readers.
