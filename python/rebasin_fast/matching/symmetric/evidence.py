@@ -62,5 +62,5 @@ def _centred_square(place: Place, values: NDArray[Any]) -> float:
     rows = place.rows(values)
     means = rows.mean(axis=1, dtype=np.float64)
     entries = values if place.whole else rows
-    square = inner_product(entries, entries) - place.positions.shape[1] * float(np.vdot(means, means))
-    return max(square, 0.0)
+    of_means = place.positions.shape[1] * float(np.vdot(means, means))
+    return float(max(0.0, inner_product(entries, entries) - of_means))
