@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 import rebasin_fast as rf
+from rebasin_fast.matching.state_file import _digest as digest
 from rebasin_fast.matching.trained.straight_through.projection import Projection, standing
 
 cross_entropy = functional.cross_entropy
@@ -47,7 +48,8 @@ def perceptron():
 class Case:
     """A model, its spec, two trained networks of it and the batches they were trained on, in float64."""
 
-    def __init__(self, build, batches, steps):
+    def __init__(self, build, batches, steps, rate):
+        self.rate = rate
         self.build, self.batches = lambda: build().double(), batches
         self.spec = rf.trace_spec(self.build(), batches[0][0][:2])
         self.a, self.b = (self.trained(seed, steps) for seed in (0, 1))
@@ -64,7 +66,7 @@ class Case:
         return {name: value.detach() for name, value in model.state_dict().items()}
 
     def match(self, **options):
-        options = {"symmetries": "all", "evaluate_every": 2, **options}
+        options = {"symmetries": "all", "evaluate_every": 2, "learning_rate": self.rate, **options}
         return rf.straight_through_matching(
             self.spec, self.build(), self.a, self.b, self.batches, cross_entropy, **options
         )
@@ -84,13 +86,13 @@ def _perceptron_case():
     rng = torch.Generator().manual_seed(0)
     inputs = torch.randn(4, 24, 5, generator=rng).double()
     teacher = torch.randn(5, 3, generator=rng).double()
-    return Case(perceptron, [(x, torch.sin(2 * x @ teacher).argmax(1)) for x in inputs], 150)
+    return Case(perceptron, [(x, torch.sin(2 * x @ teacher).argmax(1)) for x in inputs], 100, rate=0.1)
 
 
 def _block_case():
     rng = torch.Generator().manual_seed(0)
     tokens = torch.randint(7, (4, 24, 5), generator=rng)
-    return Case(Block, [(x, (x[:, 0] + x[:, -1]) % 7) for x in tokens], 150)
+    return Case(Block, [(x, (x[:, 0] + x[:, -1]) % 7) for x in tokens], 60, rate=0.01)
 
 
 @pytest.fixture(params=["perceptron", "block"], scope="module")
@@ -194,8 +196,9 @@ def test_a_run_starts_from_an_isometry_as_it_is(case, refined):
     assert again.first_loss == pytest.approx(refined.loss, rel=1e-9)
     assert again.loss <= again.first_loss
     assert case.match(init=refined.isometry).losses == again.losses
-    permutation = {p: np.random.default_rng(0).permutation(n) for p, n in case.spec.sizes(case.a).items()}
-    permutation = rf.permutation.random_permutation(case.spec, case.spec.sizes(case.a), 0)
+    permutation = rf.permutation.random_permutation(
+        case.spec, case.spec.sizes(case.a), np.random.default_rng(0)
+    )
     found = case.match(init=permutation, learning_rate=1e-12, epochs=1, evaluate=lambda params: 0.0)
     normals = [rf.normalise(case.spec, params).params for params in (case.a, case.b)]
     ends = found.endpoints(case.a, case.b)
@@ -203,7 +206,7 @@ def test_a_run_starts_from_an_isometry_as_it_is(case, refined):
     assert all((ends[1][name] - moved[name]).abs().max() < 1e-12 for name in moved)
 
 
-def test_what_does_not_apply_is_refused_by_name(case, tmp_path):
+def test_what_does_not_apply_is_refused_by_name(case):
     with pytest.raises(ValueError, match="momentum is for symmetries='permutations'"):
         case.match(momentum=0.5)
     with pytest.raises(ValueError, match="move_both is for symmetries='all'"):
@@ -215,29 +218,40 @@ def test_what_does_not_apply_is_refused_by_name(case, tmp_path):
     units = case.spec.sizes(case.a)
     name = next(iter(units))
     transform = rf.permutation.identity_transform(case.spec, units)
-    kind = "scales" if name in {s.permutation for s in case.spec.symmetries if s.group == "scales"} else "matrices"
     scaled = rf.Transform(transform.permutation, matrices={name: 2.0 * np.eye(units[name])})
     with pytest.raises(rf.PermutationError, match=repr(name)):
         case.match(init=scaled)
-    path = tmp_path / "run.npz"
-    case.match(symmetries="permutations", checkpoint=path)
-    with pytest.raises(rf.FileFormatError, match="belongs to another matching"):
-        case.match(checkpoint=path)
+    with pytest.raises(TypeError, match="a Transform is for 'all'"):
+        case.match(symmetries="permutations", init=transform)
 
 
-def test_a_damaged_state_is_refused(case, tmp_path):
+def test_states_of_other_runs_and_damaged_ones_are_refused(case, tmp_path):
     path = tmp_path / "run.npz"
     found = case.match(checkpoint=path)
-    with pytest.raises(rf.FileFormatError, match="belongs to another matching"):
-        case.match(checkpoint=path, move_both=True)
-    assert case.match(checkpoint=path).losses == found.losses
+    assert case.match(checkpoint=path).losses == found.losses  # nothing left to do
+    for options in ({"move_both": True}, {"symmetries": "permutations"}):
+        with pytest.raises(rf.FileFormatError, match="belongs to another matching"):
+            case.match(checkpoint=path, **options)
+    whole = {name: np.array(array) for name, array in rf.load_params(path).items()}
+    turned = [name for name in whole if name.startswith("best/b/") and not name.endswith("/heads")]
+    for name in turned:
+        contents = {key: array for key, array in whole.items() if key != "digest"}
+        contents[name] = contents[name] * 2
+        rf.save_params(path, {**contents, "digest": digest(contents)}, overwrite=True)
+        with pytest.raises(rf.FileFormatError, match="damaged"):
+            case.match(checkpoint=path)
 
 
 def test_the_optimizer_can_be_chosen():
     case = _perceptron_case()
-    chosen = case.match(optimizer=lambda tensors: torch.optim.Adam(tensors, lr=0.01))
-    assert chosen.losses == case.match().losses
-    assert chosen.losses != case.match(learning_rate=0.05).losses
+    plain = case.match(learning_rate=None, epochs=4)
+    for name, rate in (("learning_rate", 0.01), ("optimizer", lambda t: torch.optim.Adam(t, lr=0.01))):
+        assert case.match(**{"learning_rate": None, name: rate}, epochs=4).losses == plain.losses
+    assert case.match(learning_rate=0.5, epochs=4).losses != plain.losses
+
+
+def test_comparisons_and_ends_of_a_run():
+    case = _perceptron_case()
     asked = []
 
     def evaluate(params):

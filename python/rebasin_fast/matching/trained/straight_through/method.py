@@ -19,9 +19,9 @@ from rebasin_fast.matching.trained.straight_through.options import StraightThrou
 from rebasin_fast.matching.trained.straight_through.result import StraightThroughMatching
 from rebasin_fast.matching.trained.straight_through.run import StraightThroughRun
 from rebasin_fast.matching.trained.straight_through.symmetric import refine
+from rebasin_fast.permutation.transform import Transform
 
 if TYPE_CHECKING:
-    from rebasin_fast.permutation.transform import Transform
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation, Rng
 
@@ -177,6 +177,8 @@ def straight_through_matching(
             spec, function, params_a, params_b, batches, loss, options,
             rng=rng, init=init, evaluate=evaluate, stop=stop, progress=progress,
         )  # fmt: skip
+    if isinstance(init, Transform):
+        raise TypeError("init is a permutation with symmetries='permutations'; a Transform is for 'all'")
     pair = check_pair(spec, params_a, params_b, strict=strict)
     start = start_of(spec, pair.sizes, init)
     seed = 0 if is_default_seed(rng) else int(_arguments.generator("rng", rng).integers(1, 2**62))

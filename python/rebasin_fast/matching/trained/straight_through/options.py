@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from rebasin_fast import _arguments
 from rebasin_fast.matching.trained.options import TrainingOptions
@@ -52,7 +52,7 @@ class StraightThroughOptions(TrainingOptions):
             )
         return self._with(learning_rate=0.01, max_iter=1)
 
-    def _with(self, **defaults: float) -> StraightThroughOptions:
+    def _with(self, **defaults: Any) -> StraightThroughOptions:
         return replace(self, **{n: value for n, value in defaults.items() if getattr(self, n) is None})
 
     def _check(self) -> None:

@@ -38,6 +38,9 @@ class Projection:
         strict: bool,
     ) -> None:
         self.problem = SymmetricProblem(check_pair(spec, target, moving, strict=strict), symmetries)
+        self.problem.a = [
+            np.array(values) for values in self.problem.a
+        ]  # written to, and a model's own so far
         families = self.problem.families
         self._order = [
             each for name, _ in settling_order(self.problem) for each in (name, *families[name].inner)

@@ -97,7 +97,7 @@ class SymmetricRun(MidpointRun):
             self.state.current = packed({"b": begin} | ({"a": pair.identity} if options.move_both else {}))
             if options.move_both:
                 _put(self._targets["a"], apply_transform(pair.spec, begin, pair.b))
-        self._stand_at(self.state.current)
+        self._ends = self._ends_under(self.state.current)
 
     def isometries(self, arrays: dict[str, NDArray[Any]]) -> tuple[Transform, Transform]:
         """Of A and of B, by the arrays of a state."""
