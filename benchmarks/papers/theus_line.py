@@ -184,7 +184,7 @@ def draw(lines: dict[str, dict[str, rf.LossCurve]], path: Path) -> None:
             line_pictures.draw_line(panel, curve, "loss", COLOURS[method], LOOKS[method])
         label_axes(panel, title=title.replace(", ", "\n", 1), y="loss (nats a character)")
         line_pictures.name_ends(panel)
-    line_pictures.save(figure, panels[0], path, "Two transformers, merged", columns=3)
+    line_pictures.save(figure, panels[0], path, "Two transformers, merged")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 
 import rebasin_fast as rf
 from rebasin_fast.files import load_permutation, save_permutation
+from rebasin_fast.permutation import load_transform, save_transform
 
 NONSENSE: dict[str, Any] = {
     "None": None, "text": "abc", "empty text": "", "bytes": b"x", "NUL": "\0", "long text": "x" * 300,
@@ -112,6 +113,10 @@ CALLS = [
     Call(rf.apply_permutation, lambda: {"spec": SPEC, "permutation": P, "params": dict(A)}),
     Call(rf.invert_permutation, lambda: {"permutation": P, "spec": SPEC}),
     Call(rf.compose_permutations, lambda: {"first": P, "second": P, "spec": SPEC}),
+    Call(rf.apply_transform, lambda: {"spec": SPEC, "transform": rf.Transform(P), "params": dict(A)}),
+    Call(rf.invert_transform, lambda: {"transform": rf.Transform(P), "spec": SPEC}),
+    Call(rf.compose_transforms, lambda: {"first": rf.Transform(P), "second": rf.Transform(P), "spec": SPEC}),
+    Call(rf.normalise, lambda: {"spec": SPEC, "params": dict(A)}),
     Call(rf.interpolate, lambda: {**PAIR, "t": 0.5, "method": "lerp"}),
     Call(rf.loss_curve, lambda: {"evaluate": lambda p: 1.0, **PAIR, "ts": 3, "method": "lerp"}),
     Call(
@@ -139,6 +144,12 @@ CALLS = [
     Call(rf.save_params, lambda: {"path": file_name(), "params": dict(A), "like": None, "metadata": None}),
     Call(rf.save_params, lambda: {"path": file_name(), "params": dict(A), "overwrite": False}),
     Call(save_permutation, lambda: {"path": file_name(), "permutation": P, "metadata": None}),
+    Call(save_transform, lambda: {"path": file_name(), "spec": SPEC, "transform": rf.Transform(P)}),
+    Call(
+        save_transform,
+        lambda: {"path": file_name(), "spec": SPEC, "transform": rf.Transform(P), "metadata": None},
+    ),
+    Call(load_transform, lambda: {"path": file_name()}),
     Call(load_permutation, lambda: {"path": file_name()}),
     Call(rf.specs.mlp, lambda: {"layers": ["fc1", "fc2"], "bias": True, "layout": "torch", "norm": "batch"}),
     Call(rf.specs.for_params, lambda: {"params": dict(A)}),

@@ -110,12 +110,17 @@ def test_curve_and_normal_a_of_a_traced_model(run, tmp_path):
     rf.save_params(tmp_path / "a.npz", a)
     rf.save_params(tmp_path / "b.npz", b)
     common = ("--symmetries", "all", "--trace", "scaled_nets:net", "--json", "--quiet")
-    normal, out = tmp_path / "an.npz", tmp_path / "bn.npz"
-    result = run("match", "a.npz", "b.npz", "-o", out, "--normal-a", normal, *common)
+    normal, out, saved = (tmp_path / name for name in ("an.npz", "bn.npz", "ab.safetensors"))
+    result = run(
+        "match", "a.npz", "b.npz", "-o", out, "--normal-a", normal, "--save-permutation", saved, *common
+    )
     assert result.exit_code == 0, result.output
     ends = rf.load_params(normal), rf.load_params(out)
     assert all(np.allclose(ends[0][name], ends[1][name], atol=1e-4) for name in a)
     assert not all(np.allclose(ends[0][name], a[name], atol=1e-2) for name in a)
+    assert run("apply", saved, "b.npz", "-o", "again.npz").exit_code == 0
+    again = rf.load_params(tmp_path / "again.npz")
+    assert all(np.allclose(again[name], array, atol=1e-5) for name, array in ends[1].items())
     result = run(
         "curve", "a.npz", "b.npz", "--match", "--points", "3", "--model", "scaled_nets:model", "--data",
         "scaled_nets:batches", *common,

@@ -124,6 +124,20 @@ def test_the_transform_is_the_balance():
         np.testing.assert_allclose(moved[name], array, atol=1e-12)
 
 
+def test_gains_alone():
+    network = NETWORKS["layer"]
+    model = network.model()
+    found = rf.normalise(network.spec, params_of(model), balance=False)
+    assert change_of_outputs(network, model, found.params) < 1e-11
+    assert {step.kind for step in found.steps} == {"gain", "bias", "centred"}
+    assert not found.transform.matrices
+    assert found.sweeps == 0
+    balanced = rf.normalise(network.spec, params_of(model))
+    moved = rf.apply_transform(network.spec, balanced.transform, found.params)
+    for name, array in balanced.params.items():
+        np.testing.assert_allclose(moved[name], array, atol=1e-11)
+
+
 @pytest.mark.parametrize("name", ["rms", "layer", "relu"])
 def test_float32_stays_float32(name):
     network = NETWORKS[name]

@@ -15,10 +15,9 @@ from rebasin_fast._terminal.tables import table
 from rebasin_fast.cli.methods import METHODS, MethodOptions, Task
 from rebasin_fast.cli.options import MatchingOptions, OutputOptions
 from rebasin_fast.cli.proof import spec_statement
-from rebasin_fast.matching import Matching
+from rebasin_fast.matching import Matching, SymmetricMatching
 from rebasin_fast.matching.kinship import Kinship, kinship
 from rebasin_fast.matching.matched import matched_parameters
-from rebasin_fast.matching.symmetric.result import SymmetricMatching
 from rebasin_fast.merging.distance import l2_distance
 from rebasin_fast.merging.meanings import weight_of_spectral_vector
 from rebasin_fast.permutation import permuted_params

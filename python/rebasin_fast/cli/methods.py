@@ -17,6 +17,7 @@ from rebasin_fast.errors import SpecError
 from rebasin_fast.evaluation.evaluator import load_into
 from rebasin_fast.matching import (
     Matching,
+    SymmetricMatching,
     activation_matching,
     frank_wolfe_matching,
     sinkhorn_matching,
@@ -24,7 +25,6 @@ from rebasin_fast.matching import (
     weight_matching,
 )
 from rebasin_fast.matching.relaxed.frank_wolfe import Start
-from rebasin_fast.matching.symmetric.result import SymmetricMatching
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.tracing import TracedSpec
 from rebasin_fast.typing import Params

@@ -16,7 +16,9 @@ from rebasin_fast.permutation.transforms import (
     compose_transforms,
     identity_transform,
     invert_transform,
+    load_transform,
     random_transform,
+    save_transform,
     transformed_params,
 )
 
@@ -33,9 +35,11 @@ __all__ = [
     "identity_transform",
     "invert_permutation",
     "invert_transform",
+    "load_transform",
     "normalise",
     "permuted_params",
     "random_permutation",
     "random_transform",
+    "save_transform",
     "transformed_params",
 ]

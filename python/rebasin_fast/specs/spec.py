@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from math import lgamma, log
 from types import MappingProxyType
 from typing import Any
@@ -232,6 +233,22 @@ class PermutationSpec:
             sizes=self._declared_sizes,
             symmetries=renamed_symmetries(self._symmetries, names),
         )
+
+    def with_symmetries(self, symmetries: Iterable[Symmetry]) -> PermutationSpec:
+        """The same spec with other symmetries than its own; SpecError for one that does not fit the axes.
+
+        Examples
+        --------
+        >>> import rebasin_fast as rf
+        >>> from rebasin_fast.specs.symmetry import Role, Symmetry
+        >>> spec = rf.PermutationSpec({"up": ("P", None), "down": (None, "P")})
+        >>> signs = Symmetry("P", "signs", (Role("up", 0, (1,)), Role("down", 1, (-1,))))
+        >>> spec.with_symmetries([signs]).symmetries[0].group
+        'signs'
+        """
+        other = copy(self)
+        other._symmetries = check_symmetries(symmetries, self._perm_to_axes)
+        return other
 
     def to_json(self) -> str:
         """The spec as JSON text, read back by :meth:`from_json`."""

@@ -37,12 +37,15 @@ def test_a_planted_transform_is_recovered(name, seed):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_given_transform_is_that_of_the_result(name):
-    """``transform`` moves B, in normal form but for scales, as ``apply`` does."""
+    """``transform`` moves B as ``apply`` does, but for gains, biases and means of norms, which move before."""
     model = MODELS[name]
-    a, b, _ = planted(model, 5)
+    a, b = (model.draw(np.random.default_rng(seed)) for seed in (5, 6))
     matching = rf.weight_matching(model.spec, a, b, symmetries="all")
-    moved, aligned = rf.apply_transform(model.spec, matching.transform, b), matching.apply(b)
+    unbalanced = rf.normalise(model.spec, b, balance=False).params
+    moved, aligned = rf.apply_transform(model.spec, matching.transform, unbalanced), matching.apply(b)
     assert all(np.abs(moved[parameter] - aligned[parameter]).max() < 1e-9 for parameter in b)
+    inputs = model.draw_inputs(np.random.default_rng(7))
+    assert np.abs(model.function(aligned, inputs) - model.function(b, inputs)).max() < 1e-9
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -10,6 +10,7 @@ from helpers.symmetric_models import MODELS
 
 MODEL = MODELS["rms"]
 SPEC = MODEL.spec
+STREAM = SPEC.symmetries[0]
 A, B = (MODEL.draw(np.random.default_rng(seed)) for seed in (0, 1))
 
 
@@ -132,14 +133,20 @@ def test_products_that_overflow_are_told():
         rf.weight_matching(model.spec, huge, huge, symmetries="all")
 
 
-def test_a_stream_whose_gain_stays_keeps_its_orders():
-    """No product reads the last norm alone."""
-    readers = [
-        norm if norm.gain != "norm3.gain" else replace(norm, readers=()) for norm in SPEC.symmetries[0].norms
-    ]
-    symmetries = [replace(SPEC.symmetries[0], norms=tuple(readers)), *SPEC.symmetries[1:]]
-    spec = rf.PermutationSpec(SPEC.axes_to_perm, sizes=SPEC.declared_sizes, symmetries=symmetries)
-    found = rf.weight_matching(spec, A, B, symmetries="all")
+@pytest.mark.parametrize("gain_of_a", ["as drawn", "one"])
+def test_a_stream_whose_gain_stays_in_one_model_keeps_its_orders_in_both(gain_of_a):
+    """No product reads the last norm alone; a gain of one has no need to move."""
+    norms = [norm if norm.gain != "norm3.gain" else replace(norm, readers=()) for norm in STREAM.norms]
+    spec = SPEC.with_symmetries([replace(STREAM, norms=tuple(norms)), *SPEC.symmetries[1:]])
+    a = A if gain_of_a == "as drawn" else {**A, "norm3.gain": np.ones_like(A["norm3.gain"])}
+    found = rf.weight_matching(spec, a, B, symmetries="all")
     assert list(found.kept) == ["S"]
+    assert "norm3.gain" in found.kept["S"]
     assert "S" not in found.transform.matrices
     assert found.to_dict()["symmetries"] == {"qk": ["linear"], "vo": ["linear"]}
+    a_normal, b_aligned = found.endpoints(a, B)
+    assert np.array_equal(a_normal["norm1.gain"], a["norm1.gain"])
+    assert np.array_equal(b_aligned["norm1.gain"], B["norm1.gain"][found.permutation["S"]])
+    inputs = MODEL.draw_inputs(np.random.default_rng(2))
+    for given, end in ((a, a_normal), (B, b_aligned)):
+        assert np.abs(MODEL.function(given, inputs) - MODEL.function(end, inputs)).max() < 1e-9

@@ -20,7 +20,8 @@ from rebasin_fast.cli.options import (
     output_path,
 )
 from rebasin_fast.files import save_permutation as write_permutation
-from rebasin_fast.matching.symmetric.result import SymmetricMatching
+from rebasin_fast.matching import SymmetricMatching
+from rebasin_fast.permutation import save_transform
 
 
 @click.command()
@@ -87,12 +88,11 @@ def match(
         alignment = align(a.params, model_b, b.params, options, out, method)
     spec, matching = alignment.spec, alignment.matching
     if save_permutation is not None:
-        spec_json = b.restored_spec(spec).to_json()
         if isinstance(matching, SymmetricMatching):
-            from rebasin_fast.permutation import save_transform
-
-            save_transform(save_permutation, matching.isometry, spec_json, overwrite=out.force)
+            restored = b.restored_spec(matching.spec)
+            save_transform(save_permutation, restored, matching.transform, overwrite=out.force)
         else:
+            spec_json = b.restored_spec(spec).to_json()
             write_permutation(save_permutation, matching.permutation, spec_json, overwrite=out.force)
     destination.write(alignment.aligned)
     if normal_a is not None:

@@ -36,9 +36,14 @@ def match_symmetric(
     given = check_pair(spec, params_a, params_b, strict=options.strict)
     with blas_threads(options.threads):
         normal_a, normal_b = normalise(spec, params_a), normalise(spec, params_b)
+        kept = {**normal_a.kept, **normal_b.kept}
+        if normal_a.kept.keys() != normal_b.kept.keys():  # gains that one model keeps stay in both
+            spec = spec.with_symmetries(
+                s for s in spec.symmetries if s.group != "orthogonal" or s.permutation not in kept
+            )
+            normal_a, normal_b = normalise(spec, params_a), normalise(spec, params_b)
         acting = [symmetry for symmetry in normal_a.symmetries if symmetry in normal_b.symmetries]
         problem = SymmetricProblem(check_pair(spec, normal_a.params, normal_b.params, strict=False), acting)
-        kept = {**normal_a.kept, **normal_b.kept}
         runs = _Runs(spec, problem, normal_b.transform, kept, given.left_in_place, options, progress)
         draws = generators(generator, options.restarts)
         return best_of([runs.run(number, draw) for number, draw in enumerate(draws, 1)])

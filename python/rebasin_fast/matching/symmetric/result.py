@@ -31,6 +31,7 @@ class SymmetricMatching(Matching):
     normalisation : Transform
         The scales and matrices by which B was balanced. Gains and means of norms are beside them.
     spec : PermutationSpec
+        That of the matching, without rotations that one of the models keeps out.
     kept : Mapping[str, str]
         Permutations that the spec has matrices for and that moved without them, and why: the gain or bias of a norm
         could not be moved into its readers.
@@ -58,7 +59,10 @@ class SymmetricMatching(Matching):
 
     @property
     def transform(self) -> Transform:
-        """From B as given to the aligned B, up to gains, biases and means of norms: normalisation, then isometry."""
+        """From B as given to the aligned B: normalisation, then isometry.
+
+        Where norms have gains, biases or means to move, from ``normalise(spec, params_b, balance=False).params``.
+        """
         return compose_transforms(self.normalisation, self.isometry, self.spec)
 
     def apply(self, params_b: Params) -> dict[str, Array]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays import check_arrays, find_ties
 from rebasin_fast.permutation.apply import check_names_known
 from rebasin_fast.permutation.normal.linear import balance_linear
@@ -23,7 +24,7 @@ _CONVERGED = 1e-10
 _MOST_ROUNDS = 100
 
 
-def normalise(spec: PermutationSpec, params: Params) -> Normalised:
+def normalise(spec: PermutationSpec, params: Params, *, balance: bool = True) -> Normalised:
     """The same function in normal form, in which only orders, signs and rotations of units are left open.
 
     Gains of norms are multiplied into the axes that read the norm and become 1; their biases are added through these,
@@ -37,6 +38,8 @@ def normalise(spec: PermutationSpec, params: Params) -> Normalised:
         With symmetries, as :func:`rebasin_fast.trace_spec` finds them.
     params : Mapping[str, array]
         NumPy, torch, JAX or CuPy arrays. Not changed.
+    balance : bool
+        Without it gains, biases and means alone are moved: enough for rotations to act.
 
     Returns
     -------
@@ -74,17 +77,13 @@ def normalise(spec: PermutationSpec, params: Params) -> Normalised:
         raise TypeError(f"spec is a PermutationSpec, got {type(spec).__qualname__}")
     check_arrays(params, "the parameters")
     check_names_known(spec, params)
+    balance = _arguments.flag("balance", balance)
     known = {n: f for n, f in getattr(spec, "ties", {}).items() if n in params and f in params}
-    return normalised(spec, params, {**known, **find_ties(params)})
-
-
-def normalised(spec: PermutationSpec, params: Params, ties: Mapping[str, str]) -> Normalised:
-    """As :func:`normalise`, where it is known which names share a tensor."""
-    working = Working(spec, params, ties)
+    working = Working(spec, params, {**known, **find_ties(params)})
     acting = [symmetry for symmetry in spec.symmetries if symmetry.permutation in working.sizes]
     steps, refused = _without_gains(working, acting)
     kept = {name: next(iter(reasons.values())) for name, reasons in refused.items()}
-    transform, balanced, sweeps = _balanced(working, acting)
+    transform, balanced, sweeps = _balanced(working, acting if balance else [])
     left = tuple(s for s in acting if s.group != "orthogonal" or s.permutation not in kept)
     return Normalised(working.results(), transform, (*steps, *balanced), kept, left, sweeps)
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rebasin_fast._arrays.index_arrays import as_index
+from rebasin_fast._arrays.index_arrays import as_index, check_index_mapping
 from rebasin_fast.errors import PermutationError
 from rebasin_fast.permutation.algebra import compose_permutations, invert_permutation, sources_of_copies
 from rebasin_fast.permutation.transform import Transform
-from rebasin_fast.permutation.transforms.check import check_is_transform
+from rebasin_fast.permutation.transforms.check import as_numbers, check_is_transform, check_kind
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Floats, Index
 
@@ -157,14 +157,16 @@ def _factors(transform: Transform, name: str) -> Floats:
 def _checked(transform: Transform, argument: str) -> Transform:
     """With arrays of int64 and float64 whose shapes fit one another."""
     check_is_transform(argument, transform)
+    check_index_mapping(transform.permutation, f"{argument}.permutation")
     permutation = {name: as_index(name, index) for name, index in transform.permutation.items()}
     kinds: dict[str, dict[str, Floats]] = {}
     for kind in ("signs", "scales", "matrices"):
         kinds[kind] = {}
+        check_kind(argument, kind, getattr(transform, kind))
         for name, values in getattr(transform, kind).items():
             if name not in permutation:
                 raise PermutationError(f"{kind} name {name!r}, for which {argument} has no permutation")
-            array = np.asarray(values, dtype=np.float64)
+            array = as_numbers(f"{kind}[{name!r}] of {argument}", values)
             shape = permutation[name].shape
             expected = (*shape, shape[-1]) if kind == "matrices" else shape
             if array.shape != expected:

@@ -66,8 +66,7 @@ def check_transform(spec: PermutationSpec, transform: Transform, sizes: Mapping[
     checked: dict[str, dict[str, Floats]] = {}
     for kind, groups in GROUPS_OF.items():
         given = getattr(transform, kind)
-        if not isinstance(given, Mapping):
-            raise TypeError(f"transform.{kind} maps names to arrays, got {type(given).__qualname__}")
+        check_kind("transform", kind, given)
         _check_names(kind, given, spec, groups)
         checked[kind] = {
             name: _checked(kind, name, given[name], permutation[name].shape, spec)
@@ -84,10 +83,27 @@ def check_is_transform(argument: str, transform: object) -> None:
         raise TypeError(f"{argument} is a Transform, got {type(transform).__qualname__}{hint}")
 
 
+def check_kind(argument: str, kind: str, given: object) -> None:
+    """TypeError unless the signs, scales or matrices of a transform are a mapping."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{argument}.{kind} maps names to arrays, got {type(given).__qualname__}")
+
+
 def symmetry_of(spec: PermutationSpec, name: str, kind: str) -> Symmetry | None:
     """The symmetry by which ``kind`` ("signs", "scales", "matrices") acts on the units of ``name``."""
     found = {symmetry.group: symmetry for symmetry in spec.symmetries if symmetry.permutation == name}
     return next((found[group] for group in GROUPS_OF[kind] if group in found), None)
+
+
+def as_numbers(where: str, values: object) -> Floats:
+    """``values`` as contiguous float64; PermutationError unless they are real numbers."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise PermutationError(f"{where} must be an array of real numbers: {error}") from None
+    if array.dtype.kind not in "fiu":
+        raise PermutationError(f"{where} must be an array of real numbers, got {array.dtype}")
+    return np.ascontiguousarray(array, dtype=np.float64)
 
 
 def deviation_from_orthogonal(matrices: Floats) -> float:
@@ -117,10 +133,7 @@ def _check_names(
 
 def _checked(kind: str, name: str, values: object, shape: tuple[int, ...], spec: PermutationSpec) -> Floats:
     where = f"{kind}[{name!r}]"
-    try:
-        array = np.ascontiguousarray(np.asarray(values), dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise PermutationError(f"{where} must be an array of real numbers: {error}") from None
+    array = as_numbers(where, values)
     expected = (*shape, shape[-1]) if kind == "matrices" else shape
     if array.shape != expected:
         raise PermutationError(f"{where} has shape {array.shape}; expected {expected}")
