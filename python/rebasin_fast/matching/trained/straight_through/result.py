@@ -63,7 +63,7 @@ class SymmetricStraightThroughMatching(SymmetricMatching, StraightThroughMatchin
 
     @property
     def transform_a(self) -> Transform:
-        """From A as given to A's end, up to gains, biases and means of norms: normalisation, then isometry."""
+        """From A as given to A's end, as ``transform`` from B: normalisation, then isometry."""
         return compose_transforms(self.normalisation_a, self.isometry_a, self.spec)
 
     def endpoints(self, params_a: Params, params_b: Params) -> tuple[dict[str, Array], dict[str, Array]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.symmetric.normal_forms import NormalForms
 from rebasin_fast.matching.trained.straight_through.isometries import isometry_of
 from rebasin_fast.matching.trained.straight_through.result import SymmetricStraightThroughMatching
 from rebasin_fast.matching.trained.straight_through.symmetric_run import NormalPair, SymmetricRun
@@ -38,7 +39,8 @@ def refine(
 ) -> SymmetricStraightThroughMatching:
     """The isometry of the lowest loss at the midpoint of the normal forms, from ``init`` or from weight matching."""
     left_in_place = check_pair(spec, params_a, params_b, strict=options.strict).left_in_place
-    pair = NormalPair.of(spec, function, params_a, params_b)
+    forms = NormalForms.of(spec, params_a, params_b)
+    pair = NormalPair.of(forms, function)
     given = None
     if init is not None:
         given = isometry_of(pair.projection(strict=options.strict).problem, init)
@@ -70,11 +72,11 @@ def refine(
         converged=converged,
         stats=run.work,
         report=left_in_place,
-        spec=spec,
+        spec=forms.spec,
         isometry=isometry,
-        normalisation=pair.normal_b.transform,
+        normalisation=forms.b.transform,
         isometry_a=isometry_a,
-        normalisation_a=pair.normal_a.transform,
-        kept=pair.kept,
+        normalisation_a=forms.a.transform,
+        kept=forms.kept,
         **state.losses_of_result(),
     )

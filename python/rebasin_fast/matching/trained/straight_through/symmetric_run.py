@@ -17,50 +17,38 @@ from rebasin_fast.matching.trained.state import TrainingFile
 from rebasin_fast.matching.trained.straight_through.isometries import isometry_of, packed, unpacked
 from rebasin_fast.matching.trained.straight_through.midpoint import MidpointRun
 from rebasin_fast.matching.trained.straight_through.projection import Projection
-from rebasin_fast.permutation import apply_transform, identity_transform, normalise
+from rebasin_fast.permutation import apply_transform, identity_transform
 
 if TYPE_CHECKING:
+    from rebasin_fast.matching.symmetric.normal_forms import NormalForms
     from rebasin_fast.matching.trained.straight_through.options import StraightThroughOptions
-    from rebasin_fast.permutation.normal import Normalised
     from rebasin_fast.permutation.transform import Transform
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.specs.symmetry import Symmetry
     from rebasin_fast.typing import Params
 
 
 @dataclass(frozen=True)
 class NormalPair:
-    """Two models in normal form: as they were brought there, and as the model has them."""
+    """Two models in normal form, as tensors of a model, which has to fit them."""
 
-    spec: PermutationSpec
-    normal_a: Normalised
-    normal_b: Normalised
+    forms: NormalForms
     a: Tensors = field(repr=False)
     b: Tensors = field(repr=False)
 
     @classmethod
-    def of(
-        cls, spec: PermutationSpec, function: FunctionalModel, params_a: Params, params_b: Params
-    ) -> NormalPair:
-        """Normalise the models, which ``function`` has to fit."""
-        normals = normalise(spec, params_a), normalise(spec, params_b)
-        a, b = (function.tensors(normal.params, which) for normal, which in zip(normals, "AB", strict=True))
-        return cls(spec, *normals, a, b)
+    def of(cls, forms: NormalForms, function: FunctionalModel) -> NormalPair:
+        """The tensors of ``function``."""
+        return cls(forms, function.tensors(forms.a.params, "A"), function.tensors(forms.b.params, "B"))
 
     @property
-    def symmetries(self) -> list[Symmetry]:
-        """Those that act on both."""
-        return [s for s in self.normal_a.symmetries if s in self.normal_b.symmetries]
-
-    @property
-    def kept(self) -> dict[str, str]:
-        """Permutations without their matrices, and why."""
-        return {**self.normal_a.kept, **self.normal_b.kept}
+    def spec(self) -> PermutationSpec:
+        """With the symmetries that act on both."""
+        return self.forms.spec
 
     def projection(self, *, of_a: bool = False, strict: bool) -> Projection:
         """The orbit of B beside A; ``of_a``: of A beside B."""
         target, moving = (self.b, self.a) if of_a else (self.a, self.b)
-        return Projection(self.spec, target, moving, self.symmetries, strict=strict)
+        return Projection(self.spec, target, moving, self.forms.symmetries, strict=strict)
 
     @cached_property
     def identity(self) -> Transform:
