@@ -14,13 +14,14 @@ from rebasin_fast.permutation.transform import Transform
 from rebasin_fast.permutation.transforms.check import ORTHOGONAL_TO, deviation_from_orthogonal
 
 if TYPE_CHECKING:
+    from rebasin_fast.matching.result import Matching
     from rebasin_fast.matching.symmetric.problem import Family, SymmetricProblem
     from rebasin_fast.typing import Permutation
 
 _KINDS = ("permutation", "signs", "matrices")
 
 
-def isometry_of(problem: SymmetricProblem, init: Permutation | Transform | object) -> Transform:
+def isometry_of(problem: SymmetricProblem, init: Permutation | Matching | Transform) -> Transform:
     """``init`` checked: a Transform, a permutation, or a matching's isometry or permutation.
 
     The order of units that move by a matrix becomes part of it.
@@ -30,9 +31,9 @@ def isometry_of(problem: SymmetricProblem, init: Permutation | Transform | objec
     PermutationError
         It does not fit the spec, or is no isometry of the normal forms.
     """
-    given: Any = getattr(init, "isometry", getattr(init, "permutation", init))
-    if isinstance(init, Transform):
-        given = init
+    given: Any = init
+    if not isinstance(init, Transform):
+        given = getattr(init, "isometry", getattr(init, "permutation", init))
     if not isinstance(given, Transform):
         given = Transform(check_permutation(problem.spec, given, problem.sizes))
     checked = check_transform(problem.spec, given, problem.sizes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rebasin_fast import _arguments
 from rebasin_fast._models.functional import Batches, FunctionalModel
@@ -12,20 +12,56 @@ from rebasin_fast._models.inference import import_torch
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
-from rebasin_fast.matching.result import Progress, ProgressCallback
+from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
 from rebasin_fast.matching.runs import is_default_seed
 from rebasin_fast.matching.trained.options import takes_options
-from rebasin_fast.matching.trained.straight_through.options import StraightThroughOptions
-from rebasin_fast.matching.trained.straight_through.result import StraightThroughMatching
+from rebasin_fast.matching.trained.straight_through.options import (
+    StraightThroughKeywords,
+    StraightThroughOptions,
+)
+from rebasin_fast.matching.trained.straight_through.result import (
+    StraightThroughMatching,
+    SymmetricStraightThroughMatching,
+)
 from rebasin_fast.matching.trained.straight_through.run import StraightThroughRun
 from rebasin_fast.matching.trained.straight_through.symmetric import refine
 from rebasin_fast.permutation.transform import Transform
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation, Rng
 
 
+@overload
+def straight_through_matching(
+    spec: PermutationSpec,
+    model: Any,
+    params_a: Params,
+    params_b: Params,
+    batches: Batches,
+    loss: Callable[[Any, Any], Any],
+    *,
+    symmetries: Literal["all"],
+    move_both: bool = ...,
+    init: Permutation | Matching | Transform | None = ...,
+    **keywords: Unpack[StraightThroughKeywords],
+) -> SymmetricStraightThroughMatching: ...
+@overload
+def straight_through_matching(
+    spec: PermutationSpec,
+    model: Any,
+    params_a: Params,
+    params_b: Params,
+    batches: Batches,
+    loss: Callable[[Any, Any], Any],
+    *,
+    symmetries: Literal["permutations"] = ...,
+    momentum: float | None = ...,
+    init: Permutation | Matching | None = ...,
+    **keywords: Unpack[StraightThroughKeywords],
+) -> StraightThroughMatching: ...
 @takes_options(StraightThroughOptions)
 def straight_through_matching(
     spec: PermutationSpec,
@@ -44,7 +80,7 @@ def straight_through_matching(
     optimizer: Callable[[list[Any]], Any] | None = None,
     schedule: Callable[[Any], Any] | None = None,
     max_iter: int | None = None,
-    init: Permutation | Transform | None = None,
+    init: Permutation | Matching | Transform | None = None,
     evaluate: Callable[[Params], float | Mapping[str, float]] | None = None,
     evaluate_every: int = 50,
     kept_batches: int = 4,
@@ -180,7 +216,7 @@ def straight_through_matching(
     if isinstance(init, Transform):
         raise TypeError("init is a permutation with symmetries='permutations'; a Transform is for 'all'")
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    start = start_of(spec, pair.sizes, init)
+    start = start_of(spec, pair.sizes, init.permutation if isinstance(init, Matching) else init)
     seed = 0 if is_default_seed(rng) else int(_arguments.generator("rng", rng).integers(1, 2**62))
     run = StraightThroughRun(spec, function, params_a, params_b, loss, options, start, evaluate, seed)
     with listener(progress) as notify:

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from rebasin_fast import _arguments
 from rebasin_fast.matching.trained.options import TrainingOptions
 from rebasin_fast.matching.trained.state import FILE
+
+if TYPE_CHECKING:
+    from rebasin_fast.matching.result import Progress, ProgressCallback
+    from rebasin_fast.typing import Params, Rng
+
+
+class StraightThroughKeywords(TypedDict, total=False):
+    """See :func:`rebasin_fast.straight_through_matching`: what it takes for all symmetries and for permutations."""
+
+    rng: Rng
+    epochs: int
+    learning_rate: float | None
+    optimizer: Callable[[list[Any]], Any] | None
+    schedule: Callable[[Any], Any] | None
+    max_iter: int | None
+    evaluate: Callable[[Params], float | Mapping[str, float]] | None
+    evaluate_every: int
+    kept_batches: int
+    patience: int | None
+    stop: Callable[[Progress], bool] | None
+    checkpoint: str | os.PathLike[str] | None
+    checkpoint_every: int | None
+    strict: bool
+    threads: int | None
+    progress: ProgressCallback | bool | None
+    options: StraightThroughOptions | None
 
 
 @dataclass(frozen=True, kw_only=True)

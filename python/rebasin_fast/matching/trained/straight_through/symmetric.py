@@ -15,7 +15,7 @@ from rebasin_fast.matching.trained.straight_through.symmetric_run import NormalP
 from rebasin_fast.matching.weight.method import weight_matching
 
 if TYPE_CHECKING:
-    from rebasin_fast.matching.result import Progress, ProgressCallback
+    from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
     from rebasin_fast.matching.trained.straight_through.options import StraightThroughOptions
     from rebasin_fast.permutation.transform import Transform
     from rebasin_fast.specs.spec import PermutationSpec
@@ -32,7 +32,7 @@ def refine(
     options: StraightThroughOptions,
     *,
     rng: Rng,
-    init: Permutation | Transform | None,
+    init: Permutation | Matching | Transform | None,
     evaluate: Callable[[Params], float | Mapping[str, float]] | None,
     stop: Callable[[Progress], bool] | None,
     progress: ProgressCallback | bool | None,
