@@ -206,7 +206,47 @@ def transformer(kind: NormKind, width: int = 12, hidden: int = 20, vocabulary: i
     return Model(spec, _drawn(shapes), function, lambda rng: rng.integers(0, vocabulary, (5, 7)))
 
 
+def experts(count: int = 4, width: int = 9, hidden: int = 6, vocabulary: int = 14) -> Model:
+    """A mixture of tanh networks on a stream that rotates: experts move, and the signed units within each."""
+    both = Product("experts", "H")
+    axes = {
+        "embedding": (None, "S"), "gain": ("S",), "router": ("experts", "S"), "up": (both, "S"),
+        "up_bias": (both,), "down": ("S", both), "gain2": ("S",), "head": (None, "S"),
+    }  # fmt: skip
+    shapes = {
+        "embedding": (vocabulary, width), "gain": (width,), "router": (count, width), "up": (count * hidden, width),
+        "up_bias": (count * hidden,), "down": (width, count * hidden), "gain2": (width,), "head": (vocabulary, width),
+    }  # fmt: skip
+    norms = (
+        Norm("rms", "gain", None, (Reader("router", 1), Reader("up", 1))),
+        Norm("rms", "gain2", None, (Reader("head", 1),)),
+    )
+    stream = [
+        ("embedding", 1, 1),
+        ("gain", 0, 0),
+        ("router", 1, -1),
+        ("up", 1, -1),
+        ("down", 0, 1),
+        ("gain2", 0, 0),
+    ]
+    roles = tuple(Role(name, axis, (exponent,)) for name, axis, exponent in [*stream, ("head", 1, -1)])
+    signed = (Role("up", 0, (1,)), Role("up_bias", 0, (1,)), Role("down", 1, (-1,)))
+    symmetries = [Symmetry("S", "orthogonal", roles, norms), Symmetry("H", "signs", signed)]
+
+    def function(p: Arrays, tokens: np.ndarray) -> np.ndarray:
+        x = p["embedding"][tokens]
+        normed = _normed({"n.gain": p["gain"]}, "n", x, "rms")
+        shares = np.exp(normed @ p["router"].T)
+        shares = np.repeat(shares / shares.sum(-1, keepdims=True), hidden, axis=-1)
+        x = x + (shares * np.tanh(normed @ p["up"].T + p["up_bias"])) @ p["down"].T
+        return _normed({"n.gain": p["gain2"]}, "n", x, "rms") @ p["head"].T
+
+    spec = rf.PermutationSpec(axes, sizes={"experts": count}, symmetries=symmetries)
+    return Model(spec, _drawn(shapes), function, lambda rng: rng.integers(0, vocabulary, (5, 7)))
+
+
 MODELS: dict[str, Model] = {
     "tanh": mlp("tanh"), "relu": mlp("relu"), "gated": gated(), "bottleneck": bottleneck(),
     "attention": attention(), "rms": transformer("rms"), "layer": transformer("layer"),
+    "experts": experts(),
 }  # fmt: skip

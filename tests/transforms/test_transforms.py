@@ -140,6 +140,19 @@ def test_dtypes_are_kept(dtype, group):
         assert all((again[name] == params[name]).all() for name in params)
 
 
+@pytest.mark.parametrize("shape", [(5, 3), (3, 4), (2, 3, 4), (3,)])
+def test_results_lie_row_by_row(shape):
+    """Whole axes at every place, and the reference."""
+    axis = shape.index(3)
+    entries = tuple("P" if number == axis else None for number in range(len(shape)))
+    spec = rf.PermutationSpec({"w": entries}, symmetries=[Symmetry("P", "linear", (Role("w", axis, (-1,)),))])
+    params = {"w": np.random.default_rng(0).standard_normal(shape)}
+    drawn = random_transform(spec, {"P": 3}, np.random.default_rng(1))
+    found = rf.apply_transform(spec, drawn, params)
+    assert_close(found, transformed(spec, drawn, params))
+    assert found["w"].flags.c_contiguous
+
+
 def test_arrays_are_computed_on_access_and_gradients_left_behind():
     spec = spec_with("scales")
     params = {"up": torch.nn.Parameter(torch.ones(2, 1)), "down": torch.ones(1, 2)}

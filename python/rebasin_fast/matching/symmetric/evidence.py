@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from rebasin_fast.matching.symmetric.problem import inner_product
 
 if TYPE_CHECKING:
+    from rebasin_fast.matching.symmetric.places import Place
     from rebasin_fast.matching.symmetric.problem import Family, SymmetricProblem
 
 
@@ -48,12 +52,15 @@ def _variances(problem: SymmetricProblem, family: Family) -> dict[int, float]:
     """
     found = dict.fromkeys(family.arrays, 0.0)
     for place in family.moved:
-        parts = (_centred_square(place.rows(values[place.array])) for values in (problem.a, problem.given_b))
-        found[place.array] += float(np.prod(list(parts)))
+        of_a, of_b = (_centred_square(place, part[place.array]) for part in (problem.a, problem.given_b))
+        found[place.array] += of_a * of_b
     return found
 
 
-def _centred_square(rows: np.ndarray) -> float:
-    """The squared norm of rows less their mean over units."""
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    return float(np.vdot(rows, rows))
+def _centred_square(place: Place, values: NDArray[Any]) -> float:
+    """The squared norm of the rows less their mean over units."""
+    rows = place.rows(values)
+    means = rows.mean(axis=1, dtype=np.float64)
+    entries = values if place.whole else rows
+    of_means = place.positions.shape[1] * float(np.vdot(means, means))
+    return float(max(0.0, inner_product(entries, entries) - of_means))

@@ -71,7 +71,7 @@ def normalise(spec: PermutationSpec, params: Params, *, balance: bool = True) ->
     (array([3., 2.]), array([3., 2.]))
     >>> found
     Normalised(2 parameters)
-      P: scales balanced by factors from 0.333 to 2, sweeps: 2
+      P: scales balanced by factors from 0.333 to 2, iterations: 2
     """
     if not isinstance(spec, PermutationSpec):
         raise TypeError(f"spec is a PermutationSpec, got {type(spec).__qualname__}")
@@ -83,9 +83,9 @@ def normalise(spec: PermutationSpec, params: Params, *, balance: bool = True) ->
     acting = [symmetry for symmetry in spec.symmetries if symmetry.permutation in working.sizes]
     steps, refused = _without_gains(working, acting)
     kept = {name: next(iter(reasons.values())) for name, reasons in refused.items()}
-    transform, balanced, sweeps = _balanced(working, acting if balance else [])
+    transform, balanced, iterations = _balanced(working, acting if balance else [])
     left = tuple(s for s in acting if s.group != "orthogonal" or s.permutation not in kept)
-    return Normalised(working.results(), transform, (*steps, *balanced), kept, left, sweeps)
+    return Normalised(working.results(), transform, (*steps, *balanced), kept, left, iterations)
 
 
 def without_gains(
@@ -125,10 +125,10 @@ def _balanced(working: Working, acting: list[Symmetry]) -> tuple[Transform, list
     scales = {s.permutation: np.ones(identity.permutation[s.permutation].shape) for s in scaled}
     matrices: dict[str, Floats] = {}
     deficient: set[str] = set()
-    sweeps, change, rounds = 0, np.inf, 0
+    iterations, change, rounds = 0, np.inf, 0
     while change > _CONVERGED and rounds < _MOST_ROUNDS:
         balance = balance_scales(working, scaled)
-        sweeps, rounds = sweeps + balance.sweeps, rounds + 1
+        iterations, rounds = iterations + balance.steps, rounds + 1
         change = 0.0
         for name, factors in balance.factors.items():
             scales[name] = scales[name] * factors.reshape(scales[name].shape)
@@ -143,28 +143,29 @@ def _balanced(working: Working, acting: list[Symmetry]) -> tuple[Transform, list
             own = found.matrices.reshape(shape)
             matrices[name] = own @ matrices[name] if name in matrices else own
             change = max(change, found.change)
-    steps = [_scaled_step(s, scales[s.permutation], sweeps) for s in scaled]
-    steps += [_linear_step(linear[name], name in deficient) for name in matrices]
+    ending = "" if change <= _CONVERGED else f"; not converged after {rounds} rounds"
+    steps = [_scaled_step(s, scales[s.permutation], f"iterations: {iterations}{ending}") for s in scaled]
+    steps += [_linear_step(linear[name], name in deficient, ending) for name in matrices]
     moved = {name: factors for name, factors in scales.items() if (factors != 1.0).any()}
     return (
         Transform(identity.permutation, {}, moved, matrices),
         [step for step in steps if step is not None],
-        sweeps,
+        iterations,
     )
 
 
-def _scaled_step(symmetry: Symmetry, factors: Floats, sweeps: int) -> Step | None:
+def _scaled_step(symmetry: Symmetry, factors: Floats, ending: str) -> Step | None:
     if not (np.abs(np.log(factors)) > _CONVERGED).any():
         return None
-    text = f"scales balanced by factors from {factors.min():.3g} to {factors.max():.3g}, sweeps: {sweeps}"
+    text = f"scales balanced by factors from {factors.min():.3g} to {factors.max():.3g}, {ending}"
     return Step("scales", symmetry.permutation, _acted_on(symmetry), text)
 
 
-def _linear_step(symmetry: Symmetry, is_deficient: bool) -> Step:
+def _linear_step(symmetry: Symmetry, is_deficient: bool, ending: str) -> Step:
     text = "linear maps balanced by the singular values of their product"
     if is_deficient:
         text += ", to 1e-6 of the largest, since some are smaller or 0"
-    return Step("linear", symmetry.permutation, _acted_on(symmetry), text)
+    return Step("linear", symmetry.permutation, _acted_on(symmetry), text + ending)
 
 
 def _acted_on(symmetry: Symmetry) -> tuple[str, ...]:

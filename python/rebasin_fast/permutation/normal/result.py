@@ -40,8 +40,8 @@ class Normalised:
         Permutations whose orthogonal matrices do not act on ``params``, and why: a norm's gain or bias stays.
     symmetries : tuple of Symmetry
         Those of the spec that act on ``params``.
-    sweeps : int
-        Sweeps over the scales until they were balanced; 0 without scales.
+    iterations : int
+        Newton steps until the scales were balanced; 0 without scales.
     """
 
     params: dict[str, Array]
@@ -49,7 +49,7 @@ class Normalised:
     steps: tuple[Step, ...]
     kept: Mapping[str, str]
     symmetries: tuple[Symmetry, ...]
-    sweeps: int = 0
+    iterations: int = 0
 
     def __repr__(self) -> str:
         lines = [f"  {step}" for step in self.steps] or ["  in normal form already"]

@@ -87,8 +87,8 @@ class Working:
                 self[action.place.parameter] = action.on(self[action.place.parameter])
 
     def counts(self, name: str) -> bool:
-        """Whether a parameter counts in the norm that is made least."""
-        return name not in self.spec.unmatched
+        """Whether a parameter counts in the norm that is made least: a tied one does once."""
+        return name not in self.spec.unmatched and name not in self._ties
 
     def results(self) -> dict[str, Array]:
         """All parameters, those that changed as new arrays of the dtypes and devices given; tied ones stay tied."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,8 @@ class Action:
 
     def on(self, values: NDArray[Any]) -> NDArray[Any]:
         """``values``, with joined axes merged, scaled and mixed along the axis of the place: a new array."""
+        if self.factors is None and self.matrices is not None and self._is_whole(values):
+            return _mixed(values, self.place.axis, self.matrices[int(self.place.exponents[0])][0])
         front = np.moveaxis(values, self.place.axis, 0).copy()
         for exponent in (1, -1):
             positions = with_exponent(self.place, exponent)
@@ -139,6 +142,25 @@ class Action:
             if self.matrices is not None:
                 put_units(front, positions, self.matrices[exponent] @ units_at(front, positions))
         return np.moveaxis(front, 0, self.place.axis)
+
+    def _is_whole(self, values: NDArray[Any]) -> bool:
+        """Whether the axis holds one copy of the units, in order, and nothing else: as of a residual stream."""
+        positions = self.place.positions
+        return (
+            positions.shape == (1, 1, values.shape[self.place.axis])
+            and self.place.exponents[0] != 0
+            and np.array_equal(positions[0, 0], np.arange(positions.shape[2]))
+        )
+
+
+def _mixed(values: NDArray[Any], axis: int, matrix: Floats) -> NDArray[Any]:
+    """``matrix`` times ``values`` along ``axis``, without a copy in another order."""
+    shape = values.shape
+    if axis == values.ndim - 1:
+        mixed: NDArray[Any] = values.reshape(-1, shape[axis]) @ matrix.T
+    else:
+        mixed = matrix @ values.reshape(prod(shape[:axis]), shape[axis], -1)
+    return mixed.reshape(shape)
 
 
 def units_at(front: NDArray[Any], positions: NDArray[np.int64]) -> NDArray[Any]:
@@ -177,7 +199,7 @@ def actions_of(
 def narrowed(values: NDArray[Any], like: Array) -> Array:
     """``values`` as an array of the library, dtype and device of ``like``."""
     if isinstance(like, np.ndarray | np.generic):
-        return values.astype(like.dtype)
+        return values.astype(like.dtype, order="C")
     library = library_of(like)
     return library.cast(library.put(like, values), library.dtype_name(like))
 
