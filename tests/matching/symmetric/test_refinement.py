@@ -145,6 +145,11 @@ def test_both_ends_move_if_asked(case, refined):
     assert all(torch.equal(refined.endpoints(case.a, case.b)[0][name], normal[name]) for name in normal)
     moved = rf.apply_transform(case.spec, found.isometry_a, normal)
     assert all(torch.equal(found.endpoints(case.a, case.b)[0][name], moved[name]) for name in normal)
+    relative = rf.compose_transforms(
+        found.isometry, rf.invert_transform(found.isometry_a, found.spec), found.spec
+    )
+    from_a = rf.apply_transform(case.spec, relative, rf.normalise(case.spec, case.b).params)
+    assert case.loss(rf.interpolate(normal, from_a, 0.5)) == pytest.approx(found.loss, rel=1e-9)
     assert set(found.transform_a.matrices) == set(found.transform.matrices)
 
 
