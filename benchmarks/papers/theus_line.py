@@ -1,18 +1,19 @@
 """Transformers and symmetries beyond permutations: Theus et al., NeurIPS 2025 (arXiv 2506.22712).
 
 Two character-level GPTs on TinyShakespeare from two seeds: the line between them as they are, with B's units in
-another order, and under all symmetries that the tracer derives, from the weights alone::
+another order, under all symmetries that the tracer derives, from the weights alone, and refined on the training text::
 
     REBASIN_FAST_DATA=... python benchmarks/papers/theus_line.py [--quick]
 
 ``networks/character_gpt.py`` trains the networks before; the program names the command of those that are missing, and
-leaves them out. 2 minutes on one core; lines are kept in the cache. ``--quick``: untrained networks, few sequences.
+leaves them out. 2 minutes a pair on one core, and a step of refinement about what a step of training takes; lines and
+refinements are kept in the cache, from where the latter go on. ``--quick``: untrained networks, few sequences.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,14 +36,22 @@ NETWORKS = (
     Recipe(layers=2, width=64, steps=1_500), Recipe(layers=4, width=128, steps=1_500), Recipe(),
     Recipe(width=256), Recipe(layers=6, width=256), Recipe(layers=6, width=256, tied=True),
 )  # fmt: skip
-LOOKS = {"naive": "naive interpolation", "weights": "permutations", "all": "all symmetries, weights alone"}
-COLOURS = {"naive": "naive", "weights": "weights", "all": "activations"}
-PUBLISHED = {"naive": "–", "weights": ".34", "all": ".02 (maps learned on data)"}
+LOOKS = {
+    "naive": "naive interpolation", "weights": "permutations", "all": "all symmetries, weights alone",
+    "refined": "refined", "refined_both": "refined, both ends",
+}  # fmt: skip
+COLOURS = {
+    "naive": "naive", "weights": "weights", "all": "activations", "refined": "straight_through",
+    "refined_both": "ensemble",
+}  # fmt: skip
+PUBLISHED = {"naive": "–", "weights": ".34", "all": "–", "refined": ".02", "refined_both": "–"}
+BATCH = 32  # sequences in a step of refinement
+COMPARED = 8  # batches by which its steps compare
 NOTE = (
-    "Published: GPT-2 on TinyShakespeare, as quoted by a review of the paper; its orthogonal maps are learned on data, "
-    "ours are read off the weights. Loss in nats a character on {test:,} held-out sequences of 64; barrier: max "
-    "L(t) - (1 - t) L(0) - t L(1) over {points} points. Both ends are in normal form for all symmetries, which leaves "
-    "their functions as they are. One pair a row."
+    "Published: GPT-2 on TinyShakespeare, as quoted by a review of the paper; its orthogonal maps are learned on data. "
+    "Refined: {steps:,} steps of {batch} sequences of the training text, from all symmetries. Loss in nats a character "
+    "on {test:,} held-out sequences of 64; barrier: max L(t) - (1 - t) L(0) - t L(1) over {points} points. Both ends "
+    "are in normal form for all symmetries, which leaves their functions as they are. One pair a row."
 )
 
 
@@ -73,10 +82,9 @@ class Gpts:
 
     def line(self, method: str) -> tuple[rf.LossCurve, float]:
         """The losses between A and B under a method, and the seconds of the matching."""
-        name = (
-            f"theus_{self.recipe.name}_{method}_{self.options.points}points_{self.options.sequences}sequences"
-        )
-        path = self.options.cache / f"{name}.npz"
+        effort = f"_{self.options.steps}steps" if method.startswith("refined") else ""
+        size = f"{self.options.points}points_{self.options.sequences}sequences"
+        path = self.options.cache / f"theus_{self.recipe.name}_{method}{effort}_{size}.npz"
         seconds = 0.0
         if not path.exists() or self.options.quick:
             began = time.process_time()
@@ -97,6 +105,28 @@ class Gpts:
             return float(character_gpt.next_character_loss(logits, following))
 
         return rf.loss_curve(evaluate, a, b, self.options.points)
+
+    def refined(self, *, move_both: bool) -> rf.SymmetricStraightThroughMatching:
+        """From the matching of the weights; the state is kept in the cache."""
+        ends = "_both" if move_both else ""
+        path = self.options.cache / f"refined_{self.recipe.name}{ends}_{self.options.steps}steps.safetensors"
+        if self.options.quick:
+            path.unlink(missing_ok=True)
+        found = rf.straight_through_matching(
+            self.spec, self.recipe.build(), *self.ends, self.batches, character_gpt.next_character_loss,
+            symmetries="all", move_both=move_both, evaluate_every=20, kept_batches=COMPARED,
+            checkpoint=path, checkpoint_every=20, threads=1,
+        )  # fmt: skip
+        assert isinstance(found, rf.SymmetricStraightThroughMatching)
+        return found
+
+    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Sequences of the training text, one batch a step of refinement."""
+        _, numbers, _ = character_gpt.text()
+        rng = torch.Generator().manual_seed(0)
+        for _ in range(self.options.steps):
+            starts = torch.randint(len(numbers) - character_gpt.CONTEXT - 1, (BATCH,), generator=rng)
+            yield character_gpt.sequences(numbers, starts)
 
     @cached_property
     def spec(self) -> rf.TracedSpec:
@@ -120,6 +150,8 @@ ALIGNED: dict[str, Callable[[Gpts], tuple[dict[str, Any], dict[str, Any]]]] = {
     "naive": lambda pair: pair.ends,
     "weights": by_permutations,
     "all": by_all_symmetries,
+    "refined": lambda pair: pair.refined(move_both=False).endpoints(*pair.ends),
+    "refined_both": lambda pair: pair.refined(move_both=True).endpoints(*pair.ends),
 }
 
 
@@ -128,12 +160,14 @@ def main() -> None:
     parser.set_defaults(results=RESULTS / "papers")
     parser.add_argument("--points", type=int, default=9, help="on each line (odd)")
     parser.add_argument("--sequences", type=int, default=1_000, help="of the held-out text")
+    parser.add_argument("--steps", type=int, default=400, help="of refinement")
     parser.add_argument("--quick", action="store_true", help="untrained networks, five points, few sequences")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     name = "theus_line"
     if options.quick:
-        options.points, options.sequences, options.results, name = 5, 20, options.cache, f"{name}_quick"
+        options.points, options.sequences, options.steps = 5, 20, 4
+        options.results, name = options.cache, f"{name}_quick"
     until = time.perf_counter() + options.seconds
     lines: dict[str, dict[str, rf.LossCurve]] = {}
     for recipe in NETWORKS[:1] if options.quick else NETWORKS:
@@ -172,7 +206,7 @@ def text_of(lines: dict[str, dict[str, rf.LossCurve]], options: argparse.Namespa
             ])  # fmt: skip
     header = ["networks", "line to B", "published barrier", "barrier", "loss, midpoint", "loss, A / B"]
     title = "### Theus et al.: transformers along the line, under permutations and under all symmetries"
-    note = NOTE.format(test=options.sequences, points=options.points)
+    note = NOTE.format(test=options.sequences, points=options.points, steps=options.steps, batch=BATCH)
     return f"{title}\n\n{markdown_table(header, rows)}\n\n{note}"
 
 

@@ -129,6 +129,20 @@ CALLS = [
         rf.straight_through_matching,
         lambda: {"spec": SPEC, **models("model"), **PAIR, "batches": batches(), "loss": loss, **TRAINED},
     ),
+    Call(
+        rf.straight_through_matching,
+        lambda: {
+            "spec": SPEC,
+            **models("model"),
+            **PAIR,
+            "batches": batches(),
+            "loss": loss,
+            "symmetries": "all",
+            "move_both": False,
+            "init": P,
+            "max_iter": 1,
+        },
+    ),
     Call(rf.sinkhorn_matching, lambda: {"spec": SPEC, "model": None, **PAIR, "steps": 3, **TRAINED}),
     Call(
         rf.sinkhorn_matching,

@@ -130,6 +130,37 @@ def test_curve_and_normal_a_of_a_traced_model(run, tmp_path):
     assert max(losses) - min(losses) < 1e-3 * max(losses)
 
 
+def test_match_refines_on_data(run, tmp_path):
+    """Scales: A's normal form and the aligned B, which compute the functions of A and B."""
+    torch = pytest.importorskip("torch")
+    (tmp_path / "refined_nets.py").write_text(TRACED)
+    rng = np.random.default_rng(4)
+    for file in ("a.npz", "b.npz"):
+        rf.save_params(
+            tmp_path / file, {n: rng.standard_normal(s).astype(np.float32) for n, s in SHAPES.items()}
+        )
+    result = run(
+        "match", "a.npz", "b.npz", "-o", "bn.npz", "--normal-a", "an.npz", "--method", "straight-through",
+        "--model", "refined_nets:model", "--data", "refined_nets:batches", "--trace", "refined_nets:net",
+        "--symmetries", "all", "--max-iter", "2", "--json", "--quiet",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    account = json.loads(result.stdout)
+    assert account["steps"] == 1
+    assert {group for groups in account["symmetries"].values() for group in groups} == {"scales"}
+
+    def outputs(file):
+        p = rf.load_params(tmp_path / file, library="torch")
+        x = torch.linspace(-1.0, 1.0, 30).reshape(5, 6)
+        for i in (1, 2, 3):
+            x = torch.nn.functional.linear(x, p[f"fc{i}.weight"], p[f"fc{i}.bias"])
+            x = torch.relu(x) if i < 3 else x
+        return x
+
+    for given, end in (("a.npz", "an.npz"), ("b.npz", "bn.npz")):
+        torch.testing.assert_close(outputs(end), outputs(given), rtol=1e-4, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -137,7 +168,10 @@ def test_curve_and_normal_a_of_a_traced_model(run, tmp_path):
         (("--memory-limit", "1G"), "--memory-limit is for --symmetries permutations"),
         (("--resume", "steps.npz"), "--resume is for --symmetries permutations"),
         (("--report", "page.html"), "--report is for --symmetries permutations"),
-        (("--method", "frank-wolfe"), "--symmetries all is for --method weight; got frank-wolfe"),
+        (
+            ("--method", "frank-wolfe"),
+            "--symmetries all is for --method weight, straight-through; got frank-wolfe",
+        ),
     ],
 )
 def test_what_does_not_apply_is_refused(files, run, tmp_path, arguments, message):

@@ -106,7 +106,7 @@ def align(
     ``proving`` is a model and data on which a recognised spec is verified, by default those of ``method``.
     """
     method = method or MethodOptions()
-    options.check_symmetries(method.method, ("weight",))
+    options.check_symmetries(method.method, ("weight", "straight-through"))
     spec = options.read(params_a)
     statement = spec_statement(spec, *(proving or (method.model, method.data)))
     with out.progress(path_b.name) as progress:

@@ -8,11 +8,12 @@ from rebasin_fast.matching.result import Matching, MatchingStats, Progress
 from rebasin_fast.matching.symmetric.result import SymmetricMatching
 from rebasin_fast.matching.trained.sinkhorn.method import SinkhornMatching, sinkhorn_matching
 from rebasin_fast.matching.trained.sinkhorn.run import SinkhornOptions
-from rebasin_fast.matching.trained.straight_through.method import (
+from rebasin_fast.matching.trained.straight_through.method import straight_through_matching
+from rebasin_fast.matching.trained.straight_through.options import StraightThroughOptions
+from rebasin_fast.matching.trained.straight_through.result import (
     StraightThroughMatching,
-    straight_through_matching,
+    SymmetricStraightThroughMatching,
 )
-from rebasin_fast.matching.trained.straight_through.run import StraightThroughOptions
 from rebasin_fast.matching.weight.method import weight_matching
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "StraightThroughMatching",
     "StraightThroughOptions",
     "SymmetricMatching",
+    "SymmetricStraightThroughMatching",
     "activation_matching",
     "frank_wolfe_matching",
     "merge_many",

@@ -71,7 +71,7 @@ def match(
     """
     method.check()
     a, b = loading.load([model_a, model_b])
-    options.check_symmetries(method.method, ("weight",))
+    options.check_symmetries(method.method, ("weight", "straight-through"))
     if normal_a is not None and options.symmetries != "all":
         raise click.UsageError(
             "--normal-a is for --symmetries all; by permutations alone B is matched to A as it is"

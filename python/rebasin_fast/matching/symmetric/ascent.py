@@ -26,19 +26,20 @@ TOLERANCES = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 1e-8}
 
 
 class Ascent:
-    """One run: where it stands, and its account."""
+    """One run: where it stands (at the identity unless ``state`` says otherwise), and its account."""
 
     def __init__(
         self,
         problem: SymmetricProblem,
         progress: ProgressCallback | None = None,
         *,
+        state: State | None = None,
         most_sweeps: int = 100,
         run: int = 1,
         runs: int = 1,
     ) -> None:
         self.problem = problem
-        self.state = State(problem)
+        self.state = state or State(problem)
         self.first_objective = self.state.objective
         self.history: list[float] = []
         self.converged = False

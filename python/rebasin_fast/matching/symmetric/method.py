@@ -10,9 +10,9 @@ from rebasin_fast.matching.orders import orders_of
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.runs import best_of, generators
 from rebasin_fast.matching.symmetric.ascent import Ascent
+from rebasin_fast.matching.symmetric.normal_forms import NormalForms
 from rebasin_fast.matching.symmetric.problem import SymmetricProblem
 from rebasin_fast.matching.symmetric.result import SymmetricMatching
-from rebasin_fast.permutation import normalise
 from rebasin_fast.permutation.transform import Transform
 
 if TYPE_CHECKING:
@@ -35,16 +35,11 @@ def match_symmetric(
     """The best of ``restarts`` ascents over the orders, signs and orthogonal matrices of ``spec``, in normal form."""
     given = check_pair(spec, params_a, params_b, strict=options.strict)
     with blas_threads(options.threads):
-        normal_a, normal_b = normalise(spec, params_a), normalise(spec, params_b)
-        kept = {**normal_a.kept, **normal_b.kept}
-        if normal_a.kept.keys() != normal_b.kept.keys():  # gains that one model keeps stay in both
-            spec = spec.with_symmetries(
-                s for s in spec.symmetries if s.group != "orthogonal" or s.permutation not in kept
-            )
-            normal_a, normal_b = normalise(spec, params_a), normalise(spec, params_b)
-        acting = [symmetry for symmetry in normal_a.symmetries if symmetry in normal_b.symmetries]
-        problem = SymmetricProblem(check_pair(spec, normal_a.params, normal_b.params, strict=False), acting)
-        runs = _Runs(spec, problem, normal_b.transform, kept, given.left_in_place, options, progress)
+        normal = NormalForms.of(spec, params_a, params_b)
+        pair = check_pair(normal.spec, normal.a.params, normal.b.params, strict=False)
+        problem = SymmetricProblem(pair, normal.symmetries)
+        left, balanced = given.left_in_place, normal.b.transform
+        runs = _Runs(normal.spec, problem, balanced, normal.kept, left, options, progress)
         draws = generators(generator, options.restarts)
         return best_of([runs.run(number, draw) for number, draw in enumerate(draws, 1)])
 

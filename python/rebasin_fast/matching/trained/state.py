@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebasin_fast._arrays import library_of
 from rebasin_fast.matching.state_file import StateFile
@@ -15,7 +16,6 @@ from rebasin_fast.permutation import check_permutation
 
 if TYPE_CHECKING:
     from rebasin_fast.specs.spec import PermutationSpec
-    from rebasin_fast.typing import Index
 
 FILE = StateFile("rebasin_fast.straight_through", "checkpoint of straight_through_matching")
 
@@ -24,11 +24,12 @@ FILE = StateFile("rebasin_fast.straight_through", "checkpoint of straight_throug
 class TrainingState:
     """Permutations by value, counters, and the measurements so far.
 
-    ``changed``: ``current`` differs from the permutation of the last comparison.
+    ``changed``: ``current`` differs from the permutation of the last comparison. A method that moves more than the
+    order of units has all arrays of its transforms there.
     """
 
-    current: dict[str, Index] = field(default_factory=dict)
-    best: dict[str, Index] = field(default_factory=dict)
+    current: dict[str, NDArray[Any]] = field(default_factory=dict)
+    best: dict[str, NDArray[Any]] = field(default_factory=dict)
     seed: int = 0
     best_loss: float = float("inf")
     best_step: int = 0
@@ -57,7 +58,8 @@ class TrainingState:
 class TrainingFile:
     """The file of a run: its state, the trained tensors, the optimizer and its schedule.
 
-    ``spec`` is that of the state's permutations, None where there are none.
+    ``spec`` is that of the state's permutations, None where there are none. ``check`` raises ValueError for arrays of a
+    file that are none of the method's, which are other than permutations.
     """
 
     path: str | os.PathLike[str]
@@ -67,6 +69,7 @@ class TrainingFile:
     optimizer: Any
     schedule: Any
     file: StateFile = FILE
+    check: Callable[[dict[str, NDArray[Any]]], None] | None = None
 
     def save(self, state: TrainingState) -> None:
         """Write everything, in place of the file before."""
@@ -115,7 +118,7 @@ class TrainingFile:
         values["evaluations"] = [(step, loss) for step, loss in values["evaluations"]]
         return TrainingState(**values)
 
-    def _permutation(self, arrays: Mapping[str, Any], prefix: str) -> dict[str, Index]:
+    def _permutation(self, arrays: Mapping[str, Any], prefix: str) -> dict[str, NDArray[Any]]:
         if self.spec is None:
             return {}
         found = {
@@ -123,6 +126,9 @@ class TrainingFile:
             for name in arrays
             if name.startswith(prefix)
         }
+        if self.check is not None:
+            self.check(found)
+            return found
         return check_permutation(self.spec, found, {name: index.shape[-1] for name, index in found.items()})
 
 
