@@ -45,6 +45,8 @@ from rebasin_fast.matching import (
     Progress,
     SinkhornMatching,
     StraightThroughMatching,
+    SymmetricMatching,
+    SymmetricStraightThroughMatching,
     activation_matching,
     frank_wolfe_matching,
     merge_many,
@@ -53,7 +55,16 @@ from rebasin_fast.matching import (
     weight_matching,
 )
 from rebasin_fast.merging.interpolation import interpolate
-from rebasin_fast.permutation import apply_permutation, compose_permutations, invert_permutation
+from rebasin_fast.permutation import (
+    Transform,
+    apply_permutation,
+    apply_transform,
+    compose_permutations,
+    compose_transforms,
+    invert_permutation,
+    invert_transform,
+    normalise,
+)
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.tracing import TracedSpec, trace_spec
 
@@ -83,23 +94,30 @@ __all__ = [
     "SinkhornMatching",
     "SpecError",
     "StraightThroughMatching",
+    "SymmetricMatching",
+    "SymmetricStraightThroughMatching",
     "TracedSpec",
+    "Transform",
     "__version__",
     "activation_matching",
     "apply_permutation",
+    "apply_transform",
     "axis",
     "bottleneck_assignment",
     "build_config",
     "compose_permutations",
+    "compose_transforms",
     "cuda",
     "frank_wolfe_matching",
     "interpolate",
     "invert_permutation",
+    "invert_transform",
     "k_best_assignments",
     "linear_sum_assignment",
     "load_params",
     "loss_curve",
     "merge_many",
+    "normalise",
     "repair",
     "reset_batch_norm",
     "save_params",

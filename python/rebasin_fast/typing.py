@@ -15,5 +15,6 @@ MatrixBatch: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[Any]]
 Array: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Array]
 Index: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
 Permutation: TypeAlias = Mapping[str, Index]
 Rng: TypeAlias = int | np.random.Generator | None

@@ -9,8 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rebasin_fast as rf
 from rebasin_fast.errors import FileFormatError, PermutationError
 from rebasin_fast.files import OutputExistsError, load_permutation, save_permutation, spec_digest
+from rebasin_fast.specs.symmetry import Role, Symmetry
 
 SPEC = '{"axes": {"w": ["P", null]}, "version": 1}'
 
@@ -66,3 +68,11 @@ def test_extensions_and_tampering(tmp_path):
         load_permutation(tmp_path / "p.safetensors")
     with pytest.raises(OutputExistsError):
         save_permutation(tmp_path / "p.safetensors", {"P": np.arange(3)})
+
+
+def test_symmetries_have_no_part_in_the_digest(tmp_path):
+    with_symmetries = json.dumps(json.loads(SPEC) | {"symmetries": [1]})
+    save_permutation(tmp_path / "p.npz", {"P": np.arange(3)}, with_symmetries)
+    load_permutation(tmp_path / "p.npz").check_spec(SPEC)
+    spec = rf.PermutationSpec({"w": ("P", None)}, symmetries=[Symmetry("P", "signs", (Role("w", 0, (1,)),))])
+    assert spec.digest() == spec_digest(spec.to_json())

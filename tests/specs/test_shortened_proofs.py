@@ -152,7 +152,7 @@ def test_the_work_of_a_proof_does_not_grow_with_pictures_and_batches(size: int) 
     SEEN.clear()
     spec.verify(model, torch.randn(4, 3, size, size))
     assert SEEN[0] == 2 * 3 * size**2 or SEEN[0] == 3 * size**2  # the batch alone
-    assert sum(SEEN[1:]) <= 6 * 2 * 3 * 32**2
+    assert sum(SEEN[1:]) <= 9 * 2 * 3 * 32**2  # permutations, and the scales of both layers
 
 
 def test_large_batches_of_small_rows_keep_enough_of_them() -> None:

@@ -79,6 +79,29 @@ def matchings(spec: rf.PermutationSpec, a: Params, b: Params, path: Path) -> Non
     assert_type(several, list[rf.Matching])
     assert_type(several[0].objective, float)
     rf.weight_matching(spec, a, b, visiting="best")  # type: ignore[call-overload]
+    twin = rf.weight_matching(spec, a, b, symmetries="all", rng=1)
+    assert_type(twin, rf.SymmetricMatching)
+    assert_type(twin.transform, rf.Transform)
+    assert_type(twin.endpoints(a, b), tuple[dict[str, Any], dict[str, Any]])
+    assert_type(rf.weight_matching(spec, a, [b], symmetries="all"), list[rf.SymmetricMatching])
+    rf.weight_matching(spec, a, b, symmetries="all", effort="high")  # type: ignore[call-overload]
+    refined = rf.straight_through_matching(
+        spec,
+        object(),
+        a,
+        b,
+        [],
+        lambda outputs, targets: outputs,
+        symmetries="all",
+        move_both=True,
+        init=twin,
+    )
+    assert_type(refined, rf.SymmetricStraightThroughMatching)
+    assert_type(refined.transform_a, rf.Transform)
+    trained = rf.straight_through_matching(
+        spec, object(), a, b, [], lambda outputs, targets: outputs, momentum=0.5
+    )
+    assert_type(trained, rf.StraightThroughMatching)
     aligned = rf.apply_permutation(spec, matching.permutation, b)
     middle = rf.interpolate(a, aligned, 0.5)
     assert_type(rf.merge_many(spec, [a, b]), rf.ManyMatching)

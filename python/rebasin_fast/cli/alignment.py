@@ -16,7 +16,7 @@ from rebasin_fast.cli.methods import METHODS, MethodOptions, Task
 from rebasin_fast.cli.options import MatchingOptions, OutputOptions
 from rebasin_fast.cli.proof import spec_statement
 from rebasin_fast.files.mapping.unchanged import refuses_changed_files
-from rebasin_fast.matching import Matching
+from rebasin_fast.matching import Matching, SymmetricMatching
 from rebasin_fast.matching.kinship import Kinship, kinship
 from rebasin_fast.matching.matched import matched_parameters
 from rebasin_fast.merging.distance import l2_distance
@@ -29,11 +29,16 @@ from rebasin_fast.typing import Params
 
 @dataclass(frozen=True)
 class Alignment:
-    """B reordered to match A, and the account of it."""
+    """B moved to match A, and the account of it.
+
+    ``first`` and ``aligned`` are the ends of the line to merge on: A, and B reordered; with all symmetries their normal
+    forms, the latter moved.
+    """
 
     path: Path
     spec: PermutationSpec
     matching: Matching
+    first: Params
     aligned: Params
     distance_before: float
     distance_after: float
@@ -58,7 +63,7 @@ class Alignment:
         matching = self.matching
         sizes = {name: index.size for name, index in matching.permutation.items()}
         moved = [
-            (f"  {name}", f"{count:>5} of {sizes[name]:>5} units moved")
+            (f"  {name}", f"{count:>5} of {sizes[name]:>5} units {_how_moved(matching, name)}")
             for name, count in matching.moved_units().items()
         ]
         state = "converged" if matching.converged else "stopped before it converged"
@@ -79,6 +84,10 @@ class Alignment:
                 *([table(moved, align="l")] if moved else []),
                 table(facts, align="l"),
                 *(f"  left in place: {legible(n)} ({legible(why)})" for n, why in matching.report.items()),
+                *(
+                    f"  without matrices: {legible(n)} ({legible(why)})"
+                    for n, why in getattr(matching, "kept", {}).items()
+                ),
             ]
         )
 
@@ -99,25 +108,44 @@ def align(
     ``proving`` is a model and data on which a recognised spec is verified, by default those of ``method``.
     """
     method = method or MethodOptions()
+    options.check_symmetries(method.method, ("weight", "straight-through"))
     spec = options.read(params_a)
     statement = spec_statement(spec, *(proving or (method.model, method.data)))
     with out.progress(path_b.name) as progress:
         matching = METHODS[method.method](Task(spec, params_a, params_b, options, method, progress))
     note_unproven(spec, out)
-    aligned = permuted_params(spec, matching.permutation, params_b)
+    first: Params = params_a
+    aligned: Params = permuted_params(spec, matching.permutation, params_b)
+    relation = None
+    if isinstance(matching, SymmetricMatching):
+        first, aligned = matching.endpoints(params_a, params_b)
+    else:
+        relation = kinship(spec, params_a, params_b, matching.permutation)
     matched = matched_parameters(spec, (params_a, params_b))
-    a, b, moved = (part_of(params, matched) for params in (params_a, params_b, aligned))
+    a, b, ahead, moved = (part_of(params, matched) for params in (params_a, params_b, first, aligned))
     return Alignment(
         path_b,
         spec,
         matching,
+        first,
         aligned,
         distance_before=l2_distance(a, b),
-        distance_after=l2_distance(a, moved),
+        distance_after=l2_distance(ahead, moved),
         seed=options.seed,
         statement=statement,
-        kinship=kinship(spec, params_a, params_b, matching.permutation),
+        kinship=relation,
     )
+
+
+def _how_moved(matching: Matching, name: str) -> str:
+    """Beside their order: the signs that changed, or a matrix in its place."""
+    if not isinstance(matching, SymmetricMatching):
+        return "moved"
+    isometry = matching.isometry
+    if name in isometry.matrices:
+        return "moved, and all mixed by an orthogonal matrix"
+    negative = int((isometry.signs[name] < 0.0).sum()) if name in isometry.signs else 0
+    return f"moved, {negative} negated" if negative else "moved"
 
 
 def kinship_account(found: Kinship | None) -> dict[str, Any]:

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast._terminal.progress import ProgressBar
 from rebasin_fast.cli.option_types import FACTORY, made_model
 from rebasin_fast.cli.options import MatchingOptions, check_options_apply, option_group, output_path
+from rebasin_fast.errors import SpecError
 from rebasin_fast.evaluation.loading import load_into
 from rebasin_fast.matching import (
     Matching,
+    SymmetricMatching,
     activation_matching,
     frank_wolfe_matching,
     sinkhorn_matching,
@@ -24,6 +27,7 @@ from rebasin_fast.matching import (
 )
 from rebasin_fast.matching.relaxed.frank_wolfe import Start
 from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.tracing import TracedSpec
 from rebasin_fast.typing import Params
 
 
@@ -68,6 +72,8 @@ class Task:
 
 def _by_weights(task: Task) -> Matching:
     options = task.options
+    if options.symmetries == "all":
+        return _by_all_symmetries(task)
     return weight_matching(
         task.spec,
         task.params_a,
@@ -81,6 +87,31 @@ def _by_weights(task: Task) -> Matching:
         checkpoint=task.method.resume,
         **task.shared(),
     )
+
+
+def _by_all_symmetries(task: Task) -> SymmetricMatching:
+    options = task.options
+    _refuse_permutations_alone(task.spec)
+    return weight_matching(
+        task.spec,
+        task.params_a,
+        task.params_b,
+        symmetries="all",
+        rng=options.seed,
+        max_iter=options.max_iter,
+        restarts=options.restarts,
+        threads=options.threads,
+        **task.shared(),
+    )
+
+
+def _refuse_permutations_alone(spec: PermutationSpec) -> None:
+    """SpecError for a spec that never had symmetries to find."""
+    if not spec.symmetries and not isinstance(spec, TracedSpec):
+        raise SpecError(
+            "--symmetries all: this spec has permutations alone. Derive signs, scales and rotations from the model "
+            "with --trace module:factory, or give the file of a spec that has them"
+        )
 
 
 def _by_activations(task: Task) -> Matching:
@@ -107,18 +138,18 @@ def _by_relaxation(task: Task) -> Matching:
 def _by_training(task: Task) -> Matching:
     """Pairs of inputs and class numbers, cross-entropy."""
     assert task.method.data is not None
-    return straight_through_matching(
-        task.spec,
-        task.new_model(),
-        task.params_a,
-        task.params_b,
-        task.method.data,
-        _cross_entropy,
-        rng=task.options.seed,
-        max_iter=max(1, task.options.max_iter),
-        threads=task.options.threads,
-        **task.shared(),
-    )
+    models = task.spec, task.new_model(), task.params_a, task.params_b
+    keywords: dict[str, Any] = {"rng": task.options.seed, "threads": task.options.threads, **task.shared()}
+    if task.options.symmetries == "all":
+        _refuse_permutations_alone(task.spec)
+        source = click.get_current_context().get_parameter_source("max_iter")
+        if source is not None and source != ParameterSource.DEFAULT:
+            keywords["max_iter"] = max(1, task.options.max_iter)
+        keywords["symmetries"] = "all"
+    else:
+        keywords["max_iter"] = max(1, task.options.max_iter)
+    found: Matching = straight_through_matching(*models, task.method.data, _cross_entropy, **keywords)
+    return found
 
 
 def _by_sinkhorn(task: Task) -> Matching:

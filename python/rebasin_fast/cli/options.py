@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from functools import reduce, wraps
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import click
 from click.core import ParameterSource
@@ -20,6 +20,9 @@ from rebasin_fast.cli.spec_source import SpecSource
 from rebasin_fast.matching.weight.options import EFFORTS, Effort
 
 Command: TypeAlias = Callable[..., Any]
+
+# Options that matchings by permutations alone take.
+_OF_PERMUTATIONS = ("--effort", "--memory-limit", "--resume", "--report")
 
 input_path = click.Path(exists=True, path_type=Path)
 output_path = click.Path(path_type=Path)
@@ -57,6 +60,7 @@ def check_options_apply(method: str, option_methods: Mapping[str, Collection[str
 class MatchingOptions(SpecSource):
     """How to match, and by which spec."""
 
+    symmetries: Literal["permutations", "all"]
     seed: int
     restarts: int
     effort: Effort
@@ -64,6 +68,18 @@ class MatchingOptions(SpecSource):
     threads: int | None
     memory_limit: int | None
     no_strict: bool
+
+    def check_symmetries(self, method: str, methods: Collection[str]) -> None:
+        """UsageError for a method, or an option given, of matchings by permutations alone."""
+        if self.symmetries == "permutations":
+            return
+        if method not in methods:
+            raise click.UsageError(f"--symmetries all is for --method {', '.join(methods)}; got {method}")
+        context = click.get_current_context()
+        for option in context.command.params:
+            value = context.params[option.name or ""]
+            if option.opts[0] in _OF_PERMUTATIONS and value not in (None, option.default):
+                raise click.UsageError(f"{option.opts[0]} is for --symmetries permutations")
 
 
 @dataclass(frozen=True)
@@ -131,6 +147,13 @@ matching_options = option_group(
     "options",
     MatchingOptions,
     *_SPEC,
+    click.option(
+        "--symmetries",
+        default="permutations",
+        show_default=True,
+        type=click.Choice(["permutations", "all"]),
+        help="all: signs, scales and rotations of units too, where the spec has them (--trace derives them).",
+    ),
     click.option(
         "--seed",
         default=0,

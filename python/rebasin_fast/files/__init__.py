@@ -2,13 +2,13 @@
 
 from .errors import ChangedFileError, MissingFileError, OutputExistsError, UnwritableOutputError
 from .load import load_params
+from .of_spec import holds_transform, spec_digest
 from .params import LoadedParams, Source
 from .permutations import (
     PermutationFile,
     check_permutation_output,
     load_permutation,
     save_permutation,
-    spec_digest,
 )
 from .save import check_output, output_files, save_params
 from .writing.atomic import atomic_write, check_writable
@@ -26,6 +26,7 @@ __all__ = [
     "check_output",
     "check_permutation_output",
     "check_writable",
+    "holds_transform",
     "load_params",
     "load_permutation",
     "output_files",

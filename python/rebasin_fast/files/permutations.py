@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,17 +13,17 @@ from numpy.typing import NDArray
 
 from .. import _arguments
 from .._arrays.index_arrays import as_index
-from .._untrusted import parse_json
-from ..errors import FileFormatError, PermutationError
+from ..errors import PermutationError
 from .arrays import to_numpy
-from .contents import Contents, FileFormat, Outgoing
-from .formats import format_of_name
-from .load import load_params
-from .writing.atomic import atomic_write, check_writable
+from .of_spec import (
+    check_same_spec,
+    format_of_spec_file,
+    read_arrays_of_spec,
+    write_arrays_of_spec,
+)
+from .writing.atomic import check_writable
 
-KIND = "rebasin_fast.permutation"
-_SUFFIXES = (".safetensors", ".npz")
-_NOTES = "__metadata__"  # npz has no place for text, so it lies in an array of bytes of this name
+_WHAT = "permutation"
 
 
 @dataclass(frozen=True)
@@ -52,34 +50,7 @@ class PermutationFile:
     @_arguments.checked()
     def check_spec(self, spec_json: str) -> None:
         """Raise `PermutationError` if it was found for another spec than this one."""
-        given = spec_digest(spec_json)
-        if self.spec_digest not in (None, given):
-            raise PermutationError(
-                f"the permutation was found for the spec {self.spec_digest:.12}…, and the spec given is "
-                f"{given:.12}…. Apply it with the spec it was found for (the file holds it)."
-            )
-
-
-@_arguments.checked()
-def spec_digest(spec_json: str) -> str:
-    """Compute the SHA-256 of a spec's JSON, independent of the order of its keys and of blanks.
-
-    Raises
-    ------
-    FileFormatError
-        It is no JSON.
-
-    Examples
-    --------
-    >>> from rebasin_fast.files import spec_digest
-    >>> spec_digest('{"a": 1, "b": 2}') == spec_digest('{"b":2,"a":1}')
-    True
-    """
-    try:
-        canonical = json.dumps(parse_json(spec_json), sort_keys=True, separators=(",", ":"))
-    except ValueError as error:
-        raise FileFormatError(f"the spec is not JSON ({error}).") from error
-    return hashlib.sha256(canonical.encode()).hexdigest()
+        check_same_spec(_WHAT, self.spec_digest, spec_json)
 
 
 @_arguments.checked()
@@ -124,18 +95,12 @@ def save_permutation(
     >>> load_permutation(path).permutation
     {'P_0': array([2, 0, 1])}
     """
-    path = _arguments.path("path", path)
-    known = _format(path)
     if not isinstance(permutation, Mapping):
         raise TypeError(f"permutation maps names to index arrays, got {type(permutation).__qualname__}")
     arrays: dict[str, NDArray[Any]] = {str(n): _checked(n, to_numpy(a)) for n, a in permutation.items()}
-    notes = {**({} if metadata is None else _arguments.texts("metadata", metadata)), "format": KIND}
-    if spec_json is not None:
-        notes.update(spec=spec_json, spec_sha256=spec_digest(spec_json))
-    if known.name == "numpy":
-        arrays[_NOTES] = np.frombuffer(json.dumps(notes).encode(), np.uint8)
-    with atomic_write(path, overwrite=overwrite) as file:
-        known.write(file, Contents(Outgoing(arrays), {}, notes))
+    write_arrays_of_spec(
+        path, arrays, what=_WHAT, spec_json=spec_json, metadata=metadata, overwrite=overwrite
+    )
 
 
 @_arguments.checked()
@@ -147,7 +112,7 @@ def check_permutation_output(path: str | os.PathLike[str], *, overwrite: bool = 
     >>> from rebasin_fast.files import check_permutation_output
     >>> check_permutation_output("permutation.npz")
     """
-    _format(Path(path))
+    format_of_spec_file(Path(path), _WHAT)
     check_writable(path, overwrite)
 
 
@@ -183,27 +148,9 @@ def load_permutation(path: str | os.PathLike[str]) -> PermutationFile:
     >>> load_permutation(path).permutation
     {'P': array([2, 0, 1])}
     """
-    params = load_params(path, library="numpy")
-    if params.source.format == "torch":
-        raise FileFormatError(f"{path}: a permutation is a file of {' or '.join(_SUFFIXES)}, not of torch.")
-    notes = dict(params.source.metadata)
-    if _NOTES in params:
-        notes.update(_notes(params[_NOTES], path))
-    permutation = {name: _checked(name, params[name], str(path)) for name in params if name != _NOTES}
-    spec, digest = notes.pop("spec", None), notes.pop("spec_sha256", None)
-    notes.pop("format", None)
-    if spec is not None and digest is not None and spec_digest(spec) != digest:
-        raise FileFormatError(
-            f"{path}: its spec and the digest beside it do not agree: one was changed by hand."
-        )
-    return PermutationFile(permutation, spec, digest, notes)
-
-
-def _format(path: Path) -> FileFormat:
-    known = format_of_name(path)
-    if known is None or path.suffix.lower() not in _SUFFIXES:
-        raise FileFormatError(f"{path}: a permutation is saved as {' or '.join(_SUFFIXES)}.")
-    return known
+    found = read_arrays_of_spec(path, what=_WHAT)
+    permutation = {name: _checked(name, array, str(path)) for name, array in found.arrays.items()}
+    return PermutationFile(permutation, found.spec_json, found.spec_digest, found.metadata)
 
 
 def _checked(name: object, array: NDArray[Any], where: str = "") -> NDArray[np.int64]:
@@ -214,13 +161,3 @@ def _checked(name: object, array: NDArray[Any], where: str = "") -> NDArray[np.i
             raise
         hint = "is this a permutation, as save_permutation or match --save-permutation writes it?"
         raise PermutationError(f"{where}: {hint} {error}") from None
-
-
-def _notes(array: NDArray[Any], path: object) -> dict[str, str]:
-    try:
-        notes = parse_json(array.astype(np.uint8).tobytes())
-    except ValueError as error:
-        raise FileFormatError(f"{path}: its notes cannot be read ({error}).") from error
-    if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
-        raise FileFormatError(f"{path}: its notes must map text to text.")
-    return notes

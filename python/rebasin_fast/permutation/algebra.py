@@ -44,7 +44,7 @@ def invert_permutation(permutation: Permutation, spec: PermutationSpec | None = 
     inverses = {}
     for name, index in arrays.items():
         inverses[name] = np.empty_like(index)
-        inverses[name][_sources_of_copies(name, arrays, spec)] = np.argsort(index, axis=-1)
+        inverses[name][sources_of_copies(name, arrays, spec)] = np.argsort(index, axis=-1)
     return inverses
 
 
@@ -90,7 +90,7 @@ def compose_permutations(
             raise PermutationError(
                 f"permutation {name!r} has shape {index.shape} in the first and {after[name].shape} in the second"
             )
-        index = index[_sources_of_copies(name, after, spec)]
+        index = index[sources_of_copies(name, after, spec)]
         composed[name] = np.take_along_axis(index, after[name], axis=-1)
     return composed
 
@@ -102,7 +102,7 @@ def _check_arguments(spec: object, **permutations: object) -> None:
         raise TypeError(f"spec is a PermutationSpec or None, got {type(spec).__qualname__}")
 
 
-def _sources_of_copies(
+def sources_of_copies(
     name: str, permutation: Mapping[str, Index], spec: PermutationSpec | None
 ) -> tuple[Index, ...]:
     """Which unit of each parent the copies of ``name`` come from: an index over all axes but the last."""

@@ -83,7 +83,7 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
     if not isinstance(spec, PermutationSpec):
         raise TypeError(f"spec is a PermutationSpec, got {type(spec).__qualname__}")
     check_arrays(params, "the parameters")
-    _check_names_known(spec, params)
+    check_names_known(spec, params)
     sizes = spec.sizes(params)
     lookup = _placed(spec, check_permutation(spec, permutation, sizes))
     axes = spec.axes_to_perm
@@ -92,6 +92,7 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
     def moved(name: str) -> Array:
         array = params[name]
         library = library_of(array)
+        is_moved = False
         merged = merge_joined(axes.get(name, ()))
         if len(merged) < len(axes.get(name, ())):
             array = array.reshape(merged_shape(array.shape, merged))
@@ -104,7 +105,8 @@ def permuted_params(spec: PermutationSpec, permutation: Permutation, params: Par
             source = source_index(blocks, array.shape[axis], lookup)
             if not np.array_equal(source, np.arange(len(source))):
                 array = library.take(array, source, axis)
-        return array if array is params[name] else array.reshape(params[name].shape)
+                is_moved = True
+        return array.reshape(params[name].shape) if is_moved else params[name]
 
     return DerivedParams(params, moved)
 
@@ -221,7 +223,7 @@ def check_permutation(
     return checked
 
 
-def _check_names_known(spec: PermutationSpec, params: Params) -> None:
+def check_names_known(spec: PermutationSpec, params: Params) -> None:
     """Parameters under other names, such as a wrapper's ``module.``, would be returned unmoved and without an error."""
     if params and spec.permutations and not any(name in params for name in spec.axes_to_perm):
         raise SpecError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -46,9 +47,10 @@ class Trial:
         state = self._model.state_dict()
         self._versions = getattr(state, "_metadata", None)  # some modules refuse states of unknown version
         self.params: Params = {name: tensor.clone() for name, tensor in state.items()}
-        self._ties = find_ties(state)
+        self.ties = find_ties(state)
         self._noisy = False
         self._is_steady = False  # whether the same inputs are known to give the same outputs
+        self.is_influenced = False  # whether outputs are known to depend on every parameter
         if spec is not None:
             spec.validate(self.params)
         if spec is None or not self._take_short_inputs(spec):
@@ -75,6 +77,15 @@ class Trial:
         names = [name for name in moved if name in self.params and self.params[name].is_floating_point()]
         if not names:
             return
+        if not self.depends_on(names):
+            raise SpecError(
+                "the outputs of the model do not depend on the parameters that the spec moves (they stay as they are "
+                f"when {names[0]!r} and all others are drawn anew), so that they prove nothing: give inputs that "
+                "reach these layers, or a model without constant outputs"
+            )
+
+    def depends_on(self, names: Sequence[str]) -> bool:
+        """Whether the outputs change when the parameters of these names are drawn anew."""
         rng = np.random.default_rng(0)  # of its own: the permutations that are tried stay those of the seed
         drawn = {
             name: self._torch.as_tensor(rng.random(tuple(self.params[name].shape))).to(self.params[name])
@@ -83,25 +94,29 @@ class Trial:
         self._load({**self.params, **self._tied(drawn)})
         change = self._relative_change(self._outputs())
         self._load(self.params)
-        if change <= TOLERANCE:
-            raise SpecError(
-                "the outputs of the model do not depend on the parameters that the spec moves (they stay as they are "
-                f"when {names[0]!r} and all others are drawn anew), so that they prove nothing: give inputs that "
-                "reach these layers, or a model without constant outputs"
-            )
+        return change > TOLERANCE
+
+    def rebase(self, params: Params) -> None:
+        """Compare with the outputs of ``params`` from here on, and move these."""
+        self._check_tied(params)
+        self.params = params
+        self._load(params)
+        self._reference = self._outputs()
 
     def _tied(self, drawn: dict[str, Any]) -> dict[str, Any]:
         """The same numbers under all names of one tensor."""
-        first = {name: drawn[owner] for name, owner in self._ties.items() if owner in drawn}
+        first = {name: drawn[owner] for name, owner in self.ties.items() if owner in drawn}
         return {**drawn, **first}
 
-    def take_given_inputs(self) -> None:
-        """Go back to the inputs as they were given, where they were cut."""
+    def take_given_inputs(self) -> bool:
+        """Go back to the inputs as they were given, where they were cut; whether they were."""
         if self._args is self._given[0] and self._kwargs is self._given[1]:
-            return
+            return False
         self._args, self._kwargs = self._given
         self._load(self.params)
         self._reference = self._outputs()
+        self.is_influenced = False
+        return True
 
     def change_under(self, spec: PermutationSpec, permutation: Permutation) -> float:
         """Largest change of an output relative to its magnitude, when ``permutation`` acts on the parameters."""
@@ -136,11 +151,11 @@ class Trial:
 
     def _check_tied(self, moved: Params) -> None:
         """Names that share one tensor must move alike: a checkpoint that holds both would contradict itself."""
-        for second, first in self._ties.items():
+        for second, first in self.ties.items():
             if not self._torch.equal(moved[first], moved[second]):
                 raise SpecError(
                     f"parameters {first!r} and {second!r} are one tensor in the model, and the spec moves them apart; "
-                    "give them the same entries"
+                    "give them the same entries and roles"
                 )
 
     def _load(self, params: Params) -> None:
@@ -175,6 +190,7 @@ class Trial:
             found = outputs_if_influenced(self._torch, self._model, checked, self._outputs)
             if found is not None:
                 self._reference = found
+                self.is_influenced = True
                 return True
         self._args, self._kwargs = self._given
         return False

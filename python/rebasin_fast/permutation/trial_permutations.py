@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import count
+from collections.abc import Mapping
+from itertools import count, islice
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def trials(
     permutations of few units may be drawn equal, which would hide an entry that names one in place of the other.
     """
     identity = identity_permutation(spec, sizes)
-    codes = dict(zip(identity, _codes(), strict=False))
+    codes = dict(zip(identity, binary_codes(len(identity)), strict=True))
     length = max((code.bit_length() for code in codes.values()), default=1)
     chosen: list[dict[str, Index]] = [dict(identity) for _ in range(length)]
     for name, code in codes.items():
@@ -47,9 +47,9 @@ def trials(
     return chosen
 
 
-def _codes() -> Iterator[int]:
-    """Numbers of two binary ones or more, ascending."""
-    return (code for code in count(3) if code.bit_count() > 1)
+def binary_codes(number: int) -> list[int]:
+    """The first ``number`` codes of two binary ones or more, ascending."""
+    return list(islice((code for code in count(3) if code.bit_count() > 1), number))
 
 
 def _send(order: Index, target: Index) -> Index:

@@ -11,12 +11,13 @@ from rebasin_fast.errors import SpecError
 from rebasin_fast.permutation.apply import identity_permutation
 from rebasin_fast.permutation.trial import TOLERANCE, Trial
 from rebasin_fast.permutation.trial_permutations import generators, trials
+from rebasin_fast.permutation.verify_symmetries import verify_symmetries
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Rng
 
 
 def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: Rng = 0) -> None:
-    """Check that permuting the units of ``model`` by ``spec`` changes none of its outputs.
+    """Check that permuting the units of ``model`` by ``spec``, and its symmetries, change none of its outputs.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: 
     ------
     SpecError
         The spec does not fit the model, or outputs change by more than 1e-9 of their largest magnitude; the
-        message names the permutations at fault and the parameters they move.
+        message names the permutations at fault, for symmetries the group too, and the parameters they move.
 
     Notes
     -----
@@ -45,8 +46,19 @@ def verify_spec(spec: PermutationSpec, model: Any, example_inputs: Any, *, rng: 
     without the other. Axes of inputs of more than 32 entries, and batches, are cut for the trials where the model
     takes that and every parameter still has a part in its outputs (checked by one backward pass); a spec that fails
     there is tried on the inputs as they were given.
+
+    Symmetries are tried likewise, beside permutations, by random signs, scales from 1/2 to 2, and matrices of their
+    groups: about log2(k) + 2 forward passes for k of them, one more for each where inputs are not cut. First the gains
+    and biases of norms are moved into readers and writers are centred, which must preserve the function too; gains
+    and biases that cannot be moved are set to 1 and 0 for the trial.
     """
     trial = Trial(model, example_inputs, np.random.default_rng(rng), spec)
+    _verify_permutations(spec, trial)
+    if spec.symmetries:
+        verify_symmetries(spec, trial)
+
+
+def _verify_permutations(spec: PermutationSpec, trial: Trial) -> None:
     sizes = spec.sizes(trial.params)
     drawn = generators(spec, sizes, trial.rng)
     chosen = trials(spec, sizes, drawn)

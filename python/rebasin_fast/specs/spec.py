@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from math import lgamma, log
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +20,13 @@ from rebasin_fast.specs.axis import Entry, chains_of, check_entry, merge_joined,
 from rebasin_fast.specs.axis_json import entry_from_json, entry_to_json
 from rebasin_fast.specs.layout import common_parents, count_copies
 from rebasin_fast.specs.sizes import check_coverage, check_ranks, resolve_sizes
+from rebasin_fast.specs.symmetry import (
+    Symmetry,
+    check_symmetries,
+    renamed_symmetries,
+    symmetries_from_json,
+    symmetries_to_json,
+)
 from rebasin_fast.typing import Params, Rng
 
 _JSON_FORMAT = "rebasin_fast.permutation_spec/1"
@@ -36,11 +44,14 @@ class PermutationSpec:
         Parameters that move with their units but stay out of the objective, as BatchNorm statistics do.
     sizes : Mapping[str, int], optional
         Sizes of permutations that no single axis determines, as the number of heads in ``Product("heads", "dims")``.
+    symmetries : Iterable[Symmetry]
+        Groups beyond permutations that act on units; see :mod:`rebasin_fast.specs.symmetry`.
 
     Raises
     ------
     SpecError
-        An object is no axis entry; or ``unmatched`` or ``sizes`` has a name that ``axes`` lacks.
+        An object is no axis entry; a symmetry does not fit the axes; or ``unmatched`` or ``sizes`` has a name that
+        ``axes`` lacks.
 
     Notes
     -----
@@ -62,6 +73,7 @@ class PermutationSpec:
         unmatched: Iterable[str] = (),
         *,
         sizes: Mapping[str, int] | None = None,
+        symmetries: Iterable[Symmetry] = (),
     ) -> None:
         if not isinstance(axes, Mapping):
             raise SpecError(
@@ -83,6 +95,7 @@ class PermutationSpec:
                 raise SpecError(f"sizes[{name!r}] must be a positive integer, got {brief(size)}")
             self._declared_sizes[name] = int(size)
         self._parents = _parents_of_permutations(self._axes)
+        self._symmetries = check_symmetries(symmetries, self._perm_to_axes)
 
     @property
     def axes_to_perm(self) -> dict[str, tuple[Entry, ...]]:
@@ -113,6 +126,11 @@ class PermutationSpec:
     def declared_sizes(self) -> dict[str, int]:
         """The ``sizes`` that the spec was made with."""
         return dict(self._declared_sizes)
+
+    @property
+    def symmetries(self) -> tuple[Symmetry, ...]:
+        """Groups beyond permutations that act on units; none unless they were given or derived."""
+        return self._symmetries
 
     @_arguments.checked()
     def sizes(self, params: Params) -> dict[str, int]:
@@ -179,7 +197,7 @@ class PermutationSpec:
 
     @_arguments.checked()
     def verify(self, model: Any, example_inputs: Any, rng: Rng = 0) -> None:
-        """Prove on ``model`` that random permutations of each name leave its function as it is.
+        """Prove on ``model`` that random permutations of each name, and symmetries, leave its function as it is.
 
         See :func:`rebasin_fast.permutation.verify.verify_spec`, which this calls.
 
@@ -220,18 +238,36 @@ class PermutationSpec:
             {names.get(name, name): entries for name, entries in self._axes.items()},
             [names.get(name, name) for name in self._unmatched],
             sizes=self._declared_sizes,
+            symmetries=renamed_symmetries(self._symmetries, names),
         )
+
+    def with_symmetries(self, symmetries: Iterable[Symmetry]) -> PermutationSpec:
+        """The same spec with other symmetries than its own; SpecError for one that does not fit the axes.
+
+        Examples
+        --------
+        >>> import rebasin_fast as rf
+        >>> from rebasin_fast.specs.symmetry import Role, Symmetry
+        >>> spec = rf.PermutationSpec({"up": ("P", None), "down": (None, "P")})
+        >>> signs = Symmetry("P", "signs", (Role("up", 0, (1,)), Role("down", 1, (-1,))))
+        >>> spec.with_symmetries([signs]).symmetries[0].group
+        'signs'
+        """
+        other = copy(self)
+        other._symmetries = check_symmetries(symmetries, self._perm_to_axes)
+        return other
 
     def to_json(self) -> str:
         """The spec as JSON text, read back by :meth:`from_json`."""
-        return json.dumps(
-            {
-                "format": _JSON_FORMAT,
-                "axes": {name: [entry_to_json(e) for e in entries] for name, entries in self._axes.items()},
-                "unmatched": list(self._unmatched),
-                "sizes": self._declared_sizes,
-            }
-        )
+        fields: dict[str, Any] = {
+            "format": _JSON_FORMAT,
+            "axes": {name: [entry_to_json(e) for e in entries] for name, entries in self._axes.items()},
+            "unmatched": list(self._unmatched),
+            "sizes": self._declared_sizes,
+        }
+        if self._symmetries:  # a spec of permutations alone keeps its digest
+            fields["symmetries"] = symmetries_to_json(self._symmetries)
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> PermutationSpec:
@@ -262,19 +298,26 @@ class PermutationSpec:
         _check_kind("unmatched", [] if unmatched is None else unmatched, list)
         try:
             axes = {name: [entry_from_json(e) for e in entries] for name, entries in listed.items()}
-            return cls(axes, unmatched or (), sizes=sizes)
+            symmetries = symmetries_from_json(fields.get("symmetries", ()))
+            return cls(axes, unmatched or (), sizes=sizes, symmetries=symmetries)
         except SpecError:
             raise
         except (TypeError, ValueError) as error:
             raise SpecError(f"the JSON of the permutation spec is malformed: {error}") from None
 
     def digest(self) -> str:
-        """SHA-256 of the spec's JSON in canonical form, to check that a saved permutation belongs to it."""
-        canonical = json.dumps(json.loads(self.to_json()), sort_keys=True, separators=(",", ":"))
+        """SHA-256 of the JSON of its permutations in canonical form, to check that a saved permutation belongs to it.
+
+        Symmetries have no part in it: the same permutations belong to a spec with and without them.
+        """
+        fields = json.loads(self.to_json())
+        fields.pop("symmetries", None)
+        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def _key(self) -> tuple[Any, ...]:
-        return (tuple(self._axes.items()), self._unmatched, tuple(sorted(self._declared_sizes.items())))
+        sizes = tuple(sorted(self._declared_sizes.items()))
+        return (tuple(self._axes.items()), self._unmatched, sizes, self._symmetries)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PermutationSpec) and self._key() == other._key()

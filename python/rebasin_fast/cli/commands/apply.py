@@ -1,8 +1,9 @@
-"""``rebasin-fast apply``: a saved permutation applied to a model."""
+"""``rebasin-fast apply``: a saved permutation or transform applied to a model."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,9 +19,19 @@ from rebasin_fast.cli.options import (
     spec_options,
 )
 from rebasin_fast.cli.spec_source import SpecSource
-from rebasin_fast.files import load_params, load_permutation
-from rebasin_fast.permutation import invert_permutation, permuted_params
+from rebasin_fast.files import LoadedParams, holds_transform, load_params, load_permutation
+from rebasin_fast.permutation import (
+    invert_permutation,
+    invert_transform,
+    load_transform,
+    normalise,
+    permuted_params,
+    transformed_params,
+)
 from rebasin_fast.specs.spec import PermutationSpec
+
+if TYPE_CHECKING:
+    from rebasin_fast.typing import Params
 
 
 @click.command()
@@ -43,24 +54,20 @@ def apply(
     """Reorder the units of MODEL_B by the file PERMUTATION.
 
     PERMUTATION is written by match --save-permutation; it holds its spec, so that --spec is needed only for
-    files that do not.
+    files that do not. Where match --symmetries all wrote it, gains and biases of norms in MODEL_B are first moved
+    into the layers that read them; --invert does not move them back.
 
     \b
     Example:
       rebasin-fast match a.npz b.npz -o b_aligned.npz --save-permutation ab.safetensors
       rebasin-fast apply ab.safetensors b.npz -o b_again.npz
     """
-    saved = load_permutation(permutation)
     params = load_params(model_b, entry=entry)
     destination = Destination(output, like=NamedModel(params, params), force=out.force)
     destination.check([permutation, model_b])
-    if saved.spec_json is not None and source.spec_name == "auto" and source.trace is None:
-        spec = PermutationSpec.from_json(saved.spec_json)
-    else:
-        spec = source.read(params)
-        saved.check_spec(spec.to_json())
-    indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
-    destination.write(permuted_params(spec, indices, params))
+    moved = _transformed if holds_transform(permutation) else _permuted
+    spec, results = moved(permutation, params, source, invert)
+    destination.write(results)
     left = [name for name in params if name not in spec.axes_to_perm and params.shape(name)]
     applied = len(spec.sizes(params))
     lines = [f"  left in place: {legible(name)} (not in the spec)" for name in left]
@@ -68,3 +75,30 @@ def apply(
         {"permutations": applied, "left_in_place": left, "output": str(output)},
         "\n".join([f"{applied} permutations applied", *lines, f"saved {output}"]),
     )
+
+
+def _permuted(
+    path: Path, params: LoadedParams, source: SpecSource, invert: bool
+) -> tuple[PermutationSpec, Params]:
+    saved = load_permutation(path)
+    if saved.spec_json is not None and _is_left_open(source):
+        spec = PermutationSpec.from_json(saved.spec_json)
+    else:
+        spec = source.read(params)
+        saved.check_spec(spec.to_json())
+    indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
+    return spec, permuted_params(spec, indices, params)
+
+
+def _transformed(
+    path: Path, params: LoadedParams, source: SpecSource, invert: bool
+) -> tuple[PermutationSpec, Params]:
+    saved = load_transform(path)
+    spec = saved.spec if _is_left_open(source) else source.read(params)
+    saved.check_spec(spec)
+    transform = invert_transform(saved.transform, spec) if invert else saved.transform
+    return spec, transformed_params(spec, transform, normalise(spec, params, balance=False).params)
+
+
+def _is_left_open(source: SpecSource) -> bool:
+    return source.spec_name == "auto" and source.trace is None

@@ -74,16 +74,16 @@ def curve(
         check_figure(output, overwrite=out.force)
     params_a, params_b = (named.params for named in loading.load([model_a, model_b], options.memory_limit))
     evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
-    ends: dict[str, Params] = {"as they are": params_b}
+    lines: dict[str, tuple[Params, Params]] = {"as they are": (params_a, params_b)}
     if matched:
         alignment = align(params_a, model_b, params_b, options, out, proving=(model, data))
-        ends["matched"] = alignment.aligned
+        lines["matched"] = (alignment.first, alignment.aligned)
         if alignment.statement is not None:
             click.echo(f"Note: the spec is {alignment.statement}", err=True)
     curves = {}
-    for name, end in ends.items():
+    for name, ends in lines.items():
         with out.progress(f"loss on the line, B {name}") as progress:
-            curves[name] = loss_curve(evaluate, params_a, end, points, progress=progress)
+            curves[name] = loss_curve(evaluate, *ends, points, progress=progress)
         if fault := curves[name].nonfinite():
             click.echo(f"Warning: B {name}: {fault}; barriers with it are no numbers", err=True)
     if output is not None:

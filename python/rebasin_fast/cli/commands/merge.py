@@ -103,6 +103,7 @@ def merge(
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --weights 2,1,1
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --method merge-many
     """
+    options.check_symmetries(method, ("first",))
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
     check_options_apply(method, _OPTION_METHODS)
@@ -121,7 +122,9 @@ def merge(
     else:
         pairs = zip(models[1:], others, strict=True)
         alignments = [align(first, path, other, options, out) for path, other in pairs if matched]
-        aligned = [first, *([alignment.aligned for alignment in alignments] if matched else others)]
+        if alignments:
+            first, others = alignments[0].first, [alignment.aligned for alignment in alignments]
+        aligned = [first, *others]
         average = averaged_where_shared if options.no_strict else averaged_params
         merged = _Merged(
             average(aligned, shares, allow_nonfinite=allow_nonfinite),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebasin_fast._arrays import library_of
 from rebasin_fast._untrusted.alike import alike
@@ -68,7 +69,10 @@ FILE = StateFile("rebasin_fast.straight_through", "checkpoint of straight_throug
 
 @dataclass(frozen=True)
 class TrainingFile:
-    """The file of one run; ``spec`` and ``start`` are of the state's permutations, None and empty where it has none."""
+    """The file of one run; ``spec`` and ``start`` are of the state's permutations, None and empty where it has none.
+
+    ``check`` raises ValueError for arrays of a file that are none of the method's, which are other than permutations.
+    """
 
     path: str | os.PathLike[str]
     key: str
@@ -78,6 +82,7 @@ class TrainingFile:
     schedule: Any
     file: StateFile = FILE
     start: Mapping[str, Index] = field(default_factory=dict)
+    check: Callable[[dict[str, NDArray[Any]]], None] | None = None
 
     def save(self, state: TrainingState) -> None:
         """Write everything, in place of the file before."""
@@ -133,12 +138,15 @@ class TrainingFile:
         values |= {name: account[name] for name in vars(TrainingState()) if name not in values}
         values["evaluations"] = [(step, loss) for step, loss in values["evaluations"]]
         state = TrainingState(**values)
-        state.check({name: index.shape for name, index in self.start.items()}, compares=self.spec is not None)
+        shapes = {name: index.shape for name, index in self.start.items()} if self.check is None else None
+        state.check(shapes, compares=self.spec is not None)
         return state
 
-    def _permutation(self, group: Mapping[str, Any]) -> dict[str, Index]:
+    def _permutation(self, group: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         found = {name: np.array(library_of(index).to_host(index)) for name, index in group.items()}
-        if self.spec is None:
+        if self.check is not None:
+            self.check(found)
+        if self.spec is None or self.check is not None:
             return found
         sizes = {name: index.shape[-1] for name, index in found.items() if index.shape}
         return check_permutation(self.spec, found, sizes)

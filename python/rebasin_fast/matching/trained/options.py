@@ -19,7 +19,7 @@ class TrainingOptions:
     """Options that all methods trained by gradient steps take; names and meanings are those of their keywords."""
 
     epochs: int = 1
-    learning_rate: float = 0.1
+    learning_rate: float | None = 0.1
     optimizer: Callable[[list[Any]], Any] | None = None
     schedule: Callable[[Any], Any] | None = None
     evaluate_every: int = 10

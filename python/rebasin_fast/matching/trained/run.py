@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from numpy.typing import NDArray
 
 from rebasin_fast._models.functional import Batches, FunctionalModel, fresh
 from rebasin_fast._models.inference import count_of
@@ -14,9 +16,6 @@ from rebasin_fast.errors import DataError
 from rebasin_fast.matching.result import Progress, ProgressCallback
 from rebasin_fast.matching.trained.options import TrainingOptions
 from rebasin_fast.matching.trained.state import TrainingState
-
-if TYPE_CHECKING:
-    from rebasin_fast.typing import Index
 
 
 class TrainingRun:
@@ -36,11 +35,11 @@ class TrainingRun:
         """The loss of a step, differentiable."""
         raise NotImplementedError
 
-    def _measured(self, permutation: dict[str, Index]) -> float:
+    def _measured(self, permutation: dict[str, NDArray[Any]]) -> float:
         """The loss by which permutations compare."""
         raise NotImplementedError
 
-    def _new_permutation(self) -> dict[str, Index] | None:
+    def _new_permutation(self) -> dict[str, NDArray[Any]] | None:
         """The permutation that stands now; None if it is that of the last comparison."""
         raise NotImplementedError
 

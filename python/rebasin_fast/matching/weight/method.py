@@ -12,16 +12,37 @@ from rebasin_fast.files.mapping.unchanged import unchanged
 from rebasin_fast.files.mapping.unpacked import bytes_to_unpack, check_unpacked
 from rebasin_fast.matching.orders import Order
 from rebasin_fast.matching.result import Matching, ProgressCallback
-from rebasin_fast.matching.weight.options import Effort, Options, WeightOptions
+from rebasin_fast.matching.runs import generators
+from rebasin_fast.matching.symmetric.method import match_symmetric
+from rebasin_fast.matching.weight.options import Effort, Options, SymmetricOptions, WeightOptions
 from rebasin_fast.matching.weight.runs import match_list, match_pair
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from rebasin_fast.matching.symmetric.result import SymmetricMatching
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation, Rng
 
 
+@overload
+def weight_matching(
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Params,
+    *,
+    symmetries: Literal["all"],
+    **options: Unpack[SymmetricOptions],
+) -> SymmetricMatching: ...
+@overload
+def weight_matching(
+    spec: PermutationSpec,
+    params_a: Params,
+    params_b: Sequence[Params],
+    *,
+    symmetries: Literal["all"],
+    **options: Unpack[SymmetricOptions],
+) -> list[SymmetricMatching]: ...
 @overload
 def weight_matching(
     spec: PermutationSpec, params_a: Params, params_b: Params, **options: Unpack[WeightOptions]
@@ -35,6 +56,7 @@ def weight_matching(
     params_a: Params,
     params_b: Params | Sequence[Params],
     *,
+    symmetries: Literal["permutations", "all"] = "permutations",
     rng: Rng = 0,
     max_iter: int = 100,
     init: Permutation | None = None,
@@ -49,7 +71,7 @@ def weight_matching(
     products: Literal["float32", "tf32", "bfloat16"] = "float32",
     checkpoint: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | bool | None = None,
-) -> Matching | list[Matching]:
+) -> Matching | list[Matching] | list[SymmetricMatching]:
     """Find the permutation of B's units that brings its weights closest to A's.
 
     Parameters
@@ -59,6 +81,12 @@ def weight_matching(
     params_a, params_b : Mapping[str, array]
         NumPy, torch, JAX or CuPy arrays of equal shapes; float16 and bfloat16 are widened as they are read,
         arrays in host memory are never copied whole. A list of models in place of B gives a list of results.
+    symmetries : {"permutations", "all"}
+        "all": signs, scales and matrices of units beside their order, as far as ``spec.symmetries`` has them
+        (:func:`rebasin_fast.trace_spec` derives them). Both models are brought to normal form
+        (:func:`rebasin_fast.normalise`), and B's is moved onto A's; merge on the line between the ``endpoints`` of
+        the result. On the CPU, with copies of both models; takes ``rng``, ``max_iter``, ``order``, ``visiting``,
+        ``restarts``, ``strict``, ``threads`` and ``progress``.
     rng : int, numpy.random.Generator or None
         Same inputs and seed: same permutation. With "auto" 0 is the plan as it is, and every other seed another run,
         as good on average: once, after the first pass, the matches of one unit in ten, drawn by the seed, are
@@ -112,6 +140,7 @@ def weight_matching(
     Returns
     -------
     Matching
+        With ``symmetries="all"`` a :class:`SymmetricMatching`.
         ``objective`` never falls from one sweep to the next, and never below where it started: a step is accepted
         when the float64 objective rises by more than 1e-9 of its magnitude (of what permutations can change, if that
         is less), and a first pass that ends below the start is discarded.
@@ -143,6 +172,13 @@ def weight_matching(
     first assignment stands out from a random one in the order of the largest share of similarity variance on fixed
     axes.
 
+    With ``symmetries="all"`` orders and signs of a permutation come from an assignment on |S|, orthogonal matrices from
+    the polar factor of the similarity S (Procrustes; under LayerNorms beside the vector of ones), and units that hold
+    matrices, as heads do, are paired by the nuclear norms of the similarities within. A first pass goes from the
+    permutations that fixed axes determine (a residual stream by its embeddings) to the others; then sweeps in that
+    order, or, for another seed or with "random", in drawn orders. A step counts when it raises the objective by more
+    than 1e-8 (float64: 1e-13) of its bound. A sweep costs about two of permutations alone.
+
     Examples
     --------
     >>> import numpy as np, rebasin_fast as rf
@@ -171,6 +207,16 @@ def weight_matching(
             "checkpoint needs one model B and an integer rng, so that the same matching can go on"
         )
     check_unpacked(bytes_to_unpack(params_a, params_b), memory_limit, "the parameters")
+    _arguments.choice("symmetries", symmetries, ("permutations", "all"))
+    if symmetries == "all":
+        of_ascent = options.for_all_symmetries(checkpoint)
+        with unchanged(params_a, params_b), listener(progress) as notify:
+            if isinstance(params_b, Mapping):
+                return match_symmetric(spec, params_a, params_b, of_ascent, generator, notify)
+            return [
+                match_symmetric(spec, params_a, params, of_ascent, draws, notify)
+                for params, draws in zip(params_b, generators(generator, len(params_b)), strict=True)
+            ]
     with unchanged(params_a, params_b), listener(progress) as notify:
         if isinstance(params_b, Sequence) and not isinstance(params_b, str | bytes | Mapping):
             return match_list(spec, params_a, params_b, options, generator, notify)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 from rebasin_fast import _arguments
 from rebasin_fast.matching.device.on_device import check_device, check_products
 from rebasin_fast.matching.orders import check_order
+from rebasin_fast.matching.symmetric.options import AscentOptions
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +28,7 @@ EFFORTS = tuple(PERTURBATIONS)
 class WeightOptions(TypedDict, total=False):
     """See :func:`rebasin_fast.weight_matching`, for one model B and for several."""
 
+    symmetries: Literal["permutations"]
     rng: Rng
     max_iter: int
     init: Permutation | None
@@ -40,6 +42,19 @@ class WeightOptions(TypedDict, total=False):
     device: str | None
     products: Literal["float32", "tf32", "bfloat16"]
     checkpoint: str | os.PathLike[str] | None
+    progress: ProgressCallback | bool | None
+
+
+class SymmetricOptions(TypedDict, total=False):
+    """Those of :func:`rebasin_fast.weight_matching` that ``symmetries="all"`` takes."""
+
+    rng: Rng
+    max_iter: int
+    order: Order | None
+    visiting: Literal["auto", "random"]
+    restarts: int
+    strict: bool
+    threads: int | None
     progress: ProgressCallback | bool | None
 
 
@@ -70,6 +85,26 @@ class Options:
         names = ("rng", "max_iter", "order", "visiting", "effort", "restarts")
         narrow = {} if self.products == "float32" else {"products": self.products}
         return {name: getattr(self, name) for name in names} | narrow
+
+    def for_all_symmetries(self, checkpoint: object) -> AscentOptions:
+        """Those that count there; ValueError that names an option of permutations alone, if one was given."""
+        given = {
+            "init": self.init,
+            "effort": None if self.effort == "normal" else self.effort,
+            "memory_limit": self.memory_limit,
+            "device": None if self.device == "cpu" else self.device,
+            "products": None if self.products == "float32" else self.products,
+            "checkpoint": checkpoint,
+        }
+        for name, value in given.items():
+            if value is not None:
+                raise ValueError(
+                    f"{name} is for symmetries='permutations'; symmetries='all' takes "
+                    f"{', '.join(SymmetricOptions.__annotations__)}"
+                )
+        return AscentOptions(
+            self.rng, self.max_iter, self.order, self.visiting, self.restarts, self.strict, self.threads
+        )
 
     def check(self) -> None:
         """ValueError or TypeError unless every option is in its range."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from rebasin_fast.errors import SpecError
@@ -18,6 +18,7 @@ from rebasin_fast.specs.axis import (
     permutations_of,
     product_of,
 )
+from rebasin_fast.specs.symmetry import Symmetry
 from rebasin_fast.specs.tracing.report import FrozenAxis, TracedSpec
 
 
@@ -81,7 +82,25 @@ def _without(spec: TracedSpec, fixed: Mapping[str, str]) -> TracedSpec:
         shapes=spec.shapes,
         sources=spec.sources,
         ties=spec.ties,
+        symmetries=_untouched(spec, axes, left),
+        order_alone={name: reason for name, reason in spec.order_alone.items() if name in left},
     )
+
+
+def _untouched(
+    spec: TracedSpec, axes: Mapping[str, tuple[Entry, ...]], left: Collection[str]
+) -> list[Symmetry]:
+    """Symmetries of the permutations that are left; copies of units are counted along axes as they were."""
+    before = spec.axes_to_perm
+    return [
+        symmetry
+        for symmetry in spec.symmetries
+        if symmetry.permutation in left
+        and all(
+            len(role.exponents) == 1 or axes[role.parameter][role.axis] == before[role.parameter][role.axis]
+            for role in symmetry.roles
+        )
+    ]
 
 
 def _with_fixed(

@@ -18,6 +18,7 @@ from rebasin_fast.specs.tracing.naming import name_classes
 from rebasin_fast.specs.tracing.registry import Trace
 from rebasin_fast.specs.tracing.report import TracedSpec
 from rebasin_fast.specs.tracing.structure import Structure
+from rebasin_fast.specs.tracing.symmetries.derive import derived_symmetries
 from rebasin_fast.specs.tracing.unread import freeze_unread
 
 
@@ -43,6 +44,7 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         name for name in entries if any(p in standing for e in entries[name] for p in permutations_of(e))
     ]
     unmatched = [name for name in moved if name in program.buffers or name in program.tied]
+    symmetries, order_alone = derived_symmetries(interpreter, structure, names, entries, program.buffers)
     return TracedSpec(
         entries,
         unmatched,
@@ -53,6 +55,8 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         shapes=program.shapes,
         sources=interpreter.sources,
         ties=program.tied,
+        symmetries=symmetries,
+        order_alone={name: str(reason) for name, reason in order_alone.items()},
     )
 
 

@@ -17,10 +17,12 @@ from rebasin_fast.specs.tracing.nodes import (
     only_moves,
     operation_name,
     result_shapes,
+    stale_nodes,
     used_results,
     written_nodes,
 )
 from rebasin_fast.specs.tracing.opaque import OPERATION
+from rebasin_fast.specs.tracing.record import Executed, snapshots
 from rebasin_fast.specs.tracing.registry import Call, Rule, Trace, full_name, rule_for
 
 # Larger constants are not searched for uniform axes.
@@ -40,6 +42,8 @@ class Interpreter:
         }
         self.used: set[str] = set()
         self.sources: dict[str, str] = {}
+        self.executed: list[Executed] = []
+        self._stale: set[Any] = set()
         self._torch = import_torch("trace_spec")
         self._computed = 0  # operations so far, of which each makes entries of its own
 
@@ -101,7 +105,7 @@ class Interpreter:
 
     def _run_graph(self, graph: Any, inputs: list[Any], values: dict[Any, Any]) -> Any:
         """The values that the graph returns; ``values`` takes those of every node."""
-        written = written_nodes(graph)
+        written, self._stale = written_nodes(graph), stale_nodes(graph)
         given = iter(inputs)
         for node in graph.nodes:
             if node.op == "placeholder":
@@ -144,7 +148,11 @@ class Interpreter:
             if value.parameter is not None:
                 self.sources.setdefault(value.parameter, call.reason.source)
         taken = tuple(group for value in values_in(call.arguments) for group in value.groups)
+        known = len(self.trace.contractions)
         result = self._checked(call, _ruled(call, rule))
+        contractions = tuple(self.trace.contractions[known:])
+        taken_now, given_now = snapshots(call.arguments), snapshots(result)
+        self.executed.append(Executed(call, taken_now, given_now, contractions, node in self._stale))
         if not only_moves(call.operation):
             given = tuple(group for value in values_in(result) for group in value.groups)
             self.trace.space.operations.append((taken, given))

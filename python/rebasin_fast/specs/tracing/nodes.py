@@ -56,8 +56,26 @@ def used_results(node: Any) -> frozenset[int]:
 
 def written_nodes(graph: Any) -> set[Any]:
     """Nodes of tensors that are written to later, and of all views of them, which change alike."""
+    root, writes = _roots_and_writes(graph)
+    return {node for node, origin in root.items() if origin in writes}
+
+
+def stale_nodes(graph: Any) -> set[Any]:
+    """Nodes that are read after a later node has written to their tensor."""
+    root, writes = _roots_and_writes(graph)
+    place = {node: number for number, node in enumerate(graph.nodes)}
+    stale = set()
+    for node, origin in root.items():
+        later = [place[write] for write in writes.get(origin, ()) if place[write] > place[node]]
+        if later and any(place[user] > min(later) for user in node.users):
+            stale.add(node)
+    return stale
+
+
+def _roots_and_writes(graph: Any) -> tuple[dict[Any, Any], dict[Any, list[Any]]]:
+    """For each node the node that its tensor was made by, and for those the nodes that write to it."""
     root: dict[Any, Any] = {}
-    written = set()
+    writes: dict[Any, list[Any]] = {}
     for node in graph.nodes:
         root[node] = node
         schema = getattr(node.target, "_schema", None)
@@ -70,7 +88,7 @@ def written_nodes(graph: Any) -> set[Any]:
             if argument.alias_info is None or not hasattr(given, "op"):
                 continue
             if argument.alias_info.is_write and not str(node.target).startswith("aten.detach_"):
-                written.add(root[given])
+                writes.setdefault(root[given], []).append(node)
             if returned & argument.alias_info.before_set:
                 root[node] = root[given]
-    return {node for node, origin in root.items() if origin in written}
+    return root, writes

@@ -10,6 +10,7 @@ from rebasin_fast import _arguments
 from rebasin_fast.specs.tracing.algebra.forms import Reason, Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Space, Value, values_in
 from rebasin_fast.specs.tracing.algebra.variables import Algebra
+from rebasin_fast.specs.tracing.contraction import Contraction
 
 Result = Any  # Value, or a sequence of them
 Rule = Callable[["Call"], Result]
@@ -117,6 +118,7 @@ class Trace:
     sums: list[Var] = field(default_factory=list)
     block_constraints: list[tuple[Var, int, Reason]] = field(default_factory=list)
     name_hints: dict[Var, str] = field(default_factory=dict)
+    contractions: list[Contraction] = field(default_factory=list)
 
 
 @dataclass

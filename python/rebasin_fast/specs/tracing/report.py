@@ -12,6 +12,7 @@ import numpy as np
 from rebasin_fast import _arguments
 from rebasin_fast.specs.axis import Entry, permutations_of
 from rebasin_fast.specs.spec import PermutationSpec, check_renaming
+from rebasin_fast.specs.symmetry import Symmetry, renamed_symmetries
 from rebasin_fast.typing import Params
 
 
@@ -43,6 +44,8 @@ class TracedSpec(PermutationSpec):
         ``file:line`` of the first use of a parameter in the program.
     ties : Mapping[str, str]
         Further names of shared tensors, each with the first: a file may hold either, or both.
+    order_alone : Mapping[str, str]
+        Permutations whose units have no symmetry but their order, each with the operation that allows no other.
     """
 
     def __init__(
@@ -57,14 +60,17 @@ class TracedSpec(PermutationSpec):
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         sources: Mapping[str, str] | None = None,
         ties: Mapping[str, str] | None = None,
+        symmetries: Iterable[Symmetry] = (),
+        order_alone: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(axes, unmatched, sizes=sizes)
+        super().__init__(axes, unmatched, sizes=sizes, symmetries=symmetries)
         self.residual = residual
         self.unused = unused
         self.frozen = frozen
         self.shapes = dict(shapes or {})
         self.sources = dict(sources or {})
         self.ties = dict(ties or {})
+        self.order_alone = dict(order_alone or {})
 
     def validate(self, params: Params) -> None:
         """Check that the spec fits; of shared tensors one name is enough."""
@@ -96,6 +102,8 @@ class TracedSpec(PermutationSpec):
             shapes={new(name): shape for name, shape in self.shapes.items()},
             sources={new(name): place for name, place in self.sources.items()},
             ties={new(name): new(first) for name, first in self.ties.items()},
+            symmetries=renamed_symmetries(self.symmetries, names),
+            order_alone=self.order_alone,
         )
 
     @property
@@ -116,13 +124,27 @@ def _lines(spec: TracedSpec) -> Iterator[str]:
     for name, places in spec.perm_to_axes.items():
         within = f" within {', '.join(spec.parents[name])}" if spec.parents[name] else ""
         stream = ", residual stream" if name in spec.residual else ""
-        yield f"{name}: {sizes[name]} units{within}{stream}"
+        yield f"{name}: {sizes[name]} units{within}{stream}{_groups(spec, name)}"
         for parameter, axis in places:
             yield f"    {parameter} axis {axis}{_located(spec.sources.get(parameter, ''))}"
     if spec.frozen:
         yield "held still"
     for still in spec.frozen:
         yield f"    {still.parameter} axis {still.axis}: {still.length} by {still.operation}{_located(still.source)}"
+
+
+def _groups(spec: TracedSpec, name: str) -> str:
+    """The symmetries of the units, or the operation that allows their order alone."""
+    words = {"signs": "signs", "scales": "positive scales", "linear": "invertible matrices"}
+    found = []
+    for symmetry in spec.symmetries:
+        if symmetry.permutation == name:
+            centred = any(norm.kind == "layer" for norm in symmetry.norms)
+            orthogonal = "orthogonal matrices" + (" that keep the mean" if centred else "")
+            found.append(words.get(symmetry.group, orthogonal))
+    if found:
+        return f"; {' and '.join(found)}"
+    return f"; order alone, by {spec.order_alone[name]}" if name in spec.order_alone else ""
 
 
 def _located(source: str) -> str:

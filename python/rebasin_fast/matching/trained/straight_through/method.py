@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rebasin_fast import _arguments
 from rebasin_fast._models.functional import Batches, FunctionalModel
@@ -14,28 +13,56 @@ from rebasin_fast._terminal.progress import listener
 from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
-from rebasin_fast.matching.result import Progress, ProgressCallback
+from rebasin_fast.matching.result import Matching, Progress, ProgressCallback
 from rebasin_fast.matching.runs import is_default_seed
 from rebasin_fast.matching.trained.options import takes_options
-from rebasin_fast.matching.trained.result import TrainedMatching
-from rebasin_fast.matching.trained.straight_through.run import StraightThroughOptions, StraightThroughRun
+from rebasin_fast.matching.trained.straight_through.options import (
+    StraightThroughKeywords,
+    StraightThroughOptions,
+)
+from rebasin_fast.matching.trained.straight_through.result import (
+    StraightThroughMatching,
+    SymmetricStraightThroughMatching,
+)
+from rebasin_fast.matching.trained.straight_through.run import StraightThroughRun
+from rebasin_fast.matching.trained.straight_through.symmetric import refine
+from rebasin_fast.permutation.transform import Transform
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Params, Permutation, Rng
 
 
-@dataclass(frozen=True, repr=False)
-class StraightThroughMatching(TrainedMatching):
-    """The result of :func:`straight_through_matching`: a :class:`Matching`, and how the loss fell.
-
-    Losses are those at the midpoint of A and the permuted B: ``loss`` and ``first_loss`` on the batches that are kept
-    for comparison (or from ``evaluate``), ``losses`` on each minibatch. ``objective`` is that of the weights and may be
-    lower than ``first_objective``: the loss decides. ``history`` holds the objective after each epoch, ``sweeps``
-    counts epochs, ``converged`` means that patience ended the run.
-    """
-
-
+@overload
+def straight_through_matching(
+    spec: PermutationSpec,
+    model: Any,
+    params_a: Params,
+    params_b: Params,
+    batches: Batches,
+    loss: Callable[[Any, Any], Any],
+    *,
+    symmetries: Literal["all"],
+    move_both: bool = ...,
+    init: Permutation | Matching | Transform | None = ...,
+    **keywords: Unpack[StraightThroughKeywords],
+) -> SymmetricStraightThroughMatching: ...
+@overload
+def straight_through_matching(
+    spec: PermutationSpec,
+    model: Any,
+    params_a: Params,
+    params_b: Params,
+    batches: Batches,
+    loss: Callable[[Any, Any], Any],
+    *,
+    symmetries: Literal["permutations"] = ...,
+    momentum: float | None = ...,
+    init: Permutation | Matching | None = ...,
+    **keywords: Unpack[StraightThroughKeywords],
+) -> StraightThroughMatching: ...
 @takes_options(StraightThroughOptions)
 @_arguments.checked(epochs=1, evaluate_every=1, kept_batches=1, patience=1, threads=1, checkpoint_every=1)
 @refuses_changed_files
@@ -47,14 +74,16 @@ def straight_through_matching(
     batches: Batches,
     loss: Callable[[Any, Any], Any],
     *,
+    symmetries: Literal["permutations", "all"] = "permutations",
+    move_both: bool = False,
     rng: Rng = 0,
     epochs: int = 1,
-    learning_rate: float = 0.1,
-    momentum: float = 0.9,
+    learning_rate: float | None = None,
+    momentum: float | None = None,
     optimizer: Callable[[list[Any]], Any] | None = None,
     schedule: Callable[[Any], Any] | None = None,
-    max_iter: int = 100,
-    init: Permutation | None = None,
+    max_iter: int | None = None,
+    init: Permutation | Matching | Transform | None = None,
     evaluate: Callable[[Params], float | Mapping[str, float]] | None = None,
     evaluate_every: int = 50,
     kept_batches: int = 4,
@@ -81,20 +110,27 @@ def straight_through_matching(
         One epoch. ``inputs`` is a tensor, a tuple of arguments or a mapping of keyword arguments.
     loss : callable
         ``loss(outputs, targets)``, a scalar tensor.
+    symmetries : {"permutations", "all"}
+        "all": signs, scales and matrices of units beside their order, as for :func:`weight_matching`, from whose result
+        the run starts. Both models are brought to normal form (:func:`rebasin_fast.normalise`); merge on the line
+        between the ``endpoints`` of the result.
+    move_both : bool
+        With "all": train a copy of each end, and move A's normal form too.
     rng : int, numpy.random.Generator or None
         Seeds the first matching, as in :func:`weight_matching`. Same inputs, batches and seed: same permutation.
     epochs : int
         How often to go through ``batches``.
-    learning_rate, momentum : float
-        Of the default optimizer, SGD.
+    learning_rate, momentum : float, optional
+        Of the default optimizer, SGD: 0.1 and 0.9. With ``symmetries="all"`` it is Adam, at 0.01, without momentum.
     optimizer : callable, optional
         Gives a ``torch.optim.Optimizer`` for a list of tensors.
     schedule : callable, optional
         Gives a scheduler for the optimizer; stepped after every minibatch.
-    max_iter : int
-        Most sweeps of the matching in a step.
+    max_iter : int, optional
+        Most sweeps of the matching in a step: 100; 1 with ``symmetries="all"``.
     init : Mapping[str, array of int64], optional
-        Where the first matching starts; the identity by default.
+        Where the first matching starts; the identity by default. With ``symmetries="all"`` a :class:`Transform` or a
+        matching too, from which training starts as it is, in place of weight matching's result.
     evaluate : callable, optional
         ``evaluate(params)`` gives the loss, or a mapping with "loss", of the midpoint; decides which permutation
         is best. By default that is the mean loss on the first ``kept_batches`` batches.
@@ -125,6 +161,7 @@ def straight_through_matching(
     Returns
     -------
     StraightThroughMatching
+        With ``symmetries="all"`` a :class:`SymmetricStraightThroughMatching`.
         The permutation of the lowest loss, kept by value. Its loss is never above that of weight matching's result,
         from which the run starts; its weights' objective may be below.
 
@@ -133,7 +170,7 @@ def straight_through_matching(
     SpecError, ParamsError, PermutationError
         The spec, the model, the parameters, ``init`` or a checkpoint do not fit together.
     ValueError
-        An option is out of range, ``batches`` gave none, or the loss became NaN or infinite.
+        An option is out of range or does not apply, ``batches`` gave none, or the loss became NaN or infinite.
     MissingDependencyError
         Without PyTorch.
 
@@ -148,6 +185,10 @@ def straight_through_matching(
     Dropout is off; BatchNorm layers normalise with the statistics of each batch, and no buffer is written back:
     measure the statistics of the result by :func:`reset_batch_norm`. On a GPU the weights of the trained copy go
     to the host once a step, where matching runs.
+
+    With ``symmetries="all"`` a step projects the copy on the orbit of B: one sweep of the ascent of
+    ``weight_matching(…, symmetries="all")``, from the last isometry, which never lowers vec(copy) . vec(moved B). With
+    ``move_both`` a copy of the aligned B is trained beside that of A, and A projected on it.
 
     Examples
     --------
@@ -165,13 +206,20 @@ def straight_through_matching(
     (10, True)
     """
     assert options is not None  # it holds the keywords above
-    options.check()
+    options = options.resolved()
     _arguments.function("loss", loss)
     _arguments.stream("batches", batches, "batches of (inputs, targets)")
     import_torch("straight_through_matching")
     function = FunctionalModel(model, "straight_through_matching")
+    if options.symmetries == "all":
+        return refine(
+            spec, function, params_a, params_b, batches, loss, options,
+            rng=rng, init=init, evaluate=evaluate, stop=stop, progress=progress,
+        )  # fmt: skip
+    if isinstance(init, Transform):
+        raise TypeError("init is a permutation with symmetries='permutations'; a Transform is for 'all'")
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    start = start_of(spec, pair.sizes, init)
+    start = start_of(spec, pair.sizes, init.permutation if isinstance(init, Matching) else init)
     seed = 0 if is_default_seed(rng) else int(_arguments.generator("rng", rng).integers(1, 2**62))
     run = StraightThroughRun(spec, function, params_a, params_b, loss, options, start, evaluate, seed)
     with listener(progress) as notify:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 
 from rebasin_fast.specs.tracing.algebra.forms import Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Value
+from rebasin_fast.specs.tracing.contraction import contraction_of
 from rebasin_fast.specs.tracing.registry import Call
 
 Labels = Sequence[Hashable]
@@ -31,7 +32,9 @@ def contract(call: Call, operands: Sequence[tuple[Value, Labels]], result: Label
     shape = tuple(extents.get(label, 1) for label in result)
     groups = [Group(x, (place[label],)) for label, x in tied.items() if x is not None and label in place]
     call.space.together([x for x in tied.values() if x is not None] + [group.base for group in passed])
-    return Value(shape, passed + groups)
+    product = Value(shape, passed + groups)
+    call.trace.contractions.append(contraction_of(operands, product, result))
+    return product
 
 
 def _pass_or_tie(

@@ -1,0 +1,1 @@
+"""Groups that act on units, derived from the operations of a program."""
