@@ -37,8 +37,10 @@ EXCEPTIONS = {
     "Value": "for those who write a rule of the tracer: its errors are the rule's",
     "Group": "for those who write a rule of the tracer: its errors are the rule's",
     "SinkhornOptions.check": "called by sinkhorn_matching",
-    "StraightThroughOptions.check": "called by straight_through_matching",
     "TrainingOptions.check_positive": "called by the methods that are trained",
+    "PermutationSpec.symmetries": "made by trace_spec; each is checked against the axes (check_symmetries)",
+    "PermutationSpec.with_symmetries.symmetries": "as the constructor's",
+    "SymmetricStraightThroughMatching.endpoints": "that of SymmetricMatching",
     "PermutationSpec.axes_to_perm": "the published class, a named tuple",
     "PermutationSpec.perm_to_axes": "the published class, a named tuple",
 }
@@ -47,7 +49,8 @@ RESULTS = (
     "Agreement", "Assignment", "AssignmentBatch", "BottleneckAssignment", "DistanceReduction", "Episode", "FrozenAxis",
     "FrankWolfeMatching", "InputAlignment", "KBestAssignments", "LossPlane", "LossSimplex", "ManyMatching", "Matching",
     "MatchingStats", "ModeCurve", "MutualBarriers", "PermutationFile", "Progress", "RankedAssignment",
-    "SinkhornMatching", "SingularAlignment", "Source", "StraightThroughMatching", "TaylorBarrier",
+    "SinkhornMatching", "SingularAlignment", "Source", "StraightThroughMatching", "SymmetricMatching",
+    "SymmetricStraightThroughMatching", "TaylorBarrier", "Transform", "Normalised",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import rebasin_fast as rf
+from rebasin_fast import permutation
 
 RNG = np.random.default_rng(0)
 SPEC = rf.specs.mlp(["fc1", "fc2"])
@@ -75,3 +76,15 @@ def saved_permutation():
     path = new_file("npz")
     rf.files.save_permutation(path, P)
     return path
+
+
+@lru_cache
+def saved_transform():
+    path = new_file("npz")
+    permutation.save_transform(path, SPEC, rf.Transform(P))
+    return path
+
+
+@lru_cache
+def symmetric_matching():
+    return rf.weight_matching(SPEC, A, B, symmetries="all", max_iter=2)

@@ -57,7 +57,7 @@ def sinkhorn(**options):
         (lambda: straight_through(epochs=math.inf), "epochs is a whole number, 1 or more; got inf"),
         (lambda: straight_through(patience=math.nan), "patience is a whole number, 1 or more or None; got nan"),
         (lambda: straight_through(evaluate_every=math.nan), "evaluate_every is a whole number.*got nan"),
-        (lambda: straight_through(learning_rate=math.nan), "learning_rate is a number, finite; got nan"),
+        (lambda: straight_through(learning_rate=math.nan), "learning_rate is a number, finite or None; got nan"),
         (lambda: sinkhorn(steps=math.inf), "steps is a whole number, 1 or more or None; got inf"),
         (lambda: sinkhorn(steps=math.nan), "steps is a whole number, 1 or more or None; got nan"),
         (lambda: rf.frank_wolfe_matching(SPEC, A, B, threads=-5), "threads is a whole number.*got -5"),

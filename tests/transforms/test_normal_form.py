@@ -288,7 +288,7 @@ def test_what_cannot_be_normalised_is_named():
         rf.normalise(network.spec, params | {"0.weight": np.full((6, 4), np.nan)})
     with pytest.raises(rf.ParamsError, match=r"'0\.weight' is of int64"):
         rf.normalise(network.spec, params | {"0.weight": np.ones((6, 4), np.int64)})
-    with pytest.raises(TypeError, match="spec is a PermutationSpec, got dict"):
+    with pytest.raises(TypeError, match="spec is a PermutationSpec; got"):
         rf.normalise({}, params)
 
 

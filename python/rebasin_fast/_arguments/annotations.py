@@ -71,6 +71,7 @@ _KINDS: dict[str, Kind] = {
         kinds.sequence_of(lambda item: item is None or kinds.is_text(item)),
     ),
     "tuple[str, str]": ("two texts", kinds.sequence_of(kinds.is_text, least=2, most=2)),
+    "tuple[float, float]": ("two finite numbers", kinds.sequence_of(kinds.is_number, least=2, most=2)),
     "tuple[int, int]": ("two whole numbers", kinds.sequence_of(kinds.is_whole, least=2, most=2)),
     "Mapping[str, Sequence[str | None]]": (
         "a mapping of parameters to sequences of names and None",

@@ -85,7 +85,7 @@ def _checks_of(function: Callable[..., Any], least: Mapping[str, int | None]) ->
             continue
         check = check_of(
             str(parameter.annotation),
-            function.__globals__,
+            inspect.unwrap(function).__globals__,
             default=parameter.default,
             least=smallest,
         )

@@ -36,6 +36,7 @@ class ArraysOfSpec:
     metadata: dict[str, str]
 
 
+@_arguments.checked()
 def spec_digest(spec_json: str) -> str:
     """Compute the SHA-256 of a spec's JSON, independent of the order of its keys and of blanks.
 

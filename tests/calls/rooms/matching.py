@@ -2,7 +2,22 @@
 
 import rebasin_fast as rf
 from calls.judgement import Call
-from calls.shared import BATCHES, INPUTS, PAIR, SPEC, A, B, P, loss, many, matching, model, new_file, saved
+from calls.shared import (
+    BATCHES,
+    INPUTS,
+    PAIR,
+    SPEC,
+    A,
+    B,
+    P,
+    loss,
+    many,
+    matching,
+    model,
+    new_file,
+    saved,
+    symmetric_matching,
+)
 from rebasin_fast.matching import SinkhornOptions, StraightThroughOptions
 
 TRAINED = {"epochs": 1, "learning_rate": 0.1, "patience": 1, "evaluate_every": 1, "rng": 0, "kept_batches": 1}
@@ -69,6 +84,21 @@ CALLS = [
     Call(
         rf.straight_through_matching,
         lambda: {
+            "spec": SPEC, "model": model(), **PAIR, "batches": BATCHES, "loss": loss, "epochs": 1,
+            "symmetries": "all", "move_both": False,
+        },
+    ),
+    Call(rf.weight_matching, lambda: {"spec": SPEC, **PAIR, "symmetries": "permutations"}),
+    Call(
+        rf.SymmetricMatching.endpoints,
+        lambda: {"params_a": A, "params_b": B},
+        {"params_a": {"dict"}, "params_b": {"dict"}},
+        instance=symmetric_matching,
+    ),
+    Call(rf.SymmetricMatching.apply, lambda: {"params_b": B}, {"params_b": {"dict"}}, instance=symmetric_matching),
+    Call(
+        rf.straight_through_matching,
+        lambda: {
             "spec": SPEC, "model": model(), **PAIR, "batches": BATCHES, "loss": loss, "epochs": 1, "stop": None,
             "checkpoint": None, "checkpoint_every": None, "threads": 1, "options": None,
         },
@@ -106,6 +136,7 @@ CALLS = [
         {"learning_rate": CHECKED_LATER, "noise": CHECKED_LATER},
     ),
     Call(SinkhornOptions, lambda: {"evaluate_every": 1, "kept_batches": 1, "patience": None}),
+    Call(StraightThroughOptions, lambda: {"symmetries": "all", "move_both": False}),
     Call(
         StraightThroughOptions,
         lambda: {"epochs": 1, "learning_rate": 0.1, "optimizer": None, "schedule": None},

@@ -4,7 +4,7 @@ import numpy as np
 
 import rebasin_fast as rf
 from calls.judgement import Call
-from calls.shared import SPEC, A, P, new_file, saved_params, saved_permutation
+from calls.shared import SPEC, A, P, new_file, saved_params, saved_permutation, saved_transform
 from rebasin_fast import files, permutation
 
 
@@ -25,7 +25,33 @@ CALLS = [
     ),
     Call(rf.invert_permutation, lambda: {"permutation": P, "spec": SPEC}, {"permutation": {"dict"}}),
     Call(rf.compose_permutations, lambda: {"first": P, "second": P, "spec": SPEC}),
-    Call(rf.load_params, lambda: {"path": saved_params(), "entry": None, "library": "numpy"}),
+    Call(rf.apply_transform, lambda: {"spec": SPEC, "transform": rf.Transform(P), "params": A}, {"params": {"dict"}}),
+    Call(
+        permutation.transformed_params,
+        lambda: {"spec": SPEC, "transform": rf.Transform(P), "params": A},
+        {"params": {"dict"}},
+    ),
+    Call(permutation.check_transform, lambda: {"spec": SPEC, "transform": rf.Transform(P), "sizes": NUMBERS}),
+    Call(permutation.identity_transform, lambda: {"spec": SPEC, "sizes": NUMBERS}),
+    Call(
+        permutation.random_transform,
+        lambda: {"spec": SPEC, "sizes": NUMBERS, "rng": np.random.default_rng(0), "scale_range": (0.5, 2.0)},
+    ),
+    Call(rf.invert_transform, lambda: {"transform": rf.Transform(P), "spec": SPEC}),
+    Call(rf.compose_transforms, lambda: {"first": rf.Transform(P), "second": rf.Transform(P), "spec": SPEC}),
+    Call(rf.normalise, lambda: {"spec": SPEC, "params": A, "balance": True}, {"params": {"dict"}}),
+    Call(
+        permutation.save_transform,
+        lambda: {
+            "path": new_file("npz"), "spec": SPEC, "transform": rf.Transform(P), "metadata": None, "overwrite": True,
+        },
+    ),
+    Call(permutation.load_transform, lambda: {"path": saved_transform()}),
+    Call(files.holds_transform, lambda: {"path": saved_permutation()}),
+    Call(
+        rf.load_params,
+        lambda: {"path": saved_params(), "entry": None, "library": "numpy", "memory_limit": None},
+    ),
     Call(
         rf.save_params,
         lambda: {"path": new_file("npz"), "params": A, "like": None, "metadata": None, "overwrite": False},

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rebasin_fast import _arguments
+from rebasin_fast._arrays import check_arrays
 from rebasin_fast.matching.result import Matching
 from rebasin_fast.permutation import apply_transform, compose_transforms, normalise
 from rebasin_fast.permutation.transform import Transform
@@ -65,10 +67,13 @@ class SymmetricMatching(Matching):
         """
         return compose_transforms(self.normalisation, self.isometry, self.spec)
 
+    @_arguments.checked()
     def apply(self, params_b: Params) -> dict[str, Array]:
         """B's normal form, moved onto A's: a model of the same function as ``params_b``."""
+        check_arrays(params_b, "params_b")
         return apply_transform(self.spec, self.isometry, normalise(self.spec, params_b).params)
 
+    @_arguments.checked()
     def endpoints(self, params_a: Params, params_b: Params) -> tuple[dict[str, Array], dict[str, Array]]:
         """The ends of the line to merge on: A's normal form, and the aligned B of :meth:`apply`.
 
@@ -82,6 +87,7 @@ class SymmetricMatching(Matching):
         tuple of two dict[str, array]
             Of the functions of A and of B, for :func:`rebasin_fast.interpolate` and :func:`rebasin_fast.loss_curve`.
         """
+        check_arrays(params_a, "params_a")
         return dict(normalise(self.spec, params_a).params), self.apply(params_b)
 
     def to_dict(self) -> dict[str, Any]:

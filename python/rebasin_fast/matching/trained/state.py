@@ -72,9 +72,9 @@ class TrainingState:
             self.comparisons_since <= len(steps),
             f"comparisons_since is {self.comparisons_since} of {len(steps)} evaluations",
         )
-        for kind, permutation in (
-            (("current", self.current), ("best", self.best)) if shapes is not None else ()
-        ):
+        if shapes is None:
+            return
+        for kind, permutation in (("current", self.current), ("best", self.best)):
             found = {name: index.shape for name, index in permutation.items()}
             absent = kind == "best" and not found and self.best_loss == math.inf
             _expect(absent or found == dict(shapes), f"{kind} has other names or shapes than the matching")

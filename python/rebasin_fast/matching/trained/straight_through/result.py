@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rebasin_fast import _arguments
 from rebasin_fast.matching.symmetric.result import SymmetricMatching
 from rebasin_fast.matching.trained.result import TrainedMatching
 from rebasin_fast.permutation import apply_transform, compose_transforms, normalise
@@ -66,6 +67,7 @@ class SymmetricStraightThroughMatching(SymmetricMatching, StraightThroughMatchin
         """From A as given to A's end, as ``transform`` from B: normalisation, then isometry."""
         return compose_transforms(self.normalisation_a, self.isometry_a, self.spec)
 
+    @_arguments.checked()
     def endpoints(self, params_a: Params, params_b: Params) -> tuple[dict[str, Array], dict[str, Array]]:
         """The ends of the line to merge on: A's normal form, moved with ``move_both``, and the aligned B.
 

@@ -21,11 +21,13 @@ from rebasin_fast.specs.tracing.symmetries import (  # noqa: F401  handlers regi
     products,
     reductions,
 )
-from rebasin_fast.specs.tracing.symmetries.equations import Equations, Solution
+from rebasin_fast.specs.tracing.symmetries.equations import Equations
 from rebasin_fast.specs.tracing.symmetries.handlers import Operation, apply
 from rebasin_fast.specs.tracing.symmetries.laws import Law, Laws
 from rebasin_fast.specs.tracing.symmetries.norms import NormOutput, Norms
 from rebasin_fast.specs.tracing.symmetries.ports import Port, Ports
+
+Exponents = dict[tuple[int, int], Fraction]
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,12 @@ def _best(equations: Equations, places: Sequence[Place], buffers: frozenset[str]
     """The solution that acts on most parameters that are trained; () where none acts on two."""
     unknowns = {place.unknown for place in places}
     trained = {place.unknown for place in places if place.parameter not in buffers}
-    basis = [
-        {unknown: value for unknown, value in solution.items() if unknown in unknowns}
+    basis: list[Exponents] = [
+        {unknown: solution[unknown] for unknown in unknowns if unknown in solution}
         for solution in equations.solutions()
     ]
     candidates = [solution for solution in basis if solution]
-    best: Solution = {}
+    best: Exponents = {}
     for solution in candidates:
         scaled = _whole(solution)
         if scaled is not None and len(trained & scaled.keys()) > len(trained & best.keys()):
@@ -181,7 +183,7 @@ def _best(equations: Equations, places: Sequence[Place], buffers: frozenset[str]
     return _roles(places, {unknown: int(value * first) for unknown, value in best.items()})
 
 
-def _whole(solution: Solution) -> Solution | None:
+def _whole(solution: Exponents) -> Exponents | None:
     """With exponents of 1 and -1; None where they differ more."""
     largest = max(abs(value) for value in solution.values())
     scaled = {unknown: value / largest for unknown, value in solution.items()}
