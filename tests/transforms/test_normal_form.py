@@ -225,6 +225,24 @@ def test_a_reader_without_a_bias_keeps_the_bias_of_its_norm():
     assert change_of_outputs(network, model, found.params) < 1e-11
 
 
+def test_the_bias_of_a_norm_moves_with_the_units_where_a_reader_has_none():
+    """As a writer behind the norm, which is divided by the gain; not by a gain of 0."""
+    network = transformer("layer", gated=False, bias=False)
+    model = network.model()
+    spec = rf.trace_spec(model, network.inputs(), verify=False)
+    found = rf.normalise(spec, params_of(model))
+    assert not found.kept
+    assert torch.allclose(found.params["norm.bias"], model.norm.bias / model.norm.weight)
+    assert change_of_outputs(network, model, found.params) < 1e-11
+    rotated = random_transform(spec, spec.sizes(found.params), np.random.default_rng(0))
+    assert change_of_outputs(network, model, rf.apply_transform(spec, rotated, found.params)) < 1e-11
+    with torch.no_grad():
+        model.norm.weight[0] = 0.0
+    found = rf.normalise(spec, params_of(model))
+    assert list(found.kept.values()) == ["'head.weight' has no bias, to which 'norm.bias' could be added"]
+    assert change_of_outputs(network, model, found.params) < 1e-11
+
+
 @pytest.mark.parametrize("rank", [0, 1, 2])
 def test_deficient_ranks(rank):
     network = NETWORKS["bottleneck"]

@@ -14,9 +14,14 @@ from rebasin_fast.permutation.transforms.places import Place, merged_axis
 from rebasin_fast.specs.symmetry import Norm, Reader, Symmetry
 from rebasin_fast.typing import Index
 
+_SMALLEST_GAIN = 1e-6  # of the largest: a bias divided by less would lose its digits
+
 
 def absorb(working: Working, symmetry: Symmetry) -> tuple[list[Step], dict[Norm, str]]:
-    """Gains become 1 and biases 0, all of the symmetry or none; the norms that refuse, and why."""
+    """Gains become 1 and biases 0, all of the symmetry or none; the norms that refuse, and why.
+
+    Where a reader has no bias, that of the norm stays behind the norm: divided by the gain, it moves with the units.
+    """
     pending = [norm for norm in symmetry.norms if _has_gain(working, norm) or _has_bias(working, norm)]
     reasons = {norm: _refusal(working, symmetry, norm) for norm in pending}
     refused = {norm: reason for norm, reason in reasons.items() if reason is not None}
@@ -26,7 +31,9 @@ def absorb(working: Working, symmetry: Symmetry) -> tuple[list[Step], dict[Norm,
     places = _by_axis(working, symmetry)
     for norm in pending:
         # The bias passes through the readers as they are, before the gain is in them.
-        if _has_bias(working, norm):
+        if _has_bias(working, norm) and _is_divided(working, symmetry, norm):
+            steps += _divide_bias(working, symmetry, norm, places)
+        elif _has_bias(working, norm):
             steps.append(_move_bias(working, symmetry, norm, places))
         if _has_gain(working, norm):
             steps.append(_move_gain(working, symmetry, norm, places))
@@ -48,7 +55,14 @@ def centre(working: Working, symmetry: Symmetry) -> list[Step]:
     raw = [p.parameter for p in places if (p.exponents == -1).any() and (p.parameter, p.axis) not in readers]
     if raw:
         return [_kept(symmetry, raw, f"the means stay, since {raw[0]!r} reads the units without a LayerNorm")]
-    writers = [p for p in places if (p.exponents == 1).any() and (p.parameter, p.axis) not in readers]
+    behind = {
+        norm.bias for norm in symmetry.norms
+    }  # these are added to the output of a norm, not to its input
+    writers = [
+        p
+        for p in places
+        if (p.exponents == 1).any() and (p.parameter, p.axis) not in readers and p.parameter not in behind
+    ]
     known = {place.parameter for place in places if place.exponents.any()}
     for place in writers:
         others = [name for name in working.tied_to(place.parameter) if name not in known]
@@ -92,7 +106,7 @@ def _refusal(working: Working, symmetry: Symmetry, norm: Norm) -> str | None:
         return f"no product reads the norm of {vector!r} alone"
     readings = Counter((r.parameter, r.axis) for other in symmetry.norms for r in other.readers)
     sums = Counter(r.bias for other in symmetry.norms for r in other.readers)
-    moves_bias = _has_bias(working, norm)
+    moves_bias = _has_bias(working, norm) and not _is_divided(working, symmetry, norm)
     touched = [name for name in (norm.gain, norm.bias) if name is not None]
     for reader in norm.readers:
         if reader.parameter not in working:
@@ -112,6 +126,17 @@ def _refusal(working: Working, symmetry: Symmetry, norm: Norm) -> str | None:
         if working.tied_to(name):
             return f"{name!r} is also {working.tied_to(name)[0]!r}, where the norm of {vector!r} is not read"
     return None
+
+
+def _is_divided(working: Working, symmetry: Symmetry, norm: Norm) -> bool:
+    """Whether the bias stays behind the norm: a reader has none, the group acts on it, and no gain is 0."""
+    if all(reader.bias is not None and reader.bias in working for reader in norm.readers):
+        return False
+    acts = any(role.parameter == norm.bias and set(role.exponents) == {1} for role in symmetry.roles)
+    if not acts or norm.gain is None or norm.gain not in working:
+        return acts
+    gains = np.abs(working[norm.gain])
+    return bool(gains.min() > _SMALLEST_GAIN * gains.max())
 
 
 def _fits(working: Working, reader: Reader) -> bool:
@@ -142,6 +167,17 @@ def _move_bias(working: Working, symmetry: Symmetry, norm: Norm, places: _Places
     working[name] = _replaced(working, name, places, 0.0)
     text = f"the bias {name!r} is added, through the readers, to {_listed(biases)}"
     return Step("bias", symmetry.permutation, (name, *biases), text)
+
+
+def _divide_bias(working: Working, symmetry: Symmetry, norm: Norm, places: _Places) -> list[Step]:
+    if norm.gain is None or norm.gain not in working:
+        return []
+    name, at = str(norm.bias), _positions(places[str(norm.bias), 0])
+    values: NDArray[Any] = working[name].copy()
+    values[at] = values[at] / working[norm.gain][_positions(places[norm.gain, 0])]
+    working[name] = values
+    text = f"the bias {name!r} is divided by the gain {norm.gain!r}, since a reader has no bias; it moves with the units"
+    return [Step("bias", symmetry.permutation, (name, norm.gain), text)]
 
 
 def _move_gain(working: Working, symmetry: Symmetry, norm: Norm, places: _Places) -> Step:

@@ -49,6 +49,11 @@ class Law:
             equations.total({z: 1, x: -1, y: -sign})
         self.bar(reason)
 
+    def alike(self, x: Unknown, y: Unknown) -> None:
+        """X = y."""
+        for equations in (self.signs, self.scales, self.matrices):
+            equations.equal(x, y)
+
     def contracted(self, unknowns: Sequence[Unknown], reason: Reason) -> None:
         """The units are summed over in a product of the values."""
         if len(unknowns) == 2:
@@ -93,11 +98,18 @@ class Laws:
         self.dropped: dict[int, Reason] = {}  # classes whose copies cannot be told apart
 
     def ports(self, snapshot: Snapshot) -> dict[int, list[Port]]:
-        """The copies of every class that has a law; each time as many."""
+        """The copies of every class that has a law; each time as many, or one that stands for all."""
         found = {c: ports for c, ports in self._ports.of(snapshot).items() if c in self.of}
         for number, ports in found.items():
-            if self._copies.setdefault((id(snapshot.value), number), len(ports)) != len(ports):
+            before = self._copies.setdefault((id(snapshot.value), number), len(ports))
+            if before == len(ports):
+                continue
+            if 1 not in (before, len(ports)):
                 self.drop(number, Reason("an operation that cuts the units"))
+            most = max(before, len(ports))
+            self._copies[id(snapshot.value), number] = most
+            for unknown in unknowns(snapshot.value, most)[1:]:
+                self.of[number].alike(unknown, (id(snapshot.value), 0))
         return found
 
     def unknowns(self, snapshot: Snapshot, number: int) -> list[Unknown]:
@@ -157,6 +169,10 @@ def paired(arguments: Sequence[Port], results: Sequence[Port]) -> list[tuple[int
         return [(places.index(place), k) for k, place in enumerate(wanted)]
     if len(arguments) == len(results):
         return [(i, i) for i in range(len(results))]
+    if (
+        len(arguments) == 1 or len(results) == 1
+    ):  # beside an axis that counts copies, such as a batch, or no longer
+        return [(i, k) for i in range(len(arguments)) for k in range(len(results))]
     return None
 
 
