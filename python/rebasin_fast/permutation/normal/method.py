@@ -29,9 +29,10 @@ def normalise(spec: PermutationSpec, params: Params, *, balance: bool = True) ->
     """The same function in normal form, in which only orders, signs and rotations of units are left open.
 
     Gains of norms are multiplied into the axes that read the norm and become 1; their biases are added through these,
-    where each has a bias, and become 0, or are divided by the gain and move with the units. Axes that write under a LayerNorm are centred. Scales are balanced: the
-    incoming and outgoing norm of each unit are equal. Units between linear maps are balanced by the singular values of
-    the product. Of all parameters on the orbit these have the least sum of squares.
+    where each has a bias, and become 0, or are divided by the gain and move with the units. Axes that write under a
+    LayerNorm are centred. Scales are balanced: the incoming and outgoing norm of each unit are equal. Units between
+    linear maps are balanced by the singular values of the product. Of all parameters on the orbit these have the least
+    sum of squares.
 
     Parameters
     ----------
@@ -59,7 +60,8 @@ def normalise(spec: PermutationSpec, params: Params, *, balance: bool = True) ->
     Computed in float64, in memory for two copies of the parameters. The gains and biases under one permutation move
     together or stay together: they stay where the reader is tied to another parameter, as an output layer to the
     embedding, or where a reader has no bias, and a gain of 0 that of the norm cannot be divided by; ``kept`` then holds
-    the reason, and the permutation has orders only. Rank-deficient products are balanced to 1e-6 of their largest singular value.
+    the reason, and the permutation has orders only. Rank-deficient products are balanced to 1e-6 of their largest
+    singular value.
 
     Examples
     --------

@@ -176,7 +176,7 @@ def _divide_bias(working: Working, symmetry: Symmetry, norm: Norm, places: _Plac
     values: NDArray[Any] = working[name].copy()
     values[at] = values[at] / working[norm.gain][_positions(places[norm.gain, 0])]
     working[name] = values
-    text = f"the bias {name!r} is divided by the gain {norm.gain!r}, since a reader has no bias; it moves with the units"
+    text = f"the bias {name!r} is divided by the gain {norm.gain!r}: a reader has no bias; it moves with the units"
     return [Step("bias", symmetry.permutation, (name, norm.gain), text)]
 
 
