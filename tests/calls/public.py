@@ -31,6 +31,7 @@ EXCEPTIONS = {
     "RndLoss.forward": "a torch module: torch's own errors",
     "matching.kwargs": "maximize alone; others are a TypeError with their names",
     "Result.plot": "defined by each result",
+    "TracedSpec.without_symmetries": "called by trace_spec with symmetries of the spec",
     "TracedSpec.validate": "that of PermutationSpec, with fewer names",
     "_Loss.set_model": "called by the constructor, where it is tried",
     "Call": "for those who write a rule of the tracer: its errors are the rule's",

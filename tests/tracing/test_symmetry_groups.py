@@ -275,3 +275,28 @@ def test_equations_have_all_solutions(modulus: int | None, rows: list[dict[int, 
             assert (total if modulus is None else total % modulus) == 0
     dense = np.array([[float(solution.get(i, 0)) for i in range(5)] for solution in basis]).reshape(-1, 5)
     assert np.linalg.matrix_rank(dense) == len(basis)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_shared_keys_are_the_same_for_all_queries(fused) -> None:
+    """Grouped queries: a key stands for several queries, whose signs it cannot follow."""
+
+    class Grouped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fused = fused
+            self.query, self.key, self.value = nn.Linear(4, 12), nn.Linear(4, 6), nn.Linear(4, 6)
+            self.out = nn.Linear(12, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            q = self.query(x).view(3, 5, 4, 3).transpose(1, 2)
+            k, v = (part(x).view(3, 5, 2, 3).transpose(1, 2) for part in (self.key, self.value))
+            if self.fused:
+                mixed = functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)
+            else:
+                k, v = (part[:, :, None].expand(3, 2, 2, 5, 3).reshape(3, 4, 5, 3) for part in (k, v))
+                mixed = torch.softmax(q @ k.mT, -1) @ v
+            return self.out(mixed.transpose(1, 2).reshape(3, 5, 12))
+
+    spec = rf.trace_spec(Grouped(), torch.randn(3, 5, 4))
+    assert {symmetry.group for symmetry in spec.symmetries} == {"linear"}

@@ -146,8 +146,8 @@ def _all_fit(values: Iterable[Any], fits: Fits) -> bool:
 
 
 def is_function(value: Any) -> bool:
-    """Something to call that is no class."""
-    return callable(value) and not isinstance(value, type)
+    """Something to call: a class only where its objects take steps, as torch's optimizers do."""
+    return callable(value) and (not isinstance(value, type) or hasattr(value, "step"))
 
 
 def is_stream(value: Any) -> bool:

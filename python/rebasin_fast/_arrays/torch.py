@@ -127,7 +127,9 @@ def resolved(array: Array) -> Any:
 
 def check_numbers(array: Array) -> None:
     """ParamsError for a tensor on the meta device, which holds no numbers, and for a sparse one."""
-    if array.device.type == "meta":
+    if array.device.type == "meta" and type(array).__module__.startswith(
+        "torch"
+    ):  # not a subclass with numbers
         raise ParamsError(
             f"a tensor of shape {tuple(array.shape)} lies on the meta device, which holds shapes and no numbers: "
             "load the numbers first (model.to_empty(device='cpu'), then load_state_dict)"

@@ -55,6 +55,16 @@ class FactoryType(CallableType):
 FACTORY = FactoryType()
 
 
+class OutputName(click.Path):
+    """The name of an output; an empty one is a usage error, as of a variable that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("the name is empty; give that of a file or folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class ByteCount(IntegerType):
     """A number of bytes: digits, perhaps with K, M, G or T (powers of 1000) behind them."""
 

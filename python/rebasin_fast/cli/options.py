@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from rebasin_fast._terminal.progress import ProgressBar, listener
 from rebasin_fast.cli.named import LoadOptions
-from rebasin_fast.cli.option_types import FACTORY, ByteCount
+from rebasin_fast.cli.option_types import FACTORY, ByteCount, OutputName
 from rebasin_fast.cli.spec_source import SpecSource
 from rebasin_fast.matching.weight.options import EFFORTS, Effort
 
@@ -25,7 +25,7 @@ Command: TypeAlias = Callable[..., Any]
 _OF_PERMUTATIONS = ("--effort", "--memory-limit", "--resume", "--report")
 
 input_path = click.Path(exists=True, path_type=Path)
-output_path = click.Path(path_type=Path)
+output_path = OutputName(path_type=Path)
 
 
 def option_group(keyword: str, values_class: type[Any], *options: Command) -> Callable[[Command], Command]:

@@ -13,7 +13,7 @@ from rebasin_fast.permutation.transforms.check import GROUPS_OF, symmetry_of
 from rebasin_fast.permutation.transforms.draw import identity_transform, random_transform
 from rebasin_fast.permutation.trial import TOLERANCE, Trial
 from rebasin_fast.specs.spec import PermutationSpec
-from rebasin_fast.specs.symmetry import Norm, Symmetry
+from rebasin_fast.specs.symmetry import Norm, Symmetry, UnshownSymmetryError
 from rebasin_fast.typing import Array, Floats, Params
 
 
@@ -39,14 +39,7 @@ def _fault(
     if fault is not None:
         return fault
     symmetries = _that_act(spec)
-    for symmetry in () if trial.is_influenced else symmetries:
-        names = _acted_on(symmetry, trial.params)
-        if names and not trial.depends_on(names):
-            return (
-                f"the outputs of the model do not depend on {', '.join(map(repr, names))}, on which the "
-                f"{symmetry.group!r} symmetry of {symmetry.permutation!r} acts, so that they prove nothing: give "
-                "inputs that reach these layers"
-            )
+    _check_shown(trial, () if trial.is_influenced else symmetries)
 
     def change(chosen: Iterable[tuple[Symmetry, Transform]], start: Transform | None = None) -> float:
         transform = start or identity_transform(spec, spec.sizes(trial.params))
@@ -68,6 +61,19 @@ def _fault(
         f"the symmetries of the spec change the function of the model: its outputs move by {max(changes):.2g} of their "
         f"magnitude (allowed {TOLERANCE:g}) when several act together, though each alone preserves them"
     )
+
+
+def _check_shown(trial: Trial, symmetries: Iterable[Symmetry]) -> None:
+    """UnshownSymmetryError for symmetries whose parameters have no part in the outputs."""
+    acted = {symmetry: _acted_on(symmetry, trial.params) for symmetry in symmetries}
+    unshown = [symmetry for symmetry, names in acted.items() if names and not trial.depends_on(names)]
+    if unshown:
+        names = ", ".join(map(repr, acted[unshown[0]]))
+        raise UnshownSymmetryError(
+            f"the outputs of the model do not depend on {names}, on which the {unshown[0].group!r} symmetry of "
+            f"{unshown[0].permutation!r} acts, so that they prove nothing: give inputs that reach these layers",
+            unshown,
+        )
 
 
 def _fault_of_norms(spec: PermutationSpec, trial: Trial, start: Params) -> str | None:

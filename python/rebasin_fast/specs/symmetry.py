@@ -89,6 +89,14 @@ class Symmetry:
             raise SpecError(f"norms belong to an orthogonal group; {self.permutation!r} has {self.group!r}")
 
 
+class UnshownSymmetryError(SpecError):
+    """A model's outputs depend on no parameter that ``symmetries`` act on: nothing is proven, and nothing wrong."""
+
+    def __init__(self, message: str, symmetries: Iterable[Symmetry]) -> None:
+        super().__init__(message)
+        self.symmetries = tuple(symmetries)
+
+
 def symmetries_to_json(symmetries: Iterable[Symmetry]) -> list[dict[str, Any]]:
     """The symmetries as JSON values."""
     return [

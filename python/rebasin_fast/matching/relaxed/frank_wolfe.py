@@ -76,7 +76,7 @@ def frank_wolfe_matching(
     starts: Sequence[Start] = ("barycentre", "identity"),
     max_iter: int = 30,
     tolerance: float = 1e-4,
-    init: Permutation | None = None,
+    init: Permutation | Matching | None = None,
     strict: bool = True,
     threads: int | None = None,
     progress: ProgressCallback | bool | None = None,
@@ -154,7 +154,7 @@ def frank_wolfe_matching(
     generator = _arguments.generator("rng", rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
     compiled = compile_problem(pair)  # refuses parameters that cannot be matched
-    begin = start_of(spec, pair.sizes, init)
+    begin = start_of(spec, pair.sizes, getattr(init, "permutation", init))
     moved_b = params_b
     if init is not None:
         moved_b = apply_permutation(spec, _within(spec, begin, params_b), params_b)

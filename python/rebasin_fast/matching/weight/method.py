@@ -59,7 +59,7 @@ def weight_matching(
     symmetries: Literal["permutations", "all"] = "permutations",
     rng: Rng = 0,
     max_iter: int = 100,
-    init: Permutation | None = None,
+    init: Permutation | Matching | None = None,
     order: Order | None = None,
     visiting: Literal["auto", "random"] = "auto",
     effort: Effort = "normal",
@@ -195,7 +195,7 @@ def weight_matching(
     True
     """
     options = Options(
-        rng=rng, max_iter=max_iter, init=init, order=order, visiting=visiting, effort=effort, restarts=restarts,
+        rng=rng, max_iter=max_iter, init=getattr(init, "permutation", init), order=order, visiting=visiting, effort=effort, restarts=restarts,
         strict=strict, threads=threads, memory_limit=memory_limit, device=device, products=products,
     )  # fmt: skip
     options.check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -105,6 +106,16 @@ class TracedSpec(PermutationSpec):
             symmetries=renamed_symmetries(self.symmetries, names),
             order_alone=self.order_alone,
         )
+
+    def without_symmetries(self, symmetries: Iterable[Symmetry], reason: str) -> TracedSpec:
+        """The same spec without these symmetries; ``order_alone`` says why where a permutation has no other."""
+        gone = tuple(symmetries)
+        other = copy(self)
+        other._symmetries = tuple(symmetry for symmetry in self.symmetries if symmetry not in gone)
+        left = {symmetry.permutation for symmetry in other._symmetries}
+        bare = (symmetry.permutation for symmetry in gone if symmetry.permutation not in left)
+        other.order_alone = {**self.order_alone, **dict.fromkeys(bare, reason)}
+        return other
 
     @property
     def permutation_sizes(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rebasin_fast import _arguments
+from rebasin_fast.specs.symmetry import UnshownSymmetryError
 from rebasin_fast.specs.tracing.choice import choose
 from rebasin_fast.specs.tracing.derivation import derived_spec
 from rebasin_fast.specs.tracing.graph import export_program
@@ -78,6 +79,14 @@ def trace_spec(
     interpreter.run()
     spec = derived_spec(program, interpreter)
     spec = choose(spec, residual=residual, freeze=freeze, select=select)
-    if verify:
+    return _proven(spec, model, example_inputs, rng) if verify else spec
+
+
+def _proven(spec: TracedSpec, model: Any, example_inputs: Any, rng: Rng) -> TracedSpec:
+    """The spec without symmetries that these inputs cannot show, such as those of queries and keys of one token."""
+    try:
+        spec.verify(model, example_inputs, rng=rng)
+    except UnshownSymmetryError as error:
+        spec = spec.without_symmetries(error.symmetries, "example_inputs, on which the outputs do not depend")
         spec.verify(model, example_inputs, rng=rng)
     return spec

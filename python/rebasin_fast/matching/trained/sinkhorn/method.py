@@ -14,7 +14,7 @@ from rebasin_fast.errors import ParamsError
 from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.pair import check_pair, start_of
-from rebasin_fast.matching.result import MatchingStats, Progress, ProgressCallback
+from rebasin_fast.matching.result import Matching, MatchingStats, Progress, ProgressCallback
 from rebasin_fast.matching.trained.options import takes_options
 from rebasin_fast.matching.trained.result import TrainedMatching
 from rebasin_fast.matching.trained.sinkhorn.run import Direction, Objective, SinkhornOptions, SinkhornRun
@@ -57,7 +57,7 @@ def sinkhorn_matching(
     optimizer: Callable[[list[Any]], Any] | None = None,
     schedule: Callable[[Any], Any] | None = None,
     noise: float = 0.1,
-    init: Permutation | None = None,
+    init: Permutation | Matching | None = None,
     direction: Direction = "b_to_a",
     evaluate_every: int = 10,
     kept_batches: int = 4,
@@ -167,7 +167,7 @@ def sinkhorn_matching(
     import_torch("sinkhorn_matching")
     generator = _arguments.generator("rng", rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    begin = start_of(spec, pair.sizes, init)
+    begin = start_of(spec, pair.sizes, getattr(init, "permutation", init))
     # Refuses parameters that cannot be matched, by name.
     first_objective = objective_of(spec, params_a, params_b, begin, strict=strict)
     function = FunctionalModel(model, "sinkhorn_matching") if model is not None else None

@@ -130,7 +130,10 @@ class Laws:
         """The result is a function of the argument, entry by entry, or moves its entries."""
         given, gone = self.ports(result), self.ports(argument)
         for number in given:
-            pairs = paired(gone.get(number, []), given[number])
+            if number not in gone:  # repeated for every unit: the same for all of them
+                self.broken(result, [number], reason)
+                continue
+            pairs = paired(gone[number], given[number])
             if pairs is None:
                 self.drop(number, reason)
                 continue
@@ -143,7 +146,10 @@ class Laws:
         """The result holds entries of the argument; copies that it leaves out have no equation."""
         given, gone = self.ports(result), self.ports(argument)
         for number in given:
-            pairs = paired(gone.get(number, []), given[number])
+            if number not in gone:  # repeated for every unit: the same for all of them
+                self.broken(result, [number], reason)
+                continue
+            pairs = paired(gone[number], given[number])
             if pairs is None:
                 self.drop(number, reason)
                 continue

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 from rebasin_fast.specs.tracing.algebra.forms import Nested, Var
 from rebasin_fast.specs.tracing.algebra.values import Group, Space
 from rebasin_fast.specs.tracing.contraction import Snapshot
 from rebasin_fast.specs.tracing.structure import Structure
+from rebasin_fast.typing import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,73 +22,88 @@ class Port:
     first: int
 
 
+# The classes on a variable; for each its copies, by their positions.
+Copies = dict[int, list[Index]]
+
+
 class Ports:
     """The copies of all classes on values."""
 
     def __init__(self, space: Space, structure: Structure) -> None:
-        self._space = space
         self._algebra = space.algebra
         self._structure = structure
-        self._known: dict[Var, list[tuple[int, int]]] = {}
+        self._known: dict[Var, Copies] = {}
 
     def of(self, snapshot: Snapshot) -> dict[int, list[Port]]:
         """For each class on the value, its copies: by their axes, then from left to right."""
         found: dict[int, list[Port]] = {}
         for group in sorted(snapshot.groups, key=lambda group: group.axes):
-            for number, first in self._taken(group):
-                found.setdefault(number, []).append(Port(group.axes, self._algebra.find(group.base), first))
+            for number, copies in self._taken(group).items():
+                ports = [Port(group.axes, self._algebra.find(group.base), int(copy.min())) for copy in copies]
+                found.setdefault(number, []).extend(sorted(ports, key=lambda port: port.first))
         return found
 
-    def _taken(self, group: Group) -> Iterable[tuple[int, int]]:
+    def _taken(self, group: Group) -> Copies:
+        """The copies of which the group holds any position: a slice may hold one half of every unit."""
         copies = self.on(group.base)
-        if group.positions is None:
+        if group.positions is None or not copies:
             return copies
-        taken = set(group.positions.ravel().tolist())
-        return [(number, first) for number, first in copies if first in taken]
+        held = np.zeros(self._algebra.size(group.base), bool)
+        held[group.positions] = True
+        taken = {number: [copy for copy in own if held[copy].any()] for number, own in copies.items()}
+        return {number: own for number, own in taken.items() if own}
 
-    def on(self, x: Var) -> list[tuple[int, int]]:
-        """The classes on ``x`` with the first position of each copy."""
+    def on(self, x: Var) -> Copies:
+        """The classes on ``x``."""
         root = self._algebra.find(x)
         if root not in self._known:
             self._known[root] = self._copies(root)
         return self._known[root]
 
-    def _copies(self, x: Var) -> list[tuple[int, int]]:
+    def _copies(self, x: Var) -> Copies:
         algebra = self._algebra
-        found: list[tuple[int, int]] = []
-        for start, _, part in algebra.spans(x):
+        found: Copies = {}
+        for start, stop, part in algebra.spans(x):
             if algebra.reason(part) is not None:
                 continue
             form = algebra.form(part)
             if isinstance(form, Nested):
-                length = algebra.size(form.inner)
-                found += [(number, start + first * length) for number, first in self.on(form.outer)]
-                inner = self.on(form.inner)
-                offsets = self._offsets(form.outer) if inner else []
-                found += [(number, start + k * length + first) for k in offsets for number, first in inner]
+                for number, copies in self._nested(form).items():
+                    found.setdefault(number, []).extend(copy + start for copy in copies)
             else:
                 piece = self._structure.piece.get(algebra.find(part))
                 if piece is not None:
-                    found.append((piece.permutation, start))
+                    found.setdefault(piece.permutation, []).append(np.arange(start, stop))
         return found
 
-    def _offsets(self, x: Var) -> list[int]:
-        """The positions of ``x`` that count copies: all of a frozen axis, the first of one that moves."""
+    def _nested(self, form: Nested) -> Copies:
+        """Copies of the outer classes with all that they own, and of the inner ones within all units that move."""
+        length = self._algebra.size(form.inner)
+        found = {
+            number: [np.add.outer(copy * length, np.arange(length)).ravel() for copy in copies]
+            for number, copies in self.on(form.outer).items()
+        }
+        inner = self.on(form.inner)
+        for together in self._together(form.outer) if inner else ():
+            for number, copies in inner.items():
+                found.setdefault(number, []).extend(
+                    np.add.outer(together * length, copy).ravel() for copy in copies
+                )
+        return found
+
+    def _together(self, x: Var) -> list[Index]:
+        """The positions of ``x`` in parts that count as one copy: units that move together, or one that stays."""
         algebra = self._algebra
-        found: list[int] = []
+        found: list[Index] = []
         for start, stop, part in algebra.spans(x):
             form = algebra.form(part)
             if algebra.reason(part) is not None:
-                found += range(start, stop)
+                found += [np.array([position]) for position in range(start, stop)]
             elif isinstance(form, Nested):
                 length = algebra.size(form.inner)
-                inner = self._offsets(form.inner)
-                found += [start + k * length + i for k in self._offsets(form.outer) for i in inner]
+                inner = self._together(form.inner)
+                outer = self._together(form.outer)
+                found += [start + np.add.outer(o * length, i).ravel() for o in outer for i in inner]
             else:
-                found.append(start)
+                found.append(np.arange(start, stop))
         return found
-
-
-def on_one_group(ports: list[Port]) -> bool:
-    """Whether all copies are on one group of axes."""
-    return len(Counter(port.axes for port in ports)) == 1

@@ -15,15 +15,28 @@ def product(operation: Operation) -> None:
     if not contractions or (operation.call["attn_mask"] is not None and _has_units(operation, "attn_mask")):
         operation.give_up()
         return
+    _repeat_shared(operation)
     bias = _bias(operation)
     for contraction in contractions:
         contract(operation, contraction, bias)
+    if operation.name == "scaled_dot_product_attention":  # the softmax reads scores as they are
+        operation.laws.give_up([contractions[0].product], operation.reason)
     last = contractions[-1].product
     for result in operation.executed.results:
         if result.value is not last.value:
             operation.laws.moved(last, result, operation.reason)
         if bias is not None:
             _add_bias(operation, bias, result)
+
+
+def _repeat_shared(operation: Operation) -> None:
+    """Keys and values that several heads of queries share are repeated in fused attention."""
+    if not operation.call["enable_gqa"]:
+        return
+    for contraction, name in zip(operation.executed.contractions, ("key", "value"), strict=True):
+        given, used = operation.argument(name), contraction.operands[1][0]
+        if given is not None and given.value is not used.value:
+            operation.laws.moved(given, used, operation.reason)
 
 
 def _bias(operation: Operation) -> Snapshot | None:
