@@ -154,7 +154,7 @@ def frank_wolfe_matching(
     generator = _arguments.generator("rng", rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
     compiled = compile_problem(pair)  # refuses parameters that cannot be matched
-    begin = start_of(spec, pair.sizes, getattr(init, "permutation", init))
+    begin = start_of(spec, pair.sizes, init.permutation if isinstance(init, Matching) else init)
     moved_b = params_b
     if init is not None:
         moved_b = apply_permutation(spec, _within(spec, begin, params_b), params_b)

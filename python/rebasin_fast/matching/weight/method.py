@@ -194,8 +194,9 @@ def weight_matching(
     >>> all(np.array_equal(a[name], aligned[name]) for name in a)
     True
     """
+    start = init.permutation if isinstance(init, Matching) else init
     options = Options(
-        rng=rng, max_iter=max_iter, init=getattr(init, "permutation", init), order=order, visiting=visiting, effort=effort, restarts=restarts,
+        rng=rng, max_iter=max_iter, init=start, order=order, visiting=visiting, effort=effort, restarts=restarts,
         strict=strict, threads=threads, memory_limit=memory_limit, device=device, products=products,
     )  # fmt: skip
     options.check()

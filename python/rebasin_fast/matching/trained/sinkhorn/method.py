@@ -167,7 +167,7 @@ def sinkhorn_matching(
     import_torch("sinkhorn_matching")
     generator = _arguments.generator("rng", rng)
     pair = check_pair(spec, params_a, params_b, strict=strict)
-    begin = start_of(spec, pair.sizes, getattr(init, "permutation", init))
+    begin = start_of(spec, pair.sizes, init.permutation if isinstance(init, Matching) else init)
     # Refuses parameters that cannot be matched, by name.
     first_objective = objective_of(spec, params_a, params_b, begin, strict=strict)
     function = FunctionalModel(model, "sinkhorn_matching") if model is not None else None
