@@ -37,9 +37,9 @@ def draw(found: dict[str, list[Matrix]], title: str, path: Path) -> None:
         )
         panel.set_xticks([task, *range(5 * (task // 5) + 5, sizes[0] + 1, 5)])
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, labelcolor=INK
-    )
+    rows = 1 if sum(map(len, labels)) < 100 else 2
+    columns = -(-len(labels) // rows)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, labelcolor=INK)
     figure.suptitle(title, fontsize=11.5, color=INK, x=0.01, ha="left")
     figure.savefig(path, dpi=130)
 
