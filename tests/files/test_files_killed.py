@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch  # noqa: F401  of the runs, whose outputs are torch files too
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 KINDS = [".npz", ".safetensors", "state", "set", "together", ".pt"]

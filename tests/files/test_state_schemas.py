@@ -8,6 +8,7 @@ import pkgutil
 
 import numpy as np
 import pytest
+import torch  # noqa: F401  of the cases: without it these tests are left out
 
 import rebasin_fast as rf
 from helpers.state_cases import CASES
