@@ -14,6 +14,7 @@ from torch.nn import functional
 
 import rebasin_fast as rf
 from rebasin_fast.specs.symmetry import Reader
+from rebasin_fast.specs.tracing.symmetries import functions
 from rebasin_fast.specs.tracing.symmetries.equations import Equations
 
 ROWS = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
@@ -300,3 +301,13 @@ def test_shared_keys_are_the_same_for_all_queries(fused) -> None:
 
     spec = rf.trace_spec(Grouped(), torch.randn(3, 5, 4))
     assert {symmetry.group for symmetry in spec.symmetries} == {"linear"}
+
+
+def test_a_group_that_fails_its_proof_is_left_out_with_a_warning(monkeypatch) -> None:
+    """As if the parity of GELU were misjudged; the permutations stay proven."""
+    monkeypatch.setitem(functions._BY_NAME, "gelu", functions.ODD)
+    with pytest.warns(RuntimeWarning, match="the 'signs' symmetry of 'first' changes the function"):
+        spec = rf.trace_spec(Between(functional.gelu), ROWS)
+    assert spec.symmetries == ()
+    assert "the proof" in spec.order_alone["first"]
+    assert spec.permutations == ("first",)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from rebasin_fast import _arguments
+from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.symmetry import UnshownSymmetryError
 from rebasin_fast.specs.tracing.choice import choose
 from rebasin_fast.specs.tracing.derivation import derived_spec
@@ -57,7 +59,8 @@ def trace_spec(
     Raises
     ------
     SpecError
-        torch.export cannot follow the model, or the result does not preserve its function.
+        torch.export cannot follow the model, or permutations do not preserve its function. Symmetries beyond them that
+        do not are left out with a RuntimeWarning; those that ``example_inputs`` cannot show are left out too.
     MissingDependencyError
         PyTorch is not installed, or older than 2.6.
 
@@ -83,10 +86,29 @@ def trace_spec(
 
 
 def _proven(spec: TracedSpec, model: Any, example_inputs: Any, rng: Rng) -> TracedSpec:
-    """The spec without symmetries that these inputs cannot show, such as those of queries and keys of one token."""
+    """The spec without symmetries that these inputs cannot show, such as those of queries and keys of one token.
+
+    Permutations that fail are an error; groups beyond them that fail are left out, with a warning.
+    """
     try:
         spec.verify(model, example_inputs, rng=rng)
     except UnshownSymmetryError as error:
-        spec = spec.without_symmetries(error.symmetries, "example_inputs, on which the outputs do not depend")
-        spec.verify(model, example_inputs, rng=rng)
+        shown = spec.without_symmetries(
+            error.symmetries, "example_inputs, on which the outputs do not depend there"
+        )
+        return _proven(shown, model, example_inputs, rng)
+    except SpecError as error:
+        if not spec.symmetries:
+            raise
+        plain = spec.without_symmetries(
+            spec.symmetries, "the proof, which the groups derived here do not pass"
+        )
+        plain.verify(model, example_inputs, rng=rng)
+        warnings.warn(
+            f"the symmetries beyond permutations that were derived are left out, since {error}. The permutations are "
+            "proven. Please report the model",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        return plain
     return spec
