@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rebasin_fast.specs.axis import Entry, Joined, Slice, leaves_of, permutations_of
+from rebasin_fast.specs.axis import Entry, Joined, Slice, chains_of, leaves_of, permutations_of
 from rebasin_fast.specs.symmetry import Group, Role, Symmetry
 from rebasin_fast.specs.tracing.algebra.forms import Reason
 from rebasin_fast.specs.tracing.algebra.values import Value
@@ -95,8 +95,6 @@ def _candidates(
 
 def _outer_in(entries: Mapping[str, Sequence[Entry]]) -> set[str]:
     """Permutations that others nest in on some axis."""
-    from rebasin_fast.specs.axis import chains_of
-
     return {
         name
         for row in entries.values()

@@ -9,7 +9,7 @@ from rebasin_fast.specs.tracing.algebra.forms import Reason
 from rebasin_fast.specs.tracing.algebra.values import Value
 from rebasin_fast.specs.tracing.contraction import Snapshot
 from rebasin_fast.specs.tracing.symmetries.equations import Equations
-from rebasin_fast.specs.tracing.symmetries.functions import IDENTITY, NEITHER, Function
+from rebasin_fast.specs.tracing.symmetries.functions import IDENTITY, Function
 from rebasin_fast.specs.tracing.symmetries.ports import Port, Ports
 
 Unknown = tuple[int, int]  # value, and which of its copies of the class
@@ -23,17 +23,15 @@ class Law:
     scales: Equations = field(default_factory=Equations)
     matrices: Equations = field(default_factory=Equations)
     barred: Reason | None = None
-    barred_signs: Reason | None = None
-    barred_scales: Reason | None = None
 
     def function(self, x: Unknown, y: Unknown, f: Function, reason: Reason) -> None:
         """Y = f(x), entry by entry."""
         if f.sign is None:
-            self.no_signs((x, y), reason)
+            self.no_signs((x, y))
         else:
             self.signs.total({y: 1, x: -f.sign}) if f.sign != 1 else self.signs.equal(y, x)
         if f.scale is None:
-            self.no_scales((x, y), reason)
+            self.no_scales((x, y))
         elif f.scale == 1:
             self.scales.equal(y, x)
         else:
@@ -67,21 +65,19 @@ class Law:
     def nothing(self, unknowns: Iterable[Unknown], reason: Reason) -> None:
         """No sign, scale or matrix acts there."""
         listed = list(unknowns)
-        self.no_signs(listed, reason)
-        self.no_scales(listed, reason)
+        self.no_signs(listed)
+        self.no_scales(listed)
         self.bar(reason)
 
-    def no_signs(self, unknowns: Iterable[Unknown], reason: Reason) -> None:
+    def no_signs(self, unknowns: Iterable[Unknown]) -> None:
         """Signs do not pass."""
         for unknown in unknowns:
             self.signs.zero(unknown)
-        self.barred_signs = self.barred_signs or reason
 
-    def no_scales(self, unknowns: Iterable[Unknown], reason: Reason) -> None:
+    def no_scales(self, unknowns: Iterable[Unknown]) -> None:
         """Scales do not pass."""
         for unknown in unknowns:
             self.scales.zero(unknown)
-        self.barred_scales = self.barred_scales or reason
 
     def bar(self, reason: Reason) -> None:
         """No matrix acts on the units."""
@@ -127,34 +123,26 @@ class Laws:
                 self.of[number].nothing(unknowns(snapshot.value, len(ports)), reason)
 
     def function(self, argument: Snapshot, result: Snapshot, f: Function, reason: Reason) -> None:
-        """The result is a function of the argument, entry by entry, or moves its entries."""
-        given, gone = self.ports(result), self.ports(argument)
+        """The result is a function of the argument, entry by entry."""
+        self._pass(argument, result, f, reason)
+        self.broken(argument, self.ports(argument).keys() - self.ports(result).keys(), reason)
+
+    def moved(self, argument: Snapshot, result: Snapshot, reason: Reason) -> None:
+        """The result holds entries of the argument; copies that it leaves out have no equation."""
+        self._pass(argument, result, IDENTITY, reason)
+
+    def _pass(self, argument: Snapshot, result: Snapshot, f: Function, reason: Reason) -> None:
+        given, before = self.ports(result), self.ports(argument)
         for number in given:
-            if number not in gone:  # repeated for every unit: the same for all of them
+            if number not in before:  # repeated for every unit: the same for all of them
                 self.broken(result, [number], reason)
                 continue
-            pairs = paired(gone[number], given[number])
+            pairs = paired(before[number], given[number])
             if pairs is None:
                 self.drop(number, reason)
                 continue
             for i, k in pairs:
                 self.of[number].function((id(argument.value), i), (id(result.value), k), f, reason)
-        for number in gone.keys() - given.keys():
-            self.of[number].nothing(self.unknowns(argument, number), reason)
-
-    def moved(self, argument: Snapshot, result: Snapshot, reason: Reason) -> None:
-        """The result holds entries of the argument; copies that it leaves out have no equation."""
-        given, gone = self.ports(result), self.ports(argument)
-        for number in given:
-            if number not in gone:  # repeated for every unit: the same for all of them
-                self.broken(result, [number], reason)
-                continue
-            pairs = paired(gone[number], given[number])
-            if pairs is None:
-                self.drop(number, reason)
-                continue
-            for i, k in pairs:
-                self.of[number].function((id(argument.value), i), (id(result.value), k), IDENTITY, reason)
 
     def broken(self, snapshot: Snapshot, numbers: Iterable[int], reason: Reason) -> None:
         """Nothing acts on these classes of a value."""
@@ -175,11 +163,9 @@ def paired(arguments: Sequence[Port], results: Sequence[Port]) -> list[tuple[int
         return [(places.index(place), k) for k, place in enumerate(wanted)]
     if len(arguments) == len(results):
         return [(i, i) for i in range(len(results))]
-    if (
-        len(arguments) == 1 or len(results) == 1
+    if 1 in (
+        len(arguments),
+        len(results),
     ):  # beside an axis that counts copies, such as a batch, or no longer
         return [(i, k) for i in range(len(arguments)) for k in range(len(results))]
     return None
-
-
-__all__ = ["IDENTITY", "NEITHER", "Law", "Laws", "Unknown", "paired", "unknowns"]

@@ -19,7 +19,6 @@ def batch_norm(operation: Operation) -> None:
     for number, copies in laws.ports(result).items():
         law_ = laws.of[number]
         law_.bar(reason)
-        law_.barred_scales = law_.barred_scales or reason
         parts = {
             name: laws.unknowns(found, number)
             for name in ("weight", "bias", "running_mean", "running_var")
@@ -89,9 +88,9 @@ def _normed(operation: Operation, number: int, kind: NormKind) -> None:
         laws.drop(number, reason)
         return
     law_.matrices.equal(x, z)
-    law_.no_scales((x, z, *(own[0] for own in parts)), reason)
+    law_.no_scales((x, z, *(own[0] for own in parts)))
     if kind == "layer":  # the mean is no function of unsigned units
-        law_.no_signs((x, z, *(own[0] for own in parts)), reason)
+        law_.no_signs((x, z, *(own[0] for own in parts)))
     else:
         law_.signs.total({z: 1, x: 1, **({laws.unknowns(gain, number)[0]: 1} if gain is not None else {})})
         for own in [laws.unknowns(bias, number)] if bias is not None else []:

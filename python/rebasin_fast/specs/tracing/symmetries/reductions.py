@@ -47,14 +47,14 @@ def _summed(operation: Operation, number: int) -> None:
     own = laws.unknowns(argument, number)
     whole = len(own) == 1
     if operation.name in ("sum", "mean") and whole and operation.norms.is_square(argument):
-        law_.no_scales(own, operation.reason)
+        law_.no_scales(own)
         law_.signs.zero(own[0])
         operation.norms.isometric(number)
     elif operation.name in ("linalg_vector_norm", "norm") and whole and _euclidean(operation):
-        law_.no_scales(own, operation.reason)
+        law_.no_scales(own)
         operation.norms.isometric(number)
     elif operation.name in ("linalg_vector_norm", "norm"):
-        law_.no_scales(own, operation.reason)
+        law_.no_scales(own)
         law_.bar(operation.reason)
     else:
         law_.nothing(own, operation.reason)
