@@ -311,3 +311,31 @@ def test_a_group_that_fails_its_proof_is_left_out_with_a_warning(monkeypatch) ->
     assert spec.symmetries == ()
     assert "the proof" in spec.order_alone["first"]
     assert spec.permutations == ("first",)
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [
+        (lambda m, h: torch.tanh(m.inner(torch.tanh(m.inner(h)))), {"signs"}),
+        (lambda m, h: torch.relu(m.inner(torch.relu(m.inner(h)))), {"scales"}),
+        (lambda m, h: h + m.inner(h), {"linear"}),
+        (lambda m, h: h / (1 + h.abs()), {"signs"}),
+        (lambda m, h: functional.normalize(h, dim=-1), {"orthogonal"}),
+        (lambda m, h: torch.maximum(h, 2 * h), {"scales"}),
+        (lambda m, h: h / h.std(0, keepdim=True), {"signs", "scales"}),
+        (lambda m, h: h + h.sum(-1, keepdim=True), set()),
+    ],
+)
+def test_programs_that_use_a_layer_or_a_value_twice(between, expected) -> None:
+    """All proven: ``trace_spec`` verifies."""
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.inner, self.second = nn.Linear(4, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(between(self, self.first(x)))
+
+    spec = rf.trace_spec(Twice(), ROWS)
+    assert {symmetry.group for symmetry in spec.symmetries if symmetry.permutation == "first"} == expected
