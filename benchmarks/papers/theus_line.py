@@ -33,8 +33,9 @@ from papers import line_pictures
 from rebasin_fast._drawing import label_axes
 
 NETWORKS = (
-    Recipe(layers=2, width=64, steps=1_500), Recipe(layers=4, width=128, steps=1_500), Recipe(),
-    Recipe(width=256), Recipe(layers=6, width=256), Recipe(layers=6, width=256, tied=True),
+    Recipe(layers=2, width=64, steps=1_500), Recipe(layers=4, width=128, steps=1_500), Recipe(mixed=True),
+    Recipe(width=256, mixed=True), Recipe(layers=6, width=256, mixed=True),
+    Recipe(layers=6, width=256, tied=True, mixed=True),
 )  # fmt: skip
 LOOKS = {
     "naive": "naive interpolation", "weights": "permutations", "all": "all symmetries, weights alone",
