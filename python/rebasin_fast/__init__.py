@@ -11,6 +11,7 @@ except ImportError as error:  # pragma: no cover - a broken installation
     ) from error
 
 from rebasin_fast import axis, cuda, specs, tracing
+from rebasin_fast._pretrained.model import PretrainedModel, load_pretrained
 from rebasin_fast.assignment import (
     Assignment,
     AssignmentBatch,
@@ -89,6 +90,7 @@ __all__ = [
     "ParamsError",
     "PermutationError",
     "PermutationSpec",
+    "PretrainedModel",
     "Progress",
     "RebasinError",
     "SinkhornMatching",
@@ -115,6 +117,7 @@ __all__ = [
     "k_best_assignments",
     "linear_sum_assignment",
     "load_params",
+    "load_pretrained",
     "loss_curve",
     "merge_many",
     "normalise",

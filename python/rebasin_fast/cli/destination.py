@@ -43,9 +43,10 @@ class Destination:
                 check = check_permutation_output if "permutation" in option else check_writable
                 check(path, overwrite=self.force or option == "--resume")
 
-    def write(self, params: Params) -> None:
-        """Save the model, with a note of the entries of its original that it lacks."""
-        save_params(self.path, self.like.restored(params), like=self.like.file, overwrite=self.force)
+    def write(self, params: Params, card: str | None = None) -> None:
+        """Save the model, with a note of the entries of its original that it lacks; ``card`` is a folder's README.md."""
+        restored = self.like.restored(params)
+        save_params(self.path, restored, like=self.like.file, card=card, overwrite=self.force)
         source = self.like.file.source
         for entry, reason in source.left_out.items():
             click.echo(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from rebasin_fast._pretrained.form import ClassParams
+from rebasin_fast.cli.pretrained import by_its_class
 from rebasin_fast.files import LoadedParams, load_params
 from rebasin_fast.specs.renaming import RenamedParams, change_of_names, names_like, shapes_of, without_prefix
 from rebasin_fast.specs.spec import PermutationSpec
@@ -25,7 +27,7 @@ class NamedModel:
     def restored(self, result: Params) -> Params:
         """``result`` under the file's own names."""
         view, chain = self.params, []
-        while isinstance(view, RenamedParams):
+        while isinstance(view, RenamedParams | ClassParams):
             chain.append(view)
             view = view.params
         for renamed in chain:
@@ -35,8 +37,10 @@ class NamedModel:
     def restored_spec(self, spec: PermutationSpec) -> PermutationSpec:
         """``spec`` for the file's own names."""
         view = self.params
-        while isinstance(view, RenamedParams):
-            spec = spec.renamed(view.names)
+        while isinstance(view, RenamedParams | ClassParams):
+            if view.names is None:
+                break  # experts that the file holds one by one: the spec is for the names of the class
+            spec = spec.renamed({name: own for name, own in view.names.items() if name in spec.axes_to_perm})
             view = view.params
         return spec
 
@@ -48,10 +52,13 @@ class LoadOptions:
     entry: str | None
     prefix: str | None
 
-    def load(self, paths: Sequence[Path], memory_limit: int | None = None) -> list[NamedModel]:
+    def load(
+        self, paths: Sequence[Path], memory_limit: int | None = None, *, by_class: bool = False
+    ) -> list[NamedModel]:
         """Load files; names that differ from those of the first by the prefixes of wrappers are mapped, with a note.
 
-        ``memory_limit`` bounds the bytes of arrays that must be unpacked, those of all files together.
+        ``memory_limit`` bounds the bytes of arrays that must be unpacked, those of all files together. ``by_class``:
+        folders of transformers and diffusers under the names of their classes.
         """
         models: list[NamedModel] = []
         for path in paths:
@@ -61,6 +68,8 @@ class LoadOptions:
             params: Params = file
             if self.prefix is not None:
                 params = without_prefix(file, self.prefix) or file
+            elif by_class and self.entry is None:
+                params = by_its_class(file) or file
             if models:
                 names = names_like(shapes_of(params), shapes_of(models[0].params))
                 if names is not None:

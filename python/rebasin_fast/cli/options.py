@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from rebasin_fast._terminal.progress import ProgressBar, listener
 from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.option_types import FACTORY, ByteCount, OutputName
+from rebasin_fast.cli.pretrained import ModelPath
 from rebasin_fast.cli.spec_source import SpecSource
 from rebasin_fast.matching.weight.options import EFFORTS, Effort
 
@@ -24,7 +25,7 @@ Command: TypeAlias = Callable[..., Any]
 # Options that matchings by permutations alone take.
 _OF_PERMUTATIONS = ("--effort", "--memory-limit", "--resume", "--report")
 
-input_path = click.Path(exists=True, path_type=Path)
+input_path = ModelPath(exists=True, path_type=Path)
 output_path = OutputName(path_type=Path)
 
 

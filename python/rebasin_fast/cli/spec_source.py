@@ -14,6 +14,7 @@ from rebasin_fast import specs
 from rebasin_fast._untrusted import read_small_file
 from rebasin_fast.cli.configuration import heads_beside
 from rebasin_fast.cli.named import spec_for
+from rebasin_fast.cli.pretrained import ParamsOfClass
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.reading.hints import AmbiguousError, HintNeededError
 from rebasin_fast.specs.spec import PermutationSpec
@@ -55,7 +56,17 @@ class SpecSource:
         path = Path(self.spec_name)
         return _of_file(path, params) if _is_file(path) else _ready(self.spec_name)
 
+    @property
+    def is_left_open(self) -> bool:
+        """Whether nothing about the spec is given."""
+        given = (self.trace, self.heads, self.norm_groups, self.layers)
+        return self.spec_name == "auto" and all(value is None for value in given)
+
     def _recognised(self, params: Params) -> PermutationSpec:
+        if isinstance(params, ParamsOfClass):
+            found = params.model.spec
+            click.echo(f"Note: the spec is {params.model.statement}", err=True)
+            return found
         order = None if self.layers is None else [name.strip() for name in self.layers.split(",")]
         try:
             heads = heads_beside(params, self.heads)

@@ -29,6 +29,7 @@ def save_params(
     *,
     like: Like | None = None,
     metadata: Mapping[str, str] | None = None,
+    card: str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write parameters to a file, whole or not at all.
@@ -48,6 +49,8 @@ def save_params(
         it comes from `load_params`, else nothing.
     metadata : mapping of str, optional
         Further text entries for .safetensors, over those of `like`.
+    card : str, optional
+        Of a folder: the text of its README.md, in the place of one that is there.
     overwrite : bool
         Replace an existing output.
 
@@ -89,7 +92,7 @@ def save_params(
         with atomic_write(target.path, overwrite=overwrite) as file:
             _write_unchanged(target.known, file, contents)
     else:
-        _write_folder(target, contents, metadata, overwrite)
+        _write_folder(target, contents, metadata, card, overwrite)
 
 
 @_arguments.checked()
@@ -179,10 +182,13 @@ def _write_unchanged(known: FileFormat, file: IO[bytes], contents: Contents) -> 
         known.write(file, contents)
 
 
-def _write_folder(target: Target, contents: Contents, metadata: Mapping[str, str], overwrite: bool) -> None:
+def _write_folder(
+    target: Target, contents: Contents, metadata: Mapping[str, str], card: str | None, overwrite: bool
+) -> None:
     assert target.folder is not None
     assert target.model is not None
-    with write_folder(target.folder, target.model.source.folder, overwrite) as folder:
+    texts = {} if card is None else {"README.md": card}
+    with write_folder(target.folder, target.model.source.folder, overwrite, texts) as folder:
         if target.layout is None:
             with folder.create(target.path.name) as file:
                 _write_unchanged(target.known, file, contents)

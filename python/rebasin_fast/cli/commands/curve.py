@@ -72,7 +72,10 @@ def curve(
         from rebasin_fast.plots import check_figure
 
         check_figure(output, overwrite=out.force)
-    params_a, params_b = (named.params for named in loading.load([model_a, model_b], options.memory_limit))
+    params_a, params_b = (
+        named.params
+        for named in loading.load([model_a, model_b], options.memory_limit, by_class=options.is_left_open)
+    )
     evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
     lines: dict[str, tuple[Params, Params]] = {"as they are": (params_a, params_b)}
     if matched:

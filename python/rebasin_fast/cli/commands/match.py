@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from rebasin_fast._pretrained.card import model_card
+from rebasin_fast._pretrained.hub import public_name
 from rebasin_fast.cli.alignment import align
 from rebasin_fast.cli.destination import Destination, resumable
 from rebasin_fast.cli.methods import MethodOptions, method_options
@@ -76,7 +78,7 @@ def match(
         raise click.UsageError(
             "--normal-a is for --symmetries all; by permutations alone B is matched to A as it is"
         )
-    a, b = loading.load([model_a, model_b], options.memory_limit)
+    a, b = loading.load([model_a, model_b], options.memory_limit, by_class=options.is_left_open)
     destination = Destination(output, like=b, force=out.force)
     further = {
         "--save-permutation": save_permutation,
@@ -102,5 +104,17 @@ def match(
             write_report(report, spec, a.params, b.params, matching, names=names, overwrite=out.force)
         if normal_a is not None:
             Destination(normal_a, like=a, force=out.force).write(alignment.first)
-        destination.write(alignment.aligned)
+        destination.write(
+            alignment.aligned,
+            model_card(
+                "Permuted model",
+                [model_b],
+                {
+                    "permuted onto": public_name(model_a),
+                    "method": method.method,
+                    "permutations": len(matching.permutation),
+                    "distance of the weights": f"{alignment.distance_before:.6g} -> {alignment.distance_after:.6g}",
+                },
+            ),
+        )
     out.show({**alignment.to_dict(), "output": str(output)}, f"{alignment.summary()}\nsaved {output}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from rebasin_fast._pretrained.card import model_card
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.alignment import align, kinship_account, note_statistics, note_unproven
 from rebasin_fast.cli.destination import Destination, resumable
@@ -110,7 +111,7 @@ def merge(
     if method in _TOGETHER and not matched:
         raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
     shares = _parse_weights(weights, len(models))
-    named = loading.load(models, options.memory_limit)
+    named = loading.load(models, options.memory_limit, by_class=options.is_left_open)
     first, *others = params = [model.params for model in named]
     destination = Destination(output, like=named[0], force=out.force)
     destination.check(models, {"--save-permutations": save_permutations, "--resume": resume})
@@ -134,7 +135,18 @@ def merge(
     with together():  # the model last: where it is new, all are
         if save_permutations is not None and merged.many is not None:
             merged.many.save(save_permutations, overwrite=out.force)
-        destination.write(merged.params)
+        destination.write(
+            merged.params,
+            model_card(
+                "Merged model",
+                models,
+                {
+                    "method": f"average after matching ({method})" if matched else "average, unmatched",
+                    "weights": weights or "equal",
+                },
+                tags=["merge"],
+            ),
+        )
     note_statistics(merged.params)
     _note_not_averaged(params)
     out.show({**merged.account, "output": str(output)}, "\n".join([*merged.lines, f"saved {output}"]))

@@ -13,6 +13,7 @@ import numpy as np
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast._terminal.tables import table
 from rebasin_fast.cli.destination import check_distinct_paths
+from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.options import (
     entry_option,
     force_option,
@@ -22,7 +23,7 @@ from rebasin_fast.cli.options import (
     spec_options,
 )
 from rebasin_fast.cli.spec_source import SpecSource
-from rebasin_fast.files import atomic_write, check_writable, load_params
+from rebasin_fast.files import atomic_write, check_writable
 from rebasin_fast.specs.recognised import HOW_TO_PROVE, RecognisedSpec
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.tracing import TracedSpec
@@ -71,7 +72,9 @@ def spec(
     if output is not None:
         check_distinct_paths([] if model is None else [model], [output])
         check_writable(output, overwrite=force)
-    params: Params = {} if model is None else load_params(model, entry=entry)
+    params: Params = {}
+    if model is not None:
+        params = LoadOptions(entry, None).load([model], by_class=source.is_left_open)[0].params
     found = source.read(params)
     if model is None and isinstance(found, TracedSpec):
         params = {name: np.broadcast_to(np.float32(0), shape) for name, shape in found.shapes.items()}

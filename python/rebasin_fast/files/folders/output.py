@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
@@ -83,8 +83,12 @@ def _check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes:
 
 
 @contextlib.contextmanager
-def write_folder(folder: Path, model: Path | None, overwrite: bool) -> Iterator[NewFolder]:
+def write_folder(
+    folder: Path, model: Path | None, overwrite: bool, texts: Mapping[str, str] | None = None
+) -> Iterator[NewFolder]:
     """Collect files beside `folder`; put them in place when the block ends without an exception.
+
+    `texts` are further small files, by name: a model card.
 
     A new folder appears at once with everything in it, the companions of the weights in the folder `model`
     (config.json, tokenizer, …) included. Into an existing one the files are moved one by one, the last one
@@ -111,6 +115,8 @@ def write_folder(folder: Path, model: Path | None, overwrite: bool) -> Iterator[
             yield new
             if model is not None:
                 _copy_companions(model, aside, folder)
+            for name, text in (texts or {}).items():
+                (aside / name).write_text(text, encoding="utf-8", newline="\n")
             sync_folder(aside)
         if outputs is None:
             put_in_place()

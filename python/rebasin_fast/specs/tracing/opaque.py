@@ -75,11 +75,28 @@ def _record_one_run(
         return watch
 
     handles = [opaque.module.register_forward_hook(watcher(opaque)) for opaque in found]
+    weightless = any(parameter.is_meta for parameter in model.parameters())
     try:
+        for opaque in found if weightless else ():
+            opaque.module.forward = _or_like_its_input(opaque.module.forward)
         model(*args, **kwargs)
     finally:
         for handle in handles:
             handle.remove()
+        for opaque in found if weightless else ():
+            del opaque.module.forward
+
+
+def _or_like_its_input(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A forward for the meta device, where routing cannot be decided: the result then has the shape of the input."""
+
+    def attempt(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return forward(*args, **kwargs)
+        except (RuntimeError, NotImplementedError):
+            return (*args, *kwargs.values())[0].clone()
+
+    return attempt
 
 
 def _opaque_modules(model: Any) -> Iterator[OpaqueModule]:

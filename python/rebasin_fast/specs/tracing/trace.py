@@ -82,10 +82,10 @@ def trace_spec(
     interpreter.run()
     spec = derived_spec(program, interpreter)
     spec = choose(spec, residual=residual, freeze=freeze, select=select)
-    return _proven(spec, model, example_inputs, rng) if verify else spec
+    return proven(spec, model, example_inputs, rng) if verify else spec
 
 
-def _proven(spec: TracedSpec, model: Any, example_inputs: Any, rng: Rng) -> TracedSpec:
+def proven(spec: TracedSpec, model: Any, example_inputs: Any, rng: Rng) -> TracedSpec:
     """The spec without symmetries that these inputs cannot show, such as those of queries and keys of one token.
 
     Permutations that fail are an error; groups beyond them that fail are left out, with a warning.
@@ -96,7 +96,7 @@ def _proven(spec: TracedSpec, model: Any, example_inputs: Any, rng: Rng) -> Trac
         shown = spec.without_symmetries(
             error.symmetries, "example_inputs, on which the outputs do not depend there"
         )
-        return _proven(shown, model, example_inputs, rng)
+        return proven(shown, model, example_inputs, rng)
     except SpecError as error:
         if not spec.symmetries:
             raise
