@@ -17,6 +17,7 @@ EXCEPTIONS = {
     "TracedSpec.__init__": "made by trace_spec; what it shares with PermutationSpec is tried there",
     "atomic_write": "a context manager of this package's writers",
     "LoadedParams.__init__": "made by load_params",
+    "load_pretrained": "needs folders of transformers: tests/pretrained",
     "RebasinNet.remove_nodes": "without effect",
     "RebasinNet.forward": "a torch module: torch's own errors",
     "RebasinNet.train": "a torch module: torch's own errors",
@@ -49,7 +50,7 @@ EXCEPTIONS = {
 RESULTS = (
     "Agreement", "Assignment", "AssignmentBatch", "BottleneckAssignment", "DistanceReduction", "Episode", "FrozenAxis",
     "FrankWolfeMatching", "InputAlignment", "KBestAssignments", "LossPlane", "LossSimplex", "ManyMatching", "Matching",
-    "MatchingStats", "ModeCurve", "MutualBarriers", "PermutationFile", "Progress", "RankedAssignment",
+    "MatchingStats", "ModeCurve", "MutualBarriers", "PermutationFile", "PretrainedModel", "Progress", "RankedAssignment",
     "SinkhornMatching", "SingularAlignment", "Source", "StraightThroughMatching", "SymmetricMatching",
     "SymmetricStraightThroughMatching", "TaylorBarrier", "Transform", "Normalised",
 )  # fmt: skip

@@ -71,7 +71,7 @@ def test_a_configuration_larger_than_the_weights_is_refused(field, value, tmp_pa
     path = tmp_path / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**config, field: value}), encoding="utf-8")
-    with pytest.raises(rf.FileFormatError, match="hostile|too few|larger than the weights"):
+    with pytest.raises(rf.FileFormatError, match=r"hostile|too few|larger than the weights"):
         rf.load_pretrained(tmp_path)
 
 

@@ -42,8 +42,8 @@ def by_its_class(file: LoadedParams) -> ParamsOfClass | None:
         return None
     if not is_installed(configuration.library):
         click.echo(
-            f"Note: {configuration.path} names {configuration.architecture}; with {configuration.library} installed its "
-            "spec would be traced and proven",
+            f"Note: {configuration.path} names {configuration.architecture}; with {configuration.library} installed "
+            "its spec would be traced and proven",
             err=True,
         )
         return None
