@@ -50,8 +50,8 @@ EXCEPTIONS = {
 RESULTS = (
     "Agreement", "Assignment", "AssignmentBatch", "BottleneckAssignment", "DistanceReduction", "Episode", "FrozenAxis",
     "FrankWolfeMatching", "InputAlignment", "KBestAssignments", "LossPlane", "LossSimplex", "ManyMatching", "Matching",
-    "MatchingStats", "ModeCurve", "MutualBarriers", "PermutationFile", "PretrainedModel", "Progress", "RankedAssignment",
-    "SinkhornMatching", "SingularAlignment", "Source", "StraightThroughMatching", "SymmetricMatching",
+    "MatchingStats", "ModeCurve", "MutualBarriers", "PermutationFile", "Progress", "RankedAssignment",
+    "PretrainedModel", "SinkhornMatching", "SingularAlignment", "Source", "StraightThroughMatching", "SymmetricMatching",
     "SymmetricStraightThroughMatching", "TaylorBarrier", "Transform", "Normalised",
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A model's ``config.json``: read within bounds, and refused where it asks for code, or for more than the weights hold."""
+"""A model's ``config.json``: read within bounds, refused where it asks for code or for more than the weights hold."""
 
 from __future__ import annotations
 

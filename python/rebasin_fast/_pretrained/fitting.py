@@ -54,7 +54,7 @@ def fit(params: LoadedParams, configuration: Configuration) -> Fit:
             return Fit(cls, model, shapes, pieces)
         faults.append(f"{cls.__name__}: {fault}")
     raise FileFormatError(
-        f"{configuration.path} does not describe the weights beside it ({'; '.join(faults)}). Fetch both again, or give "
+        f"{configuration.path} does not fit the weights beside it ({'; '.join(faults)}). Fetch both again, or give "
         "the spec: --spec FILE, or --trace module:factory"
     )
 

@@ -63,10 +63,8 @@ def built(cls: Any, configuration: Configuration, fields: Mapping[str, Any], bud
     """
     try:
         with within(budget, "cpu" if budget is None else "meta"):
-            if configuration.library == "diffusers":
-                model = cls.from_config(_plain(fields))
-            else:
-                model = cls(_settings(fields))
+            of_diffusers = configuration.library == "diffusers"
+            model = cls.from_config(_plain(fields)) if of_diffusers else cls(_settings(fields))
             if hasattr(model, "tie_weights"):
                 model.tie_weights()
     except (RebasinError, MemoryError, ImportError):
@@ -174,8 +172,8 @@ def _class(library: Any, root: Any, configuration: Configuration) -> Any:
             ) from None
     if not (inspect.isclass(found) and issubclass(found, root)):
         raise SpecError(
-            f"{configuration.path}: {configuration.library} {library.__version__} has no model {name!r:.100}. Install a "
-            "later version, or give the spec: --spec FILE, or --trace module:factory"
+            f"{configuration.path}: {configuration.library} {library.__version__} has no model {name!r:.100}. Install "
+            "a later version, or give the spec: --spec FILE, or --trace module:factory"
         )
     return found
 

@@ -149,7 +149,7 @@ def load_pretrained(path: str | os.PathLike[str]) -> PretrainedModel:
     The class is built from ``config.json`` on the meta device: its weights take no memory, and a configuration that
     describes more numbers than the file holds is refused while it is built. No code of the folder is run, and pickles
     are read as data. The spec preserves the outputs that the class is used for (``logits``, ``*_embeds``, ``sample``),
-    or all of them where it has none of these: the states of an encoder, returned beside logits, may be in another order.
+    or all of them where it has none of these: the states of an encoder, returned beside logits, may change order.
 
     Examples
     --------

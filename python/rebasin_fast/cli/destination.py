@@ -44,7 +44,7 @@ class Destination:
                 check(path, overwrite=self.force or option == "--resume")
 
     def write(self, params: Params, card: str | None = None) -> None:
-        """Save the model, with a note of the entries of its original that it lacks; ``card`` is a folder's README.md."""
+        """Save the model, with a note of entries of its original that it lacks; ``card``: a folder's README.md."""
         restored = self.like.restored(params)
         save_params(self.path, restored, like=self.like.file, card=card, overwrite=self.force)
         source = self.like.file.source

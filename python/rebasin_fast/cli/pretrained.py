@@ -34,7 +34,7 @@ class ParamsOfClass(ClassParams):
 
 
 def by_its_class(file: LoadedParams) -> ParamsOfClass | None:
-    """The parameters of a folder whose ``config.json`` names a class; None where the class cannot be had, with a note."""
+    """The parameters of a folder whose ``config.json`` names a class; None, with a note, without that class."""
     if file.source.folder is None:
         return None
     configuration = configuration_beside(file)
