@@ -51,7 +51,8 @@ RESULTS = (
     "Agreement", "Assignment", "AssignmentBatch", "BottleneckAssignment", "DistanceReduction", "Episode", "FrozenAxis",
     "FrankWolfeMatching", "InputAlignment", "KBestAssignments", "LossPlane", "LossSimplex", "ManyMatching", "Matching",
     "MatchingStats", "ModeCurve", "MutualBarriers", "PermutationFile", "Progress", "RankedAssignment",
-    "PretrainedModel", "SinkhornMatching", "SingularAlignment", "Source", "StraightThroughMatching", "SymmetricMatching",
+    "PretrainedModel",
+    "SinkhornMatching", "SingularAlignment", "Source", "StraightThroughMatching", "SymmetricMatching",
     "SymmetricStraightThroughMatching", "TaylorBarrier", "Transform", "Normalised",
 )  # fmt: skip
 

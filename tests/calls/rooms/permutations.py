@@ -54,7 +54,9 @@ CALLS = [
     ),
     Call(
         rf.save_params,
-        lambda: {"path": new_file("npz"), "params": A, "like": None, "metadata": None, "overwrite": False},
+        lambda: {
+            "path": new_file("npz"), "params": A, "like": None, "metadata": None, "card": None, "overwrite": False,
+        },
         {"params": {"dict of numbers"}},
     ),
     Call(
