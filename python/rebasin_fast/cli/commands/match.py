@@ -71,7 +71,7 @@ def match(
       rebasin-fast match a.pt b.pt -o b_aligned.pt --trace mymodels:gpt --symmetries all --normal-a a_normal.pt
     """
     method.check()
-    options.check_symmetries(method.method, ("weight", "straight-through"))
+    options.check_symmetries(method.method, ("weight", "activation", "straight-through"))
     if normal_a is not None and options.symmetries != "all":
         raise click.UsageError(
             "--normal-a is for --symmetries all; by permutations alone B is matched to A as it is"

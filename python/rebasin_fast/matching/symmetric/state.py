@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast.matching.symmetric.polar import centred_polar_factor, polar_factor
 from rebasin_fast.matching.symmetric.problem import inner_product
+from rebasin_fast.matching.symmetric.steps import Move
 from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.permutation.transform import Transform
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rebasin_fast.matching.symmetric.problem import Family, SymmetricProblem
-    from rebasin_fast.matching.symmetric.steps import Move
     from rebasin_fast.typing import Floats, Index
 
 
@@ -35,6 +36,25 @@ class State:
                 self._signs[name] = np.ones((*family.copies, family.size))
             elif family.mixes:
                 self._matrices[name] = np.tile(np.eye(family.size), (*family.copies, 1, 1))
+
+    @classmethod
+    def moved_by(cls, problem: SymmetricProblem, isometry: Transform) -> State:
+        """Where an isometry of the normal forms ends; what it does not name stays."""
+        state = cls(problem)
+        outermost_first = sorted(problem.families.values(), key=lambda family: len(family.parents))
+        for family in outermost_first:
+            copies = prod(family.copies)
+            order = isometry.permutation.get(family.name)
+            signs = isometry.signs.get(family.name)
+            matrices = isometry.matrices.get(family.name)
+            move = Move(
+                0.0,
+                None if order is None or family.mixes else order.reshape(copies, family.size),
+                None if signs is None else signs.reshape(copies, family.size),
+                {} if matrices is None else {family.name: matrices.reshape(copies, family.size, family.size)},
+            )
+            state.take(family, move)
+        return state
 
     @property
     def objective(self) -> float:
