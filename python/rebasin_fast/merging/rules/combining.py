@@ -94,7 +94,7 @@ def combine(
 
     Notes
     -----
-    The definitions are those of mergekit 0.1.5. Linear, task arithmetic and TIES give its numbers to the last bit: each
+    The definitions are those of mergekit 0.1.5. Linear, task arithmetic and TIES give its numbers to the last bit: an
     operation is rounded in the dtype of the models. Slerp, the Karcher mean and ``rescale`` have sums over an array,
     which are float64 here and in the dtype there: they agree up to rounding. The masks of dare are NumPy's, not torch's.
     O(models x size of the parameters), one array of all models in float32 at a time.

@@ -89,7 +89,7 @@ def promoted(name: str, dtypes: Iterable[str]) -> Precision:
     unknown = sorted(found - set(NAMES))
     if unknown:
         raise ParamsError(
-            f"parameter {name!r} is of {unknown[0]}, in which no rule computes ({', '.join(NAMES)}). Convert the models "
+            f"parameter {name!r} is of {unknown[0]}, in which no rule computes ({', '.join(NAMES)}). Convert them "
             "first, or give dtype='float16' (--dtype float16)"
         )
     if len(found) == 1:
