@@ -12,6 +12,7 @@ import click
 from rebasin_fast._arrays.derived import DerivedParams
 from rebasin_fast.cli.option_types import ByteCount
 from rebasin_fast.cli.options import MatchingOptions, input_path, option_group
+from rebasin_fast.errors import RebasinError
 from rebasin_fast.merging.rules.combining import combined_params
 from rebasin_fast.merging.rules.precision import NAMES
 from rebasin_fast.merging.rules.registry import RULES, rule_named
@@ -99,16 +100,21 @@ class RuleOptions:
         """The merged model; ``models`` are aligned, the base first."""
         assert self.rule is not None
         has_base = self.base is not None
-        return combined_params(
-            models[1:] if has_base else models,
-            rule=self.rule,
-            base=models[0] if has_base else None,
-            parameters=parameters,
-            rng=options.seed,
-            dtype=self.dtype,
-            allow_nonfinite=allow_nonfinite,
-            strict=not options.no_strict,
-        )
+        try:
+            return combined_params(
+                models[1:] if has_base else models,
+                rule=self.rule,
+                base=models[0] if has_base else None,
+                parameters=parameters,
+                rng=options.seed,
+                dtype=self.dtype,
+                allow_nonfinite=allow_nonfinite,
+                strict=not options.no_strict,
+            )
+        except ValueError as error:  # a number out of its range, a number of models
+            if isinstance(error, RebasinError):
+                raise
+            raise click.UsageError(str(error)) from None
 
     def account(self) -> dict[str, Any]:
         """As JSON values; empty without a rule."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.alignment import align, kinship_account, note_statistics, note_unproven
@@ -25,6 +26,7 @@ from rebasin_fast.cli.options import (
     output_path,
 )
 from rebasin_fast.cli.proof import spec_statement
+from rebasin_fast.cli.recipes.running import is_recipe, merge_recipe
 from rebasin_fast.cli.rules import RuleOptions, rule_options
 from rebasin_fast.files import together
 from rebasin_fast.matching import ManyMatching, merge_many
@@ -100,13 +102,33 @@ def merge(
     the mean of the others. The result is in A's order of units, format and dtypes either way. The
     file of --save-permutations is read by rebasin_fast.ManyMatching.load.
 
+    A recipe of mergekit in place of the models is merged as it stands, and after a matching with --match.
+
     \b
     Examples:
       rebasin-fast merge a.safetensors b.safetensors -o merged.safetensors
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --weights 2,1,1
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --method merge-many
+      rebasin-fast merge recipe.yaml -o merged/ --match
       rebasin-fast merge a/ b/ -o merged/ --rule ties --base base/ --density 0.5 --no-match
     """
+    if is_recipe(models):
+        if weights is not None or rules.rule is not None or method != "first":
+            raise click.UsageError(
+                "a recipe has its rule and weights; --rule, --weights and --method are not for it"
+            )
+        asked = click.get_current_context().get_parameter_source("matched") is not ParameterSource.DEFAULT
+        merge_recipe(
+            models[0],
+            output,
+            options,
+            loading,
+            out,
+            matched=matched and asked,
+            max_shard_size=rules.max_shard_size,
+            allow_nonfinite=allow_nonfinite,
+        )
+        return
     options.check_symmetries(method, ("first",))
     rules.check(method)
     models = rules.with_base(models)

@@ -77,7 +77,7 @@ class ArrayMerge:
             lambda model: self._generator(name, model),
         )
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            result = self.rule.merge(tensors, self._values(name))
+            result = self.rule.merge(tensors, self.values(name))
             if self.out_dtype is not None:
                 result = Precision(self.out_dtype).rounded(result.astype(Precision(self.out_dtype).wide))
         if same is not None:
@@ -89,7 +89,8 @@ class ArrayMerge:
         values = numbers_on_host(model[name]).astype(precision.wide)
         return values if self.dtype is None else precision.rounded(values)
 
-    def _values(self, name: str) -> dict[str, Any]:
+    def values(self, name: str) -> dict[str, Any]:
+        """The rule's parameters for one array; ValueError where one has no value there."""
         depth = self.depths[name]
         return {
             parameter: [one.at(name, depth) for one in found]

@@ -96,7 +96,7 @@ def combine(
     -----
     The definitions are those of mergekit 0.1.5. Linear, task arithmetic and TIES give its numbers to the last bit: an
     operation is rounded in the dtype of the models. Slerp, the Karcher mean and ``rescale`` have sums over an array,
-    which are float64 here and in the dtype there: they agree up to rounding. The masks of dare are NumPy's, not torch's.
+    which are float64 here and in the dtype there: they agree up to rounding. The masks of dare are NumPy's own.
     O(models x size of the parameters), one array of all models in float32 at a time.
 
     Examples
@@ -168,7 +168,10 @@ def combined_params(
         _checked_dtype("out_dtype", out_dtype),
         allow_nonfinite,
     )
-    names = {name for name in shared if is_interpolated(described[name])}
+    names = dict.fromkeys(name for name in shared if is_interpolated(described[name]))
+
+    for name in names:
+        merged.values(name)
 
     def value(name: str) -> Array:
         return merged.array(name) if name in names else first[name]
