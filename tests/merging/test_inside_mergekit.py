@@ -5,6 +5,7 @@ import pytest
 
 import rebasin_fast as rf
 from helpers.command_line import invoke
+from rebasin_fast.permutation.apply import random_permutation
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("mergekit", reason="needs mergekit 0.1.5 (pip install mergekit), whose command is run")
@@ -14,6 +15,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore"),  # those of mergekit and transformers
 ]
+QUIET = ["--no-copy-tokenizer", "--no-write-model-card", "--quiet"]
 RECIPE = """
 slices:
   - sources:
@@ -68,8 +70,27 @@ def folders(tmp_path, monkeypatch):
     return tmp_path
 
 
+FACTORY = """
+import torch
+from transformers import LlamaForCausalLM
+
+def llama():
+    model = LlamaForCausalLM.from_pretrained("a")
+    model.config.use_cache = False
+    return model, {"input_ids": torch.zeros((1, 4), dtype=torch.int64)}
+"""
+
+
+def traced():
+    from transformers import LlamaForCausalLM
+
+    model = LlamaForCausalLM.from_pretrained("a")
+    model.config.use_cache = False
+    return rf.trace_spec(model, {"input_ids": torch.zeros((1, 4), dtype=torch.int64)})
+
+
 def theirs(recipe, *arguments):
-    ran = invoke(["mergekit", recipe, "theirs", "--no-copy-tokenizer", "--quiet", *arguments])
+    ran = invoke(["mergekit", recipe, "theirs", *QUIET, *arguments])
     assert ran.exit_code == 0, (ran.stderr, ran.exception)
     return rf.load_params("theirs")
 
@@ -94,12 +115,13 @@ def test_our_reading_of_a_recipe_gives_their_model(folders, recipe):
 
 def test_a_permuted_model_is_aligned_inside_of_mergekit(folders):
     a = rf.load_params("a")
-    spec = rf.specs.for_params(a, heads=4)
-    rng = np.random.default_rng(0)
-    hidden = {name: rng.permutation(size) for name, size in spec.sizes(a).items()}
+    spec = traced()
+    hidden = random_permutation(spec, spec.sizes(a), np.random.default_rng(0))
     moved = rf.apply_permutation(spec, hidden, a)
     rf.save_params("b/model.safetensors", {n: np.array(v) for n, v in moved.items()}, overwrite=True)
-    recipe = "models: [{model: a}, {model: b}]\nmerge_method: METHOD\nparameters: {weight: 0.5}\ndtype: float32\n"
+    recipe = (
+        "models: [{model: a}, {model: b}]\nmerge_method: METHOD\nparameters: {weight: 0.5}\ndtype: float32\n"
+    )
     (folders / "recipe.yaml").write_text(recipe.replace("METHOD", "rebasin_linear"))
     merged = theirs("recipe.yaml")
     for name, array in a.items():
@@ -107,13 +129,14 @@ def test_a_permuted_model_is_aligned_inside_of_mergekit(folders):
 
 
 def test_align_and_then_their_recipe(folders):
-    ran = invoke(["align", "a", "b", "-o", "b_aligned"])
+    (folders / "tiny_factory.py").write_text(FACTORY)
+    ran = invoke(["align", "a", "b", "-o", "b_aligned", "--trace", "tiny_factory:llama"])
     assert ran.exit_code == 0, ran.stderr
     (folders / "recipe.yaml").write_text(RECIPE.replace("model: b", "model: b_aligned"))
     by_hand = dict(theirs("recipe.yaml"))
     text = RECIPE.replace("merge_method: slerp", "merge_method: rebasin_slerp")
     (folders / "inside.yaml").write_text(text)
-    ran = invoke(["mergekit", "inside.yaml", "inside", "--no-copy-tokenizer", "--quiet"])
+    ran = invoke(["mergekit", "inside.yaml", "inside", *QUIET])
     assert ran.exit_code == 0, (ran.stderr, ran.exception)
     inside = rf.load_params("inside")
     assert all(np.array_equal(inside[name], array) for name, array in by_hand.items())

@@ -1,4 +1,4 @@
-"""Merge methods for mergekit that align the models before they merge them: ``rebasin_ties`` is ``ties`` of aligned ones.
+"""Merge methods for mergekit that align the models first: ``rebasin_ties`` is mergekit's ``ties`` of aligned models.
 
 :func:`register` makes them known by mergekit's own registry, so that a recipe names them as any other. Its command has
 no place where others add methods; ``rebasin-fast mergekit recipe.yaml OUT`` registers them and runs it.
@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from rebasin_fast import _arguments
-from rebasin_fast.errors import MissingDependencyError, ParamsError
+from rebasin_fast.errors import MissingDependencyError, ParamsError, SpecError
 from rebasin_fast.files import load_params
 from rebasin_fast.matching import weight_matching
 from rebasin_fast.permutation import permuted_params
 from rebasin_fast.specs import for_params
+from rebasin_fast.specs.spec import PermutationSpec
+from rebasin_fast.specs.tracing import trace_spec
 from rebasin_fast.typing import Params
 
 PREFIX = "rebasin_"
@@ -27,7 +29,8 @@ def register() -> list[str]:
 
     Each takes the parameters of the method NAME. Weight matching moves all models onto the base of the recipe, or onto
     the first of its models where there is none. They are local folders, or in the cache of the hub; the spec is
-    recognised from the names and shapes of their parameters, and the number of heads from config.json.
+    recognised from the names and shapes of their parameters and config.json, or traced from the model that transformers
+    makes of it.
 
     Returns
     -------
@@ -72,12 +75,12 @@ class AlignedModels:
         folders = (_folder(first), _folder(model))
         with self._lock:
             if folders not in self._params:
-                self._params[folders] = _moved(*folders, _heads(first))
+                self._params[folders] = _moved(*folders, first.config())
             return self._params[folders][name]
 
 
 def _aligning(method: Any, group_method: Any) -> Any:
-    """mergekit's method for groups of tensors that replaces the tensors and calls ``method``."""
+    """Mergekit's method for groups of tensors that replaces the tensors and calls ``method``."""
     models = AlignedModels()
 
     class Aligning(group_method):  # type: ignore[misc]
@@ -92,9 +95,7 @@ def _aligning(method: Any, group_method: Any) -> Any:
             entries = [
                 one
                 if one is first
-                else replace(
-                    one, tensor=models.array(first.id, one.id, group.metadata.name).to(one.tensor)
-                )
+                else replace(one, tensor=models.array(first.id, one.id, group.metadata.name).to(one.tensor))
                 for one in group.entries
             ]
             (merged,) = method((replace(group, entries=tuple(entries)),), parameters=parameters)
@@ -103,10 +104,29 @@ def _aligning(method: Any, group_method: Any) -> Any:
     return Aligning()
 
 
-def _moved(first_folder: str, folder: str, heads: int | None) -> Params:
+def _moved(first_folder: str, folder: str, config: Any) -> Params:
     first, model = (load_params(path, library="torch") for path in (first_folder, folder))
-    spec = for_params(first, heads=heads)
+    spec = _spec(first, config)
     return permuted_params(spec, weight_matching(spec, first, model).permutation, model)
+
+
+def _spec(params: Params, config: Any) -> PermutationSpec:
+    """The spec recognised from the parameters, or else traced from the model that transformers makes of ``config``."""
+    heads = getattr(config, "num_attention_heads", None)
+    try:
+        return for_params(params, heads=heads if isinstance(heads, int) else None)
+    except SpecError as error:
+        architectures = getattr(config, "architectures", None) or []
+        if not architectures or not hasattr(config, "vocab_size"):
+            raise error
+    import torch
+    import transformers
+
+    config.use_cache = False  # what a layer keeps for the next word is no part of the function
+    with torch.device("meta"):
+        model = getattr(transformers, architectures[0])(config).eval()
+        words = torch.zeros((1, 4), dtype=torch.int64)
+    return trace_spec(model, {"input_ids": words}, verify=False)
 
 
 def _folder(model: Any) -> str:
@@ -116,8 +136,3 @@ def _folder(model: Any) -> str:
             "ADAPTER --into MODEL -o OUT --weights 1"
         )
     return str(model.local_path())
-
-
-def _heads(model: Any) -> int | None:
-    heads = getattr(model.config(), "num_attention_heads", None)
-    return heads if isinstance(heads, int) else None
