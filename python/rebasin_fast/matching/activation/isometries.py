@@ -106,9 +106,10 @@ def _stand_in_problem(
     """The similarities at all taps, and the groups by which their units move.
 
     Units that a matrix mixes are compared by their mean products over the root mean squares of the tap, which a
-    rotation leaves as they are; all others by ``similarity``.
+    rotation leaves as they are; all others by ``similarity``. Queries and keys under a rotary embedding say nothing
+    before their pairs are rotated: heads are matched by their values there.
     """
-    isometries = [symmetry for symmetry in normal.symmetries if symmetry.group != "scales"]
+    isometries = [symmetry for symmetry in normal.symmetries if symmetry.group not in ("scales", "rotations")]
     mixed = {symmetry.permutation for symmetry in isometries if symmetry.group != "signs"}
     still = {
         (symmetry.permutation, role.parameter.rpartition(".")[0])
@@ -117,10 +118,18 @@ def _stand_in_problem(
         if not any(role.exponents)
     }
     acted = {symmetry.permutation for symmetry in isometries}
+    rotated = {
+        (symmetry.permutation, role.parameter.rpartition(".")[0])
+        for symmetry in normal.symmetries
+        if symmetry.group == "rotations"
+        for role in symmetry.roles
+    }
     summed: dict[tuple[tuple[str, ...], bool], Floats] = {}
     for tap, each in moments.items():
         for family, moment in zip(tap.families, each, strict=True):
             name = family.chain[-1]
+            if (name, tap.module) in rotated:
+                continue
             kind = "relative_product" if name in mixed and similarity == "correlation" else similarity
             moves = name in acted and (name, tap.module) not in still
             matrix = checked_similarity(tap, moment, kind)

@@ -133,7 +133,7 @@ def activation_matching(
 
     With ``symmetries="all"`` units that a rotation mixes are compared by their mean products, over the root mean
     squares of the tap; the rotation is the polar factor of the summed products, and heads are assigned by the nuclear
-    norms of what is within them.
+    norms of what is within them. Pairs of queries and keys that a rotary embedding turns are left to the weights.
 
     Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022, section 3.1; correlation as in Li et al., *Convergent
     Learning*, 2015.
