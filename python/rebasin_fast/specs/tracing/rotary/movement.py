@@ -18,7 +18,7 @@ Numbers = NDArray[np.int64]
 LARGEST = 1 << 18
 
 SAME = {"to", "_to_copy", "clone", "contiguous", "detach", "alias", "float", "double", "half", "bfloat16", "type_as",
-        "lift_fresh_copy", "dropout"}  # fmt: skip
+        "lift_fresh_copy"}  # fmt: skip
 _RESHAPED = {"view", "reshape", "_unsafe_view", "flatten", "unflatten", "view_as", "reshape_as", "ravel",
              "_reshape_alias", "unsqueeze", "squeeze"}  # fmt: skip
 _PARTED = {"split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes"}
