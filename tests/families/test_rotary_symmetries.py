@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -32,10 +33,17 @@ def rotations(spec: rf.PermutationSpec) -> Symmetry | None:
     return next((symmetry for symmetry in spec.symmetries if symmetry.group == "rotations"), None)
 
 
-@pytest.mark.parametrize(("turn", "pairs"), WAYS.values(), ids=WAYS)
-def test_pairs_are_found(turn, pairs) -> None:
-    found = rotations(traced(Rotary(turn)))
+@cache
+def proven(way: str, *, bias: bool = False, tied: bool = False) -> tuple[Rotary, TracedSpec]:
+    model = Rotary(WAYS[way][0], bias=bias, tied=tied)
+    return model, rf.trace_spec(model, TOKENS)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_pairs_are_found(way) -> None:
+    found = rotations(proven(way)[1])
     assert found is not None
+    pairs = WAYS[way][1]
     of_keys = tuple(Pair(number, *pair) for number, pair in enumerate(pairs))
     of_queries = tuple(
         Pair(number, first + start, second + start)
@@ -69,15 +77,22 @@ REFUSED = {
 def test_what_is_no_rotation_is_refused_and_told(build, reason) -> None:
     spec = traced(build())
     assert rotations(spec) is None
-    told = [line for line in spec.report().splitlines() if "dimensions that keep still, by" in line]
+    told = [line for line in spec.report().splitlines() if "no rotations, by" in line]
     assert any(reason in line or "tanh" in line for line in told), spec.report()
 
 
-@pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("turn", [turn for turn, _ in WAYS.values()], ids=WAYS)
-def test_a_planted_transform_is_recovered(turn, bias) -> None:
-    model = Rotary(turn, bias=bias)
-    spec = rf.trace_spec(model, TOKENS)
+@pytest.mark.parametrize(
+    ("way", "bias", "tied"),
+    [
+        ("halves", True, False),
+        ("halves", False, True),
+        ("neighbours", False, False),
+        ("complex numbers", False, False),
+        ("partial", False, False),
+    ],
+)
+def test_a_planted_transform_is_recovered(way, bias, tied) -> None:
+    model, spec = proven(way, bias=bias, tied=tied)
     assert rotations(spec) is not None
     trial = Trial(model, TOKENS, np.random.default_rng(3))
     normal = rf.normalise(spec, trial.params)
@@ -94,7 +109,7 @@ def test_a_planted_transform_is_recovered(turn, bias) -> None:
 
 
 def test_steps_never_lower_the_objective() -> None:
-    spec = rf.trace_spec(Rotary(), TOKENS)
+    _, spec = proven("halves")
     params = [
         {
             name: torch.from_numpy(rng.standard_normal(value.shape))
@@ -138,8 +153,17 @@ def larger(spec: TracedSpec) -> dict[str, Symmetry]:
 
 @pytest.mark.parametrize("fault", ["pairs", "direction", "exponent", "place"])
 def test_a_group_one_size_too_large_is_refused(fault) -> None:
-    model = Rotary()
-    spec = rf.trace_spec(model, TOKENS)
+    model, spec = proven("halves")
     claimed = spec.with_symmetries([larger(spec)[fault]])
-    with pytest.raises(rf.SpecError, match="the 'rotations' symmetry of 'query.heads' changes the function"):
+    with pytest.raises(
+        rf.SpecError, match=r"the 'rotations' symmetry of 'query\.heads' changes the function"
+    ):
         claimed.verify(model, TOKENS)
+
+
+def test_a_tied_head_leaves_signs_and_tells_what_keeps_rotations_out() -> None:
+    _, spec = proven("halves", tied=True)
+    assert {s.group for s in spec.symmetries if s.permutation == "embed"} == {"signs"}
+    (line,) = [line for line in spec.report().splitlines() if line.startswith("embed:")]
+    assert line.endswith("signs; no rotations, by 'embed.weight', which is used more than once")
+    assert {role.parameter for role in spec.symmetries[0].roles} >= {"norm.weight", "last.weight"}

@@ -62,7 +62,14 @@ class Rotary(nn.Module):
     """An embedding, attention with ``turn`` on queries and keys, and a head."""
 
     def __init__(
-        self, turn=halves, *, heads: int = 4, groups: int = 2, dims: int = 4, bias: bool = False
+        self,
+        turn=halves,
+        *,
+        heads: int = 4,
+        groups: int = 2,
+        dims: int = 4,
+        bias: bool = False,
+        tied: bool = False,
     ) -> None:
         super().__init__()
         self.turn, self.heads, self.groups, self.dims = turn, heads, groups, dims
@@ -72,6 +79,8 @@ class Rotary(nn.Module):
         self.key, self.value = (nn.Linear(width, groups * dims, bias=bias) for _ in range(2))
         self.out = nn.Linear(heads * dims, width, bias=False)
         self.last, self.head = nn.RMSNorm(width), nn.Linear(width, 7, bias=False)
+        if tied:
+            self.head.weight = self.embed.weight
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         x = self.embed(tokens)

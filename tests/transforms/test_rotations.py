@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -159,3 +161,32 @@ def test_pairs_beyond_the_unit_are_refused():
 def test_pairs_belong_to_rotations():
     with pytest.raises(rf.SpecError, match="pairs belong to the roles of rotations"):
         Symmetry("heads", "signs", (Role("k", 0, (1,), PAIRS),))
+
+
+def test_no_order_and_no_angles_on_a_grid_are_better():
+    a, b = (rf.normalise(SPEC, draw(seed)[0]).params for seed in (2, 3))
+    matching = rf.weight_matching(SPEC, a, b, symmetries="all", restarts=20)
+    angles = 2.0 * np.pi * np.arange(720) / 720
+    grid = np.stack([np.cos(angles), -np.sin(angles), np.sin(angles), np.cos(angles)]).reshape(2, 2, -1)
+    best = 0.0
+    for heads in permutations(range(3)):
+        total = 0.0
+        for slot, unit in enumerate(heads):
+            parts = [p.reshape(3, -1, 4, 5)[i] for p, i in ((a["q"], slot), (b["q"], unit))]
+            keys = [p.reshape(3, 4, 5)[i] for p, i in ((a["k"], slot), (b["k"], unit))]
+            outs = [p.reshape(2, 3, 2)[:, i] for p, i in ((a["o"], slot), (b["o"], unit))]
+            total += max(
+                (outs[0] * outs[1][:, queries]).sum()
+                + sum(
+                    np.einsum(
+                        "ijg,ij->g",
+                        grid,
+                        np.einsum("qir,qjr->ij", parts[0][:, dims], parts[1][list(queries)][:, dims])
+                        + keys[0][dims] @ keys[1][dims].T,
+                    ).max()
+                    for dims in ([0, 2], [1, 3])
+                )
+                for queries in permutations(range(2))
+            )
+        best = max(best, total)
+    assert best * (1 - 1e-12) <= matching.objective <= best * (1 + 1e-4)

@@ -45,9 +45,15 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         name for name in entries if any(p in standing for e in entries[name] for p in permutations_of(e))
     ]
     unmatched = [name for name in moved if name in program.buffers or name in program.tied]
-    symmetries, order_alone = derived_symmetries(interpreter, structure, names, entries, program.buffers)
+    symmetries, refused = derived_symmetries(interpreter, structure, names, entries, program.buffers)
     sizes = {name: structure.size(number) for number, name in names.items()}
     rotations, unrotated = rotations_of_heads(interpreter, entries, sizes)
+    # A rotation by half a turn is a sign, and a scale is one of all pairs.
+    turned = {symmetry.permutation for symmetry in rotations}
+    symmetries = tuple(symmetry for symmetry in symmetries if symmetry.permutation not in turned)
+    more = {symmetry.permutation for symmetry in symmetries}
+    order_alone = {name: str(reason) for name, reason in refused.items() if name not in more | turned}
+    unrotated |= {name: reason for name, reason in refused.items() if name in more}
     return TracedSpec(
         entries,
         unmatched,
@@ -59,7 +65,7 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         sources=interpreter.sources,
         ties=program.tied,
         symmetries=(*symmetries, *(with_ties(own, program.tied) for own in rotations)),
-        order_alone={name: str(reason) for name, reason in order_alone.items()},
+        order_alone=order_alone,
         unrotated={name: str(reason) for name, reason in unrotated.items()},
     )
 

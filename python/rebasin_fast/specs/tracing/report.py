@@ -48,8 +48,8 @@ class TracedSpec(PermutationSpec):
     order_alone : Mapping[str, str]
         Permutations whose units have no symmetry but their order, each with the operation that allows no other.
     unrotated : Mapping[str, str]
-        Permutations of heads within which dimensions keep still and do not rotate in pairs, each with the operation
-        that reads them as they are.
+        Permutations of residual streams that have signs or scales alone, and of heads within which dimensions keep
+        still, each with the operation that keeps rotations out.
     """
 
     def __init__(
@@ -157,15 +157,16 @@ def _groups(spec: TracedSpec, name: str) -> str:
         "rotations": "rotations and scales of pairs within",
     }  # fmt: skip
     found = []
+    unrotated = f"; no rotations, by {spec.unrotated[name]}" if name in spec.unrotated else ""
     for symmetry in spec.symmetries:
         if symmetry.permutation == name:
             centred = any(norm.kind == "layer" for norm in symmetry.norms)
             orthogonal = "orthogonal matrices" + (" that keep the mean" if centred else "")
             found.append(words.get(symmetry.group, orthogonal))
     if found:
-        return f"; {' and '.join(found)}"
-    if name in spec.unrotated:
-        return f"; dimensions that keep still, by {spec.unrotated[name]}"
+        return f"; {' and '.join(found)}{unrotated}"
+    if unrotated:
+        return unrotated
     return f"; order alone, by {spec.order_alone[name]}" if name in spec.order_alone else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rebasin_fast.specs.axis import Entry
-from rebasin_fast.specs.layout import blocks_of, owned_positions
+from rebasin_fast.specs.layout import blocks_of, length_of, owned_positions
 from rebasin_fast.specs.symmetry import Pair, Role, Symmetry
 from rebasin_fast.specs.tracing.algebra.forms import Reason
 from rebasin_fast.specs.tracing.rotary.following import Following, Projection
@@ -19,8 +20,8 @@ from rebasin_fast.typing import Index
 if TYPE_CHECKING:
     from rebasin_fast.specs.tracing.interpret import Interpreter
 
-# (units, each): the positions that every unit owns along an axis, by the permutation.
-_Owned = dict[str, Index]
+# By the permutation, for every position along an axis: its unit, and its place within; -1 where there is none.
+_Owned = dict[str, tuple[Index, Index]]
 # A pair of one rotation: parameter, exponent, and its places within the unit.
 _Place = tuple[str, int, int, int]
 
@@ -64,14 +65,23 @@ def _still(entry: Entry, sizes: Mapping[str, int]) -> _Owned:
     for block in blocks_of(entry, sizes):
         if block.dims[-1] is None:
             names.setdefault(block.permutations[0])
-    return {name: owned_positions(entry, name, (), sizes) for name in names}
+    return {
+        name: _inverted(owned_positions(entry, name, (), sizes), length_of(entry, sizes)) for name in names
+    }
+
+
+def _inverted(owned: Index, length: int) -> tuple[Index, Index]:
+    units, places = (np.full(length, -1) for _ in range(2))
+    units[owned] = np.arange(len(owned))[:, None]
+    places[owned] = np.arange(owned.shape[1])
+    return units, places
 
 
 def _placed(
     projections: Sequence[Projection], still: Mapping[str, _Owned], pair: SourcePair
 ) -> list[tuple[str, int, _Place]]:
     """On the weight and the bias: permutation, unit, and the place within it; [] where these are not known."""
-    projection = next(own for own in projections if own.first <= pair.first < own.first + own.length)
+    projection = projections[bisect_right(projections, pair.first, key=lambda own: own.first) - 1]
     if not projection.first <= pair.second < projection.first + projection.length:
         return []
     found = []
@@ -88,10 +98,10 @@ def _placed(
 
 def _within(owned: _Owned, pair: SourcePair, projection: Projection) -> tuple[str, int, int, int] | None:
     positions = [source - projection.first for source in (pair.first, pair.second)]
-    for name, table in owned.items():
-        places = [np.argwhere(table == position) for position in positions]
-        if all(len(place) == 1 for place in places) and places[0][0][0] == places[1][0][0]:
-            return name, int(places[0][0][0]), int(places[0][0][1]), int(places[1][0][1])
+    for name, (units, places) in owned.items():
+        unit, other = units[positions]
+        if unit == other and unit >= 0:
+            return name, int(unit), *map(int, places[positions])
     return None
 
 
@@ -116,7 +126,7 @@ def _lost(following: Following, still: Mapping[str, _Owned]) -> dict[str, Reason
     for projection in following.projections:
         for source in range(projection.first, projection.first + projection.length):
             if source in following.lost:
-                for name, table in still[projection.weight].items():
-                    if name not in found and source - projection.first in table:
+                for name, (units, _) in still[projection.weight].items():
+                    if name not in found and units[source - projection.first] >= 0:
                         found[name] = following.lost[source]
     return found

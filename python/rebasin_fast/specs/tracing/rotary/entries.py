@@ -36,6 +36,11 @@ class Entries:
         return cls(sources, np.full_like(sources, ONE))
 
     @property
+    def rank(self) -> int:
+        """Axes of the tensor."""
+        return self.sources.ndim - 1 - self.is_complex
+
+    @property
     def held(self) -> Numbers:
         """Every source that occurs."""
         return np.unique(self.sources[self.sources != NOTHING])
@@ -59,14 +64,14 @@ class Entries:
         factors = tables.product(self.factors, numbers[None])
         return replace(self, sources=np.broadcast_to(self.sources, factors.shape), factors=factors)
 
-    def times_complex(self, numbers: Numbers, tables: Tables) -> Entries:
-        """The complex product with a complex table."""
+    def times_complex(self, numbers: Numbers, tables: Tables) -> Entries | None:
+        """The complex product with a complex table; None for more terms than are followed."""
         real, imaginary = (tables.function(part, numbers) for part in ("real part", "imaginary part"))
-        x, y = (replace(self, sources=self.sources[..., i], factors=self.factors[..., i]) for i in (0, 1))
+        x, y = (Entries(self.sources[..., i], self.factors[..., i]) for i in (0, 1))
         first = x.times(real, tables).plus(y.times(imaginary, tables).negated())
         second = x.times(imaginary, tables).plus(y.times(real, tables))
         if first is None or second is None:
-            raise ValueError("more terms than are followed")
+            return None
         parts = [
             np.stack([getattr(own, kind) for own in (first, second)], -1) for kind in ("sources", "factors")
         ]
@@ -78,7 +83,8 @@ class Entries:
 
     def plus(self, other: Entries) -> Entries | None:
         """The sum; None for more terms than are followed."""
-        if len(self.sources) + len(other.sources) > _MOST_TERMS or self.is_complex != other.is_complex:
+        unlike = self.is_complex != other.is_complex or self.rank != other.rank
+        if unlike or len(self.sources) + len(other.sources) > _MOST_TERMS:
             return None
         shape = np.broadcast_shapes(self.sources.shape[1:], other.sources.shape[1:])
         parts = [

@@ -82,13 +82,14 @@ class Following:
             if name == "linear":
                 self._begin(executed)
             return
-        found = None
+        found: list[Entries] | None = None
         if not executed.stale and not changes_in_place(executed):
-            if executed.contractions:
-                if name == "linear" or not self._meet(executed, name):
-                    self._lose_all(held, executed.call.reason)
-                return
-            found = self._results(executed, name, given)
+            try:
+                if executed.contractions and name != "linear" and self._meet(executed, name):
+                    return
+                found = None if executed.contractions else self._results(executed, name, given)
+            except (KeyError, IndexError, TypeError, ValueError):  # a call of another form than is read here
+                found = None
         if found is None:
             self._lose_all(held, executed.call.reason)
             return
@@ -159,11 +160,12 @@ class Following:
         table = next((a.value for a, own in zip(executed.arguments, given, strict=True) if own is None), None)
         if table is None:  # the same for all entries
             return [entries]
-        if divided or len(table.shape) > len(executed.results[0].value.shape):
+        if divided or len(table.shape) > entries.rank:
             return None
         numbers = self._tables.numbers(table)
         times = Entries.times_complex if entries.is_complex else Entries.times
-        return [times(entries, numbers, self._tables)]
+        product = times(entries, numbers, self._tables)
+        return None if product is None else [product]
 
     def _meet(self, executed: Executed, name: str) -> bool:
         """Whether a product sums over the last entries of two operands that are followed; noted as a site."""

@@ -18,7 +18,7 @@ Numbers = NDArray[np.int64]
 LARGEST = 1 << 18
 
 SAME = {"to", "_to_copy", "clone", "contiguous", "detach", "alias", "float", "double", "half", "bfloat16", "type_as",
-        "lift_fresh_copy", "dropout"}  # fmt: skip
+        "lift_fresh_copy"}  # fmt: skip
 _RESHAPED = {"view", "reshape", "_unsafe_view", "flatten", "unflatten", "view_as", "reshape_as", "ravel",
              "_reshape_alias", "unsqueeze", "squeeze"}  # fmt: skip
 _PARTED = {"split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes"}
@@ -57,7 +57,7 @@ def _reshaped(numbers: Numbers, before: Sequence[int], after: Sequence[int]) -> 
     shape: list[int] = []
     i = j = 0
     while i < len(before) or j < len(after):
-        own, given = [i], [j]
+        start = i
         n, m = before[i : i + 1], after[j : j + 1]
         i, j = min(i + 1, len(before)), min(j + 1, len(after))
         while (size := int(np.prod(n))) != (other := int(np.prod(m))):
@@ -65,7 +65,7 @@ def _reshaped(numbers: Numbers, before: Sequence[int], after: Sequence[int]) -> 
                 n, i = (*n, before[i]), i + 1
             else:
                 m, j = (*m, after[j]), j + 1
-        held = numbers.shape[own[0] : i]
+        held = numbers.shape[start:i]
         if tuple(held) == tuple(n):
             shape += m
         elif all(length == 1 for length in held) or (len(n) == len(m) == 1):

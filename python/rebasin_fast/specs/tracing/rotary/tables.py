@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ONE = 1
 _ENTRYWISE = {"cos", "sin", "exp", "mul", "add", "sub", "div", "pow", "reciprocal", "real", "imag", "polar",
               "complex"}  # fmt: skip
+_CAST = {"to", "_to_copy", "double", "float", "half", "bfloat16", "type_as"}
 _DEEPEST = 100  # operations between a table and what it is computed from
 
 
@@ -86,6 +87,9 @@ class Tables:
             )
             order = tuple(key for key, argument in call.arguments.items() if isinstance(argument, Value))
             return self.function((call.operation, repr(plain), order), *arrays)
+        if name in _CAST:  # to another type, which is a function of entries
+            number = self.numbers(executed.arguments[0].value, depth + 1)
+            return self.function((name, repr(call["dtype"])), number)
         if len(executed.arguments) == 1:
             found = moved(executed, self.numbers(executed.arguments[0].value, depth + 1))
             return None if found is None or len(found) <= position else found[position]

@@ -46,7 +46,7 @@ def derived_symmetries(
     entries: Mapping[str, Sequence[Entry]],
     buffers: frozenset[str],
 ) -> tuple[tuple[Symmetry, ...], dict[str, Reason]]:
-    """The symmetries of every permutation, and why those that have none have permutations only."""
+    """The symmetries of every permutation, and why those without have order alone, or a stream no rotations."""
     parameters = {name: value for name, value in interpreter.parameters.items() if name in interpreter.used}
     numbers = {
         number: name for number, name in names.items() if name in _candidates(structure, names, entries)
@@ -130,7 +130,8 @@ def _of_class(
         roles = _best(equations, places, buffers)
         if roles:
             groups.append(Symmetry(name, group, roles))  # type: ignore[arg-type]
-    return groups, None if groups else barred
+    is_stream = bool(norms.kinds.get(number)) or bool(outputs)
+    return groups, barred if is_stream or not groups else None
 
 
 def _barred_by_norms(norms: Norms, number: int, outputs: Sequence[NormOutput]) -> Reason | None:
