@@ -97,6 +97,32 @@ def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[s
     return {name: members for name, members in shards.items() if members}
 
 
+def divided_by_size(
+    arrays: Outgoing, ties: Mapping[str, str], largest: int, single: Path
+) -> ShardedLayout | None:
+    """A new division into files of at most ``largest`` bytes of arrays, in their order; None where one file does.
+
+    An array that is larger has a file of its own. ``single`` is the file of a model that is not divided.
+    """
+    groups: list[list[str]] = [[]]
+    size = 0
+    for name in arrays:
+        own = (
+            0 if ties.get(name) in groups[-1] else ELEMENT_TYPES[arrays.code(name)].nbytes(arrays.shape(name))
+        )
+        if groups[-1] and size + own > largest:
+            groups.append([])
+            size = 0
+        groups[-1].append(name)
+        size += own
+    if len(groups) == 1:
+        return None
+    files = [f"{single.stem}-{n:05d}-of-{len(groups):05d}{single.suffix}" for n in range(1, len(groups) + 1)]
+    shard_of = {name: file for file, names in zip(files, groups, strict=True) for name in names}
+    sources = {file: Source(single.with_name(file), "safetensors") for file in files}
+    return ShardedLayout(f"{single.name}.index.json", shard_of, {}, sources)
+
+
 def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Outgoing) -> str:
     """Write the index of a set."""
     total = sum(ELEMENT_TYPES[arrays.code(n)].nbytes(arrays.shape(n)) for n in arrays)
