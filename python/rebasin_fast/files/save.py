@@ -15,12 +15,13 @@ from .._arrays.elements import CODE_OF_NAME, ELEMENT_TYPES
 from ..errors import ParamsError
 from .arrays import equal
 from .contents import Contents, FileFormat, Outgoing
-from .folders.output import free_names, write_folder
+from .folders.output import write_folder
 from .folders.sharded import ShardedLayout, divide, divided_by_size, index_text
 from .mapping.unchanged import unchanged
 from .params import LoadedParams
 from .target import Like, Target, find_target
 from .writing.atomic import atomic_write
+from .writing.publishing import free_names
 
 
 @_arguments.checked()

@@ -88,7 +88,7 @@ def match(
     with resumable(method.resume):
         alignment = align(a.params, model_b, b.params, options, out, method)
     spec, matching = alignment.spec, alignment.matching
-    with together():  # the model last: where it is new, all are
+    with together():
         if save_permutation is not None and isinstance(matching, SymmetricMatching):
             restored = b.restored_spec(matching.spec)
             save_transform(save_permutation, restored, matching.transform, overwrite=out.force)

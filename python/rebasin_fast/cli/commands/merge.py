@@ -142,7 +142,7 @@ def merge(
             {**rules.account(), "alignments": [alignment.to_dict() for alignment in alignments]},
             [alignment.summary() for alignment in alignments],
         )
-    with together():  # the model last: where it is new, all are
+    with together():
         if save_permutations is not None and merged.many is not None:
             merged.many.save(save_permutations, overwrite=out.force)
         destination.write(merged.params)

@@ -22,8 +22,6 @@ from rebasin_fast.evaluation.merge.measuring import Measuring
 from rebasin_fast.evaluation.merge.models import Networks, params_of, spec_of
 from rebasin_fast.evaluation.merge.repairs import (
     REPAIRS,
-    RepairMethod,
-    repaired,
     repairs_of,
     stale_statistics,
 )
@@ -147,7 +145,8 @@ def merge(
         )
     if source is None:
         raise DataError(
-            "batches are given, and no network to run on them: pass model=, a torch.nn.Module or a function that makes one"
+            "batches are given, and no network to run on them: pass model=, a torch.nn.Module or a function that makes "
+            "one"
         )
     data = divided(batches, labels)
     networks = Networks(source, params)
@@ -156,7 +155,8 @@ def merge(
     possible, notes = repairs_of(networks.base, len(params))
     if repair != "auto" and repair not in possible:
         raise DataError(
-            f"repair={repair!r} does not apply: {notes[0] if notes and repair == 'repair' else 'the model has no BatchNorm layer with running statistics'}"
+            f"repair={repair!r} cannot be used: "
+            + (notes[0] if repair == "repair" else "the model has no BatchNorm layer with running statistics")
         )
     measuring = Measuring(networks, matcher, data, loss, metric, checkpoint, {"shares": shares, "rng": rng})
     methods = list(METHODS) if method == "auto" else [method]

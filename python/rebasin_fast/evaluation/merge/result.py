@@ -14,7 +14,6 @@ from rebasin_fast._terminal.tables import table
 from rebasin_fast._untrusted.schema import (
     MEASURED,
     WHOLE,
-    Anything,
     ArrayOf,
     Count,
     Fields,

@@ -14,7 +14,7 @@ from ...errors import FileFormatError
 from ..contents import Outgoing
 from ..formats import format_of_file
 from ..params import Entry, LoadedParams, ReadOptions, Source
-from .output import MAX_INDEX
+from ..writing.publishing import MAX_INDEX
 
 
 @dataclass(frozen=True)
