@@ -12,6 +12,7 @@ from rebasin_fast.cli.commands.demo import demo
 from rebasin_fast.cli.commands.info import info
 from rebasin_fast.cli.commands.match import match
 from rebasin_fast.cli.commands.merge import merge
+from rebasin_fast.cli.commands.reset import repair, reset
 from rebasin_fast.cli.commands.spec import spec
 from rebasin_fast.cli.errors import ReportingGroup
 
@@ -33,5 +34,5 @@ def main() -> None:
     """
 
 
-for _command in (demo, match, apply, merge, curve, spec, info, completion):
+for _command in (demo, match, apply, merge, reset, repair, curve, spec, info, completion):
     main.add_command(_command)

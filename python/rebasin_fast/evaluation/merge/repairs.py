@@ -50,10 +50,10 @@ def repaired(
         reset_batch_norm(model, inputs)
     else:
         repair(model, *ends, inputs, t=t)
-    return _as_those_of(params, model.state_dict())
+    return with_values_of(params, model.state_dict())
 
 
-def _as_those_of(params: Params, state: Mapping[str, Any]) -> dict[str, Array]:
+def with_values_of(params: Params, state: Mapping[str, Any]) -> dict[str, Array]:
     """The floating-point numbers of ``state`` in arrays such as ``params`` has; counters are those of ``params``."""
 
     def converted(name: str, array: Array) -> Array:

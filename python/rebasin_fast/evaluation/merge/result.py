@@ -144,6 +144,10 @@ class Merged(Result):
             "matching": account_of(self.matching),
         }
 
+    def columns(self) -> Mapping[str, list[Any]]:
+        """Name -> column of the table, one row a candidate; None where a candidate lacks a metric."""
+        return self._columns()
+
     def __str__(self) -> str:
         """The table and the notes as lines of text."""
         columns = self._columns()
