@@ -41,7 +41,8 @@ class Networks:
 
     def __init__(self, source: Any, params: Sequence[Params]) -> None:
         import_torch("merge with batches")
-        made = source() if callable(source) and not hasattr(source, "state_dict") else copy.deepcopy(source)
+        is_network = hasattr(source, "state_dict") and not isinstance(source, type)
+        made = copy.deepcopy(source) if is_network or not callable(source) else source()
         made = made[0] if isinstance(made, tuple) and made else made
         check_model(made, "model")
         self.base = made
