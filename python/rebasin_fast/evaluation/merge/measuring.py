@@ -47,6 +47,8 @@ class Measuring:
         self._measure: Any = self._evaluator.calibrated if calibrated else self._evaluator
         account = {**options, "loss": repr(loss) if loss is None else getattr(loss, "__qualname__", "loss")}
         self._state = MergeCheckpoint(checkpoint, matcher.spec, matcher.models, data, account)
+        for found in self._state.candidates:
+            self._check_metric(found)
 
     def end(self, number: int) -> None:
         """Measure one of the models."""
@@ -84,6 +86,11 @@ class Measuring:
         return [one for one in self._state.candidates if one.is_end]
 
     def _keep(self, found: Candidate) -> None:
+        self._check_metric(found)
+        self._state.candidates.append(found)
+        self._state.write()
+
+    def _check_metric(self, found: Candidate) -> None:
         if self.metric is None:
             self.metric = "accuracy" if "accuracy" in found.values else "loss"
         if self.metric not in found.values:
@@ -91,8 +98,6 @@ class Measuring:
                 f"metric={self.metric!r} was not measured; there are {', '.join(sorted(found.values))}. Accuracy needs "
                 "targets that are class numbers"
             )
-        self._state.candidates.append(found)
-        self._state.write()
 
     def _rank(self, one: Candidate) -> tuple[float, float]:
         assert self.metric is not None

@@ -158,7 +158,8 @@ def merge(
             f"repair={repair!r} cannot be used: "
             + (notes[0] if repair == "repair" else "the model has no BatchNorm layer with running statistics")
         )
-    measuring = Measuring(networks, matcher, data, loss, metric, checkpoint, {"shares": shares, "rng": rng})
+    options = {"shares": shares, "rng": rng, "method": method, "repair": repair, "t": t, "strict": strict}
+    measuring = Measuring(networks, matcher, data, loss, metric, checkpoint, options)
     methods = list(METHODS) if method == "auto" else [method]
     repairs = possible if repair == "auto" else [repair]
     along = _PLACES if t == "auto" and weights is None else ()
