@@ -56,9 +56,9 @@ def test_an_interrupted_command_goes_on(files, run):
 
 
 def test_match_merge_and_reset_or_repair_one_after_the_other(files, run):
-    traced = ("--trace", "mine_merged:network")
+    both = ("--method", "both", "--activation-weight", "0.7", "--trace", "mine_merged:network")
     for command in (
-        ("match", "a.pt", "b.pt", "-o", "moved.pt", "--method", "both", "--activation-weight", "0.7", *traced, *ON_DATA),
+        ("match", "a.pt", "b.pt", "-o", "moved.pt", *both, *ON_DATA),
         ("merge", "a.pt", "moved.pt", "-o", "middle.pt", "--no-match", "--quiet"),
         ("reset", "middle.pt", "-o", "reset.pt", *ON_DATA),
         ("repair", "middle.pt", "a.pt", "moved.pt", "-o", "repaired.pt", "--passes", "2", *ON_DATA),
