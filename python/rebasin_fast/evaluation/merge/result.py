@@ -24,7 +24,8 @@ from rebasin_fast._untrusted.schema import (
     Optional,
     Text,
 )
-from rebasin_fast.evaluation.merge.matchings import MATCHING, account_of, arrays_of, matching_from
+from rebasin_fast.evaluation.merge.matchings import MATCHING, METHODS, account_of, arrays_of, matching_from
+from rebasin_fast.evaluation.merge.repairs import REPAIRS
 from rebasin_fast.evaluation.result import Result
 from rebasin_fast.specs.spec import PermutationSpec
 
@@ -65,7 +66,7 @@ class Candidate:
 CANDIDATE = Fields(
     {
         "matching": Text(),
-        "repair": Text(),
+        "repair": Text(REPAIRS),
         "t": Optional(Number(least=0.0, most=1.0)),
         "values": MapOf(MEASURED),
     }
@@ -193,8 +194,10 @@ class Merged(Result):
         spec = PermutationSpec.from_json(values.pop("spec"))
         permutations, models = values.pop("permutations", {}), values.pop("models")
         candidates = [Candidate(**row) for row in values["table"]]
-        if not candidates or candidates[0].is_end:
-            raise ValueError("its table names no candidate first")
+        known = {*METHODS, *(f"model {number}" for number in range(models))}
+        strange = next((one.matching for one in candidates if one.matching not in known), None)
+        if strange is not None or not candidates or candidates[0].is_end:
+            raise ValueError(f"its table names {strange!r} or no candidate first")
         matching = matching_from(spec, values["matching"], permutations, models)
         return {**values, "table": candidates, "spec": spec, "matching": matching}
 
