@@ -50,7 +50,7 @@ EXCEPTIONS = {
 RESULTS = (
     "Agreement", "Assignment", "AssignmentBatch", "BottleneckAssignment", "DistanceReduction", "Episode", "FrozenAxis",
     "FrankWolfeMatching", "InputAlignment", "KBestAssignments", "LossPlane", "LossSimplex", "ManyMatching", "Matching",
-    "MatchingStats", "ModeCurve", "MutualBarriers", "PermutationFile", "Progress", "RankedAssignment",
+    "MatchingStats", "Merged", "ModeCurve", "MutualBarriers", "PermutationFile", "Progress", "RankedAssignment",
     "SinkhornMatching", "SingularAlignment", "Source", "StraightThroughMatching", "SymmetricMatching",
     "SymmetricStraightThroughMatching", "TaylorBarrier", "Transform", "Normalised",
 )  # fmt: skip

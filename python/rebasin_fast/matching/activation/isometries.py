@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rebasin_fast._native.blas import blas_threads
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.activation.coverage import check_samples, without_change, without_tap
-from rebasin_fast.matching.activation.measuring import measure
+from rebasin_fast.matching.activation.measuring import moments_of_models
 from rebasin_fast.matching.activation.similarities import checked_similarity
-from rebasin_fast.matching.activation.stand_ins import StandIns
+from rebasin_fast.matching.activation.stand_ins import stand_ins_of
 from rebasin_fast.matching.activation.taps import taps_of
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.result import MatchingStats
@@ -22,12 +22,12 @@ from rebasin_fast.matching.symmetric.problem import SymmetricProblem
 from rebasin_fast.matching.symmetric.result import SymmetricMatching
 from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.permutation.transform import Transform
+from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.symmetry import Role, Symmetry
 
 if TYPE_CHECKING:
     from rebasin_fast.matching.activation.similarities import Moments, Similarity
     from rebasin_fast.matching.activation.taps import TapNames
-    from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Floats, Params
 
 _MOST_SWEEPS = 100
@@ -48,7 +48,9 @@ def match_isometries(
     pair = check_pair(spec, params_a, params_b, strict=strict)
     normal = NormalForms.of(spec, params_a, params_b)
     run = _with_params(models[0], normal.a.params), _with_params(models[1], normal.b.params)
-    moments, seconds = measure(*run, taps_of(normal.spec, run[0], pair.sizes, taps), batches, notify)
+    moments, seconds = moments_of_models(
+        *run, taps_of(normal.spec, run[0], pair.sizes, taps), batches, notify
+    )
     check_samples(moments, similarity)
     report = pair.left_in_place | without_tap(spec, moments, pair.sizes, strict=strict)
     if similarity == "correlation":
@@ -135,13 +137,14 @@ def _stand_in_problem(
             matrix = checked_similarity(tap, moment, kind)
             key = family.chain, moves
             summed[key] = summed[key] + matrix if key in summed else matrix
-    stand_ins = StandIns(normal.spec, [(chain, matrix) for (chain, _), matrix in summed.items()], sizes)
+    axes, a, b = stand_ins_of(normal.spec, [(chain, matrix) for (chain, _), matrix in summed.items()], sizes)
+    stand_in = PermutationSpec(axes, sizes={name: sizes[name] for chain, _ in summed for name in chain})
     roles: dict[str, list[Role]] = {}
-    for name, (chain, moves) in zip(stand_ins.names, summed, strict=True):
+    for name, (chain, moves) in zip(axes, summed, strict=False):
         roles.setdefault(chain[-1], []).append(Role(name, 0, (int(moves),)))
     groups = [
         Symmetry(symmetry.permutation, symmetry.group, tuple(roles[symmetry.permutation]), symmetry.norms)
         for symmetry in isometries
         if symmetry.permutation in roles
     ]
-    return SymmetricProblem(check_pair(stand_ins.spec, stand_ins.a, stand_ins.b, strict=True), groups)
+    return SymmetricProblem(check_pair(stand_in, a, b, strict=True), groups)
