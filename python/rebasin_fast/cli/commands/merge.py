@@ -122,7 +122,7 @@ def merge(
       rebasin-fast merge a/ b/ -o merged/ --rule ties --base base/ --density 0.5 --no-match
     """
     if is_recipe(models):
-        if weights is not None or rules.rule is not None or method != "first":
+        if weights is not None or rules.rule is not None or method not in ("auto", "first"):
             raise click.UsageError(
                 "a recipe has its rule and weights; --rule, --weights and --method are not for it"
             )
