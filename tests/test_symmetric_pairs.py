@@ -30,7 +30,7 @@ def pair(activation):
     b = rf.apply_transform(spec, random_transform(spec, spec.sizes(a), np.random.default_rng(0)), a)
 
     def evaluate(params):
-        found = training.loaded(model, params)(inputs)
+        found = training.loaded(model, params)(inputs).detach()
         return {"loss": float((found - outputs).square().mean()), "accuracy": 1.0}
 
     return symmetric_pairs.Pair("planted", "seed 0", model, inputs, a, b, evaluate)
@@ -38,8 +38,9 @@ def pair(activation):
 
 @pytest.mark.parametrize("activation", [torch.nn.Tanh, torch.nn.ReLU])
 def test_all_symmetries_end_the_barrier_that_permutations_leave(activation):
-    rows = {method: pair(activation).row(method) for method in symmetric_pairs.METHODS}
-    assert abs(rows["all"]["barrier"]) < 1e-12 < 1e-4 < rows["permutations"]["barrier"]
+    measured = pair(activation)
+    rows = {method: measured.row(method) for method in symmetric_pairs.METHODS}
+    assert abs(rows["all"]["barrier"]) < 1e-12 < 1e-6 < rows["permutations"]["barrier"]
     assert rows["all"]["cosine"] > 1 - 1e-9 > rows["permutations"]["cosine"] > rows["naive"]["cosine"]
     assert all(end["loss"] < 1e-12 for row in rows.values() for end in row["ends"])
 
