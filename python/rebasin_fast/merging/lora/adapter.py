@@ -20,6 +20,7 @@ from rebasin_fast._untrusted import brief, parse_json, read_small_file
 from rebasin_fast.errors import FileFormatError
 from rebasin_fast.files import load_params, save_params, together
 from rebasin_fast.files.writing.atomic import atomic_write
+from rebasin_fast.files.writing.faults import writing
 
 CONFIGURATION = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -172,7 +173,8 @@ def save_adapter(path: str | os.PathLike[str], adapter: Adapter, *, overwrite: b
         "r": rank, "lora_alpha": rank, "use_rslora": False, "rank_pattern": {}, "alpha_pattern": {},
         "inference_mode": True,
     }  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with together():
         save_params(folder / WEIGHTS, arrays, overwrite=overwrite)
         with atomic_write(folder / CONFIGURATION, overwrite=overwrite) as file:

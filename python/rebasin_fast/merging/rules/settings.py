@@ -105,7 +105,7 @@ def _conditions(parameter: Parameter, setting: Any) -> list[Condition]:
 
 
 def _values(parameter: Parameter, value: Any) -> tuple[Any, ...]:
-    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     values = tuple(value) if listed else (value,)
     if not values:
         raise ValueError(f"{parameter.name} is an empty list; a gradient has one number or more")
@@ -150,7 +150,7 @@ def all_resolved(
 
 def _each(parameter: Parameter, setting: Any, models: int) -> list[Any]:
     """The setting of each model."""
-    if not isinstance(setting, Sequence) or isinstance(setting, str):
+    if not isinstance(setting, Sequence) or isinstance(setting, str | bytes):
         return [setting] * models
     if len(setting) != models:
         raise ValueError(
