@@ -23,7 +23,9 @@ def balance_rotations(working: Working, symmetry: Symmetry) -> Floats:
     for place in found:
         if working.counts(place.parameter):
             total = incoming if place.exponent == 1 else outgoing
-            np.add.at(total, (slice(None), place.numbers), _squares(working, place))
+            squares = _squares(working, place)
+            for number in range(symmetry.rotations):
+                total[:, number] += squares[:, place.numbers == number].sum(axis=1)
     alive = (incoming > 0.0) & (outgoing > 0.0)
     scales: Floats = np.divide(outgoing, incoming, out=np.ones_like(incoming), where=alive) ** 0.25
     if (scales != 1.0).any():

@@ -101,7 +101,7 @@ def _within(owned: _Owned, pair: SourcePair, projection: Projection) -> tuple[st
     for name, (units, places) in owned.items():
         unit, other = units[positions]
         if unit == other and unit >= 0:
-            return name, int(unit), *map(int, places[positions])
+            return name, int(unit), int(places[positions[0]]), int(places[positions[1]])
     return None
 
 

@@ -72,10 +72,8 @@ class Entries:
         second = x.times(imaginary, tables).plus(y.times(real, tables))
         if first is None or second is None:
             return None
-        parts = [
-            np.stack([getattr(own, kind) for own in (first, second)], -1) for kind in ("sources", "factors")
-        ]
-        return Entries(*parts, is_complex=True)
+        sources = np.stack([first.sources, second.sources], -1)
+        return Entries(sources, np.stack([first.factors, second.factors], -1), is_complex=True)
 
     def negated(self) -> Entries:
         """With the other sign."""

@@ -13,7 +13,7 @@ from rebasin_fast.specs.tracing.algebra.values import Value
 from rebasin_fast.specs.tracing.contraction import Contraction
 from rebasin_fast.specs.tracing.record import Executed
 from rebasin_fast.specs.tracing.rotary.entries import Entries
-from rebasin_fast.specs.tracing.rotary.movement import SAME, moved
+from rebasin_fast.specs.tracing.rotary.movement import SAME, Numbers, moved
 from rebasin_fast.specs.tracing.rotary.tables import Tables, changes_in_place, joined
 from rebasin_fast.specs.tracing.symmetries.handlers import packet
 
@@ -147,9 +147,9 @@ class Following:
             [joined(name, axis, [kind[term] for kind in kinds], shapes) for term in range(most)]
             for kinds in ([part.sources for part in parts], [part.factors for part in parts])
         ]
-        if any(term is None for terms in found for term in terms):
-            return None
-        return [Entries(*(np.stack([term for term in terms if term is not None]) for terms in found))]
+        sources, factors = ([term for term in terms if term is not None] for terms in found)
+        whole = len(sources) == len(factors) == most
+        return [Entries(np.stack(sources), np.stack(factors))] if whole else None
 
     def _scaled(self, executed: Executed, name: str, given: Sequence[Entries | None]) -> list[Entries] | None:
         """Times a number, or a table; divided by a number."""
@@ -226,13 +226,10 @@ def _site(contraction: Contraction, entries: Sequence[Entries | None], reason: R
         order = [0, *(places[label] for label in batch), places[summed[0]], *alone]
         aligned.append(Entries(own.sources.transpose(order), own.factors.transpose(order)))
     shape = np.broadcast_shapes(*(own.sources.shape[1 : len(batch) + 2] for own in aligned))
-    flat = []
-    for own in aligned:
-        parts = [
-            np.broadcast_to(part.reshape(part.shape[: len(batch) + 2]), (len(part), *shape)).reshape(
-                len(part), -1, shape[-1]
-            )
-            for part in (own.sources, own.factors)
-        ]
-        flat.append(Entries(*parts))
-    return Site(flat[0], flat[1], reason)
+
+    def flat(part: Numbers) -> Numbers:
+        heads = part.reshape(part.shape[: len(batch) + 2])
+        return np.broadcast_to(heads, (len(part), *shape)).reshape(len(part), -1, shape[-1])
+
+    queries, keys = (Entries(flat(own.sources), flat(own.factors)) for own in aligned)
+    return Site(queries, keys, reason)

@@ -76,23 +76,29 @@ def _reshaped(numbers: Numbers, before: Sequence[int], after: Sequence[int]) -> 
 
 
 def _permuted(name: str, arguments: Any, numbers: Numbers) -> Numbers:
+    found: Numbers
     if name == "permute":
-        return numbers.transpose([axis % numbers.ndim for axis in arguments["dims"]])
-    if name == "movedim":
-        return np.moveaxis(numbers, arguments["source"], arguments["destination"])
-    if name in ("t", "mT", "numpy_T"):
-        return numbers.swapaxes(-1, -2) if name == "mT" else numbers.T
-    axes = [arguments[key] for key in ("dim0", "dim1", "axis0", "axis1") if key in arguments]
-    return numbers.swapaxes(*axes)
+        found = numbers.transpose([axis % numbers.ndim for axis in arguments["dims"]])
+    elif name == "movedim":
+        found = np.moveaxis(numbers, arguments["source"], arguments["destination"])
+    elif name in ("t", "numpy_T"):
+        found = numbers.T
+    elif name == "mT":
+        found = numbers.swapaxes(-1, -2)
+    else:
+        axes = [arguments[key] for key in ("dim0", "dim1", "axis0", "axis1") if key in arguments]
+        found = numbers.swapaxes(*axes)
+    return found
 
 
 def _expanded(numbers: Numbers, before: Sequence[int], after: Sequence[int]) -> Numbers:
     """Axes of one entry are repeated, unless that makes a large array; then their index is left open."""
     added = len(after) - len(before)
     numbers = numbers.reshape((1,) * added + numbers.shape)
-    shape = [
+    lengths: tuple[int, ...] = numbers.shape
+    shape: list[int] = [
         new if old == 1 else length
-        for old, new, length in zip((1,) * added + tuple(before), after, numbers.shape, strict=True)
+        for old, new, length in zip((1,) * added + tuple(before), after, lengths, strict=True)
     ]
     small = np.prod(shape) <= LARGEST
     return np.broadcast_to(numbers, shape) if small else numbers
