@@ -42,6 +42,8 @@ class Networks:
     def __init__(self, source: Any, params: Sequence[Params]) -> None:
         import_torch("merge with batches")
         is_network = hasattr(source, "state_dict") and not isinstance(source, type)
+        if not callable(source):
+            check_model(source, "model")
         made = copy.deepcopy(source) if is_network or not callable(source) else source()
         made = made[0] if isinstance(made, tuple) and made else made
         check_model(made, "model")
