@@ -82,8 +82,9 @@ def divided(batches: Any, labels: Any | None) -> MergeData:
 
 
 def _each(batches: Any) -> list[Any]:
-    found = batches() if callable(batches) else batches
+    found = batches
     try:
+        found = batches() if callable(batches) else batches
         return list(found)
     except TypeError as error:
         raise TypeError(

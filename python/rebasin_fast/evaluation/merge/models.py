@@ -44,7 +44,12 @@ class Networks:
         is_network = hasattr(source, "state_dict") and not isinstance(source, type)
         if not callable(source):
             check_model(source, "model")
-        made = copy.deepcopy(source) if is_network or not callable(source) else source()
+        try:
+            made = copy.deepcopy(source) if is_network or not callable(source) else source()
+        except TypeError as error:
+            raise TypeError(
+                f"model is a torch.nn.Module, or a function without arguments that makes one: {error}"
+            ) from None
         made = made[0] if isinstance(made, tuple) and made else made
         check_model(made, "model")
         self.base = made
