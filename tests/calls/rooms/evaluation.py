@@ -87,7 +87,7 @@ CALLS = [
             "metric": None, "method": "activations", "t": 0.5, "weights": None, "repair": "none", "rng": 0,
             "strict": True, "checkpoint": None, "progress": None,
         },
-        {"t": ON_THE_LINE, "batches": READ_LATER},
+        {"t": ON_THE_LINE, "model": {"function"}, "batches": {*READ_LATER, "function"}},
     ),
     Call(rf.Merged.save, lambda: {"path": new_file("npz"), "overwrite": False}, instance=merged),
     Call(rf.Merged.load, lambda: {"path": saved(merged())}),

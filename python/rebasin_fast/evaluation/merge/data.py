@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ def divided(batches: Any, labels: Any | None) -> MergeData:
         pairs = _cut(batches, labels)
     else:
         _arguments.stream("batches", batches, "pairs (inputs, targets)")
-        pairs = list(_each(batches))
+        pairs = _each(batches)
     for number, batch in enumerate(pairs):
         _check_pair(batch, number)
     if not pairs:
@@ -81,13 +81,16 @@ def divided(batches: Any, labels: Any | None) -> MergeData:
     return MergeData(**parts)
 
 
-def _each(batches: Any) -> Iterable[Any]:
-    found = batches() if isinstance(batches, Callable) else batches  # type: ignore[arg-type]
-    if not isinstance(found, Iterable):
+def _each(batches: Any) -> list[Any]:
+    found = batches
+    try:
+        found = batches() if callable(batches) else batches
+        return list(found)
+    except TypeError as error:
         raise TypeError(
-            f"batches gave {type(found).__qualname__}, not an iterable of pairs (inputs, targets)"
-        )
-    return found
+            f"batches gives pairs (inputs, targets), one after another; {type(found).__qualname__} cannot be gone "
+            f"through: {error}"
+        ) from None
 
 
 def _check_pair(batch: Any, number: int) -> None:

@@ -42,7 +42,14 @@ class Networks:
     def __init__(self, source: Any, params: Sequence[Params]) -> None:
         import_torch("merge with batches")
         is_network = hasattr(source, "state_dict") and not isinstance(source, type)
-        made = copy.deepcopy(source) if is_network or not callable(source) else source()
+        if not callable(source):
+            check_model(source, "model")
+        try:
+            made = copy.deepcopy(source) if is_network or not callable(source) else source()
+        except TypeError as error:
+            raise TypeError(
+                f"model is a torch.nn.Module, or a function without arguments that makes one: {error}"
+            ) from None
         made = made[0] if isinstance(made, tuple) and made else made
         check_model(made, "model")
         self.base = made
