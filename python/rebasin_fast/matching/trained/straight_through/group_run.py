@@ -43,7 +43,7 @@ class GroupRun(MidpointRun):
         if not self._steps.moving:
             raise ValueError(
                 "gradient='group' trains matrices and scales of units, and these models have none; leave gradient= out: "
-                "orders and signs follow a trained copy"
+                "orders and signs follow a copy"
             )
         self._coordinates = {
             name: torch.zeros(moving.shape, dtype=torch.float64)

@@ -17,6 +17,7 @@ from rebasin_fast.permutation import (
 )
 from rebasin_fast.permutation.transform import Transform
 from rebasin_fast.permutation.transforms.check import ORTHOGONAL_TO, deviation_from_orthogonal
+from rebasin_fast.permutation.transforms.rotations import as_complex
 
 if TYPE_CHECKING:
     from rebasin_fast.matching.result import Matching
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rebasin_fast.specs.symmetry import Symmetry
     from rebasin_fast.typing import Permutation
 
-_KINDS = ("permutation", "signs", "scales", "matrices")
+_KINDS = ("permutation", "signs", "scales", "matrices", "rotations")
 
 
 def isometry_of(problem: SymmetricProblem, init: Permutation | Matching | Transform) -> Transform:
@@ -39,6 +40,7 @@ def isometry_of(problem: SymmetricProblem, init: Permutation | Matching | Transf
     """
     checked = _checked(problem, init)
     _refuse_others(problem, checked)
+    _refuse_unless_turning(checked)
     for name, matrices in checked.matrices.items():
         _refuse_unless_orthogonal(problem.families[name], matrices)
     return _with_orders_in_matrices(problem, checked)
@@ -51,6 +53,7 @@ def element_of(
     checked = _checked(problem, init)
     groups = {(symmetry.permutation, symmetry.group) for symmetry in symmetries}
     _refuse_others(problem, checked, scaled={name for name, group in groups if group == "scales"})
+    _refuse_unless_turning(checked)
     for name, matrices in checked.matrices.items():
         if (name, "linear") not in groups:
             _refuse_unless_orthogonal(problem.families[name], matrices)
@@ -75,10 +78,7 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], ends: Iterable[str]) -> dict[st
         if end not in parts or kind not in _KINDS:
             raise ValueError(f"{key!r} is no array of an isometry")
         parts[end][kind][name] = array
-    return {
-        end: Transform(found["permutation"], found["signs"], found["scales"], found["matrices"])
-        for end, found in parts.items()
-    }
+    return {end: Transform(*(found[kind] for kind in _KINDS)) for end, found in parts.items()}
 
 
 def _checked(problem: SymmetricProblem, init: Permutation | Matching | Transform) -> Transform:
@@ -99,17 +99,18 @@ def _with_orders_in_matrices(problem: SymmetricProblem, checked: Transform) -> T
         if family.mixes:
             matrices[name] = _with_order(checked.matrices.get(name), orders[name])
             orders[name] = np.broadcast_to(np.arange(family.size), orders[name].shape).copy()
-    return Transform(orders, checked.signs, checked.scales, matrices)
+    return Transform(orders, checked.signs, checked.scales, matrices, checked.rotations)
 
 
 def _refuse_others(
     problem: SymmetricProblem, transform: Transform, scaled: Collection[str] = frozenset()
 ) -> None:
-    """PermutationError for scales but of ``scaled``, and signs and matrices that do not act on the normal forms."""
+    """PermutationError for scales but of ``scaled``, and what else does not act on the normal forms."""
     for kind, acting in (
         ("scales", lambda family: family.name in scaled),
         ("signs", lambda family: family.isometry == "signs"),
         ("matrices", lambda family: family.mixes),
+        ("rotations", lambda family: bool(family.turned)),
     ):
         for name in getattr(transform, kind):
             if not acting(problem.families[name]):
@@ -117,6 +118,16 @@ def _refuse_others(
                     f"init has {kind} of {name!r}, which do not act on models in normal form; start from an isometry "
                     "between these, as in matching.isometry"
                 )
+
+
+def _refuse_unless_turning(transform: Transform) -> None:
+    for name, rotations in transform.rotations.items():
+        lengths = np.abs(as_complex(rotations))
+        if (np.abs(lengths - 1.0) > ORTHOGONAL_TO).any():
+            raise PermutationError(
+                f"init has rotations of {name!r} that scale by {lengths.min():.2g} to {lengths.max():.2g}; start from "
+                "an isometry between normal forms, as in matching.isometry"
+            )
 
 
 def _refuse_unless_orthogonal(family: Family, matrices: NDArray[Any]) -> None:

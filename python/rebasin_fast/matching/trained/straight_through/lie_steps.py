@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 
 from rebasin_fast._arrays import wide_on_host
-from rebasin_fast.permutation.transform import Transform
 from rebasin_fast.permutation.transforms.apply import units_at
 from rebasin_fast.permutation.transforms.places import Place, places_of, with_exponent
 from rebasin_fast.specs.axis import merge_joined
 from rebasin_fast.specs.layout import merged_shape
 
 if TYPE_CHECKING:
+    from rebasin_fast.permutation.transform import Transform
     from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.specs.symmetry import Symmetry
     from rebasin_fast.typing import Floats, Params
@@ -70,7 +70,7 @@ class Moving:
 
 
 class LieSteps:
-    """Of every permutation whose units move by matrices or scales; orders and signs stay."""
+    """Of every permutation that has matrices or scales; orders, signs and rotations of pairs stay."""
 
     def __init__(
         self, spec: PermutationSpec, symmetries: Sequence[Symmetry], sizes: Mapping[str, int]
@@ -88,7 +88,7 @@ class LieSteps:
                 self.moving[name] = Moving(symmetry, places, shape)
 
     def slopes(self, params: Params, gradients: Mapping[str, Any]) -> dict[str, Floats]:
-        """d loss / d coordinates at 0, where ``gradients`` are those of the loss by ``params``; None counts as 0."""
+        """Derivatives by coordinates at 0, from ``gradients`` of the loss by ``params``; None counts as 0."""
         wide = {
             name: tuple(self._merged(name, array) for array in (params[name], gradient))
             for name, gradient in gradients.items()
@@ -112,7 +112,7 @@ class LieSteps:
         for name, moving in self.moving.items():
             own = parts[moving.kind]
             own[name] = moving.stepped(own.get(name, moving.identity), coordinates[name])
-        return Transform(transform.permutation, transform.signs, parts["scales"], parts["matrices"])
+        return replace(transform, scales=parts["scales"], matrices=parts["matrices"])
 
     def _merged(self, name: str, array: Any) -> NDArray[Any]:
         merged = merge_joined(self._spec.axes_to_perm[name])
