@@ -42,7 +42,7 @@ class GroupRun(MidpointRun):
         self._steps = LieSteps(pair.spec, pair.forms.symmetries, pair.spec.sizes(pair.a))
         if not self._steps.moving:
             raise ValueError(
-                "gradient='group' trains matrices and scales of units, and these models have none; leave gradient= out: "
+                "gradient='group' trains matrices and scales of units, and the models have none; leave gradient= out: "
                 "orders and signs follow a copy"
             )
         self._coordinates = {
