@@ -124,6 +124,11 @@ class Recipe:
             raise SystemExit(f"{self.name} is not trained yet: {self.command()}")
         return params
 
+    def is_trained(self, cache: Path) -> bool:
+        """Whether all steps are done."""
+        path = self.path(cache)
+        return path.exists() and training.trained_so_far(path, self.command())[1] == PARTS
+
     def command(self) -> str:
         """The command that trains it."""
         options = f"--layers {self.layers} --width {self.width} --heads {self.heads} --seed {self.seed} "
