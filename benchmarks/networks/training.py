@@ -16,11 +16,11 @@ from torch.nn import functional
 from networks import cifar
 
 
-def perceptron(*widths: int) -> nn.Sequential:
-    """Linear layers with ReLU between them, with torch's first weights."""
+def perceptron(*widths: int, activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
+    """Linear layers with an activation between them, with torch's first weights."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers[:-1])
 
 

@@ -24,6 +24,7 @@ LOOKS = {
     "weights": Look("#009E73", "^"),
     "ensemble": Look("#CC79A7", "D"),
     "joint": Look("#222222", ""),
+    "both": Look("#E69F00", "v"),
 }
 
 

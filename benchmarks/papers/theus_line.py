@@ -1,7 +1,8 @@
 """Transformers and symmetries beyond permutations: Theus et al., NeurIPS 2025 (arXiv 2506.22712).
 
 Two character-level GPTs on TinyShakespeare from two seeds: the line between them as they are, with B's units in
-another order, under all symmetries that the tracer derives, from the weights alone, and refined on the training text::
+another order, under all symmetries that the tracer derives, from the weights alone, from activations, and refined on
+the training text; and the middle of these lines after REPAIR::
 
     REBASIN_FAST_DATA=... python benchmarks/papers/theus_line.py [--quick]
 
@@ -11,14 +12,16 @@ refinements are kept in the cache, from where the latter go on. ``--quick``: unt
 """
 
 import argparse
+import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -39,18 +42,21 @@ NETWORKS = (
 )  # fmt: skip
 LOOKS = {
     "naive": "naive interpolation", "weights": "permutations", "all": "all symmetries, weights alone",
+    "activations": "all symmetries, activations", "both": "activations, then weights",
     "refined": "refined", "refined_both": "refined, both ends",
 }  # fmt: skip
 COLOURS = {
-    "naive": "naive", "weights": "weights", "all": "activations", "refined": "straight_through",
-    "refined_both": "ensemble",
+    "naive": "naive", "weights": "weights", "all": "activations", "activations": "joint", "both": "both",
+    "refined": "straight_through", "refined_both": "ensemble",
 }  # fmt: skip
-PUBLISHED = {"naive": "–", "weights": ".34", "all": "–", "refined": ".02", "refined_both": "–"}
+PUBLISHED = {"weights": ".34", "refined": ".02"}
 BATCH = 32  # sequences in a step of refinement
 COMPARED = 8  # batches by which its steps compare
+MEASURED = 16  # batches of activations, and of REPAIR
 NOTE = (
     "Published: GPT-2 on TinyShakespeare, as quoted by a review of the paper; its orthogonal maps are learned on data. "
-    "Refined: {steps:,} steps of {batch} sequences of the training text, from all symmetries. Loss in nats a character "
+    "Refined: {steps:,} steps of {batch} sequences of the training text, from all symmetries. Activations and REPAIR: "
+    "on {measured:,} sequences of it. Loss in nats a character "
     "on {test:,} held-out sequences of 64; barrier: max L(t) - (1 - t) L(0) - t L(1) over {points} points. Both ends "
     "are in normal form for all symmetries, which leaves their functions as they are. One pair a row."
 )
@@ -70,7 +76,7 @@ class Pair:
         raise NotImplementedError
 
     @cached_property
-    def inputs(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def test(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Held-out inputs and targets."""
         raise NotImplementedError
 
@@ -117,17 +123,34 @@ class Pair:
             self.measured(a, b).save(path, overwrite=True)
         return rf.LossCurve.load(path), seconds
 
+    def repaired(self, method: str) -> float:
+        """Held-out loss halfway after REPAIR, between the ends that a method gives; kept as a line of one point."""
+        size = f"{MEASURED}batches_{self.options.sequences}sequences"
+        path = self.options.cache / f"theus_{self.recipe.name}_{method}_repaired_{size}.npz"
+        if not path.exists() or self.options.quick:
+            ends = ALIGNED[method](self)
+            a, b, middle = (
+                training.loaded(self.recipe.build(), params) for params in (*ends, rf.interpolate(*ends, 0.5))
+            )
+            rf.repair(middle, a, b, self.inputs())
+            loss = self.held_out(middle.state_dict())["loss"]
+            rf.LossCurve(np.array([0.5]), {"loss": np.array([loss])}).save(path, overwrite=True)
+        return float(rf.LossCurve.load(path).values["loss"][0])
+
     def measured(self, a: dict[str, Any], b: dict[str, Any]) -> rf.LossCurve:
         """Held-out losses on the line."""
-        model = self.recipe.build()
-        inputs, targets = self.inputs
+        return rf.loss_curve(self.held_out, a, b, self.options.points)
 
-        def evaluate(params: dict[str, Any]) -> dict[str, float]:
-            training.loaded(model, params)
-            with torch.inference_mode():
-                return self.values(torch.cat([model(part) for part in inputs.split(100)]), targets)
+    def held_out(self, params: Mapping[str, Any]) -> dict[str, float]:
+        """What is measured, on held-out inputs."""
+        inputs, targets = self.test
+        model = training.loaded(self.recipe.build(), params)
+        with torch.inference_mode():
+            return self.values(torch.cat([model(part) for part in inputs.split(100)]), targets)
 
-        return rf.loss_curve(evaluate, a, b, self.options.points)
+    def inputs(self) -> list[torch.Tensor]:
+        """Training inputs on which activations are measured."""
+        return [inputs for inputs, _ in itertools.islice(self.batches(MEASURED), MEASURED)]
 
     def refined(self, *, move_both: bool) -> rf.SymmetricStraightThroughMatching:
         """From the matching of the weights; the state is kept in the cache."""
@@ -136,23 +159,29 @@ class Pair:
         if self.options.quick:
             path.unlink(missing_ok=True)
         found = rf.straight_through_matching(
-            self.spec, self.recipe.build(), *self.ends, self.batches, self.loss,
+            self.spec, self.recipe.build(), *self.ends, partial(self.batches, self.options.steps), self.loss,
             symmetries="all", move_both=move_both, evaluate_every=20, kept_batches=COMPARED,
             checkpoint=path, checkpoint_every=20, threads=1,
         )  # fmt: skip
         assert isinstance(found, rf.SymmetricStraightThroughMatching)
         return found
 
-    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def batches(self, count: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Of the training set, one a step of refinement."""
         rng = torch.Generator().manual_seed(0)
-        for _ in range(self.options.steps):
+        for _ in range(count):
             yield self.drawn(rng)
+
+    @cached_property
+    def matched_by_activations(self) -> rf.SymmetricMatching:
+        """All symmetries, from activations alone."""
+        models = [training.loaded(self.recipe.build(), params).eval() for params in self.ends]
+        return rf.activation_matching(self.spec, models[0], models[1], self.inputs(), symmetries="all")
 
     @cached_property
     def spec(self) -> rf.TracedSpec:
         """Permutations and symmetries, proven."""
-        return rf.trace_spec(self.recipe.build(), self.inputs[0][:2])
+        return rf.trace_spec(self.recipe.build(), self.test[0][:2])
 
 
 class Gpts(Pair):
@@ -165,7 +194,7 @@ class Gpts(Pair):
         return f"GPT, {self.recipe.layers} layers of {self.recipe.width}, {self.recipe.steps:,} steps{tied}"
 
     @cached_property
-    def inputs(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def test(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Held-out sequences, and the characters that follow."""
         return character_gpt.test_sequences(self.options.sequences)
 
@@ -191,10 +220,23 @@ def by_all_symmetries(pair: Pair) -> tuple[dict[str, Any], dict[str, Any]]:
     return rf.weight_matching(pair.spec, a, b, symmetries="all", threads=1).endpoints(a, b)
 
 
+def by_activations(pair: Pair) -> tuple[dict[str, Any], dict[str, Any]]:
+    return pair.matched_by_activations.endpoints(*pair.ends)
+
+
+def by_both(pair: Pair) -> tuple[dict[str, Any], dict[str, Any]]:
+    start = pair.matched_by_activations
+    return rf.weight_matching(pair.spec, *pair.ends, symmetries="all", init=start, threads=1).endpoints(
+        *pair.ends
+    )
+
+
 ALIGNED: dict[str, Callable[[Pair], tuple[dict[str, Any], dict[str, Any]]]] = {
     "naive": lambda pair: pair.ends,
     "weights": by_permutations,
     "all": by_all_symmetries,
+    "activations": by_activations,
+    "both": by_both,
     "refined": lambda pair: pair.refined(move_both=False).endpoints(*pair.ends),
     "refined_both": lambda pair: pair.refined(move_both=True).endpoints(*pair.ends),
 }
@@ -209,10 +251,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="untrained networks, five points, few sequences")
     options = parser.parse_args()
     name = adjusted("theus_line", options)
-    lines = lines_of([Gpts(recipe, options) for recipe in NETWORKS], options)
+    lines, middles = lines_of([Gpts(recipe, options) for recipe in NETWORKS], options)
     draw(lines, options.results / f"{name}.png", "loss (nats a character)", "Two transformers, merged")
     results = {title: {m: curve.to_dict() for m, curve in found.items()} for title, found in lines.items()}
-    finish(name, results, text_of(lines, options), options.results)
+    finish(name, results, text_of(lines, middles, options), options.results)
 
 
 def adjusted(name: str, options: argparse.Namespace) -> str:
@@ -225,33 +267,58 @@ def adjusted(name: str, options: argparse.Namespace) -> str:
     return f"{name}_quick"
 
 
-def lines_of(pairs: Sequence[Pair], options: argparse.Namespace) -> dict[str, dict[str, rf.LossCurve]]:
-    """By title and method, of those pairs that are trained; ends the program where none is."""
+def lines_of(
+    pairs: Sequence[Pair], options: argparse.Namespace
+) -> tuple[dict[str, dict[str, rf.LossCurve]], dict[tuple[str, str], float]]:
+    """By title and method the lines of pairs that are trained, and the losses halfway after REPAIR."""
     until = time.perf_counter() + options.seconds
     methods = [method for method in ALIGNED if options.steps or not method.startswith("refined")]
     lines: dict[str, dict[str, rf.LossCurve]] = {}
+    middles: dict[tuple[str, str], float] = {}
     for pair in pairs[:1] if options.quick else [pair for pair in pairs if pair.is_trained]:
         for method in methods if time.perf_counter() < until else ():
             lines.setdefault(pair.title, {})[method], seconds = pair.line(method)
+            if not method.startswith("refined"):
+                middles[pair.title, method] = pair.repaired(method)
             print(f"{pair.title}: {LOOKS[method]}, {seconds:.1f} s", file=sys.stderr, flush=True)
     if not lines:
         raise SystemExit("no pair is trained yet")
-    return lines
+    return lines, middles
 
 
-def text_of(lines: dict[str, dict[str, rf.LossCurve]], options: argparse.Namespace) -> str:
+def text_of(
+    lines: dict[str, dict[str, rf.LossCurve]],
+    middles: dict[tuple[str, str], float],
+    options: argparse.Namespace,
+) -> str:
     """One row a network and method."""
     rows = []
     for title, found in lines.items():
         for method, curve in found.items():
             losses = curve.values["loss"]
             rows.append([
-                title, LOOKS[method], PUBLISHED[method], f"{curve.barrier():.3f}",
-                f"{losses[len(losses) // 2]:.3f}", f"{losses[0]:.3f} / {losses[-1]:.3f}",
+                title, LOOKS[method], PUBLISHED.get(method, ""), f"{curve.barrier():.3f}",
+                f"{losses[len(losses) // 2]:.3f}",
+                f"{middles[title, method]:.3f}" if (title, method) in middles else "",
+                f"{losses[0]:.3f} / {losses[-1]:.3f}",
             ])  # fmt: skip
-    header = ["networks", "line to B", "published barrier", "barrier", "loss, midpoint", "loss, A / B"]
+    header = [
+        "networks",
+        "line to B",
+        "published barrier",
+        "barrier",
+        "loss, midpoint",
+        "after REPAIR",
+        "loss, A / B",
+    ]
     title = "### Theus et al.: transformers along the line, under permutations and under all symmetries"
-    note = NOTE.format(test=options.sequences, points=options.points, steps=options.steps, batch=BATCH)
+    note = NOTE.format(
+        test=options.sequences,
+        points=options.points,
+        steps=options.steps,
+        batch=BATCH,
+        measured=MEASURED * BATCH,
+    )
     return f"{title}\n\n{markdown_table(header, rows)}\n\n{note}"
 
 

@@ -46,7 +46,7 @@ class Vits(Pair):
         return f"ViT, {self.recipe.layers} layers of {self.recipe.width}, {self.recipe.epochs} epochs"
 
     @cached_property
-    def inputs(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def test(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Test images and classes."""
         return tensors(cifar.load_images("test", self.options.cache).first(self.options.sequences))
 
@@ -79,25 +79,30 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="untrained networks, five points, few images")
     options = parser.parse_args()
     name = adjusted("vit_line", options)
-    lines = lines_of([Vits(recipe, options) for recipe in NETWORKS], options)
+    lines, middles = lines_of([Vits(recipe, options) for recipe in NETWORKS], options)
     draw(lines, options.results / f"{name}.png", "test loss (nats)", "Two vision transformers, merged")
     results = {title: {m: curve.to_dict() for m, curve in found.items()} for title, found in lines.items()}
-    finish(name, results, text_of(lines, options), options.results)
+    finish(name, results, text_of(lines, middles, options), options.results)
 
 
-def text_of(lines: dict[str, dict[str, rf.LossCurve]], options: argparse.Namespace) -> str:
+def text_of(
+    lines: dict[str, dict[str, rf.LossCurve]],
+    middles: dict[tuple[str, str], float],
+    options: argparse.Namespace,
+) -> str:
     """One row a network and method."""
     rows = []
     for title, found in lines.items():
         for method, curve in found.items():
             losses, accuracies = curve.values["loss"], curve.values["accuracy"]
-            middle = len(losses) // 2
+            middle, repaired = len(losses) // 2, middles.get((title, method))
             rows.append([
                 title, LOOKS[method], f"{curve.barrier():.3f}", f"{losses[middle]:.3f}",
+                "–" if repaired is None else f"{repaired:.3f}",
                 f"{losses[0]:.3f} / {losses[-1]:.3f}", f"{accuracies[middle]:.1%}",
                 f"{accuracies[0]:.1%} / {accuracies[-1]:.1%}",
             ])  # fmt: skip
-    header = ["networks", "line to B", "barrier", "loss, midpoint", "loss, A / B", "accuracy, midpoint",
+    header = ["networks", "line to B", "barrier", "loss, midpoint", "after REPAIR", "loss, A / B", "accuracy, midpoint",
               "accuracy, A / B"]  # fmt: skip
     title = "### Vision transformers along the line, under permutations and under all symmetries"
     note = NOTE.format(test=options.sequences, points=options.points, steps=options.steps, batch=Vits.batch)

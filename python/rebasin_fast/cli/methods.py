@@ -119,7 +119,14 @@ def _by_activations(task: Task) -> Matching:
     models = task.new_model(), task.new_model()
     for model, params in zip(models, (task.params_a, task.params_b), strict=True):
         load_into(model, params)
-    return activation_matching(task.spec, *models, task.method.data(), **task.shared())
+    if task.options.symmetries == "all":
+        _refuse_permutations_alone(task.spec)
+        found: Matching = activation_matching(
+            task.spec, *models, task.method.data(), symmetries="all", **task.shared()
+        )
+    else:
+        found = activation_matching(task.spec, *models, task.method.data(), **task.shared())
+    return found
 
 
 def _by_relaxation(task: Task) -> Matching:

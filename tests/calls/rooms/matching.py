@@ -67,7 +67,7 @@ CALLS = [
         rf.activation_matching,
         lambda: {
             "spec": SPEC, "model_a": model(), "model_b": model(), "batches": [INPUTS], "similarity": "correlation",
-            "taps": None, **QUIET,
+            "taps": None, "symmetries": "permutations", **QUIET,
         },
     ),
     Call(

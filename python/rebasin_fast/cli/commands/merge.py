@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.alignment import align, kinship_account, note_statistics, note_unproven
@@ -25,6 +26,8 @@ from rebasin_fast.cli.options import (
     output_path,
 )
 from rebasin_fast.cli.proof import spec_statement
+from rebasin_fast.cli.recipes.running import is_recipe, merge_recipe
+from rebasin_fast.cli.rules import RuleOptions, rule_options
 from rebasin_fast.files import together
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.matching.kinship import kinship
@@ -75,6 +78,7 @@ class _Merged:
     help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
 )
 @click.option("--allow-nonfinite", is_flag=True, help="Write NaN and infinities, instead of refusing them.")
+@rule_options
 @matching_options
 @load_options
 @output_options
@@ -87,32 +91,57 @@ def merge(
     save_permutations: Path | None,
     resume: Path | None,
     allow_nonfinite: bool,
+    rules: RuleOptions,
     options: MatchingOptions,
     loading: LoadOptions,
     out: OutputOptions,
 ) -> None:
-    """Match every further model onto A and save the average of all.
+    """Match every further model onto A and save the average of all, or what --rule makes of them.
 
     With three models or more, --method merge-many brings them closer to one another: each in turn is matched to
     the mean of the others. The result is in A's order of units, format and dtypes either way. The
     file of --save-permutations is read by rebasin_fast.ManyMatching.load.
+
+    A recipe of mergekit in place of the models is merged as it stands, and after a matching with --match.
 
     \b
     Examples:
       rebasin-fast merge a.safetensors b.safetensors -o merged.safetensors
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --weights 2,1,1
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --method merge-many
+      rebasin-fast merge recipe.yaml -o merged/ --match
+      rebasin-fast merge a/ b/ -o merged/ --rule ties --base base/ --density 0.5 --no-match
     """
+    if is_recipe(models):
+        if weights is not None or rules.rule is not None or method != "first":
+            raise click.UsageError(
+                "a recipe has its rule and weights; --rule, --weights and --method are not for it"
+            )
+        asked = click.get_current_context().get_parameter_source("matched") is not ParameterSource.DEFAULT
+        merge_recipe(
+            models[0],
+            output,
+            options,
+            loading,
+            out,
+            matched=matched and asked,
+            max_shard_size=rules.max_shard_size,
+            allow_nonfinite=allow_nonfinite,
+        )
+        return
     options.check_symmetries(method, ("first",))
+    rules.check(method)
+    models = rules.with_base(models)
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
     check_options_apply(method, _OPTION_METHODS)
     if method in _TOGETHER and not matched:
         raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
-    shares = _parse_weights(weights, len(models))
+    shares = None if rules.rule is not None else _parse_weights(weights, len(models))
+    parameters = rules.parameters(weights, len(models))
     named = loading.load(models, options.memory_limit)
     first, *others = params = [model.params for model in named]
-    destination = Destination(output, like=named[0], force=out.force)
+    destination = Destination(output, named[0], out.force, rules.dtype, rules.max_shard_size)
     destination.check(models, {"--save-permutations": save_permutations, "--resume": resume})
     if method in _TOGETHER:
         with resumable(resume):
@@ -125,13 +154,17 @@ def merge(
         if alignments:
             first, others = alignments[0].first, [alignment.aligned for alignment in alignments]
         aligned = [first, *others]
-        average = averaged_where_shared if options.no_strict else averaged_params
+        if rules.rule is not None:
+            result = rules.merged(aligned, parameters, options, allow_nonfinite=allow_nonfinite)
+        else:
+            average = averaged_where_shared if options.no_strict else averaged_params
+            result = average(aligned, shares, allow_nonfinite=allow_nonfinite)
         merged = _Merged(
-            average(aligned, shares, allow_nonfinite=allow_nonfinite),
-            {"alignments": [alignment.to_dict() for alignment in alignments]},
+            result,
+            {**rules.account(), "alignments": [alignment.to_dict() for alignment in alignments]},
             [alignment.summary() for alignment in alignments],
         )
-    with together():  # the model last: where it is new, all are
+    with together():
         if save_permutations is not None and merged.many is not None:
             merged.many.save(save_permutations, overwrite=out.force)
         destination.write(merged.params)

@@ -113,6 +113,12 @@ class CrossMoments:
         mean_a, mean_b = (side.mean for side in self._sides)
         return _host(self._cross / self._sides[0].count + mean_a[:, None] * mean_b[None, :])
 
+    def relative_product(self) -> Matrix:
+        """The mean products over the root mean squares of all units of A and of B; zeros where one side is zero."""
+        squares = [(side.squares / side.count + side.mean**2).mean() for side in self._sides]
+        scale = float((squares[0] * squares[1]).sqrt())
+        return self.inner_product() / scale if scale > 0.0 else np.zeros_like(self.inner_product())
+
 
 def _host(matrix: Any) -> Matrix:
     array: Matrix = matrix.cpu().numpy()

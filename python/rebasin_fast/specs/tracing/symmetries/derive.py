@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from rebasin_fast.specs.axis import Entry, Joined, Slice, chains_of, leaves_of, permutations_of
@@ -68,7 +68,7 @@ def derived_symmetries(
         found += own
         if reason is not None:
             refused[name] = reason
-    return tuple(_with_ties(symmetry, interpreter.program.tied) for symmetry in found), refused
+    return tuple(with_ties(symmetry, interpreter.program.tied) for symmetry in found), refused
 
 
 def _candidates(
@@ -198,10 +198,10 @@ def _roles(places: Sequence[Place], exponents: Mapping[tuple[int, int], int]) ->
     )
 
 
-def _with_ties(symmetry: Symmetry, tied: Mapping[str, str]) -> Symmetry:
+def with_ties(symmetry: Symmetry, tied: Mapping[str, str]) -> Symmetry:
     """The same roles for further names of shared tensors."""
     further = [
-        Role(name, role.axis, role.exponents)
+        replace(role, parameter=name)
         for name, first in tied.items()
         for role in symmetry.roles
         if role.parameter == first
