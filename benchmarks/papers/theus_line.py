@@ -15,11 +15,11 @@ import argparse
 import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common.command import command_line, finish
 from common.environment import RESULTS, markdown_table
 from networks import character_gpt, training
-from networks.character_gpt import PARTS, Recipe
+from networks.character_gpt import Recipe
 
 import rebasin_fast as rf
 from papers import line_pictures
@@ -63,29 +63,52 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class Gpts:
-    """Two networks of one recipe, seeds 0 and 1."""
+class Pair:
+    """Two networks of one recipe, seeds 0 and 1; subclasses say what they are, and on which data."""
 
-    recipe: Recipe
+    recipe: Any
     options: argparse.Namespace
+    batch: ClassVar[int] = BATCH  # inputs in a step of refinement
 
     @property
     def title(self) -> str:
         """As in tables."""
-        tied = ", tied head" if self.recipe.tied else ""
-        return f"GPT, {self.recipe.layers} layers of {self.recipe.width}, {self.recipe.steps:,} steps{tied}"
+        raise NotImplementedError
+
+    @cached_property
+    def test(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Held-out inputs and targets."""
+        raise NotImplementedError
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Mean over the inputs."""
+        raise NotImplementedError
+
+    def values(self, outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+        """What is measured on the line."""
+        return {"loss": float(self.loss(outputs, targets))}
+
+    def drawn(self, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """One batch of the training set."""
+        raise NotImplementedError
 
     @cached_property
     def ends(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """The parameters of both."""
-        found = []
-        for seed in (0, 1):
-            recipe = Recipe(**{**vars(self.recipe), "seed": seed})
-            trained = (
-                recipe.build().state_dict() if self.options.quick else recipe.trained(self.options.cache)
-            )
-            found.append(dict(trained))
-        return found[0], found[1]
+        a, b = (
+            dict(recipe.build().state_dict() if self.options.quick else recipe.trained(self.options.cache))
+            for recipe in (replace(self.recipe, seed=seed) for seed in (0, 1))
+        )
+        return a, b
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether both are; names the command of the first that is not."""
+        for recipe in (replace(self.recipe, seed=seed) for seed in (0, 1)):
+            if not recipe.is_trained(self.options.cache):
+                print(f"left out, not trained yet: {recipe.command()}", file=sys.stderr)
+                return False
+        return True
 
     def line(self, method: str) -> tuple[rf.LossCurve, float]:
         """The losses between A and B under a method, and the seconds of the matching."""
@@ -110,7 +133,7 @@ class Gpts:
                 training.loaded(self.recipe.build(), params) for params in (*ends, rf.interpolate(*ends, 0.5))
             )
             rf.repair(middle, a, b, self.inputs())
-            loss = self.held_out(middle.state_dict())
+            loss = self.held_out(middle.state_dict())["loss"]
             rf.LossCurve(np.array([0.5]), {"loss": np.array([loss])}).save(path, overwrite=True)
         return float(rf.LossCurve.load(path).values["loss"][0])
 
@@ -118,17 +141,16 @@ class Gpts:
         """Held-out losses on the line."""
         return rf.loss_curve(self.held_out, a, b, self.options.points)
 
-    def held_out(self, params: dict[str, Any]) -> float:
-        """The loss on the held-out text."""
-        tokens, following = character_gpt.test_sequences(self.options.sequences)
+    def held_out(self, params: Mapping[str, Any]) -> dict[str, float]:
+        """What is measured, on held-out inputs."""
+        inputs, targets = self.test
         model = training.loaded(self.recipe.build(), params)
         with torch.inference_mode():
-            logits = torch.cat([model(part) for part in tokens.split(100)])
-        return float(character_gpt.next_character_loss(logits, following))
+            return self.values(torch.cat([model(part) for part in inputs.split(100)]), targets)
 
     def inputs(self) -> list[torch.Tensor]:
-        """Sequences of the training text, on which activations are measured."""
-        return [tokens for tokens, _ in itertools.islice(self.batches(MEASURED), MEASURED)]
+        """Training inputs on which activations are measured."""
+        return [inputs for inputs, _ in itertools.islice(self.batches(MEASURED), MEASURED)]
 
     def refined(self, *, move_both: bool) -> rf.SymmetricStraightThroughMatching:
         """From the matching of the weights; the state is kept in the cache."""
@@ -137,8 +159,7 @@ class Gpts:
         if self.options.quick:
             path.unlink(missing_ok=True)
         found = rf.straight_through_matching(
-            self.spec, self.recipe.build(), *self.ends, partial(self.batches, self.options.steps),
-            character_gpt.next_character_loss,
+            self.spec, self.recipe.build(), *self.ends, partial(self.batches, self.options.steps), self.loss,
             symmetries="all", move_both=move_both, evaluate_every=20, kept_batches=COMPARED,
             checkpoint=path, checkpoint_every=20, threads=1,
         )  # fmt: skip
@@ -146,12 +167,10 @@ class Gpts:
         return found
 
     def batches(self, count: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Sequences of the training text, one batch a step of refinement."""
-        _, numbers, _ = character_gpt.text()
+        """Of the training set, one a step of refinement."""
         rng = torch.Generator().manual_seed(0)
         for _ in range(count):
-            starts = torch.randint(len(numbers) - character_gpt.CONTEXT - 1, (BATCH,), generator=rng)
-            yield character_gpt.sequences(numbers, starts)
+            yield self.drawn(rng)
 
     @cached_property
     def matched_by_activations(self) -> rf.SymmetricMatching:
@@ -162,33 +181,57 @@ class Gpts:
     @cached_property
     def spec(self) -> rf.TracedSpec:
         """Permutations and symmetries, proven."""
-        tokens, _ = character_gpt.test_sequences(2)
-        return rf.trace_spec(self.recipe.build(), tokens)
+        return rf.trace_spec(self.recipe.build(), self.test[0][:2])
 
 
-def by_permutations(pair: Gpts) -> tuple[dict[str, Any], dict[str, Any]]:
+class Gpts(Pair):
+    """Two character-level GPTs."""
+
+    @property
+    def title(self) -> str:
+        """As in tables."""
+        tied = ", tied head" if self.recipe.tied else ""
+        return f"GPT, {self.recipe.layers} layers of {self.recipe.width}, {self.recipe.steps:,} steps{tied}"
+
+    @cached_property
+    def test(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Held-out sequences, and the characters that follow."""
+        return character_gpt.test_sequences(self.options.sequences)
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """In nats a character."""
+        return character_gpt.next_character_loss(outputs, targets)
+
+    def drawn(self, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sequences of the training text."""
+        _, numbers, _ = character_gpt.text()
+        starts = torch.randint(len(numbers) - character_gpt.CONTEXT - 1, (self.batch,), generator=rng)
+        return character_gpt.sequences(numbers, starts)
+
+
+def by_permutations(pair: Pair) -> tuple[dict[str, Any], dict[str, Any]]:
     a, b = pair.ends
     found = rf.weight_matching(pair.spec, a, b, restarts=5, threads=1)
     return a, rf.apply_permutation(pair.spec, found.permutation, b)
 
 
-def by_all_symmetries(pair: Gpts) -> tuple[dict[str, Any], dict[str, Any]]:
+def by_all_symmetries(pair: Pair) -> tuple[dict[str, Any], dict[str, Any]]:
     a, b = pair.ends
     return rf.weight_matching(pair.spec, a, b, symmetries="all", threads=1).endpoints(a, b)
 
 
-def by_activations(pair: Gpts) -> tuple[dict[str, Any], dict[str, Any]]:
+def by_activations(pair: Pair) -> tuple[dict[str, Any], dict[str, Any]]:
     return pair.matched_by_activations.endpoints(*pair.ends)
 
 
-def by_both(pair: Gpts) -> tuple[dict[str, Any], dict[str, Any]]:
+def by_both(pair: Pair) -> tuple[dict[str, Any], dict[str, Any]]:
     start = pair.matched_by_activations
     return rf.weight_matching(pair.spec, *pair.ends, symmetries="all", init=start, threads=1).endpoints(
         *pair.ends
     )
 
 
-ALIGNED: dict[str, Callable[[Gpts], tuple[dict[str, Any], dict[str, Any]]]] = {
+ALIGNED: dict[str, Callable[[Pair], tuple[dict[str, Any], dict[str, Any]]]] = {
     "naive": lambda pair: pair.ends,
     "weights": by_permutations,
     "all": by_all_symmetries,
@@ -207,38 +250,40 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="of refinement")
     parser.add_argument("--quick", action="store_true", help="untrained networks, five points, few sequences")
     options = parser.parse_args()
+    name = adjusted("theus_line", options)
+    lines, middles = lines_of([Gpts(recipe, options) for recipe in NETWORKS], options)
+    draw(lines, options.results / f"{name}.png", "loss (nats a character)", "Two transformers, merged")
+    results = {title: {m: curve.to_dict() for m, curve in found.items()} for title, found in lines.items()}
+    finish(name, results, text_of(lines, middles, options), options.results)
+
+
+def adjusted(name: str, options: argparse.Namespace) -> str:
+    """Set threads, and with ``--quick`` small sizes and another name of the results, which is returned."""
     torch.set_num_threads(options.threads)
-    name = "theus_line"
-    if options.quick:
-        options.points, options.sequences, options.steps = 5, 20, 4
-        options.results, name = options.cache, f"{name}_quick"
+    if not options.quick:
+        return name
+    options.points, options.sequences, options.steps = 5, 20, 4
+    options.results = options.cache
+    return f"{name}_quick"
+
+
+def lines_of(
+    pairs: Sequence[Pair], options: argparse.Namespace
+) -> tuple[dict[str, dict[str, rf.LossCurve]], dict[tuple[str, str], float]]:
+    """By title and method the lines of pairs that are trained, and the losses halfway after REPAIR."""
     until = time.perf_counter() + options.seconds
+    methods = [method for method in ALIGNED if options.steps or not method.startswith("refined")]
     lines: dict[str, dict[str, rf.LossCurve]] = {}
     middles: dict[tuple[str, str], float] = {}
-    for recipe in NETWORKS[:1] if options.quick else NETWORKS:
-        pair = Gpts(recipe, options)
-        if not options.quick and not _is_trained(recipe, options.cache):
-            continue
-        for method in ALIGNED if time.perf_counter() < until else ():
+    for pair in pairs[:1] if options.quick else [pair for pair in pairs if pair.is_trained]:
+        for method in methods if time.perf_counter() < until else ():
             lines.setdefault(pair.title, {})[method], seconds = pair.line(method)
             if not method.startswith("refined"):
                 middles[pair.title, method] = pair.repaired(method)
             print(f"{pair.title}: {LOOKS[method]}, {seconds:.1f} s", file=sys.stderr, flush=True)
     if not lines:
         raise SystemExit("no pair is trained yet")
-    draw(lines, options.results / f"{name}.png")
-    results = {title: {m: curve.to_dict() for m, curve in found.items()} for title, found in lines.items()}
-    finish(name, results, text_of(lines, middles, options), options.results)
-
-
-def _is_trained(recipe: Recipe, cache: Path) -> bool:
-    for seed in (0, 1):
-        own = Recipe(**{**vars(recipe), "seed": seed})
-        path = own.path(cache)
-        if not path.exists() or training.trained_so_far(path, own.command())[1] < PARTS:
-            print(f"left out, not trained yet: {own.command()}", file=sys.stderr)
-            return False
-    return True
+    return lines, middles
 
 
 def text_of(
@@ -277,15 +322,15 @@ def text_of(
     return f"{title}\n\n{markdown_table(header, rows)}\n\n{note}"
 
 
-def draw(lines: dict[str, dict[str, rf.LossCurve]], path: Path) -> None:
+def draw(lines: dict[str, dict[str, rf.LossCurve]], path: Path, label: str, heading: str) -> None:
     """One panel a network."""
     figure, panels = line_pictures.new_figure(len(lines), width=4.6)
     for panel, (title, found) in zip(panels, lines.items(), strict=True):
         for method, curve in found.items():
             line_pictures.draw_line(panel, curve, "loss", COLOURS[method], LOOKS[method])
-        label_axes(panel, title=title.replace(", ", "\n", 1), y="loss (nats a character)")
+        label_axes(panel, title=title.replace(", ", "\n", 1), y=label)
         line_pictures.name_ends(panel)
-    line_pictures.save(figure, panels[0], path, "Two transformers, merged")
+    line_pictures.save(figure, panels[0], path, heading)
 
 
 if __name__ == "__main__":
