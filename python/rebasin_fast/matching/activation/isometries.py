@@ -14,7 +14,7 @@ from rebasin_fast.matching.activation.measuring import measure
 from rebasin_fast.matching.activation.similarities import checked_similarity
 from rebasin_fast.matching.activation.stand_ins import StandIns
 from rebasin_fast.matching.activation.taps import taps_of
-from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import MatchingStats
 from rebasin_fast.matching.symmetric.ascent import Ascent
 from rebasin_fast.matching.symmetric.normal_forms import NormalForms
@@ -135,4 +135,5 @@ def _stand_in_problem(
         for symmetry in isometries
         if symmetry.permutation in roles
     ]
-    return SymmetricProblem(check_pair(stand_ins.spec, stand_ins.a, stand_ins.b, strict=True), groups)
+    own_sizes = {name: sizes[name] for name in stand_ins.spec.permutations}
+    return SymmetricProblem(CheckedPair(stand_ins.spec, (stand_ins.a, stand_ins.b), own_sizes, {}), groups)
