@@ -15,6 +15,7 @@ from rebasin_fast.cli.commands.info import info
 from rebasin_fast.cli.commands.match import match
 from rebasin_fast.cli.commands.merge import merge
 from rebasin_fast.cli.commands.mergekit import mergekit
+from rebasin_fast.cli.commands.reset import repair, reset
 from rebasin_fast.cli.commands.spec import spec
 from rebasin_fast.cli.errors import ReportingGroup
 
@@ -36,5 +37,7 @@ def main() -> None:
     """
 
 
-for _command in (demo, match, align, apply, merge, adapters, mergekit, curve, spec, info, completion):
+for _command in (
+    demo, match, align, apply, merge, reset, repair, adapters, mergekit, curve, spec, info, completion,
+):  # fmt: skip
     main.add_command(_command)

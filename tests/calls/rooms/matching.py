@@ -67,7 +67,7 @@ CALLS = [
         rf.activation_matching,
         lambda: {
             "spec": SPEC, "model_a": model(), "model_b": model(), "batches": [INPUTS], "similarity": "correlation",
-            "taps": None, "symmetries": "permutations", **QUIET,
+            "taps": None, "activation_weight": 0.5, "symmetries": "permutations", **QUIET,
         },
     ),
     Call(

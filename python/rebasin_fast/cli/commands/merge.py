@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.alignment import align, kinship_account, note_statistics, note_unproven
 from rebasin_fast.cli.destination import Destination, resumable
+from rebasin_fast.cli.measured_merge import MEASURED, MeasureOptions, measure_options, place_of
 from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.options import (
     MatchingOptions,
@@ -60,10 +61,11 @@ class _Merged:
 )
 @click.option(
     "--method",
-    default="first",
+    default="auto",
     show_default=True,
-    type=click.Choice(["first", "merge-many", "cycle-consistent"]),
-    help="Match each model to A, each to the mean of the others, or all at once.",
+    type=click.Choice(["auto", "first", "merge-many", "cycle-consistent", *MEASURED[1:]]),
+    help="Match each model to A (auto), each to the mean of the others, or all at once; with --data the best of "
+    "identity, weights, activations and both (auto), or one of these.",
 )
 @click.option(
     "--save-permutations",
@@ -75,9 +77,11 @@ class _Merged:
     "--resume",
     type=output_path,
     metavar="FILE",
-    help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
+    help="Keep the state of merge-many, or of a merge with --data, in FILE (.safetensors, .npz), and go on from it "
+    "where it exists.",
 )
 @click.option("--allow-nonfinite", is_flag=True, help="Write NaN and infinities, instead of refusing them.")
+@measure_options
 @rule_options
 @matching_options
 @load_options
@@ -91,12 +95,16 @@ def merge(
     save_permutations: Path | None,
     resume: Path | None,
     allow_nonfinite: bool,
+    measuring: MeasureOptions,
     rules: RuleOptions,
     options: MatchingOptions,
     loading: LoadOptions,
     out: OutputOptions,
 ) -> None:
     """Match every further model onto A and save the average of all, or what --rule makes of them.
+
+    With --model and --data several ways are measured, and the best is saved: units matched by weights, activations
+    or both, BatchNorm reset, REPAIR. The table of all is printed.
 
     With three models or more, --method merge-many brings them closer to one another: each in turn is matched to
     the mean of the others. The result is in A's order of units, format and dtypes either way. The
@@ -107,13 +115,14 @@ def merge(
     \b
     Examples:
       rebasin-fast merge a.safetensors b.safetensors -o merged.safetensors
+      rebasin-fast merge a.pt b.pt -o merged.pt --model mymodels:net --data mydata:batches --report merge.html
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --weights 2,1,1
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --method merge-many
       rebasin-fast merge recipe.yaml -o merged/ --match
       rebasin-fast merge a/ b/ -o merged/ --rule ties --base base/ --density 0.5 --no-match
     """
     if is_recipe(models):
-        if weights is not None or rules.rule is not None or method != "first":
+        if weights is not None or rules.rule is not None or method not in ("auto", "first"):
             raise click.UsageError(
                 "a recipe has its rule and weights; --rule, --weights and --method are not for it"
             )
@@ -129,6 +138,24 @@ def merge(
             allow_nonfinite=allow_nonfinite,
         )
         return
+    measuring.check(method, options)
+    if measuring.given:
+        _merge_measured(
+            models,
+            output,
+            weights,
+            matched,
+            method,
+            save_permutations,
+            resume,
+            measuring,
+            rules,
+            options,
+            loading,
+            out,
+        )
+        return
+    method = "first" if method == "auto" else method
     options.check_symmetries(method, ("first",))
     rules.check(method)
     models = rules.with_base(models)
@@ -171,6 +198,33 @@ def merge(
     note_statistics(merged.params)
     _note_not_averaged(params)
     out.show({**merged.account, "output": str(output)}, "\n".join([*merged.lines, f"saved {output}"]))
+
+
+def _merge_measured(
+    paths: Sequence[Path], output: Path, weights: str | None, matched: bool, method: str, permutations: Path | None,
+    resume: Path | None, measuring: MeasureOptions, rules: RuleOptions, options: MatchingOptions, loading: LoadOptions,
+    out: OutputOptions,
+) -> None:  # fmt: skip
+    """The best of the candidates that ``--data`` measures."""
+    if len(paths) < 2:
+        raise click.UsageError(f"a merge takes two models or more; got {len(paths)}")
+    if permutations is not None:
+        raise click.UsageError("--save-permutations is for --method merge-many and cycle-consistent")
+    shares, place = _parse_weights(weights, len(paths)), place_of(rules.t)
+    named = loading.load(paths, options.memory_limit)
+    destination = Destination(output, named[0], out.force, rules.dtype, rules.max_shard_size)
+    destination.check(paths, {"--report": measuring.report, "--resume": resume})
+    with resumable(resume):
+        found = measuring.merged(
+            [model.params for model in named], method, shares, place, options, out, resume, matched=matched
+        )
+    with together():
+        if measuring.report is not None:
+            from rebasin_fast.report.candidates import write_candidates
+
+            write_candidates(measuring.report, found, [path.name for path in paths], overwrite=out.force)
+        destination.write(found.params)
+    out.show({**found.to_dict(), "output": str(output)}, f"{found}\nsaved {output}")
 
 
 def _merge_together(

@@ -60,7 +60,8 @@ def read_recipe(path: Path) -> Recipe:
         import yaml
     except ImportError as error:
         raise MissingDependencyError(
-            f"{path}: reading a recipe needs PyYAML, which is not installed. Install it: pip install pyyaml"
+            f"{path}: reading a recipe needs PyYAML, which is not installed. Install it: pip install "
+            "'rebasin-fast[recipes]'"
         ) from error
     try:
         found = yaml.safe_load(read_small_file(path, _LARGEST))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rebasin_fast._native.blas import blas_threads
 from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.activation.coverage import check_samples, without_change, without_tap
-from rebasin_fast.matching.activation.measuring import measure
+from rebasin_fast.matching.activation.measuring import moments_of_models
 from rebasin_fast.matching.activation.similarities import checked_similarity
-from rebasin_fast.matching.activation.stand_ins import StandIns
+from rebasin_fast.matching.activation.stand_ins import stand_ins_of
 from rebasin_fast.matching.activation.taps import taps_of
 from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import MatchingStats
@@ -22,12 +22,12 @@ from rebasin_fast.matching.symmetric.problem import SymmetricProblem
 from rebasin_fast.matching.symmetric.result import SymmetricMatching
 from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.permutation.transform import Transform
+from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.symmetry import Role, Symmetry
 
 if TYPE_CHECKING:
     from rebasin_fast.matching.activation.similarities import Moments, Similarity
     from rebasin_fast.matching.activation.taps import TapNames
-    from rebasin_fast.specs.spec import PermutationSpec
     from rebasin_fast.typing import Floats, Params
 
 _MOST_SWEEPS = 100
@@ -48,7 +48,9 @@ def match_isometries(
     pair = check_pair(spec, params_a, params_b, strict=strict)
     normal = NormalForms.of(spec, params_a, params_b)
     run = _with_params(models[0], normal.a.params), _with_params(models[1], normal.b.params)
-    moments, seconds = measure(*run, taps_of(normal.spec, run[0], pair.sizes, taps), batches, notify)
+    moments, seconds = moments_of_models(
+        *run, taps_of(normal.spec, run[0], pair.sizes, taps), batches, notify
+    )
     check_samples(moments, similarity)
     report = pair.left_in_place | without_tap(spec, moments, pair.sizes, strict=strict)
     if similarity == "correlation":
@@ -106,9 +108,10 @@ def _stand_in_problem(
     """The similarities at all taps, and the groups by which their units move.
 
     Units that a matrix mixes are compared by their mean products over the root mean squares of the tap, which a
-    rotation leaves as they are; all others by ``similarity``.
+    rotation leaves as they are; all others by ``similarity``. Queries and keys under a rotary embedding say nothing
+    before their pairs are rotated: heads are matched by their values there.
     """
-    isometries = [symmetry for symmetry in normal.symmetries if symmetry.group != "scales"]
+    isometries = [symmetry for symmetry in normal.symmetries if symmetry.group not in ("scales", "rotations")]
     mixed = {symmetry.permutation for symmetry in isometries if symmetry.group != "signs"}
     still = {
         (symmetry.permutation, role.parameter.rpartition(".")[0])
@@ -117,23 +120,32 @@ def _stand_in_problem(
         if not any(role.exponents)
     }
     acted = {symmetry.permutation for symmetry in isometries}
+    rotated = {
+        (symmetry.permutation, role.parameter.rpartition(".")[0])
+        for symmetry in normal.symmetries
+        if symmetry.group == "rotations"
+        for role in symmetry.roles
+    }
     summed: dict[tuple[tuple[str, ...], bool], Floats] = {}
     for tap, each in moments.items():
         for family, moment in zip(tap.families, each, strict=True):
             name = family.chain[-1]
+            if (name, tap.module) in rotated:
+                continue
             kind = "relative_product" if name in mixed and similarity == "correlation" else similarity
             moves = name in acted and (name, tap.module) not in still
             matrix = checked_similarity(tap, moment, kind)
             key = family.chain, moves
             summed[key] = summed[key] + matrix if key in summed else matrix
-    stand_ins = StandIns(normal.spec, [(chain, matrix) for (chain, _), matrix in summed.items()], sizes)
+    axes, a, b = stand_ins_of(normal.spec, [(chain, matrix) for (chain, _), matrix in summed.items()], sizes)
+    stand_in = PermutationSpec(axes, sizes={name: sizes[name] for chain, _ in summed for name in chain})
     roles: dict[str, list[Role]] = {}
-    for name, (chain, moves) in zip(stand_ins.names, summed, strict=True):
+    for name, (chain, moves) in zip(axes, summed, strict=False):
         roles.setdefault(chain[-1], []).append(Role(name, 0, (int(moves),)))
     groups = [
         Symmetry(symmetry.permutation, symmetry.group, tuple(roles[symmetry.permutation]), symmetry.norms)
         for symmetry in isometries
         if symmetry.permutation in roles
     ]
-    own_sizes = {name: sizes[name] for name in stand_ins.spec.permutations}
-    return SymmetricProblem(CheckedPair(stand_ins.spec, (stand_ins.a, stand_ins.b), own_sizes, {}), groups)
+    own_sizes = {name: sizes[name] for name in stand_in.permutations}
+    return SymmetricProblem(CheckedPair(stand_in, (a, b), own_sizes, {}), groups)

@@ -1,4 +1,4 @@
-"""Moments of activations at the taps of two models that run on the same batches."""
+"""Both models run on the same batches, and the moments of their units at every tap."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rebasin_fast.matching.activation.similarities import Moments
 from rebasin_fast.matching.activation.taps import Tap, TapReader, choose_taps
 
 
-def measure(
+def moments_of_models(
     model_a: Any,
     model_b: Any,
     candidates: list[Tap],

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, overload
-
-import numpy as np
 
 from rebasin_fast import _arguments
 from rebasin_fast._models.inference import check_model, import_torch
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.files.mapping.unchanged import refuses_changed_files
-from rebasin_fast.matching.activation.coverage import check_samples, without_change, without_tap
 from rebasin_fast.matching.activation.isometries import match_isometries
-from rebasin_fast.matching.activation.measuring import measure
-from rebasin_fast.matching.activation.similarities import (
-    Similarity,
-    best_permutations,
-    similarities_of,
-    sum_of_matched,
-)
-from rebasin_fast.matching.activation.taps import TapNames, taps_of
-from rebasin_fast.matching.pair import check_pair
-from rebasin_fast.matching.result import Matching, MatchingStats
-from rebasin_fast.permutation import identity_permutation
+from rebasin_fast.matching.activation.observed import observe
+from rebasin_fast.matching.activation.similarities import Similarity
+from rebasin_fast.matching.activation.taps import TapNames
+from rebasin_fast.matching.result import Matching
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
@@ -54,6 +43,7 @@ def activation_matching(
     symmetries: Literal["permutations"] = "permutations",
     similarity: Similarity = "correlation",
     taps: TapNames | None = None,
+    activation_weight: float = 1.0,
     strict: bool = True,
     progress: Callable[[int, int | None], object] | bool | None = None,
 ) -> Matching: ...
@@ -68,6 +58,7 @@ def activation_matching(
     symmetries: Literal["permutations", "all"] = "permutations",
     similarity: Similarity = "correlation",
     taps: TapNames | None = None,
+    activation_weight: float = 1.0,
     strict: bool = True,
     progress: Callable[[int, int | None], object] | bool | None = None,
 ) -> Matching:
@@ -92,6 +83,9 @@ def activation_matching(
         Pearson's correlation of two units over all samples, or their mean product, not centred.
     taps : Mapping[str, str or sequence of str], optional
         For a permutation the names of the modules whose outputs are its units, instead of those found.
+    activation_weight : float
+        Share of the activations in the similarity of two units; the rest is that of their weights, each divided by
+        a bound of its sum for the permutation. 1 takes the activations alone.
     strict : bool
         Refuse parameters that the spec or one of the models lacks, and permutations without a tap or with constant
         activations. False leaves them in place and lists them in ``report``.
@@ -106,6 +100,8 @@ def activation_matching(
         ``objective`` is the sum of the similarities of matched units, over units and taps; ``first_objective`` the
         same for the identity, which it is never below. Correlations lie in [-1, 1], so that the objective over
         the number of matched pairs is the mean correlation. ``stats.product_seconds`` is the time of the moments.
+        With an ``activation_weight`` w below 1 it is (1 - w) times the objective of weight matching, plus w times the
+        similarities, those of each permutation multiplied by the quotient of the two bounds.
 
     Raises
     ------
@@ -128,12 +124,15 @@ def activation_matching(
     states within a recurrent module after the last step. Units that never change have correlation 0 with all others.
 
     Deterministic. Each permutation is one exact assignment; permutations within others (dimensions of attention
-    heads) are solved with them, by coordinate descent. One pass over the data, O(samples x n^2) and 8 n^2 bytes for
-    each tap of n units (the moments, in float64), besides the activations of one batch.
+    heads) are solved with them, by coordinate descent, and so are all permutations where weights count too: the weights
+    of a unit depend on the order of those before and after it. The bounds are by Cauchy and Schwarz: |A| |B| over the
+    parameters that a permutation moves, and the number of units, or |X| |Y| over their activations. One pass over the
+    data, O(samples x n^2) and 8 n^2 bytes for each tap of n units (the moments, in float64), besides the activations of
+    one batch.
 
     With ``symmetries="all"`` units that a rotation mixes are compared by their mean products, over the root mean
     squares of the tap; the rotation is the polar factor of the summed products, and heads are assigned by the nuclear
-    norms of what is within them.
+    norms of what is within them. Pairs of queries and keys that a rotary embedding turns are left to the weights.
 
     Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022, section 3.1; correlation as in Li et al., *Convergent
     Learning*, 2015.
@@ -153,35 +152,19 @@ def activation_matching(
     import_torch("activation_matching")
     _arguments.choice("similarity", similarity, ("correlation", "inner_product"))
     _arguments.stream("batches", batches, "batches of inputs", functions=False)
-    check_model(model_a, "model_a")
-    check_model(model_b, "model_b")
     _arguments.choice("symmetries", symmetries, ("permutations", "all"))
+    weight = _arguments.number("activation_weight", activation_weight, least=0.0, most=1.0, of="a share")
     if symmetries == "all":
+        if weight != 1.0:
+            raise ValueError(
+                "activation_weight is for symmetries='permutations'; with 'all' give the result to weight_matching as "
+                "init"
+            )
+        check_model(model_a, "model_a")
+        check_model(model_b, "model_b")
         with listener(progress, "batches") as notify:
             return match_isometries(spec, (model_a, model_b), batches, similarity, taps, strict, notify)
-    pair = check_pair(spec, model_a.state_dict(), model_b.state_dict(), strict=strict)
-    candidates = taps_of(spec, model_a, pair.sizes, taps)
-    started = perf_counter()
-    with listener(progress, "batches") as notify:
-        moments, product_seconds = measure(model_a, model_b, candidates, batches, notify)
-    check_samples(moments, similarity)
-    report = pair.left_in_place | without_tap(spec, moments, pair.sizes, strict=strict)
-    similarities = similarities_of(moments, similarity)
-    if similarity == "correlation":
-        report |= without_change(spec, moments, strict=strict)
-    measured = perf_counter()
-    identity = identity_permutation(spec, pair.sizes)
-    permutation, assignments = best_permutations(spec, similarities, pair.sizes)
-    permutation = {**identity, **permutation}
-    objective, first = (sum_of_matched(similarities, spec, p) for p in (permutation, identity))
-    moved = sum(not np.array_equal(permutation[name], identity[name]) for name in identity)
-    stats = MatchingStats(
-        visits=len(pair.sizes),
-        assignments=assignments,
-        accepted_steps=moved,
-        product_flop=sum(one.product_flop for each in moments.values() for one in each),
-        product_seconds=product_seconds,
-        assignment_seconds=perf_counter() - measured,
-        model_seconds=measured - started - product_seconds,
+    observed = observe(
+        spec, model_a, model_b, batches, similarity=similarity, taps=taps, strict=strict, progress=progress
     )
-    return Matching(permutation, objective, first, [objective], 1, True, stats, report)
+    return observed.matching(weight)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast.assignment import solve_assignment
 from rebasin_fast.errors import ParamsError
-from rebasin_fast.matching.activation.stand_ins import StandIns
+from rebasin_fast.matching.activation.stand_ins import stand_ins_of
 from rebasin_fast.matching.relaxed.chains import units_of_chain
 from rebasin_fast.matching.weight.method import weight_matching
 from rebasin_fast.specs.spec import PermutationSpec
@@ -49,6 +49,15 @@ def checked_similarity(
     return matrix
 
 
+def bounds_of(moments: Moments, similarity: Similarity) -> dict[tuple[str, ...], float]:
+    """For every chain of permutations a bound of the sum of its units' similarities, summed over taps."""
+    bounds: dict[tuple[str, ...], float] = {}
+    for tap, each in moments.items():
+        for family, moment in zip(tap.families, each, strict=True):
+            bounds[family.chain] = bounds.get(family.chain, 0.0) + moment.bound(similarity)
+    return bounds
+
+
 def best_permutations(
     spec: PermutationSpec, similarities: Similarities, sizes: Mapping[str, int]
 ) -> tuple[dict[str, NDArray[np.int64]], int]:
@@ -69,8 +78,11 @@ def best_permutations(
 
 
 def _solve_nested(spec: PermutationSpec, similarities: Similarities, sizes: Mapping[str, int]) -> Matching:
-    stand_ins = StandIns(spec, similarities.items(), sizes)
-    return weight_matching(stand_ins.spec, stand_ins.a, stand_ins.b, rng=0)
+    """Weight matching of the stand-ins alone."""
+    axes, a, b = stand_ins_of(spec, similarities.items(), sizes)
+    names = {name for chain in similarities for name in chain}
+    stand_in = PermutationSpec(axes, sizes={name: sizes[name] for name in names})
+    return weight_matching(stand_in, a, b, rng=0)
 
 
 def sum_of_matched(similarities: Similarities, spec: PermutationSpec, permutation: Permutation) -> float:

@@ -1,4 +1,4 @@
-"""Similarities of activations as weights: matching these stand-ins is matching the activations."""
+"""Similarities in the form of parameters, so that weight matching maximises their sums."""
 
 from __future__ import annotations
 
@@ -7,49 +7,44 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebasin_fast.specs.axis import Entry, Product
-from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
-    from rebasin_fast.typing import Floats
+    from rebasin_fast.specs.spec import PermutationSpec
+
+    Stand = dict[str, NDArray[np.float64]]
 
 
-class StandIns:
-    """Parameters A = I and B = Sᵀ for each similarity S: the product of A and B, moved, is the similarity matched.
+def stand_ins_of(
+    spec: PermutationSpec,
+    similarities: Iterable[tuple[tuple[str, ...], NDArray[np.float64]]],
+    sizes: Mapping[str, int],
+) -> tuple[dict[str, tuple[Entry, ...]], Stand, Stand]:
+    """Axes and arrays A and B of stand-ins: the product of A = I and B = S^T, permuted, is the similarity matched.
 
-    Zeros beside them keep every permutation within the parents that it has in the whole spec.
-
-    Attributes
-    ----------
-    spec : PermutationSpec
-    a, b : dict[str, float64 array]
-    names : list of str
-        Of the parameters, in the order of the similarities.
+    Zeros beside them keep every permutation within the parents that it has in the whole spec. Names are other than
+    those of the spec's parameters; the similarities come first, in their order.
     """
-
-    def __init__(
-        self,
-        spec: PermutationSpec,
-        similarities: Iterable[tuple[tuple[str, ...], Floats]],
-        sizes: Mapping[str, int],
-    ) -> None:
-        axes: dict[str, tuple[Entry, ...]] = {}
-        self.a: dict[str, Floats] = {}
-        self.b: dict[str, Floats] = {}
-        chained: dict[str, None] = {}
-        for number, (chain, matrix) in enumerate(similarities):
-            name = f"similarity{number}"
-            axes[name] = (_entry_of(chain), None)
-            self.a[name], self.b[name] = np.eye(len(matrix)), np.ascontiguousarray(matrix.T)
-            chained |= dict.fromkeys(chain)
-        self.names = list(axes)
-        for permutation in chained:
-            chain = (*spec.parents[permutation], permutation)
-            name = f"place of {permutation}"
-            axes[name] = (_entry_of(chain),)
-            self.a[name] = self.b[name] = np.zeros(prod(sizes[outer] for outer in chain))
-        self.spec = PermutationSpec(axes, sizes={name: sizes[name] for name in chained})
+    prefix = ""
+    while any(name.startswith((f"{prefix}similarity", f"{prefix}place of ")) for name in spec.axes_to_perm):
+        prefix += "_"
+    axes: dict[str, tuple[Entry, ...]] = {}
+    a: Stand = {}
+    b: Stand = {}
+    chained: dict[str, None] = {}
+    for number, (chain, matrix) in enumerate(similarities):
+        name = f"{prefix}similarity{number}"
+        axes[name] = (_entry_of(chain), None)
+        a[name], b[name] = np.eye(len(matrix)), np.ascontiguousarray(matrix.T)
+        chained |= dict.fromkeys(chain)
+    for name in chained:
+        chain = (*spec.parents[name], name)
+        axes[f"{prefix}place of {name}"] = (_entry_of(chain),)
+        zeros = np.zeros(prod(sizes[outer] for outer in chain))
+        a[f"{prefix}place of {name}"] = b[f"{prefix}place of {name}"] = zeros
+    return axes, a, b
 
 
 def _entry_of(chain: tuple[str, ...]) -> Entry:

@@ -104,15 +104,21 @@ class _Runs:
 def _check_start(init: SymmetricMatching, problem: SymmetricProblem) -> None:
     """SpecError unless every part of the start moves the units of these models."""
     isometry = init.isometry
-    moves: dict[str, Mapping[str, NDArray[Any]]] = {"signs": isometry.signs, "matrices": isometry.matrices}
+    moves: dict[str, Mapping[str, NDArray[Any]]] = {
+        "signs": isometry.signs, "matrices": isometry.matrices, "rotations": isometry.rotations,
+    }  # fmt: skip
     for name, family in problem.families.items():
         order = isometry.permutation.get(name)
         if order is None or order.shape != (*family.copies, family.size):
             raise SpecError(f"init is of another spec or of other sizes: permutation {name!r} differs")
+    movable = {
+        "signs": {name for name, family in problem.families.items() if family.isometry == "signs"},
+        "matrices": {name for name, family in problem.families.items() if family.mixes},
+        "rotations": {name for name, family in problem.families.items() if family.turned},
+    }
     for group, parts in moves.items():
         for name in parts:
-            found = problem.families.get(name)
-            if found is None or not (found.mixes if group == "matrices" else found.isometry == "signs"):
+            if name not in movable[group]:
                 raise SpecError(
                     f"init has {group} for permutation {name!r}, and these models have none there"
                 )

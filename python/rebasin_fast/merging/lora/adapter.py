@@ -87,7 +87,8 @@ def load_adapter(path: str | os.PathLike[str]) -> Adapter:
     Examples
     --------
     >>> import tempfile, numpy as np
-    >>> from rebasin_fast.merging.lora.adapter import Adapter, Product, load_adapter, save_adapter
+    >>> from rebasin_fast.merging import load_adapter, save_adapter
+    >>> from rebasin_fast.merging.lora.adapter import Adapter, Product
     >>> one = Product(up=np.ones((4, 1)), down=np.ones((1, 3)), scale=0.5)
     >>> folder = tempfile.mkdtemp() + "/adapter"
     >>> save_adapter(folder, Adapter(None, {"fc.weight": one}))

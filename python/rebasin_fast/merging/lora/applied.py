@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rebasin_fast import _arguments
 from rebasin_fast._arrays import library_of, wide_on_host
 from rebasin_fast._arrays.derived import DerivedParams, described_by
 from rebasin_fast.errors import ParamsError
@@ -9,10 +10,24 @@ from rebasin_fast.merging.lora.adapter import Adapter
 from rebasin_fast.typing import Array, Params
 
 
+@_arguments.checked()
 def applied_adapter(params: Params, adapter: Adapter, weight: float = 1.0) -> DerivedParams:
     """The model with ``weight`` times the adapter's products added, each array computed on access.
 
     Products and sums are float64, and rounded once to the dtype of the model.
+
+    Parameters
+    ----------
+    params : Mapping[str, array]
+        The model that the adapter was trained on. Not changed.
+    adapter : Adapter
+    weight : float
+        Factor of the products.
+
+    Returns
+    -------
+    Mapping[str, array]
+        The model's own arrays but for the weights that the adapter changes.
 
     Raises
     ------
@@ -23,7 +38,7 @@ def applied_adapter(params: Params, adapter: Adapter, weight: float = 1.0) -> De
     --------
     >>> import numpy as np
     >>> from rebasin_fast.merging.lora.adapter import Adapter, Product
-    >>> from rebasin_fast.merging.lora.applied import applied_adapter
+    >>> from rebasin_fast.merging import applied_adapter
     >>> one = Product(up=np.ones((2, 1)), down=np.ones((1, 2)), scale=0.5)
     >>> applied_adapter({"fc.weight": np.eye(2)}, Adapter(None, {"fc.weight": one}))["fc.weight"]
     array([[1.5, 0.5],

@@ -12,6 +12,7 @@ from rebasin_fast.errors import ParamsError
 from rebasin_fast.merging.lora.adapter import Adapter, Product
 
 
+@_arguments.checked(rank=1)
 def merged_adapters(
     adapters: Sequence[Adapter], weights: Sequence[float] | None = None, rank: int | None = None
 ) -> tuple[Adapter, dict[str, float]]:
@@ -48,7 +49,7 @@ def merged_adapters(
     --------
     >>> import numpy as np
     >>> from rebasin_fast.merging.lora.adapter import Adapter, Product
-    >>> from rebasin_fast.merging.lora.products import merged_adapters
+    >>> from rebasin_fast.merging import merged_adapters
     >>> rng = np.random.default_rng(0)
     >>> two = [Adapter(None, {"w": Product(rng.random((5, 2)), rng.random((2, 6)), 1.0)}) for _ in range(2)]
     >>> merged, lost = merged_adapters(two)

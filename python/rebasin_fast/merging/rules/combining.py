@@ -102,7 +102,7 @@ def combine(
     Examples
     --------
     >>> import numpy as np
-    >>> from rebasin_fast.merging.rules.combining import combine
+    >>> from rebasin_fast.merging import combine
     >>> base = {"w": np.array([0.0, 0.0, 1.0])}
     >>> tuned = [{"w": np.array([1.0, 4.0, 1.0])}, {"w": np.array([3.0, -1.0, 1.0])}]
     >>> combine(tuned, rule="ties", base=base)

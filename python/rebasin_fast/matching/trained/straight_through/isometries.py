@@ -12,13 +12,14 @@ from rebasin_fast.errors import PermutationError
 from rebasin_fast.permutation import check_permutation, check_transform
 from rebasin_fast.permutation.transform import Transform
 from rebasin_fast.permutation.transforms.check import ORTHOGONAL_TO, deviation_from_orthogonal
+from rebasin_fast.permutation.transforms.rotations import as_complex
 
 if TYPE_CHECKING:
     from rebasin_fast.matching.result import Matching
     from rebasin_fast.matching.symmetric.problem import Family, SymmetricProblem
     from rebasin_fast.typing import Permutation
 
-_KINDS = ("permutation", "signs", "matrices")
+_KINDS = ("permutation", "signs", "matrices", "rotations")
 
 
 def isometry_of(problem: SymmetricProblem, init: Permutation | Matching | Transform) -> Transform:
@@ -43,7 +44,7 @@ def isometry_of(problem: SymmetricProblem, init: Permutation | Matching | Transf
         if family.mixes:
             matrices[name] = _with_order(checked.matrices.get(name), orders[name])
             orders[name] = np.broadcast_to(np.arange(family.size), orders[name].shape).copy()
-    return Transform(orders, checked.signs, matrices=matrices)
+    return Transform(orders, checked.signs, matrices=matrices, rotations=checked.rotations)
 
 
 def packed(isometries: Mapping[str, Transform]) -> dict[str, NDArray[Any]]:
@@ -65,17 +66,20 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], ends: Iterable[str]) -> dict[st
             raise ValueError(f"{key!r} is no array of an isometry")
         parts[end][kind][name] = array
     return {
-        end: Transform(found["permutation"], found["signs"], matrices=found["matrices"])
+        end: Transform(
+            found["permutation"], found["signs"], matrices=found["matrices"], rotations=found["rotations"]
+        )
         for end, found in parts.items()
     }
 
 
 def _refuse_others(problem: SymmetricProblem, transform: Transform) -> None:
-    """PermutationError for scales, and for signs and matrices that do not act on the normal forms."""
+    """PermutationError for scales, and for signs, rotations and matrices that do not act on the normal forms."""
     for kind, acting in (
         ("scales", lambda _family: False),
         ("signs", lambda family: family.isometry == "signs"),
         ("matrices", lambda family: family.mixes),
+        ("rotations", lambda family: bool(family.turned)),
     ):
         for name in getattr(transform, kind):
             if not acting(problem.families[name]):
@@ -83,6 +87,13 @@ def _refuse_others(problem: SymmetricProblem, transform: Transform) -> None:
                     f"init has {kind} of {name!r}, which do not act on models in normal form; start from an isometry "
                     "between these, as in matching.isometry"
                 )
+    for name, rotations in transform.rotations.items():
+        lengths = np.abs(as_complex(rotations))
+        if (np.abs(lengths - 1.0) > ORTHOGONAL_TO).any():
+            raise PermutationError(
+                f"init has rotations of {name!r} that scale by {lengths.min():.2g} to {lengths.max():.2g}; start from "
+                "an isometry between normal forms, as in matching.isometry"
+            )
     for name, matrices in transform.matrices.items():
         off = _deviation(problem.families[name], matrices)
         if off > ORTHOGONAL_TO:
