@@ -1,6 +1,7 @@
 """Activation matching over all groups: planted transforms, starts of weight matching, and wrong input."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,3 +168,60 @@ def test_wrong_input_is_told():
     assert rf.weight_matching(
         of_others, others.state_dict(), others.state_dict(), symmetries="all", init=start
     )
+
+
+class Unread(nn.Module):
+    """Its hidden units are read and written by no module."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Parameter(torch.randn(9, 5)), nn.Parameter(torch.randn(2, 9))
+        self.act = nn.Tanh()
+
+    def forward(self, x):
+        return self.act(x @ self.first.T) @ self.second.T
+
+
+def test_units_without_a_tap_are_told_and_taps_name_them():
+    torch.manual_seed(0)
+    one, two = Unread().double(), Unread().double()
+    spec = rf.trace_spec(one, rows(3))
+    (units,) = spec.permutations
+
+    def match(**options):
+        return rf.activation_matching(spec, one, two, [rows(50)], symmetries="all", **options)
+
+    with pytest.raises(SpecError, match=rf"no layer that ran reads .*taps=\{{'{units}': \.\.\.\}}"):
+        match()
+    assert set(match(strict=False).report) == {"first", "second"}
+    found = match(taps={units: "act"})
+    assert not found.report
+    assert found.isometry.signs
+    with pytest.raises(SpecError, match="the model has no such module"):
+        match(taps={units: "third"})
+
+
+def test_taps_of_another_width_are_told():
+    model = nn.Sequential(nn.Linear(5, 9), nn.Tanh(), nn.Linear(9, 2)).double()
+    spec = rf.trace_spec(model, rows(3))
+    (units,) = spec.permutations
+    with pytest.raises(SpecError, match=r"at module '2' a tensor of shape \(9, 2\) passes; expected 9 units"):
+        rf.activation_matching(spec, model, model, [rows(9)], symmetries="all", taps={units: "2"})
+
+
+def test_a_transform_planted_in_the_gpt_of_the_benchmark_is_recovered(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "benchmarks"))
+    from networks.character_gpt import CharacterGPT
+
+    torch.manual_seed(0)
+    model_a, model_b = (CharacterGPT(TOKENS, 2, 16, 4, tied=False).double() for _ in range(2))
+    for parameter in model_b.parameters():
+        nn.init.normal_(parameter, 0.0, 0.4)
+    spec = rf.trace_spec(model_b, tokens(3))
+    b = rf.normalise(spec, model_b.state_dict()).params
+    transform = random_transform(spec, spec.sizes(b), np.random.default_rng(0))
+    model_a.load_state_dict(rf.apply_transform(spec, transform, b))
+    found = rf.activation_matching(spec, model_a, model_b, [tokens(400)], symmetries="all")
+    a, aligned = found.endpoints(model_a.state_dict(), model_b.state_dict())
+    for parameter, weights in a.items():
+        assert torch.allclose(aligned[parameter], weights, rtol=0, atol=1e-6), parameter

@@ -14,7 +14,7 @@ from rebasin_fast.matching.activation.measuring import moments_of_models
 from rebasin_fast.matching.activation.similarities import checked_similarity
 from rebasin_fast.matching.activation.stand_ins import stand_ins_of
 from rebasin_fast.matching.activation.taps import taps_of
-from rebasin_fast.matching.pair import check_pair
+from rebasin_fast.matching.pair import CheckedPair, check_pair
 from rebasin_fast.matching.result import MatchingStats
 from rebasin_fast.matching.symmetric.ascent import Ascent
 from rebasin_fast.matching.symmetric.normal_forms import NormalForms
@@ -147,4 +147,5 @@ def _stand_in_problem(
         for symmetry in isometries
         if symmetry.permutation in roles
     ]
-    return SymmetricProblem(check_pair(stand_in, a, b, strict=True), groups)
+    own_sizes = {name: sizes[name] for name in stand_in.permutations}
+    return SymmetricProblem(CheckedPair(stand_in, (a, b), own_sizes, {}), groups)
