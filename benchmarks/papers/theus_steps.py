@@ -10,11 +10,8 @@ steps of 2 layers of 64, two for 4 layers of 128. Lines and states are kept in t
 """
 
 import argparse
-import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -22,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.command import command_line, finish
 from common.environment import RESULTS, markdown_table
-from networks import character_gpt
 
 import rebasin_fast as rf
-from papers.theus_line import BATCH, COMPARED, NETWORKS, Gpts, _is_trained
+from papers.theus_line import NETWORKS, Gpts
+from papers.transformer_pairs import BATCH
 
 NOTE = (
     "Adam at 0.01, falling by a cosine over the steps, {batch} sequences of the training text a step; orders and signs "
@@ -34,36 +31,13 @@ NOTE = (
 )
 
 
-class RefinedGpts(Gpts):
-    """A pair, and its lines after a number of steps."""
-
-    def refined_line(self, steps: int) -> rf.LossCurve:
-        """Held-out losses between A and B, refined."""
-        size = f"{self.options.points}points_{self.options.sequences}sequences"
-        path = self.options.cache / f"theus_{self.recipe.name}_group_{steps}steps_{size}.npz"
-        if not path.exists():
-            self.measured(*self._on_groups(steps).endpoints(*self.ends)).save(path, overwrite=True)
-        return rf.LossCurve.load(path)
-
-    def _on_groups(self, steps: int) -> rf.SymmetricStraightThroughMatching:
-        def falling(optimizer: torch.optim.Optimizer) -> Any:
-            return torch.optim.lr_scheduler.LambdaLR(
-                optimizer, lambda step: 0.51 + 0.49 * math.cos(math.pi * step / steps)
-            )
-
-        def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            _, numbers, _ = character_gpt.text()
-            rng = torch.Generator().manual_seed(0)
-            for _ in range(steps):
-                starts = torch.randint(len(numbers) - character_gpt.CONTEXT - 1, (BATCH,), generator=rng)
-                yield character_gpt.sequences(numbers, starts)
-
-        return rf.straight_through_matching(
-            self.spec, self.recipe.build(), *self.ends, batches, character_gpt.next_character_loss,
-            symmetries="all", gradient="group", schedule=falling, evaluate_every=50, kept_batches=COMPARED,
-            checkpoint=self.options.cache / f"refined_{self.recipe.name}_group_{steps}steps.safetensors",
-            checkpoint_every=50, threads=1,
-        )  # fmt: skip
+def refined_line(pair: Gpts, steps: int) -> rf.LossCurve:
+    """Held-out losses between A and B after a number of steps."""
+    size = f"{pair.options.points}points_{pair.options.sequences}sequences"
+    path = pair.options.cache / f"theus_{pair.recipe.name}_group_{steps}steps_{size}.npz"
+    if not path.exists():
+        pair.measured(*pair.refined_on_groups(steps).endpoints(*pair.ends)).save(path, overwrite=True)
+    return rf.LossCurve.load(path)
 
 
 def main() -> None:
@@ -78,9 +52,9 @@ def main() -> None:
     found: dict[str, dict[int, rf.LossCurve]] = {}
     for steps in options.steps:
         for recipe in NETWORKS:
-            if recipe.layers <= options.most_layers and _is_trained(recipe, options.cache):
-                pair = RefinedGpts(recipe, options)
-                curve = found.setdefault(pair.title, {})[steps] = pair.refined_line(steps)
+            pair = Gpts(recipe, options)
+            if recipe.layers <= options.most_layers and pair.is_trained:
+                curve = found.setdefault(pair.title, {})[steps] = refined_line(pair, steps)
                 print(
                     f"{pair.title}: {steps} steps, barrier {curve.barrier():.3f}", file=sys.stderr, flush=True
                 )

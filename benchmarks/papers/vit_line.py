@@ -25,7 +25,7 @@ from networks import cifar
 from networks.small_vit import Recipe, tensors
 
 import rebasin_fast as rf
-from papers.theus_line import LOOKS, Pair, adjusted, draw, lines_of
+from papers.transformer_pairs import LOOKS, Pair, adjusted, draw, lines_of
 
 NETWORKS = (Recipe(layers=2, width=64, epochs=5, mixed=True), Recipe(mixed=True))
 NOTE = (
