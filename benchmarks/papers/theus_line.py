@@ -37,11 +37,11 @@ NETWORKS = (
 PUBLISHED = {"weights": ".34", "refined_groups": ".02"}
 NOTE = (
     "Published: GPT-2 on TinyShakespeare, as quoted by a review of the paper; its orthogonal maps are learned on data. "
-    "Refined: {steps:,} steps of {batch} sequences of the training text, from all symmetries; by copies of the weights, "
-    "projected on what the symmetries reach, or on the groups: steps on matrices and scales, at a falling rate. "
-    "Activations and REPAIR: on {measured:,} sequences of it. Loss in nats a character on {test:,} held-out sequences of "
-    "64; barrier: max L(t) - (1 - t) L(0) - t L(1) over {points} points. Both ends are in normal form for all "
-    "symmetries, which leaves their functions as they are. One pair a row."
+    "Refined: {steps:,} steps of {batch} sequences of the training text, from all symmetries; by copies of the "
+    "weights, projected on what the symmetries reach, or on the groups: steps on matrices and scales, at a falling "
+    "rate. Activations and REPAIR: on {measured:,} sequences of it. Loss in nats a character on {test:,} held-out "
+    "sequences of 64; barrier: max L(t) - (1 - t) L(0) - t L(1) over {points} points. Both ends are in normal form for "
+    "all symmetries, which leaves their functions as they are. One pair a row."
 )
 
 
