@@ -21,7 +21,10 @@ from networks import pairs, training
 from networks.pairs import TestedPair
 
 import rebasin_fast as rf
+from rebasin_fast.matching.activation.observed import observe
 
+# Shares of the activations in matchings by both.
+SHARES = (0.75, 0.5, 0.25, 0.1)
 Found = dict[str, rf.Matching]
 
 
@@ -44,13 +47,19 @@ def match(
     """Every method's matching, and its seconds."""
     a, b = pair.a, pair.b
     models = pair.build(a), pair.build(b)
+    observed: dict[str, Any] = {}
     methods: dict[str, Callable[[], rf.Matching]] = {
         "weights": lambda: rf.weight_matching(spec, a, b, restarts=options.restarts, threads=options.threads),
-        "activations, correlation": lambda: rf.activation_matching(spec, *models, pair.batches),
+        "activations, correlation": lambda: observed.setdefault(
+            "", observe(spec, *models, pair.batches)
+        ).matching(),
         "activations, inner product": lambda: rf.activation_matching(
             spec, *models, pair.batches, similarity="inner_product"
         ),
     }
+    # activation_matching(..., activation_weight=) on activations that are observed once for all shares.
+    for share in SHARES:
+        methods[f"both, activation weight {share}"] = partial(lambda one: observed[""].matching(one), share)
     found, seconds = {}, {}
     for name, run in methods.items():
         started = time.perf_counter()
@@ -81,7 +90,7 @@ def measure(pair: TestedPair, options: argparse.Namespace) -> tuple[dict[str, An
             name, f"{metrics['loss']:.4f}", f"{metrics['accuracy']:.2%}",
             "" if agreement is None else f"{agreement:.1%}", f"{seconds[name]:.2f}" if name in seconds else "",
         ])  # fmt: skip
-    similarities = list(found)[1:]
+    similarities = [name for name in found if name.startswith("activations")]
     between = found[similarities[0]].agreement(found[similarities[1]])
     header = ["model", "test loss", "test accuracy", "units as by weights", "matching (s)"]
     note = f"The two similarities agree on {between:.1%} of the units. {options.images:,} training images."

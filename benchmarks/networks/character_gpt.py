@@ -40,9 +40,9 @@ HELD_OUT = 0.1  # of the text
 class Block(nn.Module):
     """Attention and a perceptron, each on a normalised copy of the stream."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, *, causal: bool = True) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.causal = heads, causal
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.out = nn.Linear(width, width)
@@ -56,9 +56,17 @@ class Block(nn.Module):
             part(normed).view(batch, length, self.heads, -1).transpose(1, 2)
             for part in (self.query, self.key, self.value)
         )
-        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         return x + self.down(functional.gelu(self.up(self.norm2(x))))
+
+
+def small_first_weights(model: nn.Module, layers: int) -> None:
+    """Normal matrices; those that write into the stream are smaller the more of them there are."""
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1:
+            scale = 0.02 / math.sqrt(2 * layers) if name.endswith(("out.weight", "down.weight")) else 0.02
+            nn.init.normal_(parameter, std=scale)
 
 
 class CharacterGPT(nn.Module):
@@ -69,10 +77,7 @@ class CharacterGPT(nn.Module):
         self.embed, self.position = nn.Embedding(characters, width), nn.Embedding(CONTEXT, width)
         self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(layers)))
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, characters, bias=not tied)
-        for name, parameter in self.named_parameters():
-            if parameter.ndim > 1:
-                scale = 0.02 / math.sqrt(2 * layers) if name.endswith(("out.weight", "down.weight")) else 0.02
-                nn.init.normal_(parameter, std=scale)
+        small_first_weights(self, layers)
         if tied:
             self.head.weight = self.embed.weight
 
@@ -118,6 +123,11 @@ class Recipe:
         if done < PARTS:
             raise SystemExit(f"{self.name} is not trained yet: {self.command()}")
         return params
+
+    def is_trained(self, cache: Path) -> bool:
+        """Whether all steps are done."""
+        path = self.path(cache)
+        return path.exists() and training.trained_so_far(path, self.command())[1] == PARTS
 
     def command(self) -> str:
         """The command that trains it."""
@@ -166,19 +176,10 @@ def train(recipe: Recipe, seconds: float, cache: Path = DEFAULT_CACHE) -> int:
     """Train whole parts until the seconds are used up; the number of parts done in all."""
     _, numbers, _ = text()
     model = recipe.build()
-    decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    plain = [parameter for parameter in model.parameters() if parameter.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": DECAY}, {"params": plain, "weight_decay": 0.0}], lr=PEAK_RATE
-    )
     each = -(-recipe.steps // PARTS)
-    least = LEAST_RATE / PEAK_RATE
-
-    def rate(step: int) -> float:
-        fallen = least + (1 - least) * 0.5 * (1 + math.cos(math.pi * min(step / (each * PARTS), 1.0)))
-        return min((step + 1) / WARM_UP, fallen)
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    optimizer, schedule = training.adamw(
+        model, each * PARTS, peak=PEAK_RATE, least=LEAST_RATE, decay=DECAY, warm_up=WARM_UP
+    )
 
     def part() -> float:
         total = 0.0

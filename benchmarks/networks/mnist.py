@@ -80,12 +80,15 @@ def train(
     falling: bool = True,
     keep: Callable[[int, Params], None] | None = None,
     fast: bool = False,
+    activation: str = "ReLU",
+    decay: float = 0.0,
 ) -> Params:
     """Train one network with Adam on all images by default.
 
     The learning rate falls to zero by a cosine, or with ``falling`` False stays as it is. ``keep`` is called with the
     number of epochs done and the parameters, before the first epoch and after each. ``fast`` multiplies bfloat16 where
-    the processor can.
+    the processor can. ``activation`` is a class of ``torch.nn``; ``decay`` that of the weights, apart from the gradient
+    (AdamW).
     """
     import torch
 
@@ -94,8 +97,9 @@ def train(
     images = load_images("train") if images is None else images
     data = torch.from_numpy(images.inputs), torch.from_numpy(images.labels)
     torch.manual_seed(seed)
-    model = training.perceptron(images.inputs.shape[1], *hidden, 10)
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    between = getattr(torch.nn, activation)
+    model = training.perceptron(images.inputs.shape[1], *hidden, 10, activation=between)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=decay)
     steps = epochs * (len(images.labels) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if falling else None
     if keep is not None:

@@ -1,6 +1,7 @@
 """Networks in torch: perceptrons, training that is stopped and resumed, loss and accuracy."""
 
 import itertools
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,11 +16,11 @@ from torch.nn import functional
 from networks import cifar
 
 
-def perceptron(*widths: int) -> nn.Sequential:
-    """Linear layers with ReLU between them, with torch's first weights."""
+def perceptron(*widths: int, activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
+    """Linear layers with an activation between them, with torch's first weights."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers[:-1])
 
 
@@ -63,6 +64,24 @@ def train_epoch(
             schedule.step()
         total += loss.item() * len(rows)
     return total / len(order)
+
+
+def adamw(
+    model: nn.Module, steps: int, *, peak: float, least: float, decay: float, warm_up: int
+) -> tuple[torch.optim.Optimizer, Any]:
+    """AdamW with decay of matrices alone; the rate rises for ``warm_up`` steps and falls along a cosine."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    optimizer = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}], lr=peak
+    )
+    share = least / peak
+
+    def rate(step: int) -> float:
+        fallen = share + (1 - share) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
+        return min((step + 1) / warm_up, fallen)
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
 
 
 def train_in_pieces(

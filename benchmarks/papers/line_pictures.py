@@ -24,6 +24,8 @@ LOOKS = {
     "weights": Look("#009E73", "^"),
     "ensemble": Look("#CC79A7", "D"),
     "joint": Look("#222222", ""),
+    "both": Look("#E69F00", "v"),
+    "groups": Look("#56B4E9", "P"),
 }
 
 

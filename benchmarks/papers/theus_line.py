@@ -1,23 +1,21 @@
 """Transformers and symmetries beyond permutations: Theus et al., NeurIPS 2025 (arXiv 2506.22712).
 
 Two character-level GPTs on TinyShakespeare from two seeds: the line between them as they are, with B's units in
-another order, under all symmetries that the tracer derives, from the weights alone, and refined on the training text::
+another order, under all symmetries that the tracer derives, from the weights alone, from activations, and refined on
+the training text; and the middle of these lines after REPAIR::
 
     REBASIN_FAST_DATA=... python benchmarks/papers/theus_line.py [--quick]
 
 ``networks/character_gpt.py`` trains the networks before; the program names the command of those that are missing, and
-leaves them out. 2 minutes a pair on one core, and a step of refinement about what a step of training takes; lines and
-refinements are kept in the cache, from where the latter go on. ``--quick``: untrained networks, few sequences.
+leaves them out. 2 to 10 minutes a pair on one core; a step of refinement takes about what a step of training does, by
+copies a sweep of the matching more. Lines and refinements are kept in the cache, from where the latter go on.
+``--quick``: untrained networks, few sequences.
 """
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -25,43 +23,30 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.command import command_line, finish
 from common.environment import RESULTS, markdown_table
-from networks import character_gpt, training
-from networks.character_gpt import PARTS, Recipe
+from networks import character_gpt
+from networks.character_gpt import Recipe
 
 import rebasin_fast as rf
-from papers import line_pictures
-from rebasin_fast._drawing import label_axes
+from papers.transformer_pairs import BATCH, LOOKS, MEASURED, Pair, adjusted, draw, lines_of
 
 NETWORKS = (
     Recipe(layers=2, width=64, steps=1_500), Recipe(layers=4, width=128, steps=1_500), Recipe(mixed=True),
     Recipe(width=256, mixed=True), Recipe(layers=6, width=256, mixed=True),
     Recipe(layers=6, width=256, tied=True, mixed=True),
 )  # fmt: skip
-LOOKS = {
-    "naive": "naive interpolation", "weights": "permutations", "all": "all symmetries, weights alone",
-    "refined": "refined", "refined_both": "refined, both ends",
-}  # fmt: skip
-COLOURS = {
-    "naive": "naive", "weights": "weights", "all": "activations", "refined": "straight_through",
-    "refined_both": "ensemble",
-}  # fmt: skip
-PUBLISHED = {"naive": "–", "weights": ".34", "all": "–", "refined": ".02", "refined_both": "–"}
-BATCH = 32  # sequences in a step of refinement
-COMPARED = 8  # batches by which its steps compare
+PUBLISHED = {"weights": ".34", "refined_groups": ".02"}
 NOTE = (
     "Published: GPT-2 on TinyShakespeare, as quoted by a review of the paper; its orthogonal maps are learned on data. "
-    "Refined: {steps:,} steps of {batch} sequences of the training text, from all symmetries. Loss in nats a character "
-    "on {test:,} held-out sequences of 64; barrier: max L(t) - (1 - t) L(0) - t L(1) over {points} points. Both ends "
-    "are in normal form for all symmetries, which leaves their functions as they are. One pair a row."
+    "Refined: {steps:,} steps of {batch} sequences of the training text, from all symmetries; by copies of the "
+    "weights, projected on what the symmetries reach, or on the groups: steps on matrices and scales, at a falling "
+    "rate. Activations and REPAIR: on {measured:,} sequences of it. Loss in nats a character on {test:,} held-out "
+    "sequences of 64; barrier: max L(t) - (1 - t) L(0) - t L(1) over {points} points. Both ends are in normal form for "
+    "all symmetries, which leaves their functions as they are. One pair a row."
 )
 
 
-@dataclass(frozen=True)
-class Gpts:
-    """Two networks of one recipe, seeds 0 and 1."""
-
-    recipe: Recipe
-    options: argparse.Namespace
+class Gpts(Pair):
+    """Two character-level GPTs."""
 
     @property
     def title(self) -> str:
@@ -70,90 +55,19 @@ class Gpts:
         return f"GPT, {self.recipe.layers} layers of {self.recipe.width}, {self.recipe.steps:,} steps{tied}"
 
     @cached_property
-    def ends(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """The parameters of both."""
-        found = []
-        for seed in (0, 1):
-            recipe = Recipe(**{**vars(self.recipe), "seed": seed})
-            trained = (
-                recipe.build().state_dict() if self.options.quick else recipe.trained(self.options.cache)
-            )
-            found.append(dict(trained))
-        return found[0], found[1]
+    def test(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Held-out sequences, and the characters that follow."""
+        return character_gpt.test_sequences(self.options.sequences)
 
-    def line(self, method: str) -> tuple[rf.LossCurve, float]:
-        """The losses between A and B under a method, and the seconds of the matching."""
-        effort = f"_{self.options.steps}steps" if method.startswith("refined") else ""
-        size = f"{self.options.points}points_{self.options.sequences}sequences"
-        path = self.options.cache / f"theus_{self.recipe.name}_{method}{effort}_{size}.npz"
-        seconds = 0.0
-        if not path.exists() or self.options.quick:
-            began = time.process_time()
-            a, b = ALIGNED[method](self)
-            seconds = time.process_time() - began
-            self.measured(a, b).save(path, overwrite=True)
-        return rf.LossCurve.load(path), seconds
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """In nats a character."""
+        return character_gpt.next_character_loss(outputs, targets)
 
-    def measured(self, a: dict[str, Any], b: dict[str, Any]) -> rf.LossCurve:
-        """Held-out losses on the line."""
-        model = self.recipe.build()
-        tokens, following = character_gpt.test_sequences(self.options.sequences)
-
-        def evaluate(params: dict[str, Any]) -> float:
-            training.loaded(model, params)
-            with torch.inference_mode():
-                logits = torch.cat([model(part) for part in tokens.split(100)])
-            return float(character_gpt.next_character_loss(logits, following))
-
-        return rf.loss_curve(evaluate, a, b, self.options.points)
-
-    def refined(self, *, move_both: bool) -> rf.SymmetricStraightThroughMatching:
-        """From the matching of the weights; the state is kept in the cache."""
-        ends = "_both" if move_both else ""
-        path = self.options.cache / f"refined_{self.recipe.name}{ends}_{self.options.steps}steps.safetensors"
-        if self.options.quick:
-            path.unlink(missing_ok=True)
-        found = rf.straight_through_matching(
-            self.spec, self.recipe.build(), *self.ends, self.batches, character_gpt.next_character_loss,
-            symmetries="all", move_both=move_both, evaluate_every=20, kept_batches=COMPARED,
-            checkpoint=path, checkpoint_every=20, threads=1,
-        )  # fmt: skip
-        assert isinstance(found, rf.SymmetricStraightThroughMatching)
-        return found
-
-    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Sequences of the training text, one batch a step of refinement."""
+    def drawn(self, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sequences of the training text."""
         _, numbers, _ = character_gpt.text()
-        rng = torch.Generator().manual_seed(0)
-        for _ in range(self.options.steps):
-            starts = torch.randint(len(numbers) - character_gpt.CONTEXT - 1, (BATCH,), generator=rng)
-            yield character_gpt.sequences(numbers, starts)
-
-    @cached_property
-    def spec(self) -> rf.TracedSpec:
-        """Permutations and symmetries, proven."""
-        tokens, _ = character_gpt.test_sequences(2)
-        return rf.trace_spec(self.recipe.build(), tokens)
-
-
-def by_permutations(pair: Gpts) -> tuple[dict[str, Any], dict[str, Any]]:
-    a, b = pair.ends
-    found = rf.weight_matching(pair.spec, a, b, restarts=5, threads=1)
-    return a, rf.apply_permutation(pair.spec, found.permutation, b)
-
-
-def by_all_symmetries(pair: Gpts) -> tuple[dict[str, Any], dict[str, Any]]:
-    a, b = pair.ends
-    return rf.weight_matching(pair.spec, a, b, symmetries="all", threads=1).endpoints(a, b)
-
-
-ALIGNED: dict[str, Callable[[Gpts], tuple[dict[str, Any], dict[str, Any]]]] = {
-    "naive": lambda pair: pair.ends,
-    "weights": by_permutations,
-    "all": by_all_symmetries,
-    "refined": lambda pair: pair.refined(move_both=False).endpoints(*pair.ends),
-    "refined_both": lambda pair: pair.refined(move_both=True).endpoints(*pair.ends),
-}
+        starts = torch.randint(len(numbers) - character_gpt.CONTEXT - 1, (self.batch,), generator=rng)
+        return character_gpt.sequences(numbers, starts)
 
 
 def main() -> None:
@@ -164,62 +78,47 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="of refinement")
     parser.add_argument("--quick", action="store_true", help="untrained networks, five points, few sequences")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    name = "theus_line"
-    if options.quick:
-        options.points, options.sequences, options.steps = 5, 20, 4
-        options.results, name = options.cache, f"{name}_quick"
-    until = time.perf_counter() + options.seconds
-    lines: dict[str, dict[str, rf.LossCurve]] = {}
-    for recipe in NETWORKS[:1] if options.quick else NETWORKS:
-        pair = Gpts(recipe, options)
-        if not options.quick and not _is_trained(recipe, options.cache):
-            continue
-        for method in ALIGNED if time.perf_counter() < until else ():
-            lines.setdefault(pair.title, {})[method], seconds = pair.line(method)
-            print(f"{pair.title}: {LOOKS[method]}, {seconds:.1f} s", file=sys.stderr, flush=True)
-    if not lines:
-        raise SystemExit("no pair is trained yet")
-    draw(lines, options.results / f"{name}.png")
+    name = adjusted("theus_line", options)
+    lines, middles = lines_of([Gpts(recipe, options) for recipe in NETWORKS], options)
+    draw(lines, options.results / f"{name}.png", "loss (nats a character)", "Two transformers, merged")
     results = {title: {m: curve.to_dict() for m, curve in found.items()} for title, found in lines.items()}
-    finish(name, results, text_of(lines, options), options.results)
+    finish(name, results, text_of(lines, middles, options), options.results)
 
 
-def _is_trained(recipe: Recipe, cache: Path) -> bool:
-    for seed in (0, 1):
-        own = Recipe(**{**vars(recipe), "seed": seed})
-        path = own.path(cache)
-        if not path.exists() or training.trained_so_far(path, own.command())[1] < PARTS:
-            print(f"left out, not trained yet: {own.command()}", file=sys.stderr)
-            return False
-    return True
-
-
-def text_of(lines: dict[str, dict[str, rf.LossCurve]], options: argparse.Namespace) -> str:
+def text_of(
+    lines: dict[str, dict[str, rf.LossCurve]],
+    middles: dict[tuple[str, str], float],
+    options: argparse.Namespace,
+) -> str:
     """One row a network and method."""
     rows = []
     for title, found in lines.items():
         for method, curve in found.items():
             losses = curve.values["loss"]
             rows.append([
-                title, LOOKS[method], PUBLISHED[method], f"{curve.barrier():.3f}",
-                f"{losses[len(losses) // 2]:.3f}", f"{losses[0]:.3f} / {losses[-1]:.3f}",
+                title, LOOKS[method], PUBLISHED.get(method, ""), f"{curve.barrier():.3f}",
+                f"{losses[len(losses) // 2]:.3f}",
+                f"{middles[title, method]:.3f}" if (title, method) in middles else "",
+                f"{losses[0]:.3f} / {losses[-1]:.3f}",
             ])  # fmt: skip
-    header = ["networks", "line to B", "published barrier", "barrier", "loss, midpoint", "loss, A / B"]
+    header = [
+        "networks",
+        "line to B",
+        "published barrier",
+        "barrier",
+        "loss, midpoint",
+        "after REPAIR",
+        "loss, A / B",
+    ]
     title = "### Theus et al.: transformers along the line, under permutations and under all symmetries"
-    note = NOTE.format(test=options.sequences, points=options.points, steps=options.steps, batch=BATCH)
+    note = NOTE.format(
+        test=options.sequences,
+        points=options.points,
+        steps=options.steps,
+        batch=BATCH,
+        measured=MEASURED * BATCH,
+    )
     return f"{title}\n\n{markdown_table(header, rows)}\n\n{note}"
-
-
-def draw(lines: dict[str, dict[str, rf.LossCurve]], path: Path) -> None:
-    """One panel a network."""
-    figure, panels = line_pictures.new_figure(len(lines), width=4.6)
-    for panel, (title, found) in zip(panels, lines.items(), strict=True):
-        for method, curve in found.items():
-            line_pictures.draw_line(panel, curve, "loss", COLOURS[method], LOOKS[method])
-        label_axes(panel, title=title.replace(", ", "\n", 1), y="loss (nats a character)")
-        line_pictures.name_ends(panel)
-    line_pictures.save(figure, panels[0], path, "Two transformers, merged")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ from rebasin_fast.errors import (
 )
 from rebasin_fast.evaluation.batch_norm import reset_batch_norm
 from rebasin_fast.evaluation.curve import LossCurve, loss_curve
+from rebasin_fast.evaluation.merge.method import merge
+from rebasin_fast.evaluation.merge.result import Merged
 from rebasin_fast.evaluation.repair import repair
 from rebasin_fast.files import load_params, save_params
 from rebasin_fast.matching import (
@@ -86,6 +88,7 @@ __all__ = [
     "ManyMatching",
     "Matching",
     "MatchingStats",
+    "Merged",
     "MissingDependencyError",
     "ParamsError",
     "PermutationError",
@@ -119,6 +122,7 @@ __all__ = [
     "load_params",
     "load_pretrained",
     "loss_curve",
+    "merge",
     "merge_many",
     "normalise",
     "repair",

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 MODULES = (
     "", "analysis", "axis", "compat.git_re_basin", "compat.lap", "compat.sinkhorn_losses", "compat.sinkhorn_rebasin",
-    "continual", "cuda", "evaluation", "files", "matching", "permutation", "plots", "report", "specs", "tracing",
+    "continual", "cuda", "evaluation", "files", "matching", "merging", "permutation", "plots",
+    "report", "specs", "tracing",
 )  # fmt: skip
 
 # A name, or the parameter of one: the reason why nonsense is not tried there.
@@ -50,8 +51,8 @@ EXCEPTIONS = {
 RESULTS = (
     "Agreement", "Assignment", "AssignmentBatch", "BottleneckAssignment", "DistanceReduction", "Episode", "FrozenAxis",
     "FrankWolfeMatching", "InputAlignment", "KBestAssignments", "LossPlane", "LossSimplex", "ManyMatching", "Matching",
-    "MatchingStats", "ModeCurve", "MutualBarriers", "PermutationFile", "Progress", "RankedAssignment",
-    "PretrainedModel",
+    "MatchingStats", "Merged", "ModeCurve", "MutualBarriers", "PermutationFile", "PretrainedModel", "Progress",
+    "RankedAssignment",
     "SinkhornMatching", "SingularAlignment", "Source", "StraightThroughMatching", "SymmetricMatching",
     "SymmetricStraightThroughMatching", "TaylorBarrier", "Transform", "Normalised",
 )  # fmt: skip

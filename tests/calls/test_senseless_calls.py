@@ -13,11 +13,11 @@ import rebasin_fast as rf
 from calls.judgement import wrong_answer
 from calls.nonsense import NONSENSE
 from calls.public import EXCEPTIONS, is_excepted, places_of, public_functions
-from calls.rooms import analysis, assignment, compat, evaluation, matching, permutations, specs
+from calls.rooms import analysis, assignment, compat, evaluation, matching, merging, permutations, specs
 
 CALLS = [
     call
-    for room in (assignment, specs, permutations, matching, evaluation, analysis, compat)
+    for room in (assignment, specs, permutations, matching, merging, evaluation, analysis, compat)
     for call in room.CALLS
 ]
 

@@ -130,7 +130,8 @@ def test_curve_and_normal_a_of_a_traced_model(run, tmp_path):
     assert max(losses) - min(losses) < 1e-3 * max(losses)
 
 
-def test_match_refines_on_data(run, tmp_path):
+@pytest.mark.parametrize("method", ["straight-through", "activation"])
+def test_match_takes_data(run, tmp_path, method):
     """Scales: A's normal form and the aligned B, which compute the functions of A and B."""
     torch = pytest.importorskip("torch")
     (tmp_path / "refined_nets.py").write_text(TRACED)
@@ -140,13 +141,13 @@ def test_match_refines_on_data(run, tmp_path):
             tmp_path / file, {n: rng.standard_normal(s).astype(np.float32) for n, s in SHAPES.items()}
         )
     result = run(
-        "match", "a.npz", "b.npz", "-o", "bn.npz", "--normal-a", "an.npz", "--method", "straight-through",
+        "match", "a.npz", "b.npz", "-o", "bn.npz", "--normal-a", "an.npz", "--method", method,
         "--model", "refined_nets:model", "--data", "refined_nets:batches", "--trace", "refined_nets:net",
-        "--symmetries", "all", "--max-iter", "2", "--json", "--quiet",
+        "--symmetries", "all", "--json", "--quiet", *(["--max-iter", "2"] if method == "straight-through" else []),
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     account = json.loads(result.stdout)
-    assert account["steps"] == 1
+    assert account["steps"] == 1 if method == "straight-through" else account["converged"]
     assert {group for groups in account["symmetries"].values() for group in groups} == {"scales"}
 
     def outputs(file):
@@ -170,7 +171,7 @@ def test_match_refines_on_data(run, tmp_path):
         (("--report", "page.html"), "--report is for --symmetries permutations"),
         (
             ("--method", "frank-wolfe"),
-            "--symmetries all is for --method weight, straight-through; got frank-wolfe",
+            "--symmetries all is for --method weight, activation, straight-through; got frank-wolfe",
         ),
     ],
 )

@@ -130,6 +130,7 @@ ALLOWED = {
         },
         ("array/losses",): {"shorter", "longer", "empty"},
     },
+    "Merged": {("fields", "table", "t"): {"null"}, ("fields", "matching", "objective"): _NUMBER},
     "LossPlane": {("mapping/values",): {"NaN"}},
     "LossSimplex": {("mapping/values",): {"NaN"}},
     "MutualBarriers": {("fields", "names"): {"a text"}, ("mapping/values",): {"NaN"}},

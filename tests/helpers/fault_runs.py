@@ -6,6 +6,7 @@ output and each fault a list of [call, exit code, state, files left, clean after
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
@@ -19,6 +20,8 @@ import rebasin_fast as rf
 from rebasin_fast._terminal import signals
 from rebasin_fast.evaluation.curve import LossCurve
 from rebasin_fast.files import atomic_write, load_permutation, save_permutation, together
+from rebasin_fast.files.errors import MissingFileError
+from rebasin_fast.files.writing.journal import finish_interrupted
 
 FAULTS = {
     "kill": -1, "SIGINT": -2, "SIGTERM": -3, "EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EACCES": errno.EACCES,
@@ -70,10 +73,10 @@ class Model(Output):
 class Set(Output):
     """A folder of shards with an index."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, like=None):
         super().__init__(folder)
         self.path = folder / "set"
-        like = folder.with_name("like")
+        like = like or folder.with_name("like")
         like.mkdir()
         for name, array in OLD.items():
             rf.save_params(like / f"{name}.safetensors", {name: array})
@@ -131,6 +134,8 @@ class Together(Output):
     def state(self):
         permutation, report, model = self.paths
         states = ["none"] * 3
+        if any(path.exists() for path in self.paths):
+            finish_interrupted(self.folder)  # as every reading and writing does
         if permutation.exists():
             states[0] = "old" if load_permutation(permutation).permutation["P"][0] == 0 else "new"
         if report.exists():
@@ -138,6 +143,37 @@ class Together(Output):
             states[1] = page.split()[0] if page.endswith("</html>") else "a part"
         if model.exists():
             states[2] = labelled(rf.load_params(model, library="numpy"))
+        return states[0] if len(set(states)) == 1 else ", ".join(states)
+
+
+class ThreePlaces(Output):
+    """A transform in one folder, a file of weights in a second, a set of files in a third."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.set = Set(folder / "models", folder.with_name("three_like"))
+        self.paths = [folder / "one" / "permutation.npz", folder / "two" / "normal.npz"]
+
+    def write(self, params):
+        for path in self.paths:
+            path.parent.mkdir(exist_ok=True)
+        self.set.folder.mkdir(exist_ok=True)
+        permutation, normal = self.paths
+        with together():
+            save_permutation(permutation, {"P": np.arange(6)[:: 1 if params is OLD else -1]}, overwrite=True)
+            rf.save_params(normal, params, overwrite=True)
+            self.set.write(params)
+
+    def state(self):
+        """Each part read, whether it is there or not; first the one that does not decide."""
+        permutation, normal = self.paths
+        states = ["none"] * 3
+        with contextlib.suppress(MissingFileError):
+            states[1] = labelled(rf.load_params(normal, library="numpy"))
+        with contextlib.suppress(MissingFileError):
+            states[0] = "old" if load_permutation(permutation).permutation["P"][0] == 0 else "new"
+        with contextlib.suppress(MissingFileError):
+            states[2] = labelled(rf.load_params(self.set.path, library="numpy"))
         return states[0] if len(set(states)) == 1 else ", ".join(states)
 
 
@@ -203,7 +239,7 @@ def faults_of(kind, existing):
     """All of them on a single file; what differs for others."""
     if kind == ".npz":
         return list(FAULTS)
-    if kind in ("set", "together"):
+    if kind in ("set", "together", "three places"):
         return ["kill", "SIGINT", "EIO"] if existing else ["kill", "SIGTERM"]
     return ["kill", "SIGINT", "ENOSPC"] if existing else []
 
@@ -211,7 +247,7 @@ def faults_of(kind, existing):
 def main(folder, *kinds):
     made = {
         **{suffix: lambda folder, suffix=suffix: Model(folder, suffix) for suffix in (".npz", ".safetensors", ".pt")},
-        "set": Set, "state": State, "together": Together,
+        "set": Set, "state": State, "together": Together, "three places": ThreePlaces,
     }  # fmt: skip
     results = {}
     for number, kind in enumerate(kinds):

@@ -127,9 +127,12 @@ def learner(path):
 _ONES, _LINE = np.ones(3), np.array([0.0, 0.5, 1.0])
 _LAYERS = {"a": np.array([2.0, 1.0]), "b": np.array([3.0])}
 _POINT = {"w": np.arange(4.0).reshape(2, 2), "n": np.array([3])}
+_POINT_A = {"fc1.weight": np.eye(3, dtype=np.float32), "fc2.weight": np.eye(3, dtype=np.float32)}
+_POINT_SPEC = rf.specs.mlp(["fc1", "fc2"], bias=False)
 RESULTS = [
     rf.LossCurve(_LINE, {"loss": _ONES, "accuracy": _ONES / 2}),
     analysis.ModeCurve("bezier", [_POINT, _POINT, _POINT], _ONES),
+    rf.merge([_POINT_A, _POINT_A], spec=_POINT_SPEC),
     analysis.LossPlane(_LINE, _LINE[:2], {"loss": np.ones((2, 3))}, np.eye(3)[:, :2]),
     analysis.LossSimplex(np.eye(3), {"loss": _ONES}),
     analysis.MutualBarriers(["a", "b", "c"], _LINE, {"loss": np.ones((3, 3))}),

@@ -210,6 +210,37 @@ def test_without_a_last_layer_norm_the_mean_is_read() -> None:
     assert groups(Block(nn.RMSNorm, last=False), TOKENS)["embed"] == {"orthogonal"}
 
 
+@pytest.mark.parametrize(
+    ("pooled", "expected"),
+    [
+        (lambda normed: normed.mean(1), {"orthogonal"}),
+        (lambda normed: normed.sum(1), set()),  # adds a bias as often as there are tokens
+        (lambda normed: normed.square().mean(1), set()),
+        (lambda normed: normed.amax(1), set()),
+    ],
+)
+@pytest.mark.parametrize("norm", [nn.LayerNorm, nn.RMSNorm])
+def test_gain_and_bias_of_a_norm_pass_a_mean_of_tokens(norm, pooled, expected) -> None:
+    class Pooled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.norm, self.head = nn.Embedding(10, 8), norm(8), nn.Linear(8, 2)
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return self.head(pooled(self.norm(self.embed(tokens))))
+
+    model = Pooled().double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
+    spec = rf.trace_spec(model, TOKENS)
+    assert {s.group for s in spec.symmetries} - {"signs"} == expected
+    normal = rf.normalise(spec, model.state_dict()).params
+    before = model(TOKENS)
+    model.load_state_dict(normal)
+    torch.testing.assert_close(model(TOKENS), before, rtol=0, atol=1e-12)
+
+
 def test_a_norm_written_as_operations() -> None:
     class Written(nn.Module):
         def __init__(self, n: int) -> None:

@@ -245,7 +245,9 @@ def test_what_is_given_in_the_place_of_a_transform_is_named():
         rf.apply_transform(spec, {"P": [0]}, {})
     with pytest.raises(TypeError, match="second is a Transform, got dict"):
         rf.compose_transforms(rf.Transform({"P": [0]}), {"P": [0]})
-    with pytest.raises(rf.ParamsError, match="'up' is of int64; signs, scales and matrices act on floating"):
+    with pytest.raises(
+        rf.ParamsError, match="'up' is of int64; signs, scales, rotations and matrices act on floating"
+    ):
         rf.apply_transform(
             spec,
             rf.Transform({"P": [0]}, signs={"P": [-1.0]}),

@@ -94,6 +94,7 @@ def matchings(spec: rf.PermutationSpec, a: Params, b: Params, path: Path) -> Non
         lambda outputs, targets: outputs,
         symmetries="all",
         move_both=True,
+        gradient="straight-through",
         init=twin,
     )
     assert_type(refined, rf.SymmetricStraightThroughMatching)

@@ -54,6 +54,7 @@ _KINDS: dict[str, Kind] = {
     ),
     "Matching": ("the result of a matching function", kinds.instance_of("Matching")),
     "ManyMatching": ("the result of merge_many", kinds.instance_of("ManyMatching")),
+    "Adapter": ("an adapter of load_adapter", kinds.instance_of("Adapter")),
     "SinkhornOptions": ("SinkhornOptions", kinds.instance_of("SinkhornOptions")),
     "StraightThroughOptions": ("StraightThroughOptions", kinds.instance_of("StraightThroughOptions")),
     "Sequence[Params]": (

@@ -100,3 +100,10 @@ def numpy_dtype(code: str) -> np.dtype[Any]:
 def widened(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Numbers of bfloat16, given by their bits, as float32."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def rounded_to_bfloat16(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The nearest numbers of bfloat16, ties to even, as float32."""
+    bits = values.view(np.uint32)
+    rounded = ((bits + (((bits >> 16) & 1) + 0x7FFF)) & 0xFFFF0000).astype(np.uint32)
+    return np.where(np.isnan(values), values, rounded.view(np.float32))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from rebasin_fast import __version__
+from rebasin_fast.cli.commands.adapters import adapters
+from rebasin_fast.cli.commands.align import align
 from rebasin_fast.cli.commands.apply import apply
 from rebasin_fast.cli.commands.completion import completion
 from rebasin_fast.cli.commands.curve import curve
@@ -12,6 +14,8 @@ from rebasin_fast.cli.commands.demo import demo
 from rebasin_fast.cli.commands.info import info
 from rebasin_fast.cli.commands.match import match
 from rebasin_fast.cli.commands.merge import merge
+from rebasin_fast.cli.commands.mergekit import mergekit
+from rebasin_fast.cli.commands.reset import repair, reset
 from rebasin_fast.cli.commands.spec import spec
 from rebasin_fast.cli.errors import ReportingGroup
 
@@ -33,5 +37,7 @@ def main() -> None:
     """
 
 
-for _command in (demo, match, apply, merge, curve, spec, info, completion):
+for _command in (
+    demo, match, align, apply, merge, reset, repair, adapters, mergekit, curve, spec, info, completion,
+):  # fmt: skip
     main.add_command(_command)

@@ -108,7 +108,7 @@ def align(
     ``proving`` is a model and data on which a recognised spec is verified, by default those of ``method``.
     """
     method = method or MethodOptions()
-    options.check_symmetries(method.method, ("weight", "straight-through"))
+    options.check_symmetries(method.method, ("weight", "activation", "straight-through"))
     spec = options.read(params_a)
     statement = spec_statement(spec, *(proving or (method.model, method.data)))
     with out.progress(path_b.name) as progress:

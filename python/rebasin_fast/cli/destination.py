@@ -24,11 +24,16 @@ from rebasin_fast.typing import Params
 
 @dataclass(frozen=True)
 class Destination:
-    """The model that a command writes, in the format and under the names of ``like``."""
+    """The model that a command writes, in the format and under the names of ``like``.
+
+    ``dtype`` and ``max_shard_size`` are those of :func:`save_params`.
+    """
 
     path: Path
     like: NamedModel
     force: bool
+    dtype: str | None = None
+    max_shard_size: int | None = None
 
     def check(self, inputs: Sequence[Path], further: Mapping[str, Path | None] | None = None) -> None:
         """Refuse outputs that cannot be written, or that would replace an input or one another.
@@ -36,8 +41,17 @@ class Destination:
         ``further`` are the outputs beside the model, by option; the file of --resume may exist.
         """
         further = further or {}
-        check_distinct_paths(inputs, output_files(self.path, like=self.like.file), further)
-        check_output(self.path, like=self.like.file, overwrite=self.force)
+        files = output_files(
+            self.path, like=self.like.file, dtype=self.dtype, max_shard_size=self.max_shard_size
+        )
+        check_distinct_paths(inputs, files, further)
+        check_output(
+            self.path,
+            like=self.like.file,
+            dtype=self.dtype,
+            max_shard_size=self.max_shard_size,
+            overwrite=self.force,
+        )
         for option, path in further.items():
             if path is not None:
                 check = check_permutation_output if "permutation" in option else check_writable
@@ -45,8 +59,15 @@ class Destination:
 
     def write(self, params: Params, card: str | None = None) -> None:
         """Save the model, with a note of entries of its original that it lacks; ``card``: a folder's README.md."""
-        restored = self.like.restored(params)
-        save_params(self.path, restored, like=self.like.file, card=card, overwrite=self.force)
+        save_params(
+            self.path,
+            self.like.restored(params),
+            like=self.like.file,
+            card=card,
+            dtype=self.dtype,
+            max_shard_size=self.max_shard_size,
+            overwrite=self.force,
+        )
         source = self.like.file.source
         for entry, reason in source.left_out.items():
             click.echo(

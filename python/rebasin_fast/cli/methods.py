@@ -39,6 +39,7 @@ class MethodOptions:
     method: str = "weight"
     model: Callable[[], Any] | None = None
     data: Callable[[], Any] | None = None
+    activation_weight: float = 0.5
 
     def check(self) -> None:
         """UsageError for options that the method does not take, or needs."""
@@ -114,12 +115,27 @@ def _refuse_permutations_alone(spec: PermutationSpec) -> None:
         )
 
 
-def _by_activations(task: Task) -> Matching:
+def _by_both(task: Task) -> Matching:
+    return _by_activations(task, task.method.activation_weight)
+
+
+def _by_activations(task: Task, activation_weight: float = 1.0) -> Matching:
     assert task.method.data is not None
     models = task.new_model(), task.new_model()
     for model, params in zip(models, (task.params_a, task.params_b), strict=True):
         load_into(model, params)
-    return activation_matching(task.spec, *models, task.method.data(), **task.shared())
+    if task.options.symmetries == "all":
+        _refuse_permutations_alone(task.spec)
+        if activation_weight != 1.0:
+            raise click.UsageError("--symmetries all is for --method activation, and not for both at once")
+        found: Matching = activation_matching(
+            task.spec, *models, task.method.data(), symmetries="all", **task.shared()
+        )
+    else:
+        found = activation_matching(
+            task.spec, *models, task.method.data(), activation_weight=activation_weight, **task.shared()
+        )
+    return found
 
 
 def _by_relaxation(task: Task) -> Matching:
@@ -175,10 +191,11 @@ METHODS: dict[str, Callable[[Task], Matching]] = {
     "weight": _by_weights,
     "frank-wolfe": _by_relaxation,
     "activation": _by_activations,
+    "both": _by_both,
     "straight-through": _by_training,
     "sinkhorn": _by_sinkhorn,
 }
-NEED_DATA = ("activation", "straight-through")
+NEED_DATA = ("activation", "both", "straight-through")
 TAKE_DATA = (*NEED_DATA, "sinkhorn")
 # Options that not every method takes.
 OPTION_METHODS = {
@@ -189,6 +206,7 @@ OPTION_METHODS = {
     "--effort": ("weight",),
     "--max-iter": ("weight", "straight-through"),
     "--memory-limit": ("weight",),
+    "--activation-weight": ("both",),
 }
 
 method_options = option_group(
@@ -205,7 +223,7 @@ method_options = option_group(
         default="weight",
         show_default=True,
         type=click.Choice(list(METHODS)),
-        help="By the weights, or on data: activation, straight-through, and sinkhorn where data is given.",
+        help="By the weights, or on data: activation, both, straight-through, and sinkhorn where data is given.",
     ),
     click.option(
         "--model", type=FACTORY, help="Makes the torch model, for methods that run it (module:name)."
@@ -214,5 +232,12 @@ method_options = option_group(
         "--data",
         type=FACTORY,
         help="Gives the batches to run it on (module:name): inputs; (inputs, classes) where a loss is needed.",
+    ),
+    click.option(
+        "--activation-weight",
+        default=0.5,
+        show_default=True,
+        type=click.FloatRange(0.0, 1.0),
+        help="Share of the activations in --method both; the rest is that of the weights.",
     ),
 )

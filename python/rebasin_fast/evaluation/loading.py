@@ -51,7 +51,7 @@ def load_into(model: Any, params: Params) -> None:
     own = model.state_dict()
     tensors = {
         name: value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
-        for name, value in _with_names_of(own, params).items()
+        for name, value in with_names_of(own, params).items()
     }
     missing = [name for name, tensor in own.items() if name not in tensors and tensor.ndim]
     unknown = [name for name, tensor in tensors.items() if name not in own and tensor.ndim]
@@ -66,7 +66,7 @@ def load_into(model: Any, params: Params) -> None:
     model.load_state_dict(tensors, strict=False)
 
 
-def _with_names_of(own: Mapping[str, Any], params: Params) -> Params:
+def with_names_of(own: Mapping[str, Any], params: Params) -> Params:
     """``params`` without the prefix of a wrapper, where the names of ``own`` have none."""
     first_own, first = next(iter(own)), next(iter(params), "")
     if first_own in params or not first.endswith(first_own):

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from .. import _arguments
 from .._arrays import check_mapping, find_ties
 from .._arrays.derived import DerivedParams
-from .._arrays.elements import ELEMENT_TYPES
+from .._arrays.elements import CODE_OF_NAME, ELEMENT_TYPES
 from ..errors import ParamsError
 from .arrays import equal
 from .contents import Contents, FileFormat, Outgoing
-from .folders.output import free_names, write_folder
-from .folders.sharded import divide, index_text
+from .folders.output import write_folder
+from .folders.sharded import ShardedLayout, divide, divided_by_size, index_text
 from .mapping.unchanged import unchanged
 from .params import LoadedParams
 from .target import Like, Target, find_target
 from .writing.atomic import atomic_write
+from .writing.publishing import free_names
 
 
 @_arguments.checked()
@@ -30,6 +32,8 @@ def save_params(
     like: Like | None = None,
     metadata: Mapping[str, str] | None = None,
     card: str | None = None,
+    dtype: str | None = None,
+    max_shard_size: int | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write parameters to a file, whole or not at all.
@@ -51,6 +55,11 @@ def save_params(
         Further text entries for .safetensors, over those of `like`.
     card : str, optional
         Of a folder: the text of its README.md, in the place of one that is there.
+    dtype : str, optional
+        The type of all floating parameters, such as ``"bfloat16"``; before that of `like`.
+    max_shard_size : int, optional
+        Most bytes of the arrays of one file: `path` is a folder of .safetensors files and their index, one array in its
+        own file where it is larger.
     overwrite : bool
         Replace an existing output.
 
@@ -85,9 +94,15 @@ def save_params(
     """
     overwrite = _arguments.flag("overwrite", overwrite)
     metadata = {} if metadata is None else _arguments.texts("metadata", metadata)
-    target = find_target(_arguments.path("path", path), params, like)
-    target.check(overwrite)
-    contents = _contents(_outgoing(params, target.model), target, metadata)
+    max_shard_size = _arguments.optional_count("max_shard_size", max_shard_size, of="a number of bytes")
+    target = find_target(_arguments.path("path", path), params, like, max_shard_size)
+    if max_shard_size is None:
+        target.check(overwrite)
+    outgoing = _outgoing(params, target.model, dtype)
+    if max_shard_size is not None:
+        target = _divided(target, outgoing, max_shard_size)
+        target.check(overwrite)
+    contents = _contents(outgoing, target, metadata)
     if target.folder is None:
         with atomic_write(target.path, overwrite=overwrite) as file:
             _write_unchanged(target.known, file, contents)
@@ -96,7 +111,14 @@ def save_params(
 
 
 @_arguments.checked()
-def check_output(path: str | os.PathLike[str], *, like: Like | None = None, overwrite: bool = False) -> None:
+def check_output(
+    path: str | os.PathLike[str],
+    *,
+    like: Like | None = None,
+    dtype: str | None = None,
+    max_shard_size: int | None = None,
+    overwrite: bool = False,
+) -> None:
     """Check, before long work, that `save_params` can write `path` with these arguments.
 
     Raises the errors of `save_params`: unknown extension, missing torch, an existing output, a folder that cannot be
@@ -107,11 +129,17 @@ def check_output(path: str | os.PathLike[str], *, like: Like | None = None, over
     >>> from rebasin_fast.files import check_output
     >>> check_output("merged.npz")
     """
-    find_target(Path(path), {}, like).check(overwrite)
+    _target_like(Path(path), like, dtype, max_shard_size).check(overwrite)
 
 
 @_arguments.checked()
-def output_files(path: str | os.PathLike[str], *, like: Like | None = None) -> list[Path]:
+def output_files(
+    path: str | os.PathLike[str],
+    *,
+    like: Like | None = None,
+    dtype: str | None = None,
+    max_shard_size: int | None = None,
+) -> list[Path]:
     """List the files that `save_params` would write for `path`; raises its errors for the name.
 
     Examples
@@ -120,11 +148,24 @@ def output_files(path: str | os.PathLike[str], *, like: Like | None = None) -> l
     >>> [file.name for file in output_files("merged.npz")]
     ['merged.npz']
     """
-    target = find_target(Path(path), {}, like)
+    target = _target_like(Path(path), like, dtype, max_shard_size)
     return [target.path] if target.folder is None else [target.folder / name for name in target.names]
 
 
-def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing:
+def _target_like(path: Path, like: Like | None, dtype: str | None, max_shard_size: int | None) -> Target:
+    """The files for parameters of the names and shapes of ``like``."""
+    target = find_target(path, {}, like, max_shard_size)
+    if max_shard_size is None or target.model is None:
+        return target
+    return _divided(target, _outgoing(target.model, target.model, dtype), max_shard_size)
+
+
+def _divided(target: Target, arrays: Outgoing, max_shard_size: int) -> Target:
+    ties = target.model.ties if target.model is not None else {}
+    return replace(target, layout=divided_by_size(arrays, ties, max_shard_size, target.path))
+
+
+def _outgoing(params: Mapping[str, Any], model: LoadedParams | None, dtype: str | None) -> Outgoing:
     check_mapping(params, "the parameters")
     if not params:
         raise ParamsError("there are no parameters to save (an empty mapping).")
@@ -135,6 +176,11 @@ def _outgoing(params: Mapping[str, Any], model: LoadedParams | None) -> Outgoing
     arrays = Outgoing(params if isinstance(params, LoadedParams | DerivedParams) else dict(params))
     # Element types that cannot be written are refused here, before a file exists.
     floating = [name for name in arrays if ELEMENT_TYPES[arrays.code(name)].floating]
+    if dtype is not None:
+        code = CODE_OF_NAME[
+            _arguments.choice("dtype", dtype, [e.name for e in ELEMENT_TYPES.values() if e.floating])
+        ]
+        return Outgoing(arrays.arrays, dict.fromkeys(floating, code))
     if model is None or params is model:
         return arrays
     wanted = {name: model.entry(name).code for name in floating if name in model}
@@ -146,7 +192,9 @@ def _contents(arrays: Outgoing, target: Target, metadata: Mapping[str, str]) -> 
     ties = _ties(arrays, model)
     if model is None or model.source.format != target.known.name:
         return Contents(arrays, ties, dict(metadata))
-    return Contents(arrays, ties, {**model.source.metadata, **metadata}, model.source.layout)
+    layout = model.source.layout
+    inner = None if isinstance(layout, ShardedLayout) else layout
+    return Contents(arrays, ties, {**model.source.metadata, **metadata}, inner)
 
 
 def _ties(arrays: Outgoing, model: LoadedParams | None) -> dict[str, str]:
@@ -186,9 +234,9 @@ def _write_folder(
     target: Target, contents: Contents, metadata: Mapping[str, str], card: str | None, overwrite: bool
 ) -> None:
     assert target.folder is not None
-    assert target.model is not None
+    model = None if target.model is None else target.model.source.folder
     texts = {} if card is None else {"README.md": card}
-    with write_folder(target.folder, target.model.source.folder, overwrite, texts) as folder:
+    with write_folder(target.folder, model, overwrite, texts) as folder:
         if target.layout is None:
             with folder.create(target.path.name) as file:
                 _write_unchanged(target.known, file, contents)

@@ -53,8 +53,13 @@ class Target:
             check_writable(self.path, overwrite, needed_bytes=needed)
 
 
-def find_target(path: Path, params: Mapping[str, Any], like: Like | None) -> Target:
-    """The files that `save_params` writes for a path; FileFormatError where the path names none that can be written."""
+def find_target(
+    path: Path, params: Mapping[str, Any], like: Like | None, max_shard_size: int | None = None
+) -> Target:
+    """The files that `save_params` writes for a path; FileFormatError where the path names none that can be written.
+
+    With ``max_shard_size`` the folder is found, and not yet its division into files.
+    """
     if like is None:
         model = params if isinstance(params, LoadedParams) else None
     else:
@@ -64,6 +69,8 @@ def find_target(path: Path, params: Mapping[str, Any], like: Like | None) -> Tar
             else load_params(_arguments.path("like", like), library="numpy")
         )
     check_name(path)
+    if max_shard_size is not None:
+        return _undivided(path, model)
     layout = model.source.layout if model is not None else None
     if not isinstance(layout, ShardedLayout):
         layout = None
@@ -94,6 +101,17 @@ def find_target(path: Path, params: Mapping[str, Any], like: Like | None) -> Tar
     if written.read_only:
         raise FileFormatError(f"{path}: files of {written.name} are not written. Give one: {_WRITABLE}.")
     return Target(path / model.source.path.name, path, written, model, layout)
+
+
+def _undivided(path: Path, model: LoadedParams | None) -> Target:
+    if format_of_name(path) is not None or path.name.endswith(INDEX_SUFFIX):
+        raise FileFormatError(
+            f"{path}: max_shard_size (--max-shard-size) divides the files of a folder. Give a name without extension."
+        )
+    usual = model is None or not model.source.path.name.startswith("diffusion_pytorch_model")
+    name = "model.safetensors" if usual else "diffusion_pytorch_model.safetensors"
+    known = next(known for known in FORMATS if known.name == "safetensors")
+    return Target(path / name, path, known, model, None)
 
 
 def _format_of(model: LoadedParams) -> FileFormat:

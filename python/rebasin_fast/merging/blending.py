@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,18 +65,40 @@ def blended_parameter(
     ParamsError
         Masks differ, or as :func:`blended`.
     """
-    arrays = [model[name] for model in models]
+
+    def blend(name: str) -> Array:
+        arrays = [model[name] for model in models]
+        return blended(name, arrays, weights, labels, allow_nonfinite=allow_nonfinite)
+
     used = [number for number, weight in enumerate(weights) if weight != 0.0]
-    if len(used) > 1 and is_mask(name, models[0]):
-        _refuse_other_masks(name, [arrays[number] for number in used], [labels[number] for number in used])
-        return arrays[used[0]]
+    if len(used) < 2:
+        return blend(name)
+    like = models[0][name]
+    return merged_by_meaning(name, like, [models[n] for n in used], [labels[n] for n in used], blend)
+
+
+def merged_by_meaning(
+    name: str, like: Array, models: Sequence[Params], labels: Sequence[str], merge: Callable[[str], Array]
+) -> Array:
+    """One parameter of several models as ``merge`` gives it, or as its meaning demands, in the form of ``like``.
+
+    Masks of pruning must agree and are the first model's; the vectors of spectral_norm are those of the merged weight.
+
+    Raises
+    ------
+    ParamsError
+        Masks differ.
+    """
+    if is_mask(name, models[0]):
+        masks = [model[name] for model in models]
+        _refuse_other_masks(name, masks, labels)
+        return masks[0]
     weight_name = weight_of_spectral_vector(name, models[0])
-    if len(used) > 1 and weight_name is not None:
-        weight = blended_parameter(weight_name, models, weights, labels, allow_nonfinite=allow_nonfinite)
-        u, v = (wide_on_host(models[used[0]][name[:-1] + side]) for side in "uv")
-        vector = spectral_vector(name, wide_on_host(weight), u, v)
-        return library_of(arrays[0]).blend(of_one_library([arrays[0], vector]), [0.0, 1.0])
-    return blended(name, arrays, weights, labels, allow_nonfinite=allow_nonfinite)
+    if weight_name is None:
+        return merge(name)
+    u, v = (wide_on_host(models[0][name[:-1] + side]) for side in "uv")
+    vector = spectral_vector(name, wide_on_host(merge(weight_name)), u, v)
+    return library_of(like).blend(of_one_library([like, vector]), [0.0, 1.0])
 
 
 def _refuse_other_masks(name: str, masks: Sequence[Array], labels: Sequence[str]) -> None:
@@ -115,21 +137,25 @@ def blended(
         (label, array) for label, array, weight in zip(labels, of_one, weights, strict=True) if weight != 0.0
     ]
     hosts = {label: wide_on_host(array) for label, array in used}
-    same = _same_infinities(list(hosts.values()))
+    same = same_infinities(list(hosts.values()))
     bad = ~np.isfinite(wide_on_host(result)) & ~same
     if bad.any() and not allow_nonfinite:
-        _refuse(name, hosts, bad, library.dtype_name(arrays[0]))
+        refuse_nonfinite(name, hosts, bad, f"{library.dtype_name(arrays[0])}, the dtype of the first model")
     return library.replaced(result, used[0][1], same) if same.any() else result
 
 
-def _same_infinities(hosts: list[NDArray[Any]]) -> NDArray[np.bool_]:
+def same_infinities(hosts: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:
+    """Where all hold one infinity, as masks do."""
     same: NDArray[np.bool_] = np.isinf(hosts[0])
     for other in hosts[1:]:
         same &= other == hosts[0]
     return same
 
 
-def _refuse(name: str, hosts: dict[str, NDArray[Any]], bad: NDArray[np.bool_], dtype: str) -> None:
+def refuse_nonfinite(
+    name: str, hosts: Mapping[str, NDArray[Any]], bad: NDArray[np.bool_], dtype: str
+) -> None:
+    """ParamsError for the entries ``bad`` of a merged parameter, by the model at fault or the width of the dtype."""
     place = tuple(int(i) for i in np.argwhere(bad)[0])
     at = f", the first at {place}" if place else ""
     cure = "allow_nonfinite=True (--allow-nonfinite) lets such numbers pass"
@@ -142,6 +168,6 @@ def _refuse(name: str, hosts: dict[str, NDArray[Any]], bad: NDArray[np.bool_], d
             )
     largest = max(float(np.abs(host).max()) for host in hosts.values())
     raise ParamsError(
-        f"parameter {name!r}: {int(bad.sum())} entries of the blend are too large for {dtype}, the dtype of the first "
-        f"model{at}; the models hold up to {largest:.6g}. Convert the first model to a wider dtype. {cure}"
+        f"parameter {name!r}: {int(bad.sum())} entries of the blend are too large for {dtype}{at}; "
+        f"the models hold up to {largest:.6g}. Convert the first model to a wider dtype. {cure}"
     )

@@ -1,4 +1,4 @@
-"""Transforms of a spec: permutations with signs, scales and matrices of the units."""
+"""Transforms of a spec: permutations with signs, scales, rotations and matrices of the units."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from rebasin_fast.typing import Floats, Index
 class Transform:
     """An element of the group of a spec: for each permutation an order, and factors or a matrix of its units.
 
-    Units are reordered first, then multiplied by ``signs`` and ``scales``, then mixed by ``matrices``: along an axis
+    Units are reordered first, then multiplied by ``signs`` and ``scales``, then the pairs within each are rotated, then
+    units are mixed by ``matrices``: along an axis
     of exponent 1, M w with M = matrix · diag(signs · scales) · order; of exponent -1, M's inverse, transposed; of
     exponent 0, the order alone. All arrays are of shape (..., n) or (..., n, n) within the parents of the permutation.
 
@@ -26,6 +27,8 @@ class Transform:
         Positive, for slots.
     matrices : Mapping[str, array of float64]
         Invertible; (..., slots out, slots in).
+    rotations : Mapping[str, array of float64]
+        (..., n, pairs, 2): numbers a + i b, by which each pair (x, y) of a slot is multiplied as the number x + i y.
 
     Notes
     -----
@@ -42,10 +45,12 @@ class Transform:
     signs: Mapping[str, Floats] = field(default_factory=dict)
     scales: Mapping[str, Floats] = field(default_factory=dict)
     matrices: Mapping[str, Floats] = field(default_factory=dict)
+    rotations: Mapping[str, Floats] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         count = len(self.permutation)
+        rotations = f", rotations of {len(self.rotations)}" if self.rotations else ""
         return (
             f"Transform({count} permutation{'s' * (count != 1)}, signs of {len(self.signs)}, "
-            f"scales of {len(self.scales)}, matrices of {len(self.matrices)})"
+            f"scales of {len(self.scales)}, matrices of {len(self.matrices)}{rotations})"
         )

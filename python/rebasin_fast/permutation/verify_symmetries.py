@@ -139,6 +139,7 @@ def _opposite(spec: PermutationSpec, first: Transform, second: Transform) -> Tra
         {name: -values for name, values in first.signs.items()},
         {name: 1.0 / values for name, values in first.scales.items()},
         matrices,
+        second.rotations,
     )
 
 

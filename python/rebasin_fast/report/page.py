@@ -95,10 +95,15 @@ def write_report(
 
 
 def _page(found: Findings) -> str:
+    return environment().get_template("page.html").render(_context(found))
+
+
+def environment() -> Any:
+    """The templates, in which every value is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     # A name comes from a file that anyone may have written: escaped by jinja2, control characters spelled out here.
-    environment = Environment(
+    found = Environment(
         loader=PackageLoader("rebasin_fast.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -106,9 +111,9 @@ def _page(found: Findings) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update((function.__name__, function) for function in FILTERS)
-    environment.globals.update(_CONSTANTS, heat_map=heat_map, colour_scale=colour_scale)
-    return environment.get_template("page.html").render(_context(found))
+    found.filters.update((function.__name__, function) for function in FILTERS)
+    found.globals.update(_CONSTANTS, heat_map=heat_map, colour_scale=colour_scale)
+    return found
 
 
 def _context(found: Findings) -> dict[str, Any]:

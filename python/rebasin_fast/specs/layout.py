@@ -52,6 +52,20 @@ def blocks_of(entry: Entry, sizes: Mapping[str, int]) -> tuple[Block, ...]:
     return tuple(block for block in _blocks(entry, sizes) if block.permutations)
 
 
+def owned_positions(entry: Entry, name: str, parents: Sequence[str], sizes: Mapping[str, int]) -> Index:
+    """(units, each): of every unit of ``name``, those of its parents one after the other, its positions, ascending."""
+    parts = []
+    for block in blocks_of(entry, sizes):
+        if name not in block.dims:
+            continue
+        front = [*(block.dims.index(parent) for parent in parents), block.dims.index(name)]
+        rest = [axis for axis in range(len(block.dims)) if axis not in front]
+        count = prod(block.positions.shape[axis] for axis in front)
+        parts.append(block.positions.transpose([*front, *rest]).reshape(count, -1))
+    owned: Index = np.sort(np.concatenate(parts, axis=1), axis=1)
+    return owned
+
+
 def merged_shape(shape: Sequence[int], merged: Sequence[tuple[Entry, int]]) -> list[int]:
     """The shape of an array whose axes are merged by ``axis.merge_joined``."""
     lengths = iter(shape)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from rebasin_fast._untrusted import brief
 from rebasin_fast.errors import SpecError
 
-Group: TypeAlias = Literal["signs", "scales", "orthogonal", "linear"]
+Group: TypeAlias = Literal["signs", "scales", "rotations", "orthogonal", "linear"]
 NormKind: TypeAlias = Literal["rms", "layer"]
 
 GROUPS: tuple[Group, ...] = get_args(Group)
 NORM_KINDS: tuple[NormKind, ...] = get_args(NormKind)
+
+
+class Pair(NamedTuple):
+    """Two positions of a unit that a rotation mixes, among all that the unit owns along an axis, from left to right.
+
+    ``rotation``: its number within the unit.
+    """
+
+    rotation: int
+    first: int
+    second: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +32,14 @@ class Role:
     """How a transform acts along ``axis`` of ``parameter``, once for each copy of the units there.
 
     ``exponents``: 1 the transform M itself (the axis writes the units), -1 its inverse, transposed (the axis reads
-    them), 0 neither (a gate, a variance). Copies are counted from left to right along the axis.
+    them), 0 neither (a gate, a variance). Copies are counted from left to right along the axis. ``pairs``: of
+    rotations, which have one exponent.
     """
 
     parameter: str
     axis: int
     exponents: tuple[int, ...]
+    pairs: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +72,11 @@ class Symmetry:
     ----------
     permutation : str
         The permutation of the spec whose units are transformed; within its parents, each copy by itself.
-    group : {"signs", "scales", "orthogonal", "linear"}
-        ``signs``: a factor of 1 or -1 a unit. ``scales``: a positive factor a unit. ``orthogonal``: an orthogonal
-        matrix; with norms of kind ``layer`` one that maps the vector of ones to itself. ``linear``: an invertible
-        matrix.
+    group : {"signs", "scales", "rotations", "orthogonal", "linear"}
+        ``signs``: a factor of 1 or -1 a unit. ``scales``: a positive factor a unit. ``rotations``: within each unit,
+        as in an attention head with rotary embeddings, a rotation and a scale of each pair. ``orthogonal``: an
+        orthogonal matrix; with norms of kind ``layer`` one that maps the vector of ones to itself. ``linear``: an
+        invertible matrix.
     roles : tuple of Role
         Every axis on which the permutation stands.
     norms : tuple of Norm
@@ -87,6 +101,15 @@ class Symmetry:
             )
         if self.norms and self.group != "orthogonal":
             raise SpecError(f"norms belong to an orthogonal group; {self.permutation!r} has {self.group!r}")
+        if any(bool(role.pairs) != (self.group == "rotations") for role in self.roles):
+            raise SpecError(
+                f"pairs belong to the roles of rotations, and to each; {self.permutation!r} has {self.group!r}"
+            )
+
+    @property
+    def rotations(self) -> int:
+        """Rotations of each unit."""
+        return max((pair.rotation + 1 for role in self.roles for pair in role.pairs), default=0)
 
 
 class UnshownSymmetryError(SpecError):
@@ -103,7 +126,7 @@ def symmetries_to_json(symmetries: Iterable[Symmetry]) -> list[dict[str, Any]]:
         {
             "permutation": symmetry.permutation,
             "group": symmetry.group,
-            "roles": [[role.parameter, role.axis, list(role.exponents)] for role in symmetry.roles],
+            "roles": [_role_to_json(role) for role in symmetry.roles],
             "norms": [
                 {
                     "kind": norm.kind,
@@ -125,13 +148,23 @@ def symmetries_from_json(value: Any) -> tuple[Symmetry, ...]:
             Symmetry(
                 fields["permutation"],
                 fields["group"],
-                tuple(Role(name, axis, tuple(exponents)) for name, axis, exponents in fields["roles"]),
+                tuple(map(_role, fields["roles"])),
                 tuple(_norm(norm) for norm in fields["norms"]),
             )
             for fields in value
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SpecError(f"the symmetries of a permutation spec are malformed: {error!r}") from None
+
+
+def _role_to_json(role: Role) -> list[Any]:
+    pairs = [list(map(list, role.pairs))] if role.pairs else []
+    return [role.parameter, role.axis, list(role.exponents), *pairs]
+
+
+def _role(fields: Sequence[Any]) -> Role:
+    name, axis, exponents, *pairs = fields
+    return Role(name, axis, tuple(exponents), *(tuple(Pair(*pair) for pair in found) for found in pairs))
 
 
 def _norm(fields: Mapping[str, Any]) -> Norm:
@@ -180,6 +213,15 @@ def _check_role(permutation: str, role: Role, places: list[tuple[str, int]]) -> 
             f"{where} has exponents {brief(role.exponents)} on {role.parameter!r}; they are -1, 0 or 1"
         )
 
+    numbers = [number for pair in role.pairs for number in pair]
+    if role.pairs and (len(role.exponents) != 1 or role.exponents == (0,)):
+        raise SpecError(f"{where} rotates pairs of {role.parameter!r}: its exponent is 1 or -1")
+    if any(type(number) is not int or number < 0 for number in numbers):
+        raise SpecError(f"{where} has pairs of {role.parameter!r} that are no whole numbers from 0 on")
+    positions = [position for pair in role.pairs for position in pair[1:]]
+    if len(set(positions)) < len(positions):
+        raise SpecError(f"{where} has two pairs of {role.parameter!r} with one position")
+
 
 def _check_norm(permutation: str, norm: Norm, places: list[tuple[str, int]]) -> None:
     where = f"a norm of the symmetry of {permutation!r}"
@@ -211,7 +253,7 @@ def renamed_symmetries(symmetries: Iterable[Symmetry], names: Mapping[str, str])
         Symmetry(
             symmetry.permutation,
             symmetry.group,
-            tuple(Role(new(role.parameter), role.axis, role.exponents) for role in symmetry.roles),
+            tuple(replace(role, parameter=new(role.parameter)) for role in symmetry.roles),
             tuple(
                 Norm(
                     norm.kind,

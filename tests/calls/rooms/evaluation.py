@@ -1,11 +1,13 @@
 """Interpolation and evaluation: curves, evaluators, calibration, statistics, REPAIR."""
 
+from functools import cache
+
 import numpy as np
 
 import rebasin_fast as rf
 from calls.judgement import Call
 from calls.nonsense import NONSENSE
-from calls.shared import BATCHES, CURVE, INPUTS, PAIR, A, B, evaluate, loss, model, new_file, saved
+from calls.shared import BATCHES, CURVE, INPUTS, PAIR, SPEC, A, B, evaluate, loss, model, new_file, saved
 from rebasin_fast import evaluation
 
 SCORES, CLASSES = np.log([[0.8, 0.2]] * 10), np.array([0] * 8 + [1] * 2)
@@ -14,6 +16,12 @@ READ_LATER = {
     kind for kind in NONSENSE if any(word in kind for word in ("list", "set", "generator", "array", "tensor"))
 }
 ON_THE_LINE = {"-1", "10**30"}
+
+
+@cache
+def merged():
+    return rf.merge([A, B], spec=SPEC, model=model(), batches=BATCHES, method="identity", repair="none")
+
 
 CALLS = [
     Call(
@@ -72,4 +80,16 @@ CALLS = [
     Call(evaluation.load_into, lambda: {"model": model(), "params": B}),
     Call(evaluation.fit_temperature, lambda: {"scores": SCORES, "classes": CLASSES}),
     Call(evaluation.expected_calibration_error, lambda: {"scores": SCORES, "classes": CLASSES, "bins": 15}),
+    Call(
+        rf.merge,
+        lambda: {
+            "models": [A, B], "spec": SPEC, "model": model(), "batches": BATCHES, "labels": None, "loss": None,
+            "metric": None, "method": "activations", "t": 0.5, "weights": None, "repair": "none", "rng": 0,
+            "strict": True, "checkpoint": None, "progress": None,
+        },
+        {"t": ON_THE_LINE, "model": {"function"}, "batches": {*READ_LATER, "function"}},
+    ),
+    Call(rf.Merged.save, lambda: {"path": new_file("npz"), "overwrite": False}, instance=merged),
+    Call(rf.Merged.load, lambda: {"path": saved(merged())}),
+    Call(rf.Merged.plot, lambda: {"ax": None, "metric": "loss"}, instance=merged),
 ]  # fmt: skip

@@ -67,7 +67,7 @@ CALLS = [
         rf.activation_matching,
         lambda: {
             "spec": SPEC, "model_a": model(), "model_b": model(), "batches": [INPUTS], "similarity": "correlation",
-            "taps": None, **QUIET,
+            "taps": None, "activation_weight": 0.5, "symmetries": "permutations", **QUIET,
         },
     ),
     Call(
@@ -85,7 +85,7 @@ CALLS = [
         rf.straight_through_matching,
         lambda: {
             "spec": SPEC, "model": model(), **PAIR, "batches": BATCHES, "loss": loss, "epochs": 1,
-            "symmetries": "all", "move_both": False,
+            "symmetries": "all", "move_both": False, "gradient": "straight-through",
         },
     ),
     Call(rf.weight_matching, lambda: {"spec": SPEC, **PAIR, "symmetries": "permutations"}),
@@ -136,7 +136,7 @@ CALLS = [
         {"learning_rate": CHECKED_LATER, "noise": CHECKED_LATER},
     ),
     Call(SinkhornOptions, lambda: {"evaluate_every": 1, "kept_batches": 1, "patience": None}),
-    Call(StraightThroughOptions, lambda: {"symmetries": "all", "move_both": False}),
+    Call(StraightThroughOptions, lambda: {"symmetries": "all", "move_both": False, "gradient": "group"}),
     Call(
         StraightThroughOptions,
         lambda: {"epochs": 1, "learning_rate": 0.1, "optimizer": None, "schedule": None},

@@ -13,6 +13,7 @@ def loaded():
 
 
 NUMBERS = {"P0": 4}
+FORM = {"dtype": None, "max_shard_size": None}
 
 CALLS = [
     Call(rf.apply_permutation, lambda: {"spec": SPEC, "permutation": P, "params": A}, {"params": {"dict"}}),
@@ -55,7 +56,8 @@ CALLS = [
     Call(
         rf.save_params,
         lambda: {
-            "path": new_file("npz"), "params": A, "like": None, "metadata": None, "card": None, "overwrite": False,
+            "path": new_file("npz"), "params": A, "like": None, "metadata": None, "card": None, **FORM,
+            "overwrite": False,
         },
         {"params": {"dict of numbers"}},
     ),
@@ -65,8 +67,8 @@ CALLS = [
         {"permutation": {"dict"}},
     ),
     Call(files.load_permutation, lambda: {"path": saved_permutation()}),
-    Call(files.check_output, lambda: {"path": new_file("npz"), "like": None, "overwrite": False}),
-    Call(files.output_files, lambda: {"path": new_file("npz"), "like": None}),
+    Call(files.check_output, lambda: {"path": new_file("npz"), "like": None, **FORM, "overwrite": False}),
+    Call(files.output_files, lambda: {"path": new_file("npz"), "like": None, **FORM}),
     Call(files.check_permutation_output, lambda: {"path": new_file("npz"), "overwrite": False}),
     Call(files.check_writable, lambda: {"path": new_file("npz"), "overwrite": False, "needed_bytes": 1}),
     Call(files.spec_digest, lambda: {"spec_json": SPEC.to_json()}),

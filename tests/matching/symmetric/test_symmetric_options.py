@@ -21,7 +21,6 @@ def match(params_b=B, **options):
 @pytest.mark.parametrize(
     "option",
     [
-        {"init": {}},
         {"effort": "high"},
         {"memory_limit": 10**9},
         {"device": "cuda"},

@@ -11,6 +11,7 @@ import click
 
 from rebasin_fast._terminal.tables import table
 from rebasin_fast.cli.alignment import align
+from rebasin_fast.cli.methods import METHODS, NEED_DATA, MethodOptions
 from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.option_types import FACTORY, made_model
 from rebasin_fast.cli.options import (
@@ -40,7 +41,20 @@ _DEFINITIONS: tuple[Barrier, ...] = get_args(Barrier)
 @click.option(
     "--reset-batch-norm", "training_data", type=FACTORY, help="Gives training batches; BatchNorm is reset."
 )
-@click.option("--match", "matched", is_flag=True, help="Add the line to B matched onto A.")
+@click.option(
+    "--match",
+    "matched",
+    is_flag=False,
+    flag_value="weight",
+    metavar="[METHOD]",
+    type=click.Choice(list(METHODS)),
+    help=f"Add the line to B matched onto A, by weight or another METHOD of match: {', '.join(METHODS)}.",
+)
+@click.option(
+    "--match-data",
+    type=FACTORY,
+    help="Gives the batches that METHOD runs on; by default those of --reset-batch-norm, else of --data.",
+)
 @click.option("--points", default=25, show_default=True, type=click.IntRange(2), help="Points on the line.")
 @click.option("-o", "--output", type=output_path, help="Draw the curves (.png, .pdf, .svg).")
 @matching_options
@@ -53,7 +67,8 @@ def curve(
     data: Callable[[], Any],
     loss: Callable[..., Any] | None,
     training_data: Callable[[], Any] | None,
-    matched: bool,
+    matched: str | None,
+    match_data: Callable[[], Any] | None,
     points: int,
     output: Path | None,
     options: MatchingOptions,
@@ -67,7 +82,10 @@ def curve(
     \b
     Example:
       rebasin-fast curve a.pt b.pt --model mymodels:net --data mydata:test_batches --match -o curve.png
+      rebasin-fast curve a.pt b.pt --model mymodels:net --data mydata:test_batches --match activation
     """
+    if match_data is not None and matched not in NEED_DATA:
+        raise click.UsageError(f"--match-data is for --match {', '.join(NEED_DATA)}")
     if output is not None:
         from rebasin_fast.plots import check_figure
 
@@ -79,7 +97,8 @@ def curve(
     evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
     lines: dict[str, tuple[Params, Params]] = {"as they are": (params_a, params_b)}
     if matched:
-        alignment = align(params_a, model_b, params_b, options, out, proving=(model, data))
+        how = _method(matched, model, match_data or training_data or data)
+        alignment = align(params_a, model_b, params_b, options, out, how, proving=(model, data))
         lines["matched"] = (alignment.first, alignment.aligned)
         if alignment.statement is not None:
             click.echo(f"Note: the spec is {alignment.statement}", err=True)
@@ -95,6 +114,13 @@ def curve(
         plot_loss_curves(curves, output, overwrite=out.force)
     saved = "" if output is None else f"\nsaved {output}"
     out.show({name: _account(line) for name, line in curves.items()}, _table(curves) + saved)
+
+
+def _method(name: str, model: Callable[[], Any], data: Callable[[], Any]) -> MethodOptions:
+    """On weights alone where they do."""
+    if name in NEED_DATA:
+        return MethodOptions(method=name, model=model, data=data)
+    return MethodOptions(method=name)
 
 
 def _account(line: LossCurve) -> dict[str, Any]:

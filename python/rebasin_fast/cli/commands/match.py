@@ -73,7 +73,7 @@ def match(
       rebasin-fast match a.pt b.pt -o b_aligned.pt --trace mymodels:gpt --symmetries all --normal-a a_normal.pt
     """
     method.check()
-    options.check_symmetries(method.method, ("weight", "straight-through"))
+    options.check_symmetries(method.method, ("weight", "activation", "straight-through"))
     if normal_a is not None and options.symmetries != "all":
         raise click.UsageError(
             "--normal-a is for --symmetries all; by permutations alone B is matched to A as it is"
@@ -90,7 +90,7 @@ def match(
     with resumable(method.resume):
         alignment = align(a.params, model_b, b.params, options, out, method)
     spec, matching = alignment.spec, alignment.matching
-    with together():  # the model last: where it is new, all are
+    with together():
         if save_permutation is not None and isinstance(matching, SymmetricMatching):
             restored = b.restored_spec(matching.spec)
             save_transform(save_permutation, restored, matching.transform, overwrite=out.force)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from rebasin_fast._pretrained.card import model_card
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.alignment import align, kinship_account, note_statistics, note_unproven
 from rebasin_fast.cli.destination import Destination, resumable
+from rebasin_fast.cli.measured_merge import MEASURED, MeasureOptions, measure_options, place_of
 from rebasin_fast.cli.named import LoadOptions
 from rebasin_fast.cli.options import (
     MatchingOptions,
@@ -26,6 +28,8 @@ from rebasin_fast.cli.options import (
     output_path,
 )
 from rebasin_fast.cli.proof import spec_statement
+from rebasin_fast.cli.recipes.running import is_recipe, merge_recipe
+from rebasin_fast.cli.rules import RuleOptions, rule_options
 from rebasin_fast.files import together
 from rebasin_fast.matching import ManyMatching, merge_many
 from rebasin_fast.matching.kinship import kinship
@@ -58,10 +62,11 @@ class _Merged:
 )
 @click.option(
     "--method",
-    default="first",
+    default="auto",
     show_default=True,
-    type=click.Choice(["first", "merge-many", "cycle-consistent"]),
-    help="Match each model to A, each to the mean of the others, or all at once.",
+    type=click.Choice(["auto", "first", "merge-many", "cycle-consistent", *MEASURED[1:]]),
+    help="Match each model to A (auto), each to the mean of the others, or all at once; with --data the best of "
+    "identity, weights, activations and both (auto), or one of these.",
 )
 @click.option(
     "--save-permutations",
@@ -73,9 +78,12 @@ class _Merged:
     "--resume",
     type=output_path,
     metavar="FILE",
-    help="Keep the state of merge-many in FILE (.safetensors, .npz), and go on from it where it exists.",
+    help="Keep the state of merge-many, or of a merge with --data, in FILE (.safetensors, .npz), and go on from it "
+    "where it exists.",
 )
 @click.option("--allow-nonfinite", is_flag=True, help="Write NaN and infinities, instead of refusing them.")
+@measure_options
+@rule_options
 @matching_options
 @load_options
 @output_options
@@ -88,32 +96,80 @@ def merge(
     save_permutations: Path | None,
     resume: Path | None,
     allow_nonfinite: bool,
+    measuring: MeasureOptions,
+    rules: RuleOptions,
     options: MatchingOptions,
     loading: LoadOptions,
     out: OutputOptions,
 ) -> None:
-    """Match every further model onto A and save the average of all.
+    """Match every further model onto A and save the average of all, or what --rule makes of them.
+
+    With --model and --data several ways are measured, and the best is saved: units matched by weights, activations
+    or both, BatchNorm reset, REPAIR. The table of all is printed.
 
     With three models or more, --method merge-many brings them closer to one another: each in turn is matched to
     the mean of the others. The result is in A's order of units, format and dtypes either way. The
     file of --save-permutations is read by rebasin_fast.ManyMatching.load.
 
+    A recipe of mergekit in place of the models is merged as it stands, and after a matching with --match.
+
     \b
     Examples:
       rebasin-fast merge a.safetensors b.safetensors -o merged.safetensors
+      rebasin-fast merge a.pt b.pt -o merged.pt --model mymodels:net --data mydata:batches --report merge.html
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --weights 2,1,1
       rebasin-fast merge a.pt b.pt c.pt -o merged.pt --method merge-many
+      rebasin-fast merge recipe.yaml -o merged/ --match
+      rebasin-fast merge a/ b/ -o merged/ --rule ties --base base/ --density 0.5 --no-match
     """
+    if is_recipe(models):
+        if weights is not None or rules.rule is not None or method not in ("auto", "first"):
+            raise click.UsageError(
+                "a recipe has its rule and weights; --rule, --weights and --method are not for it"
+            )
+        asked = click.get_current_context().get_parameter_source("matched") is not ParameterSource.DEFAULT
+        merge_recipe(
+            models[0],
+            output,
+            options,
+            loading,
+            out,
+            matched=matched and asked,
+            max_shard_size=rules.max_shard_size,
+            allow_nonfinite=allow_nonfinite,
+        )
+        return
+    measuring.check(method, options)
+    if measuring.given:
+        _merge_measured(
+            models,
+            output,
+            weights,
+            matched,
+            method,
+            save_permutations,
+            resume,
+            measuring,
+            rules,
+            options,
+            loading,
+            out,
+        )
+        return
+    method = "first" if method == "auto" else method
     options.check_symmetries(method, ("first",))
+    rules.check(method)
+    models = rules.with_base(models)
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
     check_options_apply(method, _OPTION_METHODS)
     if method in _TOGETHER and not matched:
         raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
-    shares = _parse_weights(weights, len(models))
+    shares = None if rules.rule is not None else _parse_weights(weights, len(models))
+    parameters = rules.parameters(weights, len(models))
     named = loading.load(models, options.memory_limit, by_class=options.is_left_open)
     first, *others = params = [model.params for model in named]
-    destination = Destination(output, like=named[0], force=out.force)
+    destination = Destination(output, named[0], out.force, rules.dtype, rules.max_shard_size)
     destination.check(models, {"--save-permutations": save_permutations, "--resume": resume})
     if method in _TOGETHER:
         with resumable(resume):
@@ -126,13 +182,17 @@ def merge(
         if alignments:
             first, others = alignments[0].first, [alignment.aligned for alignment in alignments]
         aligned = [first, *others]
-        average = averaged_where_shared if options.no_strict else averaged_params
+        if rules.rule is not None:
+            result = rules.merged(aligned, parameters, options, allow_nonfinite=allow_nonfinite)
+        else:
+            average = averaged_where_shared if options.no_strict else averaged_params
+            result = average(aligned, shares, allow_nonfinite=allow_nonfinite)
         merged = _Merged(
-            average(aligned, shares, allow_nonfinite=allow_nonfinite),
-            {"alignments": [alignment.to_dict() for alignment in alignments]},
+            result,
+            {**rules.account(), "alignments": [alignment.to_dict() for alignment in alignments]},
             [alignment.summary() for alignment in alignments],
         )
-    with together():  # the model last: where it is new, all are
+    with together():
         if save_permutations is not None and merged.many is not None:
             merged.many.save(save_permutations, overwrite=out.force)
         destination.write(
@@ -150,6 +210,33 @@ def merge(
     note_statistics(merged.params)
     _note_not_averaged(params)
     out.show({**merged.account, "output": str(output)}, "\n".join([*merged.lines, f"saved {output}"]))
+
+
+def _merge_measured(
+    paths: Sequence[Path], output: Path, weights: str | None, matched: bool, method: str, permutations: Path | None,
+    resume: Path | None, measuring: MeasureOptions, rules: RuleOptions, options: MatchingOptions, loading: LoadOptions,
+    out: OutputOptions,
+) -> None:  # fmt: skip
+    """The best of the candidates that ``--data`` measures."""
+    if len(paths) < 2:
+        raise click.UsageError(f"a merge takes two models or more; got {len(paths)}")
+    if permutations is not None:
+        raise click.UsageError("--save-permutations is for --method merge-many and cycle-consistent")
+    shares, place = _parse_weights(weights, len(paths)), place_of(rules.t)
+    named = loading.load(paths, options.memory_limit)
+    destination = Destination(output, named[0], out.force, rules.dtype, rules.max_shard_size)
+    destination.check(paths, {"--report": measuring.report, "--resume": resume})
+    with resumable(resume):
+        found = measuring.merged(
+            [model.params for model in named], method, shares, place, options, out, resume, matched=matched
+        )
+    with together():
+        if measuring.report is not None:
+            from rebasin_fast.report.candidates import write_candidates
+
+            write_candidates(measuring.report, found, [path.name for path in paths], overwrite=out.force)
+        destination.write(found.params)
+    out.show({**found.to_dict(), "output": str(output)}, f"{found}\nsaved {output}")
 
 
 def _merge_together(

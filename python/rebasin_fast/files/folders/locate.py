@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 
 from ...errors import FileFormatError
 from ..errors import MissingFileError
 from ..formats import INDEX_SUFFIX, all_suffixes
+from ..writing.journal import finish_interrupted
 
 # In the order in which transformers and diffusers look for them.
 USUAL_FILES = (
@@ -19,7 +21,7 @@ USUAL_FILES = (
 
 
 def locate(path: Path) -> Path:
-    """The file or index to read for a path.
+    """The file or index to read for a path, after what a killed process had begun to write there is finished.
 
     Raises
     ------
@@ -28,6 +30,8 @@ def locate(path: Path) -> Path:
     FileFormatError
         A folder with no weights, with several files of them, or with several networks.
     """
+    for folder in {path.parent, path, Path(os.path.realpath(path)).parent}:
+        finish_interrupted(folder)
     try:
         if path.is_dir():
             return _in_folder(path)

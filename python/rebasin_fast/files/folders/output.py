@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
-from ..._untrusted import parse_json, read_small_file
 from ..errors import OutputExistsError
 from ..writing.atomic import check_writable
 from ..writing.faults import writing
-from ..writing.leftovers import clear_leftovers, remove, temporary_name
-from ..writing.names import exists_error, give_name, sync_folder
+from ..writing.journal import finish_interrupted
+from ..writing.leftovers import clear_leftovers, temporary_name
+from ..writing.names import exists_error, sync_folder
+from ..writing.placing import FolderPlacing
+from ..writing.publishing import other_name
 from ..writing.together import outputs_of_block
 from .locate import is_weights
 
-MAX_INDEX = 100_000_000
 _MAX_COPIED = 64 << 20
-_TURN = ".alt"
 # Companions of the weights in a folder of transformers or diffusers: configuration, tokenizer, preprocessing, code.
 _COMPANIONS = (
     "config.json", "*_config.json", "config.yaml", "added_tokens.json", "special_tokens_map.json", "tokenizer*",
@@ -64,6 +63,7 @@ def check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: 
 
 
 def _check_folder(folder: Path, names: list[str], overwrite: bool, needed_bytes: int) -> None:
+    finish_interrupted(folder.parent)
     if not folder.exists():
         check_writable(folder, False, needed_bytes=needed_bytes)
         return
@@ -96,37 +96,26 @@ def write_folder(
     files stand under names that the index before does not list (`free_names`), so that at every moment the index in the
     folder names a whole set: the old one, or the new one. The files of the old set are removed after.
     """
-    aside = temporary_name(folder)
     outputs = outputs_of_block()
-    waits = False
-
-    def put_in_place() -> None:
-        with writing(folder):
-            _publish(aside, new.names, folder, overwrite)
-        sync_folder(folder.parent)
-
-    def clear() -> None:
-        remove(aside)
-
+    new = NewFolder(temporary_name(folder))
+    placing = FolderPlacing(new.path, folder, overwrite, new.names)
     try:
         with writing(folder):
-            aside.mkdir()
-            new = NewFolder(aside)
+            new.path.mkdir()
             yield new
             if model is not None:
-                _copy_companions(model, aside, folder)
+                _copy_companions(model, new.path, folder)
             for name, text in (texts or {}).items():
-                (aside / name).write_text(text, encoding="utf-8", newline="\n")
-            sync_folder(aside)
+                (new.path / name).write_text(text, encoding="utf-8", newline="\n")
+            sync_folder(new.path)
         if outputs is None:
-            put_in_place()
+            placing.place()
+            sync_folder(folder.parent)
         else:
-            outputs.cleaning.append(clear)
-            outputs.folders.append(put_in_place)
-            waits = True
+            outputs.folders.append(placing)
     finally:
-        if not waits:
-            clear()
+        if outputs is None or placing not in outputs.folders:
+            placing.clear()
 
 
 def _copy_companions(model: Path, aside: Path, folder: Path) -> None:
@@ -146,81 +135,3 @@ def _copy(companion: Path, copy: Path) -> None:
 
 def _belongs_to_a_model(name: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern) for pattern in _COMPANIONS)
-
-
-def _publish(aside: Path, names: list[str], folder: Path, overwrite: bool) -> None:
-    if not folder.exists():
-        with contextlib.suppress(FileExistsError, NotADirectoryError):
-            _rename_new(aside, folder)
-            return
-    taken = [name for name in names if (folder / name).exists()]
-    if taken and not overwrite:
-        raise exists_error(folder / taken[0])
-    for companion in sorted(p.name for p in aside.iterdir() if p.name not in names):
-        os.replace(aside / companion, folder / companion)
-    try:
-        for name in names:
-            if name == names[-1]:
-                sync_folder(folder)  # the names that the index lists are on the disk before it
-            give_name(aside / name, folder / name, overwrite)
-    except BaseException:
-        _take_back(aside, folder, names)
-        raise
-    sync_folder(folder)
-    if len(names) > 1:
-        _remove_superseded(folder, names[:-1])
-
-
-def _take_back(aside: Path, folder: Path, names: list[str]) -> None:
-    """Remove the files of a set that has no index, as it was not switched."""
-    listed = _listed(folder / names[-1])
-    for name in names[:-1]:
-        placed = not (aside / name).exists() or _same_file(aside / name, folder / name)
-        if placed and name not in listed:
-            with contextlib.suppress(OSError):
-                (folder / name).unlink()
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
-
-
-def free_names(folder: Path, names: Iterable[str], index: str) -> dict[str, str]:
-    """For each file of a set a name that the index in the folder does not list: its own, or `other_name`."""
-    listed = _listed(folder / index)
-    plain = {name: other_name(name) if Path(name).stem.endswith(_TURN) else name for name in names}
-    return {name: other_name(own) if own in listed else own for name, own in plain.items()}
-
-
-def other_name(name: str) -> str:
-    """The name of a file that takes turns with ``name`` when a set is replaced, and the reverse."""
-    path = Path(name)
-    stem = path.stem
-    return (stem.removesuffix(_TURN) if stem.endswith(_TURN) else stem + _TURN) + path.suffix
-
-
-def _listed(index: Path) -> set[str]:
-    try:
-        files = parse_json(read_small_file(index, MAX_INDEX))["weight_map"].values()
-        return {name for name in files if isinstance(name, str)}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return set()
-
-
-def _remove_superseded(folder: Path, names: list[str]) -> None:
-    for name in names:
-        if other_name(name) not in names:
-            with contextlib.suppress(OSError):
-                (folder / other_name(name)).unlink()
-
-
-def _rename_new(aside: Path, folder: Path) -> None:
-    try:
-        os.rename(aside, folder)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise FileExistsError(error.errno, "taken meanwhile") from error
-        raise

@@ -14,7 +14,7 @@ from ...errors import FileFormatError
 from ..contents import Outgoing
 from ..formats import format_of_file
 from ..params import Entry, LoadedParams, ReadOptions, Source
-from .output import MAX_INDEX
+from ..writing.publishing import MAX_INDEX
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,32 @@ def divide(layout: ShardedLayout, arrays: Mapping[str, Any]) -> dict[str, list[s
     for name in arrays:
         shards[layout.shard_of.get(name, last)].append(name)
     return {name: members for name, members in shards.items() if members}
+
+
+def divided_by_size(
+    arrays: Outgoing, ties: Mapping[str, str], largest: int, single: Path
+) -> ShardedLayout | None:
+    """A new division into files of at most ``largest`` bytes of arrays, in their order; None where one file does.
+
+    An array that is larger has a file of its own. ``single`` is the file of a model that is not divided.
+    """
+    groups: list[list[str]] = [[]]
+    size = 0
+    for name in arrays:
+        own = (
+            0 if ties.get(name) in groups[-1] else ELEMENT_TYPES[arrays.code(name)].nbytes(arrays.shape(name))
+        )
+        if groups[-1] and size + own > largest:
+            groups.append([])
+            size = 0
+        groups[-1].append(name)
+        size += own
+    if len(groups) == 1:
+        return None
+    files = [f"{single.stem}-{n:05d}-of-{len(groups):05d}{single.suffix}" for n in range(1, len(groups) + 1)]
+    shard_of = {name: file for file, names in zip(files, groups, strict=True) for name in names}
+    sources = {file: Source(single.with_name(file), "safetensors") for file in files}
+    return ShardedLayout(f"{single.name}.index.json", shard_of, {}, sources)
 
 
 def index_text(layout: ShardedLayout, shards: dict[str, list[str]], arrays: Outgoing) -> str:

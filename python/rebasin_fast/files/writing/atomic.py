@@ -13,9 +13,11 @@ from typing import IO, Any
 from ... import _arguments
 from ..errors import UnwritableOutputError
 from .faults import unwritable, writing
+from .journal import finish_interrupted
 from .leftovers import clear_leftovers, remove, temporary_name
 from .names import exists_error, give_name, sync_folder
-from .together import Renaming, outputs_of_block
+from .placing import FilePlacing
+from .together import outputs_of_block
 
 PathLike = str | os.PathLike[str]
 
@@ -63,25 +65,27 @@ def atomic_write(path: PathLike, *, overwrite: bool = False, text: bool = False)
     'complete'
     """
     path = _arguments.path("path", path)
+    finish_interrupted(path.parent)
+    clear_leftovers(path.parent)
     _refuse_existing(path, overwrite)
     path = target_of(path)
     outputs = outputs_of_block()
-    renaming = Renaming(temporary_name(path), path, overwrite)
+    placing = FilePlacing(temporary_name(path), path, overwrite)
     try:
         with writing(path):
             # Opened inside of the block that removes it: a signal may come as soon as it is there.
-            with _new_file(renaming.temporary, text) as file:
+            with _new_file(placing.temporary, text) as file:
                 _keep_mode_and_owner(file.fileno(), path)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             if outputs is not None:
-                outputs.files.append(renaming)
+                outputs.files.append(placing)
                 return
-            give_name(renaming.temporary, path, overwrite)
+            give_name(placing.temporary, path, overwrite)
     finally:
-        if outputs is None or renaming not in outputs.files:
-            renaming.clear()
+        if outputs is None or placing not in outputs.files:
+            placing.clear()
     sync_folder(path.parent)
 
 
@@ -132,6 +136,7 @@ def check_writable(path: PathLike, overwrite: bool = False, *, needed_bytes: int
     >>> check_writable("report.html", overwrite=False, needed_bytes=1000)
     """
     path = Path(path)
+    finish_interrupted(path.parent)
     _refuse_existing(path, overwrite)
     path = target_of(path)
     temporary = temporary_name(path)

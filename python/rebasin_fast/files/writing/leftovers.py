@@ -9,7 +9,7 @@ import secrets
 import time
 from pathlib import Path
 
-_NAME = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.rebasin\.tmp", re.DOTALL)
+TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.rebasin\.tmp", re.DOTALL)
 _AGE = 3600.0  # seconds: no writer leaves a file untouched for so long
 
 
@@ -32,15 +32,23 @@ def clear_leftovers(folder: Path) -> None:
     """Remove temporary files and folders of this user that are an hour old; whatever cannot be removed stays."""
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
-            if _NAME.fullmatch(name):
+            if TEMPORARY.fullmatch(name):
                 _remove_if_old(folder / name)
+
+
+def is_own(path: Path) -> bool:
+    """Whether it is this user's."""
+    return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
+
+
+def is_stale(path: Path) -> bool:
+    """Whether it is so old that no writer is at it any more."""
+    return time.time() - path.lstat().st_mtime > _AGE
 
 
 def _remove_if_old(leftover: Path) -> None:
     with contextlib.suppress(OSError):
-        found = leftover.lstat()
-        own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-        if own and time.time() - found.st_mtime > _AGE:
+        if is_own(leftover) and is_stale(leftover):
             _remove(leftover)
 
 

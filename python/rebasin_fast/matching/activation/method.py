@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import chain as chained
-from time import perf_counter
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rebasin_fast import _arguments
-from rebasin_fast._models.inference import check_model, count_of, evaluating, import_torch
+from rebasin_fast._models.inference import check_model, import_torch
 from rebasin_fast._terminal.progress import listener
-from rebasin_fast.errors import DataError, ParamsError
 from rebasin_fast.files.mapping.unchanged import refuses_changed_files
-from rebasin_fast.matching.activation.coverage import check_samples, without_change, without_tap
-from rebasin_fast.matching.activation.moments import CrossMoments
-from rebasin_fast.matching.activation.similarities import (
-    Moments,
-    Similarity,
-    best_permutations,
-    similarities_of,
-    sum_of_matched,
-)
-from rebasin_fast.matching.activation.taps import Tap, TapNames, TapReader, choose_taps, taps_of
-from rebasin_fast.matching.pair import check_pair
-from rebasin_fast.matching.result import Matching, MatchingStats
-from rebasin_fast.permutation import identity_permutation
+from rebasin_fast.matching.activation.isometries import match_isometries
+from rebasin_fast.matching.activation.observed import observe
+from rebasin_fast.matching.activation.similarities import Similarity
+from rebasin_fast.matching.activation.taps import TapNames
+from rebasin_fast.matching.result import Matching
 from rebasin_fast.specs.spec import PermutationSpec
 
+if TYPE_CHECKING:
+    from rebasin_fast.matching.symmetric.result import SymmetricMatching
 
+
+@overload
+def activation_matching(
+    spec: PermutationSpec,
+    model_a: Any,
+    model_b: Any,
+    batches: Iterable[Any],
+    *,
+    symmetries: Literal["all"],
+    similarity: Similarity = "correlation",
+    taps: TapNames | None = None,
+    strict: bool = True,
+    progress: Callable[[int, int | None], object] | bool | None = None,
+) -> SymmetricMatching: ...
+@overload
+def activation_matching(
+    spec: PermutationSpec,
+    model_a: Any,
+    model_b: Any,
+    batches: Iterable[Any],
+    *,
+    symmetries: Literal["permutations"] = "permutations",
+    similarity: Similarity = "correlation",
+    taps: TapNames | None = None,
+    activation_weight: float = 1.0,
+    strict: bool = True,
+    progress: Callable[[int, int | None], object] | bool | None = None,
+) -> Matching: ...
 @_arguments.checked()
 @refuses_changed_files
 def activation_matching(
@@ -40,8 +55,10 @@ def activation_matching(
     model_b: Any,
     batches: Iterable[Any],
     *,
+    symmetries: Literal["permutations", "all"] = "permutations",
     similarity: Similarity = "correlation",
     taps: TapNames | None = None,
+    activation_weight: float = 1.0,
     strict: bool = True,
     progress: Callable[[int, int | None], object] | bool | None = None,
 ) -> Matching:
@@ -58,10 +75,17 @@ def activation_matching(
         Inputs, gone through once. Each batch is a tensor, an (inputs, …) tuple or list, whose first element is
         used, or a mapping of keyword arguments. A few thousand samples, and some times as many samples
         (positions counted) as a layer has units, suffice.
+    symmetries : {"permutations", "all"}
+        "all": signs and rotations of units beside their order, as far as ``spec.symmetries`` has them
+        (:func:`rebasin_fast.trace_spec` finds them). The models that run are copies in normal form
+        (:func:`rebasin_fast.normalise`).
     similarity : {"correlation", "inner_product"}
         Pearson's correlation of two units over all samples, or their mean product, not centred.
     taps : Mapping[str, str or sequence of str], optional
         For a permutation the names of the modules whose outputs are its units, instead of those found.
+    activation_weight : float
+        Share of the activations in the similarity of two units; the rest is that of their weights, each divided by
+        a bound of its sum for the permutation. 1 takes the activations alone.
     strict : bool
         Refuse parameters that the spec or one of the models lacks, and permutations without a tap or with constant
         activations. False leaves them in place and lists them in ``report``.
@@ -72,9 +96,12 @@ def activation_matching(
     Returns
     -------
     Matching
+        With ``symmetries="all"`` a :class:`SymmetricMatching`, which `weight_matching` takes as ``init``.
         ``objective`` is the sum of the similarities of matched units, over units and taps; ``first_objective`` the
         same for the identity, which it is never below. Correlations lie in [-1, 1], so that the objective over
         the number of matched pairs is the mean correlation. ``stats.product_seconds`` is the time of the moments.
+        With an ``activation_weight`` w below 1 it is (1 - w) times the objective of weight matching, plus w times the
+        similarities, those of each permutation multiplied by the quotient of the two bounds.
 
     Raises
     ------
@@ -97,8 +124,15 @@ def activation_matching(
     states within a recurrent module after the last step. Units that never change have correlation 0 with all others.
 
     Deterministic. Each permutation is one exact assignment; permutations within others (dimensions of attention
-    heads) are solved with them, by coordinate descent. One pass over the data, O(samples x n^2) and 8 n^2 bytes for
-    each tap of n units (the moments, in float64), besides the activations of one batch.
+    heads) are solved with them, by coordinate descent, and so are all permutations where weights count too: the weights
+    of a unit depend on the order of those before and after it. The bounds are by Cauchy and Schwarz: |A| |B| over the
+    parameters that a permutation moves, and the number of units, or |X| |Y| over their activations. One pass over the
+    data, O(samples x n^2) and 8 n^2 bytes for each tap of n units (the moments, in float64), besides the activations of
+    one batch.
+
+    With ``symmetries="all"`` units that a rotation mixes are compared by their mean products, over the root mean
+    squares of the tap; the rotation is the polar factor of the summed products, and heads are assigned by the nuclear
+    norms of what is within them. Pairs of queries and keys that a rotary embedding turns are left to the weights.
 
     Ainsworth, Hayase & Srinivasa, *Git Re-Basin*, 2022, section 3.1; correlation as in Li et al., *Convergent
     Learning*, 2015.
@@ -118,95 +152,19 @@ def activation_matching(
     import_torch("activation_matching")
     _arguments.choice("similarity", similarity, ("correlation", "inner_product"))
     _arguments.stream("batches", batches, "batches of inputs", functions=False)
-    check_model(model_a, "model_a")
-    check_model(model_b, "model_b")
-    pair = check_pair(spec, model_a.state_dict(), model_b.state_dict(), strict=strict)
-    candidates = taps_of(spec, model_a, pair.sizes, taps)
-    started = perf_counter()
-    with listener(progress, "batches") as notify:
-        moments, product_seconds = _measure(model_a, model_b, candidates, batches, notify)
-    check_samples(moments, similarity)
-    report = pair.left_in_place | without_tap(spec, moments, pair.sizes, strict=strict)
-    similarities = similarities_of(moments, similarity)
-    if similarity == "correlation":
-        report |= without_change(spec, moments, strict=strict)
-    measured = perf_counter()
-    identity = identity_permutation(spec, pair.sizes)
-    permutation, assignments = best_permutations(spec, similarities, pair.sizes)
-    permutation = {**identity, **permutation}
-    objective, first = (sum_of_matched(similarities, spec, p) for p in (permutation, identity))
-    moved = sum(not np.array_equal(permutation[name], identity[name]) for name in identity)
-    stats = MatchingStats(
-        visits=len(pair.sizes),
-        assignments=assignments,
-        accepted_steps=moved,
-        product_flop=sum(one.product_flop for each in moments.values() for one in each),
-        product_seconds=product_seconds,
-        assignment_seconds=perf_counter() - measured,
-        model_seconds=measured - started - product_seconds,
+    _arguments.choice("symmetries", symmetries, ("permutations", "all"))
+    weight = _arguments.number("activation_weight", activation_weight, least=0.0, most=1.0, of="a share")
+    if symmetries == "all":
+        if weight != 1.0:
+            raise ValueError(
+                "activation_weight is for symmetries='permutations'; with 'all' give the result to weight_matching as "
+                "init"
+            )
+        check_model(model_a, "model_a")
+        check_model(model_b, "model_b")
+        with listener(progress, "batches") as notify:
+            return match_isometries(spec, (model_a, model_b), batches, similarity, taps, strict, notify)
+    observed = observe(
+        spec, model_a, model_b, batches, similarity=similarity, taps=taps, strict=strict, progress=progress
     )
-    return Matching(permutation, objective, first, [objective], 1, True, stats, report)
-
-
-def _measure(
-    model_a: Any,
-    model_b: Any,
-    candidates: list[Tap],
-    batches: Iterable[Any],
-    progress: Callable[[int, int | None], object] | None,
-) -> tuple[Moments, float]:
-    """The moments at every tap, and the seconds that they took beside the models."""
-    stream = iter(batches)
-    try:
-        first = next(stream)
-    except StopIteration:
-        raise DataError("batches is empty: activation matching needs inputs to run the models on") from None
-    seconds = 0.0
-    with evaluating(model_a, model_b):
-        with TapReader(model_a, candidates) as reader:
-            taps = choose_taps(reader, first)
-        moments: Moments = {tap: [CrossMoments() for _ in tap.families] for tap in taps}
-        with TapReader(model_a, taps) as reader_a, TapReader(model_b, taps) as reader_b:
-            for done, batch in enumerate(chained([first], stream), 1):
-                seconds += _add_batch(reader_a, reader_b, batch, moments)
-                if progress is not None:
-                    progress(done, count_of(batches))
-    return moments, seconds
-
-
-def _add_batch(reader_a: TapReader, reader_b: TapReader, batch: Any, moments: Moments) -> float:
-    waiting: dict[Tap, deque[Any]] = {tap: deque() for tap in moments}
-    seconds = 0.0
-
-    def keep(tap: Tap, tensor: Any) -> None:
-        nonlocal seconds
-        started = perf_counter()
-        waiting[tap].append(tap.rows(tensor))
-        seconds += perf_counter() - started
-
-    def combine(tap: Tap, tensor: Any) -> None:
-        nonlocal seconds
-        started = perf_counter()
-        rows = tap.rows(tensor)
-        if not waiting[tap] or waiting[tap][0].shape != rows.shape:
-            raise ParamsError(f"module {tap.module!r} runs on other numbers of samples in A than in B")
-        rows_a = waiting[tap].popleft()
-        for family, moment in zip(tap.families, moments[tap], strict=True):
-            moment.add(_units(rows_a, family.features), _units(rows, family.features))
-        seconds += perf_counter() - started
-
-    reader_a.run(batch, keep)
-    reader_b.run(batch, combine)
-    if any(waiting.values()):
-        raise ParamsError("a module of A runs more often than the same module of B")
-    return seconds
-
-
-def _units(rows: Any, features: NDArray[np.int64]) -> Any:
-    """Columns of ``rows`` as (samples, units), each copy of the units being samples of its own."""
-    import torch
-
-    columns = features.ravel()
-    if not np.array_equal(columns, np.arange(rows.shape[1])):
-        rows = rows.index_select(1, torch.from_numpy(columns).to(rows.device))
-    return rows.reshape(-1, features.shape[1])
+    return observed.matching(weight)

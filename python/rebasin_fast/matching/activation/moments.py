@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,22 @@ class CrossMoments:
         """The mean product of every unit of A with every unit of B, (n, n); not centred."""
         mean_a, mean_b = (side.mean for side in self._sides)
         return _host(self._cross / self._sides[0].count + mean_a[:, None] * mean_b[None, :])
+
+    def relative_product(self) -> Matrix:
+        """The mean products over the root mean squares of all units of A and of B; zeros where one side is zero."""
+        squares = [(side.squares / side.count + side.mean**2).mean() for side in self._sides]
+        scale = float((squares[0] * squares[1]).sqrt())
+        return self.inner_product() / scale if scale > 0.0 else np.zeros_like(self.inner_product())
+
+    def bound(self, similarity: str) -> float:
+        """A number that the sum of the similarities of matched units cannot exceed.
+
+        For correlations the number of units; for mean products |X| |Y| / samples, by Cauchy and Schwarz.
+        """
+        if similarity == "correlation":
+            return float(len(self._cross))
+        sums = [float((side.squares / side.count + side.mean**2).sum()) for side in self._sides]
+        return math.sqrt(sums[0] * sums[1])
 
 
 def _host(matrix: Any) -> Matrix:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 
 from rebasin_fast.assignment import solve_assignment
 from rebasin_fast.errors import ParamsError
+from rebasin_fast.matching.activation.stand_ins import stand_ins_of
 from rebasin_fast.matching.relaxed.chains import units_of_chain
 from rebasin_fast.matching.weight.method import weight_matching
-from rebasin_fast.specs.axis import Entry, Product
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
@@ -33,14 +32,30 @@ def similarities_of(moments: Moments, similarity: Similarity) -> Similarities:
     summed: Similarities = {}
     for tap, each in moments.items():
         for family, moment in zip(tap.families, each, strict=True):
-            matrix = moment.correlation() if similarity == "correlation" else moment.inner_product()
-            if not np.isfinite(matrix).all():
-                raise ParamsError(
-                    f"the activations at module {tap.module!r} hold NaN or infinite values; such a model "
-                    "cannot be matched"
-                )
+            matrix = checked_similarity(tap, moment, similarity)
             summed[family.chain] = summed[family.chain] + matrix if family.chain in summed else matrix
     return summed
+
+
+def checked_similarity(
+    tap: Tap, moment: CrossMoments, kind: Similarity | Literal["relative_product"]
+) -> NDArray[np.float64]:
+    """The similarity of all units at a tap; ParamsError where it is not finite."""
+    matrix: NDArray[np.float64] = getattr(moment, kind)()
+    if not np.isfinite(matrix).all():
+        raise ParamsError(
+            f"the activations at module {tap.module!r} hold NaN or infinite values; such a model cannot be matched"
+        )
+    return matrix
+
+
+def bounds_of(moments: Moments, similarity: Similarity) -> dict[tuple[str, ...], float]:
+    """For every chain of permutations a bound of the sum of its units' similarities, summed over taps."""
+    bounds: dict[tuple[str, ...], float] = {}
+    for tap, each in moments.items():
+        for family, moment in zip(tap.families, each, strict=True):
+            bounds[family.chain] = bounds.get(family.chain, 0.0) + moment.bound(similarity)
+    return bounds
 
 
 def best_permutations(
@@ -63,29 +78,11 @@ def best_permutations(
 
 
 def _solve_nested(spec: PermutationSpec, similarities: Similarities, sizes: Mapping[str, int]) -> Matching:
-    """Weight matching of stand-ins: the product of A = I and B = S^T, permuted, is the similarity matched.
-
-    Zeros beside them keep every permutation within the parents that it has in the whole spec.
-    """
-    axes: dict[str, tuple[Entry, ...]] = {}
-    a: dict[str, NDArray[np.float64]] = {}
-    b: dict[str, NDArray[np.float64]] = {}
-    for number, (chain, matrix) in enumerate(similarities.items()):
-        name = f"similarity{number}"
-        axes[name] = (_entry_of(chain), None)
-        a[name], b[name] = np.eye(len(matrix)), np.ascontiguousarray(matrix.T)
-    names = dict.fromkeys(name for chain in similarities for name in chain)
-    for name in names:
-        chain = (*spec.parents[name], name)
-        axes[f"place of {name}"] = (_entry_of(chain),)
-        zeros = np.zeros(prod(sizes[outer] for outer in chain))
-        a[f"place of {name}"] = b[f"place of {name}"] = zeros
+    """Weight matching of the stand-ins alone."""
+    axes, a, b = stand_ins_of(spec, similarities.items(), sizes)
+    names = {name for chain in similarities for name in chain}
     stand_in = PermutationSpec(axes, sizes={name: sizes[name] for name in names})
     return weight_matching(stand_in, a, b, rng=0)
-
-
-def _entry_of(chain: tuple[str, ...]) -> Entry:
-    return chain[0] if len(chain) == 1 else Product(chain[0], _entry_of(chain[1:]))
 
 
 def sum_of_matched(similarities: Similarities, spec: PermutationSpec, permutation: Permutation) -> float:

@@ -40,6 +40,11 @@ def settling_order(problem: SymmetricProblem) -> list[tuple[str, frozenset[int]]
     return order
 
 
+def visits_in_order(problem: SymmetricProblem) -> list[str]:
+    """All permutations in the order of a first pass, each followed by those that move with its step."""
+    return [visit for name, _ in settling_order(problem) for visit in (name, *problem.families[name].inner)]
+
+
 def _settled_arrays(family: Family, settled: set[str]) -> frozenset[int]:
     known = settled | {family.name, *family.inner}
     return frozenset(array for array, beside in family.arrays.items() if beside <= known)

@@ -10,6 +10,7 @@ from rebasin_fast.matching.runs import is_default_seed
 
 if TYPE_CHECKING:
     from rebasin_fast.matching.orders import Order
+    from rebasin_fast.matching.symmetric.result import SymmetricMatching
     from rebasin_fast.typing import Rng
 
 
@@ -24,6 +25,7 @@ class AscentOptions:
     restarts: int
     strict: bool
     threads: int | None
+    init: SymmetricMatching | None = None
 
     @property
     def most_sweeps(self) -> int:
@@ -33,8 +35,10 @@ class AscentOptions:
     @property
     def begins_with_a_pass(self) -> bool:
         """Whether a first pass matches on anchored arrays."""
-        return self.order is None and self.visiting == "auto" and self.max_iter > 0
+        planned = self.order is None and self.visiting == "auto" and self.max_iter > 0
+        return planned and self.init is None
 
     def keeps_its_order(self, run: int) -> bool:
         """Whether the sweeps of a run go in the order of the first pass; other runs draw their orders."""
-        return self.begins_with_a_pass and run == 1 and is_default_seed(self.rng)
+        planned = self.order is None and self.visiting == "auto"
+        return planned and run == 1 and is_default_seed(self.rng)

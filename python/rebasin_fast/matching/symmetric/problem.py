@@ -14,6 +14,8 @@ from rebasin_fast.errors import ParamsError
 from rebasin_fast.matching.compilation import refuse_nonfinite
 from rebasin_fast.matching.matched import real_entries, real_view, refuse_integers_alone
 from rebasin_fast.matching.symmetric.places import Place, acted_positions, copies_in, place_of
+from rebasin_fast.matching.symmetric.rotations import TurnedPlace, without_pairs
+from rebasin_fast.permutation.transforms.rotations import paired_places
 from rebasin_fast.specs.axis import merge_joined
 from rebasin_fast.specs.layout import Block, blocks_of, merged_shape
 
@@ -46,6 +48,10 @@ class Family:
         Those that signs or matrices act on.
     compared : list[Place]
         Those that an order alone moves, and whose units no matrix of ``inner`` mixes: they are compared as they are.
+    turned : list[TurnedPlace]
+        Pairs within each unit that rotations act on.
+    rotations : int
+        Of each unit.
     inner : list[str]
         The permutations within each unit that move by matrices.
     arrays : dict[int, frozenset[str]]
@@ -62,6 +68,8 @@ class Family:
     moved: list[Place] = field(default_factory=list)
     acted: list[Place] = field(default_factory=list)
     compared: list[Place] = field(default_factory=list)
+    turned: list[TurnedPlace] = field(default_factory=list)
+    rotations: int = 0
     inner: list[str] = field(default_factory=list)
     arrays: dict[int, frozenset[str]] = field(default_factory=dict)
     is_quadratic: bool = False
@@ -120,6 +128,7 @@ class SymmetricProblem:
                 blocks = () if entry is None else blocks_of(entry, self.sizes)
                 self._add_blocks(_Axis(number, axis, shape[axis], range(first, first + joined)), blocks)
                 first += joined
+        self._add_rotations()
         self._note_neighbours()
         with np.errstate(over="ignore"):
             pairs_of_norms = (
@@ -171,6 +180,23 @@ class SymmetricProblem:
                     place = place_of(at.array, at.axis, at.length, block, name, family.parents, chosen)
                     places += [] if place is None else [place]
 
+    def _add_rotations(self) -> None:
+        """Note the pairs of units that rotate, which are no longer compared as they are."""
+        numbers = {name: number for number, name in enumerate(self.names)}
+        for symmetry in self.symmetries:
+            if symmetry.group != "rotations":
+                continue
+            family = self.families[symmetry.permutation]
+            family.rotations = symmetry.rotations
+            for paired in paired_places(self.spec, symmetry, self.sizes):
+                if paired.parameter in numbers:
+                    family.turned.append(TurnedPlace(numbers[paired.parameter], paired))
+            family.compared = [
+                place
+                for compared in family.compared
+                if (place := without_pairs(compared, family.turned)) is not None
+            ]
+
     def _exponents(self, family: Family, at: _Axis) -> tuple[int, ...]:
         """Of the group by which the units move on an axis; 0 where an order alone moves them."""
         groups = {"order": (), "signs": ("signs",)}.get(family.isometry, ("orthogonal", "linear"))
@@ -200,6 +226,7 @@ class SymmetricProblem:
                 for name in family.inner
                 for place in self.families[name].acted
             }
+            inner |= {(place.array, place.axis, family.name) for place in family.turned}
             family.is_quadratic = any(
                 len({axis for there, axis, _ in [*acting, *inner] if there == array}) > 1
                 or len({name for there, _, name in inner if there == array}) > 1

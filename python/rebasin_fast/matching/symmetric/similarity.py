@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebasin_fast.matching.symmetric.places import Place
+from rebasin_fast.matching.symmetric.rotations import Numbers, similarity_of_pairs
 
 if TYPE_CHECKING:
     from rebasin_fast.matching.symmetric.problem import Family, SymmetricProblem
@@ -41,6 +42,20 @@ class Similarities:
         self._add(total, inner.acted)
         by_pairs: Floats = total.reshape(copies, units, each, units, each).transpose(0, 1, 3, 2, 4)
         return by_pairs
+
+    def of_rotations(self, family: Family) -> Numbers:
+        """(copies, n, n, rotations): for each pair of units the complex similarity of each of their rotated pairs."""
+        started = perf_counter()
+        total = np.zeros((prod(family.copies), family.size, family.size, family.rotations), np.complex128)
+        for place in family.turned:
+            if self._counts(place.array):
+                a, b = (
+                    place.numbers(values) for values in (self._problem.a[place.array], self._b[place.array])
+                )
+                similarity_of_pairs(a, b, place, total)
+                self.flop += 8.0 * family.size * a.size
+        self.seconds += perf_counter() - started
+        return total
 
     def _add(self, total: Floats, places: Sequence[Place]) -> None:
         """Add the products of A's rows and B's over the places, as if they had the copies and units of ``total``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,14 +10,16 @@ from numpy.typing import NDArray
 
 from rebasin_fast.matching.symmetric.polar import centred_polar_factor, polar_factor
 from rebasin_fast.matching.symmetric.problem import inner_product
+from rebasin_fast.matching.symmetric.rotations import directions
+from rebasin_fast.matching.symmetric.steps import Move
 from rebasin_fast.permutation import identity_permutation
 from rebasin_fast.permutation.transform import Transform
+from rebasin_fast.permutation.transforms.rotations import as_complex, as_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rebasin_fast.matching.symmetric.problem import Family, SymmetricProblem
-    from rebasin_fast.matching.symmetric.steps import Move
     from rebasin_fast.typing import Floats, Index
 
 
@@ -30,11 +33,37 @@ class State:
         self._orders = identity_permutation(problem.spec, problem.sizes)
         self._signs: dict[str, Floats] = {}
         self._matrices: dict[str, Floats] = {}
+        self._rotations: dict[str, Floats] = {}
         for name, family in problem.families.items():
             if family.isometry == "signs":
                 self._signs[name] = np.ones((*family.copies, family.size))
             elif family.mixes:
                 self._matrices[name] = np.tile(np.eye(family.size), (*family.copies, 1, 1))
+            if family.turned:
+                shape = (*family.copies, family.size, family.rotations)
+                self._rotations[name] = as_pairs(np.ones(shape, np.complex128))
+
+    @classmethod
+    def moved_by(cls, problem: SymmetricProblem, isometry: Transform) -> State:
+        """Where an isometry of the normal forms ends; what it does not name stays."""
+        state = cls(problem)
+        outermost_first = sorted(problem.families.values(), key=lambda family: len(family.parents))
+        for family in outermost_first:
+            copies = prod(family.copies)
+            order = isometry.permutation.get(family.name)
+            signs = isometry.signs.get(family.name)
+            matrices = isometry.matrices.get(family.name)
+            rotations = isometry.rotations.get(family.name)
+            units = copies, family.size
+            move = Move(
+                0.0,
+                None if order is None or family.mixes else order.reshape(units),
+                None if signs is None else signs.reshape(units),
+                {} if matrices is None else {family.name: matrices.reshape(*units, family.size)},
+                None if rotations is None else as_complex(rotations).reshape(*units, family.rotations),
+            )
+            state.take(family, move)
+        return state
 
     @property
     def objective(self) -> float:
@@ -51,6 +80,11 @@ class State:
             for place in family.acted:
                 place.multiply(self.b[place.array], move.signs)
             self._signs[family.name] *= move.signs.reshape(self._signs[family.name].shape)
+        if move.rotations is not None:
+            for turned in family.turned:
+                turned.turn(self.b[turned.array], move.rotations)
+            noted = as_complex(self._rotations[family.name])
+            self._rotations[family.name] = as_pairs(noted * move.rotations.reshape(noted.shape))
         for name, matrices in move.matrices.items():
             for place in self._problem.families[name].acted:
                 place.mix(self.b[place.array], matrices)
@@ -62,13 +96,14 @@ class State:
         """Take the move if it raises the objective by more than ``least``, and report whether it did."""
         before = self.objective
         kept = {array: (self.b[array].copy(), self._values[array]) for array in family.arrays}
-        noted = dict(self._orders), {n: s.copy() for n, s in self._signs.items()}, dict(self._matrices)
+        signs = {name: own.copy() for name, own in self._signs.items()}
+        noted = dict(self._orders), signs, dict(self._matrices), dict(self._rotations)
         self.take(family, move)
         if self.objective - before > least:
             return True
         for array, (values, value) in kept.items():
             self.b[array], self._values[array] = values, value
-        self._orders, self._signs, self._matrices = noted
+        self._orders, self._signs, self._matrices, self._rotations = noted
         return False
 
     def transform(self) -> Transform:
@@ -79,7 +114,8 @@ class State:
             )(matrices)
             for name, matrices in self._matrices.items()
         }
-        return Transform(dict(self._orders), dict(self._signs), matrices=factors)
+        rotations = {name: as_pairs(directions(as_complex(own))) for name, own in self._rotations.items()}
+        return Transform(dict(self._orders), dict(self._signs), matrices=factors, rotations=rotations)
 
     def _reorder(self, family: Family, move: Move) -> None:
         """The order itself, and all that is noted for the units, which take along what is within them."""
@@ -89,10 +125,12 @@ class State:
         self._orders[name] = np.take_along_axis(self._orders[name], order, axis=-1)
         if name in self._signs:
             self._signs[name] = np.take_along_axis(self._signs[name], order, axis=-1)
+        if name in self._rotations:
+            self._rotations[name] = np.take_along_axis(self._rotations[name], order[..., None, None], axis=-3)
         for child in self._problem.families.values():
             if name in child.parents:
                 noted: dict[str, NDArray[Any]]
-                for noted in (self._orders, self._signs, self._matrices):
+                for noted in (self._orders, self._signs, self._matrices, self._rotations):
                     if child.name in noted:
                         noted[child.name] = _with_copies_reordered(noted[child.name], child, family, order)
 

@@ -85,16 +85,17 @@ def weight_matching(
         "all": signs, scales and matrices of units beside their order, as far as ``spec.symmetries`` has them
         (:func:`rebasin_fast.trace_spec` derives them). Both models are brought to normal form
         (:func:`rebasin_fast.normalise`), and B's is moved onto A's; merge on the line between the ``endpoints`` of
-        the result. On the CPU, with copies of both models; takes ``rng``, ``max_iter``, ``order``, ``visiting``,
-        ``restarts``, ``strict``, ``threads`` and ``progress``.
+        the result. On the CPU, with copies of both models; takes ``rng``, ``max_iter``, ``init``, ``order``,
+        ``visiting``, ``restarts``, ``strict``, ``threads`` and ``progress``.
     rng : int, numpy.random.Generator or None
         Same inputs and seed: same permutation. With "auto" 0 is the plan as it is, and every other seed another run,
         as good on average: once, after the first pass, the matches of one unit in ten, drawn by the seed, are
         forbidden. With "random" the seed draws the orders of visits. None draws a fresh seed.
     max_iter : int
         Most sweeps, of as many visits as there are permutations; ten times as many with ``effort="high"``.
-    init : Mapping[str, array of int64], optional
-        The permutation to start from; the identity by default.
+    init : Mapping[str, array of int64] or Matching, optional
+        The permutation to start from; the identity by default. With ``symmetries="all"`` a `SymmetricMatching` of
+        the same models, as from ``activation_matching(symmetries="all")``.
     order : sequence of names, or of sequences of names, optional
         The visits of every sweep, or of each sweep in turn, to replay another program's order. A list of
         sweeps ends the descent when it is used up.
@@ -210,7 +211,7 @@ def weight_matching(
     check_unpacked(bytes_to_unpack(params_a, params_b), memory_limit, "the parameters")
     _arguments.choice("symmetries", symmetries, ("permutations", "all"))
     if symmetries == "all":
-        of_ascent = options.for_all_symmetries(checkpoint)
+        of_ascent = options.for_all_symmetries(checkpoint, init)
         with unchanged(params_a, params_b), listener(progress) as notify:
             if isinstance(params_b, Mapping):
                 return match_symmetric(spec, params_a, params_b, of_ascent, generator, notify)

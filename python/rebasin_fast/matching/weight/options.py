@@ -9,6 +9,7 @@ from rebasin_fast import _arguments
 from rebasin_fast.matching.device.on_device import check_device, check_products
 from rebasin_fast.matching.orders import check_order
 from rebasin_fast.matching.symmetric.options import AscentOptions
+from rebasin_fast.matching.symmetric.result import SymmetricMatching
 
 if TYPE_CHECKING:
     import os
@@ -50,6 +51,7 @@ class SymmetricOptions(TypedDict, total=False):
 
     rng: Rng
     max_iter: int
+    init: SymmetricMatching | None
     order: Order | None
     visiting: Literal["auto", "random"]
     restarts: int
@@ -86,10 +88,9 @@ class Options:
         narrow = {} if self.products == "float32" else {"products": self.products}
         return {name: getattr(self, name) for name in names} | narrow
 
-    def for_all_symmetries(self, checkpoint: object) -> AscentOptions:
+    def for_all_symmetries(self, checkpoint: object, init: object) -> AscentOptions:
         """Those that count there; ValueError that names an option of permutations alone, if one was given."""
         given = {
-            "init": self.init,
             "effort": None if self.effort == "normal" else self.effort,
             "memory_limit": self.memory_limit,
             "device": None if self.device == "cpu" else self.device,
@@ -102,8 +103,13 @@ class Options:
                     f"{name} is for symmetries='permutations'; symmetries='all' takes "
                     f"{', '.join(SymmetricOptions.__annotations__)}"
                 )
+        if init is not None and not isinstance(init, SymmetricMatching):
+            raise ValueError(
+                "init of symmetries='all' is a SymmetricMatching, as activation_matching(symmetries='all') returns; "
+                f"got {type(init).__qualname__}"
+            )
         return AscentOptions(
-            self.rng, self.max_iter, self.order, self.visiting, self.restarts, self.strict, self.threads
+            self.rng, self.max_iter, self.order, self.visiting, self.restarts, self.strict, self.threads, init
         )
 
     def check(self) -> None:

@@ -12,10 +12,12 @@ from rebasin_fast.permutation.apply import check_names_known
 from rebasin_fast.permutation.normal.linear import balance_linear
 from rebasin_fast.permutation.normal.norms import absorb, centre
 from rebasin_fast.permutation.normal.result import Normalised, Step
+from rebasin_fast.permutation.normal.rotations import balance_rotations
 from rebasin_fast.permutation.normal.scales import balance_scales
 from rebasin_fast.permutation.normal.working import Working
 from rebasin_fast.permutation.transform import Transform
 from rebasin_fast.permutation.transforms.draw import identity_transform
+from rebasin_fast.permutation.transforms.rotations import as_pairs
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.specs.symmetry import Norm, Symmetry
 from rebasin_fast.typing import Array, Floats, Params
@@ -30,9 +32,9 @@ def normalise(spec: PermutationSpec, params: Params, *, balance: bool = True) ->
 
     Gains of norms are multiplied into the axes that read the norm and become 1; their biases are added through these,
     where each has a bias, and become 0, or are divided by the gain and move with the units. Axes that write under a
-    LayerNorm are centred. Scales are balanced: the incoming and outgoing norm of each unit are equal. Units between
-    linear maps are balanced by the singular values of the product. Of all parameters on the orbit these have the least
-    sum of squares.
+    LayerNorm are centred. Scales are balanced: the incoming and outgoing norm of each unit, and of each rotated pair
+    within units, are equal. Units between linear maps are balanced by the singular values of the product. Of all
+    parameters on the orbit these have the least sum of squares.
 
     Parameters
     ----------
@@ -124,8 +126,12 @@ def _balanced(working: Working, acting: list[Symmetry]) -> tuple[Transform, list
     spec = working.spec
     identity = identity_transform(spec, working.sizes)
     linear = {symmetry.permutation: symmetry for symmetry in acting if symmetry.group == "linear"}
+    turned = [symmetry for symmetry in acting if symmetry.group == "rotations"]
     scaled = [s for s in acting if s.group == "scales" and s.permutation not in linear and working.places(s)]
     scales = {s.permutation: np.ones(identity.permutation[s.permutation].shape) for s in scaled}
+    pairs = {
+        s.permutation: np.ones((*identity.permutation[s.permutation].shape, s.rotations)) for s in turned
+    }
     matrices: dict[str, Floats] = {}
     deficient: set[str] = set()
     iterations, change, rounds = 0, np.inf, 0
@@ -136,6 +142,10 @@ def _balanced(working: Working, acting: list[Symmetry]) -> tuple[Transform, list
         for name, factors in balance.factors.items():
             scales[name] = scales[name] * factors.reshape(scales[name].shape)
             change = max(change, float(np.abs(np.log(factors)).max(initial=0.0)) if rounds > 1 else 0.0)
+        for symmetry in turned:
+            factors = balance_rotations(working, symmetry)
+            pairs[symmetry.permutation] *= factors.reshape(pairs[symmetry.permutation].shape)
+            change = max(change, float(np.abs(np.log(factors)).max(initial=0.0)))
         for name, symmetry in linear.items():
             found = None if name in deficient else balance_linear(working, symmetry)
             if found is None or found.matrices is None:
@@ -148,10 +158,18 @@ def _balanced(working: Working, acting: list[Symmetry]) -> tuple[Transform, list
             change = max(change, found.change)
     ending = "" if change <= _CONVERGED else f"; not converged after {rounds} rounds"
     steps = [_scaled_step(s, scales[s.permutation], f"iterations: {iterations}{ending}") for s in scaled]
+    steps += [_scaled_step(s, pairs[s.permutation], f"one a pair{ending}") for s in turned]
     steps += [_linear_step(linear[name], name in deficient, ending) for name in matrices]
+    pairs = {name: factors for name, factors in pairs.items() if (factors != 1.0).any()}
     moved = {name: factors for name, factors in scales.items() if (factors != 1.0).any()}
     return (
-        Transform(identity.permutation, {}, moved, matrices),
+        Transform(
+            identity.permutation,
+            {},
+            moved,
+            matrices,
+            {name: as_pairs(own.astype(np.complex128)) for name, own in pairs.items()},
+        ),
         [step for step in steps if step is not None],
         iterations,
     )

@@ -12,6 +12,7 @@ from rebasin_fast.errors import PermutationError
 from rebasin_fast.permutation.algebra import compose_permutations, invert_permutation, sources_of_copies
 from rebasin_fast.permutation.transform import Transform
 from rebasin_fast.permutation.transforms.check import as_numbers, check_is_transform, check_kind
+from rebasin_fast.permutation.transforms.rotations import as_complex, as_pairs
 from rebasin_fast.specs.spec import PermutationSpec
 from rebasin_fast.typing import Floats, Index
 
@@ -56,7 +57,8 @@ def invert_transform(transform: Transform, spec: PermutationSpec | None = None) 
             raise PermutationError(f"matrices[{name!r}] is singular: it has no inverse") from None
         # (A D)⁻¹ = (D⁻¹ A⁻¹ D) D⁻¹
         matrices[name] = inverted / factors[..., :, None] * factors[..., None, :]
-    undone = Transform(inverse, given.signs, scales, matrices)
+    rotations = {name: as_pairs(1.0 / as_complex(values)) for name, values in given.rotations.items()}
+    undone = Transform(inverse, given.signs, scales, matrices, rotations)
     return _carried(undone, inverse, spec)
 
 
@@ -67,7 +69,7 @@ def compose_transforms(first: Transform, second: Transform, spec: PermutationSpe
     Parameters
     ----------
     first, second : Transform
-        Of permutations of the same names and shapes; signs, scales and matrices may name some of them.
+        Of permutations of the same names and shapes; signs, scales, rotations and matrices may name some of them.
     spec : PermutationSpec, optional
         Needed when permutations stand within others.
 
@@ -106,7 +108,7 @@ def compose_transforms(first: Transform, second: Transform, spec: PermutationSpe
         # A₂ D₂ A₁ D₁ = (A₂ D₂ A₁ D₂⁻¹) D₂ D₁
         conjugate = before.matrices.get(name, identity) * factors[..., :, None] / factors[..., None, :]
         matrices[name] = after.matrices.get(name, identity) @ conjugate
-    return Transform(order, signs, scales, matrices)
+    return Transform(order, signs, scales, matrices, _turned(before.rotations, after.rotations))
 
 
 def whole_matrices(transform: Transform, name: str) -> Floats:
@@ -139,17 +141,29 @@ def _carried(transform: Transform, order: Mapping[str, Index], spec: Permutation
         )
         return np.take_along_axis(rows, order[name][..., None, :], axis=-1)
 
+    def rotations(name: str, values: Floats) -> Floats:
+        own = values[sources_of_copies(name, order, spec)]
+        return np.take_along_axis(own, order[name][..., None, None], axis=-3)
+
     return Transform(
         transform.permutation,
         {name: vectors(name, values) for name, values in transform.signs.items()},
         {name: vectors(name, values) for name, values in transform.scales.items()},
         {name: matrices(name, values) for name, values in transform.matrices.items()},
+        {name: rotations(name, values) for name, values in transform.rotations.items()},
     )
 
 
 def _multiplied(first: Mapping[str, Floats], second: Mapping[str, Floats]) -> dict[str, Floats]:
     names = [*first, *(name for name in second if name not in first)]
     return {name: np.multiply(first.get(name, 1.0), second.get(name, 1.0)) for name in names}
+
+
+def _turned(first: Mapping[str, Floats], second: Mapping[str, Floats]) -> dict[str, Floats]:
+    both = {
+        name: as_pairs(as_complex(first[name]) * as_complex(second[name])) for name in first if name in second
+    }
+    return {**first, **second, **both}
 
 
 def _factors(transform: Transform, name: str) -> Floats:
@@ -163,7 +177,7 @@ def _checked(transform: Transform, argument: str) -> Transform:
     check_index_mapping(transform.permutation, f"{argument}.permutation")
     permutation = {name: as_index(name, index) for name, index in transform.permutation.items()}
     kinds: dict[str, dict[str, Floats]] = {}
-    for kind in ("signs", "scales", "matrices"):
+    for kind in ("signs", "scales", "matrices", "rotations"):
         kinds[kind] = {}
         check_kind(argument, kind, getattr(transform, kind))
         for name, values in getattr(transform, kind).items():
@@ -172,6 +186,8 @@ def _checked(transform: Transform, argument: str) -> Transform:
             array = as_numbers(f"{kind}[{name!r}] of {argument}", values)
             shape = permutation[name].shape
             expected = (*shape, shape[-1]) if kind == "matrices" else shape
+            if kind == "rotations" and array.ndim == len(shape) + 2:
+                expected = (*shape, array.shape[-2], 2)
             if array.shape != expected:
                 raise PermutationError(
                     f"{kind}[{name!r}] of {argument} has shape {array.shape}; expected {expected}"

@@ -25,6 +25,7 @@ from rebasin_fast.permutation.transforms.check import (
     symmetry_of,
 )
 from rebasin_fast.permutation.transforms.places import Place, places_of, with_exponent
+from rebasin_fast.permutation.transforms.rotations import Turn, as_complex, paired_places
 from rebasin_fast.specs.axis import merge_joined
 from rebasin_fast.specs.layout import merged_shape
 from rebasin_fast.specs.spec import PermutationSpec
@@ -34,12 +35,12 @@ from rebasin_fast.typing import Array, Floats, Params
 
 @_arguments.checked()
 def apply_transform(spec: PermutationSpec, transform: Transform, params: Params) -> dict[str, Array]:
-    """Reorder, scale and mix the units of ``params`` as ``transform`` says; see :class:`Transform`.
+    """Reorder, scale, rotate and mix the units of ``params`` as ``transform`` says; see :class:`Transform`.
 
     Parameters
     ----------
     spec : PermutationSpec
-        With the symmetries whose signs, scales and matrices the transform holds.
+        With the symmetries whose signs, scales, rotations and matrices the transform holds.
     transform : Transform
     params : Mapping[str, array]
         NumPy, torch, JAX or CuPy arrays. Not changed. Matrices under norms preserve the function of parameters in
@@ -103,8 +104,8 @@ def transformed_params(spec: PermutationSpec, transform: Transform, params: Para
     for name in params:
         if name in actions and not is_floating(library_of(params[name]).dtype_name(params[name])):
             raise ParamsError(
-                f"parameter {name!r} is of {library_of(params[name]).dtype_name(params[name])}; signs, scales and "
-                "matrices act on floating-point numbers"
+                f"parameter {name!r} is of {library_of(params[name]).dtype_name(params[name])}; signs, scales, "
+                "rotations and matrices act on floating-point numbers"
             )
     axes = spec.axes_to_perm
 
@@ -181,9 +182,14 @@ def put_units(front: NDArray[Any], positions: NDArray[np.int64], values: NDArray
 
 def actions_of(
     spec: PermutationSpec, transform: Transform, sizes: Mapping[str, int]
-) -> dict[str, list[Action]]:
-    """What a checked transform does to each parameter after the orders: factors first, then matrices."""
-    actions: dict[str, list[Action]] = {}
+) -> dict[str, list[Action | Turn]]:
+    """What a checked transform does to each parameter after the orders: factors and rotations first, then matrices."""
+    actions: dict[str, list[Action | Turn]] = {}
+    for name, rotations in transform.rotations.items():
+        turning = symmetry_of(spec, name, "rotations")
+        assert turning is not None
+        for paired in paired_places(spec, turning, sizes):
+            actions.setdefault(paired.parameter, []).append(Turn(paired, as_complex(rotations)))
     for kind in ("signs", "scales", "matrices"):
         for name, values in getattr(transform, kind).items():
             symmetry = symmetry_of(spec, name, kind)

@@ -20,6 +20,7 @@ _SINGULAR_BELOW = 1e-12  # smallest singular value by the largest
 GROUPS_OF: dict[str, tuple[Group, ...]] = {
     "signs": ("signs",),
     "scales": ("scales",),
+    "rotations": ("rotations",),
     "matrices": ("linear", "orthogonal"),
 }
 
@@ -42,8 +43,8 @@ def check_transform(spec: PermutationSpec, transform: Transform, sizes: Mapping[
     Raises
     ------
     PermutationError
-        An array is of the wrong shape or not finite; signs other than 1 and -1, scales that are not positive, a matrix
-        that is not invertible, or not of its group; a name without such a symmetry in the spec.
+        An array is of the wrong shape or not finite; signs other than 1 and -1, scales that are not positive, a
+        rotation by 0, a matrix that is not invertible, or not of its group; a name without such a symmetry in the spec.
     TypeError
         ``transform`` is no Transform.
 
@@ -86,13 +87,13 @@ def check_is_transform(argument: str, transform: object) -> None:
 
 
 def check_kind(argument: str, kind: str, given: object) -> None:
-    """TypeError unless the signs, scales or matrices of a transform are a mapping."""
+    """TypeError unless the signs, scales, rotations or matrices of a transform are a mapping."""
     if not isinstance(given, Mapping):
         raise TypeError(f"{argument}.{kind} maps names to arrays, got {type(given).__qualname__}")
 
 
 def symmetry_of(spec: PermutationSpec, name: str, kind: str) -> Symmetry | None:
-    """The symmetry by which ``kind`` ("signs", "scales", "matrices") acts on the units of ``name``."""
+    """The symmetry by which ``kind`` ("signs", "scales", "rotations", "matrices") acts on the units of ``name``."""
     found = {symmetry.group: symmetry for symmetry in spec.symmetries if symmetry.permutation == name}
     return next((found[group] for group in GROUPS_OF[kind] if group in found), None)
 
@@ -136,7 +137,7 @@ def _check_names(
 def _checked(kind: str, name: str, values: object, shape: tuple[int, ...], spec: PermutationSpec) -> Floats:
     where = f"{kind}[{name!r}]"
     array = as_numbers(where, values)
-    expected = (*shape, shape[-1]) if kind == "matrices" else shape
+    expected = _shape_of(kind, name, shape, spec)
     if array.shape != expected:
         raise PermutationError(f"{where} has shape {array.shape}; expected {expected}")
     if not np.isfinite(array).all():
@@ -147,9 +148,18 @@ def _checked(kind: str, name: str, values: object, shape: tuple[int, ...], spec:
         )
     if kind == "scales" and not (array > 0.0).all():
         raise PermutationError(f"{where} holds {brief(float(array.min()))}; scales are positive")
+    if kind == "rotations" and not array.any(axis=-1).all():
+        raise PermutationError(f"{where} holds 0, which takes a pair to nothing; other numbers are expected")
     if kind == "matrices":
         _check_matrices(where, array, name, spec)
     return array
+
+
+def _shape_of(kind: str, name: str, shape: tuple[int, ...], spec: PermutationSpec) -> tuple[int, ...]:
+    if kind == "rotations":
+        symmetry = symmetry_of(spec, name, kind)
+        return (*shape, symmetry.rotations if symmetry is not None else 0, 2)
+    return (*shape, shape[-1]) if kind == "matrices" else shape
 
 
 def _check_matrices(where: str, matrices: Floats, name: str, spec: PermutationSpec) -> None:

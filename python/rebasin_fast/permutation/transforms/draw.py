@@ -56,13 +56,14 @@ def random_transform(
         Units of each permutation, as from ``spec.sizes(params)``; names without a size are left out.
     rng : numpy.random.Generator
     scale_range : tuple of two float
-        Scales, and singular values of linear matrices: their logarithms are uniform between those of the two.
+        Scales of units and of rotated pairs, and singular values of linear matrices: their logarithms are uniform
+        between those of the two.
 
     Returns
     -------
     Transform
-        Orders and signs uniform; orthogonal matrices by Haar's measure, with norms of kind ``layer`` among those that
-        map the vector of ones to itself; linear ones U diag(s) V with U and V by Haar's measure.
+        Orders, signs and angles uniform; orthogonal matrices by Haar's measure, with norms of kind ``layer`` among
+        those that map the vector of ones to itself; linear ones U diag(s) V with U and V by Haar's measure.
 
     Examples
     --------
@@ -82,15 +83,20 @@ def random_transform(
     signs: dict[str, Floats] = {}
     scales: dict[str, Floats] = {}
     matrices: dict[str, Floats] = {}
+    rotations: dict[str, Floats] = {}
     for name, order in orders.items():
         if symmetry_of(spec, name, "signs") is not None:
             signs[name] = rng.choice([-1.0, 1.0], order.shape)
         if symmetry_of(spec, name, "scales") is not None:
             scales[name] = _between(low, high, order.shape, rng)
+        symmetry = symmetry_of(spec, name, "rotations")
+        if symmetry is not None:
+            shape = (*order.shape, symmetry.rotations)
+            rotations[name] = _between(low, high, shape, rng)[..., None] * _directions(shape, rng)
         symmetry = symmetry_of(spec, name, "matrices")
         if symmetry is not None:
             matrices[name] = _matrices(symmetry, order.shape, low, high, rng)
-    return Transform(orders, signs, scales, matrices)
+    return Transform(orders, signs, scales, matrices, rotations)
 
 
 def haar(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
@@ -132,6 +138,12 @@ def _matrices(
     if any(norm.kind == "layer" for norm in symmetry.norms):
         return haar_fixing_ones(shape, rng)
     return haar(shape, rng)
+
+
+def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Cosines and sines of uniform angles."""
+    angles = rng.uniform(0.0, 2.0 * np.pi, shape)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 
 
 def _between(low: float, high: float, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:

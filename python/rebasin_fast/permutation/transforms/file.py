@@ -18,7 +18,7 @@ from rebasin_fast.permutation.transforms.check import check_is_transform, check_
 from rebasin_fast.specs.spec import PermutationSpec
 
 _WHAT = "transform"
-_KINDS = ("permutation", "signs", "scales", "matrices")
+_KINDS = ("permutation", "signs", "scales", "matrices", "rotations")
 
 
 @dataclass(frozen=True)

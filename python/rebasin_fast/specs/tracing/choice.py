@@ -84,6 +84,7 @@ def _without(spec: TracedSpec, fixed: Mapping[str, str]) -> TracedSpec:
         ties=spec.ties,
         symmetries=_untouched(spec, axes, left),
         order_alone={name: reason for name, reason in spec.order_alone.items() if name in left},
+        unrotated={name: reason for name, reason in spec.unrotated.items() if name in left},
     )
 
 

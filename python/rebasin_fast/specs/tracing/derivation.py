@@ -17,8 +17,9 @@ from rebasin_fast.specs.tracing.interpret import Interpreter
 from rebasin_fast.specs.tracing.naming import name_classes
 from rebasin_fast.specs.tracing.registry import Trace
 from rebasin_fast.specs.tracing.report import TracedSpec
+from rebasin_fast.specs.tracing.rotary.derive import rotations_of_heads
 from rebasin_fast.specs.tracing.structure import Structure
-from rebasin_fast.specs.tracing.symmetries.derive import derived_symmetries
+from rebasin_fast.specs.tracing.symmetries.derive import derived_symmetries, with_ties
 from rebasin_fast.specs.tracing.unread import freeze_unread
 
 
@@ -44,7 +45,15 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         name for name in entries if any(p in standing for e in entries[name] for p in permutations_of(e))
     ]
     unmatched = [name for name in moved if name in program.buffers or name in program.tied]
-    symmetries, order_alone = derived_symmetries(interpreter, structure, names, entries, program.buffers)
+    symmetries, refused = derived_symmetries(interpreter, structure, names, entries, program.buffers)
+    sizes = {name: structure.size(number) for number, name in names.items()}
+    rotations, unrotated = rotations_of_heads(interpreter, entries, sizes)
+    # A rotation by half a turn is a sign, and a scale is one of all pairs.
+    turned = {symmetry.permutation for symmetry in rotations}
+    symmetries = tuple(symmetry for symmetry in symmetries if symmetry.permutation not in turned)
+    more = {symmetry.permutation for symmetry in symmetries}
+    order_alone = {name: str(reason) for name, reason in refused.items() if name not in more | turned}
+    unrotated |= {name: reason for name, reason in refused.items() if name in more}
     return TracedSpec(
         entries,
         unmatched,
@@ -55,8 +64,9 @@ def derived_spec(program: Program, interpreter: Interpreter) -> TracedSpec:
         shapes=program.shapes,
         sources=interpreter.sources,
         ties=program.tied,
-        symmetries=symmetries,
-        order_alone={name: str(reason) for name, reason in order_alone.items()},
+        symmetries=(*symmetries, *(with_ties(own, program.tied) for own in rotations)),
+        order_alone=order_alone,
+        unrotated={name: str(reason) for name, reason in unrotated.items()},
     )
 
 

@@ -43,6 +43,7 @@ class Interpreter:
         self.used: set[str] = set()
         self.sources: dict[str, str] = {}
         self.executed: list[Executed] = []
+        self.outputs: list[Value] = []
         self._stale: set[Any] = set()
         self._torch = import_torch("trace_spec")
         self._computed = 0  # operations so far, of which each makes entries of its own
@@ -56,6 +57,7 @@ class Interpreter:
         for node in output.all_input_nodes:
             reason = reason_at(node, "output of the model")
             for value in values_in(values[node]):
+                self.outputs.append(value)
                 self.trace.space.freeze(value, reason)
 
     # --- inputs --------------------------------------------------------------------------------------------------

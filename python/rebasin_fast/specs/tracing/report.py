@@ -47,6 +47,9 @@ class TracedSpec(PermutationSpec):
         Further names of shared tensors, each with the first: a file may hold either, or both.
     order_alone : Mapping[str, str]
         Permutations whose units have no symmetry but their order, each with the operation that allows no other.
+    unrotated : Mapping[str, str]
+        Permutations of residual streams that have signs or scales alone, and of heads within which dimensions keep
+        still, each with the operation that keeps rotations out.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class TracedSpec(PermutationSpec):
         ties: Mapping[str, str] | None = None,
         symmetries: Iterable[Symmetry] = (),
         order_alone: Mapping[str, str] | None = None,
+        unrotated: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(axes, unmatched, sizes=sizes, symmetries=symmetries)
         self.residual = residual
@@ -72,6 +76,7 @@ class TracedSpec(PermutationSpec):
         self.sources = dict(sources or {})
         self.ties = dict(ties or {})
         self.order_alone = dict(order_alone or {})
+        self.unrotated = dict(unrotated or {})
 
     def validate(self, params: Params) -> None:
         """Check that the spec fits; of shared tensors one name is enough."""
@@ -105,6 +110,7 @@ class TracedSpec(PermutationSpec):
             ties={new(name): new(first) for name, first in self.ties.items()},
             symmetries=renamed_symmetries(self.symmetries, names),
             order_alone=self.order_alone,
+            unrotated=self.unrotated,
         )
 
     def without_symmetries(self, symmetries: Iterable[Symmetry], reason: str) -> TracedSpec:
@@ -146,15 +152,21 @@ def _lines(spec: TracedSpec) -> Iterator[str]:
 
 def _groups(spec: TracedSpec, name: str) -> str:
     """The symmetries of the units, or the operation that allows their order alone."""
-    words = {"signs": "signs", "scales": "positive scales", "linear": "invertible matrices"}
+    words = {
+        "signs": "signs", "scales": "positive scales", "linear": "invertible matrices",
+        "rotations": "rotations and scales of pairs within",
+    }  # fmt: skip
     found = []
+    unrotated = f"; no rotations, by {spec.unrotated[name]}" if name in spec.unrotated else ""
     for symmetry in spec.symmetries:
         if symmetry.permutation == name:
             centred = any(norm.kind == "layer" for norm in symmetry.norms)
             orthogonal = "orthogonal matrices" + (" that keep the mean" if centred else "")
             found.append(words.get(symmetry.group, orthogonal))
     if found:
-        return f"; {' and '.join(found)}"
+        return f"; {' and '.join(found)}{unrotated}"
+    if unrotated:
+        return unrotated
     return f"; order alone, by {spec.order_alone[name]}" if name in spec.order_alone else ""
 
 

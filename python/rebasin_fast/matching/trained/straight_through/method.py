@@ -46,6 +46,7 @@ def straight_through_matching(
     *,
     symmetries: Literal["all"],
     move_both: bool = ...,
+    gradient: Literal["straight-through", "group"] = ...,
     init: Permutation | Matching | Transform | None = ...,
     **keywords: Unpack[StraightThroughKeywords],
 ) -> SymmetricStraightThroughMatching: ...
@@ -76,6 +77,7 @@ def straight_through_matching(
     *,
     symmetries: Literal["permutations", "all"] = "permutations",
     move_both: bool = False,
+    gradient: Literal["straight-through", "group"] = "straight-through",
     rng: Rng = 0,
     epochs: int = 1,
     learning_rate: float | None = None,
@@ -116,6 +118,10 @@ def straight_through_matching(
         between the ``endpoints`` of the result.
     move_both : bool
         With "all": train a copy of each end, and move A's normal form too.
+    gradient : {"straight-through", "group"}
+        With "all", where the gradient goes: "straight-through" to a copy, which B follows by matchings; "group" to the
+        matrices and scales of B's units themselves, from where the run starts, while orders and signs stay as they are
+        there. Matrices of linear groups are any invertible ones then. Cheaper, and the better one for transformers.
     rng : int, numpy.random.Generator or None
         Seeds the first matching, as in :func:`weight_matching`. Same inputs, batches and seed: same permutation.
     epochs : int
@@ -189,6 +195,10 @@ def straight_through_matching(
     With ``symmetries="all"`` a step projects the copy on the orbit of B: one sweep of the ascent of
     ``weight_matching(…, symmetries="all")``, from the last isometry, which never lowers vec(copy) . vec(moved B). With
     ``move_both`` a copy of the aligned B is trained beside that of A, and A projected on it.
+
+    With ``gradient="group"`` the optimizer holds coordinates X about where B stands: exp(X) multiplies each matrix of
+    units (X skew for rotations), exp(x) each scale. After its step B moves by them, and they are 0 again, so that B
+    computes its own function at every step.
 
     Examples
     --------

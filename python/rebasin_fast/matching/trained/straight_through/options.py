@@ -44,6 +44,7 @@ class StraightThroughOptions(TrainingOptions):
 
     symmetries: Literal["permutations", "all"] = "permutations"
     move_both: bool = False
+    gradient: Literal["straight-through", "group"] = "straight-through"
     learning_rate: float | None = None
     momentum: float | None = None
     max_iter: int | None = None
@@ -60,8 +61,11 @@ class StraightThroughOptions(TrainingOptions):
         """
         _arguments.choice("symmetries", self.symmetries, ("permutations", "all"))
         _arguments.flag("move_both", self.move_both)
+        _arguments.choice("gradient", self.gradient, ("straight-through", "group"))
         if self.symmetries == "all":
             options = self._for_all_symmetries()
+        elif self.gradient == "group":
+            raise ValueError("gradient='group' is for symmetries='all'; orders alone follow a trained copy")
         elif self.move_both:
             raise ValueError(
                 "move_both is for symmetries='all'; by permutations alone A stays as it is, and B moves"
@@ -77,7 +81,21 @@ class StraightThroughOptions(TrainingOptions):
                 "momentum is for symmetries='permutations', where SGD is the default optimizer; with symmetries='all' "
                 "it is Adam: pass optimizer=lambda tensors: torch.optim.SGD(tensors, lr=…, momentum=…) for another"
             )
+        if self.gradient == "group":
+            self._refuse_with_group()
+            return self._with(learning_rate=0.01)
         return self._with(learning_rate=0.01, max_iter=1)
+
+    def _refuse_with_group(self) -> None:
+        if self.move_both:
+            raise ValueError(
+                "move_both is for gradient='straight-through'; a line depends on what moves B relative to A alone, and "
+                "gradient='group' reaches all of that from one end"
+            )
+        if self.max_iter is not None:
+            raise ValueError(
+                "max_iter is for gradient='straight-through'; with 'group' no matching follows a step"
+            )
 
     def _with(self, **defaults: Any) -> StraightThroughOptions:
         return replace(self, **{n: value for n, value in defaults.items() if getattr(self, n) is None})

@@ -15,6 +15,7 @@ from rebasin_fast.matching.symmetric.evidence import settling_order
 from rebasin_fast.matching.symmetric.problem import SymmetricProblem
 from rebasin_fast.matching.symmetric.state import State
 from rebasin_fast.matching.symmetric.steps import Move
+from rebasin_fast.permutation.transforms.rotations import as_complex
 
 if TYPE_CHECKING:
     from rebasin_fast.matching.result import MatchingStats
@@ -70,7 +71,7 @@ def standing(problem: SymmetricProblem, isometry: Transform) -> State:
     # Units take along what is within them, which then moves in its new slots.
     for family in sorted(problem.families.values(), key=lambda family: len(family.parents)):
         move = _move_of(family, isometry)
-        if move.order is not None or move.signs is not None or move.matrices:
+        if not move.is_empty:
             state.take(family, move)
     return state
 
@@ -85,4 +86,7 @@ def _move_of(family: Family, isometry: Transform) -> Move:
         found["matrices"] = {
             family.name: isometry.matrices[family.name].reshape(-1, family.size, family.size)
         }
+    if family.turned and family.name in isometry.rotations:
+        numbers = as_complex(isometry.rotations[family.name])
+        found["rotations"] = numbers.reshape(-1, family.size, family.rotations)
     return Move(0.0, **found)

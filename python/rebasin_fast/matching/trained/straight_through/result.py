@@ -35,6 +35,8 @@ class SymmetricStraightThroughMatching(SymmetricMatching, StraightThroughMatchin
 
     Attributes
     ----------
+    isometry : Transform
+        With ``gradient="group"`` any scales and invertible matrices of the groups beside orders, signs and rotations.
     isometry_a : Transform
         Orders, signs and orthogonal matrices that moved the normal form of A; the identity without ``move_both``.
     normalisation_a : Transform

@@ -9,7 +9,8 @@ from rebasin_fast._models.functional import Batches, FunctionalModel
 from rebasin_fast._terminal.progress import listener
 from rebasin_fast.matching.pair import check_pair
 from rebasin_fast.matching.symmetric.normal_forms import NormalForms
-from rebasin_fast.matching.trained.straight_through.isometries import isometry_of
+from rebasin_fast.matching.trained.straight_through.group_run import GroupRun
+from rebasin_fast.matching.trained.straight_through.isometries import element_of, isometry_of
 from rebasin_fast.matching.trained.straight_through.result import SymmetricStraightThroughMatching
 from rebasin_fast.matching.trained.straight_through.symmetric_run import NormalPair, SymmetricRun
 from rebasin_fast.matching.weight.method import weight_matching
@@ -37,13 +38,15 @@ def refine(
     stop: Callable[[Progress], bool] | None,
     progress: ProgressCallback | bool | None,
 ) -> SymmetricStraightThroughMatching:
-    """The isometry of the lowest loss at the midpoint of the normal forms, from ``init`` or from weight matching."""
+    """The transform of the lowest loss at the midpoint of the normal forms, from ``init`` or from weight matching."""
     left_in_place = check_pair(spec, params_a, params_b, strict=options.strict).left_in_place
     forms = NormalForms.of(spec, params_a, params_b)
     pair = NormalPair.of(forms, function)
     given = None
+    by_group = options.gradient == "group"
     if init is not None:
-        given = isometry_of(pair.projection(strict=options.strict).problem, init)
+        problem = pair.projection(strict=options.strict).problem
+        given = element_of(problem, forms.symmetries, init) if by_group else isometry_of(problem, init)
 
     def start() -> Transform:
         if given is not None:
@@ -58,7 +61,7 @@ def refine(
             threads=options.threads,
         ).isometry
 
-    run = SymmetricRun(pair, function, loss, options, start, evaluate)
+    run = (GroupRun if by_group else SymmetricRun)(pair, function, loss, options, start, evaluate)
     with listener(progress) as notify:
         converged = run.train(batches, stop, notify)
     state = run.state

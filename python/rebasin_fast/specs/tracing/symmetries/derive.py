@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from rebasin_fast.specs.axis import Entry, Joined, Slice, chains_of, leaves_of, permutations_of
@@ -46,7 +46,7 @@ def derived_symmetries(
     entries: Mapping[str, Sequence[Entry]],
     buffers: frozenset[str],
 ) -> tuple[tuple[Symmetry, ...], dict[str, Reason]]:
-    """The symmetries of every permutation, and why those that have none have permutations only."""
+    """The symmetries of every permutation, and why those without have order alone, or a stream no rotations."""
     parameters = {name: value for name, value in interpreter.parameters.items() if name in interpreter.used}
     numbers = {
         number: name for number, name in names.items() if name in _candidates(structure, names, entries)
@@ -68,7 +68,7 @@ def derived_symmetries(
         found += own
         if reason is not None:
             refused[name] = reason
-    return tuple(_with_ties(symmetry, interpreter.program.tied) for symmetry in found), refused
+    return tuple(with_ties(symmetry, interpreter.program.tied) for symmetry in found), refused
 
 
 def _candidates(
@@ -130,7 +130,8 @@ def _of_class(
         roles = _best(equations, places, buffers)
         if roles:
             groups.append(Symmetry(name, group, roles))  # type: ignore[arg-type]
-    return groups, None if groups else barred
+    is_stream = bool(norms.kinds.get(number)) or bool(outputs)
+    return groups, barred if is_stream or not groups else None
 
 
 def _barred_by_norms(norms: Norms, number: int, outputs: Sequence[NormOutput]) -> Reason | None:
@@ -198,10 +199,10 @@ def _roles(places: Sequence[Place], exponents: Mapping[tuple[int, int], int]) ->
     )
 
 
-def _with_ties(symmetry: Symmetry, tied: Mapping[str, str]) -> Symmetry:
+def with_ties(symmetry: Symmetry, tied: Mapping[str, str]) -> Symmetry:
     """The same roles for further names of shared tensors."""
     further = [
-        Role(name, role.axis, role.exponents)
+        replace(role, parameter=name)
         for name, first in tied.items()
         for role in symmetry.roles
         if role.parameter == first

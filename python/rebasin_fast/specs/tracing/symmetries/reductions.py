@@ -34,7 +34,11 @@ def reduced(operation: Operation) -> None:
             laws.of[number].function(x, z, f, reason)
     for number in before.keys() - kept.keys():
         _summed(operation, number)
-    if operation.name not in ("sum", "mean") or not operation.norms.is_square(argument):
+    if operation.name == "mean" and kept.keys() == before.keys():
+        operation.norms.moved(
+            argument, result
+        )  # gain and bias pass a mean of tokens, the bias no sum of them
+    elif operation.name not in ("sum", "mean") or not operation.norms.is_square(argument):
         operation.norms.used(laws, argument, reason)
 
 

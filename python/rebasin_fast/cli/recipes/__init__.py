@@ -1,0 +1,1 @@
+"""Recipes: mergekit's YAML files, as far as they are honoured here."""

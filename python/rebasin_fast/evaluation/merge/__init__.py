@@ -1,0 +1,1 @@
+"""One model made of several: candidates are matched, repaired and measured, and the best is kept."""

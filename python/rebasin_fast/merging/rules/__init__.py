@@ -1,0 +1,1 @@
+"""Rules by which the parameters of several models become those of one: one file a kind, all found by name."""

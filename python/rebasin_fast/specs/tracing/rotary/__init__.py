@@ -1,0 +1,1 @@
+"""Rotary embeddings: pairs of query and key dimensions that a program multiplies as complex numbers."""
