@@ -23,6 +23,10 @@ _FEW = 1024
 _PER_ARRAY = 4
 
 
+class OtherModelError(FileFormatError):
+    """A ``config.json`` of another model than that of the weights beside it, or of another version of the library."""
+
+
 @dataclass(frozen=True)
 class Configuration:
     """The entries of a ``config.json`` that names a class of transformers or diffusers."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from rebasin_fast._arrays import find_ties
 from rebasin_fast._pretrained.budget import Budget
-from rebasin_fast._pretrained.configuration import Configuration
+from rebasin_fast._pretrained.configuration import Configuration, OtherModelError
 from rebasin_fast._pretrained.form import Piece, whole_pieces, written_pieces
 from rebasin_fast._pretrained.libraries import built, classes
 from rebasin_fast._pretrained.narrow import narrowed
@@ -36,7 +36,7 @@ def fit(params: LoadedParams, configuration: Configuration) -> Fit:
 
     Raises
     ------
-    FileFormatError
+    OtherModelError
         None does: the message names the entries that are left over or missing.
     """
     found = shapes_of(params)
@@ -53,7 +53,7 @@ def fit(params: LoadedParams, configuration: Configuration) -> Fit:
         if pieces is not None:
             return Fit(cls, model, shapes, pieces)
         faults.append(f"{cls.__name__}: {fault}")
-    raise FileFormatError(
+    raise OtherModelError(
         f"{configuration.path} does not fit the weights beside it ({'; '.join(faults)}). Fetch both again, or give "
         "the spec: --spec FILE, or --trace module:factory"
     )

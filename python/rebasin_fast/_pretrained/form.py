@@ -166,10 +166,14 @@ class ClassParams(Mapping[str, "Array"]):
 
     @property
     def names(self) -> dict[str, str] | None:
-        """The file's name of every parameter, where each is one array of the file; else None."""
-        if all(len(members) == 1 for members in self._arrays.values()):
-            return {name: members[0] for name, members in self._arrays.items()}
-        return None
+        """The file's name of every parameter, where each is one array of the file in the same shape; else None."""
+        alike = all(
+            len(members) == 1
+            and not self.pieces[members[0]].transposed
+            and self.params.shape(members[0]) == self.shape(name)
+            for name, members in self._arrays.items()
+        )
+        return {name: members[0] for name, members in self._arrays.items()} if alike else None
 
     def restored(self, result: Params) -> Params:
         """``result`` in the form of the file; arrays that the class does not have are unchanged."""

@@ -8,14 +8,18 @@ from typing import Any
 
 from rebasin_fast._models.inference import import_torch
 from rebasin_fast._pretrained.budget import Budget, silent, within
-from rebasin_fast._pretrained.configuration import Configuration
-from rebasin_fast.errors import FileFormatError, MissingDependencyError, RebasinError, SpecError
+from rebasin_fast._pretrained.configuration import Configuration, OtherModelError
+from rebasin_fast.errors import MissingDependencyError, RebasinError, SpecError
 
 # Where the class that ``architectures`` names lacks entries of the file, those that may have them.
 _FURTHER = ("MODEL_FOR_PRETRAINING_MAPPING", "MODEL_MAPPING")
 _TOKENS, _ROWS = 7, 2
 # Outputs that a model is used for. Others of the same call, such as the states of an encoder, may move.
 _RESULTS = ("logits", "_logits", "logits_per_image", "_embeds", "sample")
+
+
+class UnknownInputsError(SpecError):
+    """A class for which no inputs are made here."""
 
 
 def is_installed(library: str) -> bool:
@@ -58,8 +62,12 @@ def built(cls: Any, configuration: Configuration, fields: Mapping[str, Any], bud
 
     Raises
     ------
+    OtherModelError
+        The library refuses the fields.
     FileFormatError
-        The library refuses the fields, or the model is larger than ``budget``.
+        The model is larger than ``budget``.
+    MissingDependencyError
+        The class needs a further package.
     """
     try:
         with within(budget, "cpu" if budget is None else "meta"):
@@ -67,11 +75,15 @@ def built(cls: Any, configuration: Configuration, fields: Mapping[str, Any], bud
             model = cls.from_config(_plain(fields)) if of_diffusers else cls(_settings(fields))
             if hasattr(model, "tie_weights"):
                 model.tie_weights()
-    except (RebasinError, MemoryError, ImportError):
+    except (RebasinError, MemoryError):
         raise
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{configuration.path}: {cls.__name__} cannot be built: {error}"
+        ) from None
     except Exception as error:  # checks of another library, on values of a stranger
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise FileFormatError(
+        raise OtherModelError(
             f"{configuration.path}: {cls.__name__} cannot be built from it ({reason:.200}). Is it complete, and the "
             f"installed version of {configuration.library} recent enough?"
         ) from error
@@ -83,7 +95,7 @@ def example_inputs(model: Any, device: str) -> dict[str, Any]:
 
     Raises
     ------
-    SpecError
+    UnknownInputsError
         It takes something other than tokens, images and features of sound.
     """
     torch = import_torch("a model")
@@ -117,7 +129,7 @@ def example_inputs(model: Any, device: str) -> dict[str, Any]:
     if getattr(config, "is_encoder_decoder", False) and "decoder_input_ids" in taken:
         inputs["decoder_input_ids"] = tokens(text.vocab_size)
     if not inputs:
-        raise SpecError(
+        raise UnknownInputsError(
             f"{type(model).__name__} takes {', '.join(list(taken)[1:4])}; no inputs are made for it here. Give them "
             "with --trace module:factory (trace_spec in Python)"
         )
@@ -128,7 +140,7 @@ def _of_diffusion(model: Any, config: Any, numbers: Any, device: str) -> dict[st
     import torch
 
     if type(model).__name__ != "UNet2DConditionModel":
-        raise SpecError(
+        raise UnknownInputsError(
             f"no inputs are made here for {type(model).__name__} of diffusers (for UNet2DConditionModel they are). "
             "Give them with --trace module:factory (trace_spec in Python)"
         )

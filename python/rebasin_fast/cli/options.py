@@ -100,7 +100,9 @@ class OutputOptions:
         return listener(not self.quiet, label)
 
 
-force_option = click.option("--force", is_flag=True, help="Replace an existing output.")
+force_option = click.option(
+    "--force", is_flag=True, help="Replace an existing output; of a folder its README.md, too."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress.")
 output_options = option_group("out", OutputOptions, force_option, json_option, quiet_option)

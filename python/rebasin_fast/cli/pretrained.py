@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from rebasin_fast._pretrained.configuration import configuration_beside
+from rebasin_fast._pretrained.configuration import OtherModelError, configuration_beside
 from rebasin_fast._pretrained.form import ClassParams
 from rebasin_fast._pretrained.hub import resolved
 from rebasin_fast._pretrained.libraries import is_installed
 from rebasin_fast._pretrained.model import PretrainedModel
-from rebasin_fast.errors import SpecError
+from rebasin_fast._terminal.legible import legible
+from rebasin_fast.errors import MissingDependencyError, SpecError
 from rebasin_fast.files import LoadedParams
 
 
@@ -34,7 +35,13 @@ class ParamsOfClass(ClassParams):
 
 
 def by_its_class(file: LoadedParams) -> ParamsOfClass | None:
-    """The parameters of a folder whose ``config.json`` names a class; None, with a note, without that class."""
+    """The parameters of a folder whose ``config.json`` names a class; None, with a note, where that does not fit them.
+
+    Raises
+    ------
+    FileFormatError
+        The configuration asks for what must not be done: running code of the folder, more numbers than the file has.
+    """
     if file.source.folder is None:
         return None
     configuration = configuration_beside(file)
@@ -49,6 +56,11 @@ def by_its_class(file: LoadedParams) -> ParamsOfClass | None:
         return None
     try:
         return ParamsOfClass(PretrainedModel(file.source.folder, file, configuration))
-    except SpecError as error:
-        click.echo(f"Note: {error}", err=True)
+    except (OtherModelError, SpecError, MissingDependencyError) as error:
+        note_recognised(error)
         return None
+
+
+def note_recognised(error: Exception) -> None:
+    """Why the class is left aside, and what takes its place."""
+    click.echo(f"Note: {legible(error)}. Without it the spec is recognised by names and shapes", err=True)

@@ -11,10 +11,11 @@ from typing import Any, cast
 import click
 
 from rebasin_fast import specs
+from rebasin_fast._pretrained.libraries import UnknownInputsError
 from rebasin_fast._untrusted import read_small_file
 from rebasin_fast.cli.configuration import heads_beside
 from rebasin_fast.cli.named import spec_for
-from rebasin_fast.cli.pretrained import ParamsOfClass
+from rebasin_fast.cli.pretrained import ParamsOfClass, note_recognised
 from rebasin_fast.errors import SpecError
 from rebasin_fast.specs.reading.hints import AmbiguousError, HintNeededError
 from rebasin_fast.specs.spec import PermutationSpec
@@ -63,13 +64,19 @@ class SpecSource:
         return self.spec_name == "auto" and all(value is None for value in given)
 
     def _recognised(self, params: Params) -> PermutationSpec:
+        beside = params
         if isinstance(params, ParamsOfClass):
-            found = params.model.spec
-            click.echo(f"Note: the spec is {params.model.statement}", err=True)
-            return found
+            try:
+                found = params.model.spec
+            except UnknownInputsError as error:
+                note_recognised(error)
+                beside = params.model.file
+            else:
+                click.echo(f"Note: the spec is {params.model.statement}", err=True)
+                return found
         order = None if self.layers is None else [name.strip() for name in self.layers.split(",")]
         try:
-            heads = heads_beside(params, self.heads)
+            heads = heads_beside(beside, self.heads)
             return specs.for_params(params, heads=heads, norm_groups=self.norm_groups, layers=order)
         except HintNeededError as error:
             raise SpecError(f"{error}. On the command line: --heads N, --norm-groups N") from None

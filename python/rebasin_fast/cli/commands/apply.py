@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rebasin_fast._pretrained.card import model_card
 from rebasin_fast._terminal.legible import legible
 from rebasin_fast.cli.destination import Destination
 from rebasin_fast.cli.named import NamedModel
@@ -18,16 +19,18 @@ from rebasin_fast.cli.options import (
     output_path,
     spec_options,
 )
+from rebasin_fast.cli.pretrained import by_its_class
 from rebasin_fast.cli.spec_source import SpecSource
-from rebasin_fast.files import LoadedParams, holds_transform, load_params, load_permutation
+from rebasin_fast.errors import SpecError
+from rebasin_fast.files import LoadedParams, PermutationFile, holds_transform, load_params, load_permutation
 from rebasin_fast.permutation import (
     invert_permutation,
     invert_transform,
-    load_transform,
     normalise,
     permuted_params,
     transformed_params,
 )
+from rebasin_fast.permutation.transforms import TransformFile, load_transform
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
@@ -62,12 +65,19 @@ def apply(
       rebasin-fast match a.npz b.npz -o b_aligned.npz --save-permutation ab.safetensors
       rebasin-fast apply ab.safetensors b.npz -o b_again.npz
     """
-    params = load_params(model_b, entry=entry)
-    destination = Destination(output, like=NamedModel(params, params), force=out.force)
+    file = load_params(model_b, entry=entry)
+    saved = load_transform(permutation) if holds_transform(permutation) else load_permutation(permutation)
+    own = _own_spec(saved) if _is_left_open(source) else None
+    params: Params = file if own is None else _as_named_by(own, file)
+    destination = Destination(output, like=NamedModel(file, params), force=out.force)
     destination.check([permutation, model_b])
-    moved = _transformed if holds_transform(permutation) else _permuted
-    spec, results = moved(permutation, params, source, invert)
-    destination.write(results)
+    spec = source.read(params) if own is None else own
+    if isinstance(saved, TransformFile):
+        results = _transformed(saved, spec, params, invert)
+    else:
+        results = _permuted(saved, spec, params, invert)
+    how = {"permutation": permutation.name, "inverted": invert}
+    destination.write(results, model_card("Permuted model", [model_b], how))
     left = [name for name in params if name not in spec.axes_to_perm and params.shape(name)]
     applied = len(spec.sizes(params))
     lines = [f"  left in place: {legible(name)} (not in the spec)" for name in left]
@@ -77,27 +87,42 @@ def apply(
     )
 
 
-def _permuted(
-    path: Path, params: LoadedParams, source: SpecSource, invert: bool
-) -> tuple[PermutationSpec, Params]:
-    saved = load_permutation(path)
-    if saved.spec_json is not None and _is_left_open(source):
-        spec = PermutationSpec.from_json(saved.spec_json)
-    else:
-        spec = source.read(params)
-        saved.check_spec(spec.to_json())
-    indices = invert_permutation(saved.permutation, spec) if invert else saved.permutation
-    return spec, permuted_params(spec, indices, params)
+def _own_spec(saved: PermutationFile | TransformFile) -> PermutationSpec | None:
+    if isinstance(saved, TransformFile):
+        return saved.spec
+    return None if saved.spec_json is None else PermutationSpec.from_json(saved.spec_json)
 
 
-def _transformed(
-    path: Path, params: LoadedParams, source: SpecSource, invert: bool
-) -> tuple[PermutationSpec, Params]:
-    saved = load_transform(path)
-    spec = saved.spec if _is_left_open(source) else source.read(params)
+def _as_named_by(spec: PermutationSpec, file: LoadedParams) -> Params:
+    """``file``; or its parameters in the form of their class, where ``spec`` was found for that."""
+    if _fits(spec, file):
+        return file
+    of_class = by_its_class(file)
+    return of_class if of_class is not None and _fits(spec, of_class) else file
+
+
+def _fits(spec: PermutationSpec, params: Params) -> bool:
+    """Whether every name of the spec is there, of one size on all axes."""
+    if not all(name in params for name in spec.axes_to_perm):
+        return False
+    try:
+        spec.sizes(params)
+    except SpecError:
+        return False
+    return True
+
+
+def _permuted(saved: PermutationFile, spec: PermutationSpec, params: Params, invert: bool) -> Params:
+    saved.check_spec(spec.to_json())
+    return permuted_params(
+        spec, invert_permutation(saved.permutation, spec) if invert else saved.permutation, params
+    )
+
+
+def _transformed(saved: TransformFile, spec: PermutationSpec, params: Params, invert: bool) -> Params:
     saved.check_spec(spec)
     transform = invert_transform(saved.transform, spec) if invert else saved.transform
-    return spec, transformed_params(spec, transform, normalise(spec, params, balance=False).params)
+    return transformed_params(spec, transform, normalise(spec, params, balance=False).params)
 
 
 def _is_left_open(source: SpecSource) -> bool:

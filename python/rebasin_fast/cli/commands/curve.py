@@ -23,6 +23,7 @@ from rebasin_fast.cli.options import (
     output_options,
     output_path,
 )
+from rebasin_fast.cli.pretrained import ParamsOfClass
 from rebasin_fast.evaluation.curve import Barrier, LossCurve, loss_curve
 from rebasin_fast.evaluation.evaluator import Evaluator
 from rebasin_fast.typing import Params
@@ -33,7 +34,9 @@ _DEFINITIONS: tuple[Barrier, ...] = get_args(Barrier)
 @click.command()
 @click.argument("model_a", type=input_path)
 @click.argument("model_b", type=input_path)
-@click.option("--model", type=FACTORY, required=True, help="Makes the torch model.")
+@click.option(
+    "--model", type=FACTORY, help="Makes the torch model; of a folder of transformers its class by default."
+)
 @click.option(
     "--data", type=FACTORY, required=True, help="Gives the (inputs, targets) batches to measure on."
 )
@@ -63,7 +66,7 @@ _DEFINITIONS: tuple[Barrier, ...] = get_args(Barrier)
 def curve(
     model_a: Path,
     model_b: Path,
-    model: Callable[[], Any],
+    model: Callable[[], Any] | None,
     data: Callable[[], Any],
     loss: Callable[..., Any] | None,
     training_data: Callable[[], Any] | None,
@@ -83,6 +86,7 @@ def curve(
     Example:
       rebasin-fast curve a.pt b.pt --model mymodels:net --data mydata:test_batches --match -o curve.png
       rebasin-fast curve a.pt b.pt --model mymodels:net --data mydata:test_batches --match activation
+      rebasin-fast curve a/ b/ --data mydata:test_batches --match
     """
     if match_data is not None and matched not in NEED_DATA:
         raise click.UsageError(f"--match-data is for --match {', '.join(NEED_DATA)}")
@@ -94,6 +98,7 @@ def curve(
         named.params
         for named in loading.load([model_a, model_b], options.memory_limit, by_class=options.is_left_open)
     )
+    model = model or _class_of(params_a)
     evaluate = Evaluator(made_model(model), data, loss=loss, batch_norm_batches=training_data)
     lines: dict[str, tuple[Params, Params]] = {"as they are": (params_a, params_b)}
     if matched:
@@ -114,6 +119,16 @@ def curve(
         plot_loss_curves(curves, output, overwrite=out.force)
     saved = "" if output is None else f"\nsaved {output}"
     out.show({name: _account(line) for name, line in curves.items()}, _table(curves) + saved)
+
+
+def _class_of(params: Params) -> Callable[[], Any]:
+    """What makes the model of a folder's class."""
+    if isinstance(params, ParamsOfClass):
+        return params.model.build
+    raise click.UsageError(
+        "give --model module:factory, which makes the torch model. It is not needed for a folder whose config.json names "
+        "a class of transformers or diffusers, with that library installed and the spec left open"
+    )
 
 
 def _method(name: str, model: Callable[[], Any], data: Callable[[], Any]) -> MethodOptions:

@@ -195,18 +195,9 @@ def merge(
     with together():
         if save_permutations is not None and merged.many is not None:
             merged.many.save(save_permutations, overwrite=out.force)
-        destination.write(
-            merged.params,
-            model_card(
-                "Merged model",
-                models,
-                {
-                    "method": f"average after matching ({method})" if matched else "average, unmatched",
-                    "weights": weights or "equal",
-                },
-                tags=["merge"],
-            ),
-        )
+        how = {"combined by": rules.rule or "average", "weights": weights or "equal"}
+        how["matching"] = method if matched else "none"
+        destination.write(merged.params, model_card("Merged model", models, how, tags=["merge"]))
     note_statistics(merged.params)
     _note_not_averaged(params)
     out.show({**merged.account, "output": str(output)}, "\n".join([*merged.lines, f"saved {output}"]))
@@ -235,7 +226,12 @@ def _merge_measured(
             from rebasin_fast.report.candidates import write_candidates
 
             write_candidates(measuring.report, found, [path.name for path in paths], overwrite=out.force)
-        destination.write(found.params)
+        how = {
+            "combined by": "the best of what was measured",
+            "weights": weights or "equal",
+            "method": method,
+        }
+        destination.write(found.params, model_card("Merged model", paths, how, tags=["merge"]))
     out.show({**found.to_dict(), "output": str(output)}, f"{found}\nsaved {output}")
 
 
