@@ -153,7 +153,8 @@ class ClassParams(Mapping[str, "Array"]):
             piece, array = self.pieces[member], self.params[member]
             inside = whole[piece.slices]
             inside[...] = (array.T if piece.transposed else array).reshape(inside.shape)
-        return whole  # type: ignore[no-any-return]
+        joined: Array = whole
+        return joined
 
     def __contains__(self, name: object) -> bool:
         return name in self._arrays

@@ -192,7 +192,7 @@ def _class(library: Any, root: Any, configuration: Configuration) -> Any:
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields without private ones, which choose implementations, name other repositories, or load more weights."""
-    kept = {}
+    kept: dict[str, Any] = {}
     for name, value in fields.items():
         if name.startswith("_") or name in ("attn_implementation", "use_kernels", "experts_implementation"):
             continue

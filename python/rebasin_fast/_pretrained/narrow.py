@@ -15,6 +15,7 @@ _INNER = (
     "moe_intermediate_size", "shared_expert_intermediate_size",
 )  # fmt: skip
 _VOCABULARY, _HEAD_DIM, _INNER_WIDTH, _MOST_HEADS = 512, 8, 12, 4
+_FEWEST_GROUPS = 2  # a single one does not move
 
 
 def narrowed(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def narrowed(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _narrow_heads(copy: dict[str, Any], fields: Mapping[str, Any], heads: int) -> None:
     shared = next((fields[name] for name in _GROUPS if _is_count(fields.get(name))), heads)
     ratio = heads // gcd(heads, shared)
-    fewer = max(1, min(shared, max(1, _MOST_HEADS // ratio))) * ratio
+    fewer = min(shared, max(_FEWEST_GROUPS, _MOST_HEADS // ratio)) * ratio
     width = next((fields[name] for name in _WIDTHS if _is_count(fields.get(name))), 0)
     given = next((fields[name] for name in _DIMS if _is_count(fields.get(name))), max(1, width // heads))
     dim = min(given, _HEAD_DIM)

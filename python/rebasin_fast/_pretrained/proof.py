@@ -12,6 +12,7 @@ from rebasin_fast._pretrained.libraries import built, example_inputs
 from rebasin_fast._pretrained.narrow import narrowed
 from rebasin_fast.errors import FileFormatError, SpecError
 from rebasin_fast.specs.axis import Concat, Entry, Fixed, Joined, Product, Slice
+from rebasin_fast.specs.symmetry import Symmetry
 from rebasin_fast.specs.tracing import TracedSpec, trace_spec
 from rebasin_fast.specs.tracing.trace import proven
 
@@ -52,9 +53,15 @@ def _proven_narrow(spec: TracedSpec, fit: Fit, configuration: Configuration) -> 
     shown = trace_spec(copy, example_inputs(copy, "cpu"))
     if _skeleton(shown) != _skeleton(spec):
         return None
-    kept = {(symmetry.permutation, symmetry.group) for symmetry in shown.symmetries}
-    gone = [s for s in spec.symmetries if (s.permutation, s.group) not in kept]
+    kept = set(map(_kind, shown.symmetries))
+    gone = [symmetry for symmetry in spec.symmetries if _kind(symmetry) not in kept]
     return spec.without_symmetries(gone, "the proof on a narrow copy, which does not show it")
+
+
+def _kind(symmetry: Symmetry) -> Any:
+    """A symmetry without its lengths."""
+    roles = frozenset((role.parameter, role.axis, role.exponents) for role in symmetry.roles)
+    return symmetry.permutation, symmetry.group, roles
 
 
 def _skeleton(spec: TracedSpec) -> Mapping[str, Any]:

@@ -54,7 +54,7 @@ def save_params(
     metadata : mapping of str, optional
         Further text entries for .safetensors, over those of `like`.
     card : str, optional
-        Of a folder: the text of its README.md, in the place of one that is there.
+        Of a folder: the text of its README.md; one that is there is replaced with `overwrite` only.
     dtype : str, optional
         The type of all floating parameters, such as ``"bfloat16"``; before that of `like`.
     max_shard_size : int, optional

@@ -31,6 +31,7 @@ from rebasin_fast.permutation import (
     transformed_params,
 )
 from rebasin_fast.permutation.transforms import TransformFile, load_transform
+from rebasin_fast.specs.renaming import shapes_of
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def apply(
         results = _permuted(saved, spec, params, invert)
     how = {"permutation": permutation.name, "inverted": invert}
     destination.write(results, model_card("Permuted model", [model_b], how))
-    left = [name for name in params if name not in spec.axes_to_perm and params.shape(name)]
+    own_shapes = shapes_of(params)
+    left = [name for name in params if name not in spec.axes_to_perm and own_shapes[name]]
     applied = len(spec.sizes(params))
     lines = [f"  left in place: {legible(name)} (not in the spec)" for name in left]
     out.show(

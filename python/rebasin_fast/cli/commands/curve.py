@@ -126,8 +126,8 @@ def _class_of(params: Params) -> Callable[[], Any]:
     if isinstance(params, ParamsOfClass):
         return params.model.build
     raise click.UsageError(
-        "give --model module:factory, which makes the torch model. It is not needed for a folder whose config.json names "
-        "a class of transformers or diffusers, with that library installed and the spec left open"
+        "give --model module:factory, which makes the torch model. It is not needed for a folder whose config.json "
+        "names a class of transformers or diffusers, with that library installed and the spec left open"
     )
 
 

@@ -88,7 +88,7 @@ def write_folder(
 ) -> Iterator[NewFolder]:
     """Collect files beside `folder`; put them in place when the block ends without an exception.
 
-    `texts` are further small files, by name: a model card.
+    `texts` are further small files, by name: a model card. Those that are there are replaced with `overwrite` only.
 
     A new folder appears at once with everything in it, the companions of the weights in the folder `model`
     (config.json, tokenizer, …) included. Into an existing one the files are moved one by one, the last one
@@ -106,7 +106,8 @@ def write_folder(
             if model is not None:
                 _copy_companions(model, new.path, folder)
             for name, text in (texts or {}).items():
-                (new.path / name).write_text(text, encoding="utf-8", newline="\n")
+                if overwrite or not (folder / name).exists():
+                    (new.path / name).write_text(text, encoding="utf-8", newline="\n")
             sync_folder(new.path)
         if outputs is None:
             placing.place()
