@@ -249,3 +249,23 @@ def test_code_of_the_folder_is_refused(changed, tmp_path):
 def test_a_configuration_larger_than_the_weights_is_refused(field, value, changed):
     with pytest.raises(rf.FileFormatError, match=r"hostile|too few|larger than the weights"):
         rf.load_pretrained(changed(**{field: value}))
+
+
+@pytest.mark.parametrize("nonsense", [None, 3, 2.5, ["a"], {}, b"a\0b", "a\0b"])
+def test_paths_that_are_none_are_refused_by_name(nonsense, small_llama):
+    with pytest.raises((TypeError, ValueError, OSError), match="path"):
+        rf.load_pretrained(nonsense)
+    model = rf.load_pretrained(small_llama / "a")
+    with pytest.raises((TypeError, ValueError, OSError), match="path"):
+        model.save(nonsense, model.params)
+
+
+@pytest.mark.parametrize(
+    ("argument", "nonsense"),
+    [("params", 3), ("params", None), ("made_of", 3), ("made_of", [None]), ("method", 3), ("overwrite", "yes")],
+)
+def test_senseless_arguments_of_save_are_refused_by_name(argument, nonsense, small_llama, tmp_path):
+    model = rf.load_pretrained(small_llama / "a")
+    with pytest.raises((TypeError, ValueError), match=argument):
+        model.save(tmp_path / "out", **{"params": model.params, argument: nonsense})
+    assert not (tmp_path / "out").exists()
