@@ -55,6 +55,21 @@ def merge_many(path):
     return go_on
 
 
+def merge(path):
+    def run(progress=None):
+        pair = [_network(1), _network(2)]
+        found = rf.merge(pair, model=_network(0), batches=_batches(), checkpoint=path, progress=progress)
+        return plain([[dataclasses.asdict(row) for row in found.table], found.params])
+
+    def stop(done, _):
+        if done == 5:
+            raise StoppedError
+
+    with contextlib.suppress(StoppedError):
+        run(stop)
+    return run
+
+
 def many_matching(path):
     models = [three_layers(seed) for seed in range(3)]
     rf.merge_many(THREE_LAYERS, models).save(path, overwrite=True)
@@ -164,6 +179,6 @@ def _of_result(result):
 
 RUNS = {
     make.__name__: make
-    for make in (weight_matching, merge_many, many_matching, straight_through, connect, learner)
+    for make in (weight_matching, merge_many, merge, many_matching, straight_through, connect, learner)
 }
 CASES = {**RUNS, **{type(result).__name__: _of_result(result) for result in RESULTS}}

@@ -71,10 +71,10 @@ class MeasureOptions:
         if options.symmetries != "permutations":
             raise click.UsageError("--symmetries all is for a merge without --data")
         context = click.get_current_context()
-        for option in context.command.params:
-            source = context.get_parameter_source(option.name or "")
-            if option.opts[0] in _ELSEWHERE and source is not ParameterSource.DEFAULT:
-                raise click.UsageError(f"{option.opts[0]} is for a merge without --data")
+        for parameter in context.command.params:
+            source = context.get_parameter_source(parameter.name or "")
+            if parameter.opts[0] in _ELSEWHERE and source is not ParameterSource.DEFAULT:
+                raise click.UsageError(f"{parameter.opts[0]} is for a merge without --data")
 
     def merged(
         self,

@@ -95,7 +95,8 @@ def write_report(
 
 
 def _page(found: Findings) -> str:
-    return environment().get_template("page.html").render(_context(found))
+    text: str = environment().get_template("page.html").render(_context(found))
+    return text
 
 
 def environment() -> Any:

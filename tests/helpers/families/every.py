@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pytest
 
@@ -18,10 +18,15 @@ EXAMPLES: list[Example] = [
 BY_NAME = {example.name: example for example in EXAMPLES}
 
 
-def parametrized(examples: Iterable[Example] = EXAMPLES) -> pytest.MarkDecorator:
-    """One test an example; deep ones, whose layers shallow ones have too, are marked slow."""
+def parametrized(
+    examples: Iterable[Example] = EXAMPLES, *, slow: Collection[str] = ()
+) -> pytest.MarkDecorator:
+    """One test an example; deep ones, whose layers shallow ones have too, and those named are marked slow."""
+
+    def is_slow(example: Example) -> bool:
+        return example.deep or not example.mutated or example.name in slow
+
     params = [
-        pytest.param(example, marks=[pytest.mark.slow] if example.deep or not example.mutated else [])
-        for example in examples
+        pytest.param(example, marks=[pytest.mark.slow] if is_slow(example) else []) for example in examples
     ]
     return pytest.mark.parametrize("example", params, ids=str)

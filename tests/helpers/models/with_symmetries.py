@@ -33,7 +33,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "llama": (
         lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**small.LLAMA)),
-        TEXT, {"orthogonal"}, {"linear", "signs", "scales"},
+        TEXT, {"orthogonal"}, {"linear", "rotations", "signs", "scales"},
     ),
     "bert": (
         lambda: transformers.BertForSequenceClassification(transformers.BertConfig(**small.BERT, num_labels=5)),

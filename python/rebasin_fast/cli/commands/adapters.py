@@ -59,8 +59,10 @@ def adapters(
         merged, lost = merged_adapters(loaded, shares, rank)
         save_adapter(output, merged, overwrite=out.force)
         worst = max(lost, key=lambda name: lost[name])
-        left_out = f"the rank leaves out {lost[worst]:.3g} of {legible(worst)}, the most of all"
-        out.show({"lost": lost, "output": str(output)}, f"{left_out}\nsaved {output}")
+        left_out = f"the rank leaves out {lost[worst]:.3g} of {legible(worst)}, the most of all\n"
+        out.show(
+            {"lost": lost, "output": str(output)}, f"{left_out if rank is not None else ''}saved {output}"
+        )
         return
     (model,) = loading.load([into])
     destination = Destination(output, model, out.force)

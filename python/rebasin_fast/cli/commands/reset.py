@@ -113,10 +113,10 @@ def repair(
     named = loading.load(paths)
     destination = Destination(output, like=named[0], force=out.force)
     destination.check(paths)
-    middle, *ends = (_holding(made_model(model), one.params) for one in named)
+    middle, end_a, end_b = (_holding(made_model(model), one.params) for one in named)
     batches = list(data()) if passes > 1 else data()
     with out.progress("batches") as progress:
-        layers = repair_model(middle, *ends, batches, t=place, passes=passes, progress=progress)
+        layers = repair_model(middle, end_a, end_b, batches, t=place, passes=passes, progress=progress)
     destination.write(with_values_of(named[0].params, middle.state_dict()))
     shown = ", ".join(legible(name) for name in layers)
     out.show(

@@ -116,9 +116,9 @@ def _sources(
         raise _NotSupportedError("a recipe has either models or slices")
     if "models" in found:
         entries = _list(found["models"], "models")
-        keys = ("model", "parameters")
+        of_models = ("model", "parameters")
         return (
-            [(f"models[{n}]", _mapping(one, f"models[{n}]", keys)) for n, one in enumerate(entries)],
+            [(f"models[{n}]", _mapping(one, f"models[{n}]", of_models)) for n, one in enumerate(entries)],
             None,
             [],
         )
@@ -134,12 +134,12 @@ def _sources(
     sources = [(place, _mapping(entry, place, keys)) for place, entry in zip(places, entries, strict=True)]
     ranges = [source.get("layer_range") for _, source in sources]
     first = ranges[0]
-    whole = isinstance(first, list) and len(first) == 2 and first[0] == 0 and type(first[1]) is int
-    if not whole or any(other != first for other in ranges):
+    layers = first[1] if isinstance(first, list) and len(first) == 2 and first[0] == 0 else None
+    if type(layers) is not int or any(other != first for other in ranges):
         raise _NotSupportedError(
             f"layer_range is {brief(ranges)}; one range for all sources, of all layers from 0, is supported"
         )
-    return sources, int(ranges[0][1]), [("slices[0].parameters", one.get("parameters"))]
+    return sources, layers, [("slices[0].parameters", one.get("parameters"))]
 
 
 def _settings(rule: MergeRule, own: list[tuple[str, Any]], common: list[tuple[str, Any]]) -> dict[str, Any]:

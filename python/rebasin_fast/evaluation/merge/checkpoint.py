@@ -48,6 +48,7 @@ class MergeCheckpoint:
         self.matchings: dict[str, AnyMatching] = {}
         self.candidates: list[Candidate] = []
         self._path, self._spec, self._models = path, spec, len(models)
+        self._sizes = spec.sizes(models[0])
         if path is not None:
             self._key = key_of(spec, models, {**options, "data": _digest(data)})
             FILE.resume(path, self._read, key=self._key)
@@ -57,6 +58,7 @@ class MergeCheckpoint:
         for place, index in arrays.items():
             method, _, rest = place.partition("/")
             of_method[method][rest] = index
+        self._check_whole(of_method)
         matchings = {
             name: matching_from(self._spec, found, of_method[name], self._models)
             for name, found in account["matchings"].items()
@@ -64,10 +66,25 @@ class MergeCheckpoint:
         candidates = [Candidate(**row) for row in account["candidates"]]
         strange = [name for name in matchings if name not in METHODS]
         strange += [one.matching for one in candidates if not one.is_end and one.matching not in matchings]
+        if len({tuple(one.values) for one in candidates}) > 1 or any(not one.values for one in candidates):
+            raise ValueError("its candidates were not measured by the same metrics")
         if strange:
             raise ValueError(f"it names the matching {strange[0]!r}, which is not in it, or is none")
         self.matchings, self.candidates = matchings, candidates
         return True
+
+    def _check_whole(self, of_method: Mapping[str, Mapping[str, Array]]) -> None:
+        """ValueError unless each method but "identity" has every permutation, of the sizes of the models."""
+        for method, indices in of_method.items():
+            numbers = {place.partition("/")[0] for place in indices}
+            expected = {f"{number}/{name}" for number in numbers for name in self._sizes}
+            missing = not numbers and self._sizes and method != "identity"
+            if missing or expected != set(indices):
+                raise ValueError(f"permutations of the matching {method!r} are missing in it")
+            for place, index in indices.items():
+                size = self._sizes[place.partition("/")[2]]
+                if index.shape[-1:] != (size,):
+                    raise ValueError(f"the permutation {place!r} is of shape {index.shape}, of {size} units")
 
     def found(self, matching: str, repair: str, t: float | None) -> Candidate | None:
         """The candidate, where it was measured already."""

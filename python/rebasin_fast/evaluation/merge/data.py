@@ -121,7 +121,8 @@ def _cut(inputs: Any, labels: Any) -> list[Any]:
         raise DataError(
             f"batches has shape {tuple(x.shape)} and labels {tuple(y.shape)}; one label a row is expected"
         )
-    return list(zip(x.split(_BATCH), y.split(_BATCH), strict=True)) if len(x) else []
+    starts = range(0, len(x), _BATCH)
+    return [(x[start : start + _BATCH], y[start : start + _BATCH]) for start in starts]
 
 
 def _rows(value: Any, places: Sequence[int], count: int) -> Any:

@@ -74,7 +74,8 @@ class Matcher:
     def _by_weights(self, rng: Any) -> AnyMatching:
         options = {"rng": rng, "strict": self.strict, "checkpoint": self.checkpoint}
         if len(self.models) == 2:
-            return weight_matching(self.spec, *self.models, **options)
+            found: Matching = weight_matching(self.spec, *self.models, **options)
+            return found
         return replace(merge_many(self.spec, self.models, **options), merged={})
 
     def _at(self, permutations: Sequence[Mapping[str, Index]] | None) -> AnyMatching:

@@ -82,8 +82,9 @@ class Measuring:
         return sorted((one for one in self._state.candidates if not one.is_end), key=self._rank)
 
     def ends(self) -> list[Candidate]:
-        """The models themselves."""
-        return [one for one in self._state.candidates if one.is_end]
+        """The models themselves, in the order in which they were given."""
+        ends = (one for one in self._state.candidates if one.is_end)
+        return sorted(ends, key=lambda one: int(one.matching.removeprefix("model ")))
 
     def _keep(self, found: Candidate) -> None:
         self._check_metric(found)

@@ -49,7 +49,7 @@ def repaired(
     if method == "reset":
         reset_batch_norm(model, inputs)
     else:
-        repair(model, *ends, inputs, t=t)
+        repair(model, ends[0], ends[1], inputs, t=t)
     return with_values_of(params, model.state_dict())
 
 

@@ -24,9 +24,11 @@ from rebasin_fast._untrusted.schema import (
     Optional,
     Text,
 )
+from rebasin_fast.errors import RebasinError
 from rebasin_fast.evaluation.merge.matchings import MATCHING, METHODS, account_of, arrays_of, matching_from
 from rebasin_fast.evaluation.merge.repairs import REPAIRS
 from rebasin_fast.evaluation.result import Result
+from rebasin_fast.merging.same_names import is_interpolated
 from rebasin_fast.specs.spec import PermutationSpec
 
 if TYPE_CHECKING:
@@ -198,8 +200,33 @@ class Merged(Result):
         strange = next((one.matching for one in candidates if one.matching not in known), None)
         if strange is not None or not candidates or candidates[0].is_end:
             raise ValueError(f"its table names {strange!r} or no candidate first")
+        if values["metric"] is not None and values["metric"] not in candidates[0].values:
+            raise ValueError(f"it was chosen by {values['metric']!r}, which was not measured")
+        _check_params(spec, values["params"], permutations)
         matching = matching_from(spec, values["matching"], permutations, models)
         return {**values, "table": candidates, "spec": spec, "matching": matching}
+
+
+def _check_params(
+    spec: PermutationSpec, params: Mapping[str, Array], permutations: Mapping[str, Array]
+) -> None:
+    """ValueError unless the parameters are such as the spec moves, and the permutations of their sizes."""
+    try:
+        sizes = spec.sizes(params)
+    except RebasinError as error:
+        raise ValueError(f"its parameters do not fit its spec: {error}") from None
+    for name, entries in spec.axes_to_perm.items():
+        moves = name in params and any(entry is not None for entry in entries)
+        if moves and not is_interpolated(params[name]):
+            raise ValueError(
+                f"parameter {name!r} is of {params[name].dtype}, and a merged one is of floating point"
+            )
+    for place, index in permutations.items():
+        name = place.partition("/")[2]
+        if name in sizes and index.shape[-1:] != (sizes[name],):
+            raise ValueError(
+                f"the permutation {name!r} is of shape {index.shape}, and there are {sizes[name]} units"
+            )
 
 
 def _label(one: Candidate) -> str:

@@ -44,12 +44,11 @@ class TurnedPlace:
 
 def similarity_of_pairs(a: Numbers, b: Numbers, place: TurnedPlace, total: Numbers) -> None:
     """Add to (copies, n, n, rotations) the sums of a times b, conjugated, for each pair of units and each rotation."""
-    copies, units, _, rotations = total.shape
+    copies, units, *_ = total.shape
     a, b = (part.reshape(copies, units, *part.shape[1:]).transpose(0, 2, 1, 3) for part in (a, b))
     products = np.matmul(a, b.conj().swapaxes(-1, -2))  # (copies, pairs, n, n)
     for pair, number in enumerate(place.pairs.numbers):
         total[..., number] += products[:, pair]
-    assert rotations == total.shape[-1]
 
 
 def directions(similarities: Numbers) -> Numbers:

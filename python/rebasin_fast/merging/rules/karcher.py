@@ -36,7 +36,7 @@ def _karcher(tensors: Tensors, values: Values) -> NDArray[Any]:
 
 def _mean_direction(directions: list[tuple[float, NDArray[Any]]], max_iter: int, tol: float) -> NDArray[Any]:
     """The mean of unit vectors by their shares, by gradient steps along the sphere from their linear mean."""
-    mean = _combined(directions)
+    mean: NDArray[Any] = _combined(directions)
     norm = _norm(mean)
     mean = directions[0][1].copy() if norm < tol else mean / mean.dtype.type(norm)
     for _ in range(max_iter):

@@ -66,7 +66,8 @@ def fused(product_of: NDArray[Any], factor: NDArray[Any], term: NDArray[Any]) ->
     (a, a_low), (b, b_low) = _halves(product_of), _halves(factor)
     low = ((a * b - high) + a * b_low + a_low * b) + a_low * b_low
     total, lost = _sum_and_error(high, term)
-    return total + (lost + low)
+    rounded: NDArray[Any] = total + (lost + low)
+    return rounded
 
 
 def _sum_and_error(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

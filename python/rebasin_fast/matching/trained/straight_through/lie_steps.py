@@ -51,7 +51,7 @@ class Moving:
         """The nearest coordinates within the group: skew ones of a rotation, which leave the vector of ones there."""
         if self.symmetry.group != "orthogonal":
             return coordinates
-        skew = (coordinates - coordinates.swapaxes(-1, -2)) * 0.5
+        skew: Floats = (coordinates - coordinates.swapaxes(-1, -2)) * 0.5
         if any(norm.kind == "layer" for norm in self.symmetry.norms):
             skew = skew - skew.mean(-1, keepdims=True)
             skew = skew - skew.mean(-2, keepdims=True)
@@ -90,7 +90,7 @@ class LieSteps:
     def slopes(self, params: Params, gradients: Mapping[str, Any]) -> dict[str, Floats]:
         """Derivatives by coordinates at 0, from ``gradients`` of the loss by ``params``; None counts as 0."""
         wide = {
-            name: tuple(self._merged(name, array) for array in (params[name], gradient))
+            name: (self._merged(name, params[name]), self._merged(name, gradient))
             for name, gradient in gradients.items()
             if gradient is not None and name in self._spec.axes_to_perm
         }
@@ -99,7 +99,8 @@ class LieSteps:
             slope = np.zeros(moving.shape)
             for place in moving.places:
                 if place.parameter in wide:
-                    slope += _slope_at(place, *wide[place.parameter], moving.kind).reshape(moving.shape)
+                    values, gradient = wide[place.parameter]
+                    slope += _slope_at(place, values, gradient, moving.kind).reshape(moving.shape)
             found[name] = moving.tangent(slope)
         return found
 

@@ -121,7 +121,7 @@ def straight_through_matching(
     gradient : {"straight-through", "group"}
         With "all", where the gradient goes: "straight-through" to a copy, which B follows by matchings; "group" to the
         matrices and scales of B's units themselves, from where the run starts, while orders and signs stay as they are
-        there. Matrices of linear groups are any invertible ones then. Cheaper, and the better one for transformers.
+        there. Matrices of linear groups are any invertible ones then. No matching follows a step.
     rng : int, numpy.random.Generator or None
         Seeds the first matching, as in :func:`weight_matching`. Same inputs, batches and seed: same permutation.
     epochs : int
