@@ -262,7 +262,14 @@ def test_paths_that_are_none_are_refused_by_name(nonsense, small_llama):
 
 @pytest.mark.parametrize(
     ("argument", "nonsense"),
-    [("params", 3), ("params", None), ("made_of", 3), ("made_of", [None]), ("method", 3), ("overwrite", "yes")],
+    [
+        ("params", 3),
+        ("params", None),
+        ("made_of", 3),
+        ("made_of", [None]),
+        ("method", 3),
+        ("overwrite", "yes"),
+    ],
 )
 def test_senseless_arguments_of_save_are_refused_by_name(argument, nonsense, small_llama, tmp_path):
     model = rf.load_pretrained(small_llama / "a")

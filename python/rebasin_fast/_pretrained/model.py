@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rebasin_fast._pretrained.form import ClassParams
 from rebasin_fast._pretrained.hub import resolved
 from rebasin_fast._pretrained.libraries import built, with_one_result
 from rebasin_fast._pretrained.proof import proven_spec
+from rebasin_fast._untrusted import brief
 from rebasin_fast.errors import FileFormatError
 from rebasin_fast.files import LoadedParams, load_params, save_params
 from rebasin_fast.specs.tracing import TracedSpec
@@ -74,7 +76,7 @@ class PretrainedModel:
         path: str | os.PathLike[str],
         params: Params,
         *,
-        made_of: tuple[str | os.PathLike[str], ...] = (),
+        made_of: Sequence[str | os.PathLike[str]] = (),
         method: str = "",
         overwrite: bool = False,
     ) -> None:
@@ -86,7 +88,7 @@ class PretrainedModel:
             A folder.
         params : Mapping[str, array]
             Under the names of ``self.params``.
-        made_of : tuple of path
+        made_of : sequence of path
             The models that it was made of, for the model card; this one by default.
         method : str
             A line of the card: how they were put together.
@@ -96,9 +98,11 @@ class PretrainedModel:
         Raises
         ------
         OutputExistsError
-            The folder exists and ``overwrite`` is false.
+            The folder has weights, and ``overwrite`` is false.
         """
-        models = [Path(model) for model in made_of] or [self.path]
+        if not isinstance(made_of, tuple | list):
+            raise TypeError(f"made_of is a tuple of paths, got {brief(made_of)}")
+        models = [_arguments.path("an entry of made_of", model) for model in made_of] or [self.path]
         card = model_card(
             "Merged model" if len(models) > 1 else "Permuted model",
             models,
