@@ -57,6 +57,7 @@ def changed(small_llama, tmp_path):
     return change
 
 
+@pytest.mark.slow
 def test_a_merge_is_the_midpoint_after_matching_and_loads(merged, small_llama):
     folder, printed = merged
     assert "proven" in printed
@@ -72,6 +73,7 @@ def test_a_merge_is_the_midpoint_after_matching_and_loads(merged, small_llama):
     assert not info["unexpected_keys"]
 
 
+@pytest.mark.slow
 def test_companions_travel_and_the_card_is_written(merged, small_llama):
     folder, _ = merged
     for name in COMPANIONS:
@@ -104,6 +106,7 @@ def test_a_card_replaces_one_that_is_there_only_with_force(small_llama, tmp_path
     assert "rebasin-fast" in card.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_spec_shows_that_of_the_class(small_llama, command):
     printed = command("spec", small_llama / "a", "--json").splitlines()
     assert "proven" in printed[0]
@@ -112,6 +115,7 @@ def test_spec_shows_that_of_the_class(small_llama, command):
     assert not account["unmatched"]
 
 
+@pytest.mark.slow
 def test_curve_builds_the_class_itself(small_llama, command):
     printed = command(
         "curve", small_llama / "a", small_llama / "b", "--data", f"{__name__}:batches_of_tokens", "--match",
@@ -134,6 +138,7 @@ def test_curve_of_a_file_asks_for_the_model(small_llama):
     assert "--model module:factory" in done.output
 
 
+@pytest.mark.slow
 def test_a_set_of_shards_stays_one_model(small_llama, tmp_path, command):
     model = transformers.LlamaForCausalLM.from_pretrained(small_llama / "b")
     model.save_pretrained(tmp_path / "b", max_shard_size="10KB")
@@ -164,6 +169,7 @@ def cache(small_llama, tmp_path, monkeypatch):
     return revision
 
 
+@pytest.mark.slow
 def test_a_name_of_the_hub_is_found_in_the_cache(cache, small_llama, tmp_path, command):
     command("match", "someone/tiny", small_llama / "b", "-o", tmp_path / "c", "-q")
     command("match", small_llama / "a", small_llama / "b", "-o", tmp_path / "by_path", "-q")
@@ -184,6 +190,7 @@ def test_a_name_that_is_not_in_the_cache_is_not_fetched(cache):
         rf.load_pretrained("someone/tiny/unet")
 
 
+@pytest.mark.slow
 def test_names_that_the_hub_publishes_for_gpt2(tmp_path, command):
     """Without the prefix of the class, with tables that it no longer has."""
     for name in ("a", "b"):
