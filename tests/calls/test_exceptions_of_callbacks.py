@@ -36,6 +36,10 @@ CALLS = {
     ),
     "activation_matching": lambda **k: rf.activation_matching(SPEC, *MODELS[:2], INPUTS, **k),
     "frank_wolfe_matching": lambda **k: rf.frank_wolfe_matching(SPEC, *PARAMS[:2], **k),
+    "activation_matching, over all groups": lambda **k: rf.activation_matching(
+        SPEC, *MODELS[:2], INPUTS, symmetries="all", **k
+    ),
+    "merge": lambda **k: rf.merge(MODELS[:2], spec=SPEC, batches=BATCHES, **k),
     "merge_many": lambda **k: rf.merge_many(SPEC, PARAMS, **k),
     "straight_through_matching": lambda **k: rf.straight_through_matching(
         SPEC, MODELS[0], *PARAMS[:2], BATCHES, cross_entropy, **k
