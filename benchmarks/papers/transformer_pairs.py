@@ -33,6 +33,7 @@ BATCH = 32  # inputs in a step of refinement
 COMPARED = 8  # batches by which its steps compare
 MEASURED = 16  # batches of activations, and of REPAIR
 WIDEST_COPIED = 128
+RATE = 0.01  # of steps on groups up to a width of 128; a step turns a matrix by up to rate times width
 
 
 @dataclass(frozen=True)
@@ -156,12 +157,13 @@ class Pair:
             )
 
         path = self.options.cache / f"refined_{self.recipe.name}_group_{steps}steps.safetensors"
+        rate = min(1.0, 128 / self.recipe.width) * RATE
         if self.options.quick:
             path.unlink(missing_ok=True)
         found = rf.straight_through_matching(
             self.spec, self.recipe.build(), *self.ends, partial(self.batches, steps), self.loss,
-            symmetries="all", gradient="group", schedule=falling, evaluate_every=50, kept_batches=COMPARED,
-            checkpoint=path, checkpoint_every=50, threads=1,
+            symmetries="all", gradient="group", learning_rate=rate, schedule=falling, evaluate_every=50,
+            kept_batches=COMPARED, checkpoint=path, checkpoint_every=50, threads=1,
         )  # fmt: skip
         assert isinstance(found, rf.SymmetricStraightThroughMatching)
         return found

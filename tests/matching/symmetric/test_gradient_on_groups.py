@@ -160,3 +160,9 @@ def test_what_does_not_apply_is_refused_by_name(pair):
     spec, a, b, batches = pair
     with pytest.raises(ValueError, match="trains matrices and scales of units"):
         matched((spec.with_symmetries([]), a, b, batches))
+
+
+def test_a_rate_that_is_too_high_is_told_and_a_lower_one_helps(pair):
+    with pytest.raises(ValueError, match=r"left the group .* Lower learning_rate"):
+        matched(pair, learning_rate=40.0, epochs=8)
+    assert matched(pair, learning_rate=0.01).loss <= matched(pair).first_loss

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rebasin_fast._models.functional import FunctionalModel, Tensors
 from rebasin_fast._models.inference import import_torch
+from rebasin_fast.errors import PermutationError
 from rebasin_fast.matching.objective import objective_of
 from rebasin_fast.matching.state_file import key_of
 from rebasin_fast.matching.trained.checkpoint import TrainingFile
@@ -100,7 +101,13 @@ class GroupRun(MidpointRun):
         coordinates = {name: tensor.detach().numpy().copy() for name, tensor in self._coordinates.items()}
         for tensor in self._coordinates.values():
             tensor.zero_()
-        self._stand_at(packed({"b": self._steps.stepped(b, coordinates)}))
+        try:
+            self._stand_at(packed({"b": self._steps.stepped(b, coordinates)}))
+        except PermutationError as error:
+            raise ValueError(
+                f"step {self.state.step} left the group ({error}): a step of Adam moves a matrix of n units by up to n "
+                "times the learning rate. Lower learning_rate, the wider the model the further"
+            ) from error
         return value
 
     def _ends_under(self, arrays: dict[str, NDArray[Any]]) -> tuple[Tensors, Tensors]:

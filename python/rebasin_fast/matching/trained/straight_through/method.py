@@ -127,7 +127,8 @@ def straight_through_matching(
     epochs : int
         How often to go through ``batches``.
     learning_rate, momentum : float, optional
-        Of the default optimizer, SGD: 0.1 and 0.9. With ``symmetries="all"`` it is Adam, at 0.01, without momentum.
+        Of the default optimizer, SGD: 0.1 and 0.9. With ``symmetries="all"`` it is Adam, at 0.01, without momentum; on
+        groups less for units above a hundred or two, as a step turns n of them by up to n times the rate.
     optimizer : callable, optional
         Gives a ``torch.optim.Optimizer`` for a list of tensors.
     schedule : callable, optional
