@@ -194,3 +194,12 @@ def test_an_old_journal_is_finished_where_there_are_no_locks(pair, monkeypatch):
             os.utime(journal, (time.time() - 4000,) * 2)
     finish_interrupted(pair[1].parent)
     assert contents(*pair) == ["new", "new"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+@pytest.mark.timeout(60)
+def test_a_pipe_or_a_link_is_no_journal(tmp_path):
+    os.mkfifo(tmp_path / ".outputs.1-00000000.rebasin.journal")
+    (tmp_path / ".outputs.1-00000001.rebasin.journal").symlink_to("/dev/zero")
+    finish_interrupted(tmp_path)
+    assert len(hidden(tmp_path)) == 2

@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,10 @@ def _place(placings: Sequence[Placing], journal: Path) -> None:
 
 
 def _journals(folder: Path) -> list[Path]:
+    """Regular files of such names: a pipe would be waited for."""
     try:
-        return [folder / name for name in os.listdir(folder) if _NAME.fullmatch(name)]
+        found = [folder / name for name in os.listdir(folder) if _NAME.fullmatch(name)]
+        return [journal for journal in found if stat.S_ISREG(journal.lstat().st_mode)]
     except OSError:
         return []
 
