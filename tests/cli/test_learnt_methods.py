@@ -86,4 +86,7 @@ def test_what_is_missing_is_asked_for(models: Models, run: Run, code: str) -> No
     result = run(
         "match", models.a, models.b, "-o", "out.npz", "--method", "frank-wolfe", "--data", f"{code}:net"
     )
-    assert "--data is for --method activation, straight-through, sinkhorn; got frank-wolfe" in result.stderr
+    assert (
+        "--data is for --method activation, both, straight-through, sinkhorn; got frank-wolfe"
+        in result.stderr
+    )

@@ -72,7 +72,7 @@ def _folder(name: str, params: dict[str, np.ndarray]) -> Path:
 def test_companions_travel_with_a_folder_and_foreign_files_do_not(models: Models, run: Run) -> None:
     a, b = _folder("in_a", models.params_a), _folder("in_b", models.params_b)
     assert run("match", a, b, "-o", "out").exit_code == 0
-    expected = ["LICENSE", "config.json", "model.safetensors", "tokenizer.json", "vocab.txt"]
+    expected = ["LICENSE", "README.md", "config.json", "model.safetensors", "tokenizer.json", "vocab.txt"]
     assert sorted(os.listdir("out")) == expected
 
 

@@ -86,7 +86,7 @@ def test_dtype_and_shards(files):
     written = sorted(path.name for path in (folder / "out").iterdir())
     shards = [name for name in written if name.endswith(".safetensors")]
     assert len(shards) > 1
-    assert written == sorted(["config.json", *shards, "model.safetensors.index.json"])
+    assert written == sorted(["README.md", "config.json", *shards, "model.safetensors.index.json"])
     merged = rf.load_params(folder / "out")
     expected = combine([models["a"], models["b"]], dtype="bfloat16")
     assert all(np.array_equal(merged[n], expected[n]) and merged.dtype(n) == "bfloat16" for n in expected)

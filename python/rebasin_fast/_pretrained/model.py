@@ -158,7 +158,7 @@ def load_pretrained(path: str | os.PathLike[str]) -> PretrainedModel:
     Examples
     --------
     >>> import rebasin_fast as rf
-    >>> rf.load_pretrained("no/such-model")
+    >>> rf.load_pretrained("no/such-model")  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
     rebasin_fast.files.errors.MissingFileError: ...
     """

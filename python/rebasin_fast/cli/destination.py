@@ -58,12 +58,17 @@ class Destination:
                 check(path, overwrite=self.force or option == "--resume")
 
     def write(self, params: Params, card: str | None = None) -> None:
-        """Save the model, with a note of entries of its original that it lacks; ``card``: a folder's README.md."""
+        """Save the model, with a note of entries of its original that it lacks.
+
+        ``card``: the README.md of a folder, where the model came from one with a configuration.
+        """
+        folder = self.like.file.source.folder
+        is_model = folder is not None and (folder / "config.json").is_file()
         save_params(
             self.path,
             self.like.restored(params),
             like=self.like.file,
-            card=card,
+            card=card if is_model else None,
             dtype=self.dtype,
             max_shard_size=self.max_shard_size,
             overwrite=self.force,
