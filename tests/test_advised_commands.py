@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = Path(rf.__file__).parent
 # What stands for the placeholders of messages that advise to install something.
 FILLED = {
+    "library": ["transformers", "diffusers"],
     "oldest": ["2.6"],
     "extra": ["plot", "demo"],
     "self.known.needs": ["torch"],
