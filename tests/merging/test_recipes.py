@@ -116,7 +116,17 @@ def test_matched_on_demand(tmp_path, models):
             "merge_method: ties\nbase_model: base\nmodels: [{model: one, parameters: {density: 2}}]\n",
             "density is",
         ),
-        ("[", "cannot be read as a recipe"),
+        (
+            "[",
+            "cannot be read as a recipe: line 1: expected the node content",
+        ),
+        ("models: " + "[" * 5000 + "]" * 5000, "nested too deep"),
+        ("!!python/object/apply:os.system ['exit 3']\n", "line 1: could not determine a constructor"),
+        (
+            "merge_method: linear\nmodels: [{model: one, parameters: {weight: .nan}}]\n",
+            "to those, finite; got nan",
+        ),
+        ("merge_method: linear\nmodels: &all [*all]\n", r"models\[0\] is"),
         (
             "merge_method: slerp\nbase_model: one\nslices: [{sources: [{model: one, layer_range: [0, 2]}, "
             "{model: two, layer_range: [0, 2]}]}]\nparameters: {t: 0.5}\n",
@@ -141,9 +151,13 @@ def test_refused_by_name(tmp_path, models, text, message):
 
 
 def test_a_large_recipe_is_not_read(tmp_path, models):
-    ran = merge(tmp_path, "# " + "x" * (1 << 20))
+    """A number to the base of 60 of a million digits took a minute and a half."""
+    ran = merge(
+        tmp_path,
+        f"merge_method: linear\nmodels: [{{model: one, parameters: {{weight: 1{':1' * 40_000}}}}}]\n",
+    )
     assert ran.exit_code == 1
-    assert "cannot be read as a recipe" in ran.stderr
+    assert "1 to 65,536 are expected" in ran.stderr
 
 
 def test_a_model_with_its_adapter(tmp_path, models):

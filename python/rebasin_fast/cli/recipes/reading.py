@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rebasin_fast._terminal.legible import legible
 from rebasin_fast._untrusted import brief, read_small_file
 from rebasin_fast.errors import FileFormatError, MissingDependencyError
 from rebasin_fast.merging.rules.kinds import MergeRule
 from rebasin_fast.merging.rules.precision import NAMES
 from rebasin_fast.merging.rules.registry import RULES
 
-_LARGEST = 1 << 20
+MAX_RECIPE = (
+    1 << 16
+)  # bytes; a number to the base of 60, which YAML has, takes time in the square of its length
 _KEYS = ("merge_method", "base_model", "models", "slices", "parameters", "dtype", "out_dtype")
 # Of mergekit's names those that differ here; int8_mask changes how a mask is stored, and no number.
 _PARAMETERS = {"weight": "weights"}
@@ -64,13 +67,22 @@ def read_recipe(path: Path) -> Recipe:
             "'rebasin-fast[recipes]'"
         ) from error
     try:
-        found = yaml.safe_load(read_small_file(path, _LARGEST))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise FileFormatError(f"{path} cannot be read as a recipe ({brief(str(error))})") from None
+        found = yaml.safe_load(read_small_file(path, MAX_RECIPE))
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
+        raise _unreadable(path, f"{line}{error.problem}") from None
+    except RecursionError:
+        raise _unreadable(path, "it is nested too deep") from None
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        raise _unreadable(path, str(error)) from None
     try:
         return _recipe(_mapping(found, "the recipe", _KEYS))
     except _NotSupportedError as error:
         raise FileFormatError(f"{path}: {error}") from None
+
+
+def _unreadable(path: Path, reason: str) -> FileFormatError:
+    return FileFormatError(f"{path} cannot be read as a recipe: {legible(reason)[:200]}.")
 
 
 class _NotSupportedError(Exception):

@@ -118,7 +118,7 @@ def _value(parameter: Parameter, value: Any) -> Any:
         return _arguments.flag(name, value)
     if parameter.kind is int:
         return _arguments.count(name, value, least=int(least))
-    kinds = "a number, a list of numbers from the first layer to the last, or a mapping of patterns to those,"
+    kinds = "a number, a list of numbers from the first layer to the last, or a mapping of patterns to those"
     return _arguments.number(name, value, least=least, most=parameter.most, of=kinds)
 
 
