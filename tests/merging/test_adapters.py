@@ -106,11 +106,39 @@ def test_commands(tmp_path):
 
 @pytest.mark.parametrize(
     ("configuration", "message"),
-    [({"peft_type": "IA3"}, "LORA is supported"), ({"use_dora": True}, "use_dora is set")],
+    [
+        ({"peft_type": "IA3"}, "LORA is supported"),
+        ({"use_dora": True}, "use_dora is set"),
+        ({"lora_alpha": float("inf")}, "lora_alpha is a number, finite"),
+        ({"lora_alpha": "8"}, "lora_alpha is a number"),
+        ({"alpha_pattern": {"(q|q_)+(proj|pro)*x": 2}}, "names of modules are supported"),
+    ],
 )
 def test_other_kinds_are_refused(tmp_path, configuration, message):
     written(tmp_path / "a", **configuration)
     with pytest.raises(rf.FileFormatError, match=message):
+        load_adapter(tmp_path / "a")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_factors_that_are_not_finite_are_refused(tmp_path, value):
+    written(tmp_path / "a")
+    path = tmp_path / "a" / "adapter_model.safetensors"
+    arrays = {name: np.array(array) for name, array in rf.load_params(path).items()}
+    next(iter(arrays.values()))[0, 0] = value
+    rf.save_params(path, arrays, overwrite=True)
+    with pytest.raises(rf.FileFormatError, match="hold NaN or infinite"):
+        load_adapter(tmp_path / "a")
+
+
+def test_factors_of_rank_none_are_refused(tmp_path):
+    written(tmp_path / "a", rank=1)
+    path = tmp_path / "a" / "adapter_model.safetensors"
+    arrays = {
+        name: np.zeros((0, 8) if "_A" in name else (12, 0), np.float32) for name in rf.load_params(path)
+    }
+    rf.save_params(path, arrays, overwrite=True)
+    with pytest.raises(rf.FileFormatError, match="are empty"):
         load_adapter(tmp_path / "a")
 
 

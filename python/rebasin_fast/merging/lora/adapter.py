@@ -122,10 +122,15 @@ def load_adapter(path: str | os.PathLike[str]) -> Adapter:
                 f"{folder}: the factors of {module!r} have shapes {down.shape} and {up.shape}; the first axis of A "
                 "and the second of B are the rank"
             )
+        if not (down.size and up.size and np.isfinite(down).all() and np.isfinite(up).all()):
+            raise FileFormatError(
+                f"{folder}: the factors of {module!r}, of shapes {down.shape} and {up.shape}, are empty, or hold NaN "
+                "or infinite numbers"
+            )
         products[f"{module}.weight"] = Product(
             up.reshape(up.shape[0], -1),
             down.reshape(down.shape[0], -1),
-            _scale(configuration, module, down.shape[0]),
+            _scale(folder, configuration, module, down.shape[0]),
             "embedding" if embedding else "linear",
             tuple(down.shape[1:]) if down.ndim > 2 else (),
             embedding or bool(configuration.get("fan_in_fan_out")),
@@ -202,19 +207,26 @@ def _configuration(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _scale(configuration: Mapping[str, Any], module: str, rank: int) -> float:
+def _scale(folder: Path, configuration: Mapping[str, Any], module: str, rank: int) -> float:
     alpha = configuration.get("lora_alpha", rank)
     patterns = configuration.get("alpha_pattern") or {}
     for pattern, value in patterns.items() if isinstance(patterns, dict) else ():
-        if module == pattern or module.endswith(f".{pattern}") or _is_match(pattern, module):
+        name = _plain_name(folder, pattern)
+        if module == name or module.endswith(f".{name}"):
             alpha = value
             break
     divisor = sqrt(rank) if configuration.get("use_rslora") else rank
-    return _arguments.number("lora_alpha", alpha) / divisor
-
-
-def _is_match(pattern: str, module: str) -> bool:
     try:
-        return re.fullmatch(rf"(.*\.)?({pattern})", module) is not None
-    except re.error:
-        return False
+        return _arguments.number("lora_alpha", alpha) / divisor
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"{folder}: {error}") from None
+
+
+def _plain_name(folder: Path, pattern: str) -> str:
+    """The end of a module's name; no regular expression of a stranger is run, as it may never end."""
+    name = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
+    if re.fullmatch(r"[\w.-]+", name) is None:
+        raise FileFormatError(
+            f"{folder}: alpha_pattern holds {brief(pattern)}; names of modules are supported, and no other expressions"
+        )
+    return name
