@@ -5,6 +5,7 @@ import itertools
 import math
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -37,7 +38,7 @@ RATE = 0.01  # of steps on groups up to a width of 128; a step turns a matrix by
 
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(ABC):
     """Two networks of one recipe, seeds 0 and 1; subclasses say what they are, and on which data."""
 
     recipe: Any
@@ -45,26 +46,26 @@ class Pair:
     batch: ClassVar[int] = BATCH  # inputs in a step of refinement
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """As in tables."""
-        raise NotImplementedError
 
-    @cached_property
+    @property
+    @abstractmethod
     def test(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Held-out inputs and targets."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Mean over the inputs."""
-        raise NotImplementedError
 
     def values(self, outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
         """What is measured on the line."""
         return {"loss": float(self.loss(outputs, targets))}
 
+    @abstractmethod
     def drawn(self, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """One batch of the training set."""
-        raise NotImplementedError
 
     @cached_property
     def ends(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:

@@ -78,11 +78,7 @@ def match_isometries(
     )
     return SymmetricMatching(
         permutation=dict(isometry.permutation),
-        objective=ascent.state.objective,
-        first_objective=ascent.first_objective,
-        history=ascent.history,
-        sweeps=len(ascent.history),
-        converged=ascent.converged,
+        **ascent.course(),
         stats=stats,
         report=report,
         spec=normal.spec,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -77,6 +77,16 @@ class Ascent:
             if not raised:
                 self.converged = True
                 return
+
+    def course(self) -> dict[str, Any]:
+        """The fields of a result that say how the objective rose."""
+        return {
+            "objective": self.state.objective,
+            "first_objective": self.first_objective,
+            "history": self.history,
+            "sweeps": len(self.history),
+            "converged": self.converged,
+        }
 
     def stats(self) -> MatchingStats:
         """The work so far."""

@@ -86,11 +86,7 @@ class _Runs:
         isometry = ascent.state.transform()
         return SymmetricMatching(
             permutation=dict(isometry.permutation),
-            objective=ascent.state.objective,
-            first_objective=ascent.first_objective,
-            history=ascent.history,
-            sweeps=len(ascent.history),
-            converged=ascent.converged,
+            **ascent.course(),
             stats=ascent.stats(),
             report=self.left_in_place,
             visiting=options.visiting if options.order is None else "order",
