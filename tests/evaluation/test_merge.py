@@ -226,3 +226,57 @@ def test_contradictions():
         rf.merge(params, t=0.3)
     with pytest.raises(ValueError, match="2 numbers, one a model"):
         rf.merge(params[:2], weights=[1.0])
+
+
+class TwoInputs(nn.Module):
+    """A sum of two branches, in a mapping."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.one, self.two, self.out = nn.Linear(6, 12), nn.Linear(4, 12), nn.Linear(12, 3)
+
+    def forward(self, x, y):
+        return {"logits": self.out(torch.relu(self.one(x) + self.two(y)))}
+
+
+def of_logits(outputs, targets):
+    return nn.functional.cross_entropy(outputs["logits"], targets)
+
+
+def test_networks_of_several_inputs_whose_outputs_a_loss_takes():
+    inputs, targets = labelled()
+    batches_of_two = [((inputs, inputs[:, :4]), targets)]
+    found = rf.merge([TwoInputs(1), TwoInputs(2)], batches=batches_of_two, loss=of_logits)
+    assert {one.matching for one in found.table} >= {"identity", "weights", "activations", "both"}
+    assert found.metric == "loss"
+    with pytest.raises(rf.DataError, match=r"the network returns dict, .* pass loss="):
+        rf.merge([TwoInputs(1), TwoInputs(2)], batches=batches_of_two)
+
+
+def test_repair_is_left_out_where_no_layer_takes_it():
+    class Recurrent(nn.Module):
+        def __init__(self, seed):
+            super().__init__()
+            torch.manual_seed(seed)
+            self.cells, self.out = nn.LSTM(6, 8, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, x):
+            return self.out(self.cells(x[:, None])[0][:, -1])
+
+    found = rf.merge([Recurrent(1), Recurrent(2)], batches=[labelled()])
+    assert {one.repair for one in found.table} == {"none"}
+    assert any("REPAIR was not tried: the model has no hidden" in note for note in found.notes)
+
+
+def test_numbers_that_are_not_finite_are_told_before_anything_runs():
+    whole, broken = mlp(1), mlp(2)
+    with torch.no_grad():
+        broken[0].weight[0, 0] = float("nan")
+    with pytest.raises(rf.ParamsError, match=r"models\[1\]\['0.weight'\] holds NaN"):
+        rf.merge([whole, broken], batches=[labelled()])
+    inputs, targets = labelled()
+    with pytest.raises(rf.DataError, match="batch 0 holds NaN"):
+        rf.merge([whole, mlp(2)], batches=[(torch.full_like(inputs, float("inf")), targets)])
+    with pytest.raises(rf.DataError, match=r"batch 0 \(inputs of shape .* does not fit the model"):
+        rf.merge([whole, mlp(2)], batches=[(inputs[:, :5], targets)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,13 @@ class MergeData:
         """The inputs that statistics are taken from."""
         return [inputs for inputs, _ in self.statistics]
 
+    def for_network(self, network: Any) -> MergeData:
+        """Several inputs of a sample by the names that the network's ``forward`` gives them."""
+        names = list(inspect.signature(network.forward).parameters)
+        return MergeData(
+            *([(_named(inputs, names), targets) for inputs, targets in part] for part in self.parts)
+        )
+
     def statement(self) -> str:
         """How many samples each part has."""
         counts = [sum(len(targets) for _, targets in part) for part in self.parts]
@@ -41,6 +49,12 @@ class MergeData:
     def parts(self) -> tuple[list[Any], list[Any], list[Any]]:
         """All three."""
         return self.statistics, self.measured, self.calibration
+
+
+def _named(inputs: Any, names: Sequence[str]) -> Any:
+    if not isinstance(inputs, tuple | list):
+        return inputs
+    return inputs[0] if len(inputs) == 1 else dict(zip(names, inputs, strict=False))
 
 
 def divided(batches: Any, labels: Any | None) -> MergeData:

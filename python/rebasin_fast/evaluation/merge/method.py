@@ -19,13 +19,14 @@ from rebasin_fast.evaluation.merge.matchings import (
     blend,
 )
 from rebasin_fast.evaluation.merge.measuring import Measuring
-from rebasin_fast.evaluation.merge.models import Networks, params_of, spec_of
+from rebasin_fast.evaluation.merge.models import Networks, check_names, params_of, spec_of
 from rebasin_fast.evaluation.merge.repairs import (
     REPAIRS,
     repairs_of,
     stale_statistics,
 )
 from rebasin_fast.evaluation.merge.result import Candidate, Merged
+from rebasin_fast.evaluation.merge.trial import check_finite, check_runs
 from rebasin_fast.files.mapping.unchanged import refuses_changed_files
 
 if TYPE_CHECKING:
@@ -148,11 +149,14 @@ def merge(
             "batches are given, and no network to run on them: pass model=, a torch.nn.Module or a function that makes "
             "one"
         )
-    data = divided(batches, labels)
     networks = Networks(source, params)
+    data = divided(batches, labels).for_network(networks.base)
+    check_names(networks, params)
+    check_finite(params)
+    check_runs(networks, data.inputs[0], loss)
     found = spec_of(spec, params, networks, data)
     matcher = Matcher(found, params, strict, networks.loaded, data.inputs)
-    possible, notes = repairs_of(networks.base, len(params))
+    possible, notes = repairs_of(networks.base, len(params), data.inputs[0])
     if repair != "auto" and repair not in possible:
         raise DataError(
             f"repair={repair!r} cannot be used: "

@@ -70,18 +70,21 @@ class Networks:
         return network
 
 
+def check_names(networks: Networks, params: Sequence[Params]) -> None:
+    """ParamsError for a model whose names have a prefix that those of the network lack."""
+    own = networks.base.state_dict()
+    for number, one in enumerate(params):
+        if with_names_of(own, one) is not one:
+            raise ParamsError(
+                f"models[{number}] has names with a prefix ({next(iter(one))!r}) that those of the network lack: "
+                "rebasin_fast.specs.renaming.without_prefix(params, prefix) gives it without"
+            )
+
+
 def spec_of(
     spec: PermutationSpec | None, params: Sequence[Params], networks: Networks | None, data: MergeData | None
 ) -> PermutationSpec:
-    """The given spec, or the traced one, or the recognised one; checked against the names of the first model."""
-    if networks is not None:
-        own = networks.base.state_dict()
-        for number, one in enumerate(params):
-            if with_names_of(own, one) is not one:
-                raise ParamsError(
-                    f"models[{number}] has names with a prefix ({next(iter(one))!r}) that those of the network lack: "
-                    "rebasin_fast.specs.renaming.without_prefix(params, prefix) gives it without"
-                )
+    """The given spec, or the traced one, or the recognised one."""
     if spec is not None:
         return spec
     if networks is None or data is None:

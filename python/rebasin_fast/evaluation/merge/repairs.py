@@ -9,6 +9,7 @@ from rebasin_fast._arrays import library_of, of_one_library
 from rebasin_fast.evaluation.batch_norm import reset_batch_norm, tracking_layers
 from rebasin_fast.evaluation.loading import load_into
 from rebasin_fast.evaluation.repair import repair
+from rebasin_fast.evaluation.repair_layers import find_points
 from rebasin_fast.merging.same_names import is_interpolated
 
 if TYPE_CHECKING:
@@ -19,18 +20,22 @@ RepairMethod: TypeAlias = Literal["none", "reset", "repair"]
 REPAIRS: tuple[RepairMethod, ...] = ("none", "reset", "repair")
 
 
-def repairs_of(model: Any, models: int) -> tuple[list[RepairMethod], list[str]]:
-    """The repairs that there are for ``model``, and the reasons why others are missing."""
+def repairs_of(model: Any, models: int, inputs: Any) -> tuple[list[RepairMethod], list[str]]:
+    """The repairs that there are for ``model``, which runs on ``inputs``, and the reasons why others are missing."""
     possible: list[RepairMethod] = ["none"]
     notes = []
     if tracking_layers(model):
         possible.append("reset")
-    if models == 2:
-        possible.append("repair")
-    else:
+    if models != 2:
         notes.append(
             f"REPAIR is for two models, and was not tried for {models}: merge two, then the result with the third"
         )
+        return possible, notes
+    try:
+        find_points(model, inputs, None)
+        possible.append("repair")
+    except ValueError as error:
+        notes.append(f"REPAIR was not tried: {error}")
     return possible, notes
 
 
