@@ -20,10 +20,10 @@ def write_candidates(
     """Write the page; ``names`` are those of the models."""
     check_writable(path, overwrite)
     columns = merged.columns()
-    metrics = list(columns)[3:]
+    numbers = list(columns)[2:]  # the place and the metrics
     rows = list(zip(*columns.values(), strict=True))
     text = environment().get_template("candidates.html").render(
-        merged=merged, names=names, header=list(columns), rows=rows, metrics=metrics, version=__version__
+        merged=merged, names=names, header=list(columns), rows=rows, numbers=numbers, version=__version__
     )  # fmt: skip
     with atomic_write(path, overwrite=overwrite, text=True) as file:
         file.write(text)
