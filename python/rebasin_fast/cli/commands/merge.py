@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from rebasin_fast._pretrained.card import model_card
 from rebasin_fast._terminal.legible import legible
-from rebasin_fast.cli.alignment import align, kinship_account, note_statistics, note_unproven
+from rebasin_fast.cli.alignment import align, note_statistics
+from rebasin_fast.cli.combined import TOGETHER, CombinedModels, merge_together
 from rebasin_fast.cli.destination import Destination, resumable
 from rebasin_fast.cli.measured_merge import MEASURED, MeasureOptions, measure_options, place_of
 from rebasin_fast.cli.named import LoadOptions
@@ -27,28 +26,14 @@ from rebasin_fast.cli.options import (
     output_options,
     output_path,
 )
-from rebasin_fast.cli.proof import spec_statement
 from rebasin_fast.cli.recipes.running import is_recipe, merge_recipe
 from rebasin_fast.cli.rules import RuleOptions, rule_options
 from rebasin_fast.files import together
-from rebasin_fast.matching import ManyMatching, merge_many
-from rebasin_fast.matching.kinship import kinship
 from rebasin_fast.merging.averaging import averaged_params, averaged_where_shared, not_shared
 from rebasin_fast.typing import Params
 
-_TOGETHER = ("merge-many", "cycle-consistent")
 # Options that not every method takes.
-_OPTION_METHODS = {"--restarts": ("first",), "--save-permutations": _TOGETHER, "--resume": _TOGETHER}
-
-
-@dataclass(frozen=True)
-class _Merged:
-    """The average, and the account of it as JSON values and as text."""
-
-    params: Params
-    account: dict[str, Any]
-    lines: list[str]
-    many: ManyMatching | None = None
+_OPTION_METHODS = {"--restarts": ("first",), "--save-permutations": TOGETHER, "--resume": TOGETHER}
 
 
 @click.command()
@@ -163,7 +148,7 @@ def merge(
     if len(models) < 2:
         raise click.UsageError(f"a merge takes two models or more; got {len(models)}")
     check_options_apply(method, _OPTION_METHODS)
-    if method in _TOGETHER and not matched:
+    if method in TOGETHER and not matched:
         raise click.UsageError(f"--no-match and --method {method} contradict one another; give one of them")
     shares = None if rules.rule is not None else _parse_weights(weights, len(models))
     parameters = rules.parameters(weights, len(models))
@@ -171,9 +156,9 @@ def merge(
     first, *others = params = [model.params for model in named]
     destination = Destination(output, named[0], out.force, rules.dtype, rules.max_shard_size)
     destination.check(models, {"--save-permutations": save_permutations, "--resume": resume})
-    if method in _TOGETHER:
+    if method in TOGETHER:
         with resumable(resume):
-            merged = _merge_together(
+            merged = merge_together(
                 method, models, params, shares, options, out, resume=resume, allow_nonfinite=allow_nonfinite
             )
     else:
@@ -187,7 +172,7 @@ def merge(
         else:
             average = averaged_where_shared if options.no_strict else averaged_params
             result = average(aligned, shares, allow_nonfinite=allow_nonfinite)
-        merged = _Merged(
+        merged = CombinedModels(
             result,
             {**rules.account(), "alignments": [alignment.to_dict() for alignment in alignments]},
             [alignment.summary() for alignment in alignments],
@@ -233,52 +218,6 @@ def _merge_measured(
         }
         destination.write(found.params, model_card("Merged model", paths, how, tags=["merge"]))
     out.show({**found.to_dict(), "output": str(output)}, f"{found}\nsaved {output}")
-
-
-def _merge_together(
-    method: str,
-    paths: Sequence[Path],
-    models: list[Params],
-    shares: list[float] | None,
-    options: MatchingOptions,
-    out: OutputOptions,
-    *,
-    resume: Path | None,
-    allow_nonfinite: bool,
-) -> _Merged:
-    """All models at once."""
-    spec = options.read(models[0])
-    with out.progress() as progress:
-        many = merge_many(
-            spec,
-            models,
-            method="cycle_consistent" if method == "cycle-consistent" else "merge_many",
-            weights=shares,
-            rng=options.seed,
-            max_iter=options.max_iter,
-            effort=options.effort,
-            strict=not options.no_strict,
-            threads=options.threads,
-            memory_limit=options.memory_limit,
-            checkpoint=resume,
-            allow_nonfinite=allow_nonfinite,
-            progress=progress,
-        )
-    note_unproven(spec, out)
-    statement = spec_statement(spec)
-    relatives = {
-        str(path): kinship_account(kinship(spec, models[0], models[number], many.between(0, number)))
-        for number, path in enumerate(paths[1:], 1)
-    }
-    relatives = {path: account for path, account in relatives.items() if account}
-    account = {
-        **many.to_dict(),
-        **({"spec": statement} if statement else {}),
-        **({"relatives": relatives} if relatives else {}),
-    }
-    lines = [repr(many), *([f"  spec  {legible(statement)}"] if statement else [])]
-    lines += [f"{path}:\n  kinship    {found['kinship']['statement']}" for path, found in relatives.items()]
-    return _Merged(many.merged, account, lines, many)
 
 
 def _note_not_averaged(models: list[Params]) -> None:
